@@ -1,0 +1,102 @@
+"""The `[tool.release-channels]` table as a frozen value; its defaults are the reference document's. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, TypeVar, get_type_hints
+
+from release_channels.errors import RefusedError
+
+TABLE = "tool.release-channels"
+
+
+class ClosedLine(StrEnum):
+    """What a preview run does on a main that still holds a released final."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+
+
+def _key(default: Any, help: str) -> Any:
+    """Declare a key: its default, and one sentence for the reference page and the error messages."""
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of a project, each with the default of the reference document."""
+
+    main_branch: str = _key("main", "the branch that previews are published from and tags must be contained in")
+    remote: str = _key("origin", "the git remote that holds the main branch")
+    tag_format: str = _key("v{version}", "how a release tag is written; `{version}` stands in it once")
+    preview_environment: str = _key("pypi-internal-preview", "the GitHub environment of the preview publisher")
+    public_environment: str = _key("pypi-public", "the GitHub environment of the public publisher")
+    test_workflow: str = _key("test.yml", "the workflow file whose run numbers name the previews")
+    gate_workflow: str = _key("integration-eval.yml", "the workflow file of the integration gate")
+    preview_workflow: str = _key("internal-preview-release.yml", "the workflow file that publishes previews")
+    public_workflow: str = _key("public-release.yml", "the workflow file that publishes public releases")
+    run_offset: int = _key(0, "added to every run number, after the test workflow's counter has restarted")
+    closed_line: ClosedLine = _key(
+        ClosedLine.REFUSE, "what a preview does when main still holds a released final: `refuse` or `skip`"
+    )
+    repository: str = _key("", "`owner/name` on GitHub, where `[project.urls]` does not tell it")
+    build_constraints: str = _key("", "a requirements file that pins the build backend, with hashes")
+    rebuild: bool = _key(True, "`check` builds a second time and compares the bytes")
+    file_limit: int = _key(100 * 2**20, "the index's limit for one file, in bytes")
+    project_limit: int = _key(10 * 2**30, "the index's limit for all files of the project, in bytes")
+
+
+_Table = TypeVar("_Table")
+
+
+def parse_config(table: object) -> Config:
+    """Read the table of a project.
+
+    Raises: RefusedError that names the key by its table path, for an unknown key or a value of the wrong type.
+    """
+    config = parse_table(Config, table, TABLE)
+    if config.tag_format.count("{version}") != 1 or "{" in config.tag_format.replace("{version}", ""):
+        raise RefusedError(
+            f'{TABLE}.tag-format is "{config.tag_format}"', hint='it holds {version} once, as in "v{version}"'
+        )
+    if config.run_offset < 0:
+        raise RefusedError(f"{TABLE}.run-offset is {config.run_offset}", hint="it is 0 or above")
+    if config.repository and config.repository.count("/") != 1:
+        raise RefusedError(f'{TABLE}.repository is "{config.repository}"', hint='it is written "owner/name"')
+    return config
+
+
+def parse_table(shape: type[_Table], table: object, path: str) -> _Table:
+    """Read a TOML table into a dataclass of the same shape; its keys are the field names with dashes.
+
+    Raises: RefusedError that names the key by its table path.
+    """
+    if not isinstance(table, Mapping):
+        raise RefusedError(f"[{path}] is not a table", hint=f"write [{path}] and keys below it")
+    types = get_type_hints(shape)
+    known = {item.name.replace("_", "-"): types[item.name] for item in fields(shape)}  # type: ignore[arg-type]
+    for key in table:
+        if key not in known:
+            raise RefusedError(f"{path}.{key} is not a key of release-channels", hint=_nearest(key, list(known)))
+    values = {key.replace("-", "_"): _parse(known[key], value, f"{path}.{key}") for key, value in table.items()}
+    return shape(**values)
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key.replace("_", "-").lower(), known, n=1)
+    return f"did you mean {close[0]}?" if close else "known keys: " + ", ".join(known)
+
+
+def _parse(kind: Any, value: object, path: str) -> object:
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        allowed = [member.value for member in kind]
+        if value not in allowed:
+            raise RefusedError(f"{path} is {value!r}", hint="it is one of: " + ", ".join(allowed))
+        return kind(value)
+    if type(value) is not kind:  # `type is`, since True is an int to isinstance
+        names = {str: "text", int: "a whole number", bool: "true or false"}
+        raise RefusedError(f"{path} is {value!r}", hint=f"it is {names.get(kind, kind.__name__)}")
+    return value

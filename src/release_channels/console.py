@@ -1,0 +1,89 @@
+"""The one console: results go to stdout, everything else to stderr; foreign text is never markup."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from release_channels.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_verbose = False
+
+
+def set_verbose(verbose: bool) -> None:
+    """Show the commands that are run and what they print, or keep them quiet."""
+    global _verbose
+    _verbose = verbose
+
+
+@cache
+def results() -> Console:
+    """The console for what was asked for (stdout)."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+@cache
+def messages() -> Console:
+    """The console for everything on the way there (stderr)."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str, *, style: str = "") -> None:
+    """Print one line of the story, as plain text in one style."""
+    messages().print(text, style=style, markup=False)
+
+
+def warn(text: str) -> None:
+    """Print something that does not stop the release and should be read."""
+    say(f"warning: {text}", style="yellow")
+
+
+def result(text: str, *, style: str = "") -> None:
+    """Print one line of the result on stdout, as plain text in one style."""
+    results().print(text, style=style, markup=False)
+
+
+def show(what: RenderableType) -> None:
+    """Print a table or a panel on stdout."""
+    results().print(what)
+
+
+def error(stop: ReleaseError) -> None:
+    """Print what is wrong and what to do about it."""
+    say(f"error: {stop}", style="bold red")
+    if stop.hint:
+        say("\n".join(f"  {line}" for line in stop.hint.splitlines()))
+
+
+def command(argv: Sequence[str]) -> None:
+    """Show a command before it runs, with --verbose alone."""
+    if _verbose:
+        say(f"$ {shlex.join(argv)}", style="dim")
+
+
+def output(text: str) -> None:
+    """Show what a command printed beside its result, with --verbose alone."""
+    if _verbose and text.strip():
+        say("\n".join(f"  {line}" for line in text.strip().splitlines()), style="dim")
+
+
+@contextmanager
+def progress(title: str) -> Iterator[None]:
+    """Show that something long is under way: a spinner on a terminal, one plain line elsewhere."""
+    console = messages()
+    if console.is_terminal and not _verbose:
+        with console.status(title):
+            yield
+    else:
+        say(f"{title} …")
+        yield

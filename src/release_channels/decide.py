@@ -1,0 +1,241 @@
+"""Decide what one request means for the world as observed. Pure.
+
+The answer is one frozen plan, shown by a dry run and carried out by a real one. The public channel joins with its own function; both speak through `Plan`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from packaging.version import Version
+
+from release_channels.config import ClosedLine, Config
+from release_channels.errors import RefusedError, UsageError
+from release_channels.observed import Observed, Preview, Relation
+from release_channels.version import Channel, Line, final_of, line_of, next_dev_line, preview_of
+
+
+class Verdict(StrEnum):
+    """What a plan amounts to."""
+
+    PUBLISH = "publish"
+    SKIP = "skip"
+    REFUSE = "refuse"
+
+
+class Reason(StrEnum):
+    """Why, in one word or two: the rows of the version model."""
+
+    OPEN = "open"
+    ALREADY = "already published"
+    LATE = "late"
+    STAGED = "staged"
+    SUPERSEDED = "superseded"
+    RELEASED = "released by tag"
+    CLOSED = "line closed"
+    BEHIND = "behind the index"
+    RESTARTED = "counter restarted"
+    TAKEN = "taken"
+    UNFIT = "not a version to release"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked for: by hand, or through an event."""
+
+    channel: Channel
+    index: str = "local"
+    commit: str = "HEAD"
+    run: int | None = None
+    may_count: bool = True
+    """Whether a missing run number may be counted up from the index: true for local practice alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will happen, and why; nothing has happened yet. `version` is None where nothing would be built."""
+
+    channel: Channel
+    project: str
+    index: str
+    commit: str
+    verdict: Verdict
+    reason: Reason
+    message: str
+    hint: str = ""
+    version: Version | None = None
+    run: int | None = None
+    """The number in the version's dev segment: the run number, and the run-offset with it."""
+    warnings: tuple[str, ...] = ()
+
+
+def decide(observed: Observed, request: Request, config: Config) -> Plan:
+    """Decide what becomes of a preview request.
+
+    Raises: UsageError if no run number is given where none may be counted.
+    """
+    try:
+        line = line_of(observed.version)
+    except RefusedError as stop:
+        return _plan(observed, request, Verdict.REFUSE, Reason.UNFIT, str(stop), hint=stop.hint)
+    if line is Line.FINAL:
+        return _decide_final(observed, request, config)
+    return _decide_dev(observed, request, config)
+
+
+def _decide_final(observed: Observed, request: Request, config: Config) -> Plan:
+    """Main holds a final or post-release: the tag handles it, or did, or the line was never reopened."""
+    version = observed.version
+    if version not in observed.index.releases:
+        return _plan(
+            observed, request, Verdict.SKIP, Reason.STAGED,
+            f"{config.main_branch} holds {version}, which is not on the index yet: its release tag will publish it",
+        )  # fmt: skip
+    if _in_tag(observed):
+        return _plan(
+            observed, request, Verdict.SKIP, Reason.RELEASED,
+            f"{version} is on the index, and this commit is part of its tag {_tag_name(observed)}",
+        )  # fmt: skip
+    skips = config.closed_line is ClosedLine.SKIP
+    return _plan(
+        observed, request, Verdict.SKIP if skips else Verdict.REFUSE, Reason.CLOSED,
+        f"{config.main_branch} still holds {version}, which is on the index already: the line is closed",
+        hint=_reopen(version),
+    )  # fmt: skip
+
+
+def _decide_dev(observed: Observed, request: Request, config: Config) -> Plan:
+    """Main holds a dev line: the preview must be one that preview users are offered."""
+    releases = observed.index.releases
+    final = final_of(observed.version)
+    if final in releases:
+        if _in_tag(observed):
+            return _plan(
+                observed, request, Verdict.SKIP, Reason.SUPERSEDED,
+                f"{final} is on the index, and this commit is part of its tag {_tag_name(observed)}",
+            )  # fmt: skip
+        return _behind(observed, request, config, final, f"{final} is on the index already")
+    run = _run_number(observed, request, config)
+    version = preview_of(observed.version, run)
+    # A dev release of an alpha, beta or rc stands for its pre-release here; other dev releases are judged below.
+    above = [v for v in releases if v > version and (v.dev is None or v.pre is not None)]
+    if above:
+        return _behind(observed, request, config, max(above), f"{max(above)} on the index is above {version}")
+    return _number(observed, request, config, version, run)
+
+
+def _number(observed: Observed, request: Request, config: Config, version: Version, run: int) -> Plan:
+    """Judge a preview against the previews that are there: its own version, then the newest."""
+    there = observed.same_version
+    if version in observed.index.releases:
+        if there is not None and there.relation not in (Relation.SAME, Relation.UNKNOWN):
+            return _plan(
+                observed, request, Verdict.REFUSE, Reason.TAKEN,
+                f"{version} is on the index already, built from commit {(there.commit or '')[:12]}",
+                hint=f"a version is published once; the next free one is .dev{_next_free(observed)}",
+                version=version, run=run,
+            )  # fmt: skip
+        return _plan(
+            observed, request, Verdict.PUBLISH, Reason.ALREADY,
+            f"{version} is on the index ({len(observed.index.releases[version])} files): "
+            "its bytes are compared, and what is missing is added",
+            version=version, run=run,
+        )  # fmt: skip
+    newest = observed.newest_preview
+    if newest is None or newest.version < version:
+        return _plan(
+            observed, request, Verdict.PUBLISH, Reason.OPEN,
+            f"{config.main_branch} is on the dev line {observed.version}, and {version} is above all on the index",
+            version=version, run=run, warnings=_twice(observed, version),
+        )  # fmt: skip
+    if newest.relation is Relation.DESCENDANT and final_of(newest.version) == final_of(version):
+        offset = max((newest.version.dev or 0) - (run - config.run_offset) + 1, 1)
+        return _plan(
+            observed, request, Verdict.REFUSE, Reason.RESTARTED,
+            f"run {run} is lower than the {newest.version.dev} of {newest.version}, which an earlier commit has: "
+            "the test workflow's counter has started again",
+            hint=f"set run-offset = {offset} in [tool.release-channels]",
+            version=version, run=run,
+        )  # fmt: skip
+    return _plan(
+        observed, request, Verdict.PUBLISH, Reason.LATE,
+        f"{version} arrives after {newest.version}, and preview users stay on that one",
+        version=version, run=run, warnings=_why_late(newest),
+    )  # fmt: skip
+
+
+def _why_late(newest: Preview) -> tuple[str, ...]:
+    """Warn where being late is not known to be harmless."""
+    if newest.relation in (Relation.ANCESTOR, Relation.SAME):
+        return ()
+    if newest.relation is Relation.DESCENDANT:
+        return (f"the version on main went down: {newest.version} came from an earlier commit and stays on top",)
+    return (f"{newest.version} does not say which commit it was built from, so the order could not be checked",)
+
+
+def _twice(observed: Observed, version: Version) -> tuple[str, ...]:
+    newest = observed.newest_preview
+    if newest is not None and newest.relation is Relation.SAME:
+        return (f"this commit is on the index already, as {newest.version}; {version} will hold the same code",)
+    return ()
+
+
+def _run_number(observed: Observed, request: Request, config: Config) -> int:
+    """Take the number that was given, else the one this commit has, else the next free one."""
+    if request.run is not None:
+        return request.run + config.run_offset
+    if not request.may_count:
+        raise UsageError(
+            f"no run number for the index {request.index}",
+            hint="give --run-number: the number of the test workflow's run for this commit",
+        )
+    return observed.kept_run if observed.kept_run is not None else _next_free(observed)
+
+
+def _next_free(observed: Observed) -> int:
+    """Give the number above every preview of this line that the index has."""
+    final = final_of(observed.version)
+    taken = [v.dev for v in observed.index.releases if v.dev is not None and v.pre is None and final_of(v) == final]
+    return max(taken, default=0) + 1
+
+
+def _behind(observed: Observed, request: Request, config: Config, highest: Version, why: str) -> Plan:
+    return _plan(
+        observed, request, Verdict.REFUSE, Reason.BEHIND,
+        f"{config.main_branch} is on the dev line {observed.version}, but {why}: "
+        "nobody would be offered this preview",
+        hint=_reopen(highest),
+    )  # fmt: skip
+
+
+def _reopen(highest: Version) -> str:
+    line = next_dev_line(highest)
+    return f"open the next dev line: `invoke bump-dev --to {final_of(line)}` (writes {line})"
+
+
+def _in_tag(observed: Observed) -> bool:
+    return observed.tag is not None and observed.tag.relation in (Relation.SAME, Relation.ANCESTOR)
+
+
+def _tag_name(observed: Observed) -> str:
+    return observed.tag.name if observed.tag is not None else ""
+
+
+def _plan(
+    observed: Observed,
+    request: Request,
+    verdict: Verdict,
+    reason: Reason,
+    message: str,
+    *,
+    hint: str = "",
+    version: Version | None = None,
+    run: int | None = None,
+    warnings: tuple[str, ...] = (),
+) -> Plan:
+    return Plan(
+        channel=request.channel, project=observed.project, index=request.index, commit=observed.commit.sha,
+        verdict=verdict, reason=reason, message=message, hint=hint, version=version, run=run,
+        warnings=observed.index.warnings + warnings,
+    )  # fmt: skip

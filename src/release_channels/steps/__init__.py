@@ -1,0 +1,1 @@
+"""The steps of a release, each with one job."""

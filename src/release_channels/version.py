@@ -1,0 +1,101 @@
+"""The version model: what a version on main means for each channel. Pure.
+
+Versions are compared as `packaging.version.Version`, never as text.
+Source: version specifiers specification (once PEP 440).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from packaging.version import InvalidVersion, Version
+
+from release_channels.errors import RefusedError, UsageError
+
+
+class Channel(StrEnum):
+    """One of the two streams of releases that share a project name."""
+
+    PREVIEW = "preview"
+    PUBLIC = "public"
+
+
+class Line(StrEnum):
+    """What main holds: an open dev line, or a public version to release."""
+
+    DEV = "dev line"
+    FINAL = "final"
+
+
+_RUN_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+_IMPLICIT_POST = re.compile(r"[0-9]-[0-9]+\s*$", re.ASCII)
+
+
+def parse_run_number(text: str) -> int:
+    """Parse the number of a test workflow's run, a positive decimal integer of at most ten digits.
+
+    Raises: UsageError for anything else.
+    """
+    if not _RUN_NUMBER.fullmatch(text):
+        shown = text if len(text) <= 20 else text[:20] + "…"
+        raise UsageError(
+            f"{shown!r} is not a run number",
+            hint="give the number of the test workflow's run: decimal digits, 1 or above, without leading zeros",
+        )
+    return int(text)
+
+
+def parse_project_version(text: str) -> Version:
+    """Parse a version as a project writes it down.
+
+    Raises: RefusedError for what is no version, or is spelled so that it reads as another one.
+    """
+    try:
+        version = Version(text)
+    except InvalidVersion as err:
+        raise RefusedError(
+            f"{text!r} is not a version", hint='write it as in "1.2.3.dev0" (version specifiers, once PEP 440)'
+        ) from err
+    if text.strip().lower().startswith("v") or _IMPLICIT_POST.search(text):
+        raise RefusedError(f"the version {text!r} reads as {version}", hint=f'write "{version}"')
+    return version
+
+
+def line_of(version: Version) -> Line:
+    """Tell whether a version on main is an open dev line or a public version to release.
+
+    Raises: RefusedError for a local version and for alpha, beta and release candidates, with `.dev` or without.
+    """
+    if version.local is not None:
+        raise RefusedError(
+            f"{version} is a local version, which no index takes", hint=f'write "{version.public}" without the +part'
+        )
+    if version.pre is not None:
+        base = _text(version.epoch, version.release)
+        raise RefusedError(
+            f"{version} is a pre-release ({version.pre[0]}{version.pre[1]}): no channel publishes it",
+            hint=f'main holds either the next dev line ("{base}.dev0") or the final ("{base}")',
+        )
+    return Line.FINAL if version.dev is None else Line.DEV
+
+
+def final_of(version: Version) -> Version:
+    """Give the final or post-release that a dev line leads to, or the version itself if it is no dev release."""
+    return Version(_text(version.epoch, version.release, version.post))
+
+
+def preview_of(version: Version, run: int) -> Version:
+    """Give the preview of a dev line: run numbers replace the dev segment and nothing else."""
+    return Version(f"{final_of(version)}.dev{run}")
+
+
+def next_dev_line(version: Version) -> Version:
+    """Give the dev line that follows a version: the next patch release, `.dev0`."""
+    major, minor, patch = (*version.release, 0, 0)[:3]
+    return Version(_text(version.epoch, (major, minor, patch + 1)) + ".dev0")
+
+
+def _text(epoch: int, release: tuple[int, ...], post: int | None = None) -> str:
+    """Write the parts that survive from a dev release to its final, in normal form."""
+    return (f"{epoch}!" if epoch else "") + ".".join(map(str, release)) + (f".post{post}" if post is not None else "")
