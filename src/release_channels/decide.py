@@ -1,6 +1,6 @@
 """Decide what one request means for the world as observed. Pure.
 
-The answer is one frozen plan, shown by a dry run and carried out by a real one. The public channel joins with its own function; both speak through `Plan`.
+The answer is one frozen plan, shown by a dry run and carried out by a real one.
 """
 
 from __future__ import annotations
