@@ -1,0 +1,104 @@
+"""The pages of the simple API, as HTML and as JSON. Pure.
+
+Source: simple repository API specification (once PEP 503, 592, 629, 658, 691, 700 and 714).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import escape
+
+from packaging.utils import NormalizedName
+
+JSON = "application/vnd.pypi.simple.v1+json"
+HTML = "application/vnd.pypi.simple.v1+html"
+PLAIN_HTML = "text/html"
+# In the order that wins when a client likes several equally; curious people with a browser get HTML.
+OFFERED = (PLAIN_HTML, HTML, JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """One file of a project page; what is None is unknown, and `yanked` is the reason of a yanked file."""
+
+    name: str
+    url: str
+    version: str | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+    upload_time: datetime | None = None
+    requires_python: str | None = None
+    yanked: str | None = None
+    metadata: Mapping[str, str] | None = None
+
+
+def project_page(project: NormalizedName, files: Sequence[PageFile], content_type: str) -> str:
+    """Write the page of one project in one of the offered forms."""
+    return _project_json(project, files) if content_type == JSON else _project_html(project, files)
+
+
+def root_page(projects: Sequence[NormalizedName], content_type: str) -> str:
+    """Write the list of all projects in one of the offered forms."""
+    if content_type == JSON:
+        return json.dumps({"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in projects]})
+    return _document("Simple index", [f'<a href="{name}/">{name}</a><br>' for name in projects], version="1.1")
+
+
+def _project_json(project: NormalizedName, files: Sequence[PageFile]) -> str:
+    versions = sorted({file.version for file in files if file.version is not None})
+    return json.dumps(
+        {
+            "meta": {"api-version": _api_version(files)},
+            "name": project,
+            "versions": versions,
+            "files": [_file_json(file) for file in files],
+        }
+    )
+
+
+def _file_json(file: PageFile) -> dict[str, object]:
+    entry: dict[str, object] = {"filename": file.name, "url": file.url, "hashes": dict(file.hashes)}
+    if file.size is not None:
+        entry["size"] = file.size
+    if file.upload_time is not None:
+        entry["upload-time"] = _time(file.upload_time)
+    if file.requires_python is not None:
+        entry["requires-python"] = file.requires_python
+    # An empty reason is falsy and would read as "not yanked".
+    entry["yanked"] = False if file.yanked is None else file.yanked or True
+    metadata = False if file.metadata is None else dict(file.metadata) or True
+    return entry | {"core-metadata": metadata, "dist-info-metadata": metadata}
+
+
+def _project_html(project: NormalizedName, files: Sequence[PageFile]) -> str:
+    return _document(f"Links for {project}", [_anchor(file) for file in files], version=_api_version(files))
+
+
+def _anchor(file: PageFile) -> str:
+    attributes = {"href": file.url + (f"#sha256={file.hashes['sha256']}" if "sha256" in file.hashes else "")}
+    if file.requires_python is not None:
+        attributes["data-requires-python"] = file.requires_python
+    if file.yanked is not None:
+        attributes["data-yanked"] = file.yanked
+    if file.metadata is not None:
+        known = f"sha256={file.metadata['sha256']}" if "sha256" in file.metadata else "true"
+        attributes |= {"data-core-metadata": known, "data-dist-info-metadata": known}
+    written = " ".join(f'{key}="{escape(value)}"' for key, value in attributes.items())
+    return f"<a {written}>{escape(file.name)}</a><br>"
+
+
+def _document(title: str, lines: Sequence[str], *, version: str) -> str:
+    head = f'<meta name="pypi:repository-version" content="{version}"><title>{escape(title)}</title>'
+    return "\n".join(["<!DOCTYPE html>", f"<html><head>{head}</head><body>", *lines, "</body></html>", ""])
+
+
+def _api_version(files: Sequence[PageFile]) -> str:
+    """Promise 1.1 only where every size is known, because that version makes the size mandatory."""
+    return "1.1" if all(file.size is not None for file in files) else "1.0"
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,81 @@
+"""The real index behind the local one, for one project: read only, remembered for a minute."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from packaging.utils import NormalizedName
+
+from release_channels.indexserver.pages import PageFile
+
+if TYPE_CHECKING:
+    from pypi_simple import DistributionPackage
+
+_REMEMBERED = 60.0
+_TIMEOUT = 20.0
+
+
+class Upstream:
+    """The files that the upstream index lists for one project; an index that fails has none, and a warning says so."""
+
+    def __init__(self, simple_url: str, project: NormalizedName, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url = simple_url
+        self._project = project
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._files: tuple[PageFile, ...] = ()
+        self._read_at: float | None = None
+        self._warning = ""
+
+    def warnings(self) -> tuple[str, ...]:
+        """Tell why the last look failed, if it did."""
+        with self._lock:
+            return (self._warning,) if self._warning else ()
+
+    def files(self) -> tuple[PageFile, ...]:
+        """List the project's files with absolute URLs, as read at most a minute ago."""
+        with self._lock:
+            now = self._clock()
+            if self._read_at is None or now - self._read_at >= _REMEMBERED:
+                self._files = self._read()
+                self._read_at = now
+            return self._files
+
+    def _read(self) -> tuple[PageFile, ...]:
+        from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedContentTypeError, UnsupportedRepoVersionError
+        from requests import RequestException
+
+        failures = (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError)
+        self._warning = ""
+        try:
+            with PyPISimple(self._url) as client:
+                page = client.get_project_page(self._project, timeout=_TIMEOUT)
+        except NoSuchProjectError:
+            return ()
+        except failures as err:
+            self._warning = f"the upstream index did not answer ({_reason(err)}): only local files are considered"
+            return ()
+        return tuple(_page_file(package) for package in page.packages)
+
+
+def _reason(err: Exception) -> str:
+    """Give the first line of what went wrong, which is all that fits into a warning."""
+    said = str(err).strip().splitlines()
+    return f"{type(err).__name__}: {said[0]}" if said else type(err).__name__
+
+
+def _page_file(package: DistributionPackage) -> PageFile:
+    return PageFile(
+        name=package.filename,
+        url=package.url,
+        version=package.version,
+        hashes=package.digests,
+        size=package.size,
+        upload_time=package.upload_time,
+        requires_python=package.requires_python,
+        yanked=(package.yanked_reason or "") if package.is_yanked else None,
+        metadata=(package.metadata_digests or {}) if package.has_metadata else None,
+    )
