@@ -1,0 +1,79 @@
+"""Everything the index would refuse and everything a user would trip over, found before a byte is uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from release_channels.checks import contents, dependencies, leftovers, metadata, names, scripts, sizes
+from release_channels.checks.archive import Archive, Kind, UnreadableError, kind_of, read_archive
+from release_channels.checks.imports import check_imports
+from release_channels.checks.rendering import check_rendering
+from release_channels.checks.subject import Subject, error, report, warning
+from release_channels.process import side_by_side
+from release_channels.steps.findings import Finding
+
+__all__ = ["Subject", "check_release"]
+
+
+def check_release(subject: Subject) -> tuple[Finding, ...]:
+    """Check the files of one release and report all findings together, worst first."""
+    archives, found = _read_all(subject.files)
+    previous, unread = _read_previous(subject)
+    groups: tuple[Callable[[], list[Finding]], ...] = (
+        lambda: list(_check_files(subject, archives, previous)),
+        lambda: check_rendering(subject, archives),
+        lambda: check_imports(subject, archives),
+    )
+    return report([*found, *unread, *(finding for group in side_by_side(*groups) for finding in group)])
+
+
+def _read_all(files: Sequence[Path]) -> tuple[list[Archive], list[Finding]]:
+    """Read each file once; one that cannot be read is a finding, and the others go on."""
+    archives: list[Archive] = []
+    found: list[Finding] = []
+    for path in files:
+        if kind_of(path) is None:
+            continue  # a foreign file, which names.check_set reports
+        try:
+            archives.append(read_archive(path))
+        except UnreadableError as err:
+            found.append(error(path.name, str(err), err.hint))
+    return archives, found
+
+
+def _read_previous(subject: Subject) -> tuple[Archive | None, list[Finding]]:
+    """Read the newest release's wheel; without it the release can go on, and nothing is compared."""
+    if subject.previous is None:
+        return None, []
+    try:
+        return read_archive(subject.previous), []
+    except UnreadableError as err:
+        hint = "compare the scripts of both releases by hand"
+        return None, [warning(subject.previous.name, f"the newest release's wheel {err}", hint)]
+
+
+def _check_files(subject: Subject, archives: Sequence[Archive], previous: Archive | None) -> Iterator[Finding]:
+    """Run the checks that only look at what was read."""
+    yield from names.check_set(subject)
+    existing = [(path.name, path.stat().st_size) for path in subject.files if path.is_file()]
+    for name, size in existing:
+        yield from sizes.check_file_size(subject, name, size)
+    yield from sizes.check_project_size(subject, (size for _, size in existing))
+    for path in subject.files:
+        yield from names.check_file_name(subject, path)
+    for archive in archives:
+        yield from _check_archive(subject, archive, previous)
+
+
+def _check_archive(subject: Subject, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+    yield from names.check_identity(subject, archive)
+    yield from metadata.check_metadata(archive)
+    yield from dependencies.check_dependencies(subject, archive)
+    yield from dependencies.check_local_version(subject, archive)
+    yield from contents.check_contents(archive)
+    yield from sizes.check_ratio(archive)
+    yield from leftovers.check_leftovers(subject, archive, previous)
+    if archive.kind is Kind.WHEEL:
+        yield from scripts.check_entry_points(archive)
+        yield from scripts.check_lost_scripts(subject, archive, previous)

@@ -1,0 +1,133 @@
+"""Whether an archive is built as installers and the index expect it. Pure."""
+
+from __future__ import annotations
+
+import csv
+from base64 import urlsafe_b64encode
+from collections import Counter
+from collections.abc import Iterator
+from posixpath import normpath
+
+from release_channels.checks.archive import Archive, Kind, Member, MemberKind
+from release_channels.checks.subject import error, few
+from release_channels.steps.findings import Finding
+
+_AGAIN = "build again; if it stays so, the build backend is at fault"
+
+
+def check_contents(archive: Archive) -> Iterator[Finding]:
+    """Find what is wrong with how an archive is built."""
+    yield from check_member_names(archive)
+    yield from check_member_kinds(archive)
+    if archive.kind is Kind.WHEEL:
+        yield from check_wheel_layout(archive)
+        yield from check_record(archive)
+    else:
+        yield from check_sdist_layout(archive)
+
+
+def check_member_names(archive: Archive) -> Iterator[Finding]:
+    """Find names that lead out of the directory they are unpacked in, and names that occur twice.
+
+    Source: source distribution format and binary distribution format; the index refuses duplicates.
+    """
+    unsafe = [member.name for member in archive.members if _leads_out(member.name)]
+    if unsafe:
+        yield error(archive.name, f"holds paths that lead out of it: {few(unsafe)}", _AGAIN)
+    counted = Counter(member.name.rstrip("/") for member in archive.members if member.kind is not MemberKind.DIRECTORY)
+    twice = [name for name, count in counted.items() if count > 1]
+    if twice:
+        yield error(archive.name, f"holds a name more than once: {few(twice)}", _AGAIN)
+
+
+def check_member_kinds(archive: Archive) -> Iterator[Finding]:
+    """Find devices, links that lead out, and compression or comments that the index refuses.
+
+    Source: source distribution archive features (once PEP 721); the index takes stored and deflated members only.
+    """
+    odd = [member.name for member in archive.members if member.kind is MemberKind.OTHER]
+    if odd:
+        yield error(archive.name, f"holds a device, a pipe or a sparse file: {few(odd)}", "leave it out of the build")
+    away = [f"{member.name} -> {member.target}" for member in archive.members if _links_out(archive, member)]
+    if away:
+        yield error(archive.name, f"holds links that lead out of it: {few(away)}", "put the file itself there")
+    packed = [member.name for member in archive.members if not member.plain]
+    if packed:
+        yield error(archive.name, f"is compressed in a way the index refuses: {few(packed)}", "use deflate")
+    if archive.comment:
+        yield error(archive.name, "carries a ZIP comment, which the index refuses", _AGAIN)
+
+
+def check_sdist_layout(archive: Archive) -> Iterator[Finding]:
+    """Find an sdist that is not one directory named after it, with PKG-INFO in it.
+
+    Source: source distribution archive name and contents (once PEP 625 and 643).
+    """
+    expected = archive.name.removesuffix(".tar.gz")
+    if archive.roots != (expected,):
+        shown = few(archive.roots) or "nothing"
+        yield error(archive.name, f"has {shown} at the top, not the one directory {expected}", _AGAIN)
+
+
+def check_wheel_layout(archive: Archive) -> Iterator[Finding]:
+    """Find a wheel without its one `.dist-info` directory or without WHEEL in it.
+
+    Source: binary distribution format (once PEP 427).
+    """
+    if len(archive.dist_infos) != 1:
+        shown = few(archive.dist_infos) or "none"
+        yield error(archive.name, f"must have one .dist-info directory at the top, has {shown}", _AGAIN)
+    if archive.about("WHEEL") is None:
+        yield error(archive.name, "has no WHEEL file, without which nothing installs it", _AGAIN)
+
+
+def check_record(archive: Archive) -> Iterator[Finding]:
+    """Find where RECORD and the contents of a wheel disagree.
+
+    Digests other than sha256 are allowed; no backend writes them, so for these only the size is compared.
+
+    Source: recording installed projects, RECORD (once PEP 376 and 627).
+    """
+    text = archive.about("RECORD")
+    if text is None:
+        yield error(archive.name, "has no RECORD", _AGAIN)
+        return
+    rows = [row for row in csv.reader(text.decode("utf-8", "replace").splitlines()) if row]
+    recorded = {row[0]: row for row in rows}
+    held = {member.name: member for member in archive.files}
+    broken = [row[0] for row in rows if len(row) != 3]
+    wrong = [name for name in held.keys() & recorded.keys() if _differs(recorded[name], held[name])]
+    for names, what in (
+        (broken, "RECORD has lines that are not name, hash and size"),
+        (sorted(name for name in held.keys() - recorded.keys() if not _unrecorded(name)), "RECORD leaves out"),
+        (sorted(recorded.keys() - held.keys()), "RECORD names what the wheel does not hold"),
+        (sorted(wrong), "RECORD has another hash or size for"),
+    ):
+        if names:
+            yield error(archive.name, f"{what}: {few(names)}", "do not edit a wheel after the build; build again")
+
+
+def _differs(row: list[str], member: Member) -> bool:
+    """Compare a line of RECORD with the file; RECORD cannot carry its own hash, and its signatures have none."""
+    if _unrecorded(member.name) or len(row) != 3:
+        return False
+    algorithm, _, digest = row[1].partition("=")
+    if not digest or (row[2] and row[2] != str(member.size)):
+        return True
+    if algorithm != "sha256" or member.sha256 is None:
+        return False
+    return digest != urlsafe_b64encode(member.sha256).rstrip(b"=").decode()
+
+
+def _unrecorded(name: str) -> bool:
+    return name.endswith((".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s"))
+
+
+def _leads_out(name: str) -> bool:
+    """Tell whether a name is absolute or climbs, read as a POSIX or as a Windows path."""
+    parts = name.replace("\\", "/").split("/")
+    return not parts[0] or parts[0].endswith(":") or ".." in parts
+
+
+def _links_out(archive: Archive, member: Member) -> bool:
+    return member.kind is MemberKind.LINK and normpath(member.target).partition("/")[0] not in archive.roots

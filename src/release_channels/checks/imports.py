@@ -1,0 +1,157 @@
+"""Whether a wheel works for who installs it: a clean environment, an install, and one import of each script."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from release_channels.checks.archive import Archive, Kind
+from release_channels.checks.layout import import_packages
+from release_channels.checks.scripts import scripts
+from release_channels.checks.subject import Subject, error, note, warning
+from release_channels.errors import CommandError
+from release_channels.process import run
+from release_channels.steps.findings import Finding
+
+_INSTALL_TIMEOUT = 900
+_IMPORT_TIMEOUT = 120
+_TAIL_LINES = 6
+# Runs in the clean environment. Results go to a file, line by line: what is imported may print, exit, or crash.
+_PROBE = """
+import importlib, json, sys
+targets, results = json.loads(sys.argv[1]), sys.argv[2]
+for module, attr in targets:
+    try:
+        found = importlib.import_module(module)
+        for part in filter(None, attr.split(".")):
+            found = getattr(found, part)
+        problem = "" if not attr or callable(found) else f"{module}:{attr} cannot be called"
+    except BaseException as err:
+        said = str(err).strip().splitlines()
+        problem = f"{type(err).__name__}: {said[-1]}" if said else type(err).__name__
+    with open(results, "a", encoding="utf-8") as out:
+        out.write(json.dumps([module, attr, problem]) + "\\n")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that must be importable; `script` is empty where it is an import package."""
+
+    script: str
+    module: str
+    attr: str = ""
+
+
+def check_imports(subject: Subject, archives: Sequence[Archive]) -> list[Finding]:
+    """Install the wheel that fits this Python and import what it promises, each failure reported on its own."""
+    wheels = [archive for archive in archives if archive.kind is Kind.WHEEL]
+    wheel = next((wheel for wheel in wheels if _fits(wheel.name)), None)
+    if wheel is None:
+        here = f"Python {sys.version_info.major}.{sys.version_info.minor} on {sys.platform}"
+        return [note("", f"no wheel fits {here}, so none was installed and imported")] if wheels else []
+    wanted = targets(wheel)
+    try:
+        python = _install(subject, wheel.path)
+    except CommandError as err:
+        return [_not_installed(subject, wheel.name, err)]
+    return [_failure(wheel.name, target, problem) for target, problem in _import_all(subject, python, wanted)]
+
+
+def targets(wheel: Archive) -> tuple[Target, ...]:
+    """List what must be importable: the object of every script, or the import packages if there are no scripts."""
+    programs = tuple(Target(script.name, script.module, script.attr) for script in scripts(wheel))
+    return programs or tuple(Target("", name) for name in import_packages(wheel))
+
+
+def python_for(requires_python: str | None, running: str) -> str:
+    """Choose the Python to install with: the running one, or what uv finds if the project excludes that.
+
+    A requires-python that does not parse is reported with the metadata, and excludes nothing.
+    """
+    try:
+        allowed = SpecifierSet(requires_python or "")
+    except InvalidSpecifier:
+        return sys.executable
+    return sys.executable if allowed.contains(running, prereleases=True) else str(allowed)
+
+
+def _fits(name: str) -> bool:
+    from packaging.tags import sys_tags
+
+    try:
+        tags = parse_wheel_filename(name)[3]
+    except InvalidWheelFilename:
+        return False  # reported with the names
+    return any(tag in tags for tag in sys_tags())
+
+
+def _install(subject: Subject, wheel: Path) -> Path:
+    """Make a clean environment with the wheel and its dependencies, and give its Python."""
+    place = subject.scratch / "environment"
+    running = ".".join(map(str, sys.version_info[:3]))
+    chosen = python_for(subject.requires_python, running)
+    run(subject.uv, "venv", "--no-project", "--python", chosen, place, cwd=subject.scratch, env=subject.env)
+    python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    run(
+        subject.uv, "pip", "install", "--python", python, wheel.resolve(),
+        cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT,
+    )  # fmt: skip
+    return python
+
+
+def _not_installed(subject: Subject, name: str, err: CommandError) -> Finding:
+    said = " ".join((err.hint or str(err)).split("\n")[-_TAIL_LINES:])
+    requires = f" (requires-python is {subject.requires_python!r})" if subject.requires_python else ""
+    return error(
+        name,
+        f"does not install into a clean environment{requires}: {' '.join(said.split())}",
+        "try it by hand: `uv venv`, then `uv pip install` this wheel",
+    )
+
+
+def _import_all(subject: Subject, python: Path, wanted: Sequence[Target]) -> Iterator[tuple[Target, str]]:
+    """Import one after the other in one run; after a crash the next run takes up behind the culprit."""
+    remaining, attempt = list(wanted), 0
+    while remaining:
+        results = subject.scratch / f"imports-{attempt}.jsonl"
+        crash = _probe(subject, python, remaining, results)
+        lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+        for target, line in zip(remaining, lines, strict=False):
+            if problem := json.loads(line)[2]:
+                yield target, problem
+        remaining = remaining[len(lines) :]
+        if remaining:
+            yield remaining.pop(0), crash or "Python ended during the import"
+        attempt += 1
+
+
+def _probe(subject: Subject, python: Path, wanted: Sequence[Target], results: Path) -> str:
+    """Run the imports in the clean environment and say how the run ended, if not well."""
+    asked = json.dumps([(target.module, target.attr) for target in wanted])
+    # `-I` keeps this project's sources and the user's own packages out of the import path.
+    words = (python, "-I", "-c", _PROBE, asked, results)
+    try:
+        run(*words, cwd=subject.scratch, env=subject.env, timeout=_IMPORT_TIMEOUT)
+    except CommandError as err:
+        return (err.hint or "Python crashed or took too long").splitlines()[-1]
+    return ""
+
+
+def _failure(name: str, target: Target, problem: str) -> Finding:
+    if not target.script:
+        return warning(
+            name, f"the import package {target.module} cannot be imported: {problem}", "try it in a clean environment"
+        )
+    return error(
+        name,
+        f"the script {target.script} ({target.module}:{target.attr}) cannot start: {problem}",
+        "correct the entry point, or add what it imports to the package or its dependencies",
+    )

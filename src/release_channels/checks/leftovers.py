@@ -1,0 +1,121 @@
+"""What has slipped into an archive and does not belong there: secrets, tests, build output. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.utils import canonicalize_name
+
+from release_channels.checks.archive import Archive, Kind, Member
+from release_channels.checks.layout import MODULES, import_packages, site_paths
+from release_channels.checks.subject import Subject, error, few, note, warning
+from release_channels.steps.findings import Finding
+
+_OUT = "leave it out in the build backend's settings"
+_SECRETS = frozenset(
+    {".env", ".netrc", "_netrc", ".pypirc", ".git-credentials", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"}
+)
+_SAMPLES = (".example", ".sample", ".template", ".dist")
+_DIRECTORIES = frozenset(
+    {"tests", "test", "docs", "doc", "examples", "benchmarks", "build", "dist", "scripts", "tools", "src"}
+    | {"node_modules"}
+)
+_FILES = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py"})
+
+
+def check_leftovers(subject: Subject, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+    """Find what does not belong into an archive."""
+    yield from check_secrets(archive)
+    yield from check_bytecode(archive)
+    if archive.kind is Kind.WHEEL:
+        yield from check_top_level(archive)
+        yield from check_hidden(archive)
+        yield from check_new_packages(subject, archive, previous)
+
+
+def check_secrets(archive: Archive) -> Iterator[Finding]:
+    """Find files that hold credentials; once published they are public for good."""
+    secrets = [member.name for member in archive.files if _is_secret(archive, member)]
+    if secrets:
+        yield error(archive.name, f"holds files for secrets: {few(secrets)}", f"{_OUT}, and replace what was in them")
+
+
+def _is_secret(archive: Archive, member: Member) -> bool:
+    """Judge by the name, and by the content where a name does not tell: most .pem files are public certificates."""
+    base = member.base.lower()
+    if base.endswith(".pem"):
+        return b"PRIVATE KEY-----" in archive.texts.get(member.name, b"")
+    if base.startswith(".env."):
+        return not base.endswith(_SAMPLES)
+    return base in _SECRETS or base.endswith(".key")
+
+
+def check_bytecode(archive: Archive) -> Iterator[Finding]:
+    """Find compiled Python files, which fit one Python and this machine."""
+    compiled = [file.name for file in archive.files if file.name.endswith(".pyc") or "__pycache__/" in file.name]
+    if compiled:
+        yield warning(archive.name, f"holds compiled Python files: {few(compiled)}", _OUT)
+
+
+def check_top_level(archive: Archive) -> Iterator[Finding]:
+    """Find what a wheel would drop into everybody's site-packages beside the import package."""
+    for top, paths in _tops(archive).items():
+        if top.startswith("."):
+            continue
+        if paths == [top]:
+            yield from _check_top_file(archive, top)
+        elif top in _DIRECTORIES:
+            yield warning(archive.name, f"installs {top}/ beside the import package", _OUT)
+        elif not any(_is_module(path) for path in paths):
+            yield warning(archive.name, f"installs {top}/, which holds no Python module", "move it into the package")
+
+
+def _check_top_file(archive: Archive, name: str) -> Iterator[Finding]:
+    if name.endswith(".pth"):
+        yield warning(
+            archive.name, f"installs {name}, which runs whenever any Python of the user starts", "do without it"
+        )
+    elif name in _FILES:
+        yield warning(archive.name, f"installs {name} beside the import package", _OUT)
+    elif not _is_module(name):
+        yield warning(archive.name, f"installs the file {name}, which is no Python module", "move it into the package")
+
+
+def check_hidden(archive: Archive) -> Iterator[Finding]:
+    """Find hidden files and directories at the top of a wheel."""
+    hidden = [top for top in _tops(archive) if top.startswith(".")]
+    if hidden:
+        yield error(archive.name, f"installs hidden files: {few(hidden)}", _OUT)
+
+
+def check_new_packages(subject: Subject, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+    """Note import packages that have nothing to do with the project's name and that the last wheel did not have."""
+    now, before = _top_packages(archive), _top_packages(previous) if previous else set()
+    new = sorted(name for name in now - before if not _related(subject, name))
+    if len(now) > 1 and new:
+        yield note(
+            archive.name,
+            f"installs more than one import package; not named after {subject.project}: {few(new)}",
+            "check that they are meant to be there",
+        )
+
+
+def _top_packages(archive: Archive) -> set[str]:
+    return {name.partition(".")[0] for name in import_packages(archive)} - _DIRECTORIES
+
+
+def _related(subject: Subject, name: str) -> bool:
+    return canonicalize_name(name.strip("_")).startswith(canonicalize_name(subject.project))
+
+
+def _tops(archive: Archive) -> dict[str, list[str]]:
+    """Group what lands in site-packages by the first part of its path."""
+    tops: dict[str, list[str]] = {}
+    for path in site_paths(archive):
+        tops.setdefault(path.partition("/")[0], []).append(path)
+    return tops
+
+
+def _is_module(path: str) -> bool:
+    """Tell a module from a data file; a shared library may carry its version (`.so.1`)."""
+    return path.endswith(MODULES) or ".so." in path.rpartition("/")[2]

@@ -1,0 +1,70 @@
+"""Whether the index can show the description: twine's check, file by file."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from release_channels.checks.archive import Archive
+from release_channels.checks.metadata import check_specification
+from release_channels.checks.subject import Subject, error
+from release_channels.errors import CommandError
+from release_channels.process import run, side_by_side
+from release_channels.steps.findings import Finding
+
+_AT_ONCE = 4
+_LEVEL = re.compile(r"^(?:WARNING|ERROR)\s+")
+_STATUS = re.compile(r"^Checking .*: (?:FAILED|PASSED)")
+_HINTS = (
+    ("`long_description` missing", 'name a readme in pyproject.toml: `readme = "README.md"`'),
+    ("`long_description_content_type` missing", "name the readme by a file with the ending .md, .rst or .txt"),
+    ("syntax errors in markup", "correct the markup of the readme"),
+    ("No module named", "install twine beside this tool"),
+)
+
+
+def check_rendering(subject: Subject, archives: Sequence[Archive]) -> list[Finding]:
+    """Ask `twine check --strict` about each file whose metadata are valid; it stops at the first that is not.
+
+    Every file gets a run of its own, a few at a time, so that one file's complaints hide no other's.
+    """
+    valid = [archive.path for archive in archives if archive.metadata is not None and _is_valid(archive)]
+    found: list[Finding] = []
+    for start in range(0, len(valid), _AT_ONCE):
+        batch = [partial(_ask, subject, path) for path in valid[start : start + _AT_ONCE]]
+        found += [finding for answer in side_by_side(*batch) for finding in answer]
+    return found
+
+
+def _is_valid(archive: Archive) -> bool:
+    return not any(check_specification(archive))
+
+
+def _ask(subject: Subject, path: Path) -> list[Finding]:
+    # A wide, plain terminal, written to in order: the answer is read by parse_answer, not by a person.
+    plain = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "4096", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    env = {**subject.env, **plain}
+    try:
+        run(sys.executable, "-m", "twine", "check", "--strict", path.resolve(), cwd=subject.scratch, env=env, both=True)
+    except CommandError as err:
+        return list(parse_answer(path.name, err.hint or str(err)))
+    return []
+
+
+def parse_answer(file: str, text: str) -> Iterator[Finding]:
+    """Turn what twine says about one file into findings: a complaint each, its details in the same message."""
+    complaints: list[list[str]] = []
+    for line in text.splitlines():
+        if not line.strip() or _STATUS.match(line):
+            continue
+        if _LEVEL.match(line) or not complaints:
+            complaints.append([_LEVEL.sub("", line).strip()])
+        else:
+            complaints[-1].append(line.strip())
+    for lines in complaints:
+        said = "; ".join(dict.fromkeys(lines))
+        hint = next((hint for telling, hint in _HINTS if telling in said), "see what `twine check --strict` says")
+        yield error(file, f"twine check: {said}", hint)

@@ -1,0 +1,104 @@
+"""The programs that a wheel installs: are they well formed, and are those of the last release still there? Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from configparser import ConfigParser
+from configparser import Error as ConfigError
+from dataclasses import dataclass
+
+from release_channels.checks.archive import Archive
+from release_channels.checks.layout import script_files
+from release_channels.checks.subject import Subject, error, few
+from release_channels.steps.findings import Finding
+
+_GROUPS = ("console_scripts", "gui_scripts")
+_REFERENCE = re.compile(
+    r"(?P<module>\w+(?:\.\w+)*)\s*(?::\s*(?P<attr>\w+(?:\.\w+)*))?\s*(?:\[[\w\s,.-]*\])?", re.UNICODE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A program that an entry point names: what it is called, and the object that it runs."""
+
+    name: str
+    module: str
+    attr: str
+
+
+class MalformedError(ValueError):
+    """An entry_points.txt does not parse."""
+
+
+class _Sections(ConfigParser):
+    """The file format of entry points: names keep their case, and `%` means nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(delimiters=("=",), interpolation=None, default_section="")
+
+    def optionxform(self, optionstr: str) -> str:
+        """Keep a name as it is written."""
+        return optionstr
+
+
+def parse_entry_points(text: bytes) -> dict[str, dict[str, str]]:
+    """Parse entry_points.txt into the entry points of each group.
+
+    Raises: MalformedError if it does not parse, or an entry is no reference to an object.
+    Source: entry points specification, file format.
+    """
+    sections = _Sections()
+    try:
+        sections.read_string(text.decode("utf-8"))
+    except (ConfigError, UnicodeDecodeError) as err:
+        raise MalformedError(" ".join(str(err).split())) from err
+    groups = {group: dict(sections.items(group)) for group in sections.sections()}
+    for group, entries in groups.items():
+        for name, reference in entries.items():
+            found = _REFERENCE.fullmatch(reference.strip())
+            if found is None or (group in _GROUPS and not found["attr"]):
+                raise MalformedError(f"{name} = {reference!r} in [{group}] is not of the form module:object")
+    return groups
+
+
+def scripts(archive: Archive) -> tuple[Script, ...]:
+    """List the console and gui scripts of a wheel; none if entry_points.txt is missing or malformed."""
+    try:
+        groups = parse_entry_points(archive.about("entry_points.txt") or b"")
+    except MalformedError:
+        return ()  # check_entry_points reports it
+    found = ((name, _REFERENCE.match(ref.strip())) for group in _GROUPS for name, ref in groups.get(group, {}).items())
+    return tuple(Script(name, match["module"], match["attr"]) for name, match in found if match)
+
+
+def check_entry_points(archive: Archive) -> Iterator[Finding]:
+    """Find an entry_points.txt that does not parse; the index refuses it.
+
+    Source: entry points specification, file format.
+    """
+    try:
+        parse_entry_points(archive.about("entry_points.txt") or b"")
+    except MalformedError as err:
+        yield error(
+            archive.name, f"entry_points.txt does not parse: {err}", "correct the scripts and entry points you declare"
+        )
+
+
+def check_lost_scripts(subject: Subject, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+    """Find scripts that the newest release had and this one lost: with the upgrade users lose the tool."""
+    if previous is None:
+        return
+    lost = sorted(_programs(previous) - _programs(archive))
+    if lost:
+        before = f"{subject.project} {subject.previous_version}" if subject.previous_version else previous.name
+        yield error(
+            archive.name,
+            f"{subject.project} {subject.version} has lost the scripts that {before} had: {few(lost, 10)}",
+            "keep the script (it may print where it went): an upgrade takes the tool away from its users",
+        )
+
+
+def _programs(archive: Archive) -> set[str]:
+    return {script.name for script in scripts(archive)} | set(script_files(archive))

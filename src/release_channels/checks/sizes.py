@@ -1,0 +1,64 @@
+"""Whether the files fit: the limits of the index on a file, on a project, and on what a file may unpack to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from release_channels.checks.archive import Archive
+from release_channels.checks.subject import Subject, error, warning
+from release_channels.steps.findings import Finding
+
+_MIB = 1 << 20
+_GIB = 1 << 30
+_RATIO_FROM = 64 * _MIB
+_RATIO = 50
+_CLOSE = 0.9
+
+
+def readable(size: int) -> str:
+    """Write a size as people read it: in GiB, in MiB, or in bytes where that is next to nothing."""
+    if size >= _GIB:
+        return f"{size / _GIB:.2f} GiB"
+    return f"{size / _MIB:.1f} MiB" if size >= _MIB // 10 else f"{size} bytes"
+
+
+def check_file_size(subject: Subject, name: str, size: int) -> Iterator[Finding]:
+    """Find a file above the limit for one file.
+
+    Source: the index's upload limit, which its administrators raise for a project on request.
+    """
+    if size > subject.file_limit:
+        yield error(
+            name,
+            f"has {readable(size)}, the limit for a file is {readable(subject.file_limit)}",
+            "leave out what users do not need, or ask the index for a higher limit",
+        )
+
+
+def check_project_size(subject: Subject, sizes: Iterable[int]) -> Iterator[Finding]:
+    """Find a project that this release takes above its limit, or near it.
+
+    Source: the index's project limit; yanked files count, and only deleting frees anything.
+    """
+    after = subject.project_bytes + sum(sizes)
+    limit = subject.project_limit
+    state = f"with this release the project has {readable(after)} on the index, its limit is {readable(limit)}"
+    hint = "delete old previews in the index's web pages (yanking frees nothing), or ask for a higher limit"
+    if after > limit:
+        yield error("", state, hint)
+    elif after > limit * _CLOSE:
+        yield warning("", state, hint)
+
+
+def check_ratio(archive: Archive) -> Iterator[Finding]:
+    """Find an archive that unpacks to so much that the index takes it for a bomb.
+
+    Source: the index refuses a compression ratio above 50 from 64 MiB on.
+    """
+    unpacked = sum(member.size for member in archive.members)
+    if unpacked > _RATIO_FROM and unpacked > _RATIO * archive.size:
+        yield error(
+            archive.name,
+            f"unpacks from {readable(archive.size)} to {readable(unpacked)}, more than {_RATIO} times its size",
+            "leave out the large file that compresses so well, or make it at run time",
+        )

@@ -1,0 +1,64 @@
+"""What is checked, and how findings are worded. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from release_channels.steps.findings import Finding, Severity
+from release_channels.version import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is checked: the files of one release, and what they must be.
+
+    Sizes are in bytes; `project_bytes` is what the project has on the index already. `previous` is the wheel of the
+    newest release on the index, if it could be had. `scratch` is an empty directory to work in, `env` the environment
+    of the programs that are run.
+    """
+
+    project: str
+    version: Version
+    channel: Channel
+    files: tuple[Path, ...]
+    requires_python: str | None
+    scratch: Path
+    env: Mapping[str, str]
+    uv: str | Path
+    file_limit: int
+    project_limit: int
+    project_bytes: int
+    previous: Path | None = None
+    previous_version: Version | None = None
+
+
+def error(file: str, message: str, hint: str = "") -> Finding:
+    """Word a finding that stops the release."""
+    return Finding(Severity.ERROR, file, message, hint)
+
+
+def warning(file: str, message: str, hint: str = "") -> Finding:
+    """Word a finding that should be read before the release."""
+    return Finding(Severity.WARNING, file, message, hint)
+
+
+def note(file: str, message: str, hint: str = "") -> Finding:
+    """Word a finding that is good to know."""
+    return Finding(Severity.NOTE, file, message, hint)
+
+
+def report(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Put findings in the order of the report: worst first, then by file, and each of them once."""
+    worst_first = list(Severity)
+    return tuple(sorted(dict.fromkeys(findings), key=lambda found: (worst_first.index(found.severity), found.file)))
+
+
+def few(names: Iterable[str], most: int = 3) -> str:
+    """List names in one line: all of them, or the first few and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

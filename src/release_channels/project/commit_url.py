@@ -1,0 +1,153 @@
+"""A preview carries its commit: the project URL `Source commit`, written beside the version for the build. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from packaging.version import Version
+
+from release_channels.project.edit import Edit, prove_content, read_toml
+from release_channels.project.pyproject import Project
+from release_channels.project.source import parse_document, table_of
+
+LABEL = "Source commit"
+_SOURCE_LABELS = ("source", "sourcecode", "repository", "github", "code")
+_OWNER_AND_NAME = {"github.com", "codeberg.org", "bitbucket.org"}  # every repository lies two levels deep there
+_FORGES = _OWNER_AND_NAME | {"gitlab.com"}
+_SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[A-Za-z0-9.-]{2,}):(?P<path>[^\s:]+)")
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
+_PATH = re.compile(r"[A-Za-z0-9._~/+@%-]+")
+_SHA = re.compile(r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?")
+
+
+def repository_url(project: Project, remote_url: str | None) -> str | None:
+    """Give the web address of the source repository, or None where nothing tells it.
+
+    The configuration is asked first, then `[project.urls]`, then the git remote.
+    Source: well-known project URLs specification, for the labels and how they are compared.
+    """
+    if project.config.repository:
+        return f"https://github.com/{project.config.repository}"
+    return _from_urls(project.urls) or (_from_remote(remote_url) if remote_url else None)
+
+
+def commit_url(base: str, sha: str) -> str:
+    """Give the web address of one commit of a repository, in the form of its forge."""
+    host = urlsplit(base).hostname or ""
+    if host == "gitlab.com" or host.startswith("gitlab."):
+        return f"{base}/-/commit/{sha}"
+    return f"{base}/{'commits' if host == 'bitbucket.org' else 'commit'}/{sha}"
+
+
+def commit_of(urls: Mapping[str, str]) -> str | None:
+    """Read the commit out of a distribution's project URLs, if one of them carries it."""
+    for label, url in urls.items():
+        last = url.rstrip("/").rpartition("/")[2]
+        if _normalize(label) == _normalize(LABEL) and _SHA.fullmatch(last):
+            return last.lower()
+    return None
+
+
+def plan_preview(project: Project, version: Version, url: str | None) -> Edit:
+    """Plan the pyproject.toml of a preview's build: another version, and the commit's address where it is known.
+
+    Raises: RefusedError if the edit cannot be proven to change these two alone.
+    """
+    edits = {edit.path: edit.new for edit in project.source.plan(version)}
+    text = edits.get(project.path, project.text)
+    if url is not None and "urls" not in project.dynamic:
+        text = _with_url(text, url, project.path)
+    return Edit(project.path, project.text, text)
+
+
+def _with_url(text: str, url: str, path: str) -> str:
+    """Write the URL under its label, or under every spelling of it that stands there; proven to change no more."""
+    expected = read_toml(text)
+    urls = expected["project"].setdefault("urls", {})
+    labels = [label for label in urls if _normalize(label) == _normalize(LABEL)] or [LABEL]
+    urls.update(dict.fromkeys(labels, url))
+    edited = _edit_urls(text, labels, url, path)
+    prove_content(edited, expected, path)
+    return edited
+
+
+def _edit_urls(text: str, labels: list[str], url: str, path: str) -> str:
+    from tomlkit import inline_table
+    from tomlkit.items import InlineTable
+
+    document = parse_document(text, path)
+    project = table_of(document, "project")
+    if "urls" not in project and not isinstance(project, InlineTable):
+        return _append(text, url)
+    if "urls" not in project:
+        project["urls"] = inline_table()
+    _set(table_of(project, "urls"), labels, url)
+    return document.as_string()
+
+
+def _set(urls: MutableMapping[str, Any], labels: list[str], url: str) -> None:
+    for label in labels:
+        urls[label] = url
+
+
+def _append(text: str, url: str) -> str:
+    """Write a table of its own at the end, where it comes between no two keys of another one."""
+    import tomlkit
+
+    newline = "\r\n" if "\r\n" in text else "\n"
+    end = "" if text.endswith("\n") else newline
+    return text + end + newline.join(("", "[project.urls]", f'"{LABEL}" = {tomlkit.string(url).as_string()}', ""))
+
+
+def _from_urls(urls: Mapping[str, str]) -> str | None:
+    """Find the source among the project URLs: by a label that says so, else a home page that is one."""
+    known = {_normalize(label): url for label, url in urls.items()}
+    for label in _SOURCE_LABELS:
+        if base := _web(known.get(label, "")):
+            return base
+    home = _web(known.get("homepage", ""))
+    return home if home and urlsplit(home).hostname in _FORGES and urlsplit(home).path.count("/") == 2 else None
+
+
+def _from_remote(remote: str) -> str | None:
+    """Turn a git remote's URL into the address that a browser opens; a path on this machine has none."""
+    if "://" in remote:
+        parts = _split(remote)
+        if parts is not None and parts.scheme in ("ssh", "git", "git+ssh"):
+            return _web(f"https://{parts.hostname or ''}{parts.path}")  # without the port, which is ssh's own
+        return _web(remote)
+    found = _SCP.fullmatch(remote)
+    return _web(f"https://{found['host']}/{found['path'].lstrip('/')}") if found else None
+
+
+def _web(url: str) -> str | None:
+    """Reduce a web address to the repository: no password, query or page below it; None if it is no such address."""
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https"):
+        return None
+    host = parts.netloc.rpartition("@")[2].lower()
+    path = parts.path.partition("/-/")[0].strip("/")
+    if host in _OWNER_AND_NAME:
+        path = "/".join(path.split("/")[:2])
+    path = path.removesuffix(".git").rstrip("/")
+    if "/" not in path or not _HOST.fullmatch(host) or not _PATH.fullmatch(path):
+        return None
+    return f"{parts.scheme}://{host}/{path}"
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url.strip())
+    except ValueError:  # an address that cannot be taken apart, as in http://[::1, tells no repository
+        return None
+
+
+def _normalize(label: str) -> str:
+    """Reduce a label to what it is compared by.
+
+    Source: well-known project URLs specification, label normalization.
+    """
+    return re.sub(r"[\W_]+", "", label).lower()
