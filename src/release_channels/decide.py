@@ -5,7 +5,7 @@ The answer is one frozen plan, shown by a dry run and carried out by a real one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from packaging.version import Version
@@ -67,6 +67,8 @@ class Plan:
     version: Version | None = None
     run: int | None = None
     """The number in the version's dev segment: the run number, and the run-offset with it."""
+    numbered: str = ""
+    """Where the number comes from, in words."""
     warnings: tuple[str, ...] = ()
 
 
@@ -116,13 +118,13 @@ def _decide_dev(observed: Observed, request: Request, config: Config) -> Plan:
                 f"{final} is on the index, and this commit is part of its tag {_tag_name(observed)}",
             )  # fmt: skip
         return _behind(observed, request, config, final, f"{final} is on the index already")
-    run = _run_number(observed, request, config)
+    run, numbered = _run_number(observed, request, config)
     version = preview_of(observed.version, run)
     # A dev release of an alpha, beta or rc stands for its pre-release here; other dev releases are judged below.
     above = [v for v in releases if v > version and (v.dev is None or v.pre is not None)]
     if above:
         return _behind(observed, request, config, max(above), f"{max(above)} on the index is above {version}")
-    return _number(observed, request, config, version, run)
+    return replace(_number(observed, request, config, version, run), numbered=numbered)
 
 
 def _number(observed: Observed, request: Request, config: Config, version: Version, run: int) -> Plan:
@@ -181,23 +183,30 @@ def _twice(observed: Observed, version: Version) -> tuple[str, ...]:
     return ()
 
 
-def _run_number(observed: Observed, request: Request, config: Config) -> int:
-    """Take the number that was given, else the one this commit has, else the next free one."""
+def _run_number(observed: Observed, request: Request, config: Config) -> tuple[int, str]:
+    """Take the number that was given, else the one this commit has, else the next free one; and say which."""
     if request.run is not None:
-        return request.run + config.run_offset
+        offset = f", with the run-offset {config.run_offset}" if config.run_offset else ""
+        return request.run + config.run_offset, f"{request.run}, as given{offset}"
     if not request.may_count:
         raise UsageError(
             f"no run number for the index {request.index}",
             hint="give --run-number: the number of the test workflow's run for this commit",
         )
-    return observed.kept_run if observed.kept_run is not None else _next_free(observed)
+    kept = [v.dev or 0 for v, sha in observed.kept.items() if sha == observed.commit.sha and _same_line(v, observed)]
+    if kept:
+        return max(kept), f"{max(kept)}, which this commit has on the local index already"
+    return _next_free(observed), f"{_next_free(observed)}, the next free one"
 
 
 def _next_free(observed: Observed) -> int:
-    """Give the number above every preview of this line that the index has."""
-    final = final_of(observed.version)
-    taken = [v.dev for v in observed.index.releases if v.dev is not None and v.pre is None and final_of(v) == final]
+    """Give the number above every preview of this line that is known, on the index or given to it."""
+    taken = [v.dev or 0 for v in (*observed.index.releases, *observed.kept) if _same_line(v, observed)]
     return max(taken, default=0) + 1
+
+
+def _same_line(version: Version, observed: Observed) -> bool:
+    return version.dev is not None and version.pre is None and final_of(version) == final_of(observed.version)
 
 
 def _behind(observed: Observed, request: Request, config: Config, highest: Version, why: str) -> Plan:

@@ -96,5 +96,6 @@ class Observed:
     tag: Tag | None = None
     newest_preview: Preview | None = None
     same_version: Preview | None = None
-    kept_run: int | None = None
+    kept: Mapping[Version, str] = field(default_factory=dict)
+    """The commit of each version that this machine has given to its local index."""
     uncommitted: tuple[str, ...] = ()

@@ -7,16 +7,50 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 from release_channels import console
 from release_channels.errors import CommandError
 
 _T = TypeVar("_T")
+_U = TypeVar("_U")
 _TAIL_LINES = 40
-_running: set[subprocess.Popen[str]] = set()
+_running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A program that has ended: its exit code, and what it wrote, byte for byte."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """What it wrote to stdout, without the last newline."""
+        # strip() would eat the first column of `git status --porcelain`
+        return self.stdout.decode("utf-8", "replace").removesuffix("\n")
+
+    @property
+    def messages(self) -> str:
+        """What it wrote to stderr."""
+        return self.stderr.decode("utf-8", "replace").strip()
+
+    def or_raise(self) -> Done:
+        """Give the program back if it exited with 0.
+
+        Raises: CommandError otherwise; the last 40 lines of what it said become the hint.
+        """
+        if self.code:
+            said = self.messages or self.text
+            tail = "\n".join(said.splitlines()[-_TAIL_LINES:])
+            raise CommandError(f"`{shlex.join(self.argv)}` exited {self.code}", hint=tail)
+        return self
 
 
 def run(
@@ -25,39 +59,52 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 600,
     umask: int = -1,
-    both: bool = False,
 ) -> str:
-    """Run a program (never a shell) and return its stdout without the last newline.
+    """Run a program (never a shell) and return its stdout without the last newline; `timeout` is in seconds.
 
-    With `both`, stderr comes along with stdout, in the order it was written. `timeout` is in seconds.
-
-    Raises: CommandError if it is missing, too slow, or exits non-zero (the last 40 lines become the hint).
+    Raises: CommandError if it is missing, too slow, or exits non-zero.
     """
-    argv = [str(word) for word in words]
+    return finish(*words, cwd=cwd, env=env, timeout=timeout, umask=umask).or_raise().text
+
+
+def finish(
+    *words: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 600,
+    umask: int = -1,
+) -> Done:
+    """Run a program (never a shell) to its end, whatever its exit code; `timeout` is in seconds.
+
+    Raises: CommandError if it is missing or too slow.
+    """
+    argv = tuple(str(word) for word in words)
     console.command(argv)
-    stderr = subprocess.STDOUT if both else subprocess.PIPE
     try:
         child = subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-            text=True, encoding="utf-8", errors="replace", umask=umask,
-        )  # fmt: skip
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            umask=umask,
+        )
     except OSError as err:
-        raise CommandError(f"could not run {argv[0]}: {err.strerror or err}", hint=f"is {argv[0]} installed?") from err
+        why = err.strerror or str(err)
+        raise CommandError(f"could not run {argv[0]}: {why}", hint=f"is {argv[0]} installed?") from err
     with _lock:
         _running.add(child)
     try:
-        out, err_text = child.communicate(timeout=timeout)
+        out, err_out = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired as err:
         raise CommandError(f"`{shlex.join(argv)}` took longer than {timeout:g} s") from err
     finally:
         _end(child)
         with _lock:
             _running.discard(child)
-    if child.returncode:
-        said = "\n".join(((err_text or "") or out).strip().splitlines()[-_TAIL_LINES:])
-        raise CommandError(f"`{shlex.join(argv)}` exited {child.returncode}", hint=said)
-    console.output(out if both else (err_text or ""))
-    return out.removesuffix("\n")  # strip() would eat the first column of `git status --porcelain`
+    console.output(err_out.decode("utf-8", "replace"))
+    return Done(argv, child.returncode, out, err_out)
 
 
 def side_by_side(*acts: Callable[[], _T]) -> list[_T]:
@@ -70,8 +117,19 @@ def side_by_side(*acts: Callable[[], _T]) -> list[_T]:
         try:
             return [future.result() for future in futures]
         except KeyboardInterrupt:
+            for future in futures:
+                future.cancel()
             _end_all()
             raise
+
+
+def both(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
+    """Do two things of different kinds side by side.
+
+    Raises: the first error in order.
+    """
+    first, second = side_by_side(one, cast("Callable[[], _T | _U]", other))
+    return cast(_T, first), cast(_U, second)
 
 
 def _end_all() -> None:
@@ -81,7 +139,7 @@ def _end_all() -> None:
         _end(child)
 
 
-def _end(child: subprocess.Popen[Any]) -> None:
+def _end(child: subprocess.Popen[bytes]) -> None:
     """End a program that still runs: ask, wait two seconds, insist."""
     if child.poll() is not None:
         return
@@ -91,3 +149,7 @@ def _end(child: subprocess.Popen[Any]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+    finally:
+        for pipe in (child.stdout, child.stderr):
+            if pipe is not None:
+                pipe.close()

@@ -1,0 +1,34 @@
+"""The sessions of this repository: the release sessions that everybody gets, and its own upkeep."""
+
+import nox
+
+from release_channels import sessions
+
+nox.options.default_venv_backend = "none"
+sessions.register(nox)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; `-- --all` runs them with every backend, fault and kill."""
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and layers."""
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check types, strictly."""
+    session.run("mypy")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Compare a preview with the same work typed by hand, as ratios."""
+    session.run("python", "tests/bench.py", *session.posargs)

@@ -1,0 +1,91 @@
+"""The one named outcome that each run ends in, and how it is told. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from release_channels.manifest import ManifestFile
+
+
+class Result(StrEnum):
+    """How a run ended."""
+
+    PUBLISHED = "published"
+    ALREADY = "already published"
+    PLANNED = "planned"
+    SKIPPED = "skipped"
+    DONE = "done"
+    """A step on its own reached its end; there was nothing to publish in it."""
+    REFUSED = "refused"
+    FAILED = "failed"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the run may be green."""
+        return self not in (Result.REFUSED, Result.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended, for people and for programs."""
+
+    result: Result
+    message: str
+    hint: str = ""
+    channel: str = ""
+    project: str = ""
+    version: str = ""
+    commit: str = ""
+    index: str = ""
+    publish: bool = False
+    """Whether there is something to publish: what later jobs ask before they start."""
+    warnings: tuple[str, ...] = ()
+    files: tuple[ManifestFile, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The last line on stdout."""
+        return f"{self.result}: {self.message}"
+
+    def to_json(self) -> str:
+        """Write the outcome for programs."""
+        content = {
+            "outcome": self.result.value,
+            "message": self.message,
+            "hint": self.hint,
+            "channel": self.channel,
+            "project": self.project,
+            "version": self.version,
+            "commit": self.commit,
+            "index": self.index,
+            "publish": self.publish,
+            "warnings": list(self.warnings),
+            "files": [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in self.files],
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+    def to_outputs(self) -> dict[str, str]:
+        """Give the values for later steps of a workflow."""
+        return {"outcome": self.result.value, "version": self.version, "publish": "true" if self.publish else "false"}
+
+    def to_markdown(self) -> str:
+        """Write the outcome for a job's summary page."""
+        rows = [("channel", self.channel), ("version", self.version), ("commit", self.commit), ("index", self.index)]
+        lines = [f"### {_plain(self.project or 'release-channels')}: {self.result}", "", _plain(self.message), ""]
+        lines += [f"> {_plain(line)}" for line in self.hint.splitlines()]
+        if any(value for _, value in rows):
+            lines += ["", "| | |", "| --- | --- |", *(f"| {name} | {_plain(value)} |" for name, value in rows if value)]
+        if self.files:
+            lines += ["", "| file | bytes | sha256 |", "| --- | --- | --- |"]
+            lines += [f"| {_plain(f.name)} | {f.size} | `{f.sha256}` |" for f in self.files]
+        lines += ["", *(f"- warning: {_plain(warning)}" for warning in self.warnings)]
+        return "\n".join(lines).rstrip() + "\n\n"
+
+
+def _plain(text: str) -> str:
+    """Keep foreign text from being read as Markdown or HTML."""
+    for character in "\\`*_|<>[]#":
+        text = text.replace(character, f"\\{character}" if character not in "<>" else f"&#{ord(character)};")
+    return " ".join(text.split())

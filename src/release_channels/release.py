@@ -1,0 +1,216 @@
+"""One run of a release session: open, observe, decide, act, and tell the outcome."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pkgutil
+import signal
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+from release_channels import console
+from release_channels.config import Config
+from release_channels.decide import Plan, Request, Verdict, decide
+from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.observed import Observed
+from release_channels.outcome import Outcome, Result
+from release_channels.project.commit_url import commit_url, repository_url
+from release_channels.project.pyproject import Project, parse_project
+from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
+from release_channels.telling import show_plan, tell
+from release_channels.version import Channel, parse_run_number
+from release_channels.world.actions import Actions, read_actions, read_rehearsal
+from release_channels.world.files import only_one_run, state_directory
+from release_channels.world.git import Git
+from release_channels.world.index import LOCAL, Credentials, Index, remote_index, upstream_url
+from release_channels.world.kept import local_files
+from release_channels.world.observe import observe
+
+# By name, so that a job that publishes loads nothing of what builds.
+_STEPS = {
+    "build": "release_channels.steps.build:BUILD",
+    "check": "release_channels.steps.check:CHECK",
+    "preview-publish": "release_channels.steps.publish:PREVIEW_PUBLISH",
+    "verify": "release_channels.steps.verify:VERIFY",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What stands behind `--` on the command line."""
+
+    index: str | None = None
+    run: int | None = None
+    commit: str = "HEAD"
+    dry_run: bool = False
+    offline: bool = False
+    verbose: bool = False
+
+
+def parse_options(session: str, words: Sequence[str]) -> Options:
+    """Read the options of a session.
+
+    Raises: UsageError for an unknown option or an unusable value.
+    """
+    parser = _Parser(prog=f"nox -s {session} --", add_help=False, allow_abbrev=False)
+    parser.add_argument("--index", metavar="NAME")
+    parser.add_argument("--run-number", metavar="N")
+    parser.add_argument("--commit", metavar="REV", default="HEAD")
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--offline", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    given = parser.parse_args(words)
+    return Options(
+        index=given.index,
+        run=None if given.run_number is None else parse_run_number(given.run_number),
+        commit=given.commit,
+        dry_run=given.dry_run,
+        offline=given.offline,
+        verbose=given.verbose,
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=self.format_usage().strip())
+
+
+def run_session(
+    name: str,
+    steps: Sequence[str],
+    words: Sequence[str],
+    *,
+    root: Path,
+    dry_run: bool = False,
+    env: Mapping[str, str] = os.environ,
+    patience: Patience | None = None,
+) -> Outcome:
+    """Run one release session from its options to its outcome; errors end in an outcome, never in a traceback.
+
+    Raises: KeyboardInterrupt, after the outcome was told.
+    """
+    actions = read_actions(env)
+    try:
+        with _ended_like_ctrl_c():
+            options = parse_options(name, words)
+            console.set_verbose(options.verbose)
+            dry_run = dry_run or options.dry_run
+            outcome = _run(steps, options, dry_run, root, env, actions, patience or Patience())
+    except ReleaseError as stop:
+        console.error(stop)
+        refused = isinstance(stop, RefusedError | UsageError)
+        outcome = Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
+    except KeyboardInterrupt:
+        tell(Outcome(Result.FAILED, f"interrupted; `nox -s {name}` carries on from what is there"), actions)
+        raise
+    except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
+        outcome = _report_bug(root, bug)
+    tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
+    return outcome
+
+
+def _run(
+    steps: Sequence[str],
+    options: Options,
+    dry_run: bool,
+    root: Path,
+    env: Mapping[str, str],
+    actions: Actions,
+    patience: Patience,
+) -> Outcome:
+    git = Git.open(root)
+    commit = git.commit(options.commit)
+    project = parse_project(git.read_file(commit.sha, "pyproject.toml"))
+    with ExitStack() as stack:
+        if not dry_run:
+            stack.enter_context(only_one_run(root))
+        index = stack.enter_context(_open_index(options, project, root, env, actions))
+        request = Request(Channel.PREVIEW, index=index.name, run=options.run, may_count=index.name == LOCAL)
+        observed = observe(git, project, commit, index, request)
+        plan = decide(observed, request, project.config)
+        show_plan(plan, observed, index, steps)
+        if plan.verdict is not Verdict.PUBLISH:
+            result = Result.SKIPPED if plan.verdict is Verdict.SKIP else Result.REFUSED
+            return replace(outcome_of(plan, result, f"{plan.reason}: {plan.message}"), hint=plan.hint)
+        if dry_run:
+            message = f"{project.name} {plan.version} would go to the {plan.channel} channel on {index.title}"
+            return replace(outcome_of(plan, Result.PLANNED, message), publish=True)
+        base = repository_url(project, git.remote_url(project.config.remote))
+        release = Release(
+            root=root,
+            project=project,
+            plan=plan,
+            observed=observed,
+            index=index,
+            upstream=upstream_url(env),
+            env=env,
+            source_url=commit_url(base, commit.sha) if base else None,
+            stored_tokens=actions.stored_tokens,
+            patience=patience,
+        )
+        return run_steps([_step(name) for name in steps], release)
+
+
+def _step(name: str) -> Step:
+    step = pkgutil.resolve_name(_STEPS[name])
+    assert isinstance(step, Step)
+    return step
+
+
+@contextmanager
+def _open_index(
+    options: Options, project: Project, root: Path, env: Mapping[str, str], actions: Actions
+) -> Iterator[Index]:
+    """Find the index that was asked for; the local one is served for as long as the run takes."""
+    name = options.index or _default_index(project.config, actions)
+    if name != LOCAL:
+        yield remote_index(name, project.uv_indexes, in_actions=actions.runs, rehearsal=read_rehearsal(env))
+        return
+    from release_channels.indexserver.server import serve
+
+    upstream = None if options.offline else upstream_url(env)
+    with serve(local_files(root), project=project.name, upstream=upstream) as running:
+        yield Index(LOCAL, running.simple_url, running.upload_url, Credentials.NONE, warnings=running.warnings)
+
+
+def _default_index(config: Config, actions: Actions) -> str:
+    """Practise on the local index, but never by accident where a release was meant."""
+    if actions.workflow in (config.preview_workflow, config.public_workflow):
+        raise UsageError(
+            f"no --index in the release workflow {actions.workflow}", hint="end the line with `-- --index pypi`"
+        )
+    return LOCAL
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a run like Ctrl-C does, so that servers and directories are taken away then, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _report_bug(root: Path, bug: Exception) -> Outcome:
+    """Turn a bug into a sentence and keep its traceback in a file."""
+    log = state_directory(root) / "debug.log"
+    log.write_text("".join(traceback.format_exception(bug)), encoding="utf-8")
+    stop = ReleaseError(
+        f"a bug in release-channels: {type(bug).__name__}: {bug}",
+        hint=f"please report it with the file {log.relative_to(root)}; --verbose shows the commands that led to it",
+    )
+    console.error(stop)
+    return Outcome(Result.FAILED, str(stop), hint=stop.hint)
+
+
+__all__ = ["Observed", "Options", "Plan", "parse_options", "run_session"]

@@ -1,0 +1,71 @@
+"""The nox sessions: each is a named list of steps, done in order until one does not succeed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nox import Session
+
+PREVIEW = ("build", "check", "preview-publish", "verify")
+
+
+def build(session: Session) -> None:
+    """Build sdist and wheel of one commit, from a clean clone, with the preview version written in."""
+    _run(session, "build")
+
+
+def check(session: Session) -> None:
+    """Find all that the index would refuse and a user would trip over, before a byte is uploaded."""
+    _run(session, "check")
+
+
+def preview_publish(session: Session) -> None:
+    """Upload a checked build to the preview channel: the local index, or the one that --index names."""
+    _run(session, "preview-publish")
+
+
+def verify(session: Session) -> None:
+    """Install from the index as a stranger would, with pip and with uv, from both channels."""
+    _run(session, "verify")
+
+
+def preview(session: Session) -> None:
+    """Release a preview: build, check, preview-publish and verify, in order."""
+    _run(session, *PREVIEW)
+
+
+SESSIONS: dict[str, Callable[[Session], None]] = {
+    "build": build,
+    "check": check,
+    "preview-publish": preview_publish,
+    "verify": verify,
+    "preview": preview,
+}
+
+
+def register(nox: ModuleType) -> None:
+    """Add the release sessions to a noxfile; none of them runs unless it is named.
+
+    Raises: ValueError if the noxfile has a session of the same name.
+    """
+    from nox import registry
+
+    taken = sorted(SESSIONS.keys() & registry.get().keys())
+    if taken:
+        raise ValueError(f"this noxfile has a session called {taken[0]!r} already: rename it, or release from -f")
+    for name, session in SESSIONS.items():
+        nox.session(session, name=name, default=False, venv_backend="none")
+
+
+def _run(session: Session, *steps: str) -> None:
+    from release_channels.release import run_session
+
+    # nox has no public way to ask for --install-only, which promises that nothing is run.
+    only_install = bool(session._runner.global_config.install_only)
+    outcome = run_session(session.name, steps, session.posargs, root=Path.cwd(), dry_run=only_install)
+    if not outcome.result.is_good:
+        session.error(outcome.line)

@@ -1,0 +1,140 @@
+"""Build the sdist and the wheel of one commit, from a clean clone, with the channel's version written in."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from packaging.version import Version
+
+from release_channels import console
+from release_channels.errors import FailedError, RefusedError
+from release_channels.manifest import Manifest, ManifestFile
+from release_channels.observed import Commit
+from release_channels.outcome import Result
+from release_channels.process import run
+from release_channels.project.commit_url import plan_preview
+from release_channels.project.edit import Edit
+from release_channels.steps.handover import DIST, MANIFEST, hand_over
+from release_channels.steps.sdist import is_settled, settle
+from release_channels.steps.step import Release, Report, Step
+from release_channels.world.clone import UMASK, clone_commit
+from release_channels.world.distributions import sha256_of
+from release_channels.world.files import scratch
+from release_channels.world.git import Git, clean_git_environment
+from release_channels.world.uv import foreign_environment, uv_program, uv_version
+
+_SECONDS = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What makes the bytes of a build: the same recipe gives the same files."""
+
+    repository: Path
+    commit: Commit
+    edits: tuple[Edit, ...]
+    build_constraints: str = ""
+
+
+def recipe_of(release: Release, version: Version) -> Recipe:
+    """Write down how the distributions of a release are made."""
+    return Recipe(
+        repository=release.root,
+        commit=release.observed.commit,
+        edits=(plan_preview(release.project, version, release.source_url),),
+        build_constraints=release.project.config.build_constraints,
+    )
+
+
+def build_files(recipe: Recipe, workplace: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
+    """Build in a directory outside the project, and give the sdist and the wheel that was made from it.
+
+    Raises: CommandError with the end of the backend's output if the build fails.
+    """
+    clone, out = workplace / "source", workplace / "out"
+    clone_commit(recipe.repository, recipe.commit.sha, clone)
+    for edit in recipe.edits:
+        (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
+    words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
+    env = build_environment(env, recipe.commit.time)
+    run(uv_program(), *words, "--sdist", cwd=clone, env=env, timeout=_SECONDS, umask=UMASK)
+    sdist = _only(out, "*.tar.gz", "sdist")
+    if not is_settled(sdist, recipe.commit.time):
+        settle(sdist, recipe.commit.time)
+    run(uv_program(), *words, "--wheel", sdist, cwd=clone, env=env, timeout=_SECONDS, umask=UMASK)
+    return (sdist, _only(out, "*.whl", "wheel"))
+
+
+def build_environment(env: Mapping[str, str], epoch: int) -> dict[str, str]:
+    """The environment of a build backend: no secrets, no git configuration, and the commit's time as its clock.
+
+    Source: reproducible builds, SOURCE_DATE_EPOCH specification (seconds).
+    """
+    clean = clean_git_environment(foreign_environment(env))
+    return clean | {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "TZ": "UTC"}
+
+
+def _act(release: Release) -> Report:
+    version = release.plan.version
+    if version is None:
+        raise RefusedError("there is no version to build", hint=release.plan.hint)
+    _refuse_tracked(release.root)
+    with scratch("build") as workplace:
+        with console.progress(f"building {release.project.name} {version}"):
+            files = build_files(recipe_of(release, version), workplace, release.env)
+        manifest = Manifest(
+            channel=release.plan.channel,
+            project=release.project.name,
+            version=version,
+            commit=release.plan.commit,
+            run=release.plan.run,
+            tools=_tools(workplace),
+            files=tuple(ManifestFile(file.name, file.stat().st_size, sha256_of(file)) for file in files),
+        )
+        hand_over(release.root, files, manifest)
+    names = " and ".join(file.name for file in manifest.files)
+    return Report(Result.DONE, f"built {names} from commit {release.observed.commit.short}", files=manifest.files)
+
+
+def _refuse_tracked(root: Path) -> None:
+    """Refuse to write over what git tracks: no step changes a tracked file."""
+    git = Git(root)
+    for ours in (DIST, MANIFEST):
+        if git.tracks(ours):
+            raise RefusedError(f"git tracks {ours}, which is written here", hint=f"git rm -r --cached {ours}")
+
+
+def _constraints(recipe: Recipe, clone: Path) -> tuple[str, ...]:
+    """Pin the build backend where the project says so; the file comes from the commit, too."""
+    if not recipe.build_constraints:
+        return ()
+    if not (clone / recipe.build_constraints).is_file():
+        raise RefusedError(
+            f"tool.release-channels.build-constraints is {recipe.build_constraints!r}, which the commit does not hold",
+            hint="add the file, as `uv pip compile --generate-hashes` writes it, and commit it",
+        )
+    return ("--build-constraints", recipe.build_constraints, "--require-hashes")
+
+
+def _only(out: Path, pattern: str, kind: str) -> Path:
+    found = sorted(out.glob(pattern))
+    if len(found) != 1:
+        raise FailedError(
+            f"the build backend left {len(found)} files of the kind {kind}, not one", hint="does it build this project?"
+        )
+    return found[0]
+
+
+def _tools(cwd: Path) -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "release-channels": installed_version("release-channels"),
+        "uv": uv_version(cwd),
+    }
+
+
+BUILD = Step("build", "sdist and wheel of one commit, from a clean clone", _act)

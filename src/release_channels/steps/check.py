@@ -1,0 +1,120 @@
+"""Check what was built: one report with everything that the index would refuse or a user would trip over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from packaging.version import Version
+
+from release_channels import console
+from release_channels.checks import Subject, check_release
+from release_channels.claims import verify_manifest
+from release_channels.errors import RefusedError
+from release_channels.manifest import Manifest
+from release_channels.observed import IndexFile, IndexState
+from release_channels.outcome import Result
+from release_channels.process import both
+from release_channels.steps.build import build_files, recipe_of
+from release_channels.steps.difference import explain_difference
+from release_channels.steps.findings import Finding, Severity
+from release_channels.steps.handover import DIST, take_over
+from release_channels.steps.step import Release, Report, Step
+from release_channels.world.distributions import sha256_of
+from release_channels.world.files import scratch
+from release_channels.world.index import fetch_file
+from release_channels.world.uv import foreign_environment, uv_program
+
+
+def _act(release: Release) -> Report:
+    manifest = verify_manifest(take_over(release.root), release.plan)
+    with scratch("check") as workplace, scratch("rebuild") as other, console.progress("checking the distributions"):
+        found, differing = both(
+            lambda: check_release(_subject(release, manifest, workplace)),
+            lambda: _rebuild(release, manifest, other) if release.project.config.rebuild else (),
+        )
+    findings = (*found, *differing)
+    for finding in findings:
+        console.say(_word(finding), style=_STYLES[finding.severity])
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        raise RefusedError(
+            f"{_count(len(errors), 'error')} in the distributions", hint="\n".join(_word(e) for e in errors)
+        )
+    warnings = tuple(_word(finding) for finding in findings if finding.severity is Severity.WARNING)
+    again = ", and a second build gave the same bytes" if release.project.config.rebuild and not differing else ""
+    counted = f"{_count(len(manifest.files), 'file')}: no errors, {_count(len(warnings), 'warning')}"
+    return Report(Result.DONE, f"checked {counted}{again}", warnings=warnings, files=manifest.files)
+
+
+def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:
+    state, config = release.observed.index, release.project.config
+    newest = _newest_release(state, manifest.version)
+    wheel = _smallest_wheel(state.releases[newest]) if newest else None
+    return Subject(
+        project=manifest.project,
+        version=manifest.version,
+        channel=manifest.channel,
+        files=tuple(release.root / DIST / file.name for file in manifest.files),
+        requires_python=release.project.requires_python,
+        scratch=workplace,
+        env=foreign_environment(release.env),
+        uv=uv_program(),
+        file_limit=config.file_limit,
+        project_limit=config.project_limit,
+        project_bytes=_bytes_there(state, manifest.version),
+        previous=fetch_file(release.index, wheel, workplace) if wheel else None,
+        previous_version=newest,
+    )
+
+
+def _newest_release(state: IndexState, version: Version) -> Version | None:
+    """Find the newest release that users may have, which is the one they would upgrade from."""
+    offered = (v for v, files in state.releases.items() if not all(file.yanked for file in files))
+    return max((v for v in offered if v != version), default=None)
+
+
+def _smallest_wheel(files: Sequence[IndexFile]) -> IndexFile | None:
+    wheels = (file for file in files if file.name.endswith(".whl"))
+    return min(wheels, key=lambda file: file.size or 0, default=None)
+
+
+def _bytes_there(state: IndexState, version: Version) -> int:
+    """Add up what the other releases take of the index's room."""
+    return sum(file.size or 0 for v, files in state.releases.items() if v != version for file in files)
+
+
+def _rebuild(release: Release, manifest: Manifest, workplace: Path) -> tuple[Finding, ...]:
+    """Build once more, elsewhere, and report each file whose bytes come out differently."""
+    again = {file.name: file for file in build_files(recipe_of(release, manifest.version), workplace, release.env)}
+    found: list[Finding] = []
+    for file in manifest.files:
+        second = again.get(file.name)
+        if second is None or sha256_of(second) != file.sha256:
+            why = explain_difference(release.root / DIST / file.name, second) if second else "it did not come out again"
+            found.append(
+                Finding(
+                    Severity.WARNING,
+                    file.name,
+                    f"a second build of the same commit has other bytes: {why}",
+                    "an upload that breaks off half-way cannot be completed from a new build; "
+                    "pin the build backend (build-constraints) or set rebuild = false if you know why",
+                )
+            )
+    return tuple(found)
+
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
+
+
+def _word(finding: Finding) -> str:
+    where = f"{finding.file}: " if finding.file else ""
+    hint = f" ({finding.hint})" if finding.hint else ""
+    return f"  {finding.severity}: {where}{finding.message}{hint}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+CHECK = Step("check", "what the index would refuse and a user would trip over", _act)

@@ -1,0 +1,65 @@
+"""The fence: the last look into the files before upload.
+
+An index cannot limit a publisher to a kind of version. So each file is opened, and only this project, this
+channel's kind of version, exactly the version derived anew and the manifest's bytes go through.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.manifest import Manifest, ManifestFile
+from release_channels.version import Channel
+from release_channels.world.distributions import parse_file_name, read_distribution, sha256_of
+
+_REBUILD = "build again: `nox -s build`"
+
+
+def pass_fence(manifest: Manifest, source: Path, target: Path) -> tuple[Path, ...]:
+    """Copy the manifest's files out of `source` into an empty directory, and let only copies through that hold.
+
+    What is uploaded is the copy that was looked at, so nothing can be exchanged in between. `manifest` has
+    been verified against what was derived anew.
+
+    Raises: RefusedError at the first file that does not hold.
+    """
+    if not _is_of(manifest.channel, manifest.version):
+        raise RefusedError(f"{manifest.version} is no version for the {manifest.channel} channel", hint=_REBUILD)
+    return tuple(_pass(file, manifest, source, target) for file in manifest.files)
+
+
+def _is_of(channel: Channel, version: Version) -> bool:
+    if version.local is not None or version.pre is not None:
+        return False
+    return (version.dev is not None) == (channel is Channel.PREVIEW)
+
+
+def _pass(file: ManifestFile, manifest: Manifest, source: Path, target: Path) -> Path:
+    original, copy = source / file.name, target / file.name
+    if original.is_symlink() or not original.is_file():
+        raise RefusedError(f"{file.name} is in the manifest and not in {source.name}/", hint=_REBUILD)
+    shutil.copyfile(original, copy)
+    size, digest = copy.stat().st_size, sha256_of(copy)
+    if size != file.size:
+        raise RefusedError(f"{file.name} has {size} bytes, and the manifest says {file.size}", hint=_REBUILD)
+    if digest != file.sha256:
+        raise RefusedError(f"{file.name} has sha256 {digest}, and the manifest says {file.sha256}", hint=_REBUILD)
+    _read(copy, manifest)
+    return copy
+
+
+def _read(copy: Path, manifest: Manifest) -> None:
+    name, version, _ = parse_file_name(copy.name)
+    inside = read_distribution(copy)
+    project = canonicalize_name(manifest.project)
+    for what, claimed in (("file name", name), ("metadata", canonicalize_name(inside.name))):
+        if claimed != project:
+            raise RefusedError(f"the {what} of {copy.name} names the project {claimed}, not {project}", hint=_REBUILD)
+    for what, found in (("file name", version), ("metadata", inside.version)):
+        if found != manifest.version:
+            raise RefusedError(f"the {what} of {copy.name} has version {found}, not {manifest.version}", hint=_REBUILD)

@@ -1,0 +1,33 @@
+"""What one step hands to the next, also on another machine: `dist/`, and the manifest beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from release_channels.errors import RefusedError
+from release_channels.manifest import MAX_BYTES, Manifest, parse_manifest
+from release_channels.world.files import put_directory, write_whole
+
+DIST = "dist"
+MANIFEST = "release.json"
+
+
+def hand_over(root: Path, files: tuple[Path, ...], manifest: Manifest) -> None:
+    """Put the files into `dist/` in one step and write the manifest last, so that no manifest describes other files."""
+    (root / MANIFEST).unlink(missing_ok=True)
+    put_directory(root, DIST, files)
+    write_whole(root / MANIFEST, manifest.to_json())
+
+
+def take_over(root: Path) -> Manifest:
+    """Read the manifest that a build left.
+
+    Raises: RefusedError if there is none, or it is not a manifest.
+    """
+    path = root / MANIFEST
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as err:
+        raise RefusedError(f"there is no {MANIFEST}: nothing was built yet", hint="`nox -s build` makes it") from err
+    return parse_manifest(content.decode("utf-8", "replace"))

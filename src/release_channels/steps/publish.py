@@ -1,0 +1,167 @@
+"""Publish what was built: the fence, the upload, and then the index itself as the witness."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from release_channels import console
+from release_channels.claims import verify_manifest
+from release_channels.errors import FailedError, RefusedError
+from release_channels.manifest import Manifest, ManifestFile
+from release_channels.observed import IndexFile
+from release_channels.outcome import Result
+from release_channels.process import finish
+from release_channels.steps.fence import pass_fence
+from release_channels.steps.handover import DIST, take_over
+from release_channels.steps.step import Patience, Release, Report, Step
+from release_channels.world.files import scratch
+from release_channels.world.index import LOCAL, Credentials, Index, read_index
+from release_channels.world.kept import keep_manifest
+from release_channels.world.uv import foreign_environment, uv_program
+
+_SECONDS = 1800
+# uv tries again by itself when a connection breaks, and not when the index answers with one of these.
+# Source: tried with uv 0.13.9.
+_PASSING = re.compile(r"status code (429|500|502|503|504)\b")
+
+
+def _act(release: Release) -> Report:
+    manifest = verify_manifest(take_over(release.root), release.plan)
+    _refuse_stored_tokens(release)
+    with scratch("publish") as workplace:
+        files = pass_fence(manifest, release.root / DIST, workplace)
+        missing = _compare(release.index, manifest)
+        where = f"{manifest.project} {manifest.version} on {release.index.title}"
+        if release.index.name == LOCAL:
+            keep_manifest(release.root, manifest)
+        if not missing:
+            return Report(Result.ALREADY, f"{where}: all {len(files)} files are there", files=manifest.files)
+        with console.progress(f"uploading to {release.index.title}"):
+            accepted = _upload(release, files, workplace)
+    warnings = _confirm(release.index, manifest, accepted, release.patience)
+    return Report(Result.PUBLISHED, where, warnings=warnings, files=manifest.files)
+
+
+def _refuse_stored_tokens(release: Release) -> None:
+    """Refuse a stored index token in CI: the publisher is Trusted Publishing alone."""
+    if release.index.credentials is Credentials.TRUSTED_PUBLISHING and release.stored_tokens:
+        names = ", ".join(release.stored_tokens)
+        raise RefusedError(
+            f"a stored index token is set ({names})",
+            hint="delete it from the repository's secrets and from the workflow: Trusted Publishing needs none",
+        )
+
+
+def _compare(index: Index, manifest: Manifest) -> tuple[ManifestFile, ...]:
+    """Give the files that the index lacks.
+
+    Raises: RefusedError if it has one of them with other bytes.
+    """
+    there = _files_there(index, manifest)
+    for file in manifest.files:
+        found = there.get(file.name)
+        if found is not None and found.sha256 != file.sha256:
+            raise RefusedError(
+                f"{index.title} has {file.name} with other bytes: sha256 {found.sha256} there, {file.sha256} here",
+                hint="the likely cause is another version of the build backend, or another commit under the same "
+                "run number; what is on the index stays, so publish under the next number",
+            )
+    return tuple(file for file in manifest.files if file.name not in there)
+
+
+def _files_there(index: Index, manifest: Manifest) -> dict[str, IndexFile]:
+    state = read_index(index, manifest.project)
+    return {file.name: file for file in state.releases.get(manifest.version, ())}
+
+
+def _upload(release: Release, files: tuple[Path, ...], workplace: Path) -> frozenset[str]:
+    """Let uv upload the files, again where the index was overloaded, and give the names that uv says it sent.
+
+    Raises: FailedError with the index's own words.
+    """
+    index = release.index
+    how = "always" if index.credentials is Credentials.TRUSTED_PUBLISHING else "never"
+    words = ("publish", "--trusted-publishing", how, "--no-config", "--no-progress", "--color", "never")
+    addresses = ("--publish-url", index.upload_url, "--check-url", index.simple_url)
+    for pause in (*release.patience.tries, None):
+        done = finish(
+            uv_program(), *words, *addresses, *files, cwd=workplace, env=_environment(release), timeout=_SECONDS
+        )
+        if done.code == 0:
+            return frozenset(file.name for file in files if f"Uploading {file.name}" in done.messages)
+        if pause is None or not _PASSING.search(done.messages):
+            break
+        console.warn(f"the index is overloaded; trying again in {pause:g} s")
+        time.sleep(pause)
+    raise FailedError(f"{index.title} did not take the upload", hint=_explain(done.messages))
+
+
+def _environment(release: Release) -> dict[str, str]:
+    """The environment of the upload: the user's credentials where they are wanted, and nowhere else."""
+    match release.index.credentials:
+        case Credentials.NONE:
+            return foreign_environment(release.env) | {"UV_PUBLISH_USERNAME": "local", "UV_PUBLISH_PASSWORD": "local"}
+        case Credentials.TRUSTED_PUBLISHING:
+            needed = {name: value for name, value in release.env.items() if name.startswith("ACTIONS_ID_TOKEN_")}
+            return foreign_environment(release.env) | needed
+        case Credentials.USER:
+            return dict(release.env)
+
+
+def _explain(messages: str) -> str:
+    """Give uv's own words, and for the known refusals what to do about them."""
+    advice = (advice for sign, advice in _ADVICE if sign in messages)
+    return "\n".join(filter(None, (messages, next(advice, ""))))
+
+
+# Source: the index's answers as read in its source and tried with uv 0.13.9.
+_ADVICE = (
+    ("id-token: write", "give the publishing job `permissions: id-token: write`"),
+    ("invalid-publisher", "compare owner, repository, workflow file name and environment with the trusted publisher"),
+    ("File already exists", "somebody else uploaded this version meanwhile: publish under the next number"),
+    ("previously used by a file", "a deleted file's name can never be used again: publish under the next number"),
+    ("Missing credentials", "this index wants credentials: set UV_PUBLISH_TOKEN, or publish from CI"),
+)
+
+
+def _confirm(
+    index: Index, manifest: Manifest, accepted: frozenset[str], patience: Patience,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[str, ...]:  # fmt: skip
+    """Read the index until every file is there with its bytes.
+
+    Raises: FailedError if a file was not accepted, or has other bytes.
+    """
+    deadline = clock() + patience.visible
+    for pause in _pauses(patience.first_pause):
+        try:
+            missing = _compare(index, manifest)
+        except RefusedError as stop:
+            raise FailedError(f"after the upload: {stop}", hint=stop.hint) from stop
+        if not missing:
+            return ()
+        lost = [file.name for file in missing if file.name not in accepted]
+        if lost:
+            raise FailedError(
+                f"{index.title} does not have {', '.join(lost)}, and uv did not upload it",
+                hint="uv leaves out file names that are not normalized; `nox -s check` names them",
+            )
+        if clock() + pause > deadline:
+            break
+        time.sleep(pause)
+    names = ", ".join(file.name for file in missing)
+    return (f"accepted, not visible yet after {patience.visible:g} s: {names}; caches of the index may be slow",)
+
+
+def _pauses(first: float) -> Iterator[float]:
+    """Growing pauses in seconds, never longer than 15."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(pause * 1.7, 15.0)
+
+
+PREVIEW_PUBLISH = Step("preview-publish", "fence, upload, and a look at the index", _act)

@@ -1,0 +1,63 @@
+"""Sdists that come out the same every time, also from backends that pack the hour and the owner."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import tarfile
+from pathlib import Path
+
+from release_channels.errors import FailedError
+
+_MODES = (0o644, 0o755)
+
+
+def is_settled(sdist: Path, epoch: int) -> bool:
+    """Tell whether nothing in an sdist comes from the clock or the account of its build.
+
+    Times must not be after `epoch` (seconds), owners must be 0, modes 644 or 755; contents are not looked at.
+
+    Raises: FailedError if the file is not a readable archive.
+    """
+    try:
+        with sdist.open("rb") as stream:
+            packed_at = struct.unpack("<I", stream.read(8)[4:8])[0]
+        with tarfile.open(sdist, "r:gz") as archive:
+            return packed_at <= epoch and all(_is_settled_member(member, epoch) for member in archive)
+    except (OSError, EOFError, tarfile.TarError, struct.error) as err:
+        raise FailedError(f"{sdist.name} is not a readable sdist: {err}", hint="does its build backend work?") from err
+
+
+def settle(sdist: Path, epoch: int) -> None:
+    """Rewrite an sdist in place: members sorted, owner 0, modes 644 or 755, every time `epoch`, contents untouched.
+
+    Source: reproducible builds, SOURCE_DATE_EPOCH specification; the sdist format is the PyPA's.
+    """
+    settled = sdist.with_name(f".{sdist.name}.settled")
+    with (
+        tarfile.open(sdist, "r:gz") as old,
+        settled.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=raw, mtime=epoch) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as new,
+    ):
+        for member in sorted(old.getmembers(), key=lambda member: member.name):
+            content = old.extractfile(member) if member.isreg() else None
+            new.addfile(_settled_member(member, epoch), content)
+    settled.replace(sdist)
+
+
+def _is_settled_member(member: tarfile.TarInfo, epoch: int) -> bool:
+    return (
+        member.mtime <= epoch
+        and member.uid == member.gid == 0
+        and member.uname in ("", "root")
+        and member.gname in ("", "root")
+        and (member.mode in _MODES or not member.isreg())
+    )
+
+
+def _settled_member(member: tarfile.TarInfo, epoch: int) -> tarfile.TarInfo:
+    executable = member.isdir() or member.mode & 0o100
+    return member.replace(
+        mtime=epoch, mode=_MODES[bool(executable)], uid=0, gid=0, uname="", gname="", deep=False
+    )  # fmt: skip

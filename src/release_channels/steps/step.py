@@ -1,0 +1,128 @@
+"""The shape of a step, and the runner that does them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from release_channels import console
+from release_channels.decide import Plan
+from release_channels.errors import RefusedError, ReleaseError
+from release_channels.manifest import ManifestFile
+from release_channels.observed import Observed
+from release_channels.outcome import Outcome, Result
+from release_channels.project.pyproject import Project
+from release_channels.world.index import Index
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a step waits for an index, in seconds: between tries of an upload, and for files to be seen."""
+
+    tries: tuple[float, ...] = (2.0, 5.0)
+    visible: float = 300.0
+    first_pause: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What every step of a run knows: the project, the plan, the index, and the world as it was observed."""
+
+    root: Path
+    project: Project
+    plan: Plan
+    observed: Observed
+    index: Index
+    upstream: str
+    env: Mapping[str, str]
+    source_url: str | None = None
+    stored_tokens: tuple[str, ...] = ()
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one step did."""
+
+    result: Result
+    message: str
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: tuple[ManifestFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a release: its name, what it does in a few words, and how."""
+
+    name: str
+    title: str
+    act: Callable[[Release], Report]
+
+
+def run_steps(steps: Sequence[Step], release: Release) -> Outcome:
+    """Do the steps in order and stop at the first that does not succeed; the outcome names what was reached."""
+    reports: list[Report] = []
+    for number, step in enumerate(steps, 1):
+        console.say(f"[{number}/{len(steps)}] {step.name}: {step.title}", style="bold")
+        try:
+            report = step.act(release)
+        except ReleaseError as stop:
+            console.error(stop)
+            return _stopped(release, step, stop, reports)
+        console.say(f"  {report.message}")
+        for note in report.notes:
+            console.say(f"  {note}")
+        for warning in report.warnings:
+            console.warn(warning)
+        reports.append(report)
+    return _reached(release, reports)
+
+
+def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
+    """Make an outcome that carries what its plan is about."""
+    return Outcome(
+        result=result,
+        message=message,
+        channel=plan.channel.value,
+        project=plan.project,
+        version=str(plan.version or ""),
+        commit=plan.commit,
+        index=plan.index,
+        warnings=plan.warnings,
+    )
+
+
+def _reached(release: Release, reports: list[Report]) -> Outcome:
+    """Tell the outcome of steps that all succeeded: of the one that published, else of the last."""
+    told = next((r for r in reports if r.result in (Result.PUBLISHED, Result.ALREADY)), reports[-1])
+    return replace(
+        outcome_of(release.plan, told.result, told.message),
+        publish=told.result is not Result.ALREADY,
+        warnings=_warnings(release, reports),
+        files=_files(reports),
+    )
+
+
+def _stopped(release: Release, step: Step, stop: ReleaseError, reports: list[Report]) -> Outcome:
+    """Tell the outcome of a run that stopped; what had been published by then comes first, since it stays so."""
+    published = next((report for report in reports if report.result is Result.PUBLISHED), None)
+    refused = isinstance(stop, RefusedError) and published is None
+    message = f"{step.name}: {stop}"
+    if published is not None:
+        message = f"{published.message} was published, but afterwards {message}"
+    return replace(
+        outcome_of(release.plan, Result.REFUSED if refused else Result.FAILED, message),
+        hint=stop.hint,
+        warnings=_warnings(release, reports),
+        files=_files(reports),
+    )
+
+
+def _warnings(release: Release, reports: list[Report]) -> tuple[str, ...]:
+    return release.plan.warnings + tuple(warning for report in reports for warning in report.warnings)
+
+
+def _files(reports: list[Report]) -> tuple[ManifestFile, ...]:
+    return next((report.files for report in reversed(reports) if report.files), ())

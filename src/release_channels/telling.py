@@ -1,0 +1,95 @@
+"""Tell people and programs what is planned and how it ended."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from release_channels import console
+from release_channels.decide import Plan
+from release_channels.installing import pip_command, uv_command
+from release_channels.observed import Observed
+from release_channels.outcome import Outcome, Result
+from release_channels.version import Channel
+from release_channels.world.actions import Actions, annotation, write_output, write_summary
+from release_channels.world.files import state_directory, write_whole
+from release_channels.world.index import LOCAL, Index
+
+_STYLES = {
+    Result.PUBLISHED: "bold green",
+    Result.ALREADY: "bold green",
+    Result.DONE: "bold green",
+    Result.PLANNED: "bold cyan",
+    Result.SKIPPED: "bold yellow",
+    Result.REFUSED: "bold red",
+    Result.FAILED: "bold red",
+}
+_SHOWN = 5
+
+
+def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]) -> None:
+    """Show what was decided and on what grounds; a dry run and a real one show the same."""
+    version = f" {plan.version}" if plan.version else ""
+    console.say(f"{plan.project}{version}: {plan.channel} channel, {index.title}", style="bold")
+    rows = [
+        ("commit", f"{observed.commit.short}, {_uncommitted(observed.uncommitted)}"),
+        ("main holds", str(observed.version)),
+        ("number", plan.numbered),
+        ("on the index", _on_index(observed)),
+        ("decision", f"{plan.reason}: {plan.message}"),
+        ("to do", plan.hint),
+        ("steps", ", ".join(steps) if plan.version and not plan.hint else ""),
+    ]
+    for name, value in rows:
+        if value:
+            console.say(f"  {name:<13}{value}")
+    for warning in plan.warnings:
+        console.warn(warning)
+
+
+def tell(outcome: Outcome, actions: Actions, root: Path | None = None) -> None:
+    """Tell an outcome: on stdout, to GitHub Actions where it runs, and in `outcome.json` where a project is named."""
+    for file in outcome.files:
+        console.result(f"  {file.sha256}  dist/{file.name}")
+    if outcome.result in (Result.PUBLISHED, Result.ALREADY):
+        for line in _commands(outcome):
+            console.result(line)
+    if actions.runs:
+        _annotate(outcome)
+    write_output(actions, outcome.to_outputs())
+    write_summary(actions, outcome.to_markdown())
+    if root is not None and outcome.commit:
+        write_whole(state_directory(root) / "outcome.json", outcome.to_json())
+    console.result(outcome.line, style=_STYLES[outcome.result])
+
+
+def _annotate(outcome: Outcome) -> None:
+    for warning in outcome.warnings:
+        console.result(annotation("warning", "release-channels", warning))
+    if not outcome.result.is_good:
+        console.result(annotation("error", str(outcome.result), f"{outcome.message}\n{outcome.hint}".strip()))
+
+
+def _commands(outcome: Outcome) -> list[str]:
+    """Give the two channels' install commands; from the local index they need its address, so say how to get it."""
+    lines = ["install from the public channel:", "install from the preview channel:"]
+    told: list[str] = []
+    for line, channel in zip(lines, (Channel.PUBLIC, Channel.PREVIEW), strict=True):
+        commands = (pip_command(outcome.project, channel), uv_command(outcome.project, channel))
+        told += [line, *(f"  {shlex.join(words)}" for words in commands)]
+    if outcome.index == LOCAL:
+        told.append("these read the local index only while `invoke index` keeps it open, which prints how")
+    return told
+
+
+def _uncommitted(paths: tuple[str, ...]) -> str:
+    if not paths:
+        return "nothing uncommitted"
+    shown = ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
+    return f"{len(paths)} uncommitted and left out: {shown}"
+
+
+def _on_index(observed: Observed) -> str:
+    final, preview = observed.index.newest_final(), observed.index.newest_preview()
+    return f"newest public {final or 'none'}, newest preview {preview or 'none'}"

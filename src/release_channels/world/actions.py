@@ -1,0 +1,122 @@
+"""GitHub Actions and the rehearsal, as far as the environment tells: the one place that asks where we run."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from release_channels.errors import RefusedError
+
+REHEARSAL = "RELEASE_CHANNELS_REHEARSAL"
+_STORED_TOKENS = ("UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD", "UV_PUBLISH_USERNAME", "TWINE_PASSWORD", "TWINE_USERNAME")
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Where a rehearsal sends what is meant for the real index; every address is on this machine."""
+
+    simple: str
+    upload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """The runner of a GitHub Actions job, or none: then `runs` is false and nothing is written anywhere."""
+
+    runs: bool = False
+    workflow: str | None = None
+    summary: Path | None = None
+    output: Path | None = None
+    stored_tokens: tuple[str, ...] = ()
+
+
+def read_actions(env: Mapping[str, str] = os.environ) -> Actions:
+    """Read the environment that a runner gives to its steps.
+
+    Source: GitHub's variables reference; `GITHUB_WORKFLOW_REF` is `owner/name/.github/workflows/FILE@ref`.
+    """
+    if env.get("GITHUB_ACTIONS") != "true":
+        return Actions()
+    workflow = env.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2]
+    return Actions(
+        runs=True,
+        workflow=workflow or None,
+        summary=_path(env, "GITHUB_STEP_SUMMARY"),
+        output=_path(env, "GITHUB_OUTPUT"),
+        stored_tokens=tuple(name for name in _STORED_TOKENS if env.get(name)),
+    )
+
+
+def read_rehearsal(env: Mapping[str, str] = os.environ) -> Rehearsal | None:
+    """Read where a rehearsal redirects the real index to, if there is a rehearsal.
+
+    Raises: RefusedError if the file cannot be read or names an address that is not on this machine.
+    """
+    name = env.get(REHEARSAL)
+    if not name:
+        return None
+    try:
+        content = json.loads(Path(name).read_text(encoding="utf-8"))
+        rehearsal = Rehearsal(simple=content["simple"], upload=content["upload"])
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise RefusedError(f"the rehearsal file {name} cannot be used: {err!r}", hint=f"unset {REHEARSAL}") from err
+    for address in (rehearsal.simple, rehearsal.upload):
+        if not is_loopback(address):
+            raise RefusedError(
+                f"a rehearsal names the address {address}, which is not on this machine", hint=f"unset {REHEARSAL}"
+            )
+    return rehearsal
+
+
+def is_loopback(address: object) -> bool:
+    """Tell whether a web address leads to this machine and nowhere else."""
+    try:
+        host = urlsplit(address).hostname if isinstance(address, str) else None
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def write_output(actions: Actions, values: Mapping[str, str]) -> None:
+    """Hand values to later steps; a random delimiter keeps a value from posing as another one.
+
+    Source: GitHub's workflow commands reference, multiline strings.
+    """
+    if actions.output is None:
+        return
+    with actions.output.open("a", encoding="utf-8") as stream:
+        for name, value in values.items():
+            delimiter = f"end-{secrets.token_hex(8)}"
+            stream.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+
+
+def write_summary(actions: Actions, markdown: str) -> None:
+    """Add to the job's summary page."""
+    if actions.summary is None:
+        return
+    with actions.summary.open("a", encoding="utf-8") as stream:
+        stream.write(markdown)
+
+
+def annotation(level: str, title: str, message: str) -> str:
+    """Word a workflow command that shows a message beside the run: level is error, warning or notice.
+
+    Source: GitHub's workflow commands reference; values are percent-encoded where they would end the command.
+    """
+    return f"::{level} title={_escape(title, ':,')}::{_escape(message)}"
+
+
+def _escape(text: str, more: str = "") -> str:
+    for character in "%\r\n" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    return Path(env[name]) if env.get(name) else None

@@ -1,0 +1,207 @@
+"""Package indexes: which one is meant, and what it holds."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.version import Version
+
+from release_channels.errors import RefusedError, UsageError
+from release_channels.observed import IndexFile, IndexState
+from release_channels.project.pyproject import UvIndex
+from release_channels.world.actions import Rehearsal
+
+if TYPE_CHECKING:
+    from pypi_simple import DistributionPackage, PyPISimple
+
+LOCAL = "local"
+_SECONDS = 30.0
+
+
+class Credentials(StrEnum):
+    """How an upload proves who it is."""
+
+    NONE = "none"
+    TRUSTED_PUBLISHING = "Trusted Publishing"
+    USER = "the user's own"
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A package index as a value: its name, where it is read, where it takes uploads, and with which credentials."""
+
+    name: str
+    simple_url: str
+    upload_url: str
+    credentials: Credentials
+    rehearsal: bool = False
+    warnings: Callable[[], tuple[str, ...]] = tuple
+    """What the index could not take into account, asked after reading it."""
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        title = "the local index" if self.name == LOCAL else f"the index {self.name}"
+        return f"{title} (rehearsal)" if self.rehearsal else title
+
+
+def remote_index(
+    name: str, named: tuple[UvIndex, ...], *, in_actions: bool, rehearsal: Rehearsal | None = None
+) -> Index:
+    """Find an index by name: `pypi`, `testpypi`, or one of the project's `[[tool.uv.index]]` tables.
+
+    Raises: UsageError for an unknown name or an index that says nowhere to publish to.
+    """
+    credentials = Credentials.TRUSTED_PUBLISHING if in_actions else Credentials.USER
+    if rehearsal is not None:
+        if name != "pypi":
+            raise RefusedError(f"a rehearsal cannot publish to {name}", hint="it stands for pypi alone")
+        return Index(name, rehearsal.simple, rehearsal.upload, credentials, rehearsal=True)
+    if name == "pypi":
+        return Index(name, _default_simple_url(), _twine("DEFAULT_REPOSITORY"), credentials)
+    if name == "testpypi":
+        upload = _twine("TEST_REPOSITORY")
+        return Index(name, upload.removesuffix("legacy/") + "simple/", upload, credentials)
+    for index in named:
+        if index.name == name:
+            if not index.publish_url:
+                raise UsageError(f"the index {name} has no publish-url", hint="add it to its [[tool.uv.index]] table")
+            return Index(name, index.url, index.publish_url, credentials)
+    known = ", ".join([LOCAL, "pypi", "testpypi", *(index.name for index in named)])
+    raise UsageError(f"there is no index called {name!r}", hint=f"known here: {known}")
+
+
+def upstream_url(env: Mapping[str, str] = os.environ) -> str:
+    """Find the index that dependencies come from: the user's uv or pip setting, else the default one."""
+    configured = env.get("UV_DEFAULT_INDEX") or env.get("UV_INDEX_URL") or env.get("PIP_INDEX_URL")
+    # uv allows NAME=URL
+    name, equals, url = (configured or "").partition("=")
+    return (url if equals and "/" not in name else configured) or _default_simple_url()
+
+
+def read_index(index: Index, project: str) -> IndexState:
+    """Read every release of a project; a project that the index does not know has none.
+
+    Raises: RefusedError if the index does not answer.
+    """
+    from pypi_simple import NoSuchProjectError, UnsupportedContentTypeError, UnsupportedRepoVersionError
+    from requests import RequestException
+
+    try:
+        with _client(index) as client:
+            # Caches in front of an index may be minutes old; what is decided on must be what it holds now.
+            page = client.get_project_page(project, timeout=_SECONDS, headers={"Cache-Control": "no-cache"})
+    except NoSuchProjectError:
+        return IndexState(index.name, warnings=index.warnings())
+    except (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError) as err:
+        raise RefusedError(
+            f"{index.title} did not answer: {_reason(err)}",
+            hint="nothing is published that could not be compared with the index first; try again when it answers",
+        ) from err
+    releases: dict[Version, list[IndexFile]] = defaultdict(list)
+    for package in page.packages:
+        version = _version(package.filename)
+        if version is not None:
+            releases[version].append(_index_file(package))
+    return IndexState(
+        index.name, {version: tuple(files) for version, files in releases.items()}, warnings=index.warnings()
+    )
+
+
+def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
+    """Fetch a file's core metadata, where the index serves it beside the file."""
+    from pypi_simple import NoMetadataError
+    from requests import RequestException
+
+    with _client(index) as client:
+        try:
+            return client.get_package_metadata_bytes(_package(file), timeout=_SECONDS)
+        except (NoMetadataError, RequestException):
+            return None
+
+
+def fetch_file(index: Index, file: IndexFile, directory: Path) -> Path | None:
+    """Download a file, digest checked; None if it cannot be had."""
+    from pypi_simple import DigestMismatchError
+    from requests import RequestException
+
+    target = directory / file.name
+    with _client(index) as client:
+        try:
+            client.download_package(_package(file), target, timeout=_SECONDS)
+        except (DigestMismatchError, RequestException):
+            return None
+    return target
+
+
+def _client(index: Index) -> PyPISimple:
+    """Make a client that tries again, with growing pauses, when an index is overloaded."""
+    import requests
+    from pypi_simple import PyPISimple
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+
+    session = requests.Session()
+    retry = Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    return PyPISimple(index.simple_url, session=session)
+
+
+def _index_file(package: DistributionPackage) -> IndexFile:
+    return IndexFile(
+        name=package.filename,
+        url=package.url,
+        sha256=package.digests.get("sha256"),
+        size=package.size,
+        requires_python=package.requires_python,
+        upload_time=package.upload_time,
+        yanked=package.is_yanked,
+    )
+
+
+def _package(file: IndexFile) -> DistributionPackage:
+    from pypi_simple import DistributionPackage
+
+    digests = {"sha256": file.sha256} if file.sha256 else {}
+    return DistributionPackage(
+        filename=file.name, url=file.url, project=None, version=None, package_type=None, digests=digests,
+        requires_python=None, has_sig=None,
+    )  # fmt: skip
+
+
+def _version(file_name: str) -> Version | None:
+    """Read the version out of a file name; None for old kinds of files, which no installer takes any more."""
+    try:
+        if file_name.endswith(".whl"):
+            return parse_wheel_filename(file_name)[1]
+        return parse_sdist_filename(file_name)[1]
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
+
+
+def _default_simple_url() -> str:
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    return PYPI_SIMPLE_ENDPOINT
+
+
+def _twine(constant: str) -> str:
+    import twine.utils
+
+    return str(getattr(twine.utils, constant))
+
+
+def _reason(err: Exception) -> str:
+    """Say in one line why a request failed, without the object addresses of the libraries below."""
+    cause = getattr(err, "args", ("",))[0]
+    reason = getattr(cause, "reason", None) or err
+    text = str(reason)
+    return text.rpartition(">: ")[2] if ">: " in text else text

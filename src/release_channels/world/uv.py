@@ -1,0 +1,50 @@
+"""uv: the program that builds, publishes and makes environments, as it was installed with this tool."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from release_channels.errors import CommandError
+from release_channels.process import run
+
+# What foreign code must not see: it runs while a distribution is built, installed or imported.
+_SECRET = re.compile(r"(^|_)(TOKEN|KEY|PASSWORD|PASSWD|SECRET|CREDENTIALS?)(_|$)|^ACTIONS_", re.IGNORECASE)
+_OF_INSTALLERS = ("UV_", "PIP_", "TWINE_", "HATCH_", "FLIT_", "POETRY_", "PDM_", "PYTHON", "VIRTUAL_ENV", "NOX_")
+# Of uv's and pip's own variables only those that say where things are: none that decides what is chosen.
+_PLACES = re.compile(
+    r"UV_(CACHE_DIR|DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_\w+_(USERNAME|PASSWORD)|OFFLINE|HTTP_TIMEOUT"
+    r"|PYTHON_(DOWNLOADS|INSTALL_DIR|PREFERENCE)|SYSTEM_CERTS|NATIVE_TLS|INSECURE_HOST|KEYRING_PROVIDER|LINK_MODE"
+    r"|CONCURRENT_\w+)|PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT|TRUSTED_HOST|CACHE_DIR|DEFAULT_TIMEOUT)"
+)
+
+
+@cache
+def uv_program() -> str:
+    """Find the uv that came with this tool.
+
+    Raises: CommandError if it is gone.
+    """
+    from uv import find_uv_bin
+
+    try:
+        return find_uv_bin()
+    except FileNotFoundError as err:
+        raise CommandError(f"uv is not where it was installed: {err}", hint="install release-channels anew") from err
+
+
+def uv_version(cwd: Path) -> str:
+    """Ask uv for its version."""
+    return run(uv_program(), "--version", cwd=cwd).split()[1]
+
+
+def foreign_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """An environment for foreign code: no secrets, and of installers only where their indexes and caches are."""
+    return {name: value for name, value in env.items() if _PLACES.fullmatch(name) or not _is_withheld(name)}
+
+
+def _is_withheld(name: str) -> bool:
+    return bool(_SECRET.search(name)) or name.startswith(_OF_INSTALLERS)

@@ -1,0 +1,5 @@
+"""The tasks of this repository: those that everybody gets."""
+
+from release_channels.tasks import ns
+
+__all__ = ["ns"]
