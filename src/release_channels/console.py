@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ def set_verbose(verbose: bool) -> None:
     """Show the commands that are run and what they print, or keep them quiet."""
     global _verbose
     _verbose = verbose
+    # nox lets every library log; what they say of their connections is no part of the story.
+    logging.getLogger("urllib3").setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
 @cache

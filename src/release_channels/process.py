@@ -73,8 +73,11 @@ def finish(
     env: Mapping[str, str] | None = None,
     timeout: float = 600,
     umask: int = -1,
+    merged: bool = False,
 ) -> Done:
     """Run a program (never a shell) to its end, whatever its exit code; `timeout` is in seconds.
+
+    With `merged`, stderr comes along with stdout, in the order it was written.
 
     Raises: CommandError if it is missing or too slow.
     """
@@ -87,7 +90,7 @@ def finish(
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
             umask=umask,
         )
     except OSError as err:
@@ -103,8 +106,9 @@ def finish(
         _end(child)
         with _lock:
             _running.discard(child)
-    console.output(err_out.decode("utf-8", "replace"))
-    return Done(argv, child.returncode, out, err_out)
+    done = Done(argv, child.returncode, out, err_out or b"")
+    console.output(done.messages)
+    return done
 
 
 def side_by_side(*acts: Callable[[], _T]) -> list[_T]:

@@ -11,8 +11,7 @@ from pathlib import Path
 from release_channels.checks.archive import Archive
 from release_channels.checks.metadata import check_specification
 from release_channels.checks.subject import Subject, error
-from release_channels.errors import CommandError
-from release_channels.process import run, side_by_side
+from release_channels.process import finish, side_by_side
 from release_channels.steps.findings import Finding
 
 _AT_ONCE = 4
@@ -47,11 +46,9 @@ def _ask(subject: Subject, path: Path) -> list[Finding]:
     # A wide, plain terminal, written to in order: the answer is read by parse_answer, not by a person.
     plain = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "4096", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     env = {**subject.env, **plain}
-    try:
-        run(sys.executable, "-m", "twine", "check", "--strict", path.resolve(), cwd=subject.scratch, env=env, both=True)
-    except CommandError as err:
-        return list(parse_answer(path.name, err.hint or str(err)))
-    return []
+    words = (sys.executable, "-m", "twine", "check", "--strict", str(path.resolve()))
+    done = finish(*words, cwd=subject.scratch, env=env, merged=True)
+    return list(parse_answer(path.name, done.text)) if done.code else []
 
 
 def parse_answer(file: str, text: str) -> Iterator[Finding]:
