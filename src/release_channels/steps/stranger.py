@@ -15,15 +15,18 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release_channels.installing import pip_command, uv_command
-from release_channels.process import run
+from release_channels.process import finish, run
+from release_channels.project.pyproject import Project
 from release_channels.version import Channel
 from release_channels.world.index import LOCAL, Index
 from release_channels.world.uv import foreign_environment, uv_program
 
 _SECONDS = 900
 # Where things are, on this machine: nothing in it decides which version is chosen.
-_KEPT = ("UV_CACHE_DIR", "UV_PYTHON_DOWNLOADS", "UV_PYTHON_INSTALL_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS")
-_KEPT_BY_BOTH = ("UV_LINK_MODE", "UV_HTTP_TIMEOUT", "PIP_CERT", "PIP_CACHE_DIR", "PIP_DEFAULT_TIMEOUT")
+_KEPT = (
+    *("UV_CACHE_DIR", "UV_PYTHON_DOWNLOADS", "UV_PYTHON_INSTALL_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"),
+    *("UV_LINK_MODE", "UV_HTTP_TIMEOUT", "PIP_CERT", "PIP_CACHE_DIR", "PIP_DEFAULT_TIMEOUT"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,10 @@ class Stranger:
         """Ask uv what it would bring into a clean environment: normalized names and versions."""
         python = self._environment("uv-resolution")
         words = ("pip", "install", "--dry-run", "--python", str(python), *flags, self.project)
-        said = _finish_messages(words, self.home, self.env)
-        pairs = (line[3:].split("==", 1) for line in said.splitlines() if line.startswith(" + ") and "==" in line)
+        done = finish(uv_program(), *words, cwd=self.home, env=self.env, timeout=_SECONDS).or_raise()
+        pairs = (
+            line[2:].split("==", 1) for line in done.messages.splitlines() if line.startswith("+ ") and "==" in line
+        )
         return {canonicalize_name(name): Version(version.split()[0]) for name, version in pairs}
 
     @property
@@ -87,18 +92,21 @@ class Stranger:
         return _python_of(directory)
 
 
-def stranger(home: Path, project: str, requires_python: str | None, index: Index, upstream: str) -> Stranger:
-    """Make a stranger who knows one index, in an empty directory away from the checkout."""
-    outer = os.environ
+def stranger(home: Path, project: Project, index: Index, upstream: str, outer: Mapping[str, str]) -> Stranger:
+    """Make a stranger who knows one index, in an empty directory away from the checkout.
+
+    Of the `outer` environment only what says where things are on this machine comes along.
+    """
     env = {name: value for name, value in foreign_environment(outer).items() if not name.startswith(("UV_", "PIP_"))}
-    env |= {name: outer[name] for name in _KEPT + _KEPT_BY_BOTH if outer.get(name)}
+    env |= {name: outer[name] for name in _KEPT if outer.get(name)}
+    python = _python(project.requires_python)
     env.setdefault("UV_CACHE_DIR", run(uv_program(), "cache", "dir", cwd=home))
     env.setdefault("PIP_CACHE_DIR", str(_pip_cache(outer)))
     env |= _addresses(index, upstream) | {
         "HOME": str(home),
         "UV_NO_CONFIG": "1",
         "UV_NO_PROGRESS": "1",
-        "UV_PYTHON": _python(requires_python),
+        "UV_PYTHON": python,
         "UV_TOOL_DIR": str(home / "tools"),
         "UV_TOOL_BIN_DIR": str(home / "bin"),
         "PIP_CONFIG_FILE": os.devnull,
@@ -106,7 +114,7 @@ def stranger(home: Path, project: str, requires_python: str | None, index: Index
         "PIP_NO_INPUT": "1",
         "NO_COLOR": "1",
     }
-    return Stranger(home, project, _python(requires_python), env)
+    return Stranger(home, project.name, python, env)
 
 
 def _addresses(index: Index, upstream: str) -> dict[str, str]:
@@ -138,9 +146,3 @@ def _pip_cache(env: Mapping[str, str]) -> Path:
     if sys.platform == "darwin":
         return home / "Library" / "Caches" / "pip"
     return Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "pip"
-
-
-def _finish_messages(words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> str:
-    from release_channels.process import finish
-
-    return finish(uv_program(), *words, cwd=cwd, env=env, timeout=_SECONDS).or_raise().messages

@@ -28,8 +28,9 @@ def _act(release: Release) -> Report:
     wheel = read_wheel(release.root / DIST / next(f.name for f in manifest.files if f.name.endswith(".whl")))
     project = release.project
     with scratch("verify-pip") as pip_home, scratch("verify-uv") as uv_home:
-        one = stranger(pip_home, project.name, project.requires_python, release.index, release.upstream)
-        other = stranger(uv_home, project.name, project.requires_python, release.index, release.upstream)
+        one, other = (
+            stranger(home, project, release.index, release.upstream, release.env) for home in (pip_home, uv_home)
+        )
         with console.progress("installing from the index, with pip and with uv"):
             by_pip, by_uv = both(
                 lambda: _by_pip(one, manifest, wheel, release), lambda: _by_uv(other, manifest, wheel, release)

@@ -1,0 +1,145 @@
+"""Tests run offline against a wheelhouse that is filled once, with real git, uv, pip and twine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from release_channels import release
+from release_channels.indexserver.server import serve
+from release_channels.outcome import Outcome
+from release_channels.sessions import PREVIEW
+from release_channels.steps.step import Patience
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+# What builds the sample projects, at exact versions; pip is what a new environment is seeded with.
+BUILD_TOOLS = (
+    *("hatchling==1.33.0", "setuptools==84.2.1", "flit-core==4.2.0", "poetry-core==2.5.0", "pdm-backend==2.5.0"),
+    *("uv-build==0.13.6", "pip==26.3", "idna==3.20"),
+)
+_FOREIGN = ("UV_", "PIP_", "GITHUB_", "ACTIONS_", "TWINE_", "GIT_", "RELEASE_CHANNELS_", "NOX")
+_HARMLESS = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
+_GIT_CONFIG = "[user]\n\tname = Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--all`: the same tests with every parameter."""
+    parser.addoption("--all", action="store_true", help="run every backend, fault and kill")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `full` unless --all is given."""
+    if config.getoption("--all"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(pytestconfig: pytest.Config) -> Path:
+    """A directory with every wheel that a test installs, filled from the configured index and kept between runs."""
+    assert pytestconfig.cache is not None
+    directory = pytestconfig.cache.mkdir("wheelhouse")
+    wanted = (*BUILD_TOOLS, *_runtime_pins(pytestconfig.rootpath))
+    with FileLock(directory / ".lock"):
+        stamp = directory / ".filled-with"
+        if not stamp.exists() or stamp.read_text() != "\n".join(wanted):
+            words = ("-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(directory), *wanted)
+            subprocess.run([sys.executable, *words], check=True)
+            stamp.write_text("\n".join(wanted))
+    return directory
+
+
+def _runtime_pins(root: Path) -> list[str]:
+    """The tool's own requirements at the versions that this repository pins."""
+    content = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return [pin for pin in content["dependency-groups"]["dev"] if not pin.startswith(("mypy", "ruff"))]
+
+
+@pytest.fixture(scope="session")
+def upstream(wheelhouse: Path) -> Iterator[str]:
+    """The index that dependencies come from: the wheelhouse, served on loopback."""
+    with serve(wheelhouse) as running:
+        yield running.simple_url
+
+
+@pytest.fixture(scope="session")
+def offline_environment(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The environment of every test: no user, no configuration, no way out of this machine."""
+    shared = tmp_path_factory.getbasetemp().parent
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(_GIT_CONFIG)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN) or name in _HARMLESS}
+    dead = "http://127.0.0.1:9"  # the discard port: who leaves loopback is refused
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    env |= {name: dead for proxy in proxies for name in (proxy, proxy.lower())}
+    return env | {
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "HOME": str(home),
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "UV_CACHE_DIR": str(shared / "uv-cache"),
+        "PIP_CACHE_DIR": str(shared / "pip-cache"),
+        "UV_DEFAULT_INDEX": upstream,
+        "PIP_INDEX_URL": upstream,
+        "PIP_CONFIG_FILE": os.devnull,
+        "NO_COLOR": "1",
+    }
+
+
+@pytest.fixture
+def offline(offline_environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process, too, live in the offline environment."""
+    for name in set(os.environ) - set(offline_environment):
+        if name != "PYTEST_CURRENT_TEST":
+            monkeypatch.delenv(name)
+    for name, value in offline_environment.items():
+        monkeypatch.setenv(name, value)
+
+
+MakeRepo = Callable[..., Repo]
+
+
+@pytest.fixture
+def make_repo(tmp_path: Path, offline: None) -> MakeRepo:
+    """Make repositories with a sample project and a bare remote."""
+    made: list[Repo] = []
+
+    def make(sample: Sample | None = None) -> Repo:
+        made.append(Repo.create(tmp_path / f"repo-{len(made)}", (sample or Sample()).tree()))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def repo(make_repo: MakeRepo) -> Repo:
+    """One repository with the default sample project."""
+    return make_repo()
+
+
+RunSession = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run_session(offline: None) -> RunSession:
+    """Run steps of a release as the sessions do, with waits cut short."""
+
+    def run(repo: Repo, *words: str, steps: tuple[str, ...] = PREVIEW, **more: object) -> Outcome:
+        patience = Patience(tries=(0.1, 0.1), visible=1.0, first_pause=0.05)
+        name = "preview" if steps == PREVIEW else steps[0]
+        return release.run_session(
+            name, steps, words, root=repo.root, env=dict(os.environ), patience=patience, **more,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    return run
