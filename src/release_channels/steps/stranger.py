@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release_channels.installing import pip_command, uv_command
-from release_channels.process import finish, run
+from release_channels.process import Done, finish, run
 from release_channels.project.pyproject import Project
 from release_channels.version import Channel
 from release_channels.world.index import LOCAL, Index
@@ -43,7 +43,7 @@ class Stranger:
 
         Raises: CommandError with pip's own words.
         """
-        python = self._environment("pip", "--seed")
+        python = self._environment("pip", "pip")
         words = list(pip_command(self.project, channel)[1:]) if not flags else ["-m", "pip", "install", *flags]
         run(python, *words, cwd=self.home, env=self.env, timeout=_SECONDS)
         return python
@@ -54,13 +54,13 @@ class Stranger:
         Raises: CommandError with uv's own words.
         """
         words = uv_command(self.project, channel)[1:] if not flags else ("tool", "install", *flags)
-        run(uv_program(), *words, cwd=self.home, env=self.env, timeout=_SECONDS)
+        self._uv(*words)
         return _python_of(Path(self.env["UV_TOOL_DIR"]) / canonicalize_name(self.project))
 
     def uv_pip_install(self, flags: Sequence[str]) -> Path:
         """Install with uv what is no tool, into a new environment, and give its Python."""
         python = self._environment("uv")
-        run(uv_program(), "pip", "install", "--python", python, *flags, cwd=self.home, env=self.env, timeout=_SECONDS)
+        self._uv("pip", "install", "--python", str(python), *flags)
         return python
 
     def pip_would_install(self, python: Path) -> Version | None:
@@ -75,7 +75,7 @@ class Stranger:
         """Ask uv what it would bring into a clean environment: normalized names and versions."""
         python = self._environment("uv-resolution")
         words = ("pip", "install", "--dry-run", "--python", str(python), *flags, self.project)
-        done = finish(uv_program(), *words, cwd=self.home, env=self.env, timeout=_SECONDS).or_raise()
+        done = self._uv(*words)
         pairs = (
             line[2:].split("==", 1) for line in done.messages.splitlines() if line.startswith("+ ") and "==" in line
         )
@@ -85,11 +85,17 @@ class Stranger:
     def _normalized(self) -> str:
         return canonicalize_name(self.project)
 
-    def _environment(self, name: str, *flags: str) -> Path:
+    def _environment(self, name: str, *packages: str) -> Path:
+        """Make an environment with these packages and nothing else, and give its Python."""
         directory = self.home / f"venv-{name}"
-        words = ("venv", "--quiet", "--clear", "--python", self.python, *flags, str(directory))
-        run(uv_program(), *words, cwd=self.home, env=self.env, timeout=_SECONDS)
-        return _python_of(directory)
+        python = _python_of(directory)
+        self._uv("venv", "--quiet", "--clear", "--python", self.python, str(directory))
+        if packages:
+            self._uv("pip", "install", "--quiet", "--python", str(python), *packages)
+        return python
+
+    def _uv(self, *words: str) -> Done:
+        return finish(uv_program(), *words, cwd=self.home, env=self.env, timeout=_SECONDS).or_raise()
 
 
 def stranger(home: Path, project: Project, index: Index, upstream: str, outer: Mapping[str, str]) -> Stranger:
