@@ -288,7 +288,7 @@ SIZES = [
 
 @pytest.mark.parametrize(("changes", "severity", "file", "telling"), SIZES)
 def test_sizes_above_a_limit_are_found(
-    tmp_path: Path, changes: dict[str, int], severity: Severity, file: str, telling: str
+    tmp_path: Path, changes: dict[str, Any], severity: Severity, file: str, telling: str
 ) -> None:
     """A file or a project that does not fit is told before the upload, in sizes people read."""
     assert_found(look_into(tmp_path, make_release(tmp_path, Recipe()), **changes), severity, file, telling)
