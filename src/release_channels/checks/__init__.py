@@ -13,7 +13,7 @@ from release_channels.checks.subject import Subject, error, report, warning
 from release_channels.process import side_by_side
 from release_channels.steps.findings import Finding
 
-__all__ = ["Subject", "check_release"]
+__all__ = ["Subject", "check_files", "check_release"]
 
 
 def check_release(subject: Subject) -> tuple[Finding, ...]:
@@ -21,7 +21,7 @@ def check_release(subject: Subject) -> tuple[Finding, ...]:
     archives, found = _read_all(subject.files)
     previous, unread = _read_previous(subject)
     groups: tuple[Callable[[], list[Finding]], ...] = (
-        lambda: list(_check_files(subject, archives, previous)),
+        lambda: list(check_files(subject, archives, previous)),
         lambda: check_rendering(subject, archives),
         lambda: check_imports(subject, archives),
     )
@@ -53,8 +53,8 @@ def _read_previous(subject: Subject) -> tuple[Archive | None, list[Finding]]:
         return None, [warning(subject.previous.name, f"the newest release's wheel {err}", hint)]
 
 
-def _check_files(subject: Subject, archives: Sequence[Archive], previous: Archive | None) -> Iterator[Finding]:
-    """Run the checks that only look at what was read."""
+def check_files(subject: Subject, archives: Sequence[Archive], previous: Archive | None) -> Iterator[Finding]:
+    """Run the checks that only look at what was read: no program, no network."""
     yield from names.check_set(subject)
     existing = [(path.name, path.stat().st_size) for path in subject.files if path.is_file()]
     for name, size in existing:

@@ -99,8 +99,10 @@ class Archive:
 
     @property
     def dist_infos(self) -> tuple[str, ...]:
-        """List the `.dist-info` directories at the top of a wheel; there should be one."""
-        return tuple(root for root in self.roots if root.endswith(".dist-info"))
+        """List the `.dist-info` directories at the top of a wheel; its own is first, and there should be no other."""
+        own = "-".join(self.name.split("-")[:2]) + ".dist-info"
+        found = [root for root in self.roots if root.endswith(".dist-info")]
+        return tuple(sorted(found, key=lambda root: root != own))
 
     @property
     def metadata(self) -> bytes | None:

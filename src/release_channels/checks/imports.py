@@ -61,7 +61,7 @@ def check_imports(subject: Subject, archives: Sequence[Archive]) -> list[Finding
     try:
         python = _install(subject, wheel.path)
     except CommandError as err:
-        return [_not_installed(subject, wheel.name, err)]
+        return [_not_installed(wheel.name, err)]
     return [_failure(wheel.name, target, problem) for target, problem in _import_all(subject, python, wanted)]
 
 
@@ -98,21 +98,20 @@ def _install(subject: Subject, wheel: Path) -> Path:
     place = subject.scratch / "environment"
     running = ".".join(map(str, sys.version_info[:3]))
     chosen = python_for(subject.requires_python, running)
-    run(subject.uv, "venv", "--no-project", "--python", chosen, place, cwd=subject.scratch, env=subject.env)
+    run(subject.uv, "venv", "--quiet", "--no-project", "--python", chosen, place, cwd=subject.scratch, env=subject.env)
     python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     run(
-        subject.uv, "pip", "install", "--python", python, wheel.resolve(),
+        subject.uv, "pip", "install", "--quiet", "--python", python, wheel.resolve(),
         cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT,
     )  # fmt: skip
     return python
 
 
-def _not_installed(subject: Subject, name: str, err: CommandError) -> Finding:
-    said = " ".join((err.hint or str(err)).split("\n")[-_TAIL_LINES:])
-    requires = f" (requires-python is {subject.requires_python!r})" if subject.requires_python else ""
+def _not_installed(name: str, err: CommandError) -> Finding:
+    said = " ".join((err.hint or str(err)).splitlines()[-_TAIL_LINES:])
     return error(
         name,
-        f"does not install into a clean environment{requires}: {' '.join(said.split())}",
+        f"does not install into a clean environment: {' '.join(said.split())}",
         "try it by hand: `uv venv`, then `uv pip install` this wheel",
     )
 

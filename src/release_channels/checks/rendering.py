@@ -43,11 +43,11 @@ def _is_valid(archive: Archive) -> bool:
 
 
 def _ask(subject: Subject, path: Path) -> list[Finding]:
-    # A wide, plain terminal, written to in order: the answer is read by parse_answer, not by a person.
-    plain = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "4096", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
-    env = {**subject.env, **plain}
-    words = (sys.executable, "-m", "twine", "check", "--strict", str(path.resolve()))
-    done = finish(*words, cwd=subject.scratch, env=env, merged=True)
+    # A wide terminal, written to in order: parse_answer reads the answer, and broken lines would tear it apart.
+    # A dumb one always has 80 columns, and twine takes every output for a terminal; hence `--no-color` and TERM.
+    wide = {"TERM": "xterm", "COLUMNS": "4096", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    words = (sys.executable, "-m", "twine", "--no-color", "check", "--strict", str(path.resolve()))
+    done = finish(*words, cwd=subject.scratch, env={**subject.env, **wide}, merged=True)
     return list(parse_answer(path.name, done.text)) if done.code else []
 
 
@@ -62,6 +62,6 @@ def parse_answer(file: str, text: str) -> Iterator[Finding]:
         else:
             complaints[-1].append(line.strip())
     for lines in complaints:
-        said = "; ".join(dict.fromkeys(lines))
+        said = "; ".join(line.rstrip(".") for line in dict.fromkeys(lines))
         hint = next((hint for telling, hint in _HINTS if telling in said), "see what `twine check --strict` says")
         yield error(file, f"twine check: {said}", hint)

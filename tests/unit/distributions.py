@@ -1,0 +1,176 @@
+"""Tiny wheels and sdists made by hand, so that a test can get any part of them wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import warnings
+import zipfile
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from packaging.version import Version
+
+from release_channels.checks import Subject
+from release_channels.version import Channel
+
+README = "# Demo\n\nA tiny project.\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a pair of distributions says about itself and holds; the defaults make a good release.
+
+    `extra` are more lines of core metadata, `files` more files of the wheel by path, `sdist_files` of the sdist below
+    its directory; a name given in `instead` replaces what would be written, None leaves it out.
+    """
+
+    name: str = "demo-tool"
+    version: str = "1.2.0"
+    metadata_name: str | None = None
+    metadata_version: str | None = None
+    core: str = "2.4"
+    summary: str = "A tiny project"
+    requires_python: str | None = ">=3.9"
+    requires: Sequence[str] = ()
+    classifiers: Sequence[str] = ("Programming Language :: Python :: 3",)
+    urls: Mapping[str, str] = field(default_factory=lambda: {"Source": "https://example.org/demo"})
+    scripts: Mapping[str, str] = field(default_factory=lambda: {"demo": "demo_tool.cli:main"})
+    content_type: str | None = "text/markdown"
+    readme: str = README
+    extra: Sequence[str] = ()
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    sdist_files: Mapping[str, str | bytes] = field(default_factory=dict)
+    cli: str = "def main():\n    return 0\n"
+    tag: str = "py3-none-any"
+    instead: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def stem(self) -> str:
+        """Name and version as file names carry them."""
+        return f"{self.name.replace('-', '_')}-{self.version}"
+
+    def metadata(self) -> str:
+        """Core metadata as a build backend writes them."""
+        lines = [
+            f"Metadata-Version: {self.core}",
+            f"Name: {self.metadata_name or self.name}",
+            f"Version: {self.metadata_version or self.version}",
+            f"Summary: {self.summary}",
+        ]
+        lines += [f"Requires-Python: {self.requires_python}"] if self.requires_python else []
+        lines += [f"Requires-Dist: {requirement}" for requirement in self.requires]
+        lines += [f"Classifier: {classifier}" for classifier in self.classifiers]
+        lines += [f"Project-URL: {label}, {url}" for label, url in self.urls.items()]
+        lines += [f"Description-Content-Type: {self.content_type}"] if self.content_type else []
+        return "\n".join([*lines, *self.extra, "", self.readme])
+
+    def entry_points(self) -> str:
+        """The scripts, in the format of entry_points.txt."""
+        return "[console_scripts]\n" + "".join(f"{name} = {target}\n" for name, target in self.scripts.items())
+
+
+def make_wheel(directory: Path, recipe: Recipe, *, file_name: str = "") -> Path:
+    """Write the wheel of a recipe, its RECORD right unless the recipe replaces it."""
+    info = f"{recipe.stem}.dist-info"
+    parts: dict[str, str | bytes | None] = {
+        "demo_tool/__init__.py": "",
+        "demo_tool/cli.py": recipe.cli,
+        **recipe.files,
+        f"{info}/METADATA": recipe.metadata(),
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: {recipe.tag}\n",
+        f"{info}/entry_points.txt": recipe.entry_points() if recipe.scripts else None,
+        **{f"{info}/{name}": text for name, text in recipe.instead.items()},
+    }
+    contents = {name: _bytes(text) for name, text in parts.items() if text is not None}
+    if "RECORD" not in recipe.instead:
+        contents[f"{info}/RECORD"] = record(contents, info).encode()
+    path = directory / (file_name or f"{recipe.stem}-{recipe.tag}.whl")
+    write_zip(path, list(contents.items()))
+    return path
+
+
+def record(contents: Mapping[str, bytes], info: str) -> str:
+    """RECORD for these files, itself included."""
+    rows = []
+    for name, content in contents.items():
+        digest = urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        rows.append(f"{name},sha256={digest},{len(content)}\n")
+    return "".join([*rows, f"{info}/RECORD,,\n"])
+
+
+def write_zip(
+    path: Path,
+    members: Sequence[tuple[str, bytes]],
+    *,
+    compression: int = zipfile.ZIP_DEFLATED,
+    comment: bytes = b"",
+) -> None:
+    """Write a ZIP file, duplicates and all."""
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w", compression) as opened:
+        warnings.simplefilter("ignore", UserWarning)  # zipfile warns of the duplicates that a test asks for
+        for name, content in members:
+            opened.writestr(name, content)
+        opened.comment = comment
+
+
+def read_zip(path: Path) -> list[tuple[str, bytes]]:
+    """Read all members of a ZIP file, to write it again with a difference."""
+    with zipfile.ZipFile(path) as opened:
+        return [(info.filename, opened.read(info)) for info in opened.infolist()]
+
+
+def make_sdist(
+    directory: Path, recipe: Recipe, *, file_name: str = "", root: str = "", members: Sequence[tarfile.TarInfo] = ()
+) -> Path:
+    """Write the sdist of a recipe; `members` are added as they are, without content."""
+    root = root or recipe.stem
+    parts: dict[str, str | bytes | None] = {
+        "PKG-INFO": recipe.metadata(),
+        "pyproject.toml": "[project]\n",
+        **recipe.sdist_files,
+        **{name: text for name, text in recipe.instead.items() if name == "PKG-INFO"},
+    }
+    path = directory / (file_name or f"{recipe.stem}.tar.gz")
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as opened:
+        for name, text in parts.items():
+            if text is not None:
+                content = _bytes(text)
+                info = tarfile.TarInfo(f"{root}/{name}")
+                info.size = len(content)
+                opened.addfile(info, io.BytesIO(content))
+        for info in members:
+            opened.addfile(info, io.BytesIO(b"\0" * info.size))
+    return path
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def make_release(directory: Path, recipe: Recipe) -> tuple[Path, Path]:
+    """Write both distributions of a recipe."""
+    directory.mkdir(parents=True, exist_ok=True)
+    return make_sdist(directory, recipe), make_wheel(directory, recipe)
+
+
+def make_subject(scratch: Path, files: Sequence[Path], **changes: Any) -> Subject:
+    """Describe the release of the default recipe, or what `changes` make of it; no program can be run with it."""
+    subject = Subject(
+        project="demo-tool",
+        version=Version("1.2.0"),
+        channel=Channel.PUBLIC,
+        files=tuple(files),
+        requires_python=">=3.9",
+        scratch=scratch,
+        env={},
+        uv="no-uv-here",
+        file_limit=100 << 20,
+        project_limit=10 << 30,
+        project_bytes=0,
+    )
+    return replace(subject, **changes)

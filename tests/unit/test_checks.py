@@ -1,0 +1,218 @@
+"""The whole check of a release: twine and a clean environment for real, all findings in one report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
+
+from release_channels.checks import Subject, check_release
+from release_channels.checks.archive import read_archive
+from release_channels.checks.imports import check_imports, python_for, targets
+from release_channels.checks.rendering import check_rendering, parse_answer
+from release_channels.checks.subject import error, few, note, report, warning
+from release_channels.steps.findings import Finding, Severity
+
+SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"
+
+
+def uv_program() -> str:
+    """Find uv on the path."""
+    found = shutil.which("uv")
+    assert found, "these tests need uv"
+    return found
+
+
+def real_subject(tmp_path: Path, *files: Path, **changes: Any) -> Subject:
+    """Describe a release that is checked with the real programs, offline."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    env = {**os.environ, "UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "cache"), "UV_NO_PROGRESS": "1"}
+    return make_subject(scratch, files, env=env, uv=uv_program(), **changes)
+
+
+def test_a_good_release_passes(tmp_path: Path) -> None:
+    """Twine, the clean environment and every other check have nothing to say about the default recipe."""
+    assert check_release(real_subject(tmp_path, *make_release(tmp_path, Recipe()))) == ()
+
+
+def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
+    """One file that cannot be read hides nothing about the other, and the worst comes first."""
+    wheel = make_wheel(
+        tmp_path, Recipe(readme="", requires_python=None, files={"tests/test_x.py": ""}, cli="import gone")
+    )
+    sdist = tmp_path / SDIST
+    sdist.write_bytes(b"nothing")
+    previous = tmp_path / "demo_tool-1.1.0-py3-none-any.whl"
+    previous.write_bytes(b"nothing")
+    found = check_release(real_subject(tmp_path, sdist, wheel, previous=previous, file_limit=10))
+    telling = [
+        (Severity.ERROR, WHEEL, "the limit for a file is 10 bytes"),
+        (Severity.ERROR, WHEEL, "twine check: `long_description` missing"),
+        (Severity.ERROR, WHEEL, "the script demo (demo_tool.cli:main) cannot start: ModuleNotFoundError"),
+        (Severity.ERROR, SDIST, "cannot be read"),
+        (Severity.WARNING, previous.name, "the newest release's wheel cannot be read"),
+        (Severity.WARNING, WHEEL, "installs tests/"),
+        (Severity.NOTE, WHEEL, "nothing about the Pythons"),
+    ]
+    for severity, file, message in telling:
+        assert any(one.severity is severity and one.file == file and message in one.message for one in found), message
+    order = [(list(Severity).index(finding.severity), finding.file) for finding in found]
+    assert order == sorted(order)
+    assert "Traceback" not in str(found)
+
+
+def test_a_missing_file_is_a_finding(tmp_path: Path) -> None:
+    """A file that is not there is reported like one that is broken."""
+    found = check_release(make_subject(tmp_path, [tmp_path / SDIST]))
+    assert any(one.file == SDIST and "cannot be read" in one.message for one in found)
+
+
+def test_a_report_is_sorted_and_says_things_once() -> None:
+    """Errors come before warnings before notes, each by file."""
+    mixed = [note("a", "n"), error("b", "e"), warning("a", "w"), error("a", "e"), error("b", "e")]
+    assert report(mixed) == (error("a", "e"), error("b", "e"), warning("a", "w"), note("a", "n"))
+
+
+def test_long_lists_are_cut() -> None:
+    """A list is shown whole, or by its first names and how many more there are."""
+    assert few("abc") == "a, b, c"
+    assert few("abcde") == "a, b, c and 2 more"
+
+
+class TestRendering:
+    """What twine says, for real."""
+
+    def test_broken_markup_is_found_in_each_file(self, tmp_path: Path) -> None:
+        """The complaint names the line and the file, and says what to do."""
+        recipe = Recipe(content_type="text/x-rst", readme="Demo\n==\n\n.. nonsense:: x\n")
+        files = make_release(tmp_path, recipe)
+        found = check_rendering(real_subject(tmp_path, *files), [read_archive(path) for path in files])
+        assert [finding.file for finding in found] == [SDIST, WHEEL]
+        for finding in found:
+            assert finding.severity is Severity.ERROR
+            assert "syntax errors in markup" in finding.message
+            assert "line " in finding.message
+            assert finding.hint == "correct the markup of the readme"
+
+    def test_a_missing_content_type_is_found(self, tmp_path: Path) -> None:
+        """Strict means that a warning of twine's stops the release too."""
+        sdist = make_sdist(tmp_path, Recipe(content_type=None, readme="Demo\n"))
+        (finding,) = check_rendering(real_subject(tmp_path, sdist), [read_archive(sdist)])
+        assert "`long_description_content_type` missing" in finding.message
+
+    def test_invalid_metadata_are_left_to_their_own_check(self, tmp_path: Path) -> None:
+        """Twine gives up on them, so it is not asked."""
+        wheel = make_wheel(tmp_path, Recipe(requires=["rich >>> 1"], readme=""))
+        assert check_rendering(real_subject(tmp_path, wheel), [read_archive(wheel)]) == []
+
+    def test_an_answer_of_another_kind_is_kept(self) -> None:
+        """What is not understood is passed on, not swallowed."""
+        (finding,) = parse_answer("x.whl", "/bin/python: No module named twine")
+        assert finding == error(
+            "x.whl", "twine check: /bin/python: No module named twine", "install twine beside this tool"
+        )
+
+
+class TestImports:
+    """What a user meets who installs the wheel into a clean environment."""
+
+    def check(self, tmp_path: Path, recipe: Recipe, **changes: Any) -> list[Finding]:
+        """Install the wheel of a recipe and import what it promises."""
+        wheel = make_wheel(tmp_path, recipe)
+        return check_imports(real_subject(tmp_path, wheel, **changes), [read_archive(wheel)])
+
+    def test_each_script_that_cannot_start_is_reported_on_its_own(self, tmp_path: Path) -> None:
+        """Missing modules, missing objects, exits and crashes: none hides another, and good scripts are not named."""
+        recipe = Recipe(
+            scripts={
+                "good": "demo_tool.cli:main",
+                "gone": "demo_tool.gone:main",
+                "typo": "demo_tool.cli:mian",
+                "value": "demo_tool.cli:VALUE",
+                "leaves": "demo_tool.leaves:main",
+                "crashes": "demo_tool.crashes:main",
+                "last": "demo_tool.gone:again",
+            },
+            cli="print('noise')\nVALUE = 1\ndef main(): ...\n",
+            files={
+                "demo_tool/leaves.py": "raise SystemExit('not today')",
+                "demo_tool/crashes.py": "import os\nos._exit(3)",
+            },
+        )
+        found = self.check(tmp_path, recipe)
+        assert all(one.severity is Severity.ERROR and one.file == WHEEL and one.hint for one in found)
+        assert [one.message for one in found] == [
+            "the script gone (demo_tool.gone:main) cannot start: ModuleNotFoundError: No module named 'demo_tool.gone'",
+            "the script typo (demo_tool.cli:mian) cannot start: "
+            "AttributeError: module 'demo_tool.cli' has no attribute 'mian'",
+            "the script value (demo_tool.cli:VALUE) cannot start: demo_tool.cli:VALUE cannot be called",
+            "the script leaves (demo_tool.leaves:main) cannot start: SystemExit: not today",
+            "the script crashes (demo_tool.crashes:main) cannot start: Python crashed or took too long",
+            "the script last (demo_tool.gone:again) cannot start: "
+            "ModuleNotFoundError: No module named 'demo_tool.gone'",
+        ]
+
+    def test_without_scripts_the_import_packages_are_tried(self, tmp_path: Path) -> None:
+        """A package that cannot be imported is a warning where no script depends on it."""
+        recipe = Recipe(scripts={}, files={"demo_tool/__init__.py": "1 / 0"})
+        (finding,) = self.check(tmp_path, recipe)
+        assert finding.severity is Severity.WARNING
+        assert "the import package demo_tool cannot be imported: ZeroDivisionError" in finding.message
+
+    def test_a_wheel_that_does_not_install_is_one_error(self, tmp_path: Path) -> None:
+        """What uv says last is in the message."""
+        (finding,) = self.check(tmp_path, Recipe(requires=["no-such-project-here-at-all"]))
+        assert finding.severity is Severity.ERROR
+        assert finding.file == WHEEL
+        assert "does not install" in finding.message
+        assert "no-such-project-here-at-all" in finding.message
+
+    def test_a_wheel_for_another_machine_is_a_note(self, tmp_path: Path) -> None:
+        """Where no wheel fits, the report says that nothing was imported."""
+        (finding,) = self.check(tmp_path, Recipe(tag="cp39-cp39-win32"))
+        assert finding.severity is Severity.NOTE
+        assert "no wheel fits" in finding.message
+
+    def test_a_missing_uv_is_an_error(self, tmp_path: Path) -> None:
+        """The report says which program could not be run."""
+        wheel = make_wheel(tmp_path, Recipe())
+        (finding,) = check_imports(make_subject(tmp_path, [wheel]), [read_archive(wheel)])
+        assert "is no-uv-here installed?" in finding.message
+
+
+def test_what_must_be_importable(tmp_path: Path) -> None:
+    """Scripts first; without them modules, packages, and packages below a namespace."""
+    files: dict[str, str | bytes] = {
+        "single.py": "",
+        "fast.cpython-311-x86_64-linux-gnu.so": b"",
+        "space/plugin/__init__.py": "",
+        "space/plugin/deep/__init__.py": "",
+        "demo_tool-1.2.0.data/platlib/other/__init__.py": "",
+        "not-importable/x.py": "",
+    }
+    with_scripts = targets(read_archive(make_wheel(tmp_path, Recipe(files=files))))
+    assert [(target.script, target.module, target.attr) for target in with_scripts] == [
+        ("demo", "demo_tool.cli", "main")
+    ]
+    without = targets(read_archive(make_wheel(tmp_path, Recipe(files=files, scripts={}))))
+    assert [target.module for target in without] == ["demo_tool", "fast", "other", "single", "space.plugin"]
+
+
+@pytest.mark.parametrize(
+    ("requires", "chosen"),
+    [
+        pytest.param(None, sys.executable, id="no word"),
+        pytest.param(">=3.11", sys.executable, id="fits"),
+        pytest.param(">=3.12,<4", "<4,>=3.12", id="excluded"),
+        pytest.param("three", sys.executable, id="malformed"),
+    ],
+)
+def test_the_python_is_one_that_the_project_allows(requires: str | None, chosen: str) -> None:
+    """The running Python is taken unless requires-python excludes it."""
+    assert python_for(requires, "3.11.9") == chosen

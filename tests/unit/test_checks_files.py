@@ -1,0 +1,311 @@
+"""Each check that only looks at the files: where it fires, and that a good release passes all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version
+
+from release_channels.checks import check_files
+from release_channels.checks.archive import read_archive
+from release_channels.checks.metadata import check_metadata
+from release_channels.checks.names import check_identity
+from release_channels.steps.findings import Finding, Severity
+from release_channels.version import Channel
+
+SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"
+ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
+
+
+def look_into(tmp_path: Path, files: Sequence[Path], previous: Path | None = None, **changes: Any) -> list[Finding]:
+    """Run every check that needs no program."""
+    subject = make_subject(tmp_path, files, previous=previous, **changes)
+    archives = [read_archive(path) for path in files if path.name.endswith((".whl", ".gz"))]
+    return list(check_files(subject, archives, read_archive(previous) if previous else None))
+
+
+def assert_found(found: Sequence[Finding], severity: Severity, file: str, telling: str) -> None:
+    """One finding has this severity and file, says this, and says what to do."""
+    matching = [one for one in found if one.severity is severity and one.file == file and telling in one.message]
+    assert matching, found
+    assert all(one.hint for one in matching)
+
+
+def test_a_good_release_has_no_findings(tmp_path: Path) -> None:
+    """The default recipe passes every check, with nothing to say about it."""
+    assert look_into(tmp_path, make_release(tmp_path, Recipe())) == []
+
+
+PASSING = [
+    pytest.param(Recipe(requires=["rich>=14.3", "tomlkit<2.0rc1,!=1.0b1"]), id="final dependencies"),
+    pytest.param(Recipe(urls={}), id="no URL at all"),
+    pytest.param(Recipe(core="2.1", extra=["License-File: LICENSE"]), id="License-File before it existed"),
+    pytest.param(
+        Recipe(
+            extra=["License-File: LICENSE"],
+            instead={"licenses/LICENSE": "MIT"},
+            sdist_files={"LICENSE": "MIT"},
+        ),
+        id="license files",
+    ),
+    pytest.param(Recipe(summary="x" * 512), id="longest summary"),
+    pytest.param(Recipe(urls={"x" * 32: "https://example.org"}), id="longest URL label"),
+    pytest.param(Recipe(files={"demo_tool/tests/test_cli.py": ""}), id="tests inside the package"),
+    pytest.param(Recipe(files={"demo_tool/certificates.pem": "-----BEGIN CERTIFICATE-----"}), id="certificates"),
+    pytest.param(Recipe(sdist_files={".env.example": "KEY=", ".gitignore": ""}), id="hidden files of an sdist"),
+    pytest.param(Recipe(files={"demo_tool.libs/libx-1.so.3": b"\x7fELF"}), id="bundled libraries"),
+    pytest.param(Recipe(files={"demo_tool-1.2.0.data/data/share/demo.1": ""}), id="data files"),
+    pytest.param(Recipe(files={"demo_tool_plugin/__init__.py": ""}), id="a second, related package"),
+    pytest.param(Recipe(extra=["Author-email: Jo <jo@example.org>, Al <al@example.org>"]), id="two authors"),
+]
+
+
+@pytest.mark.parametrize("recipe", PASSING)
+def test_what_is_allowed_is_not_reported(tmp_path: Path, recipe: Recipe) -> None:
+    """What is at the edge of a rule, and on the right side of it, is no finding."""
+    assert look_into(tmp_path, make_release(tmp_path, recipe)) == []
+
+
+BOTH = [
+    (Recipe(metadata_name="other"), ERROR, "names the project 'other', not 'demo-tool'", "another name"),
+    (Recipe(metadata_version="1.2.1"), ERROR, "says version '1.2.1', the plan 1.2.0", "another version"),
+    (Recipe(requires=["rich @ https://example.org/rich.whl"]), ERROR, "is a direct URL", "direct URL"),
+    (Recipe(core="2.6"), ERROR, "metadata version '2.6'", "metadata too new"),
+    (Recipe(core="zwei"), ERROR, "metadata version 'zwei'", "metadata version unreadable"),
+    (Recipe(classifiers=["Topic :: Nonsense"]), ERROR, "'Topic :: Nonsense' does not exist", "unknown classifier"),
+    (Recipe(classifiers=["Natural Language :: Ukranian"]), ERROR, "is deprecated", "deprecated classifier"),
+    (Recipe(classifiers=["Private :: Do Not Upload"]), ERROR, "keeps the project off", "private classifier"),
+    (Recipe(summary="x" * 513), ERROR, "the summary has 513 characters, 512", "long summary"),
+    (Recipe(summary="one\n        two"), ERROR, "more than one line", "summary of two lines"),
+    (Recipe(urls={"x" * 33: "https://example.org"}), ERROR, "has 33 characters, 32", "long URL label"),
+    (Recipe(urls={"Source": "git@example.org:demo"}), ERROR, "not http or https", "no web address"),
+    (Recipe(extra=["Home-page: example.org"]), ERROR, "'Home-page' is 'example.org'", "home page without scheme"),
+    (Recipe(extra=["Author-email: nobody"]), ERROR, "not an e-mail address", "e-mail without host"),
+    (Recipe(extra=["License-File: LICENSE"]), ERROR, "'LICENSE' is not there", "license file missing"),
+    (Recipe(extra=["License-Expression: My Own"]), ERROR, "'My Own' is invalid", "license expression"),
+    (Recipe(extra=["Shoe-Size: 44"]), ERROR, "'shoe-size' is unknown or malformed (44)", "unknown field"),
+    (Recipe(requires=["rich >>> 3"]), ERROR, "'rich >>> 3' is invalid", "malformed dependency"),
+    (Recipe(content_type="text/html"), ERROR, "not 'text/html'", "content type"),
+    (Recipe(requires=["rich>=15.0rc1"]), ERROR, "asks for a pre-release (>=15.0rc1)", "pre-release floor"),
+    (Recipe(requires=["rich==2.0b1"]), ERROR, "(==2.0b1): a default install breaks", "pre-release pin"),
+    (Recipe(requires=["rich~=1.1.dev0"]), ERROR, "(~=1.1.dev0)", "compatible with a dev release"),
+    (
+        Recipe(requires=['rich>=1.0a1; extra == "tui"'], extra=["Provides-Extra: tui"]),
+        ERROR,
+        "(>=1.0a1)",
+        "pre-release in an extra",
+    ),
+    (Recipe(requires_python=None), NOTE, "nothing about the Pythons", "no requires-python"),
+]
+
+
+@pytest.mark.parametrize(("recipe", "severity", "telling"), [pytest.param(*case[:3], id=case[3]) for case in BOTH])
+def test_metadata_is_checked_in_both_files(tmp_path: Path, recipe: Recipe, severity: Severity, telling: str) -> None:
+    """What is wrong with the metadata is found in METADATA and in PKG-INFO."""
+    found = look_into(tmp_path, make_release(tmp_path, recipe))
+    for file in (SDIST, WHEEL):
+        assert_found(found, severity, file, telling)
+
+
+def test_a_deprecated_classifier_names_its_replacement(tmp_path: Path) -> None:
+    """The hint holds the classifier to write instead."""
+    recipe = Recipe(classifiers=["Natural Language :: Ukranian", "Programming Language :: Python :: 33"])
+    hints = [finding.hint for finding in look_into(tmp_path, [make_wheel(tmp_path, recipe)])]
+    assert "write 'Natural Language :: Ukrainian'" in hints
+    assert any(hint.startswith("did you mean 'Programming Language :: Python :: 3") for hint in hints)
+
+
+def test_a_preview_may_need_prereleases_but_hears_of_it(tmp_path: Path) -> None:
+    """For a preview a pre-release dependency is a warning."""
+    files = make_release(tmp_path, Recipe(requires=["rich>=15.0rc1"]))
+    found = look_into(tmp_path, files, channel=Channel.PREVIEW)
+    assert_found(found, WARNING, WHEEL, "asks for a pre-release")
+    assert all(finding.severity is WARNING for finding in found)
+
+
+def test_a_local_version_is_refused(tmp_path: Path) -> None:
+    """A local version is found even where plan and metadata agree on it."""
+    recipe = Recipe(version="1.2.0+g1a2b3c")
+    found = look_into(tmp_path, make_release(tmp_path, recipe), version=Version(recipe.version))
+    assert_found(found, ERROR, "demo_tool-1.2.0+g1a2b3c.tar.gz", "1.2.0+g1a2b3c is a local version")
+
+
+IN_WHEEL = [
+    ({"tests/test_cli.py": ""}, WARNING, "installs tests/", "tests"),
+    ({"node_modules/x.js": ""}, WARNING, "installs node_modules/", "node_modules"),
+    ({"conftest.py": ""}, WARNING, "installs conftest.py", "conftest"),
+    ({"README.md": ""}, WARNING, "installs the file README.md", "a file that is no module"),
+    ({"share/demo.1": ""}, WARNING, "installs share/, which holds no Python module", "a directory without modules"),
+    ({"demo.pth": "import demo_tool"}, WARNING, "demo.pth, which runs", "pth"),
+    ({"demo_tool-1.2.0.data/purelib/docs/x.py": ""}, WARNING, "installs docs/", "by way of the data directory"),
+    ({".coveragerc": ""}, ERROR, "installs hidden files: .coveragerc", "hidden file"),
+    ({".github/ci.yml": ""}, ERROR, "installs hidden files: .github", "hidden directory"),
+    ({"demo_tool/__pycache__/cli.cpython-311.pyc": b"x"}, WARNING, "compiled Python files", "bytecode"),
+    ({"other/__init__.py": ""}, NOTE, "more than one import package; not named after demo-tool: other", "package"),
+    ({"../evil.py": ""}, ERROR, "lead out of it: ../evil.py", "climbing path"),
+    ({"/etc/evil.py": ""}, ERROR, "lead out of it: /etc/evil.py", "absolute path"),
+    ({"C:\\evil.py": ""}, ERROR, "lead out of it", "drive"),
+]
+
+
+@pytest.mark.parametrize(("files", "severity", "telling"), [pytest.param(*case[:3], id=case[3]) for case in IN_WHEEL])
+def test_what_a_wheel_should_not_install_is_found(
+    tmp_path: Path, files: dict[str, str | bytes], severity: Severity, telling: str
+) -> None:
+    """A wheel that would drop something unexpected on its users is reported."""
+    wheel = make_wheel(tmp_path, Recipe(files=files))
+    assert_found(look_into(tmp_path, [wheel]), severity, WHEEL, telling)
+
+
+SECRETS = {
+    ".env": "KEY=1",
+    ".env.production": "KEY=1",
+    ".pypirc": "",
+    ".netrc": "",
+    "id_rsa": "",
+    "server.key": "",
+    "server.pem": "-----BEGIN EC PRIVATE KEY-----",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), SECRETS.items(), ids=SECRETS)
+def test_secrets_are_found_in_both_files(tmp_path: Path, name: str, text: str) -> None:
+    """A file for secrets is an error, however deep it lies."""
+    recipe = Recipe(files={f"demo_tool/data/{name}": text}, sdist_files={f"src/data/{name}": text})
+    found = look_into(tmp_path, make_release(tmp_path, recipe))
+    for file in (SDIST, WHEEL):
+        assert_found(found, ERROR, file, f"data/{name}")
+
+
+def test_a_second_package_that_the_last_wheel_had_is_known(tmp_path: Path) -> None:
+    """An import package with another name is worth a note once."""
+    recipe = Recipe(files={"other/__init__.py": ""})
+    (tmp_path / "old").mkdir()
+    previous = make_wheel(tmp_path / "old", replace(recipe, version="1.1.0"))
+    assert look_into(tmp_path, make_release(tmp_path, recipe), previous=previous) == []
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_a_lost_script_is_an_error_on_both_channels(tmp_path: Path, channel: Channel) -> None:
+    """A script that the newest release had and this one lost is named, with both versions."""
+    (tmp_path / "old").mkdir()
+    scripts = {"demo": "demo_tool.cli:main", "demo-admin": "demo_tool.cli:main"}
+    previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0", scripts=scripts))
+    files = make_release(tmp_path, Recipe())
+    found = look_into(tmp_path, files, previous=previous, previous_version=Version("1.1.0"), channel=channel)
+    assert_found(found, ERROR, WHEEL, "demo-tool 1.2.0 has lost the scripts that demo-tool 1.1.0 had: demo-admin")
+    assert look_into(tmp_path, files, previous=files[1]) == []
+
+
+def test_a_script_that_became_a_compiled_program_is_not_lost(tmp_path: Path) -> None:
+    """A program under the wheel's data directory takes the place of an entry point."""
+    (tmp_path / "old").mkdir()
+    previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0"))
+    recipe = Recipe(scripts={}, files={"demo_tool-1.2.0.data/scripts/demo": b"\x7fELF"})
+    assert look_into(tmp_path, make_release(tmp_path, recipe), previous=previous) == []
+
+
+ENTRY_POINTS = {
+    "no section": "demo = demo_tool.cli:main\n",
+    "no reference": "[console_scripts]\ndemo = demo tool\n",
+    "no object": "[console_scripts]\ndemo = demo_tool.cli\n",
+    "twice": "[console_scripts]\ndemo = a:b\ndemo = a:b\n",
+}
+
+
+@pytest.mark.parametrize("text", ENTRY_POINTS.values(), ids=ENTRY_POINTS)
+def test_malformed_entry_points_are_found(tmp_path: Path, text: str) -> None:
+    """An entry_points.txt that does not parse is an error."""
+    wheel = make_wheel(tmp_path, Recipe(scripts={}, instead={"entry_points.txt": text}))
+    assert_found(look_into(tmp_path, [wheel]), ERROR, WHEEL, "entry_points.txt does not parse")
+
+
+FILE_NAMES = [
+    ("Demo_Tool-1.2.0-py3-none-any.whl", "the name part is 'Demo_Tool', the normalized form is 'demo_tool'"),
+    ("demo.tool-1.2.0-py3-none-any.whl", "the name part is 'demo.tool'"),
+    ("demo_tool-1.2.00-py3-none-any.whl", "the version part is '1.2.00', the normal form is '1.2.0'"),
+    ("demo_tool-1.3.0-py3-none-any.whl", "the file name says version 1.3.0, the plan 1.2.0"),
+    ("other-1.2.0-py3-none-any.whl", "belongs to the project 'other'"),
+    ("demo_tool-1.2.0.whl", "is no name for a wheel"),
+    ("demo_tool-1.2.0-cp311-cp311-linux_x86_64.whl", "no wheel for linux_x86_64"),
+    ("demo-tool-1.2.0.tar.gz", "the name part is 'demo-tool'"),
+    ("demo_tool-v1.2.0.tar.gz", "the version part is 'v1.2.0'"),
+    ("demo_tool-latest.tar.gz", "'latest' in the file name is not a version"),
+    ("demo_tool.tar.gz", "belongs to the project ''"),
+]
+
+
+@pytest.mark.parametrize(("name", "telling"), FILE_NAMES, ids=[name for name, _ in FILE_NAMES])
+def test_file_names_are_normalized_and_agree_with_the_plan(tmp_path: Path, name: str, telling: str) -> None:
+    """A file name that the index refuses, or that uv silently leaves out, is an error."""
+    make = make_wheel if name.endswith(".whl") else make_sdist
+    assert_found(look_into(tmp_path, [make(tmp_path, Recipe(), file_name=name)]), ERROR, name, telling)
+
+
+def test_an_sdist_is_named_by_the_digits_of_its_metadata(tmp_path: Path) -> None:
+    """1.2 and 1.2.0 are the same version, and the index still wants the name that PKG-INFO gives."""
+    sdist = make_sdist(tmp_path, Recipe(metadata_version="1.2"))
+    assert_found(look_into(tmp_path, [sdist]), ERROR, SDIST, "must end in '-1.2.tar.gz'")
+
+
+def test_a_foreign_dist_info_directory_is_found(tmp_path: Path) -> None:
+    """The directory by which installers find the metadata is named after the release."""
+    wheel = make_wheel(tmp_path, Recipe(version="1.1.0", metadata_version="1.2.0"), file_name=WHEEL)
+    assert_found(look_into(tmp_path, [wheel]), ERROR, WHEEL, "demo_tool-1.1.0.dist-info is not named after")
+
+
+def test_missing_and_foreign_files_are_found(tmp_path: Path) -> None:
+    """A release is one sdist, at least one wheel, and nothing else."""
+    (tmp_path / "notes.zip").write_bytes(b"x")
+    found = look_into(tmp_path, [tmp_path / "notes.zip"])
+    assert_found(found, ERROR, "", "no sdist")
+    assert_found(found, ERROR, "", "no wheel")
+    assert_found(found, ERROR, "notes.zip", "neither a wheel (.whl) nor an sdist")
+
+
+def test_a_second_sdist_and_a_doubled_name_are_found(tmp_path: Path) -> None:
+    """The index takes one sdist per release, and each name once."""
+    files = [*make_release(tmp_path / "one", Recipe()), *make_release(tmp_path / "two", Recipe())]
+    found = look_into(tmp_path, files)
+    assert_found(found, ERROR, "", "there are 2 sdists")
+    assert_found(found, ERROR, WHEEL, "2 files have this name")
+
+
+MIB, GIB = 1 << 20, 1 << 30
+SIZES = [
+    pytest.param({"file_limit": 100}, ERROR, WHEEL, "the limit for a file is 100 bytes", id="file"),
+    pytest.param({"project_bytes": 10 * GIB}, ERROR, "", "has 10.00 GiB on the index", id="project"),
+    pytest.param({"project_bytes": 9 * GIB + 500 * MIB}, WARNING, "", "its limit is 10.00 GiB", id="near the limit"),
+]
+
+
+@pytest.mark.parametrize(("changes", "severity", "file", "telling"), SIZES)
+def test_sizes_above_a_limit_are_found(
+    tmp_path: Path, changes: dict[str, Any], severity: Severity, file: str, telling: str
+) -> None:
+    """A file or a project that does not fit is told before the upload, in sizes people read."""
+    assert_found(look_into(tmp_path, make_release(tmp_path, Recipe()), **changes), severity, file, telling)
+
+
+@given(
+    release=st.lists(st.integers(0, 99), min_size=1, max_size=4),
+    dev=st.integers(0, 999),
+    spelling=st.sampled_from(["{r}.dev{d}", "{r}dev{d}", "{r}-dev.{d}", "v{r}.DEV{d}", "{r}_dev_{d:03}"]),
+)
+def test_spellings_of_one_version_are_no_finding(
+    tmp_path_factory: pytest.TempPathFactory, release: list[int], dev: int, spelling: str
+) -> None:
+    """Plan, file name and metadata are compared as versions: a backend may keep the spelling of the project."""
+    base = ".".join(map(str, release))
+    recipe = Recipe(version=f"{base}.dev{dev}", metadata_version=spelling.format(r=base, d=dev))
+    files = make_release(tmp_path_factory.mktemp("spelling"), recipe)
+    subject = make_subject(files[0].parent, files, version=Version(recipe.version))
+    for archive in map(read_archive, files):
+        assert [*check_identity(subject, archive), *check_metadata(archive)] == []
