@@ -56,8 +56,8 @@ CASES = {
     "literal keys": "['project']\nname = 'x'\n'version' = «'1.0.dev0'»\n" + BUILD,
     "same text elsewhere": '[project]\nname = "x"\ndescription = "1.0.dev0"\nversion = «"1.0.dev0"»\n'
     "keywords = [\"1.0.dev0\", '1.0.dev0']\n" + BUILD,
-    "version in another text": '[project]\nname = "x"\ndescription = """\nversion = "1.0.dev0"\n"""\nversion = «"1.0.dev0"»\n'
-    + BUILD,
+    "version in another text": '[project]\nname = "x"\ndescription = """\nversion = "1.0.dev0"\n"""\n'
+    'version = «"1.0.dev0"»\n' + BUILD,
     "odd arrays": '[project]\nname = "x"\nkeywords = [ "a",\n# c\n  "b" , # d\n\n ]\nversion = «"1.0.dev0"»\n' + BUILD,
     "array of tables": BUILD
     + '[[tool.uv.index]]\nname = "a"\nurl = "u"\n\n[project]\nname = "x"\nversion = «"1.0.dev0"»\n'
@@ -66,8 +66,8 @@ CASES = {
     "urls inline": '[project]\nname = "x"\nversion = «"1.0.dev0"»\nurls = {a = "b"} # c\n' + BUILD,
     "urls inline, empty": '[project]\nname = "x"\nurls = {}\nversion = «"1.0.dev0"»\n' + BUILD,
     "urls, no final newline": '[project]\nname = "x"\nversion = «"1.0.dev0"»\n' + BUILD + '[project.urls]\na = "b"',
-    "urls with the commit": '[project]\nname = "x"\nversion = «"1.0.dev0"»\n[project.urls]\n"Source commit" = "old" # c\n'
-    + BUILD,
+    "urls with the commit": '[project]\nname = "x"\nversion = «"1.0.dev0"»\n'
+    '[project.urls]\n"Source commit" = "old" # c\n' + BUILD,
     "urls with the commit, other spelling": '[project]\nname = "x"\nversion = «"1.0.dev0"»\n'
     "[project.urls]\n'source-Commit' = 'old'\nb = 'c'\n" + BUILD,
     "not a number": '[project]\nname = "x"\nversion = «"1.0.dev0"»\n'
