@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 from release_channels.errors import RefusedError
 
 TABLE = "tool.release-channels"
+_REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
 
 
 class ClosedLine(StrEnum):
@@ -58,13 +60,13 @@ def parse_config(table: object) -> Config:
     Raises: RefusedError that names the key by its table path, for an unknown key or a value of the wrong type.
     """
     config = parse_table(Config, table, TABLE)
-    if config.tag_format.count("{version}") != 1 or "{" in config.tag_format.replace("{version}", ""):
+    if config.tag_format.count("{version}") != 1 or set("{}") & set(config.tag_format.replace("{version}", "")):
         raise RefusedError(
             f'{TABLE}.tag-format is "{config.tag_format}"', hint='it holds {version} once, as in "v{version}"'
         )
     if config.run_offset < 0:
         raise RefusedError(f"{TABLE}.run-offset is {config.run_offset}", hint="it is 0 or above")
-    if config.repository and config.repository.count("/") != 1:
+    if config.repository and not _REPOSITORY.fullmatch(config.repository):
         raise RefusedError(f'{TABLE}.repository is "{config.repository}"', hint='it is written "owner/name"')
     return config
 

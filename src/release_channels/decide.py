@@ -103,7 +103,7 @@ def _decide_final(observed: Observed, request: Request, config: Config) -> Plan:
     return _plan(
         observed, request, Verdict.SKIP if skips else Verdict.REFUSE, Reason.CLOSED,
         f"{config.main_branch} still holds {version}, which is on the index already: the line is closed",
-        hint=_reopen(version),
+        hint=_reopen(observed),
     )  # fmt: skip
 
 
@@ -117,54 +117,78 @@ def _decide_dev(observed: Observed, request: Request, config: Config) -> Plan:
                 observed, request, Verdict.SKIP, Reason.SUPERSEDED,
                 f"{final} is on the index, and this commit is part of its tag {_tag_name(observed)}",
             )  # fmt: skip
-        return _behind(observed, request, config, final, f"{final} is on the index already")
+        return _behind(observed, request, config, f"{final} is on the index already")
     run, numbered = _run_number(observed, request, config)
     version = preview_of(observed.version, run)
-    # A dev release of an alpha, beta or rc stands for its pre-release here; other dev releases are judged below.
-    above = [v for v in releases if v > version and (v.dev is None or v.pre is not None)]
+    above = [v for v in releases if v > version and _binds(v)]
     if above:
-        return _behind(observed, request, config, max(above), f"{max(above)} on the index is above {version}")
+        return _behind(observed, request, config, f"{max(above)} on the index is above {version}")
     return replace(_number(observed, request, config, version, run), numbered=numbered)
 
 
 def _number(observed: Observed, request: Request, config: Config, version: Version, run: int) -> Plan:
     """Judge a preview against the previews that are there: its own version, then the newest."""
-    there = observed.same_version
-    if version in observed.index.releases:
-        if there is not None and there.relation not in (Relation.SAME, Relation.UNKNOWN):
-            return _plan(
-                observed, request, Verdict.REFUSE, Reason.TAKEN,
-                f"{version} is on the index already, built from commit {(there.commit or '')[:12]}",
-                hint=f"a version is published once; the next free one is .dev{_next_free(observed)}",
-                version=version, run=run,
-            )  # fmt: skip
+    there, newest = observed.same_version, _newest(observed)
+    is_there = version in observed.index.releases
+    if is_there and (there is None or there.relation in (Relation.SAME, Relation.UNKNOWN)):
         return _plan(
             observed, request, Verdict.PUBLISH, Reason.ALREADY,
             f"{version} is on the index ({len(observed.index.releases[version])} files): "
             "its bytes are compared, and what is missing is added",
             version=version, run=run,
         )  # fmt: skip
-    newest = observed.newest_preview
-    if newest is None or newest.version < version:
-        return _plan(
-            observed, request, Verdict.PUBLISH, Reason.OPEN,
-            f"{config.main_branch} is on the dev line {observed.version}, and {version} is above all on the index",
-            version=version, run=run, warnings=_twice(observed, version),
-        )  # fmt: skip
-    if newest.relation is Relation.DESCENDANT and final_of(newest.version) == final_of(version):
-        offset = max((newest.version.dev or 0) - (run - config.run_offset) + 1, 1)
+    if newest is not None and newest.version > version and _restarted(newest, version):
         return _plan(
             observed, request, Verdict.REFUSE, Reason.RESTARTED,
             f"run {run} is lower than the {newest.version.dev} of {newest.version}, which an earlier commit has: "
             "the test workflow's counter has started again",
-            hint=f"set run-offset = {offset} in [tool.release-channels]",
+            hint=_offset(newest, run, config),
             version=version, run=run,
         )  # fmt: skip
+    if is_there and there is not None:
+        return _taken(observed, request, config, there, version, run)
+    if newest is not None and newest.version > version:
+        return _plan(
+            observed, request, Verdict.PUBLISH, Reason.LATE,
+            f"{version} arrives after {newest.version}, and preview users stay on that one",
+            version=version, run=run, warnings=_twice(newest, version) + _why_late(newest),
+        )  # fmt: skip
     return _plan(
-        observed, request, Verdict.PUBLISH, Reason.LATE,
-        f"{version} arrives after {newest.version}, and preview users stay on that one",
-        version=version, run=run, warnings=_why_late(newest),
+        observed, request, Verdict.PUBLISH, Reason.OPEN,
+        f"{config.main_branch} is on the dev line {observed.version}, and {version} is above all on the index",
+        version=version, run=run, warnings=_twice(newest, version),
     )  # fmt: skip
+
+
+def _taken(observed: Observed, request: Request, config: Config, there: Preview, version: Version, run: int) -> Plan:
+    """Another commit has the version; a later commit with its number may also be a counter that started again."""
+    again = _restarted(there, version)
+    counter = f"; if the workflow's counter has started again, {_offset(there, run, config)}" if again else ""
+    return _plan(
+        observed, request, Verdict.REFUSE, Reason.TAKEN,
+        f"{version} is on the index already, built from commit {(there.commit or '')[:12]}",
+        hint=f"a version is published once; the next free one is .dev{_next_free(observed, config)}{counter}",
+        version=version, run=run,
+    )  # fmt: skip
+
+
+def _newest(observed: Observed) -> Preview | None:
+    """Give the newest preview; one whose commit nobody looked up is there all the same."""
+    version = observed.index.newest_preview()
+    if observed.newest_preview is not None or version is None:
+        return observed.newest_preview
+    return Preview(version, None, Relation.UNKNOWN)
+
+
+def _restarted(other: Preview, version: Version) -> bool:
+    """Tell whether an earlier commit of the same line has that preview's number."""
+    return other.relation is Relation.DESCENDANT and final_of(other.version) == final_of(version)
+
+
+def _offset(other: Preview, run: int, config: Config) -> str:
+    """Name the offset that lifts this run just above a preview; the present offset is in the number already."""
+    offset = (other.version.dev or 0) + 1 - (run - config.run_offset)
+    return f"set run-offset = {offset} in [tool.release-channels]"
 
 
 def _why_late(newest: Preview) -> tuple[str, ...]:
@@ -173,11 +197,13 @@ def _why_late(newest: Preview) -> tuple[str, ...]:
         return ()
     if newest.relation is Relation.DESCENDANT:
         return (f"the version on main went down: {newest.version} came from an earlier commit and stays on top",)
+    if newest.relation is Relation.DIVERGED:
+        built = f"{newest.version} was built from commit {(newest.commit or '')[:12]}, {newest.relation}"
+        return (f"{built}: was the history of main rewritten?",)
     return (f"{newest.version} does not say which commit it was built from, so the order could not be checked",)
 
 
-def _twice(observed: Observed, version: Version) -> tuple[str, ...]:
-    newest = observed.newest_preview
+def _twice(newest: Preview | None, version: Version) -> tuple[str, ...]:
     if newest is not None and newest.relation is Relation.SAME:
         return (f"this commit is on the index already, as {newest.version}; {version} will hold the same code",)
     return ()
@@ -196,31 +222,42 @@ def _run_number(observed: Observed, request: Request, config: Config) -> tuple[i
     kept = [v.dev or 0 for v, sha in observed.kept.items() if sha == observed.commit.sha and _same_line(v, observed)]
     if kept:
         return max(kept), f"{max(kept)}, which this commit has on the local index already"
-    return _next_free(observed), f"{_next_free(observed)}, the next free one"
+    free = _next_free(observed, config)
+    return free, f"{free}, the next free one"
 
 
-def _next_free(observed: Observed) -> int:
-    """Give the number above every preview of this line that is known, on the index or given to it."""
-    taken = [v.dev or 0 for v in (*observed.index.releases, *observed.kept) if _same_line(v, observed)]
-    return max(taken, default=0) + 1
+def _next_free(observed: Observed, config: Config) -> int:
+    """Give the number above everything known: every preview of every line, as a run counter goes on, and the offset."""
+    known = (*observed.index.releases, *observed.kept)
+    taken = [v.dev for v in known if v.dev is not None and v.pre is None]
+    return max(config.run_offset, *taken, 0) + 1
 
 
 def _same_line(version: Version, observed: Observed) -> bool:
     return version.dev is not None and version.pre is None and final_of(version) == final_of(observed.version)
 
 
-def _behind(observed: Observed, request: Request, config: Config, highest: Version, why: str) -> Plan:
+def _behind(observed: Observed, request: Request, config: Config, why: str) -> Plan:
     return _plan(
         observed, request, Verdict.REFUSE, Reason.BEHIND,
         f"{config.main_branch} is on the dev line {observed.version}, but {why}: "
         "nobody would be offered this preview",
-        hint=_reopen(highest),
+        hint=_reopen(observed),
     )  # fmt: skip
 
 
-def _reopen(highest: Version) -> str:
-    line = next_dev_line(highest)
+def _reopen(observed: Observed) -> str:
+    """Name the next dev line, above everything that a preview must be above."""
+    line = next_dev_line(max(v for v in observed.index.releases if _binds(v)))
     return f"open the next dev line: `invoke bump-dev --to {final_of(line)}` (writes {line})"
+
+
+def _binds(version: Version) -> bool:
+    """Tell whether every preview must be above this version: all but previews themselves.
+
+    A dev release of an alpha, beta or rc stands for its pre-release.
+    """
+    return version.dev is None or version.pre is not None
 
 
 def _in_tag(observed: Observed) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.version import Channel
@@ -109,8 +109,8 @@ def _parse_channel(value: Any) -> Channel:
 def _parse_version(text: str) -> Version:
     try:
         version = Version(text)
-    except InvalidVersion as err:
-        raise RefusedError(f"the manifest is not usable: `version` {text!r} is no version", hint=_REBUILD) from err
+    except ValueError as err:  # more digits than an int takes are no InvalidVersion
+        raise RefusedError(f"the manifest is not usable: `version` {text[:80]!r} is no version", hint=_REBUILD) from err
     _require(str(version) == text, f"`version` {text!r} is not in normal form")
     return version
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from release_channels.errors import RefusedError, UsageError
 
@@ -53,9 +53,10 @@ def parse_project_version(text: str) -> Version:
     """
     try:
         version = Version(text)
-    except InvalidVersion as err:
+    except ValueError as err:  # more digits than an int takes are no InvalidVersion
+        shown = text if len(text) <= 80 else text[:80] + "…"
         raise RefusedError(
-            f"{text!r} is not a version", hint='write it as in "1.2.3.dev0" (version specifiers, once PEP 440)'
+            f"{shown!r} is not a version", hint='write it as in "1.2.3.dev0" (version specifiers, once PEP 440)'
         ) from err
     if text.strip().lower().startswith("v") or _IMPLICIT_POST.search(text):
         raise RefusedError(f"the version {text!r} reads as {version}", hint=f'write "{version}"')

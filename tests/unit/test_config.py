@@ -1,0 +1,132 @@
+"""The `[tool.release-channels]` table: its defaults, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import pytest
+
+from release_channels.config import ClosedLine, Config, parse_config, parse_table
+from release_channels.errors import RefusedError
+
+# As the reference document has them; the last ones are of our own and as the index documents its limits.
+DEFAULTS = {
+    "main_branch": "main",
+    "remote": "origin",
+    "tag_format": "v{version}",
+    "preview_environment": "pypi-internal-preview",
+    "public_environment": "pypi-public",
+    "test_workflow": "test.yml",
+    "gate_workflow": "integration-eval.yml",
+    "preview_workflow": "internal-preview-release.yml",
+    "public_workflow": "public-release.yml",
+    "run_offset": 0,
+    "closed_line": ClosedLine.REFUSE,
+    "repository": "",
+    "build_constraints": "",
+    "rebuild": True,
+    "file_limit": 100 * 1024 * 1024,
+    "project_limit": 10 * 1024 * 1024 * 1024,
+}
+
+
+def test_defaults_are_the_reference_documents() -> None:
+    """An empty table is the reference document's set-up, and no key is without an expected default."""
+    config = parse_config({})
+    assert {item.name: getattr(config, item.name) for item in fields(Config)} == DEFAULTS
+
+
+def test_every_key_says_what_it_is_for() -> None:
+    """Each key carries the sentence that the reference page shows."""
+    assert all(item.metadata["help"] for item in fields(Config))
+
+
+SET = {
+    "main-branch": "trunk",
+    "remote": "upstream",
+    "tag-format": "release-{version}",
+    "preview-environment": "p",
+    "public-environment": "q",
+    "test-workflow": "t.yml",
+    "gate-workflow": "g.yml",
+    "preview-workflow": "pre.yml",
+    "public-workflow": "pub.yml",
+    "run-offset": 1000,
+    "closed-line": "skip",
+    "repository": "owner/name",
+    "build-constraints": "constraints.txt",
+    "rebuild": False,
+    "file-limit": 1,
+    "project-limit": 2,
+}
+
+
+def test_every_key_can_be_set() -> None:
+    """Each key is written with dashes and lands in its field."""
+    config = parse_config(SET)
+    assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == SET
+    assert config.closed_line is ClosedLine.SKIP
+
+
+REFUSED = {
+    "unknown key": ({"run-ofset": 1}, "tool.release-channels.run-ofset", "did you mean run-offset?"),
+    "underscores": ({"run_offset": 1}, "tool.release-channels.run_offset", "did you mean run-offset?"),
+    "capitals": ({"Remote": "x"}, "tool.release-channels.Remote", "did you mean remote?"),
+    "nothing near": ({"zzz": 1}, "tool.release-channels.zzz", "known keys: main-branch, remote"),
+    "number for text": ({"remote": 1}, "tool.release-channels.remote is 1", "it is text"),
+    "list for text": ({"remote": ["x"]}, "tool.release-channels.remote is ['x']", "it is text"),
+    "text for a number": ({"run-offset": "1"}, "tool.release-channels.run-offset is '1'", "a whole number"),
+    "float for a number": ({"run-offset": 1.0}, "tool.release-channels.run-offset is 1.0", "a whole number"),
+    "bool for a number": ({"run-offset": True}, "tool.release-channels.run-offset is True", "a whole number"),
+    "number for bool": ({"rebuild": 1}, "tool.release-channels.rebuild is 1", "true or false"),
+    "text for bool": ({"rebuild": "true"}, "tool.release-channels.rebuild is 'true'", "true or false"),
+    "unknown choice": ({"closed-line": "stop"}, "tool.release-channels.closed-line is 'stop'", "refuse, skip"),
+    "bool for a choice": ({"closed-line": True}, "tool.release-channels.closed-line is True", "refuse, skip"),
+    "table for a choice": ({"closed-line": {}}, "tool.release-channels.closed-line is {}", "refuse, skip"),
+    "negative offset": ({"run-offset": -1}, "tool.release-channels.run-offset is -1", "0 or above"),
+    "tag without version": ({"tag-format": "v"}, "tool.release-channels.tag-format", "{version} once"),
+    "tag with two versions": ({"tag-format": "{version}{version}"}, "tool.release-channels.tag-format", "once"),
+    "tag with another field": ({"tag-format": "{name}-{version}"}, "tool.release-channels.tag-format", "once"),
+    "tag with an open brace": ({"tag-format": "{version}{"}, "tool.release-channels.tag-format", "once"),
+    "tag with a closing brace": ({"tag-format": "{version}}"}, "tool.release-channels.tag-format", "once"),
+    "repository as URL": ({"repository": "https://h.example/o/n"}, "tool.release-channels.repository", "owner/name"),
+    "repository without owner": ({"repository": "/name"}, "tool.release-channels.repository", "owner/name"),
+    "repository without name": ({"repository": "owner/"}, "tool.release-channels.repository", "owner/name"),
+    "repository with a space": ({"repository": "owner/na me"}, "tool.release-channels.repository", "owner/name"),
+    "repository alone": ({"repository": "name"}, "tool.release-channels.repository", "owner/name"),
+    "a number": (3, "[tool.release-channels] is not a table", "write [tool.release-channels]"),
+    "a list": ([{}], "[tool.release-channels] is not a table", "write [tool.release-channels]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "message", "hint"), REFUSED.values(), ids=REFUSED)
+def test_a_table_that_is_wrong_is_refused(table: object, message: str, hint: str) -> None:
+    """The message names the key by its table path, and the hint says what is right."""
+    with pytest.raises(RefusedError) as stop:
+        parse_config(table)
+    assert message in str(stop.value)
+    assert hint in stop.value.hint
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A table below the tool's own one."""
+
+    some_key: int = 1
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"some-kye": 1}, "tool.release-channels.nested.some-kye is not a key"),
+        ({"some-key": "1"}, "tool.release-channels.nested.some-key is '1'"),
+        ("x", "[tool.release-channels.nested] is not a table"),
+    ],
+    ids=["unknown key", "wrong type", "no table"],
+)
+def test_a_table_below_is_named_by_its_whole_path(table: object, message: str) -> None:
+    """A message about a nested table carries the path from the top."""
+    assert parse_table(Nested, {"some-key": 2}, "tool.release-channels.nested") == Nested(2)
+    with pytest.raises(RefusedError) as stop:
+        parse_table(Nested, table, "tool.release-channels.nested")
+    assert message in str(stop.value)

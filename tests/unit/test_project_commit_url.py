@@ -1,0 +1,132 @@
+"""A preview's commit: where the repository is on the web, and the commit read back from a distribution's URLs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from release_channels.project.commit_url import commit_of, commit_url, repository_url
+from release_channels.project.pyproject import Project, parse_project
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+def project(urls: dict[str, str] | None = None, repository: str = "") -> Project:
+    lines = ['[build-system]\nrequires = []\n[project]\nname = "x"\nversion = "1"\n[project.urls]']
+    lines += [f"{json.dumps(label)} = {json.dumps(url)}" for label, url in (urls or {}).items()]
+    if repository:
+        lines.append(f'[tool.release-channels]\nrepository = "{repository}"')
+    return parse_project("\n".join(lines).encode())
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("https://github.com/owner/name.git", "https://github.com/owner/name"),
+        ("https://github.com/owner/name", "https://github.com/owner/name"),
+        ("https://github.com/owner/name/", "https://github.com/owner/name"),
+        ("https://GitHub.com/owner/Name.git/", "https://github.com/owner/Name"),
+        ("https://user:secret@github.com/owner/name.git", "https://github.com/owner/name"),
+        ("https://token@host.example:8443/owner/name.git", "https://host.example:8443/owner/name"),
+        ("http://host.example/owner/name.git", "http://host.example/owner/name"),
+        ("git@github.com:owner/name.git", "https://github.com/owner/name"),
+        ("github.com:owner/name", "https://github.com/owner/name"),
+        ("git@gitlab.com:group/sub/name.git", "https://gitlab.com/group/sub/name"),
+        ("git@host.example:/owner/name.git", "https://host.example/owner/name"),
+        ("ssh://git@github.com/owner/name.git", "https://github.com/owner/name"),
+        ("ssh://git:secret@host.example:2222/owner/name.git", "https://host.example/owner/name"),
+        ("git://host.example/owner/name.git", "https://host.example/owner/name"),
+        ("git+ssh://git@host.example/owner/name.git", "https://host.example/owner/name"),
+        ("file:///srv/git/owner/name.git", None),
+        ("/srv/git/owner/name.git", None),
+        ("../owner/name.git", None),
+        ("./name:x/y", None),
+        ("name", None),
+        ("C:/git/owner/name", None),
+        ("C:\\git\\owner\\name", None),
+        ("ssh:///owner/name", None),
+        ("https://github.com/", None),
+        ("https://github.com/owner", None),
+        ("https://[::1/owner/name", None),
+        ("https://host.example/owner/na me", None),
+        ('https://host.example/owner/"name', None),
+        ("https://host.example/owner/name\n", "https://host.example/owner/name"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_remote_becomes_the_address_a_browser_opens(remote: str | None, expected: str | None) -> None:
+    """A git remote gives its web address without secrets; a path on this machine gives none."""
+    assert repository_url(project(), remote) == expected
+
+
+@pytest.mark.parametrize(
+    ("urls", "expected"),
+    [
+        ({"Source": "https://host.example/o/n"}, "https://host.example/o/n"),
+        ({"Source Code": "https://host.example/o/n/"}, "https://host.example/o/n"),
+        ({"source_code": "https://host.example/o/n.git"}, "https://host.example/o/n"),
+        ({"REPOSITORY": "https://host.example/o/n?a=b#c"}, "https://host.example/o/n"),
+        ({"Git-Hub": "https://github.com/o/n/tree/main/sub"}, "https://github.com/o/n"),
+        ({"Code": "https://gitlab.com/a/b/c/-/tree/main"}, "https://gitlab.com/a/b/c"),
+        ({"Code": "https://host.example/a/b", "Source": "https://host.example/c/d"}, "https://host.example/c/d"),
+        ({"Homepage": "https://github.com/o/n", "Code": "https://host.example/a/b"}, "https://host.example/a/b"),
+        ({"Homepage": "https://github.com/o/n/"}, "https://github.com/o/n"),
+        ({"Home page": "https://codeberg.org/o/n"}, "https://codeberg.org/o/n"),
+        ({"homepage": "https://bitbucket.org/o/n"}, "https://bitbucket.org/o/n"),
+        ({"homepage": "https://gitlab.com/o/n"}, "https://gitlab.com/o/n"),
+        ({"Homepage": "https://x.example/o/n"}, "https://remote.example/r/r"),
+        ({"Homepage": "https://github.com/owner"}, "https://remote.example/r/r"),
+        ({"Source": "ftp://host.example/o/n"}, "https://remote.example/r/r"),
+        ({"Source": "https://user:secret@host.example/o/n"}, "https://host.example/o/n"),
+        ({"Docs": "https://github.com/o/n"}, "https://remote.example/r/r"),
+        ({}, "https://remote.example/r/r"),
+    ],
+)
+def test_project_urls_are_asked_before_the_remote(urls: dict[str, str], expected: str) -> None:
+    """Well-known labels tell the repository in their order; a home page only if it is one; else the remote does."""
+    assert repository_url(project(urls), "https://remote.example/r/r.git") == expected
+
+
+def test_the_configuration_is_asked_first() -> None:
+    """`repository` in the tool's own table wins over every URL."""
+    configured = project({"Source": "https://host.example/o/n"}, repository="owner/name")
+    assert repository_url(configured, "https://remote.example/r/r.git") == "https://github.com/owner/name"
+
+
+@pytest.mark.parametrize(
+    ("base", "path"),
+    [
+        ("https://github.com/o/n", "/commit/"),
+        ("https://codeberg.org/o/n", "/commit/"),
+        ("https://gitlab.com/o/n", "/-/commit/"),
+        ("https://gitlab.host.example/o/n", "/-/commit/"),
+        ("https://bitbucket.org/o/n", "/commits/"),
+    ],
+)
+def test_a_commit_has_the_address_of_its_forge(base: str, path: str) -> None:
+    """The address of a commit is the one that its forge serves, and the commit can be read back from it."""
+    assert commit_url(base, SHA) == base + path + SHA
+    assert commit_of({"Source commit": commit_url(base, SHA)}) == SHA
+
+
+@pytest.mark.parametrize(
+    ("urls", "expected"),
+    [
+        ({"Source commit": f"https://h.example/o/n/commit/{SHA}/"}, SHA),
+        ({"source-COMMIT": f"https://h.example/{SHA.upper()}"}, SHA),
+        ({"sourcecommit": "https://h.example/" + "a" * 64}, "a" * 64),
+        ({"Source": f"https://h.example/{SHA}"}, None),
+        ({"Source commit": f"https://h.example/{SHA[:39]}"}, None),
+        ({"Source commit": f"https://h.example/{SHA}0"}, None),
+        ({"Source commit": f"https://h.example/{SHA}?a"}, None),
+        ({"Source commit": f"https://h.example/{SHA}/tree"}, None),
+        ({"Source commit": "https://h.example/" + "g" * 40}, None),
+        ({"Source commit": ""}, None),
+        ({}, None),
+    ],
+)
+def test_the_commit_is_read_back_strictly(urls: dict[str, str], expected: str | None) -> None:
+    """Only a whole commit name at the end of the right URL is a commit."""
+    assert commit_of(urls) == expected
