@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 import threading
 from dataclasses import dataclass
@@ -74,5 +73,5 @@ def _basic(header: str) -> str:
         return ""
     try:
         return base64.b64decode(coded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return ""
