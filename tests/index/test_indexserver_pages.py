@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from packages import make_sdist, make_wheel
+from packaging.utils import canonicalize_name
 from pypi_simple import PyPISimple
 from servers import JSON, clean_env, make_tls, page, post
 
@@ -21,6 +22,7 @@ from release_channels import process
 from release_channels.errors import RefusedError
 from release_channels.indexserver.pages import PageFile, project_page
 from release_channels.indexserver.server import RunningIndex, serve
+from release_channels.indexserver.upstream import Upstream
 from release_channels.world.distributions import sha256_of
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ def test_names_are_normalized(index: RunningIndex) -> None:
 def test_foreign_text_is_escaped() -> None:
     """What a file says about itself is text in the page, never markup."""
     file = PageFile('x">.whl', "u?a=1&b", hashes={"sha256": "0"}, requires_python="<4", yanked='bad "one" <b>')
-    html = project_page("demo-tool", [file], "text/html")  # type: ignore[arg-type]
+    html = project_page(canonicalize_name("demo-tool"), [file], "text/html")
     assert (
         '<a href="u?a=1&amp;b#sha256=0" data-requires-python="&lt;4" data-yanked="bad &quot;one&quot; &lt;b&gt;">'
         "x&quot;&gt;.whl</a>"
@@ -190,6 +192,42 @@ def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:
             assert "the upstream index did not answer (" in index.warnings()[0]
             assert "): only local files are considered" in index.warnings()[0]
         assert dead.requests == ("GET /simple/demo-tool/ 503",)
+
+
+@pytest.mark.parametrize("accept", [JSON, V1_HTML])
+def test_what_upstream_says_of_a_file_is_passed_on(tmp_path: Path, accept: str) -> None:
+    """Yanked files stay yanked with their reason, and digests, Python versions and metadata stay known."""
+    known = {"url": "https://files.example/x", "hashes": {"sha256": "a" * 64}, "version": "0.9", "size": 7}
+    files = [
+        PageFile("demo_tool-0.9.tar.gz", yanked="bad & old", requires_python="<4", **known),  # type: ignore[arg-type]
+        PageFile("demo_tool-0.9-py3-none-any.whl", yanked="", metadata={"sha256": "b" * 64}, **known),  # type: ignore[arg-type]
+    ]
+    upstream = _canned(project_page(canonicalize_name("demo-tool"), files, JSON))
+    with (
+        serve(tmp_path / "none", wrap=upstream) as above,
+        serve(tmp_path, project="demo-tool", upstream=above.simple_url) as index,
+        PyPISimple(index.simple_url, accept=accept) as client,
+    ):
+        wheel, sdist = client.get_project_page("demo-tool").packages
+    assert (wheel.is_yanked, sdist.is_yanked, sdist.yanked_reason) == (True, True, "bad & old")
+    assert (wheel.metadata_digests, sdist.requires_python) == ({"sha256": "b" * 64}, "<4")
+    assert (wheel.url, wheel.digests) == ("https://files.example/x", {"sha256": "a" * 64})
+
+
+def test_upstream_is_remembered_for_a_minute(index: RunningIndex) -> None:
+    """One look serves a minute of pages, then the upstream index is asked again."""
+    times = iter([0.0, 59.0, 60.0])
+    upstream = Upstream(index.simple_url, canonicalize_name("demo-tool"), clock=lambda: next(times))
+    assert [len(upstream.files()) for _ in range(3)] == [2, 2, 2]
+    assert index.requests.count("GET /simple/demo-tool/ 200") == 2
+
+
+def _canned(body: str) -> Callable[[WSGIApplication], WSGIApplication]:
+    def answer(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", JSON), ("Content-Length", str(len(body)))])
+        return [body.encode()]
+
+    return lambda _app: answer
 
 
 def _broken(_app: WSGIApplication) -> WSGIApplication:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -242,6 +244,23 @@ def test_a_hand_made_file_is_reported_and_not_listed(index: RunningIndex, root: 
     taken = post(index, make_wheel(tmp_path, "3.0.0"))
     assert taken.reason.startswith("File already exists")
     assert (root / "demo_tool-3.0.0-py3-none-any.whl").read_bytes() == b"broken"
+
+
+def test_an_upload_that_breaks_off_stores_nothing(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """A client that vanishes in the middle leaves no file, not even a hidden one."""
+    path = make_wheel(tmp_path, files={"x.bin": bytes(MIB)})
+    content = (path.name, path.read_bytes())
+    prepared = requests.Request("POST", index.upload_url, data=form_of(path), files={"content": content}).prepare()
+    assert isinstance(prepared.body, bytes)
+    host, _, port = index.url.removeprefix("http://").partition(":")
+    head = "".join(f"{key}: {prepared.headers[key]!s}\r\n" for key in ("Content-Type", "Content-Length"))
+    with socket.create_connection((host, int(port))) as half:
+        half.sendall(f"POST /legacy/ HTTP/1.1\r\nHost: {host}\r\n{head}\r\n".encode() + prepared.body[: MIB // 2])
+    ends = time.monotonic() + 5
+    while not index.requests and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert (root.exists(), index.warnings()) == (False, ())
+    assert post(index, path).status_code == 200
 
 
 @pytest.mark.parametrize("servers", [1, 2])
