@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
 from packages import make_sdist, make_wheel, metadata_text
 from servers import clean_env, fingerprint, form_of, page, post, publish
+from werkzeug.test import EnvironBuilder
 
 from release_channels import process
 from release_channels.errors import CommandError
+from release_channels.indexserver.pages import PageFile
 from release_channels.indexserver.server import RunningIndex, serve
-from release_channels.indexserver.warehouse import MIB, Limits
+from release_channels.indexserver.storage import Storage
+from release_channels.indexserver.uploads import Uploads
+from release_channels.indexserver.warehouse import MIB, Limits, UploadRefused
 
 Build = Callable[[Path], tuple[Path, dict[str, str] | None]]
 
@@ -277,6 +283,26 @@ def test_one_of_many_uploads_wins(root: Path, tmp_path: Path, servers: int) -> N
         winner = bodies[codes.index(200)]
         assert [path.read_bytes() for path in root.iterdir()] == [winner.read_bytes()]
         assert requests.get(f"{first.url}/files/{winner.name}", timeout=20).content == winner.read_bytes()
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["same bytes", "other bytes"])
+def test_another_process_may_be_faster(root: Path, tmp_path: Path, same: bool) -> None:
+    """A file that another process stores after our look at the list wins: its bytes stay, ours are compared to them."""
+    ours, theirs = make_wheel(tmp_path / "a"), make_wheel(tmp_path / "b", extra="" if same else "Keywords: x\n")
+
+    def listing(_project: str) -> list[PageFile]:
+        assert Storage(root).add(theirs)
+        return []
+
+    uploads = Uploads(Storage(root), listing, limits=Limits())
+    content = (io.BytesIO(ours.read_bytes()), ours.name)
+    with closing(EnvironBuilder(method="POST", data={**form_of(ours), "content": content})) as builder:
+        if same:
+            uploads.receive(builder.get_environ())
+        else:
+            with pytest.raises(UploadRefused, match="File already exists"):
+                uploads.receive(builder.get_environ())
+    assert [path.read_bytes() for path in root.iterdir()] == [theirs.read_bytes()]
 
 
 def test_the_same_bytes_at_once_are_all_fine(root: Path, tmp_path: Path) -> None:
