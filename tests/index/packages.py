@@ -34,12 +34,13 @@ def make_wheel(
     extra: str = "",
     files: Mapping[str, bytes] | None = None,
 ) -> Path:
-    """Write a pure wheel; `files` are top-level files, `scripts` console scripts, `metadata` replaces the whole text."""
+    """Write a pure wheel; `files` are top-level files, `scripts` console scripts, `metadata` replaces the text."""
     stem = f"{name.replace('-', '_')}-{version}"
     info = f"{stem}.dist-info"
     text = metadata_text(name, version, requires_python=requires_python, requires=requires, extra=extra)
+    module = f'__version__ = "{version}"\n\n\ndef main():\n    print(__version__)\n'
     contents: dict[str, bytes] = {
-        f"{name.replace('-', '_')}.py": f'__version__ = "{version}"\n\n\ndef main():\n    print(__version__)\n'.encode(),
+        f"{name.replace('-', '_')}.py": module.encode(),
         **(files or {}),
         f"{info}/METADATA": (metadata if metadata is not None else text).encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",

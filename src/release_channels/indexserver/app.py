@@ -170,7 +170,7 @@ class IndexApp:
 
 def _page(request: Request, render: Callable[[str], str]) -> Response:
     """Answer in the form that the client likes best; installers ask again each time, since an index changes."""
-    form = request.accept_mimetypes.best_match(pages.OFFERED, pages.PLAIN_HTML)
+    form = pages.OFFERED[request.accept_mimetypes.best_match(pages.OFFERED, pages.PLAIN_HTML)]
     headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
     return Response(
         render(form), content_type=form if form == pages.JSON else f"{form}; charset=utf-8", headers=headers
@@ -207,8 +207,8 @@ def _token_of(request: Request) -> str:
         token = json.loads(request.get_data())["token"]
     except (ValueError, KeyError, TypeError) as err:
         raise TokenRefused("invalid-payload", "the body is not a JSON object with a token") from err
-    if not isinstance(token, str):
-        raise TokenRefused("invalid-payload", "the token is not a text")
+    if not isinstance(token, str) or not token.isascii():
+        raise TokenRefused("invalid-payload", "the token is not an ASCII text")
     return token
 
 

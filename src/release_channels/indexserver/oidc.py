@@ -107,7 +107,7 @@ class TrustedPublishing:
     clock: Callable[[], float] = time.time
 
 
-def find_publisher(publishers: tuple[Publisher, ...], claims: Claims) -> frozenset[str]:
+def allowed_projects(publishers: tuple[Publisher, ...], claims: Claims) -> frozenset[str]:
     """Give the normalized names of the projects that a job with these claims may publish.
 
     A publisher with the job's environment wins over one without.

@@ -16,8 +16,15 @@ from packaging.utils import NormalizedName
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
 PLAIN_HTML = "text/html"
-# In the order that wins when a client likes several equally; curious people with a browser get HTML.
-OFFERED = (PLAIN_HTML, HTML, JSON)
+# What may be asked for and what is then served, in the order that wins when a client likes several equally: people
+# with a browser get HTML, and programs that take both of the versioned forms get the one that tells more.
+OFFERED = {
+    PLAIN_HTML: PLAIN_HTML,
+    JSON: JSON,
+    HTML: HTML,
+    "application/vnd.pypi.simple.latest+json": JSON,
+    "application/vnd.pypi.simple.latest+html": HTML,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,9 +76,8 @@ class Storage:
     def files(self) -> list[StoredFile]:
         """List every readable distribution by name; whatever else lies in the directory is ignored."""
         try:
-            names = sorted(
-                entry.name for entry in os.scandir(self.root) if entry.is_file() and _is_candidate(entry.name)
-            )
+            with os.scandir(self.root) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_file() and _is_candidate(entry.name))
         except FileNotFoundError:
             return []
         return [found for name in names if (found := self.find(name))]

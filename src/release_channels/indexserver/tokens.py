@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 import threading
 from dataclasses import dataclass
 
-from release_channels.indexserver.oidc import Claims, TokenRefused, TrustedPublishing, find_publisher
+from release_channels.indexserver.oidc import Claims, TokenRefused, TrustedPublishing, allowed_projects
 
 LIFETIME = 900
 
@@ -39,7 +38,7 @@ class Exchange:
         """
         now = self.trusted.clock()
         claims = self.trusted.issuer.read(identity, audience=self.trusted.audience, now=now)
-        projects = find_publisher(self.trusted.publishers, claims)
+        projects = allowed_projects(self.trusted.publishers, claims)
         minted = Minted(f"pypi-{secrets.token_urlsafe(48)}", projects, int(now) + LIFETIME)
         with self._lock:
             self._use_up(claims)
@@ -74,5 +73,5 @@ def _basic(header: str) -> str:
         return ""
     try:
         return base64.b64decode(coded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return ""

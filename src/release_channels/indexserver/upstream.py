@@ -45,13 +45,19 @@ class Upstream:
             return self._files
 
     def _read(self) -> tuple[PageFile, ...]:
-        from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedContentTypeError, UnsupportedRepoVersionError
+        from pypi_simple import (
+            ACCEPT_JSON_PREFERRED,
+            NoSuchProjectError,
+            PyPISimple,
+            UnsupportedContentTypeError,
+            UnsupportedRepoVersionError,
+        )
         from requests import RequestException
 
         failures = (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError)
         self._warning = ""
         try:
-            with PyPISimple(self._url) as client:
+            with PyPISimple(self._url, accept=ACCEPT_JSON_PREFERRED) as client:  # HTML knows no size or time
                 page = client.get_project_page(self._project, timeout=_TIMEOUT)
         except NoSuchProjectError:
             return ()

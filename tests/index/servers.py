@@ -1,0 +1,94 @@
+"""What tests of the local index share: raw uploads, real uploads, and a picture of all that must not change."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+
+from release_channels import process
+from release_channels.indexserver.server import RunningIndex, Tls
+from release_channels.world.distributions import parse_file_name
+
+JSON = "application/vnd.pypi.simple.v1+json"
+UV = shutil.which("uv") or "uv"
+
+
+def form_of(path: Path, **changes: str) -> dict[str, str]:
+    """Fill the form for a file as an honest client does; an empty change takes the field away."""
+    name, version, kind = parse_file_name(path.name)
+    fields = {
+        ":action": "file_upload",
+        "protocol_version": "1",
+        "name": name,
+        "version": str(version),
+        "filetype": "sdist" if kind == "sdist" else "bdist_wheel",
+        "sha256_digest": hashlib.sha256(path.read_bytes()).hexdigest(),
+    } | changes
+    return {key: value for key, value in fields.items() if value}
+
+
+def post(
+    index: RunningIndex,
+    path: Path,
+    fields: Mapping[str, str] | None = None,
+    *,
+    file_name: str | None = None,
+    accept: str = "application/json",
+    token: str | None = None,
+) -> requests.Response:
+    """Upload a file with a form of the test's choice."""
+    with path.open("rb") as content:
+        return requests.post(
+            index.upload_url,
+            data=form_of(path) if fields is None else fields,
+            files={"content": (file_name or path.name, content)},
+            headers={"Accept": accept},
+            auth=("__token__", token) if token else None,
+            timeout=20,
+        )
+
+
+def page(index: RunningIndex, project: str = "demo-tool") -> dict[str, object]:
+    """Read a project's page as JSON; a project that is not there is an empty page."""
+    answer = requests.get(f"{index.simple_url}{project}/", headers={"Accept": JSON}, timeout=20)
+    if answer.status_code == 404:
+        return {}
+    content: dict[str, object] = answer.json()
+    return content
+
+
+def fingerprint(root: Path, index: RunningIndex) -> object:
+    """Picture every file on disk, hidden ones included, and the page."""
+    files = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return root.exists(), files, page(index)
+
+
+def publish(index: RunningIndex, *paths: Path, env: Mapping[str, str] | None = None) -> str:
+    """Upload with the real client and give all that it printed; CommandError if it failed."""
+    login = ["--trusted-publishing", "always"] if env else ["--trusted-publishing", "never", "-u", "u", "-p", "p"]
+    words = [UV, "publish", "--publish-url", index.upload_url, *login]
+    return process.run(*words, *paths, cwd=paths[0].parent, env=clean_env(env or {}), both=True)
+
+
+def clean_env(more: Mapping[str, str]) -> dict[str, str]:
+    """Give an environment without the settings of the machine that runs the tests."""
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+    return {**kept, "UV_HTTP_RETRIES": "0", "UV_NO_CONFIG": "1", "NO_PROXY": "localhost,127.0.0.1", **more}
+
+
+def make_tls(directory: Path) -> tuple[Tls, Path]:
+    """Write a certificate for localhost, and give it together with the file of the CA that signed it."""
+    import trustme
+
+    ca = trustme.CA()
+    certificate = ca.issue_cert("localhost")
+    tls = Tls(directory / "cert.pem", directory / "key.pem")
+    tls.cert_file.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    certificate.private_key_pem.write_to_path(tls.key_file)
+    ca.cert_pem.write_to_path(directory / "ca.pem")
+    return tls, directory / "ca.pem"
