@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from packages import make_sdist, make_wheel, metadata_text
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
@@ -23,6 +22,7 @@ from release_channels.world.distributions import (
     requires_python,
     sha256_of,
 )
+from tests.index.packages import make_sdist, make_wheel, metadata_text
 
 WHEEL = "demo_tool-1.0.0-py3-none-any.whl"
 INFO = "demo_tool-1.0.0.dist-info"

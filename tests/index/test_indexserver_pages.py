@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from packages import make_sdist, make_wheel
 from packaging.utils import canonicalize_name
 from pypi_simple import PyPISimple
-from servers import JSON, clean_env, make_tls, page, post
 
 from release_channels import process
 from release_channels.errors import RefusedError
@@ -24,6 +22,8 @@ from release_channels.indexserver.pages import PageFile, project_page
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.indexserver.upstream import Upstream
 from release_channels.world.distributions import sha256_of
+from tests.index.packages import make_sdist, make_wheel
+from tests.index.servers import JSON, clean_env, make_tls, page, post
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

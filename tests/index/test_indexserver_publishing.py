@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import requests
-from packages import make_wheel
-from servers import fingerprint, make_tls, post, publish
 
 from release_channels.errors import CommandError
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import RunningIndex, Tls, serve
+from tests.index.packages import make_wheel
+from tests.index.servers import fingerprint, make_tls, post, publish
 
 CLAIMS = {
     "repository": "Acme/Demo",

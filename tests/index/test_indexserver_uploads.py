@@ -14,8 +14,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from packages import make_sdist, make_wheel, metadata_text
-from servers import clean_env, fingerprint, form_of, page, post, publish
 from werkzeug.test import EnvironBuilder
 
 from release_channels import process
@@ -25,6 +23,8 @@ from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.indexserver.storage import Storage
 from release_channels.indexserver.uploads import Uploads
 from release_channels.indexserver.warehouse import MIB, Limits, UploadRefused
+from tests.index.packages import make_sdist, make_wheel, metadata_text
+from tests.index.servers import clean_env, fingerprint, form_of, page, post, publish
 
 Build = Callable[[Path], tuple[Path, dict[str, str] | None]]
 
@@ -71,7 +71,7 @@ def test_twine_uploads_and_shows_the_refusal(index: RunningIndex, root: Path, tm
     before = fingerprint(root, index)
     process.run(sys.executable, *words, first, cwd=tmp_path, env=env)
     with pytest.raises(CommandError, match="exited 1") as caught:
-        process.run(sys.executable, *words, second, cwd=tmp_path, env=env, both=True)
+        process.finish(sys.executable, *words, second, cwd=tmp_path, env=env, merged=True).or_raise()
     assert "File already exists" in caught.value.hint
     assert fingerprint(root, index) == before
 

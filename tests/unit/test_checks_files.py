@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
@@ -17,8 +16,9 @@ from release_channels.checks import check_files
 from release_channels.checks.archive import read_archive
 from release_channels.checks.metadata import check_metadata
 from release_channels.checks.names import check_identity
-from release_channels.steps.findings import Finding, Severity
+from release_channels.findings import Finding, Severity
 from release_channels.version import Channel
+from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
 
 SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE

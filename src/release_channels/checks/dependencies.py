@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from release_channels.checks.archive import Archive
 from release_channels.checks.subject import Subject, error
-from release_channels.steps.findings import Finding, Severity
+from release_channels.findings import Finding, Severity
 from release_channels.version import Channel
 
 _ASKING = frozenset({"==", "===", ">=", ">", "~="})  # the other operators keep releases out and ask for none

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from release_channels.steps.findings import Finding, Severity
+from release_channels.findings import Finding, Severity
 from release_channels.version import Channel
 
 

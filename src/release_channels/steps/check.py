@@ -11,13 +11,13 @@ from release_channels import console
 from release_channels.checks import Subject, check_release
 from release_channels.claims import verify_manifest
 from release_channels.errors import RefusedError
+from release_channels.findings import Finding, Severity
 from release_channels.manifest import Manifest
 from release_channels.observed import IndexFile, IndexState
 from release_channels.outcome import Result
 from release_channels.process import both
 from release_channels.steps.build import build_files, recipe_of
 from release_channels.steps.difference import explain_difference
-from release_channels.steps.findings import Finding, Severity
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Release, Report, Step
 from release_channels.world.distributions import sha256_of

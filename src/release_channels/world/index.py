@@ -144,7 +144,7 @@ def fetch_file(index: Index, file: IndexFile, directory: Path) -> Path | None:
 def _client(index: Index) -> PyPISimple:
     """Make a client that tries again, with growing pauses, when an index is overloaded."""
     import requests
-    from pypi_simple import PyPISimple
+    from pypi_simple import ACCEPT_JSON_PREFERRED, PyPISimple
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry
 
@@ -152,7 +152,8 @@ def _client(index: Index) -> PyPISimple:
     retry = Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
-    return PyPISimple(index.simple_url, session=session)
+    # HTML knows neither sizes nor upload times.
+    return PyPISimple(index.simple_url, session=session, accept=ACCEPT_JSON_PREFERRED)
 
 
 def _index_file(package: DistributionPackage) -> IndexFile:
