@@ -38,6 +38,7 @@ class Reason(StrEnum):
     RESTARTED = "counter restarted"
     TAKEN = "taken"
     UNFIT = "not a version to release"
+    ASIDE = "not on main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,12 @@ def decide(observed: Observed, request: Request, config: Config) -> Plan:
         line = line_of(observed.version)
     except RefusedError as stop:
         return _plan(observed, request, Verdict.REFUSE, Reason.UNFIT, str(stop), hint=stop.hint)
+    if observed.on_main not in (None, Relation.SAME, Relation.ANCESTOR):
+        return _plan(
+            observed, request, Verdict.REFUSE, Reason.ASIDE,
+            f"commit {observed.commit.short} is not contained in {config.remote}/{config.main_branch}",
+            hint=f"previews come from {config.main_branch}: merge it first, or practise on the local index",
+        )  # fmt: skip
     if line is Line.FINAL:
         return _decide_final(observed, request, config)
     return _decide_dev(observed, request, config)

@@ -15,6 +15,10 @@ class RefusedError(ReleaseError):
     """A guard said no before anything moved."""
 
 
+class UnansweredError(RefusedError):
+    """An index or a service that has to be asked did not answer."""
+
+
 class UsageError(ReleaseError):
     """The request itself is wrong: an option, a value, a place."""
 

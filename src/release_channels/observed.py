@@ -93,6 +93,8 @@ class Observed:
     version: Version
     commit: Commit
     index: IndexState
+    on_main: Relation | None = None
+    """How the commit stands to the tip of the remote's main branch; None where nobody has to ask."""
     tag: Tag | None = None
     newest_preview: Preview | None = None
     same_version: Preview | None = None

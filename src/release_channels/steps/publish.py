@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from release_channels import console
 from release_channels.claims import verify_manifest
-from release_channels.errors import FailedError, RefusedError
+from release_channels.errors import FailedError, RefusedError, UnansweredError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import IndexFile
 from release_channels.outcome import Result
@@ -127,33 +127,40 @@ _ADVICE = (
 )
 
 
-def _confirm(
-    index: Index, manifest: Manifest, accepted: frozenset[str], patience: Patience,
-    clock: Callable[[], float] = time.monotonic,
-) -> tuple[str, ...]:  # fmt: skip
-    """Read the index until every file is there with its bytes.
+def _confirm(index: Index, manifest: Manifest, accepted: frozenset[str], patience: Patience) -> tuple[str, ...]:
+    """Read the index until every file is there with its bytes; what stays unseen for long is a warning.
 
     Raises: FailedError if a file was not accepted, or has other bytes.
     """
-    deadline = clock() + patience.visible
+    deadline = time.monotonic() + patience.visible
     for pause in _pauses(patience.first_pause):
-        try:
-            missing = _compare(index, manifest)
-        except RefusedError as stop:
-            raise FailedError(f"after the upload: {stop}", hint=stop.hint) from stop
-        if not missing:
+        unseen = _unseen(index, manifest)
+        if not unseen:
             return ()
-        lost = [file.name for file in missing if file.name not in accepted]
+        lost = sorted(unseen - accepted)
         if lost:
             raise FailedError(
                 f"{index.title} does not have {', '.join(lost)}, and uv did not upload it",
                 hint="uv leaves out file names that are not normalized; `nox -s check` names them",
             )
-        if clock() + pause > deadline:
+        if time.monotonic() + pause > deadline:
             break
         time.sleep(pause)
-    names = ", ".join(file.name for file in missing)
+    names = ", ".join(sorted(unseen))
     return (f"accepted, not visible yet after {patience.visible:g} s: {names}; caches of the index may be slow",)
+
+
+def _unseen(index: Index, manifest: Manifest) -> frozenset[str]:
+    """Name the files that the index does not show; one that does not answer shows none.
+
+    Raises: FailedError if it shows other bytes.
+    """
+    try:
+        return frozenset(file.name for file in _compare(index, manifest))
+    except UnansweredError:
+        return frozenset(file.name for file in manifest.files)
+    except RefusedError as stop:
+        raise FailedError(f"after the upload: {stop}", hint=stop.hint) from stop
 
 
 def _pauses(first: float) -> Iterator[float]:

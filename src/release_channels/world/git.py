@@ -100,6 +100,24 @@ class Git:
         target = here.text if here.code == 0 else self._remote_tag(name, remote)
         return Tag(name, target, self.relation(commit, target)) if target else None
 
+    def remote_tip(self, remote: str, branch: str) -> str:
+        """Fetch a branch of a remote, as it is now, without moving a ref here, and give its commit.
+
+        Raises: RefusedError if the remote or the branch cannot be read.
+        """
+        ref = f"refs/heads/{branch}"
+        asked = self._ask("ls-remote", "--quiet", remote, ref, timeout=_REMOTE_SECONDS)
+        if asked.code or not asked.text:
+            raise RefusedError(
+                f"{remote}/{branch} cannot be read", hint=asked.messages or f"is there a branch {branch}?"
+            )
+        tip = asked.text.split()[0]
+        if self._ask("cat-file", "-e", f"{tip}^{{commit}}").code:
+            # An empty refmap: the remote-tracking branch is the user's to update.
+            words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", remote, ref)
+            self._ask(*words, timeout=_REMOTE_SECONDS * 5).or_raise()
+        return tip
+
     def remote_url(self, remote: str) -> str | None:
         """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
         return self._ask("config", "--get", f"remote.{remote}.url").text or None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
-from release_channels.errors import RefusedError, UsageError
+from release_channels.errors import RefusedError, UnansweredError, UsageError
 from release_channels.observed import IndexFile, IndexState
 from release_channels.project.pyproject import UvIndex
 from release_channels.world.actions import Rehearsal
@@ -89,7 +89,7 @@ def upstream_url(env: Mapping[str, str] = os.environ) -> str:
 def read_index(index: Index, project: str) -> IndexState:
     """Read every release of a project; a project that the index does not know has none.
 
-    Raises: RefusedError if the index does not answer.
+    Raises: UnansweredError if the index does not answer.
     """
     from pypi_simple import NoSuchProjectError, UnsupportedContentTypeError, UnsupportedRepoVersionError
     from requests import RequestException
@@ -101,7 +101,7 @@ def read_index(index: Index, project: str) -> IndexState:
     except NoSuchProjectError:
         return IndexState(index.name, warnings=index.warnings())
     except (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError) as err:
-        raise RefusedError(
+        raise UnansweredError(
             f"{index.title} did not answer: {_reason(err)}",
             hint="nothing is published that could not be compared with the index first; try again when it answers",
         ) from err

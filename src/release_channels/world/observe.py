@@ -36,11 +36,15 @@ def observe(git: Git, project: Project, commit: Commit, index: Index, request: R
     if final in state.releases:
         tag = git.tag(config.tag_format.replace("{version}", str(final)), commit.sha, config.remote)
     asked = preview_of(project.version, request.run + config.run_offset) if request.run else None
+    on_main = None
+    if index.name != LOCAL:
+        on_main = git.relation(commit.sha, git.remote_tip(config.remote, config.main_branch))
     return Observed(
         project=project.name,
         version=project.version,
         commit=commit,
         index=state,
+        on_main=on_main,
         tag=tag,
         newest_preview=preview(state.newest_preview()),
         same_version=preview(asked if asked in state.releases else None),
