@@ -40,6 +40,7 @@ class Config:
     gate_workflow: str = _key("integration-eval.yml", "the workflow file of the integration gate")
     preview_workflow: str = _key("internal-preview-release.yml", "the workflow file that publishes previews")
     public_workflow: str = _key("public-release.yml", "the workflow file that publishes public releases")
+    annotated_tags: bool = _key(False, "refuse a lightweight release tag")
     run_offset: int = _key(0, "added to every run number, after the test workflow's counter has restarted")
     closed_line: ClosedLine = _key(
         ClosedLine.REFUSE, "what a preview does when main still holds a released final: `refuse` or `skip`"

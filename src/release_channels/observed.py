@@ -74,6 +74,7 @@ class Tag:
     name: str
     commit: str
     relation: Relation
+    annotated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ class Observed:
     version: Version
     commit: Commit
     index: IndexState
+    is_normal: bool = True
+    """Whether the version is written in normal form."""
     on_main: Relation | None = None
     """How the commit stands to the tip of the remote's main branch; None where nobody has to ask."""
     tag: Tag | None = None

@@ -1,0 +1,215 @@
+"""The preview channel: what main's version means for it, and where a preview stands among the others. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from packaging.version import Version
+
+from release_channels.config import ClosedLine, Config
+from release_channels.errors import RefusedError, UsageError
+from release_channels.observed import Observed, Preview, Relation
+from release_channels.plan import Plan, Reason, Request, Verdict, make_plan
+from release_channels.version import Line, final_of, line_of, next_dev_line, preview_of
+
+
+def decide_preview(observed: Observed, request: Request, config: Config) -> Plan:
+    """Decide what becomes of a preview request.
+
+    Raises: UsageError if no run number is given where none may be counted.
+    """
+    try:
+        line = line_of(observed.version)
+    except RefusedError as stop:
+        return make_plan(observed, request, Verdict.REFUSE, Reason.UNFIT, str(stop), hint=stop.hint)
+    if observed.on_main not in (None, Relation.SAME, Relation.ANCESTOR):
+        return make_plan(
+            observed, request, Verdict.REFUSE, Reason.ASIDE,
+            f"commit {observed.commit.short} is not contained in {config.remote}/{config.main_branch}",
+            hint=f"previews come from {config.main_branch}: merge it first, or practise on the local index",
+        )  # fmt: skip
+    if line is Line.FINAL:
+        return _decide_final(observed, request, config)
+    return _decide_dev(observed, request, config)
+
+
+def _decide_final(observed: Observed, request: Request, config: Config) -> Plan:
+    """Main holds a final or post-release: the tag handles it, or did, or the line was never reopened."""
+    version = observed.version
+    if version not in observed.index.releases:
+        return make_plan(
+            observed, request, Verdict.SKIP, Reason.STAGED,
+            f"{config.main_branch} holds {version}, which is not on the index yet: its release tag will publish it",
+        )  # fmt: skip
+    if _in_tag(observed):
+        return make_plan(
+            observed, request, Verdict.SKIP, Reason.RELEASED,
+            f"{version} is on the index, and this commit is part of its tag {_tag_name(observed)}",
+        )  # fmt: skip
+    skips = config.closed_line is ClosedLine.SKIP
+    return make_plan(
+        observed, request, Verdict.SKIP if skips else Verdict.REFUSE, Reason.CLOSED,
+        f"{config.main_branch} still holds {version}, which is on the index already: the line is closed",
+        hint=_reopen(observed),
+    )  # fmt: skip
+
+
+def _decide_dev(observed: Observed, request: Request, config: Config) -> Plan:
+    """Main holds a dev line: the preview must be one that preview users are offered."""
+    releases = observed.index.releases
+    final = final_of(observed.version)
+    if final in releases:
+        if _in_tag(observed):
+            return make_plan(
+                observed, request, Verdict.SKIP, Reason.SUPERSEDED,
+                f"{final} is on the index, and this commit is part of its tag {_tag_name(observed)}",
+            )  # fmt: skip
+        return _behind(observed, request, config, f"{final} is on the index already")
+    run, numbered = _run_number(observed, request, config)
+    version = preview_of(observed.version, run)
+    above = [v for v in releases if v > version and _binds(v)]
+    if above:
+        return _behind(observed, request, config, f"{max(above)} on the index is above {version}")
+    return replace(_number(observed, request, config, version, run), numbered=numbered)
+
+
+def _number(observed: Observed, request: Request, config: Config, version: Version, run: int) -> Plan:
+    """Judge a preview against the previews that are there: its own version, then the newest."""
+    there, newest = observed.same_version, _newest(observed)
+    is_there = version in observed.index.releases
+    if is_there and (there is None or there.relation in (Relation.SAME, Relation.UNKNOWN)):
+        return make_plan(
+            observed, request, Verdict.PUBLISH, Reason.ALREADY,
+            f"{version} is on the index ({len(observed.index.releases[version])} files): "
+            "its bytes are compared, and what is missing is added",
+            version=version, run=run,
+        )  # fmt: skip
+    if newest is not None and newest.version > version and _restarted(newest, version):
+        return make_plan(
+            observed, request, Verdict.REFUSE, Reason.RESTARTED,
+            f"run {run} is lower than the {newest.version.dev} of {newest.version}, which an earlier commit has: "
+            "the test workflow's counter has started again",
+            hint=_offset(newest, run, config),
+            version=version, run=run,
+        )  # fmt: skip
+    if is_there and there is not None:
+        return _taken(observed, request, config, there, version, run)
+    if newest is not None and newest.version > version:
+        return make_plan(
+            observed, request, Verdict.PUBLISH, Reason.LATE,
+            f"{version} arrives after {newest.version}, and preview users stay on that one",
+            version=version, run=run, warnings=_twice(newest, version) + _why_late(newest),
+        )  # fmt: skip
+    return make_plan(
+        observed, request, Verdict.PUBLISH, Reason.OPEN,
+        f"{config.main_branch} is on the dev line {observed.version}, and {version} is above all on the index",
+        version=version, run=run, warnings=_twice(newest, version),
+    )  # fmt: skip
+
+
+def _taken(observed: Observed, request: Request, config: Config, there: Preview, version: Version, run: int) -> Plan:
+    """Another commit has the version; a later commit with its number may also be a counter that started again."""
+    again = _restarted(there, version)
+    counter = f"; if the workflow's counter has started again, {_offset(there, run, config)}" if again else ""
+    return make_plan(
+        observed, request, Verdict.REFUSE, Reason.TAKEN,
+        f"{version} is on the index already, built from commit {(there.commit or '')[:12]}",
+        hint=f"a version is published once; the next free one is .dev{_next_free(observed, config)}{counter}",
+        version=version, run=run,
+    )  # fmt: skip
+
+
+def _newest(observed: Observed) -> Preview | None:
+    """Give the newest preview; one whose commit nobody looked up is there all the same."""
+    version = observed.index.newest_preview()
+    if observed.newest_preview is not None or version is None:
+        return observed.newest_preview
+    return Preview(version, None, Relation.UNKNOWN)
+
+
+def _restarted(other: Preview, version: Version) -> bool:
+    """Tell whether an earlier commit of the same line has that preview's number."""
+    return other.relation is Relation.DESCENDANT and final_of(other.version) == final_of(version)
+
+
+def _offset(other: Preview, run: int, config: Config) -> str:
+    """Name the offset that lifts this run just above a preview; the present offset is in the number already."""
+    offset = (other.version.dev or 0) + 1 - (run - config.run_offset)
+    return f"set run-offset = {offset} in [tool.release-channels]"
+
+
+def _why_late(newest: Preview) -> tuple[str, ...]:
+    """Warn where being late is not known to be harmless."""
+    if newest.relation in (Relation.ANCESTOR, Relation.SAME):
+        return ()
+    if newest.relation is Relation.DESCENDANT:
+        return (f"the version on main went down: {newest.version} came from an earlier commit and stays on top",)
+    if newest.relation is Relation.DIVERGED:
+        built = f"{newest.version} was built from commit {(newest.commit or '')[:12]}, {newest.relation}"
+        return (f"{built}: was the history of main rewritten?",)
+    return (f"{newest.version} does not say which commit it was built from, so the order could not be checked",)
+
+
+def _twice(newest: Preview | None, version: Version) -> tuple[str, ...]:
+    if newest is not None and newest.relation is Relation.SAME:
+        return (f"this commit is on the index already, as {newest.version}; {version} will hold the same code",)
+    return ()
+
+
+def _run_number(observed: Observed, request: Request, config: Config) -> tuple[int, str]:
+    """Take the number that was given, else the one this commit has, else the next free one; and say which."""
+    if request.run is not None:
+        offset = f", with the run-offset {config.run_offset}" if config.run_offset else ""
+        return request.run + config.run_offset, f"{request.run}, as given{offset}"
+    if not request.may_count:
+        raise UsageError(
+            f"no run number for the index {request.index}",
+            hint="give --run-number: the number of the test workflow's run for this commit",
+        )
+    kept = [v.dev or 0 for v, sha in observed.kept.items() if sha == observed.commit.sha and _same_line(v, observed)]
+    if kept:
+        return max(kept), f"{max(kept)}, which this commit has on the local index already"
+    free = _next_free(observed, config)
+    return free, f"{free}, the next free one"
+
+
+def _next_free(observed: Observed, config: Config) -> int:
+    """Give the number above everything known: every preview of every line, as a run counter goes on, and the offset."""
+    known = (*observed.index.releases, *observed.kept)
+    taken = [v.dev for v in known if v.dev is not None and v.pre is None]
+    return max(config.run_offset, *taken, 0) + 1
+
+
+def _same_line(version: Version, observed: Observed) -> bool:
+    return version.dev is not None and version.pre is None and final_of(version) == final_of(observed.version)
+
+
+def _behind(observed: Observed, request: Request, config: Config, why: str) -> Plan:
+    return make_plan(
+        observed, request, Verdict.REFUSE, Reason.BEHIND,
+        f"{config.main_branch} is on the dev line {observed.version}, but {why}: "
+        "nobody would be offered this preview",
+        hint=_reopen(observed),
+    )  # fmt: skip
+
+
+def _reopen(observed: Observed) -> str:
+    """Name the next dev line, above everything that a preview must be above."""
+    line = next_dev_line(max(v for v in observed.index.releases if _binds(v)))
+    return f"open the next dev line: `invoke bump-dev --to {final_of(line)}` (writes {line})"
+
+
+def _binds(version: Version) -> bool:
+    """Tell whether every preview must be above this version: all but previews themselves.
+
+    A dev release of an alpha, beta or rc stands for its pre-release.
+    """
+    return version.dev is None or version.pre is not None
+
+
+def _in_tag(observed: Observed) -> bool:
+    return observed.tag is not None and observed.tag.relation in (Relation.SAME, Relation.ANCESTOR)
+
+
+def _tag_name(observed: Observed) -> str:
+    return observed.tag.name if observed.tag is not None else ""

@@ -1,0 +1,101 @@
+"""The public channel: which tag releases which version, and every reason why it may not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.version import Version
+
+from release_channels.config import Config
+from release_channels.errors import RefusedError
+from release_channels.findings import Finding, Severity
+from release_channels.observed import Observed, Relation
+from release_channels.plan import Plan, Reason, Request, Verdict, make_plan
+from release_channels.tags import tag_of, why_wrong
+from release_channels.version import Line, final_of, line_of, next_dev_line
+
+
+def decide_public(observed: Observed, request: Request, config: Config) -> Plan:
+    """Decide what becomes of a tag: it releases its version once every rule holds."""
+    stops = (*check_version(observed), *check_tag(observed, request, config), *check_place(observed, config))
+    if stops:
+        return make_plan(
+            observed, request, Verdict.REFUSE, Reason.UNFIT,
+            "; ".join(stop.message for stop in stops),
+            hint="\n".join(dict.fromkeys(stop.hint for stop in stops if stop.hint)),
+        )  # fmt: skip
+    version, there = observed.version, observed.index.releases.get(observed.version, ())
+    if there:
+        return make_plan(
+            observed, request, Verdict.PUBLISH, Reason.ALREADY,
+            f"{version} is on the index ({len(there)} files): its bytes are compared, and what is missing is added",
+            version=version,
+        )  # fmt: skip
+    return make_plan(
+        observed, request, Verdict.PUBLISH, Reason.OPEN,
+        f"the tag {request.tag} releases {version}, which is above every final on the index",
+        version=version,
+    )  # fmt: skip
+
+
+def check_version(observed: Observed) -> Iterator[Finding]:
+    """Check that the commit holds a final or post-release, in normal form."""
+    version = observed.version
+    try:
+        line = line_of(version)
+    except RefusedError as stop:
+        yield _error(str(stop), stop.hint)
+        return
+    if line is Line.DEV:
+        yield _error(
+            f"the commit holds {version}, a dev release",
+            f"make it final first: `invoke bump` writes {final_of(version)}",
+        )
+    elif not observed.is_normal:
+        yield _error(f"the version {version} is not written in normal form", f'write "{version}" and commit that')
+
+
+def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[Finding]:
+    """Check that the tag is the one that the configuration makes of the version, and that it is on this commit."""
+    if request.tag is None:
+        expected = tag_of(config.tag_format, observed.version)
+        yield _error(f"no release tag is on commit {observed.commit.short}", f"`invoke tag` makes it: {expected}")
+        return
+    wrong = why_wrong(request.tag, observed.version, config.tag_format)
+    if wrong:
+        yield _error(wrong, f"the tag for {observed.version} is {tag_of(config.tag_format, observed.version)}")
+        return
+    tag = observed.tag
+    if tag is None:
+        yield _error(f"there is no tag {request.tag}", "`invoke tag` makes and pushes it")
+    elif tag.relation is not Relation.SAME:
+        yield _error(
+            f"the tag {tag.name} points to commit {tag.commit[:12]}, not to {observed.commit.short}",
+            "a release tag is never moved: release the commit that it points to, or the next version",
+        )
+    elif config.annotated_tags and not tag.annotated:
+        yield _error(
+            f"the tag {tag.name} is lightweight, and annotated-tags asks for annotated ones",
+            f"delete it (`git push --delete {config.remote} {tag.name}`) and let `invoke tag` make it",
+        )
+
+
+def check_place(observed: Observed, config: Config) -> Iterator[Finding]:
+    """Check that the commit is contained in main, and that the version goes up."""
+    main = f"{config.remote}/{config.main_branch}"
+    if observed.on_main not in (None, Relation.SAME, Relation.ANCESTOR):
+        yield _error(
+            f"commit {observed.commit.short} is not contained in {main}",
+            f"public releases come from {config.main_branch} alone: merge it first",
+        )
+    newest, version = observed.index.newest_final(), observed.version
+    if newest is not None and newest > version and version not in observed.index.releases:
+        yield _error(f"{version} is below {newest}, which is on the index", _above(newest))
+
+
+def _above(newest: Version) -> str:
+    return f"the next version is {final_of(next_dev_line(newest))}: release branches are not supported"
+
+
+def _error(message: str, hint: str = "") -> Finding:
+    return Finding(Severity.ERROR, "", message, hint)

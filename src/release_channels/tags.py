@@ -1,0 +1,56 @@
+"""Release tags: the name that a version gets, and what is wrong with another one. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from packaging.version import InvalidVersion, Version
+
+# What a version in normal form and a sensible prefix are written with: no shell syntax, no white space.
+_PLAIN = re.compile(r"[A-Za-z0-9._+!/@-]+", re.ASCII)
+
+
+def tag_of(tag_format: str, version: Version) -> str:
+    """Write the tag of a version, which is written in normal form."""
+    return tag_format.replace("{version}", str(version))
+
+
+def version_of(tag_format: str, name: str) -> Version | None:
+    """Read the version out of a tag's name; None for a tag that the format does not make."""
+    before, _, after = tag_format.partition("{version}")
+    if not (name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)):
+        return None
+    try:
+        version = Version(name[len(before) : len(name) - len(after)])
+    except InvalidVersion:
+        return None
+    return version if tag_of(tag_format, version) == name else None
+
+
+def release_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
+    """Pick the release tags of final and post-releases out of all tags."""
+    found = ((version_of(tag_format, name), name) for name in names)
+    return {version: name for version, name in found if version is not None and not version.is_prerelease}
+
+
+def why_wrong(name: str, version: Version, tag_format: str) -> str:
+    """Say what is wrong with a tag for a version, or nothing where it is the right one."""
+    expected = tag_of(tag_format, version)
+    if name == expected:
+        return ""
+    if not _PLAIN.fullmatch(name):
+        return f"the tag {name!r} has characters that no release tag has"
+    if name.lower() == expected.lower():
+        return f"the tag {name} differs from {expected} in upper and lower case"
+    before, _, after = tag_format.partition("{version}")
+    if not (name.startswith(before) and name.endswith(after)):
+        return f"the tag {name} is not written as {tag_format}"
+    text = name[len(before) : len(name) - len(after)]
+    try:
+        named = Version(text)
+    except InvalidVersion:
+        return f"the tag {name} names no version ({text!r})"
+    if named == version:
+        return f"the tag {name} names {version} in another spelling"
+    return f"the tag {name} names {named}, and the commit holds {version}"
