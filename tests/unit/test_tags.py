@@ -11,7 +11,7 @@ from release_channels.tags import release_tags, tag_of, version_of, why_wrong
 
 WRONG = {
     "no prefix": ("1.2.3", "is not written as v{version}"),
-    "twice the prefix": ("vv1.2.3", "names no version ('v1.2.3')"),
+    "twice the prefix": ("vv1.2.3", "names 1.2.3 in another spelling"),
     "another case": ("V1.2.3", "differs from v1.2.3 in upper and lower case"),
     "leading zero": ("v01.2.3", "names 1.2.3 in another spelling"),
     "another length": ("v1.2.3.0", "names 1.2.3 in another spelling"),
