@@ -1,0 +1,107 @@
+"""Which version main goes to: final before a release, the next dev line after it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from packaging.version import InvalidVersion, Version
+
+from release_channels.errors import RefusedError, UsageError
+from release_channels.version import Line, final_of, line_of, next_dev_line
+
+
+class Part(StrEnum):
+    """Which part of the newest final a release raises; what stands behind it becomes zero."""
+
+    MAJOR = "major"
+    MINOR = "minor"
+    PATCH = "patch"
+
+
+def final_target(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
+    """Choose the final that main's dev line becomes: `to`, else the next by `part`, else the line's own.
+
+    `taken` are all versions on the index and all release tags.
+
+    Raises: UsageError for a target that is no final; RefusedError for one that does not go up.
+    """
+    if to:
+        target = _parse(to)
+        if target.is_prerelease or target.local is not None:
+            raise UsageError(f"{target} is not a final", hint=f"`invoke bump --to {final_of(target)}`")
+    elif part:
+        target = raised(_newest(taken) or final_of(current), _part(part))
+    else:
+        target = final_of(current)
+    _must_go_up(target, current, taken)
+    return target
+
+
+def dev_target(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
+    """Choose the dev line that main opens after a release: `to`, else the next by `part`, else the next patch.
+
+    Raises: UsageError for a target that is no dev line; RefusedError for one that does not go up.
+    """
+    base = max(filter(None, (_newest(taken), final_of(current))))
+    if to:
+        target = _parse(to)
+        if target.pre is not None or target.local is not None or (target.dev or 0) > 0:
+            raise UsageError(f"{target} is not the beginning of a dev line", hint="give it as in --to 1.3.0")
+        target = Version(f"{final_of(target)}.dev0")
+    elif part:
+        target = Version(f"{raised(base, _part(part))}.dev0")
+    else:
+        target = next_dev_line(base)
+    _must_go_up(target, current, taken)
+    return target
+
+
+def raised(version: Version, part: Part) -> Version:
+    """Raise one part of a version; post-releases, and numbers behind the part, are dropped."""
+    major, minor, patch = (*version.release, 0, 0)[:3]
+    numbers = {Part.MAJOR: (major + 1, 0, 0), Part.MINOR: (major, minor + 1, 0), Part.PATCH: (major, minor, patch + 1)}
+    epoch = f"{version.epoch}!" if version.epoch else ""
+    return Version(epoch + ".".join(map(str, numbers[part])))
+
+
+def _must_go_up(target: Version, current: Version, taken: Collection[Version]) -> None:
+    """Refuse a version that users would not be offered, or that the index has for ever."""
+    if target in taken:
+        raise RefusedError(f"{target} is taken: it is on the index or tagged", hint=_next(taken))
+    newest = _newest(taken)
+    if newest is not None and target < newest:
+        raise RefusedError(f"{target} is below {newest}, which is released", hint=_next(taken))
+    if target < current:
+        raise RefusedError(f"{target} is below {current}, which main holds", hint="versions on main only go up")
+
+
+def _next(taken: Collection[Version]) -> str:
+    newest = _newest(taken)
+    return f"the next free one is {raised(newest, Part.PATCH)}" if newest else ""
+
+
+def _newest(taken: Collection[Version]) -> Version | None:
+    return max((version for version in taken if not version.is_prerelease), default=None)
+
+
+def _parse(text: str) -> Version:
+    try:
+        return Version(text)
+    except InvalidVersion as err:
+        raise UsageError(f"{text!r} is not a version", hint="write it as in 1.3.0") from err
+
+
+def _part(text: str) -> Part:
+    try:
+        return Part(text)
+    except ValueError as err:
+        raise UsageError(f"{text!r} is no part of a version", hint="one of: " + ", ".join(Part)) from err
+
+
+def is_open(version: Version) -> bool:
+    """Tell whether main is on a dev line.
+
+    Raises: RefusedError for a version that belongs on no main.
+    """
+    return line_of(version) is Line.DEV

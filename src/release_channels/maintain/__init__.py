@@ -1,0 +1,1 @@
+"""What a maintainer does by hand: each task reads the world, plans, shows, acts, and reads again."""

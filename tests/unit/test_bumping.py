@@ -1,0 +1,102 @@
+"""Which version main goes to, and which it may not go to."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.version import Version
+
+from release_channels.bumping import dev_target, final_target, is_open
+from release_channels.errors import RefusedError, ReleaseError, UsageError
+
+
+def versions(text: str) -> list[Version]:
+    return [Version(part) for part in text.split()]
+
+
+FINAL = {
+    # what main holds, what is taken, the options, the final
+    "drops .dev0": ("1.2.0.dev0", "1.1.3", {}, "1.2.0"),
+    "nothing released": ("0.1.0.dev0", "", {}, "0.1.0"),
+    "a post-release": ("1.1.0.post1.dev0", "1.1.0", {}, "1.1.0.post1"),
+    "an epoch": ("1!0.1.dev0", "2.0", {}, "1!0.1"),
+    "to another": ("1.2.0.dev0", "1.1.3", {"to": "2.0"}, "2.0"),
+    "patch": ("1.1.4.dev0", "1.1.3", {"part": "patch"}, "1.1.4"),
+    "minor": ("1.1.4.dev0", "1.1.3", {"part": "minor"}, "1.2.0"),
+    "major": ("1.1.4.dev0", "1.1.3 1.2.0.dev9", {"part": "major"}, "2.0.0"),
+    "previews do not count": ("1.2.0.dev0", "1.2.0.dev7", {}, "1.2.0"),
+}
+
+
+@pytest.mark.parametrize(("main", "taken", "options", "target"), FINAL.values(), ids=FINAL)
+def test_bump_chooses_the_final(main: str, taken: str, options: dict[str, str], target: str) -> None:
+    """A dev line becomes its own final unless another one is asked for."""
+    assert final_target(Version(main), versions(taken), **options) == Version(target)
+
+
+NO_FINAL = {
+    "taken": ("1.2.0.dev0", "1.2.0", {}, RefusedError, "1.2.0 is taken", "1.2.1"),
+    "yanked or tagged is taken": ("1.2.0.dev0", "1.1.0 1.2.0", {"to": "1.2.0"}, RefusedError, "is taken", "1.2.1"),
+    "below the newest": ("1.2.0.dev0", "1.3.0", {}, RefusedError, "1.2.0 is below 1.3.0, which is released", "1.3.1"),
+    "below main": ("1.2.0.dev0", "1.1.0", {"to": "1.1.1"}, RefusedError, "which main holds", "only go up"),
+    "patch below main": ("2.0.0.dev0", "1.1.0", {"part": "patch"}, RefusedError, "which main holds", "only go up"),
+    "a candidate": ("1.2.0.dev0", "", {"to": "1.2.0rc1"}, UsageError, "1.2.0rc1 is not a final", "--to 1.2.0"),
+    "a dev release": ("1.2.0.dev0", "", {"to": "1.2.0.dev1"}, UsageError, "is not a final", "--to 1.2.0"),
+    "a local version": ("1.2.0.dev0", "", {"to": "1.2.0+x"}, UsageError, "is not a final", "--to 1.2.0"),
+    "no version": ("1.2.0.dev0", "", {"to": "next"}, UsageError, "'next' is not a version", "1.3.0"),
+    "no part": ("1.2.0.dev0", "", {"part": "tiny"}, UsageError, "'tiny' is no part", "major, minor, patch"),
+}
+
+
+@pytest.mark.parametrize(("main", "taken", "options", "error", "said", "hint"), NO_FINAL.values(), ids=NO_FINAL)
+def test_bump_refuses_what_does_not_go_up(
+    main: str, taken: str, options: dict[str, str], error: type[ReleaseError], said: str, hint: str
+) -> None:
+    """Never below the newest final, never onto a version that is taken, and the next free one is named."""
+    with pytest.raises(error) as stop:
+        final_target(Version(main), versions(taken), **options)
+    assert said in str(stop.value)
+    assert hint in stop.value.hint
+
+
+DEV = {
+    "next patch": ("1.2.0", "1.2.0", {}, "1.2.1.dev0"),
+    "above what is released elsewhere": ("1.2.0", "1.2.0 1.3.0", {}, "1.3.1.dev0"),
+    "minor": ("1.2.0", "1.2.0", {"part": "minor"}, "1.3.0.dev0"),
+    "to": ("1.2.0", "1.2.0", {"to": "2.0"}, "2.0.dev0"),
+    "to with .dev0": ("1.2.0", "1.2.0", {"to": "2.0.dev0"}, "2.0.dev0"),
+    "a post line": ("1.2.0", "1.2.0", {"to": "1.2.0.post1"}, "1.2.0.post1.dev0"),
+    "after a post-release": ("1.2.0.post1", "1.2.0 1.2.0.post1", {}, "1.2.1.dev0"),
+    "an epoch": ("1!1.0", "1!1.0", {}, "1!1.0.1.dev0"),
+}
+
+
+@pytest.mark.parametrize(("main", "taken", "options", "target"), DEV.values(), ids=DEV)
+def test_bump_dev_opens_the_next_line(main: str, taken: str, options: dict[str, str], target: str) -> None:
+    """After a release main goes to the next patch's dev line unless another one is asked for."""
+    assert dev_target(Version(main), versions(taken), **options) == Version(target)
+
+
+NO_DEV = {
+    "a closed line": ("1.2.0", "1.2.0", {"to": "1.2.0"}, RefusedError, "1.2.0.dev0 is below 1.2.0"),
+    "below main": ("1.3.0", "1.2.0", {"to": "1.2.5"}, RefusedError, "which main holds"),
+    "a candidate": ("1.2.0", "1.2.0", {"to": "1.3.0rc1"}, UsageError, "not the beginning of a dev line"),
+    "another number": ("1.2.0", "1.2.0", {"to": "1.3.0.dev4"}, UsageError, "not the beginning of a dev line"),
+}
+
+
+@pytest.mark.parametrize(("main", "taken", "options", "error", "said"), NO_DEV.values(), ids=NO_DEV)
+def test_bump_dev_refuses_a_line_that_is_behind(
+    main: str, taken: str, options: dict[str, str], error: type[ReleaseError], said: str
+) -> None:
+    """A dev line below what is released would give previews that nobody is offered."""
+    with pytest.raises(error) as stop:
+        dev_target(Version(main), versions(taken), **options)
+    assert said in str(stop.value)
+
+
+def test_open_and_closed() -> None:
+    """A dev release is an open line, a final is not, and a candidate is neither."""
+    assert is_open(Version("1.0.dev0"))
+    assert not is_open(Version("1.0.post1"))
+    with pytest.raises(RefusedError, match="pre-release"):
+        is_open(Version("1.0rc1"))
