@@ -111,12 +111,14 @@ def _upload(release: Release, files: tuple[Path, ...], workplace: Path) -> froze
         done = finish(
             uv_program(), *words, *addresses, *files, cwd=workplace, env=_environment(release), timeout=_SECONDS
         )
-        accepted |= {file.name for file in files if _handled(file.name, done.messages)}
+        said = _unwrapped(done.messages)
+        accepted |= {file.name for file in files if _handled(file.name, said)}
         if done.code == 0:
             return frozenset(accepted)
-        if pause is None or not _PASSING.search(done.messages):
+        passing = _PASSING.search(said)
+        if pause is None or not passing:
             break
-        console.warn(f"the index is overloaded; trying again in {pause:g} s")
+        console.warn(f"the index answered {passing[1]}; trying again in {pause:g} s")
         time.sleep(pause)
     raise FailedError(f"{index.title} did not take the upload", hint=_explain(done.messages))
 
@@ -124,6 +126,11 @@ def _upload(release: Release, files: tuple[Path, ...], workplace: Path) -> froze
 def _handled(name: str, messages: str) -> bool:
     """Tell whether uv sent a file or found it there; a name that is not normalized it leaves out, and exits with 0."""
     return any(f"{did} {name} " in messages for did in ("Uploading", "File"))
+
+
+def _unwrapped(messages: str) -> str:
+    """Undo uv's line breaks, which may fall into any sentence."""
+    return " ".join(messages.split())
 
 
 def _environment(release: Release) -> dict[str, str]:
@@ -142,7 +149,8 @@ def _environment(release: Release) -> dict[str, str]:
 
 def _explain(messages: str) -> str:
     """Give uv's own words, and for the known refusals what to do about them."""
-    advice = (advice for sign, advice in _ADVICE if sign in messages)
+    said = _unwrapped(messages)
+    advice = (advice for sign, advice in _ADVICE if re.search(sign, said))
     return "\n".join(filter(None, (messages, next(advice, ""))))
 
 
@@ -154,6 +162,11 @@ _ADVICE = (
     ("File already exists", "somebody else uploaded this version meanwhile: publish under the next number"),
     ("previously used by a file", "a deleted file's name can never be used again: publish under the next number"),
     ("Missing credentials", "this index wants credentials: set UV_PUBLISH_TOKEN, or publish from CI"),
+    (r"status code 40[13]\b", "the index does not accept these credentials: check the token and what it may upload"),
+    (
+        f"{_PASSING.pattern}|error sending request",
+        "run the same again when the index is well: what has arrived stays, and the rest is added",
+    ),
 )
 
 
@@ -177,7 +190,10 @@ def _confirm(index: Index, manifest: Manifest, accepted: frozenset[str], patienc
             break
         time.sleep(pause)
     names = ", ".join(sorted(unseen))
-    return (f"accepted, not visible yet after {patience.visible:g} s: {names}; caches of the index may be slow",)
+    return (
+        f"accepted, not visible yet after {patience.visible:g} s: {names}; "
+        "run the same again later to see whether they have arrived",
+    )
 
 
 def _unseen(index: Index, manifest: Manifest) -> frozenset[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 _SECONDS = 30.0
+_REASON = 300
 _USER_AND_PASSWORD = re.compile(r"//[^/@\s]+@")
 
 
@@ -226,7 +227,8 @@ def _twine(constant: str) -> str:
 
 def _reason(err: Exception) -> str:
     """Say in one line why a request failed, without object addresses of the libraries below and without passwords."""
-    cause = getattr(err, "args", ("",))[0]
+    cause = next(iter(err.args), None)
     reason = getattr(cause, "reason", None) or err
     text = _USER_AND_PASSWORD.sub("//", " ".join(str(reason).split()))
-    return text.rpartition(">: ")[2] if ">: " in text else text
+    text = text.rpartition(">: ")[2] or text
+    return (text or type(err).__name__)[:_REASON]
