@@ -54,8 +54,8 @@ class Staging:
         """Stand between the clients and the index."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            coded = environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2]
-            login = base64.b64decode(coded).decode()
+            scheme, _, coded = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+            login = base64.b64decode(coded).decode() if scheme.lower() == "basic" else ""
             self.received.append(Received(environ["REQUEST_METHOD"], environ["PATH_INFO"], login))
             spoilt = self.fault(environ, app) if self.fault else None
             if spoilt is None:
@@ -101,13 +101,18 @@ def serve_staging(root: Path, **options: Any) -> Iterator[Staging]:
 
 def build_at_staging(directory: Path, staging: Staging, env: Mapping[str, str]) -> Repo:
     """Make a repository that publishes to the index, with what its first commit builds in dist/."""
+    return build_sample(directory, AT_STAGING, env, tail=staging.tail())
+
+
+def build_sample(directory: Path, words: tuple[str, ...], env: Mapping[str, str], tail: str = "") -> Repo:
+    """Make a repository with the sample project, with what its first commit builds in dist/."""
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ) - set(env):
             patch.delenv(name)
         for name, value in env.items():
             patch.setenv(name, value)
-        repo = Repo.create(directory, Sample(tail=staging.tail(), files=IGNORED).tree())
-        built = release.run_session("build", ["build"], AT_STAGING, root=repo.root, env=dict(os.environ))
+        repo = Repo.create(directory, Sample(tail=tail, files=IGNORED).tree())
+        built = release.run_session("build", ["build"], words, root=repo.root, env=dict(os.environ))
         assert built.result is Result.DONE
     return repo
 

@@ -76,7 +76,7 @@ def read_rehearsal(env: Mapping[str, str] = os.environ) -> Rehearsal | None:
         return None
     try:
         content = json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise RefusedError(f"the rehearsal file {name} cannot be read: {err}", hint=_LEAVE) from err
     return Rehearsal(simple=_address(content, "simple", name), upload=_address(content, "upload", name))
 
