@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.wrappers import Response
 
+from release_channels.decide import Request, decide
 from release_channels.outcome import Outcome, Result
+from release_channels.project.pyproject import parse_project
+from release_channels.steps.publish import PREVIEW_PUBLISH
+from release_channels.steps.step import Release, run_steps
+from release_channels.version import Channel
+from release_channels.world.git import Git
+from release_channels.world.index import LOCAL, Credentials, Index
+from release_channels.world.observe import observe
 from tests.conftest import RunSession
 from tests.index.packages import make_sdist, make_wheel, metadata_text
 from tests.support.repo import Repo
@@ -584,3 +592,20 @@ def test_no_setting_of_uv_leads_the_upload_elsewhere(
     assert publish().result is Result.PUBLISHED
     assert staging.names == BOTH
     assert os.environ[name]
+
+
+def test_the_local_index_gets_no_credential_of_the_user(
+    repo: Repo, staging: Staging, offline: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Practice sends a name that means nothing, whatever tokens and passwords the user has set."""
+    for name in ("UV_PUBLISH_TOKEN", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD", "TWINE_PASSWORD"):
+        monkeypatch.setenv(name, "their-own")
+    git = Git.open(repo.root)
+    commit, project = git.commit("HEAD"), parse_project((repo.root / "pyproject.toml").read_bytes())
+    index = Index(LOCAL, staging.index.simple_url, staging.index.upload_url, Credentials.NONE)
+    request = Request(Channel.PREVIEW, run=7)
+    observed = observe(git, project, commit, index, request)
+    plan = decide(observed, request, project.config)
+    outcome = run_steps([PREVIEW_PUBLISH], Release(repo.root, project, plan, observed, index, "", dict(os.environ)))
+    assert (outcome.result, staging.names) == (Result.PUBLISHED, BOTH)
+    assert {request.login for request in staging.received} == {"", "local:local"}
