@@ -42,8 +42,7 @@ def _act(release: Release) -> Report:
             return Report(Result.ALREADY, f"{where}: all {len(files)} files are there", files=manifest.files)
         with console.progress(f"uploading to {release.index.title}"):
             accepted = _upload(release, files, workplace)
-    present = {file.name for file in manifest.files} - {file.name for file in missing}
-    warnings = _confirm(release.index, manifest, accepted | present, release.patience)
+    warnings = _confirm(release.index, manifest, accepted, release.patience)
     return Report(Result.PUBLISHED, where, warnings=warnings, files=manifest.files)
 
 
