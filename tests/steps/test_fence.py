@@ -1,0 +1,76 @@
+"""The fence by itself: what it lets through is a copy that it has looked at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.manifest import Manifest, ManifestFile
+from release_channels.steps.fence import pass_fence
+from release_channels.version import Channel
+from release_channels.world.distributions import sha256_of
+from tests.index.packages import make_sdist, make_wheel
+
+
+def _release(directory: Path, version: str, channel: Channel) -> Manifest:
+    """Make both files of a version, and the manifest that describes them."""
+    paths = (make_sdist(directory, version), make_wheel(directory, version))
+    files = tuple(ManifestFile(path.name, path.stat().st_size, sha256_of(path)) for path in paths)
+    return Manifest(channel, "Demo.Tool", Version(version), "a" * 40, None, {}, files)
+
+
+@pytest.mark.parametrize(
+    ("version", "channel"),
+    [
+        pytest.param("1.2.0.dev7", Channel.PREVIEW, id="preview"),
+        pytest.param("1!1.2.post1.dev7", Channel.PREVIEW, id="preview of a post-release"),
+        pytest.param("1.2.0", Channel.PUBLIC, id="final"),
+        pytest.param("1.2.0.post1", Channel.PUBLIC, id="post-release"),
+    ],
+)
+def test_copies_of_a_release_go_through(tmp_path: Path, version: str, channel: Channel) -> None:
+    """Each channel's kind of version passes, as copies that no later change of the originals reaches."""
+    dist, target = tmp_path / "dist", tmp_path / "target"
+    target.mkdir()
+    manifest = _release(dist, version, channel)
+    passed = pass_fence(manifest, dist, target)
+    for original in dist.iterdir():
+        original.write_bytes(b"exchanged")
+    assert [path.parent for path in passed] == [target, target]
+    assert [sha256_of(path) for path in passed] == [file.sha256 for file in manifest.files]
+
+
+@pytest.mark.parametrize(
+    ("version", "channel"),
+    [
+        pytest.param("1.2.0", Channel.PREVIEW, id="final for preview"),
+        pytest.param("1.2.0.post1", Channel.PREVIEW, id="post-release for preview"),
+        pytest.param("1.2.0rc1.dev7", Channel.PREVIEW, id="dev release of an rc for preview"),
+        pytest.param("1.2.0.dev7+local", Channel.PREVIEW, id="local version for preview"),
+        pytest.param("1.2.0.dev7", Channel.PUBLIC, id="dev release for public"),
+        pytest.param("1.2.0rc1", Channel.PUBLIC, id="rc for public"),
+        pytest.param("1.2.0+local", Channel.PUBLIC, id="local version for public"),
+    ],
+)
+def test_a_version_of_another_kind_is_refused(tmp_path: Path, version: str, channel: Channel) -> None:
+    """An index takes every kind of version from every publisher, so the fence does not, and copies nothing."""
+    dist, target = tmp_path / "dist", tmp_path / "target"
+    target.mkdir()
+    with pytest.raises(RefusedError, match="is no version for the") as stop:
+        pass_fence(_release(dist, version, channel), dist, target)
+    assert stop.value.hint == "build again: `nox -s build`"
+    assert list(target.iterdir()) == []
+
+
+def test_one_file_that_does_not_hold_stops_all(tmp_path: Path) -> None:
+    """Nothing is handed on if the last file is another one than the manifest says."""
+    dist, target = tmp_path / "dist", tmp_path / "target"
+    target.mkdir()
+    manifest = _release(dist, "1.2.0.dev7", Channel.PREVIEW)
+    forged = replace(manifest, files=(manifest.files[0], replace(manifest.files[1], sha256="0" * 64)))
+    with pytest.raises(RefusedError, match="has sha256"):
+        pass_fence(forged, dist, target)

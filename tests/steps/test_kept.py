@@ -1,0 +1,122 @@
+"""The local index remembers which commit has which number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from release_channels.errors import RefusedError
+from release_channels.manifest import Manifest, ManifestFile, parse_manifest
+from release_channels.outcome import Outcome, Result
+from release_channels.world.kept import keep_manifest, kept_commits, local_files
+from tests.conftest import RunSession
+from tests.support.repo import Repo
+from tests.support.staging import build_sample, copy_repo
+
+NUMBERED = ("--run-number", "1")
+
+
+@pytest.fixture(scope="module")
+def built(offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """One build for all tests here, which work on copies."""
+    return build_sample(tmp_path_factory.mktemp("built"), (), offline_environment)
+
+
+@pytest.fixture
+def repo(built: Repo, tmp_path: Path) -> Repo:
+    """A checkout with a fresh build in dist/."""
+    return copy_repo(built, tmp_path)
+
+
+Publish = Callable[..., Outcome]
+
+
+@pytest.fixture
+def publish(repo: Repo, run_session: RunSession) -> Publish:
+    """Publish to the local index."""
+    return lambda *words: run_session(repo, *words, steps=("preview-publish",))
+
+
+def _forget_the_files(repo: Repo) -> None:
+    """Leave the local index as an upload does that died before its first byte."""
+    for path in local_files(repo.root).glob("demo_tool-*"):
+        path.unlink()
+
+
+def test_a_commit_keeps_its_number_and_no_other_gets_it(repo: Repo, publish: Publish, run_session: RunSession) -> None:
+    """Also where the upload died before its first byte, so that a re-run ends where the first run would have."""
+    assert publish().line == "published: demo-tool 1.2.0.dev1 on the local index"
+    _forget_the_files(repo)
+    assert publish().line == "published: demo-tool 1.2.0.dev1 on the local index"
+    assert publish().result is Result.ALREADY
+    _forget_the_files(repo)
+    first = repo.git("rev-parse", "HEAD")
+    repo.commit("another")
+    outcome = run_session(repo, steps=("build", "preview-publish"))
+    assert (outcome.result, outcome.version) == (Result.PUBLISHED, "1.2.0.dev2")
+    assert run_session(repo, "--commit", first, "--dry-run", steps=("build",)).version == "1.2.0.dev1"
+    assert run_session(repo, "--dry-run", steps=("build",)).version == "1.2.0.dev2"
+
+
+def test_a_number_that_another_commit_has_is_refused(repo: Repo, publish: Publish, run_session: RunSession) -> None:
+    """Asked for by hand it is refused all the same, though no file of it is on the index."""
+    assert publish().result is Result.PUBLISHED
+    _forget_the_files(repo)
+    first = repo.git("rev-parse", "HEAD")
+    repo.commit("another")
+    assert run_session(repo, *NUMBERED, steps=("build",)).result is Result.DONE
+    before = repo.fingerprint()
+    outcome = publish(*NUMBERED)
+    assert outcome.line == f"refused: preview-publish: 1.2.0.dev1 was given to commit {first[:12]} on the local index"
+    assert "leave --run-number out" in outcome.hint
+    assert repo.fingerprint() == before
+
+
+def test_a_refused_publish_keeps_no_number(repo: Repo, publish: Publish) -> None:
+    """A number belongs to a commit only when its files have passed the fence."""
+    (repo.root / "dist" / "demo_tool-1.2.0.dev1.tar.gz").write_bytes(b"other")
+    before = repo.fingerprint()
+    assert publish().result is Result.REFUSED
+    assert repo.fingerprint() == before
+    assert kept_commits(repo.root, "demo-tool") == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"schema": 2}'])
+def test_a_kept_manifest_that_cannot_be_read_is_refused(repo: Repo, publish: Publish, content: bytes) -> None:
+    """The file is named and what to do with it; once it is gone the next run goes on."""
+    assert publish().result is Result.PUBLISHED
+    (path,) = local_files(repo.root).glob("*.release.json")
+    path.write_bytes(content)
+    before = repo.fingerprint()
+    outcome = publish()
+    name = ".release-channels/index/demo-tool-1.2.0.dev1.release.json"
+    assert outcome.result is Result.REFUSED
+    assert outcome.message.startswith(f"{name} cannot be read: ")
+    assert outcome.hint == f"remove {name}: its commit then takes the next free number"
+    assert repo.fingerprint() == before
+    path.unlink()
+    assert publish("--dry-run").version == "1.2.0.dev2"
+
+
+def test_other_projects_are_left_aside(repo: Repo) -> None:
+    """A project whose name begins the same has numbers of its own."""
+    manifest = parse_manifest((repo.root / "release.json").read_text())
+    file = ManifestFile("x.tar.gz", 1, "0" * 64)
+    other = Manifest(manifest.channel, "demo-tool-extra", manifest.version, "b" * 40, 1, {}, (file,))
+    keep_manifest(repo.root, other)
+    keep_manifest(repo.root, manifest)
+    assert kept_commits(repo.root, "Demo_Tool") == {manifest.version: manifest.commit}
+    assert kept_commits(repo.root, "demo-tool-extra") == {manifest.version: "b" * 40}
+
+
+def test_a_kept_number_is_never_given_away(repo: Repo) -> None:
+    """The guard itself, below every decision."""
+    manifest = parse_manifest((repo.root / "release.json").read_text())
+    keep_manifest(repo.root, manifest)
+    before = repo.fingerprint()
+    thief = Manifest(manifest.channel, manifest.project, manifest.version, "b" * 40, 1, {}, manifest.files)
+    with pytest.raises(RefusedError, match="was given to commit"):
+        keep_manifest(repo.root, thief)
+    assert repo.fingerprint() == before

@@ -1,0 +1,263 @@
+"""Every decision of the version model, end to end: real commits and tags, and what a real index shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from werkzeug.wrappers import Response
+
+from release_channels.observed import IndexFile
+from release_channels.outcome import Outcome, Result
+from release_channels.world.index import Credentials, Index, fetch_file, fetch_metadata, read_index, remote_index
+from tests.conftest import MakeRepo, RunSession
+from tests.index.packages import make_sdist, make_wheel
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+from tests.support.staging import AT_STAGING, IGNORED, Fault, Staging, serve_staging
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+STEPS = ("build", "preview-publish")
+
+
+@dataclass
+class World:
+    """A project with three commits, of which the middle one is asked about, and an index with its releases."""
+
+    staging: Staging
+    make_repo: MakeRepo
+    run_session: RunSession
+    repo: Repo | None = None
+
+    def set_up(self, version: str = "1.2.0.dev0", releases: Sequence[str] = (), tag: str = "", **sample: Any) -> None:
+        """Make the project; a release `VERSION@old` carries that commit, and the tag of the final is set on `tag`."""
+        self.repo = self.make_repo(Sample(version=version, files=IGNORED, **sample))
+        commits = {"old": self.repo.git("rev-parse", "HEAD")}
+        commits |= {name: self.repo.commit(name) for name in ("middle", "new")}
+        self.repo.git("push", "--quiet")
+        for release in releases:
+            number, _, name = release.partition("@")
+            url = f"Project-URL: Source commit, https://github.com/example/demo-tool/commit/{commits.get(name)}\n"
+            make_wheel(self.staging.root, number, extra=url if name else "")
+        if tag:
+            self.repo.tag("v1.2.0", commits[tag])
+        self.repo.git("checkout", "--quiet", commits["middle"])
+
+    def plan(self, *words: str) -> Outcome:
+        """Plan a preview of the middle commit, which must touch nothing."""
+        assert self.repo is not None
+        before = self.repo.fingerprint(), self.staging.picture()
+        outcome = self.run_session(self.repo, "--dry-run", *words, steps=STEPS)
+        assert (self.repo.fingerprint(), self.staging.picture()) == before
+        assert self.staging.uploads == 0
+        return outcome
+
+
+@pytest.fixture
+def world(
+    tmp_path: Path, make_repo: MakeRepo, run_session: RunSession, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    """A world whose index is the one that dependencies come from, so that the local index is merged with it."""
+    with serve_staging(tmp_path / "upstream") as staging:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", staging.index.simple_url)
+        yield World(staging, make_repo, run_session)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What main and the index hold, and what is decided."""
+
+    version: str
+    releases: tuple[str, ...]
+    result: Result
+    decision: str
+    tag: str = ""
+    hint: str = ""
+    warning: str = ""
+    settings: str = ""
+
+
+DEV = "1.2.0.dev0"
+REOPEN = "open the next dev line: `invoke bump-dev --to 1.2.1` (writes 1.2.1.dev0)"
+CASES = {
+    "open": Case(DEV, ("1.1.0", "1.2.0.dev3@old"), Result.PLANNED, "open: "),
+    "staged": Case("1.2.0", ("1.1.0", "1.2.0.dev9@old"), Result.SKIPPED, "staged: "),
+    "tagged": Case("1.2.0", ("1.2.0",), Result.SKIPPED, "released by tag: ", tag="middle"),
+    "before the tag": Case("1.2.0", ("1.2.0",), Result.SKIPPED, "released by tag: ", tag="new"),
+    "closed": Case("1.2.0", ("1.2.0",), Result.REFUSED, "line closed: ", tag="old", hint=REOPEN),
+    "closed without a tag": Case("1.2.0", ("1.2.0",), Result.REFUSED, "line closed: ", hint=REOPEN),
+    "closed and skipped": Case(
+        "1.2.0", ("1.2.0",), Result.SKIPPED, "line closed: ", tag="old", hint=REOPEN, settings='closed-line = "skip"\n'
+    ),
+    "superseded": Case(DEV, ("1.2.0",), Result.SKIPPED, "superseded: ", tag="middle"),
+    "superseded by a later tag": Case(DEV, ("1.2.0",), Result.SKIPPED, "superseded: ", tag="new"),
+    "behind": Case(DEV, ("1.2.0",), Result.REFUSED, "behind the index: ", tag="old", hint=REOPEN),
+    "behind an rc": Case(DEV, ("1.2.1rc1",), Result.REFUSED, "behind the index: ", hint="--to 1.2.2"),
+    "late": Case(DEV, ("1.2.0.dev9@new",), Result.PLANNED, "late: "),
+    "late, as far as one can tell": Case(
+        DEV, ("1.2.0.dev9",), Result.PLANNED, "late: ", warning="does not say which commit it was built from"
+    ),
+    "restarted": Case(DEV, ("1.2.0.dev9@old",), Result.REFUSED, "counter restarted: ", hint="run-offset = 3"),
+    "there already": Case(DEV, ("1.2.0.dev7@middle",), Result.PLANNED, "already published: "),
+    "there from somewhere": Case(DEV, ("1.2.0.dev7",), Result.PLANNED, "already published: "),
+    "taken": Case(DEV, ("1.2.0.dev7@new",), Result.REFUSED, "taken: ", hint="the next free one is .dev8"),
+    "taken by an earlier commit": Case(DEV, ("1.2.0.dev7@old",), Result.REFUSED, "taken: ", hint="run-offset = 1"),
+    "unfit": Case("1.2.0rc1", (), Result.REFUSED, "not a version to release: ", hint='"1.2.0.dev0"'),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_the_version_model_holds(world: World, capsys: pytest.CaptureFixture[str], case: Case) -> None:
+    """Each row of the model is decided from git and the index, and says what to do where something is to do."""
+    world.set_up(case.version, case.releases, case.tag, settings=case.settings)
+    outcome = world.plan("--run-number", "7")
+    assert outcome.result is case.result
+    assert f"  decision     {case.decision}" in capsys.readouterr().err
+    assert case.hint in outcome.hint
+    assert bool(outcome.hint) is bool(case.hint)
+    assert case.warning in "".join(outcome.warnings)
+    assert bool(outcome.warnings) is bool(case.warning)
+
+
+def test_a_tag_on_the_remote_alone_counts(world: World) -> None:
+    """A clone without tags, as workflows make it, asks the remote."""
+    world.set_up(DEV, ["1.2.0"], "new")
+    assert world.repo is not None
+    world.repo.git("push", "--quiet", "origin", "v1.2.0")
+    world.repo.git("tag", "--delete", "v1.2.0")
+    outcome = world.plan("--run-number", "7")
+    assert (outcome.result, outcome.message.partition(":")[0]) == (Result.SKIPPED, "superseded")
+
+
+def test_the_next_number_is_above_everything_known(world: World) -> None:
+    """Local practice counts on from the real index's previews."""
+    world.set_up(DEV, ["1.1.0.dev41", "1.2.0.dev9@old"])
+    assert world.plan().version == "1.2.0.dev42"
+
+
+def test_offline_leaves_the_upstream_index_out(world: World) -> None:
+    """With --offline only the local files count, and nobody is asked."""
+    world.set_up(DEV, ["1.2.0"])
+    outcome = world.plan("--offline")
+    assert (outcome.result, outcome.version, outcome.warnings) == (Result.PLANNED, "1.2.0.dev1", ())
+    assert world.staging.received == []
+
+
+def test_an_upstream_that_is_down_only_warns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local index must answer; the one behind it is missed and no more."""
+    world.set_up(DEV, ["1.2.0"])
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple/")
+    outcome = world.plan()
+    assert (outcome.result, outcome.version) == (Result.PLANNED, "1.2.0.dev1")
+    assert ["only local files are considered" in warning for warning in outcome.warnings] == [True]
+
+
+def _page(change: Callable[[list[dict[str, Any]]], object]) -> Fault:
+    """Change the files of the page."""
+
+    def fault(environ: WSGIEnvironment, app: WSGIApplication) -> Response | None:
+        answer = Response.from_app(app, environ)
+        if (answer.mimetype or "").endswith("+json"):
+            content = json.loads(answer.get_data())
+            change(content["files"])
+            answer.set_data(json.dumps(content))
+        return answer
+
+    return fault
+
+
+@pytest.mark.parametrize("merged", [True, False], ids=["behind the local index", "published to"])
+def test_yanked_files_count_as_taken(world: World, merged: bool) -> None:
+    """A yanked final is a released final: nobody can upload it again."""
+    world.set_up(DEV, ["1.2.0"], tail=world.staging.tail())
+    world.staging.fault = _page(lambda files: [file.update(yanked="broken") for file in files])
+    outcome = world.plan(*(("--run-number", "7") if merged else AT_STAGING))
+    assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "behind the index")
+
+
+@pytest.mark.parametrize("merged", [True, False], ids=["behind the local index", "published to"])
+def test_old_kinds_of_files_are_left_aside(world: World, merged: bool) -> None:
+    """File names that no installer reads any more hold no version, and stop nothing."""
+    world.set_up(DEV, ["1.1.0"], tail=world.staging.tail())
+    old = ("demo-tool-9.0.win32.exe", "demo_tool-9.0-py2.7.egg", "demo-tool-9.0.tar.bz2", "demo-tool-nine.tar.gz")
+    entries = [{"filename": name, "url": name, "hashes": {}} for name in (*old, "demo_tool-9.0.whl")]
+    world.staging.fault = _page(lambda files: files.extend(entries))
+    outcome = world.plan(*(("--run-number", "7") if merged else AT_STAGING))
+    assert (outcome.result, outcome.warnings) == (Result.PLANNED, ())
+
+
+def test_a_project_that_the_index_does_not_know_is_empty(world: World) -> None:
+    """The first preview of all is above everything."""
+    world.set_up(DEV, tail=world.staging.tail())
+    assert world.plan(*AT_STAGING).result is Result.PLANNED
+
+
+def test_the_commit_of_a_preview_is_read_from_its_metadata(world: World) -> None:
+    """On a real index, too, a lower number of a later commit is a restarted counter."""
+    world.set_up(DEV, ["1.2.0.dev9@old"], tail=world.staging.tail())
+    outcome = world.plan(*AT_STAGING)
+    assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "counter restarted")
+
+
+@pytest.mark.parametrize("status", [404, pytest.param(500, marks=pytest.mark.full)])
+def test_metadata_that_cannot_be_had_leaves_the_commit_unknown(world: World, status: int) -> None:
+    """Without its metadata a preview's commit is unknown, which is said and stops nothing."""
+    world.set_up(DEV, ["1.2.0.dev9@old"], tail=world.staging.tail())
+    world.staging.fault = lambda environ, app: (
+        Response(status=status) if environ["PATH_INFO"].endswith(".metadata") else None
+    )
+    outcome = world.plan(*AT_STAGING)
+    assert (outcome.result, len(outcome.warnings)) == (Result.PLANNED, 1)
+
+
+TARGETS = {
+    "unknown": (
+        "nowhere",
+        "there is no index called 'nowhere'",
+        "known here: local, pypi, testpypi, staging, readonly",
+    ),
+    "no publish-url": ("readonly", "the index readonly has no publish-url", "add it to its [[tool.uv.index]] table"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "message", "hint"), TARGETS.values(), ids=TARGETS)
+def test_an_index_that_cannot_be_meant_is_refused(world: World, name: str, message: str, hint: str) -> None:
+    """A name that leads nowhere ends the run with what would be known."""
+    tail = world.staging.tail() + '\n[[tool.uv.index]]\nname = "readonly"\nurl = "http://127.0.0.1:9/simple/"\n'
+    world.set_up(DEV, tail=tail)
+    outcome = world.plan("--index", name, "--run-number", "7")
+    assert (outcome.result, outcome.message, outcome.hint) == (Result.REFUSED, message, hint)
+
+
+@pytest.mark.parametrize("name", ["pypi", "testpypi"])
+def test_the_well_known_indexes_come_from_the_libraries(name: str) -> None:
+    """Their addresses are those of the libraries that own them, over TLS, and different ones."""
+    here = remote_index(name, (), in_actions=False)
+    there = remote_index("testpypi" if name == "pypi" else "pypi", (), in_actions=True)
+    assert (here.credentials, there.credentials) == (Credentials.USER, Credentials.TRUSTED_PUBLISHING)
+    assert all(url.startswith("https://") and url.endswith("/") for url in (here.simple_url, here.upload_url))
+    assert not {here.simple_url, here.upload_url} & {there.simple_url, there.upload_url}
+
+
+def test_files_are_fetched_with_and_without_a_digest(tmp_path: Path, offline: None) -> None:
+    """A digest that is told must be right; metadata comes from beside the file; what is not there is None."""
+    with serve_staging(tmp_path / "index") as staging:
+        wheel, sdist = make_wheel(staging.root), make_sdist(staging.root)
+        index = Index("x", staging.index.simple_url, "", Credentials.NONE)
+        (files,) = read_index(index, "demo-tool").releases.values()
+        by_name = {file.name: file for file in files}
+        told = by_name[wheel.name]
+        for sha256 in (told.sha256, None):
+            copy = fetch_file(index, IndexFile(wheel.name, told.url, sha256), tmp_path)
+            assert copy is not None
+            assert copy.read_bytes() == wheel.read_bytes()
+        assert fetch_file(index, IndexFile(wheel.name, told.url, "0" * 64), tmp_path) is None
+        assert fetch_file(index, IndexFile("x", f"{staging.index.url}/files/x.whl", None), tmp_path) is None
+        assert (fetch_metadata(index, told) or b"").startswith(b"Metadata-Version")
+        assert fetch_metadata(index, by_name[sdist.name]) is None
