@@ -91,12 +91,20 @@ def _common_directory(source: Path) -> Path:
 
 def _holds(repository: Path, commit: str) -> bool:
     """Tell whether a directory is a repository of its own that has a commit; an empty submodule folder is neither."""
-    env = git_environment() | {"GIT_CEILING_DIRECTORIES": str(repository.resolve().parent)}
+    env = _environment(repository) | {"GIT_CEILING_DIRECTORIES": str(repository.resolve().parent)}
     return finish("git", "cat-file", "-e", f"{commit}^{{commit}}", cwd=repository, env=env).code == 0
 
 
 def _ask(source: Path, *words: str) -> str:
-    return run("git", *words, cwd=source, env=git_environment())
+    return run("git", *words, cwd=source, env=_environment(source))
+
+
+def _environment(source: Path) -> dict[str, str]:
+    """The environment for git in a source; a submodule's store may name a working tree that is gone by now."""
+    env = git_environment()
+    if (source / "HEAD").is_file() and (source / "objects").is_dir():
+        env |= {"GIT_DIR": str(source.resolve()), "GIT_WORK_TREE": str(source.resolve())}
+    return env
 
 
 def _git(target: Path, *words: str) -> str:

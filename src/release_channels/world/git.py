@@ -180,7 +180,7 @@ def _not_a_repository(directory: Path, asked: Done) -> RefusedError:
 def _is_ours(entry: str) -> bool:
     """Tell whether a line of `git status` is an untracked file that this tool, nox or uv left behind."""
     state, path = entry[:2], entry[3:]
-    return state == "??" and any(path == ours or path.startswith(ours) for ours in _NEVER_DIRTY)
+    return state == "??" and any(path.startswith(ours) if ours.endswith("/") else path == ours for ours in _NEVER_DIRTY)
 
 
 # Attributes and excludes have default places in the home directory, so an empty configuration is not enough.
