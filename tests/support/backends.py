@@ -23,6 +23,7 @@ CORE = (
     f"Requires-Python: {PROJECT['requires-python']}\\n{URLS}"
 )
 EXTRA = {}
+SKIP = {".git", "__pycache__"}
 
 
 def during(kind):
@@ -35,7 +36,7 @@ def during(kind):
 def build_sdist(directory, config_settings=None):
     during("sdist")
     with tarfile.open(f"{directory}/{STEM}.tar.gz", "w:gz", compresslevel=1) as archive:
-        names = [name for name in sorted(Path().rglob("*")) if name.is_file() and ".git" not in name.parts]
+        names = [name for name in sorted(Path().rglob("*")) if name.is_file() and not SKIP & set(name.parts)]
         for name in names:
             add(archive, name.as_posix(), name.read_bytes())
         add(archive, "PKG-INFO", CORE.encode())
