@@ -82,8 +82,8 @@ def test_a_second_build_that_fails_is_a_finding_among_the_others(
     mark = str(tmp_path / "built")
     body = (
         "CORE += 'Classifier: No :: Such\\n'\n"
-        f"def during(kind):\n    if kind == 'wheel' and os.path.exists({mark!r}):\n        raise SystemExit('only once')\n"
-        f"    if kind == 'wheel':\n        open({mark!r}, 'w').close()\n"
+        f"def during(kind):\n    if kind != 'wheel':\n        return\n"
+        f"    if os.path.exists({mark!r}):\n        raise SystemExit('only once')\n    open({mark!r}, 'w').close()\n"
     )
     outcome = run_session(make_repo(own_backend(body)), steps=_CHECKED)
     assert outcome.result is Result.REFUSED

@@ -16,6 +16,7 @@ import pytest
 from release_channels import console
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.process import both, finish, run, side_by_side
+from tests.support.processes import survivors
 
 _PYTHON = sys.executable
 
@@ -156,20 +157,8 @@ except KeyboardInterrupt:
 """
 
 
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"  # dead, and only not yet collected by whoever inherited it
-
-
 def _assert_gone(file: Path) -> None:
-    pids = [int(pid) for pid in file.read_text().split()]
-    end = time.monotonic() + 3
-    while time.monotonic() < end and any(map(_alive, pids)):
-        time.sleep(0.02)
-    assert [pid for pid in pids if _alive(pid)] == []
+    assert survivors([int(pid) for pid in file.read_text().split()]) == []
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")

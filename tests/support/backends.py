@@ -20,8 +20,9 @@ CLOCK = int(os.environ["SOURCE_DATE_EPOCH"])
 URLS = "".join(f"Project-URL: {label}, {url}\\n" for label, url in PROJECT.get("urls", {}).items())
 CORE = (
     f"Metadata-Version: 2.4\\nName: {PROJECT['name']}\\nVersion: {PROJECT['version']}\\nSummary: A sample.\\n"
-    f"Requires-Python: {PROJECT['requires-python']}\\n{URLS}"
+    f"Requires-Python: {PROJECT['requires-python']}\\nDescription-Content-Type: text/markdown\\n{URLS}"
 )
+README = "\\n# A sample\\n"
 EXTRA = {}
 SKIP = {".git", "__pycache__"}
 
@@ -39,7 +40,7 @@ def build_sdist(directory, config_settings=None):
         names = [name for name in sorted(Path().rglob("*")) if name.is_file() and not SKIP & set(name.parts)]
         for name in names:
             add(archive, name.as_posix(), name.read_bytes())
-        add(archive, "PKG-INFO", CORE.encode())
+        add(archive, "PKG-INFO", (CORE + README).encode())
     return f"{STEM}.tar.gz"
 
 
@@ -55,7 +56,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     scripts = "".join(f"{name} = {target}\\n" for name, target in PROJECT.get("scripts", {}).items())
     files = {path.relative_to("src").as_posix(): path.read_bytes() for path in sorted(Path("src").rglob("*.*"))}
     files |= {name: text.encode() for name, text in EXTRA.items()}
-    files[f"{info}/METADATA"] = CORE.encode()
+    files[f"{info}/METADATA"] = (CORE + README).encode()
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\\nGenerator: own\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
     files[f"{info}/entry_points.txt"] = f"[console_scripts]\\n{scripts}".encode()
     import base64, hashlib
@@ -75,8 +76,8 @@ def own_backend(
     body: str = "", *, settings: str = "", urls: str = "", requires: str = "", scripts: tuple[str, ...] = ("demo-tool",)
 ) -> Sample:
     """Make a sample project with a backend of its own, into which a test writes code."""
-    plain = Sample(settings=settings, scripts=scripts, **({"urls": urls} if urls else {}))
+    plain = Sample(settings=settings, scripts=scripts, urls=urls or Sample.urls)
     head = f'[build-system]\nrequires = [{requires}]\nbuild-backend = "own_backend"\nbackend-path = ["."]\n'
     pyproject = head + plain.pyproject().partition('build-backend = "hatchling.build"\n')[2]
-    files = {"pyproject.toml": pyproject, "own_backend.py": _BACKEND.replace("#BODY#", body)}
+    files: dict[str, str | bytes] = {"pyproject.toml": pyproject, "own_backend.py": _BACKEND.replace("#BODY#", body)}
     return Sample(settings=settings, scripts=scripts, files=files)
