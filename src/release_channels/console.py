@@ -31,7 +31,7 @@ def results() -> Console:
     """The console for what was asked for (stdout)."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 @cache
@@ -39,7 +39,7 @@ def messages() -> Console:
     """The console for everything on the way there (stderr)."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(text: str, *, style: str = "") -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -17,8 +21,11 @@ from release_channels.errors import CommandError
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _TAIL_LINES = 40
-_running: set[subprocess.Popen[bytes]] = set()
+_PATIENCE = 2.0
+_running: dict[subprocess.Popen[bytes], bool] = {}
 _lock = threading.Lock()
+_interrupts = 0
+"""How many `side_by_side` are being taken down: none of their threads may start another program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,9 @@ class Done:
         Raises: CommandError otherwise; the last 40 lines of what it said become the hint.
         """
         if self.code:
-            said = self.messages or self.text
-            tail = "\n".join(said.splitlines()[-_TAIL_LINES:])
-            raise CommandError(f"`{shlex.join(self.argv)}` exited {self.code}", hint=tail)
+            raise CommandError(
+                f"`{shlex.join(self.argv)}` {_ending(self.code)}", hint=_tail(self.messages or self.text)
+            )
         return self
 
 
@@ -74,41 +81,78 @@ def finish(
     timeout: float = 600,
     umask: int = -1,
     merged: bool = False,
+    terminal: bool = False,
 ) -> Done:
     """Run a program (never a shell) to its end, whatever its exit code; `timeout` is in seconds.
 
-    With `merged`, stderr comes along with stdout, in the order it was written.
+    With `merged`, stderr comes along with stdout, in the order it was written. With `terminal` it may ask for a
+    passphrase there, as git's ssh does; any other program is ended together with all that it started.
 
     Raises: CommandError if it is missing or too slow.
     """
     argv = tuple(str(word) for word in words)
     console.command(argv)
-    try:
-        child = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-            umask=umask,
-        )
-    except OSError as err:
-        why = err.strerror or str(err)
-        raise CommandError(f"could not run {argv[0]}: {why}", hint=f"is {argv[0]} installed?") from err
-    with _lock:
-        _running.add(child)
-    try:
-        out, err_out = child.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired as err:
-        raise CommandError(f"`{shlex.join(argv)}` took longer than {timeout:g} s") from err
-    finally:
-        _end(child)
-        with _lock:
-            _running.discard(child)
+    with _started(argv, cwd, env, umask, merged, terminal) as child:
+        try:
+            out, err_out = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as err:
+            said = (err.stderr or err.output or b"").decode("utf-8", "replace")
+            raise CommandError(f"`{shlex.join(argv)}` took longer than {timeout:g} s", hint=_tail(said)) from err
     done = Done(argv, child.returncode, out, err_out or b"")
     console.output(done.messages)
     return done
+
+
+@contextmanager
+def _started(
+    argv: tuple[str, ...], cwd: Path, env: Mapping[str, str] | None, umask: int, merged: bool, terminal: bool
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program, and end it if the block is left by an error."""
+    with _lock:
+        if _interrupts:
+            raise KeyboardInterrupt
+        try:
+            child = subprocess.Popen(
+                argv,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+                umask=umask,
+                start_new_session=not terminal,
+            )
+        except OSError as err:
+            raise _not_started(argv[0], cwd, err) from err
+        _running[child] = terminal
+    try:
+        yield child
+        if _interrupts:  # it was ended by us: what it says of that is no failure of its own
+            raise KeyboardInterrupt
+    except BaseException:
+        _end(child, terminal)
+        raise
+    finally:
+        with _lock:
+            _running.pop(child, None)
+
+
+def _not_started(program: str, cwd: Path, err: OSError) -> CommandError:
+    if not cwd.is_dir():
+        return CommandError(f"could not run {program}: there is no directory {cwd}", hint="was it moved or removed?")
+    return CommandError(f"could not run {program}: {err.strerror or err}", hint=f"is {program} installed?")
+
+
+def _ending(code: int) -> str:
+    if code > 0:
+        return f"exited {code}"
+    with suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"
+
+
+def _tail(said: str) -> str:
+    return "\n".join(said.strip().splitlines()[-_TAIL_LINES:])
 
 
 def side_by_side(*acts: Callable[[], _T]) -> list[_T]:
@@ -123,7 +167,8 @@ def side_by_side(*acts: Callable[[], _T]) -> list[_T]:
         except KeyboardInterrupt:
             for future in futures:
                 future.cancel()
-            _end_all()
+            with _taken_down():
+                pool.shutdown()
             raise
 
 
@@ -136,24 +181,46 @@ def both(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
     return cast(_T, first), cast(_U, second)
 
 
-def _end_all() -> None:
+@contextmanager
+def _taken_down() -> Iterator[None]:
+    """End the programs that run, and let none start as long as the block lasts."""
+    global _interrupts
     with _lock:
-        children = list(_running)
-    for child in children:
-        _end(child)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a program that still runs: ask, wait two seconds, insist."""
-    if child.poll() is not None:
-        return
-    child.terminate()
+        _interrupts += 1
+        children = list(_running.items())
     try:
-        child.wait(timeout=2)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+        for child, terminal in children:
+            _signal(child, "SIGTERM", terminal)
+        end = time.monotonic() + _PATIENCE
+        for child, terminal in children:
+            _insist(child, terminal, end - time.monotonic())
+        yield
     finally:
-        for pipe in (child.stdout, child.stderr):
-            if pipe is not None:
-                pipe.close()
+        with _lock:
+            _interrupts -= 1
+
+
+def _end(child: subprocess.Popen[bytes], terminal: bool) -> None:
+    """End a program and all that it started: ask, wait two seconds, insist."""
+    _signal(child, "SIGTERM", terminal)
+    _insist(child, terminal, _PATIENCE)
+    child.wait()
+    for pipe in (child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _insist(child: subprocess.Popen[bytes], terminal: bool, seconds: float) -> None:
+    """Wait for a program that was asked to end, and kill what is left of it: also what it started and left behind."""
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(timeout=max(seconds, 0))
+    _signal(child, "SIGKILL", terminal)
+
+
+def _signal(child: subprocess.Popen[bytes], name: str, terminal: bool) -> None:
+    """Send a signal to a program and, where it has a process group of its own, to all that it started."""
+    if terminal or os.name == "nt":
+        child.kill() if name == "SIGKILL" else child.terminate()
+        return
+    with suppress(ProcessLookupError, PermissionError):  # all have ended; some systems say "not permitted" then
+        os.killpg(child.pid, signal.Signals[name])

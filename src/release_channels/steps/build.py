@@ -18,8 +18,8 @@ from release_channels.outcome import Result
 from release_channels.process import run
 from release_channels.project.commit_url import plan_preview
 from release_channels.project.edit import Edit
-from release_channels.steps.handover import DIST, MANIFEST, hand_over
-from release_channels.steps.sdist import is_settled, settle
+from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_taken
+from release_channels.steps.sdist import is_settled, let_pass, settle
 from release_channels.steps.step import Release, Report, Step
 from release_channels.world.clone import UMASK, clone_commit
 from release_channels.world.distributions import sha256_of
@@ -61,6 +61,7 @@ def build_files(recipe: Recipe, workplace: Path, env: Mapping[str, str]) -> tupl
         (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
     env = build_environment(env, recipe.commit.time)
+    let_pass(recipe.commit.time)
     run(uv_program(), *words, "--sdist", cwd=clone, env=env, timeout=_SECONDS, umask=UMASK)
     sdist = _only(out, "*.tar.gz", "sdist")
     if not is_settled(sdist, recipe.commit.time):
@@ -83,6 +84,7 @@ def _act(release: Release) -> Report:
     if version is None:
         raise RefusedError("there is no version to build", hint=release.plan.hint)
     _refuse_tracked(release.root)
+    refuse_taken(release.root)
     with scratch("build") as workplace:
         with console.progress(f"building {release.project.name} {version}"):
             files = build_files(recipe_of(release, version), workplace, release.env)
@@ -112,7 +114,8 @@ def _constraints(recipe: Recipe, clone: Path) -> tuple[str, ...]:
     """Pin the build backend where the project says so; the file comes from the commit, too."""
     if not recipe.build_constraints:
         return ()
-    if not (clone / recipe.build_constraints).is_file():
+    file = (clone / recipe.build_constraints).resolve()
+    if not (file.is_file() and file.is_relative_to(clone.resolve())):
         raise RefusedError(
             f"tool.release-channels.build-constraints is {recipe.build_constraints!r}, which the commit does not hold",
             hint="add the file, as `uv pip compile --generate-hashes` writes it, and commit it",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from packaging.version import Version
@@ -10,9 +10,9 @@ from packaging.version import Version
 from release_channels import console
 from release_channels.checks import Subject, check_release
 from release_channels.claims import verify_manifest
-from release_channels.errors import RefusedError
+from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.findings import Finding, Severity
-from release_channels.manifest import Manifest
+from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import IndexFile, IndexState
 from release_channels.outcome import Result
 from release_channels.process import both
@@ -33,18 +33,21 @@ def _act(release: Release) -> Report:
             lambda: check_release(_subject(release, manifest, workplace)),
             lambda: _rebuild(release, manifest, other) if release.project.config.rebuild else (),
         )
-    findings = (*found, *differing)
-    for finding in findings:
-        console.say(_word(finding), style=_STYLES[finding.severity])
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    if errors:
-        raise RefusedError(
-            f"{_count(len(errors), 'error')} in the distributions", hint="\n".join(_word(e) for e in errors)
+    errors, warnings, notes = (
+        tuple(
+            _word(finding) for finding in (*_changed(release, manifest), *found, *differing) if finding.severity is kind
         )
-    warnings = tuple(_word(finding) for finding in findings if finding.severity is Severity.WARNING)
+        for kind in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
+    )
+    if errors:
+        for warning in warnings:  # one report, though the errors alone stop the release
+            console.warn(warning)
+        for note in notes:
+            console.say(f"  {note}")
+        raise RefusedError(f"{_count(len(errors), 'error')} in the distributions", hint="\n".join(errors))
     again = ", and a second build gave the same bytes" if release.project.config.rebuild and not differing else ""
     counted = f"{_count(len(manifest.files), 'file')}: no errors, {_count(len(warnings), 'warning')}"
-    return Report(Result.DONE, f"checked {counted}{again}", warnings=warnings, files=manifest.files)
+    return Report(Result.DONE, f"checked {counted}{again}", warnings=warnings, notes=notes, files=manifest.files)
 
 
 def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:
@@ -84,33 +87,55 @@ def _bytes_there(state: IndexState, version: Version) -> int:
     return sum(file.size or 0 for v, files in state.releases.items() if v != version for file in files)
 
 
+def _changed(release: Release, manifest: Manifest) -> Iterator[Finding]:
+    """Find files that are no longer the ones that were built; one that is gone is found by the checks."""
+    for file in manifest.files:
+        path = release.root / DIST / file.name
+        if path.is_file() and sha256_of(path) != file.sha256:
+            yield Finding(
+                Severity.ERROR, file.name, "was changed after the build that release.json describes", "build again"
+            )
+
+
 def _rebuild(release: Release, manifest: Manifest, workplace: Path) -> tuple[Finding, ...]:
     """Build once more, elsewhere, and report each file whose bytes come out differently."""
-    again = {file.name: file for file in build_files(recipe_of(release, manifest.version), workplace, release.env)}
-    found: list[Finding] = []
-    for file in manifest.files:
-        second = again.get(file.name)
-        if second is None or sha256_of(second) != file.sha256:
-            why = explain_difference(release.root / DIST / file.name, second) if second else "it did not come out again"
-            found.append(
-                Finding(
-                    Severity.WARNING,
-                    file.name,
-                    f"a second build of the same commit has other bytes: {why}",
-                    "an upload that breaks off half-way cannot be completed from a new build; "
-                    "pin the build backend (build-constraints) or set rebuild = false if you know why",
-                )
-            )
-    return tuple(found)
+    try:
+        again = build_files(recipe_of(release, manifest.version), workplace, release.env)
+    except (CommandError, FailedError) as stop:
+        last = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
+        message = f"a second build of the same commit failed: {stop}: {last}"
+        return (Finding(Severity.WARNING, "", message, _IRREPRODUCIBLE),)
+    built = {file.name: file for file in again}
+    return tuple(
+        Finding(
+            Severity.WARNING, file.name, f"a second build of the same commit has other bytes: {why}", _IRREPRODUCIBLE
+        )
+        for file in manifest.files
+        if (why := _difference(file, release.root / DIST / file.name, built.get(file.name)))
+    )
 
 
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
+def _difference(file: ManifestFile, first: Path, second: Path | None) -> str:
+    """Say what differs between a file of the manifest and the second build of it; nothing if nothing does."""
+    if second is None:
+        return "it did not come out again"
+    if sha256_of(second) == file.sha256:
+        return ""
+    if not first.is_file() or sha256_of(first) != file.sha256:
+        return f"the file in {DIST}/ is not the first build any more, so there is nothing to compare"
+    return explain_difference(first, second)
+
+
+_IRREPRODUCIBLE = (
+    "an upload that breaks off half-way cannot be completed from a new build; "
+    "pin the build backend (build-constraints) or set rebuild = false if you know why"
+)
 
 
 def _word(finding: Finding) -> str:
     where = f"{finding.file}: " if finding.file else ""
     hint = f" ({finding.hint})" if finding.hint else ""
-    return f"  {finding.severity}: {where}{finding.message}{hint}"
+    return f"{where}{finding.message}{hint}"
 
 
 def _count(number: int, what: str) -> str:

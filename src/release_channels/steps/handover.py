@@ -6,17 +6,32 @@ from pathlib import Path
 
 from release_channels.errors import RefusedError
 from release_channels.manifest import MAX_BYTES, Manifest, parse_manifest
-from release_channels.world.files import put_directory, write_whole
+from release_channels.world.files import put_directory, refuse_no_directory, write_whole
 
 DIST = "dist"
 MANIFEST = "release.json"
 
 
 def hand_over(root: Path, files: tuple[Path, ...], manifest: Manifest) -> None:
-    """Put the files into `dist/` in one step and write the manifest last, so that no manifest describes other files."""
+    """Put the files into `dist/` in one step and write the manifest last, so that no manifest describes other files.
+
+    Raises: RefusedError if a place is taken by something else.
+    """
+    refuse_taken(root)
     (root / MANIFEST).unlink(missing_ok=True)
     put_directory(root, DIST, files)
     write_whole(root / MANIFEST, manifest.to_json())
+
+
+def refuse_taken(root: Path) -> None:
+    """Refuse a `dist/` or a `release.json` that is something else, before anything is built or taken away.
+
+    Raises: RefusedError
+    """
+    refuse_no_directory(root / DIST)
+    manifest = root / MANIFEST
+    if manifest.is_symlink() or (manifest.exists() and not manifest.is_file()):
+        raise RefusedError(f"{MANIFEST} is not a file", hint=f"move {manifest} away: the manifest is written there")
 
 
 def take_over(root: Path) -> Manifest:

@@ -5,17 +5,34 @@ from __future__ import annotations
 import gzip
 import struct
 import tarfile
+import time
+import zlib
 from pathlib import Path
 
 from release_channels.errors import FailedError
 
 _MODES = (0o644, 0o755)
+# A time before git itself is a constant of the backend, and no clock's.
+_BEFORE_GIT = 1_104_537_600
+_WAIT = 10.0
+# Pax headers come before the plain fields, so those of a clock or an account must go with them.
+_UNSETTLED_HEADERS = {"mtime", "atime", "ctime", "uid", "gid", "uname", "gname"}
+
+
+def let_pass(epoch: int) -> None:
+    """Wait until the second of `epoch` is over, if that is soon.
+
+    A build in the very second of its commit would pass its own clock off as the commit's time.
+    """
+    left = epoch + 1 - time.time()
+    if 0 < left < _WAIT:
+        time.sleep(left)
 
 
 def is_settled(sdist: Path, epoch: int) -> bool:
     """Tell whether nothing in an sdist comes from the clock or the account of its build.
 
-    Times must not be after `epoch` (seconds), owners must be 0, modes 644 or 755; contents are not looked at.
+    Times must be `epoch` (seconds) or a constant, owners 0, modes 644 or 755; contents are not looked at.
 
     Raises: FailedError if the file is not a readable archive.
     """
@@ -23,8 +40,8 @@ def is_settled(sdist: Path, epoch: int) -> bool:
         with sdist.open("rb") as stream:
             packed_at = struct.unpack("<I", stream.read(8)[4:8])[0]
         with tarfile.open(sdist, "r:gz") as archive:
-            return packed_at <= epoch and all(_is_settled_member(member, epoch) for member in archive)
-    except (OSError, EOFError, tarfile.TarError, struct.error) as err:
+            return _is_settled_time(packed_at, epoch) and all(_is_settled_member(member, epoch) for member in archive)
+    except (OSError, EOFError, tarfile.TarError, struct.error, zlib.error) as err:
         raise FailedError(f"{sdist.name} is not a readable sdist: {err}", hint="does its build backend work?") from err
 
 
@@ -40,15 +57,20 @@ def settle(sdist: Path, epoch: int) -> None:
         gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=raw, mtime=epoch) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as new,
     ):
-        for member in sorted(old.getmembers(), key=lambda member: member.name):
+        # Hard links come last: what they link to has to be unpacked by then.
+        for member in sorted(old.getmembers(), key=lambda member: (member.islnk(), member.name)):
             content = old.extractfile(member) if member.isreg() else None
             new.addfile(_settled_member(member, epoch), content)
     settled.replace(sdist)
 
 
+def _is_settled_time(seconds: float, epoch: int) -> bool:
+    return seconds == epoch or seconds < _BEFORE_GIT
+
+
 def _is_settled_member(member: tarfile.TarInfo, epoch: int) -> bool:
     return (
-        member.mtime <= epoch
+        _is_settled_time(member.mtime, epoch)
         and member.uid == member.gid == 0
         and member.uname in ("", "root")
         and member.gname in ("", "root")
@@ -58,6 +80,6 @@ def _is_settled_member(member: tarfile.TarInfo, epoch: int) -> bool:
 
 def _settled_member(member: tarfile.TarInfo, epoch: int) -> tarfile.TarInfo:
     executable = member.isdir() or member.mode & 0o100
-    return member.replace(
-        mtime=epoch, mode=_MODES[bool(executable)], uid=0, gid=0, uname="", gname="", deep=False
-    )  # fmt: skip
+    settled = member.replace(mtime=epoch, mode=_MODES[bool(executable)], uid=0, gid=0, uname="", gname="", deep=False)
+    settled.pax_headers = {key: text for key, text in member.pax_headers.items() if key not in _UNSETTLED_HEADERS}
+    return settled

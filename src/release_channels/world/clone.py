@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from release_channels.errors import RefusedError
@@ -10,21 +11,6 @@ from release_channels.process import finish, run
 from release_channels.world.git import clean_git_environment, git_environment
 
 UMASK = 0o022
-
-# Attributes and excludes have default places in the home directory, so an empty configuration is not enough.
-_NEUTRAL = tuple(
-    word
-    for setting in (
-        "core.autocrlf=false",
-        "core.eol=lf",
-        "core.fsmonitor=false",
-        f"core.hooksPath={os.devnull}",
-        f"core.attributesFile={os.devnull}",
-        f"core.excludesFile={os.devnull}",
-        "advice.detachedHead=false",
-    )
-    for word in ("-c", setting)
-)
 
 
 def clone_commit(source: Path, sha: str, target: Path) -> None:
@@ -35,7 +21,8 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
 
     Raises: RefusedError for a submodule that is not here, and for files that only a filter could make whole.
     """
-    git_dir = Path(_ask(source, "rev-parse", "--absolute-git-dir"))
+    # A linked worktree has a git directory of its own, and may find a submodule in the common one.
+    git_dirs = [Path(_ask(source, "rev-parse", "--absolute-git-dir")), _common_directory(source)]
     object_format = _ask(source, "rev-parse", "--show-object-format")
     target.mkdir(parents=True, exist_ok=True)
     _git(target, "init", "--quiet", "--template=", f"--object-format={object_format}", ".")
@@ -43,7 +30,7 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
     _git(target, "checkout", "--quiet", "--detach", sha)
     _refuse_filters(target)
     for path, commit in _submodules(target):
-        clone_commit(_submodule_source(source, git_dir, target, path, commit), commit, target / path)
+        clone_commit(_submodule_source(source, git_dirs, target, path, commit), commit, target / path)
 
 
 def _borrow_objects(source: Path, target: Path) -> None:
@@ -52,7 +39,7 @@ def _borrow_objects(source: Path, target: Path) -> None:
     shallow = source / _ask(source, "rev-parse", "--git-path", "shallow")
     info = target / ".git" / "objects" / "info"
     info.mkdir(parents=True, exist_ok=True)
-    (info / "alternates").write_text(f"{objects}\n", encoding="utf-8", newline="\n")
+    (info / "alternates").write_bytes(os.fsencode(objects) + b"\n")
     if shallow.is_file():
         (target / ".git" / "shallow").write_bytes(shallow.read_bytes())
 
@@ -77,11 +64,10 @@ def _submodules(target: Path) -> list[tuple[str, str]]:
     return [(path, meta.split()[1]) for meta, path in parts]
 
 
-def _submodule_source(source: Path, git_dir: Path, target: Path, path: str, commit: str) -> Path:
+def _submodule_source(source: Path, git_dirs: Sequence[Path], target: Path, path: str, commit: str) -> Path:
     """Find a repository here that holds a submodule's commit: its working tree, or git's own store of modules."""
-    named = _git(target, "config", "-f", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$").splitlines()
-    names = [key.removeprefix("submodule.").removesuffix(".path") for key, _, at in map(_split, named) if at == path]
-    for candidate in (source / path, *(git_dir / "modules" / name for name in names)):
+    names = _submodule_names(target, path)
+    for candidate in (source / path, *(git_dir / "modules" / name for git_dir in git_dirs for name in names)):
         if candidate.is_dir() and _holds(candidate, commit):
             return candidate
     raise RefusedError(
@@ -90,19 +76,36 @@ def _submodule_source(source: Path, git_dir: Path, target: Path, path: str, comm
     )
 
 
-def _split(line: str) -> tuple[str, str, str]:
-    return line.partition(" ")
+def _submodule_names(target: Path, path: str) -> list[str]:
+    """List the names that .gitmodules gives to a path; a repository that was added by hand has none."""
+    words = ("config", "-z", "-f", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$")
+    env = clean_git_environment(os.environ)
+    entries = finish("git", *words, cwd=target, env=env).text.split("\0")[:-1]
+    pairs = (entry.split("\n", 1) for entry in entries)
+    return [key.removeprefix("submodule.").removesuffix(".path") for key, at in pairs if at == path]
+
+
+def _common_directory(source: Path) -> Path:
+    return (source / _ask(source, "rev-parse", "--git-common-dir")).resolve()
 
 
 def _holds(repository: Path, commit: str) -> bool:
     """Tell whether a directory is a repository of its own that has a commit; an empty submodule folder is neither."""
-    env = git_environment() | {"GIT_CEILING_DIRECTORIES": str(repository.resolve().parent)}
+    env = _environment(repository) | {"GIT_CEILING_DIRECTORIES": str(repository.resolve().parent)}
     return finish("git", "cat-file", "-e", f"{commit}^{{commit}}", cwd=repository, env=env).code == 0
 
 
 def _ask(source: Path, *words: str) -> str:
-    return run("git", *words, cwd=source, env=git_environment())
+    return run("git", *words, cwd=source, env=_environment(source))
+
+
+def _environment(source: Path) -> dict[str, str]:
+    """The environment for git in a source; a submodule's store may name a working tree that is gone by now."""
+    env = git_environment()
+    if (source / "HEAD").is_file() and (source / "objects").is_dir():
+        env |= {"GIT_DIR": str(source.resolve()), "GIT_WORK_TREE": str(source.resolve())}
+    return env
 
 
 def _git(target: Path, *words: str) -> str:
-    return run("git", *_NEUTRAL, *words, cwd=target, env=clean_git_environment(os.environ), umask=UMASK)
+    return run("git", *words, cwd=target, env=clean_git_environment(os.environ), umask=UMASK)

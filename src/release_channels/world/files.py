@@ -12,12 +12,17 @@ from pathlib import Path
 from release_channels.errors import RefusedError
 
 STATE = ".release-channels"
+_STAGING = "staging-"
 
 
 def state_directory(root: Path) -> Path:
-    """Give the tool's own directory in a project, made on first use so that git never sees it."""
+    """Give the tool's own directory in a project, made on first use so that git never sees it.
+
+    Raises: RefusedError if it cannot be made.
+    """
     state = root / STATE
-    state.mkdir(exist_ok=True)
+    with _writing(state):
+        state.mkdir(exist_ok=True)
     ignore = state / ".gitignore"
     if not ignore.exists():
         write_whole(ignore, "*\n")
@@ -25,29 +30,46 @@ def state_directory(root: Path) -> Path:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file through a temporary one and a rename, so that nobody ever sees half of it."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        temporary.chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    """Write a file through a temporary one and a rename, so that nobody ever sees half of it.
+
+    Raises: RefusedError if it cannot be written; what was there before is there still.
+    """
+    content = text.encode("utf-8")
+    with _writing(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            temporary.chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def refuse_no_directory(target: Path) -> None:
+    """Refuse to put files where something else is than a directory of its own, or nothing.
+
+    Raises: RefusedError
+    """
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise RefusedError(f"{target.name} is not a directory", hint=f"move {target} away: built files are put there")
 
 
 def put_directory(root: Path, name: str, files: Sequence[Path]) -> None:
     """Put files into a directory of the project in one step; whatever was there before is gone.
 
-    Raises: RefusedError if the name is taken by something that is not a directory of its own.
+    Only one run may be at work (`only_one_run`): what a killed one left half-way is cleared away.
+
+    Raises: RefusedError if the name is taken by something that is not a directory of its own, or cannot be written.
     """
     target, state = root / name, state_directory(root)
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise RefusedError(f"{name} is not a directory", hint=f"move {target} away: built files are put there")
-    with tempfile.TemporaryDirectory(prefix="staging-", dir=state) as staging:
-        new, old = Path(staging, "new"), Path(staging, "old")
+    refuse_no_directory(target)
+    for left_behind in state.glob(f"{_STAGING}*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    with _writing(target), tempfile.TemporaryDirectory(prefix=_STAGING, dir=state, ignore_cleanup_errors=True) as place:
+        new, old = Path(place, "new"), Path(place, "old")
         new.mkdir()
         new.chmod(0o755)
         (new / ".gitignore").write_text("*\n", encoding="utf-8")
@@ -73,14 +95,29 @@ def only_one_run(root: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(state_directory(root) / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as err:
-        raise RefusedError(
-            "another release run is at work in this checkout", hint="wait until it has ended, then start this one again"
-        ) from err
+    path = state_directory(root) / "lock"
+    lock = FileLock(path)
+    with _writing(path):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as err:  # an OSError, too
+            raise RefusedError(
+                "another release run is at work in this checkout",
+                hint="wait until it has ended, then start this one again",
+            ) from err
     try:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say in plain words which file the disk would not take."""
+    try:
+        yield
+    except OSError as err:
+        why = err.strerror or str(err)
+        raise RefusedError(
+            f"{path} cannot be written: {why}", hint="is the disk full, or is the directory somebody else's?"
+        ) from err

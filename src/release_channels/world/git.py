@@ -22,6 +22,7 @@ _OTHER_REPOSITORY = frozenset(
 _PLAIN = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
 _NEVER_DIRTY = ("dist/", "release.json", ".release-channels/", ".venv/", ".nox/", "uv.lock")
 _REMOTE_SECONDS = 60
+_SYMBOLIC_LINK = "120000"
 
 
 def git_environment() -> dict[str, str]:
@@ -66,17 +67,21 @@ class Git:
         return Commit(sha, int(self._run("show", "--no-patch", "--no-show-signature", "--format=%ct", sha)))
 
     def read_file(self, sha: str, path: str) -> bytes | None:
-        """Read a file as a commit holds it, byte for byte; None if the commit has no such file."""
+        """Read a file as a commit holds it, byte for byte; None if the commit has no such file.
+
+        Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone.
+        """
         entry = self._run("ls-tree", sha, "--", path)
-        if not entry:
-            return None
-        return self._ask("cat-file", "blob", entry.split()[2]).or_raise().stdout
+        mode, kind, name = entry.split()[:3] if entry else ("", "", "")
+        if mode == _SYMBOLIC_LINK:
+            raise RefusedError(f"{path} is a symbolic link in the commit", hint="commit the file itself in its place")
+        return self._ask("cat-file", "blob", name).or_raise().stdout if kind == "blob" else None
 
     def uncommitted(self) -> tuple[str, ...]:
         """List what the working tree holds beyond its commit; what the tool itself leaves there does not count."""
         status = self._run("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
         entries = (entry for entry in status.split("\0") if entry)
-        return tuple(entry[3:] for entry in entries if not _is_ours(entry))
+        return tuple(_printable(entry[3:]) for entry in entries if not _is_ours(entry))
 
     def relation(self, commit: str, other: str) -> Relation:
         """Tell how a commit stands to another; unknown where the history at hand cannot tell."""
@@ -107,15 +112,18 @@ class Git:
         """
         ref = f"refs/heads/{branch}"
         asked = self._ask("ls-remote", "--quiet", remote, ref, timeout=_REMOTE_SECONDS)
-        if asked.code or not asked.text:
+        tip = _listed(asked).get(ref)
+        if asked.code or tip is None:
             raise RefusedError(
-                f"{remote}/{branch} cannot be read", hint=asked.messages or f"is there a branch {branch}?"
+                f"{remote}/{branch} cannot be read",
+                hint=asked.messages
+                or f"is there a branch {branch} on {remote}? tool.release-channels.main-branch "
+                "and remote say where to look",
             )
-        tip = asked.text.split()[0]
         if self._ask("cat-file", "-e", f"{tip}^{{commit}}").code:
-            # An empty refmap: the remote-tracking branch is the user's to update.
-            words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", remote, ref)
-            self._ask(*words, timeout=_REMOTE_SECONDS * 5).or_raise()
+            # An empty refmap: the remote-tracking branch is the user's to update; so are submodules and housekeeping.
+            quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
+            self._ask("fetch", *quietly, "--refmap=", remote, ref, timeout=_REMOTE_SECONDS * 5).or_raise()
         return tip
 
     def remote_url(self, remote: str) -> str | None:
@@ -132,20 +140,31 @@ class Git:
             return None
         words = ("ls-remote", "--tags", remote, f"refs/tags/{name}", f"refs/tags/{name}^{{}}")
         try:
-            lines = self._ask(*words, timeout=_REMOTE_SECONDS).text.splitlines()
+            listed = _listed(self._ask(*words, timeout=_REMOTE_SECONDS))
         except CommandError:  # too slow: the same as no answer
             return None
-        # An annotated tag has two lines; the peeled one, which names the commit, comes last.
-        return lines[-1].split()[0] if lines else None
+        # An annotated tag has two lines; the peeled one names the commit.
+        return listed.get(f"refs/tags/{name}^{{}}") or listed.get(f"refs/tags/{name}")
 
     def _is_ancestor(self, older: str, newer: str) -> bool:
         return self._ask("merge-base", "--is-ancestor", older, newer).code == 0
 
     def _ask(self, *words: str, timeout: float = 120) -> Done:
-        return finish("git", *words, cwd=self.root, env=git_environment(), timeout=timeout)
+        return finish("git", *words, cwd=self.root, env=git_environment(), timeout=timeout, terminal=True)
 
     def _run(self, *words: str) -> str:
         return run("git", *words, cwd=self.root, env=git_environment())
+
+
+def _listed(asked: Done) -> dict[str, str]:
+    """Read where each ref points from `git ls-remote`, whose patterns match the ends of longer names, too."""
+    pairs = (line.split("\t", 1) for line in asked.text.splitlines() if "\t" in line)
+    return {name: sha for sha, name in pairs}
+
+
+def _printable(path: str) -> str:
+    """Show a path in one line: a file name may hold newlines, and what steers a terminal."""
+    return path if path.isprintable() else ascii(path)
 
 
 def _not_a_repository(directory: Path, asked: Done) -> RefusedError:
@@ -161,14 +180,34 @@ def _not_a_repository(directory: Path, asked: Done) -> RefusedError:
 def _is_ours(entry: str) -> bool:
     """Tell whether a line of `git status` is an untracked file that this tool, nox or uv left behind."""
     state, path = entry[:2], entry[3:]
-    return state == "??" and any(path == ours or path.startswith(ours) for ours in _NEVER_DIRTY)
+    return state == "??" and any(path.startswith(ours) if ours.endswith("/") else path == ours for ours in _NEVER_DIRTY)
+
+
+# Attributes and excludes have default places in the home directory, so an empty configuration is not enough.
+_NEUTRAL = {
+    "core.autocrlf": "false",
+    "core.eol": "lf",
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.attributesFile": os.devnull,
+    "core.excludesFile": os.devnull,
+    "advice.detachedHead": "false",
+}
 
 
 def clean_git_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which git knows no user and no system: no configuration, attributes, hooks or templates."""
+    """An environment in which git knows no user and no system: no configuration, attributes, hooks or templates.
+
+    It holds for every git below, also for one that a build backend runs.
+    Source: git's own manual, GIT_CONFIG_COUNT.
+    """
+    neutral = {"GIT_CONFIG_COUNT": str(len(_NEUTRAL))}
+    for number, (key, value) in enumerate(_NEUTRAL.items()):
+        neutral |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return (
         {name: value for name, value in env.items() if not name.startswith("GIT_")}
         | _PLAIN
+        | neutral
         | {
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_SYSTEM": os.devnull,

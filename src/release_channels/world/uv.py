@@ -12,8 +12,16 @@ from release_channels.errors import CommandError
 from release_channels.process import run
 
 # What foreign code must not see: it runs while a distribution is built, installed or imported.
-_SECRET = re.compile(r"(^|_)(TOKEN|KEY|PASSWORD|PASSWD|SECRET|CREDENTIALS?)(_|$)|^ACTIONS_", re.IGNORECASE)
-_OF_INSTALLERS = ("UV_", "PIP_", "TWINE_", "HATCH_", "FLIT_", "POETRY_", "PDM_", "PYTHON", "VIRTUAL_ENV", "NOX_")
+_SECRET = re.compile(
+    r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|APIKEY|(^|_)(KEYS?|PAT)(_|$)|^ACTIONS_"
+    # The files through which a step speaks to later ones: foreign code has nothing to tell them.
+    r"|^GITHUB_(ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)$",
+    re.IGNORECASE,
+)
+_OF_INSTALLERS = (
+    *("UV_", "PIP_", "TWINE_", "HATCH_", "FLIT_", "POETRY_", "PDM_", "SETUPTOOLS_", "DISTUTILS_", "DIST_EXTRA_CONFIG"),
+    *("PYTHON", "VIRTUAL_ENV", "NOX_"),
+)
 # Of uv's and pip's own variables only those that say where things are: none that decides what is chosen.
 _PLACES = re.compile(
     r"UV_(CACHE_DIR|DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_\w+_(USERNAME|PASSWORD)|OFFLINE|HTTP_TIMEOUT"

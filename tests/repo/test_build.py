@@ -1,0 +1,313 @@
+"""The build: one commit from a clean clone, foreign code without secrets, and a dist/ that is whole or untouched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from release_channels.outcome import Outcome, Result
+from tests.conftest import MakeRepo, RunSession
+from tests.support.backends import own_backend
+from tests.support.processes import survivors
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+_BUILD = ("build",)
+
+
+def _build(run_session: RunSession, repo: Repo, *words: str) -> Outcome:
+    return run_session(repo, *words, steps=_BUILD)
+
+
+def _change_backend(repo: Repo, body: str) -> None:
+    """Commit another backend, and nothing of what a build has left."""
+    repo.write({"own_backend.py": own_backend(body).files["own_backend.py"]})
+    repo.git("commit", "--quiet", "--all", "--message", "another backend")
+
+
+def _wheel(repo: Repo) -> dict[str, str]:
+    (path,) = (repo.root / "dist").glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def _sdist(repo: Repo) -> dict[str, str]:
+    (path,) = (repo.root / "dist").glob("*.tar.gz")
+    found: dict[str, str] = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            if content is not None:
+                found[member.name.partition("/")[2]] = content.read().decode()
+    return found
+
+
+def _metadata(repo: Repo) -> tuple[str, str]:
+    return next(text for name, text in _wheel(repo).items() if name.endswith("/METADATA")), _sdist(repo)["PKG-INFO"]
+
+
+@pytest.mark.parametrize("backend", ["hatchling", pytest.param("poetry-core", marks=pytest.mark.full)])
+def test_version_and_commit_are_in_both_files(make_repo: MakeRepo, run_session: RunSession, backend: str) -> None:
+    """METADATA and PKG-INFO carry the preview's version and its commit's address; no tracked file changes."""
+    repo = make_repo(Sample(backend=backend))
+    sha = repo.git("rev-parse", "HEAD")
+    outcome = _build(run_session, repo, "--run-number", "7")
+    assert (outcome.result, outcome.version) == (Result.DONE, "1.2.0.dev7")
+    for text in _metadata(repo):
+        assert "\nVersion: 1.2.0.dev7\n" in text
+        assert f"\nProject-URL: Source commit, https://github.com/example/demo-tool/commit/{sha}\n" in text
+    assert repo.git("diff", "HEAD") == ""
+    manifest = json.loads((repo.root / "release.json").read_text())
+    for file in manifest["files"]:
+        content = (repo.root / "dist" / file["name"]).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (file["size"], file["sha256"])
+    assert [file["name"] for file in manifest["files"]] == [
+        "demo_tool-1.2.0.dev7.tar.gz",
+        "demo_tool-1.2.0.dev7-py3-none-any.whl",
+    ]
+    # Written last: whoever sees the manifest sees all it names.
+    dist = repo.root / "dist"
+    assert (repo.root / "release.json").stat().st_mtime_ns >= max(p.stat().st_mtime_ns for p in [dist, *dist.iterdir()])
+
+
+def test_uncommitted_changes_are_told_and_not_built(
+    make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Changed, staged and new files stay where they are and are in neither distribution."""
+    repo = make_repo(own_backend())
+    repo.write({"src/demo_tool/__init__.py": "uncommitted\n", "src/demo_tool/new.py": "uncommitted\n"})
+    repo.write({"src/demo_tool/staged.py": "uncommitted\n"})
+    repo.git("add", "src/demo_tool/staged.py")
+    status = repo.git("status", "--porcelain")
+    assert _build(run_session, repo).result is Result.DONE
+    assert "uncommitted" not in "".join([*_wheel(repo).values(), *_sdist(repo).values()])
+    assert repo.git("status", "--porcelain", "--", "src") == status
+    assert "3 uncommitted and left out: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["dist/kept.txt", "release.json"])
+def test_what_git_tracks_is_not_written_over(make_repo: MakeRepo, run_session: RunSession, name: str) -> None:
+    """A tracked dist/ or release.json is refused with the command that ends it, before anything is built."""
+    repo = make_repo(own_backend())
+    repo.commit("tracked", {name: "kept"})
+    before = repo.fingerprint()
+    outcome = _build(run_session, repo)
+    assert outcome.result is Result.REFUSED
+    assert "git rm -r --cached" in outcome.hint
+    assert repo.fingerprint() == before
+
+
+@pytest.mark.parametrize("name", ["dist", "release.json"])
+def test_a_place_that_is_taken_is_refused_before_the_build(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, name: str
+) -> None:
+    """A dist that is a link stays one, and the manifest of the last build stays with it."""
+    repo = make_repo(own_backend())
+    (tmp_path / "elsewhere").mkdir()
+    (repo.root / "release.json").write_text("old")
+    (repo.root / name).unlink(missing_ok=True)
+    (repo.root / name).symlink_to(tmp_path / "elsewhere")
+    before = repo.fingerprint()
+    outcome = _build(run_session, repo)
+    assert outcome.result is Result.REFUSED
+    assert "is not a" in outcome.message
+    assert repo.fingerprint() == before
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_failing_backend_shows_its_end_and_moves_nothing(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """The last 40 lines are in the hint; dist/ and release.json of the build before stay as they were."""
+    repo = make_repo(own_backend())
+    assert _build(run_session, repo).result is Result.DONE
+    body = (
+        "def during(kind):\n    for n in range(100):\n        print('line', n, flush=True)\n"
+        "    raise SystemExit('no good')\n"
+    )
+    _change_backend(repo, body)
+    before = repo.fingerprint()
+    outcome = _build(run_session, repo)
+    assert outcome.result is Result.FAILED
+    assert len(outcome.hint.splitlines()) == 40
+    assert "line 99" in outcome.hint
+    assert "no good" in outcome.hint
+    assert repo.fingerprint() == before
+
+
+_WITHHELD = (
+    *("UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD", "TWINE_PASSWORD", "GITHUB_TOKEN", "GH_TOKEN", "DEEPSEEK_API_KEY"),
+    *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "OPENAI_APIKEY", "AWS_SECRET_ACCESS_KEY"),
+    *("PGPASSWORD", "DEPLOY_PAT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"),
+    *("PYTHONPATH", "PYTHONSTARTUP", "UV_EXCLUDE_NEWER", "UV_PYTHON", "UV_NO_BUILD_ISOLATION", "PIP_CONSTRAINT"),
+    *("HATCH_BUILD_NO_HOOKS", "SETUPTOOLS_SCM_PRETEND_VERSION", "DIST_EXTRA_CONFIG", "PDM_BUILD_SCM_VERSION"),
+)
+
+
+def test_a_build_backend_sees_no_secret_and_no_setting(
+    make_repo: MakeRepo, run_session: RunSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Foreign code gets the clock of the commit and where its packages come from, and nothing that steers or opens."""
+    body = "import json\nEXTRA['seen.json'] = json.dumps(dict(os.environ))\n"
+    repo = make_repo(own_backend(body))
+    for name in _WITHHELD:
+        monkeypatch.setenv(name, f"/withheld-value-of-{name}")
+    monkeypatch.setenv("UV_EXCLUDE_NEWER", "2001-01-01")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "withheld-value")
+    monkeypatch.setenv("HARMLESS", "stays")
+    assert _build(run_session, repo).result is Result.DONE
+    text = _wheel(repo)["seen.json"]
+    seen = json.loads(text)
+    assert set(_WITHHELD) & set(seen) == set()
+    assert "withheld-value" not in text
+    clock = repo.git("show", "--no-patch", "--format=%ct", "HEAD")
+    assert (seen["SOURCE_DATE_EPOCH"], seen["HARMLESS"], seen["TZ"]) == (clock, "stays", "UTC")
+
+
+def test_a_git_that_a_backend_runs_knows_no_user(
+    make_repo: MakeRepo, run_session: RunSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Backends ask git which files belong to the project: the user's excludes must not decide that."""
+    (tmp_path / "xdg" / "git").mkdir(parents=True)
+    (tmp_path / "xdg" / "git" / "ignore").write_text("generated.txt\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    body = (
+        "import subprocess\n"
+        "def during(kind):\n    if kind == 'sdist':\n        Path('generated.txt').write_text('x')\n"
+        "        words = ['git', 'status', '--porcelain']\n"
+        "        done = subprocess.run(words, check=True, capture_output=True, text=True)\n"
+        "        Path('status.txt').write_text(done.stdout)\n"
+    )
+    repo = make_repo(own_backend(body))
+    assert _build(run_session, repo).result is Result.DONE
+    assert "?? generated.txt" in _sdist(repo)["status.txt"]
+
+
+def _constraints(wheelhouse: Path, digest: str = "") -> str:
+    (wheel,) = wheelhouse.glob("flit_core-*.whl")
+    version = re.split("-", wheel.name)[1]
+    return f"flit-core=={version} --hash=sha256:{digest or hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "result", "says"),
+    [
+        ("right", Result.DONE, ""),
+        ("wrong", Result.FAILED, "ash"),
+        ("missing", Result.REFUSED, "which the commit does not hold"),
+        ("outside", Result.REFUSED, "which the commit does not hold"),
+    ],
+)
+def test_the_build_backend_can_be_pinned_by_hash(
+    make_repo: MakeRepo,
+    run_session: RunSession,
+    wheelhouse: Path,
+    tmp_path: Path,
+    content: str,
+    result: Result,
+    says: str,
+) -> None:
+    """The right hash builds, another one is refused by uv, and a file that is not of the commit by us."""
+    named = str(tmp_path / "build.txt") if content == "outside" else "build.txt"
+    repo = make_repo(own_backend(settings=f'build-constraints = "{named}"\n', requires='"flit-core"'))
+    (tmp_path / "build.txt").write_text(_constraints(wheelhouse))
+    if content in ("right", "wrong"):
+        repo.commit("pins", {"build.txt": _constraints(wheelhouse, "0" * 64 if content == "wrong" else "")})
+    before = repo.fingerprint()
+    outcome = _build(run_session, repo)
+    assert outcome.result is result
+    assert says in outcome.message + outcome.hint
+    assert (repo.fingerprint() == before) is (result is not Result.DONE)
+
+
+def test_a_symbolic_link_in_place_of_pyproject_is_refused(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """Writing the version through a link would change a file outside of the clone."""
+    repo = make_repo(own_backend())
+    repo.git("mv", "pyproject.toml", "real.toml")
+    (repo.root / "pyproject.toml").symlink_to("real.toml")
+    repo.commit("link")
+    before = repo.fingerprint()
+    outcome = _build(run_session, repo)
+    assert outcome.result is Result.REFUSED
+    assert "symbolic link" in outcome.message
+    assert repo.fingerprint() == before
+
+
+_REMOTES = [
+    ("https://user:hunter2@forge.example.org/team/demo.git", "https://forge.example.org/team/demo/commit/"),
+    ("ssh://git@forge.example.org:2222/team/demo.git", "https://forge.example.org/team/demo/commit/"),
+    ("alias:team/demo.git", "https://alias/team/demo/commit/"),
+    ("/somewhere/on/this/machine.git", None),
+]
+
+
+@pytest.mark.parametrize(("remote", "url"), _REMOTES, ids=["password", "ssh", "rewritten here", "path"])
+def test_no_address_of_this_machine_gets_into_the_files(
+    make_repo: MakeRepo, run_session: RunSession, remote: str, url: str | None
+) -> None:
+    """Where the project names no repository the remote does, without passwords, `insteadOf` rules and local paths."""
+    repo = make_repo(own_backend(urls="\n"))
+    repo.git("remote", "set-url", "origin", remote)
+    repo.git("config", "url.https://hunter2@rewritten.example.org/.insteadOf", "alias:")
+    assert _build(run_session, repo).result is Result.DONE
+    contents = "".join([*_wheel(repo).values(), *_sdist(repo).values()])
+    assert "hunter2" not in contents
+    assert "rewritten.example.org" not in contents
+    assert str(repo.root.parent) not in contents
+    for text in _metadata(repo):
+        found = re.findall("^Project-URL: Source commit, (.*)$", text, re.MULTILINE)
+        assert found == ([f"{url}{repo.git('rev-parse', 'HEAD')}"] if url else [])
+
+
+_SESSION = """
+import os, sys
+from pathlib import Path
+from release_channels.release import run_session
+try:
+    run_session("build", ("build",), (), root=Path(sys.argv[1]), env=dict(os.environ))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("kind", ["sdist", pytest.param("wheel", marks=pytest.mark.full)])
+def test_a_build_that_is_interrupted_leaves_nothing(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals, kind: str,
+) -> None:  # fmt: skip
+    """The backend ends, too; no temporary directory stays, and dist/ and release.json are those of the last build."""
+    repo = make_repo(own_backend())
+    assert _build(run_session, repo).result is Result.DONE
+    mark, temporary = tmp_path / "backend-runs", tmp_path / "temporary"
+    temporary.mkdir()
+    body = (
+        f"def during(kind):\n    if kind == {kind!r}:\n        import time\n"
+        f"        Path({str(mark)!r} + '.part').write_text(str(os.getpid()))\n"
+        f"        os.rename({str(mark)!r} + '.part', {str(mark)!r})\n        time.sleep(60)\n"
+    )
+    _change_backend(repo, body)
+    before = repo.fingerprint()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    words = [sys.executable, "-c", _SESSION, str(repo.root)]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not mark.exists() and time.monotonic() < end and child.poll() is None:
+        time.sleep(0.02)
+    backend = int(mark.read_text())
+    child.send_signal(number)
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert out.strip().splitlines()[-1].startswith("failed: interrupted")
+    assert "Traceback" not in out + err
+    assert survivors([backend]) == []
+    assert list(temporary.iterdir()) == []
+    assert repo.fingerprint() == before

@@ -1,0 +1,189 @@
+"""The check step: one report with everything, and nothing uploaded where an error is in it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from release_channels.outcome import Result
+from release_channels.steps.difference import explain_difference
+from tests.conftest import MakeRepo, RunSession
+from tests.support.backends import own_backend
+from tests.support.distributions import Recipe, make_wheel
+from tests.support.repo import Repo
+
+_CHECKED = ("build", "check")
+_UPLOADED = (*_CHECKED, "preview-publish")
+_CLOCK = "import time\nEXTRA['demo_tool/when.py'] = f'WHEN = {time.time_ns()}\\n'\n"
+
+
+def _on_index(repo: Repo) -> list[str]:
+    return sorted(path.name for path in (repo.root / ".release-channels" / "index").glob("demo*"))
+
+
+def test_all_findings_are_in_one_report_and_nothing_is_uploaded(
+    make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Errors of several kinds come together, each once on its line and in the hint, and the upload never begins."""
+    body = "CORE += 'Classifier: No :: Such\\nRequires-Dist: x @ https://example.org/x.whl\\n'\n" + _CLOCK
+    repo = make_repo(own_backend(body, scripts=("demo-tool", "broken")))
+    text = (repo.root / "pyproject.toml").read_text().replace('broken = "demo_tool:main"', 'broken = "demo_tool:gone"')
+    repo.commit("broken script", {"pyproject.toml": text})
+    outcome = run_session(repo, steps=_UPLOADED)
+    assert outcome.result is Result.REFUSED
+    for part in ("No :: Such", "example.org/x.whl"):
+        assert part in outcome.hint
+    assert _on_index(repo) == []
+    shown = capsys.readouterr().err
+    assert "[3/3]" not in shown
+    assert shown.count("a second build of the same commit has other bytes") == 1
+    line = next(line for line in outcome.hint.splitlines() if "No :: Such" in line)
+    assert shown.count(line) == 1
+
+
+def test_a_backend_that_packs_the_clock_is_reported_with_the_reason(
+    make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two builds that differ are a warning, once, which says in which member they differ; the release goes on."""
+    repo = make_repo(own_backend(_CLOCK))
+    outcome = run_session(repo, steps=_CHECKED)
+    assert outcome.result is Result.DONE
+    assert "gave the same bytes" not in outcome.message
+    (warning,) = [text for text in outcome.warnings if "second build" in text]
+    assert "the contents of demo_tool/when.py differ" in warning
+    assert not warning.startswith((" ", "warning"))
+    assert capsys.readouterr().err.count(warning) == 1
+
+
+def test_a_second_build_can_be_switched_off(make_repo: MakeRepo, run_session: RunSession, tmp_path: Path) -> None:
+    """With `rebuild = false` the backend runs once, and the report does not claim a comparison."""
+    count = (
+        f"def during(kind):\n    with open({str(tmp_path / 'runs')!r}, 'a') as out:\n        out.write(kind + ' ')\n"
+    )
+    off = make_repo(own_backend(count, settings="rebuild = false\n"))
+    outcome = run_session(off, steps=_CHECKED)
+    assert outcome.result is Result.DONE
+    assert "second build" not in outcome.message
+    assert (tmp_path / "runs").read_text().split() == ["sdist", "wheel"]
+    on = make_repo(own_backend(count))
+    assert "a second build gave the same bytes" in run_session(on, steps=_CHECKED).message
+    assert len((tmp_path / "runs").read_text().split()) == 6
+
+
+def test_a_second_build_that_fails_is_a_finding_among_the_others(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
+) -> None:
+    """A backend that works only once does not keep the report from being read."""
+    mark = str(tmp_path / "built")
+    body = (
+        "CORE += 'Classifier: No :: Such\\n'\n"
+        f"def during(kind):\n    if kind != 'wheel':\n        return\n"
+        f"    if os.path.exists({mark!r}):\n        raise SystemExit('only once')\n    open({mark!r}, 'w').close()\n"
+    )
+    outcome = run_session(make_repo(own_backend(body)), steps=_CHECKED)
+    assert outcome.result is Result.REFUSED
+    assert "No :: Such" in outcome.hint
+
+
+def test_files_that_changed_after_the_build_are_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """What is checked must be what was built: a file in dist/ with other bytes is named."""
+    repo = make_repo(own_backend())
+    assert run_session(repo, steps=("build",)).result is Result.DONE
+    (wheel,) = (repo.root / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("demo_tool/added.py", "")
+    before = repo.fingerprint()
+    outcome = run_session(repo, steps=("check",))
+    assert outcome.result is Result.REFUSED
+    assert f"{wheel.name}: was changed after the build" in outcome.hint
+    assert repo.fingerprint() == before
+
+
+def test_a_script_that_the_last_release_had_may_not_get_lost(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """uv takes a tool away from users whose script is gone, so the newest release on the index is looked into."""
+    repo = make_repo(own_backend(scripts=("a",)))
+    index = repo.root / ".release-channels" / "index"
+    index.mkdir(parents=True)
+    main = "demo_tool.cli:main"
+    make_wheel(index, Recipe(version="1.0.0", scripts={"a": main, "b": main}))
+    make_wheel(index, Recipe(version="0.9.0", scripts={"a": main, "older": main}))
+    before = _on_index(repo)
+    outcome = run_session(repo, steps=_UPLOADED)
+    assert outcome.result is Result.REFUSED
+    assert "demo-tool 1.2.0.dev1 has lost the scripts that demo-tool 1.0.0 had: b" in outcome.hint
+    assert _on_index(repo) == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ("file-limit = 100\n", "the limit for a file is 100 bytes"),
+        ("project-limit = 1000\n", "its limit is 1000 bytes"),
+    ],
+    ids=["file", "project"],
+)
+def test_the_limits_of_the_configuration_count(
+    make_repo: MakeRepo, run_session: RunSession, settings: str, says: str
+) -> None:
+    """A file or a project above its limit is refused before a byte is uploaded."""
+    repo = make_repo(own_backend(settings=settings + "rebuild = false\n"))
+    outcome = run_session(repo, steps=_UPLOADED)
+    assert outcome.result is Result.REFUSED
+    assert says in outcome.hint
+    assert _on_index(repo) == []
+
+
+_Members = list[tuple[str, bytes, int, int]]
+_SAME: _Members = [("a", b"1", 0, 0o644), ("b", b"2", 0, 0o644)]
+_CASES: dict[str, tuple[_Members, int, str]] = {
+    "one more": ([*_SAME, ("c", b"", 0, 0o644)], 9, "c is in only one of them"),
+    "contents": ([("a", b"1", 0, 0o644), ("b", b"3", 5, 0o644)], 9, "the contents of b differ"),
+    "time": ([("a", b"1", 86400, 0o644), _SAME[1]], 9, "a carries time "),
+    "mode": ([("a", b"1", 0, 0o755), _SAME[1]], 9, "mode "),
+    "order": (_SAME[::-1], 9, "their members stand in another order"),
+    "packing": (_SAME, 1, "they are packed differently"),
+}
+
+
+def _pack(path: Path, members: _Members, level: int) -> Path:
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as wheel:
+            for name, content, time, mode in members:
+                info = zipfile.ZipInfo(name, (1990 + time // 86400, 1, 1, 0, 0, 0))
+                info.external_attr = mode << 16
+                wheel.writestr(info, content * 500)
+        return path
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as sdist:
+        for name, content, time, mode in members:
+            member = tarfile.TarInfo(name)
+            member.mtime, member.mode, member.size = time, mode, len(content)
+            sdist.addfile(member, io.BytesIO(content))
+    path.write_bytes(gzip.compress(raw.getvalue(), compresslevel=level, mtime=level))
+    return path
+
+
+@pytest.mark.parametrize("ending", [".whl", ".tar.gz"])
+@pytest.mark.parametrize(("members", "level", "says"), _CASES.values(), ids=_CASES)
+def test_why_two_builds_differ_is_said_in_words(
+    tmp_path: Path, ending: str, members: _Members, level: int, says: str
+) -> None:
+    """The weightiest difference is named, with the member where there is one."""
+    one = _pack(tmp_path / f"one{ending}", _SAME, 9)
+    other = _pack(tmp_path / f"other{ending}", members, level)
+    assert says in explain_difference(one, other)
+
+
+def test_another_target_of_a_link_is_another_content(tmp_path: Path) -> None:
+    """A link has no bytes: where it leads is what it holds."""
+    for name, target in (("one", "x"), ("other", "y")):
+        with tarfile.open(tmp_path / f"{name}.tar.gz", "w:gz") as sdist:
+            member = tarfile.TarInfo("link")
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            sdist.addfile(member)
+    assert explain_difference(tmp_path / "one.tar.gz", tmp_path / "other.tar.gz") == "the contents of link differ"

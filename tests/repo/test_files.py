@@ -1,0 +1,220 @@
+"""Files are written whole or not at all, also when the disk refuses or the process is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from release_channels.errors import RefusedError
+from release_channels.world.files import only_one_run, put_directory, scratch, state_directory, write_whole
+
+
+def _names(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir()}
+
+
+def _python(program: str, *words: object) -> subprocess.Popen[str]:
+    """Start a Python process of its own that a test may limit and kill."""
+    command = [sys.executable, "-c", program, *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_file_is_replaced_byte_for_byte_and_keeps_its_mode(tmp_path: Path) -> None:
+    """Line endings are not touched, and an executable stays one."""
+    path = tmp_path / "a.txt"
+    write_whole(path, "one")
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.chmod(0o755)
+    write_whole(path, "a\r\nb\n\nü")
+    assert path.read_bytes() == "a\r\nb\n\nü".encode()
+    assert path.stat().st_mode & 0o777 == 0o755
+    assert _names(tmp_path) == {"a.txt"}
+
+
+def test_text_that_no_file_can_hold_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    """A lone surrogate cannot be encoded: the old file stays, and no temporary one is left."""
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(tmp_path / "a.txt", "new \udc80")
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert _names(tmp_path) == {"a.txt"}
+
+
+def test_a_place_that_is_taken_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    """Where a directory stands in the way, the message names it, and no temporary file stays."""
+    (tmp_path / "a.txt" / "kept").mkdir(parents=True)
+    with pytest.raises(RefusedError, match=r"a\.txt cannot be written: ") as caught:
+        write_whole(tmp_path / "a.txt", "new")
+    assert caught.value.hint
+    assert _names(tmp_path) == {"a.txt"}
+
+
+def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """The error is one sentence of ours and not the system's."""
+    with pytest.raises(RefusedError, match="cannot be written: No such file or directory"):
+        write_whole(tmp_path / "missing" / "a.txt", "new")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    """An unwritable directory is told as such."""
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(RefusedError, match="cannot be written: Permission denied"):
+        write_whole(tmp_path / "closed" / "a.txt", "new")
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    """A write that breaks off in the middle is thrown away, and the old file was never touched."""
+    (tmp_path / "a.txt").write_text("old")
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom release_channels.errors import RefusedError\n"
+        "from release_channels.world.files import write_whole\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n    write_whole(Path(sys.argv[1]), 'x' * 100_000)\n"
+        "except RefusedError as stop:\n    sys.stdout.write(str(stop))\n"
+    )
+    out, _ = _python(program, tmp_path / "a.txt").communicate(timeout=30)
+    assert "cannot be written: File too large" in out
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert _names(tmp_path) == {"a.txt"}
+
+
+def _sources(directory: Path, *names: str) -> list[Path]:
+    directory.mkdir(exist_ok=True)
+    for name in names:
+        (directory / name).write_text(name)
+    return [directory / name for name in names]
+
+
+def test_a_directory_is_put_in_place_and_old_files_do_not_survive(tmp_path: Path) -> None:
+    """Whatever was in the directory before, also below it, is gone; nothing is left in the tool's own place."""
+    root = tmp_path / "project"
+    (root / "dist" / "sub").mkdir(parents=True)
+    (root / "dist" / "old.whl").write_text("old")
+    put_directory(root, "dist", _sources(tmp_path / "in", "a.whl", "b.tar.gz"))
+    assert _names(root / "dist") == {"a.whl", "b.tar.gz", ".gitignore"}
+    assert _names(root / ".release-channels") == {".gitignore"}
+
+
+@pytest.mark.parametrize("kind", ["file", "link to a directory", "dangling link"])
+def test_a_dist_that_is_no_directory_of_its_own_is_refused(tmp_path: Path, kind: str) -> None:
+    """A link could lead anywhere, so it is never followed nor replaced."""
+    root, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    root.mkdir()
+    _sources(elsewhere, "kept")
+    if kind == "file":
+        (root / "dist").write_text("kept")
+    else:
+        (root / "dist").symlink_to(elsewhere if kind == "link to a directory" else tmp_path / "nowhere")
+    with pytest.raises(RefusedError, match="dist is not a directory") as caught:
+        put_directory(root, "dist", _sources(tmp_path / "in", "a.whl"))
+    assert "move" in caught.value.hint
+    assert _names(elsewhere) == {"kept"}
+    assert (root / "dist").is_symlink() or (root / "dist").read_text() == "kept"
+
+
+def test_a_source_that_vanished_leaves_the_old_directory(tmp_path: Path) -> None:
+    """Copying comes before the swap: a copy that fails has not touched what was there."""
+    root = tmp_path / "project"
+    _sources(tmp_path, "x")
+    root.mkdir()
+    put_directory(root, "dist", _sources(tmp_path / "in", "a.whl"))
+    with pytest.raises(RefusedError, match="dist cannot be written"):
+        put_directory(root, "dist", [*_sources(tmp_path / "in", "b.whl"), tmp_path / "gone.whl"])
+    assert _names(root / "dist") == {"a.whl", ".gitignore"}
+    assert _names(root / ".release-channels") == {".gitignore"}
+
+
+_PUT_FOREVER = """
+import sys
+from pathlib import Path
+from release_channels.world.files import put_directory
+root, sources = Path(sys.argv[1]), Path(sys.argv[2])
+sets = [sorted(path.iterdir()) for path in sorted(sources.iterdir())]
+print("ready", flush=True)
+while True:
+    for files in sets:
+        put_directory(root, "dist", files)
+"""
+
+
+@pytest.mark.parametrize(
+    "delay", [0.0, 0.0137, 0.031, *(pytest.param(n / 500, marks=pytest.mark.full) for n in range(40))]
+)
+def test_a_killed_swap_never_leaves_half_a_directory(tmp_path: Path, delay: float) -> None:
+    """Whenever the process dies, the directory is the old one, the new one or none; the next run clears up."""
+    root = tmp_path / "project"
+    root.mkdir()
+    wholes = [{f"{name}-{number}.whl" for number in range(20)} for name in ("a", "b")]
+    (tmp_path / "in").mkdir()
+    for names in wholes:
+        _sources(tmp_path / "in" / min(names)[0], *names)
+    child = _python(_PUT_FOREVER, root, tmp_path / "in")
+    assert child.stdout is not None
+    child.stdout.readline()
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(timeout=0.02 + delay)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    dist = root / "dist"
+    assert not dist.exists() or _names(dist) - {".gitignore"} in wholes
+    put_directory(root, "dist", _sources(tmp_path / "last", "c.whl"))
+    assert _names(dist) == {"c.whl", ".gitignore"}
+    assert _names(root / ".release-channels") == {".gitignore"}
+
+
+def test_the_tools_own_directory_ignores_itself_and_may_be_refused(tmp_path: Path) -> None:
+    """Git never sees the directory; a file in its place is told in plain words."""
+    assert (state_directory(tmp_path) / ".gitignore").read_text() == "*\n"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / ".release-channels").write_text("a file")
+    with pytest.raises(RefusedError, match=r"\.release-channels cannot be written"):
+        state_directory(tmp_path / "other")
+
+
+def test_a_scratch_directory_goes_whatever_happens(tmp_path: Path) -> None:
+    """An error inside takes the directory along."""
+    seen: list[Path] = []
+
+    def work() -> None:
+        with scratch("test") as place:
+            seen.append(place)
+            (place / "file").write_text("x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert not seen[0].exists()
+
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from release_channels.world.files import only_one_run
+with only_one_run(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_run_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    """Two runs in one checkout would mix their files; a killed one leaves no lock behind."""
+    child = _python(_HOLD, tmp_path)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "held\n"
+        with pytest.raises(RefusedError, match="another release run is at work") as caught, only_one_run(tmp_path):
+            pass
+        assert "wait until it has ended" in caught.value.hint
+    finally:
+        child.kill()
+        child.communicate()
+    with only_one_run(tmp_path):
+        pass
+    with only_one_run(tmp_path):
+        pass

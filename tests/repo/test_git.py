@@ -1,0 +1,313 @@
+"""What real git tells of a repository, in every state that a maintainer's checkout can be in."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from release_channels.errors import RefusedError, UsageError
+from release_channels.observed import Relation
+from release_channels.world.git import Git
+from tests.conftest import MakeRepo
+from tests.support.repo import Repo
+
+
+def _clone(repo: Repo, target: Path, *words: str) -> Repo:
+    source = f"file://{repo.remote}"
+    subprocess.run(["git", "clone", "--quiet", *words, source, str(target)], check=True)
+    return Repo(target, repo.remote)
+
+
+def test_a_commit_has_its_full_name_and_its_committer_time(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The committer's time counts, not the author's, and whatever the user makes git show beside it."""
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "1700000000 +0900")
+    monkeypatch.setenv("GIT_AUTHOR_DATE", "1600000000 +0000")
+    sha = repo.commit("one")
+    repo.git("config", "log.showSignature", "true")
+    commit = Git.open(repo.root).commit("HEAD")
+    assert (commit.sha, commit.time, commit.short) == (sha, 1700000000, sha[:12])
+
+
+@pytest.mark.parametrize("revision", ["no-such", "--all", "HEAD~99", "", "a b", "HEAD:README.md"])
+def test_a_revision_that_names_no_commit_is_a_wrong_request(repo: Repo, revision: str) -> None:
+    """Whatever is typed as a revision is looked up as one, and never read as an option."""
+    with pytest.raises(UsageError, match="names no commit here") as caught:
+        Git.open(repo.root).commit(revision)
+    assert caught.value.hint
+
+
+def test_an_annotated_tag_is_resolved_to_its_commit(repo: Repo) -> None:
+    """A revision may be a tag object; what is built is its commit."""
+    repo.tag("v1")
+    assert Git.open(repo.root).commit("v1").sha == repo.git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize(
+    "name", ["dist/x.whl", "release.json", ".release-channels/lock", ".venv/pyvenv.cfg", ".nox/a/b", "uv.lock"]
+)
+def test_what_tools_leave_behind_is_never_uncommitted_work(repo: Repo, name: str) -> None:
+    """These places do not count although this project ignores nothing."""
+    repo.write({name: "left behind"})
+    assert Git.open(repo.root).uncommitted() == ()
+
+
+@pytest.mark.parametrize("name", ["dist/x.txt", "release.json", ".nox/kept", "uv.lock"])
+@pytest.mark.parametrize("change", ["edited", "deleted", "staged"])
+def test_a_tracked_file_that_changed_counts_wherever_it_is(repo: Repo, name: str, change: str) -> None:
+    """Only what is untracked is the tools' own: a change of a tracked file is work, in these places, too."""
+    if change != "staged":
+        repo.commit("tracked", {name: "one"})
+    if change == "deleted":
+        (repo.root / name).unlink()
+    else:
+        repo.write({name: "two"})
+    if change == "staged":
+        repo.git("add", "--force", name)
+    assert Git.open(repo.root).uncommitted() == (name,)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("plain.txt", "plain.txt"),
+        ("with space.txt", "with space.txt"),
+        ("ünï-日本.txt", "ünï-日本.txt"),
+        ("quo\"te'.txt", "quo\"te'.txt"),
+        ("a -> b", "a -> b"),
+        ("two\nlines", r"'two\nlines'"),
+        ("esc\x1b[31m", r"'esc\x1b[31m'"),
+        ("distant/x", "distant/"),
+        ("uv.lock.bak", "uv.lock.bak"),
+        ("sub/uv.lock", "sub/"),
+    ],
+)
+def test_uncommitted_files_are_named_in_one_line_each(repo: Repo, name: str, shown: str) -> None:
+    """A file name is shown as it is, and one that would break the line or steer the terminal is spelled out."""
+    repo.write({name: "new"})
+    assert Git.open(repo.root).uncommitted() == (shown,)
+
+
+def test_a_renamed_file_counts_under_both_names(repo: Repo) -> None:
+    """A rename is two changes, whatever the user's git detects."""
+    repo.git("mv", "README.md", "READ.md")
+    repo.git("config", "status.renames", "copies")
+    repo.git("config", "status.showUntrackedFiles", "no")
+    repo.write({"new.txt": ""})
+    assert set(Git.open(repo.root).uncommitted()) == {"README.md", "READ.md", "new.txt"}
+
+
+def test_how_two_commits_stand_to_each_other(repo: Repo) -> None:
+    """Same, older, newer, beside: each has its name."""
+    base, first = repo.git("rev-parse", "HEAD"), repo.commit("first")
+    repo.git("checkout", "--quiet", "-b", "side", base)
+    side = repo.commit("side")
+    git = Git.open(repo.root)
+    pairs = ((first, first), (base, first), (first, base), (first, side), (first, "0" * 40))
+    assert [git.relation(*pair) for pair in pairs] == [
+        Relation.SAME,
+        Relation.ANCESTOR,
+        Relation.DESCENDANT,
+        Relation.DIVERGED,
+        Relation.UNKNOWN,
+    ]
+
+
+def test_a_shallow_clone_does_not_claim_what_it_cannot_see(repo: Repo, tmp_path: Path) -> None:
+    """Where history is cut off, two commits that share none are of unknown relation, not on different branches."""
+    base = repo.git("rev-parse", "HEAD")
+    repo.git("checkout", "--quiet", "-b", "side", base)
+    side = repo.commit("side")
+    repo.git("checkout", "--quiet", "main")
+    main = repo.commit("main")
+    repo.git("push", "--quiet", "origin", "main", "side")
+    shallow = _clone(repo, tmp_path / "shallow", "--depth=1", "--no-single-branch")
+    git = Git.open(shallow.root)
+    assert git.is_shallow()
+    assert git.relation(main, side) is Relation.UNKNOWN
+    assert git.relation(main, base) is Relation.UNKNOWN
+    assert git.commit("HEAD").sha == main
+
+
+@pytest.mark.parametrize("kind", ["lightweight", "annotated"])
+@pytest.mark.parametrize("where", ["here", "only on the remote"])
+def test_a_tag_is_found_by_its_commit(repo: Repo, kind: str, where: str) -> None:
+    """Either kind of tag, here or on the remote alone, gives the commit, and no ref appears here for having looked."""
+    tagged = repo.git("rev-parse", "HEAD")
+    repo.git("tag", "v1") if kind == "lightweight" else repo.tag("v1")
+    repo.tag("other-v1")
+    if where != "here":
+        repo.git("push", "--quiet", "origin", "v1")
+        repo.git("tag", "--delete", "v1")
+    head = repo.commit("later")
+    before = repo.fingerprint()
+    tag = Git.open(repo.root).tag("v1", head, "origin")
+    assert tag is not None
+    assert (tag.name, tag.commit, tag.relation) == ("v1", tagged, Relation.DESCENDANT)
+    assert repo.fingerprint() == before
+
+
+def test_a_tag_that_is_nowhere_is_none(repo: Repo, tmp_path: Path) -> None:
+    """No tag, no remote, and a remote that does not answer: all three find nothing and fail at nothing."""
+    git, head = Git.open(repo.root), repo.git("rev-parse", "HEAD")
+    assert git.tag("v1", head, "origin") is None
+    assert git.tag("v1", head, "no-such-remote") is None
+    repo.git("remote", "set-url", "origin", str(tmp_path / "gone.git"))
+    assert git.tag("v1", head, "origin") is None
+
+
+def test_a_tag_on_a_commit_that_is_not_here_is_of_unknown_relation(repo: Repo, tmp_path: Path) -> None:
+    """The remote's tag counts although its commit was never fetched."""
+    other = _clone(repo, tmp_path / "other")
+    sha = other.commit("elsewhere")
+    other.tag("v1")
+    other.git("push", "--quiet", "origin", "v1")
+    tag = Git.open(repo.root).tag("v1", repo.git("rev-parse", "HEAD"), "origin")
+    assert tag is not None
+    assert (tag.commit, tag.relation) == (sha, Relation.UNKNOWN)
+
+
+@pytest.mark.parametrize("prune", ["false", "true"])
+def test_the_tip_of_the_remote_is_fetched_without_moving_a_ref(repo: Repo, tmp_path: Path, prune: str) -> None:
+    """What somebody else pushed can be compared afterwards, and every ref stands where it stood."""
+    other = _clone(repo, tmp_path / "other")
+    other.tag("v9")
+    tip = other.commit("elsewhere")
+    other.git("push", "--quiet", "origin", "main", "v9")
+    for key in ("fetch.prune", "fetch.pruneTags", "remote.origin.prune"):
+        repo.git("config", key, prune)
+    repo.tag("mine-alone")
+    before, head = repo.fingerprint(), repo.git("rev-parse", "HEAD")
+    git = Git.open(repo.root)
+    assert git.remote_tip("origin", "main") == tip
+    assert git.relation(head, tip) is Relation.ANCESTOR
+    assert repo.fingerprint() == before
+    assert not (repo.root / ".git" / "FETCH_HEAD").exists()
+
+
+def test_a_branch_whose_name_ends_like_the_main_branch_is_another_one(repo: Repo) -> None:
+    """`refs/heads/main`, pushed as a branch name by mistake, does not stand for main."""
+    main = repo.git("rev-parse", "HEAD")
+    other = repo.commit("other")
+    repo.git("push", "--quiet", "origin", "HEAD:refs/heads/zz", f"{main}:refs/heads/refs/heads/zz")
+    assert Git.open(repo.root).remote_tip("origin", "zz") == other
+
+
+@pytest.mark.parametrize(
+    ("remote", "branch", "says"),
+    [
+        ("origin", "trunk", "is there a branch trunk on origin"),
+        ("gone", "main", "gone"),
+        ("nowhere", "main", "nowhere"),
+    ],
+    ids=["no such branch", "unreachable", "no such remote"],
+)
+def test_a_remote_branch_that_cannot_be_read_is_refused(
+    repo: Repo, tmp_path: Path, remote: str, branch: str, says: str
+) -> None:
+    """The refusal names remote and branch, passes on what git said, and moves nothing."""
+    repo.git("remote", "add", "gone", str(tmp_path / "gone.git"))
+    before = repo.fingerprint()
+    with pytest.raises(RefusedError, match=f"{remote}/{branch} cannot be read") as caught:
+        Git.open(repo.root).remote_tip(remote, branch)
+    assert says in caught.value.hint
+    assert repo.fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plain.txt", b"one\ntwo\n"),
+        ("crlf.txt", b"one\r\ntwo\r\n"),
+        ("no-newline", b"\n\none"),
+        ("dir/a b*c [x].toml", b"\x00\xff\xfe"),
+        ("empty", b""),
+    ],
+)
+def test_a_file_is_read_as_the_commit_holds_it(repo: Repo, name: str, content: bytes) -> None:
+    """Every byte comes as it was committed, whatever the working tree and the configuration say."""
+    repo.write({".gitattributes": "* -text\n", name: content})
+    sha = repo.commit("file")
+    repo.git("config", "core.autocrlf", "true")
+    repo.write({name: b"something else"})
+    git = Git.open(repo.root)
+    assert git.read_file(sha, name) == content
+    assert git.read_file(f"{sha}~1", name) is None
+
+
+def test_a_directory_is_no_file_and_a_symbolic_link_is_refused(repo: Repo) -> None:
+    """A link would be followed out of the clone when the version is written."""
+    (repo.root / "link.toml").symlink_to("../../elsewhere.toml")
+    sha = repo.commit("link")
+    git = Git.open(repo.root)
+    assert git.read_file(sha, "src") is None
+    with pytest.raises(RefusedError, match=r"link.toml is a symbolic link"):
+        git.read_file(sha, "link.toml")
+
+
+def test_a_place_that_is_no_repository_is_refused(tmp_path: Path, offline: None) -> None:
+    """Outside of any repository, the message says how to make one."""
+    with pytest.raises(RefusedError, match="is not in a git repository") as caught:
+        Git.open(tmp_path)
+    assert "git init" in caught.value.hint
+
+
+def test_a_bare_repository_is_refused(repo: Repo) -> None:
+    """A bare repository has no place for files: the message says to clone it."""
+    with pytest.raises(RefusedError, match="is in a bare repository") as caught:
+        Git.open(repo.remote)
+    assert "clone" in caught.value.hint
+
+
+def test_a_sub_directory_is_refused_with_the_top_in_the_message(repo: Repo) -> None:
+    """A project below the top of its repository is not supported, and the message says where the top is."""
+    with pytest.raises(RefusedError, match="is not the top of its repository") as caught:
+        Git.open(repo.root / "src")
+    assert str(repo.root) in str(caught.value)
+
+
+def test_a_repository_without_a_commit_is_refused(tmp_path: Path, offline: None) -> None:
+    """There is nothing to release before the first commit."""
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    with pytest.raises(RefusedError, match="no commit yet") as caught:
+        Git.open(tmp_path).commit("HEAD")
+    assert "make one" in caught.value.hint
+
+
+def test_a_detached_head_and_a_linked_worktree_work(repo: Repo, tmp_path: Path) -> None:
+    """Neither a branch nor a `.git` directory is needed."""
+    linked = tmp_path / "linked"
+    repo.git("worktree", "add", "--quiet", "--detach", str(linked))
+    (linked / "new.txt").write_text("new")
+    git = Git.open(linked)
+    assert git.commit("HEAD").sha == repo.git("rev-parse", "HEAD")
+    assert git.uncommitted() == ("new.txt",)
+    assert git.remote_url("origin") == str(repo.remote)
+
+
+def test_variables_of_a_hook_do_not_lead_to_another_repository(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inside a git hook, GIT_DIR and the like name the repository of the hook, which need not be this one."""
+    here, there = make_repo(), make_repo()
+    sha = here.commit("here alone")
+    monkeypatch.setenv("GIT_DIR", str(there.root / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(there.root))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(there.root / ".git" / "index"))
+    git = Git.open(here.root)
+    assert git.commit("HEAD").sha == sha
+    assert git.uncommitted() == ()
+
+
+def test_a_repository_without_a_remote_works(repo: Repo) -> None:
+    """No remote, no address; nothing fails before somebody asks the remote."""
+    repo.git("remote", "remove", "origin")
+    assert Git.open(repo.root).remote_url("origin") is None
+
+
+def test_a_replaced_commit_does_not_hide_the_real_one(repo: Repo) -> None:
+    """Replace refs stay on this machine: what is built is what the commit's name stands for everywhere."""
+    real = repo.commit("real", {"README.md": "real"})
+    repo.git("replace", real, repo.commit("false", {"README.md": "false"}))
+    assert Git.open(repo.root).read_file(real, "README.md") == b"real"

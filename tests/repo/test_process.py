@@ -1,0 +1,200 @@
+"""One way to run a program: its errors in plain words, and nothing that outlives an interrupt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from release_channels import console
+from release_channels.errors import CommandError, FailedError, RefusedError
+from release_channels.process import both, finish, run, side_by_side
+from tests.support.processes import survivors
+
+_PYTHON = sys.executable
+
+
+def _code(program: str) -> tuple[str, ...]:
+    return (_PYTHON, "-c", program)
+
+
+def test_what_a_program_prints_comes_back_without_its_last_newline(tmp_path: Path) -> None:
+    """Leading columns and inner newlines stay; one newline at the end goes."""
+    assert run(*_code("print(' a\\n\\nb\\n')"), cwd=tmp_path) == " a\n\nb\n"
+    done = finish(*_code("import sys; sys.stdout.buffer.write(b'\\xff\\r\\n'); sys.exit(3)"), cwd=tmp_path)
+    assert (done.code, done.stdout) == (3, b"\xff\r\n")
+
+
+def test_a_missing_program_and_a_missing_directory_are_told_apart(tmp_path: Path) -> None:
+    """The system has one error for both, and only one of them is mended by an installation."""
+    with pytest.raises(CommandError, match="could not run no-such-program: No such file") as caught:
+        run("no-such-program", cwd=tmp_path)
+    assert caught.value.hint == "is no-such-program installed?"
+    with pytest.raises(CommandError, match=f"there is no directory {tmp_path / 'gone'}"):
+        run("git", "--version", cwd=tmp_path / "gone")
+
+
+def test_a_failure_shows_the_last_forty_lines(tmp_path: Path) -> None:
+    """The message has the command and its exit code, the hint the end of what it said on stderr."""
+    program = "import sys; [print('line', n, file=sys.stderr) for n in range(100)]; print('out'); sys.exit(7)"
+    with pytest.raises(CommandError, match=r"exited 7$") as caught:
+        run(*_code(program), cwd=tmp_path)
+    assert caught.value.hint.splitlines() == [f"line {n}" for n in range(60, 100)]
+
+
+def test_a_failure_without_messages_shows_its_output(tmp_path: Path) -> None:
+    """Some programs complain on stdout."""
+    with pytest.raises(CommandError) as caught:
+        run(*_code("import sys; print('complaint'); sys.exit(1)"), cwd=tmp_path)
+    assert caught.value.hint == "complaint"
+
+
+def test_a_program_that_was_killed_is_told_by_the_signal(tmp_path: Path) -> None:
+    """A machine that runs out of memory kills programs, and "exited -9" tells nobody."""
+    with pytest.raises(CommandError, match="was ended by SIGKILL"):
+        run(*_code("import os; os.kill(os.getpid(), 9)"), cwd=tmp_path)
+
+
+def test_a_slow_program_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    """After the time is up, the message has the seconds and what was said so far, and no process is left."""
+    with pytest.raises(CommandError, match=r"took longer than 1.5 s") as caught:
+        run(*_code(_STUBBORN_FAMILY), tmp_path / "pids", cwd=tmp_path, timeout=1.5)
+    assert "so far" in caught.value.hint
+    _assert_gone(tmp_path / "pids")
+
+
+def test_there_is_no_shell_and_no_input(tmp_path: Path) -> None:
+    """Words reach the program as they are, and one that asks for input gets none."""
+    words = ("$HOME; echo `id`", "a b", "*", "")
+    program = "import sys; print(sys.argv[1:], repr(sys.stdin.read()))"
+    assert run(*_code(program), *words, cwd=tmp_path) == f"{list(words)} ''"
+
+
+def test_both_streams_can_be_merged_in_order(tmp_path: Path) -> None:
+    """With `merged` nothing is lost of the order in which a program spoke."""
+    program = "import os; [os.write(n, str(n).encode()) for n in (1, 2, 1, 2)]"
+    assert finish(*_code(program), cwd=tmp_path, merged=True).text == "1212"
+
+
+def test_umask_and_environment_reach_the_program(tmp_path: Path) -> None:
+    """Only what is passed is in the environment, and files get the modes that were asked for."""
+    program = "import os; open('f', 'w').close(); print(oct(os.stat('f').st_mode & 0o777), os.environ.get('HOME'))"
+    env = {"PATH": os.environ["PATH"], "HOME": "nowhere"}
+    assert run(*_code(program), cwd=tmp_path, env=env, umask=0o027) == "0o640 nowhere"
+
+
+def test_work_side_by_side_runs_at_the_same_time_and_keeps_its_order() -> None:
+    """Two acts that wait for each other both end, and results stand in the order of the acts."""
+    meeting = threading.Barrier(3, timeout=10)
+
+    def act(number: int) -> Callable[[], int]:
+        return lambda: meeting.wait() * 0 + number
+
+    assert side_by_side(act(1), act(2), act(3)) == [1, 2, 3]
+    assert both(lambda: 1, lambda: "two") == (1, "two")
+    assert side_by_side() == []
+
+
+def test_the_first_error_in_order_counts_after_all_have_ended() -> None:
+    """A quick failure does not hide an earlier one, and does not cut the others off."""
+    ended: list[str] = []
+
+    def slow() -> None:
+        time.sleep(0.1)
+        ended.append("slow")
+        raise RefusedError("the first in order")
+
+    def quick() -> None:
+        raise FailedError("the first in time")
+
+    with pytest.raises(RefusedError, match="the first in order"):
+        side_by_side(slow, quick)
+    assert ended == ["slow"]
+
+
+# A program that ignores SIGTERM and has a child that does, too; both write their process numbers down.
+_STUBBORN_FAMILY = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+child.stdout.readline()
+with open(sys.argv[1] + ".part", "w") as out:
+    out.write(f"{os.getpid()} {child.pid}")
+os.rename(sys.argv[1] + ".part", sys.argv[1])
+print("so far", flush=True)
+time.sleep(60)
+"""
+_INTERRUPTED = f"""
+import sys
+from pathlib import Path
+from release_channels.errors import CommandError
+from release_channels.process import run, side_by_side
+place = Path(sys.argv[1])
+family = {_STUBBORN_FAMILY!r}
+
+def act(name):
+    try:
+        run(sys.executable, "-c", family, str(place / name), cwd=place)
+    except CommandError:
+        pass
+    run(sys.executable, "-c", "import sys; open(sys.argv[1], 'w')", str(place / "started-afterwards"), cwd=place)
+
+try:
+    if sys.argv[2] == "two":
+        side_by_side(lambda: act("one"), lambda: side_by_side(lambda: act("other")))
+    else:
+        act("one")
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def _assert_gone(file: Path) -> None:
+    assert survivors([int(pid) for pid in file.read_text().split()]) == []
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize(("how", "files"), [("one", ["one"]), ("two", ["one", "other"])], ids=["alone", "side by side"])
+def test_an_interrupt_ends_every_program_and_starts_none(tmp_path: Path, how: str, files: list[str]) -> None:
+    """Ctrl-C ends programs that ignore SIGTERM, with their children, and what would come next never starts."""
+    child = subprocess.Popen([*_code(_INTERRUPTED), str(tmp_path), how], stdout=subprocess.PIPE, text=True)
+    end = time.monotonic() + 20
+    while time.monotonic() < end and not all((tmp_path / name).exists() for name in files):
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=20)
+    assert out == "interrupted\n"
+    for name in files:
+        _assert_gone(tmp_path / name)
+    assert not (tmp_path / "started-afterwards").exists()
+
+
+def test_foreign_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither brackets nor words between colons mean anything in what a program or a user wrote."""
+    text = "[bold]x[/bold] :key: a:warning:b [/] http://x:80:"
+    console.say(text)
+    console.result(text)
+    seen = capsys.readouterr()
+    assert (seen.out, seen.err) == (f"{text}\n", f"{text}\n")
+
+
+def test_commands_are_shown_on_request_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is run, and what it says, is seen with --verbose and not without."""
+    run(*_code("import sys; print('said', file=sys.stderr)"), cwd=tmp_path)
+    assert capsys.readouterr().err == ""
+    console.set_verbose(True)
+    try:
+        run(*_code("import sys; print('said', file=sys.stderr)"), cwd=tmp_path)
+    finally:
+        console.set_verbose(False)
+    shown = capsys.readouterr().err
+    assert shown.startswith("$ ")
+    assert "\n  said\n" in shown

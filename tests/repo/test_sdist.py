@@ -1,0 +1,179 @@
+"""Settling an sdist: what comes from the clock and the account goes, and not one byte of content with it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from release_channels.errors import FailedError
+from release_channels.steps.sdist import is_settled, let_pass, settle
+
+EPOCH = 1_700_000_000
+
+
+def _member(name: str, **changes: object) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.mtime, member.mode, member.uname, member.gname = EPOCH, 0o644, "", ""
+    for key, value in changes.items():
+        setattr(member, key, value)
+    return member
+
+
+def _write(
+    path: Path, members: list[tuple[tarfile.TarInfo, bytes]], *, packed_at: int = EPOCH, form: int = tarfile.PAX_FORMAT
+) -> Path:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=form) as archive:
+        for member, content in members:
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    path.write_bytes(gzip.compress(raw.getvalue(), mtime=packed_at))
+    return path
+
+
+def _contents(path: Path) -> dict[str, tuple[bytes, str, bytes, bool, str | None]]:
+    """Everything that is no clock and no account: kind, link, bytes, executable or not, the packer's own headers."""
+    found = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isreg() else None
+            data = content.read() if content else b""
+            own = member.pax_headers.get("VENDOR.note")
+            found[member.name] = (member.type, member.linkname, data, bool(member.mode & 0o100), own)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "settled"),
+    [
+        ({}, True),
+        ({"mtime": 0}, True),
+        ({"mtime": 315532800}, True),
+        ({"uname": "root", "gname": "root"}, True),
+        ({"mode": 0o755}, True),
+        ({"mtime": EPOCH + 1}, False),
+        ({"mtime": EPOCH - 1}, False),
+        ({"mtime": EPOCH + 0.5}, False),
+        ({"uid": 1000}, False),
+        ({"gid": 1000}, False),
+        ({"uname": "me"}, False),
+        ({"gname": "us"}, False),
+        ({"mode": 0o600}, False),
+        ({"mode": 0o664}, False),
+    ],
+    ids=repr,
+)
+def test_whatever_comes_from_clock_or_account_is_noticed(
+    tmp_path: Path, changes: dict[str, object], settled: bool
+) -> None:
+    """The commit's time and a backend's constant are settled; every other time, owner and mode is not."""
+    path = _write(tmp_path / "a.tar.gz", [(_member("a/b", **changes), b"x")])
+    assert is_settled(path, EPOCH) is settled
+    settle(path, EPOCH)
+    assert is_settled(path, EPOCH)
+
+
+@pytest.mark.parametrize(("packed_at", "settled"), [(EPOCH, True), (0, True), (EPOCH + 9, False), (EPOCH - 9, False)])
+def test_the_time_in_the_archives_own_header_counts(tmp_path: Path, packed_at: int, settled: bool) -> None:
+    """Also a clock that runs behind the commit's is a clock."""
+    path = _write(tmp_path / "a.tar.gz", [(_member("a/b"), b"x")], packed_at=packed_at)
+    assert is_settled(path, EPOCH) is settled
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", gzip.compress(b"no tar", mtime=0), gzip.compress(b"x" * 2000, mtime=0)[:-9]],
+    ids=["empty", "text", "no tar inside", "cut off"],
+)
+def test_what_is_no_archive_is_told_as_such(tmp_path: Path, content: bytes) -> None:
+    """A backend that leaves a broken file is named by the file, without a traceback."""
+    (tmp_path / "a.tar.gz").write_bytes(content)
+    with pytest.raises(FailedError, match=r"a\.tar\.gz is not a readable sdist"):
+        is_settled(tmp_path / "a.tar.gz", EPOCH)
+
+
+_NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=12).filter(
+    lambda name: name not in (".", "..")
+)
+_PATHS = st.lists(_NAMES, min_size=1, max_size=12).map("/".join)
+
+
+@st.composite
+def _archives(draw: st.DrawFn) -> list[tuple[tarfile.TarInfo, bytes]]:
+    paths = draw(st.lists(_PATHS, min_size=1, max_size=6, unique=True))
+    members: list[tuple[tarfile.TarInfo, bytes]] = []
+    for path in paths:
+        kind = draw(
+            st.sampled_from([tarfile.REGTYPE, tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE])
+        )
+        headers = draw(
+            st.sampled_from([{}, {"VENDOR.note": "ünï"}, {"mtime": "123.456", "atime": "1.5", "uname": "me"}])
+        )
+        member = _member(
+            f"top/{path}", type=kind, mode=draw(st.sampled_from([0o600, 0o644, 0o755, 0o777, 0o700])),
+            mtime=draw(st.sampled_from([1, 1.25, EPOCH + 7, 9e9])), uid=draw(st.integers(0, 9999)), pax_headers=headers,
+        )  # fmt: skip
+        if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+            member.linkname = draw(_PATHS)
+        members.append((member, draw(st.binary(max_size=600)) if kind == tarfile.REGTYPE else b""))
+    return members
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(members=_archives())
+def test_contents_are_untouched_and_order_and_clock_are_not(
+    tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]]
+) -> None:
+    """Bytes, links, names, other headers and the executable bit survive; the rest is always the same."""
+    one = _write(tmp_path / "one.tar.gz", members, packed_at=1)
+    for member, _ in members:
+        member.mtime, member.uid, member.pax_headers = 5, 7, {
+            key: text for key, text in member.pax_headers.items() if key == "VENDOR.note"
+        }  # fmt: skip
+    other = _write(tmp_path / "other.tar.gz", members[::-1], packed_at=2)
+    before = _contents(one)
+    settle(one, EPOCH)
+    settle(other, EPOCH)
+    # A directory is always one to enter.
+    expected = {name: (*facts[:3], facts[3] or facts[0] == tarfile.DIRTYPE, facts[4]) for name, facts in before.items()}
+    assert _contents(one) == expected
+    assert is_settled(one, EPOCH)
+    assert hashlib.sha256(one.read_bytes()).digest() == hashlib.sha256(other.read_bytes()).digest()
+
+
+def test_a_hard_link_comes_after_what_it_links_to(tmp_path: Path) -> None:
+    """Members are sorted, but a link that came before its target could not be unpacked."""
+    link = _member("top/a", type=tarfile.LNKTYPE, linkname="top/b")
+    path = _write(tmp_path / "a.tar.gz", [(_member("top/b"), b"content"), (link, b"")])
+    settle(path, EPOCH)
+    with tarfile.open(path) as archive:
+        assert archive.getnames() == ["top/b", "top/a"]
+        archive.extractall(tmp_path / "out", filter="data")
+    assert (tmp_path / "out" / "top" / "a").read_bytes() == b"content"
+
+
+def test_other_tar_formats_are_read(tmp_path: Path) -> None:
+    """Old backends write GNU's format, with its own way for long names."""
+    name = "top/" + "long/" * 60 + "name"
+    path = _write(tmp_path / "a.tar.gz", [(_member(name, uid=5), b"x")], form=tarfile.GNU_FORMAT)
+    settle(path, EPOCH)
+    assert _contents(path)[name][2] == b"x"
+
+
+def test_a_build_in_the_second_of_its_commit_waits_for_the_next() -> None:
+    """In that second a backend's own clock looks like the commit's time; a later or long gone second needs no wait."""
+    now = int(time.time())
+    let_pass(now)
+    assert time.time() >= now + 1
+    began = time.monotonic()
+    let_pass(EPOCH)
+    let_pass(now + 100_000)
+    assert time.monotonic() - began < 0.5
