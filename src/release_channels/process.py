@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
@@ -17,8 +19,10 @@ from release_channels.errors import CommandError
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _TAIL_LINES = 40
-_running: set[subprocess.Popen[bytes]] = set()
+# Each with whether it leads a process group of its own.
+_running: dict[subprocess.Popen[bytes], bool] = {}
 _lock = threading.Lock()
+_interrupted = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +78,20 @@ def finish(
     timeout: float = 600,
     umask: int = -1,
     merged: bool = False,
+    may_ask: bool = False,
 ) -> Done:
     """Run a program (never a shell) to its end, whatever its exit code; `timeout` is in seconds.
 
-    With `merged`, stderr comes along with stdout, in the order it was written.
+    With `merged`, stderr comes along with stdout, in the order it was written. What may ask for a passphrase on the
+    terminal stays in this process's group, since no other group may read from there.
 
-    Raises: CommandError if it is missing or too slow.
+    Raises: CommandError if it is missing or too slow; KeyboardInterrupt if the work beside it was interrupted.
     """
     argv = tuple(str(word) for word in words)
     console.command(argv)
+    # A group of its own, so that a program is ended together with what it started: uv leaves a build backend
+    # running when it is told to stop.
+    leads = os.name == "posix" and not may_ask
     try:
         child = subprocess.Popen(
             argv,
@@ -92,20 +101,23 @@ def finish(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merged else subprocess.PIPE,
             umask=umask,
+            process_group=0 if leads else None,
         )
     except OSError as err:
         why = err.strerror or str(err)
         raise CommandError(f"could not run {argv[0]}: {why}", hint=f"is {argv[0]} installed?") from err
     with _lock:
-        _running.add(child)
+        _running[child] = leads
     try:
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
         out, err_out = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired as err:
         raise CommandError(f"`{shlex.join(argv)}` took longer than {timeout:g} s") from err
     finally:
-        _end(child)
+        _end(child, leads)
         with _lock:
-            _running.discard(child)
+            del _running[child]
     done = Done(argv, child.returncode, out, err_out or b"")
     console.output(done.messages)
     return done
@@ -124,6 +136,8 @@ def side_by_side(*acts: Callable[[], _T]) -> list[_T]:
             for future in futures:
                 future.cancel()
             _end_all()
+            pool.shutdown()
+            _interrupted.clear()
             raise
 
 
@@ -137,23 +151,39 @@ def both(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
 
 
 def _end_all() -> None:
+    """Ask the programs of all threads to end, and let none of the threads start another one."""
+    _interrupted.set()
     with _lock:
-        children = list(_running)
-    for child in children:
-        _end(child)
+        children = list(_running.items())
+    for child, leads in children:
+        if child.poll() is None:
+            _signal(child, leads, signal.SIGTERM)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a program that still runs: ask, wait two seconds, insist."""
+def _end(child: subprocess.Popen[bytes], leads: bool) -> None:
+    """End a program that still runs, and what it started: ask, wait two seconds, insist."""
     if child.poll() is not None:
         return
-    child.terminate()
+    _signal(child, leads, signal.SIGTERM)
     try:
         child.wait(timeout=2)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
     finally:
+        if leads:  # what it started may have outlived it
+            _signal(child, leads, signal.SIGKILL)
         for pipe in (child.stdout, child.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+def _signal(child: subprocess.Popen[bytes], leads: bool, number: signal.Signals) -> None:
+    """Send a signal to a program, or to the whole group that it leads."""
+    try:
+        if leads:
+            os.killpg(child.pid, number)
+        else:
+            child.send_signal(number)
+    except ProcessLookupError:  # all of it has ended meanwhile
+        pass

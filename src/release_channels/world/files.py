@@ -15,12 +15,20 @@ STATE = ".release-channels"
 
 
 def state_directory(root: Path) -> Path:
-    """Give the tool's own directory in a project, made on first use so that git never sees it."""
+    """Give the tool's own directory in a project, made on first use so that git never sees it.
+
+    Raises: RefusedError if it cannot be made or written to.
+    """
     state = root / STATE
-    state.mkdir(exist_ok=True)
     ignore = state / ".gitignore"
-    if not ignore.exists():
-        write_whole(ignore, "*\n")
+    try:
+        state.mkdir(exist_ok=True)
+        if not ignore.exists():
+            write_whole(ignore, "*\n")
+    except OSError as err:
+        raise RefusedError(
+            f"{state} cannot be written: {err.strerror}", hint="a release keeps its files there: make it writable"
+        ) from err
     return state
 
 
@@ -76,6 +84,10 @@ def only_one_run(root: Path) -> Iterator[None]:
     lock = FileLock(state_directory(root) / "lock")
     try:
         lock.acquire(timeout=0)
+    except OSError as err:
+        raise RefusedError(
+            f"{lock.lock_file} cannot be written: {err.strerror}", hint="make the checkout writable"
+        ) from err
     except Timeout as err:
         raise RefusedError(
             "another release run is at work in this checkout", hint="wait until it has ended, then start this one again"

@@ -106,7 +106,7 @@ class Git:
         Raises: RefusedError if the remote or the branch cannot be read.
         """
         ref = f"refs/heads/{branch}"
-        asked = self._ask("ls-remote", "--quiet", remote, ref, timeout=_REMOTE_SECONDS)
+        asked = self._ask_remote("ls-remote", "--quiet", remote, ref)
         if asked.code or not asked.text:
             raise RefusedError(
                 f"{remote}/{branch} cannot be read", hint=asked.messages or f"is there a branch {branch}?"
@@ -115,7 +115,7 @@ class Git:
         if self._ask("cat-file", "-e", f"{tip}^{{commit}}").code:
             # An empty refmap: the remote-tracking branch is the user's to update.
             words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", remote, ref)
-            self._ask(*words, timeout=_REMOTE_SECONDS * 5).or_raise()
+            self._ask_remote(*words, timeout=_REMOTE_SECONDS * 5).or_raise()
         return tip
 
     def remote_url(self, remote: str) -> str | None:
@@ -132,7 +132,7 @@ class Git:
             return None
         words = ("ls-remote", "--tags", remote, f"refs/tags/{name}", f"refs/tags/{name}^{{}}")
         try:
-            lines = self._ask(*words, timeout=_REMOTE_SECONDS).text.splitlines()
+            lines = self._ask_remote(*words).text.splitlines()
         except CommandError:  # too slow: the same as no answer
             return None
         # An annotated tag has two lines; the peeled one, which names the commit, comes last.
@@ -141,8 +141,12 @@ class Git:
     def _is_ancestor(self, older: str, newer: str) -> bool:
         return self._ask("merge-base", "--is-ancestor", older, newer).code == 0
 
-    def _ask(self, *words: str, timeout: float = 120) -> Done:
-        return finish("git", *words, cwd=self.root, env=git_environment(), timeout=timeout)
+    def _ask(self, *words: str) -> Done:
+        return finish("git", *words, cwd=self.root, env=git_environment(), timeout=120)
+
+    def _ask_remote(self, *words: str, timeout: float = _REMOTE_SECONDS) -> Done:
+        """Run git where ssh may ask for the passphrase of a key."""
+        return finish("git", *words, cwd=self.root, env=git_environment(), timeout=timeout, may_ask=True)
 
     def _run(self, *words: str) -> str:
         return run("git", *words, cwd=self.root, env=git_environment())
