@@ -84,13 +84,13 @@ def only_one_run(root: Path) -> Iterator[None]:
     lock = FileLock(state_directory(root) / "lock")
     try:
         lock.acquire(timeout=0)
-    except OSError as err:
-        raise RefusedError(
-            f"{lock.lock_file} cannot be written: {err.strerror}", hint="make the checkout writable"
-        ) from err
     except Timeout as err:
         raise RefusedError(
             "another release run is at work in this checkout", hint="wait until it has ended, then start this one again"
+        ) from err
+    except OSError as err:  # Timeout is one, too
+        raise RefusedError(
+            f"{lock.lock_file} cannot be written: {err.strerror}", hint="make the checkout writable"
         ) from err
     try:
         yield
