@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ def messages() -> Console:
 
 def say(text: str, *, style: str = "") -> None:
     """Print one line of the story, as plain text in one style."""
-    messages().print(text, style=style, markup=False)
+    messages().print(_inert(text), style=style, markup=False)
 
 
 def warn(text: str) -> None:
@@ -53,7 +54,25 @@ def warn(text: str) -> None:
 
 def result(text: str, *, style: str = "") -> None:
     """Print one line of the result on stdout, as plain text in one style."""
-    results().print(text, style=style, markup=False)
+    results().print(_inert(text), style=style, markup=False)
+
+
+def annotate(command: str) -> None:
+    """Print a workflow command of our own on stdout: the one way past the guard on foreign text."""
+    results().print(command, markup=False)
+
+
+def _inert(text: str) -> str:
+    """Keep foreign text from giving commands to a terminal or to the runner of a workflow.
+
+    Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
+    """
+    plain = _CONTROLS.sub("", text)
+    return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
+
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
+_COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 
 def show(what: RenderableType) -> None:

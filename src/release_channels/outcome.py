@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,13 +42,15 @@ class Outcome:
     index: str = ""
     publish: bool = False
     """Whether there is something to publish: what later jobs ask before they start."""
+    rehearsal: bool = False
     warnings: tuple[str, ...] = ()
     files: tuple[ManifestFile, ...] = ()
 
     @property
     def line(self) -> str:
-        """The last line on stdout."""
-        return f"{self.result}: {self.message}"
+        """The last line on stdout; whatever the message holds, it is one line."""
+        told = " ".join(f"{self.result}: {self.message}".split())
+        return f"{told} (rehearsal)" if self.rehearsal and "(rehearsal)" not in told else told
 
     def to_json(self) -> str:
         """Write the outcome for programs."""
@@ -61,6 +64,7 @@ class Outcome:
             "commit": self.commit,
             "index": self.index,
             "publish": self.publish,
+            "rehearsal": self.rehearsal,
             "warnings": list(self.warnings),
             "files": [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in self.files],
         }
@@ -73,7 +77,8 @@ class Outcome:
     def to_markdown(self) -> str:
         """Write the outcome for a job's summary page."""
         rows = [("channel", self.channel), ("version", self.version), ("commit", self.commit), ("index", self.index)]
-        lines = [f"### {_plain(self.project or 'release-channels')}: {self.result}", "", _plain(self.message), ""]
+        result = f"{self.result} (rehearsal)" if self.rehearsal else self.result
+        lines = [f"### {_plain(self.project or 'release-channels')}: {result}", "", _plain(self.message), ""]
         lines += [f"> {_plain(line)}" for line in self.hint.splitlines()]
         if any(value for _, value in rows):
             lines += ["", "| | |", "| --- | --- |", *(f"| {name} | {_plain(value)} |" for name, value in rows if value)]
@@ -85,7 +90,15 @@ class Outcome:
 
 
 def _plain(text: str) -> str:
-    """Keep foreign text from being read as Markdown or HTML."""
-    for character in "\\`*_|<>[]#":
-        text = text.replace(character, f"\\{character}" if character not in "<>" else f"&#{ord(character)};")
-    return " ".join(text.split())
+    """Keep foreign text from being read as Markdown, HTML or math.
+
+    Source: CommonMark, backslash escapes and entity references; what begins a list or a heading does so only at the
+    beginning of a line.
+    """
+    escaped = _ENTITIES.sub(lambda found: f"&#{ord(found[0])};", _MARKS.sub(r"\\\g<0>", " ".join(text.split())))
+    return _BEGINNING.sub(r"\1\\\2", escaped)
+
+
+_MARKS = re.compile(r"[\\`*_|\[\]#~$]")
+_ENTITIES = re.compile(r"[<>&]")
+_BEGINNING = re.compile(r"^(\d*)([-+=.)])")

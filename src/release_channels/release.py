@@ -23,10 +23,10 @@ from release_channels.project.pyproject import Project, parse_project
 from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
 from release_channels.telling import show_plan, tell
 from release_channels.version import Channel
-from release_channels.world.actions import Actions, read_actions, read_rehearsal
+from release_channels.world.actions import Actions, is_rehearsal, read_actions, read_rehearsal
 from release_channels.world.files import only_one_run, state_directory
 from release_channels.world.git import Git
-from release_channels.world.index import LOCAL, Credentials, Index, remote_index, upstream_url
+from release_channels.world.index import LOCAL, Credentials, Index, answer_seconds, remote_index, upstream_url
 from release_channels.world.kept import local_files
 from release_channels.world.observe import observe
 
@@ -65,10 +65,12 @@ def run_session(
         refused = isinstance(stop, RefusedError | UsageError)
         outcome = Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
     except KeyboardInterrupt:
-        tell(Outcome(Result.FAILED, f"interrupted; `nox -s {name}` carries on from what is there"), actions)
+        message = f"interrupted; `nox -s {name}` carries on from what is there"
+        tell(Outcome(Result.FAILED, message, rehearsal=is_rehearsal(env)), actions, None if dry_run else root)
         raise
     except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
         outcome = _report_bug(root, bug)
+    outcome = replace(outcome, rehearsal=is_rehearsal(env))
     tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
     return outcome
 
@@ -133,7 +135,10 @@ def _open_index(
     """Find the index that was asked for; the local one is served for as long as the run takes."""
     name = options.index or _default_index(project.config, actions)
     if name != LOCAL:
-        yield remote_index(name, project.uv_indexes, in_actions=actions.runs, rehearsal=read_rehearsal(env))
+        yield remote_index(
+            name, project.uv_indexes, in_actions=actions.runs, rehearsal=read_rehearsal(env),
+            patience=answer_seconds(env),
+        )  # fmt: skip
         return
     from release_channels.indexserver.server import serve
 

@@ -13,7 +13,7 @@ from release_channels.observed import Observed
 from release_channels.outcome import Outcome, Result
 from release_channels.version import Channel
 from release_channels.world.actions import Actions, annotation, write_output, write_summary
-from release_channels.world.files import state_directory, write_whole
+from release_channels.world.files import STATE, state_directory, write_whole
 from release_channels.world.index import LOCAL, Index
 
 _STYLES = {
@@ -59,16 +59,17 @@ def tell(outcome: Outcome, actions: Actions, root: Path | None = None) -> None:
         _annotate(outcome)
     write_output(actions, outcome.to_outputs())
     write_summary(actions, outcome.to_markdown())
-    if root is not None and outcome.commit:
+    # Where no project was found nothing is made, but an older outcome must not stand for this one.
+    if root is not None and (outcome.commit or (root / STATE).is_dir()):
         write_whole(state_directory(root) / "outcome.json", outcome.to_json())
     console.result(outcome.line, style=_STYLES[outcome.result])
 
 
 def _annotate(outcome: Outcome) -> None:
     for warning in outcome.warnings:
-        console.result(annotation("warning", "release-channels", warning))
+        console.annotate(annotation("warning", "release-channels", warning))
     if not outcome.result.is_good:
-        console.result(annotation("error", str(outcome.result), f"{outcome.message}\n{outcome.hint}".strip()))
+        console.annotate(annotation("error", str(outcome.result), f"{outcome.message}\n{outcome.hint}".strip()))
 
 
 def _commands(outcome: Outcome) -> list[str]:
@@ -80,6 +81,10 @@ def _commands(outcome: Outcome) -> list[str]:
         told += [line, *(f"  {shlex.join(words)}" for words in commands)]
     if outcome.index == LOCAL:
         told.append("these read the local index only while `invoke index` keeps it open, which prints how")
+    elif outcome.index != "pypi" or outcome.rehearsal:
+        told.append(
+            f"these read the default index: name {outcome.index} with pip's --index-url or uv's --default-index"
+        )
     return told
 
 

@@ -15,7 +15,7 @@ from packaging.version import Version
 from release_channels.errors import RefusedError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.version import Channel
-from release_channels.world.distributions import parse_file_name, read_distribution, sha256_of
+from release_channels.world.distributions import read_distribution, sha256_of
 
 _REBUILD = "build again: `nox -s build`"
 
@@ -49,17 +49,14 @@ def _pass(file: ManifestFile, manifest: Manifest, source: Path, target: Path) ->
         raise RefusedError(f"{file.name} has {size} bytes, and the manifest says {file.size}", hint=_REBUILD)
     if digest != file.sha256:
         raise RefusedError(f"{file.name} has sha256 {digest}, and the manifest says {file.sha256}", hint=_REBUILD)
-    _read(copy, manifest)
+    _look_inside(copy, manifest)
     return copy
 
 
-def _read(copy: Path, manifest: Manifest) -> None:
-    name, version, _ = parse_file_name(copy.name)
+def _look_inside(copy: Path, manifest: Manifest) -> None:
+    """Read name and version from the file's own metadata; reading refuses a file whose name tells another story."""
     inside = read_distribution(copy)
-    project = canonicalize_name(manifest.project)
-    for what, claimed in (("file name", name), ("metadata", canonicalize_name(inside.name))):
-        if claimed != project:
-            raise RefusedError(f"the {what} of {copy.name} names the project {claimed}, not {project}", hint=_REBUILD)
-    for what, found in (("file name", version), ("metadata", inside.version)):
-        if found != manifest.version:
-            raise RefusedError(f"the {what} of {copy.name} has version {found}, not {manifest.version}", hint=_REBUILD)
+    if canonicalize_name(inside.name) != canonicalize_name(manifest.project):
+        raise RefusedError(f"{copy.name} is of the project {inside.name}, not {manifest.project}", hint=_REBUILD)
+    if inside.version != manifest.version:
+        raise RefusedError(f"{copy.name} has version {inside.version}, not {manifest.version}", hint=_REBUILD)

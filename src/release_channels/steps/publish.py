@@ -17,8 +17,9 @@ from release_channels.process import finish
 from release_channels.steps.fence import pass_fence
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Patience, Release, Report, Step
+from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
-from release_channels.world.index import LOCAL, Credentials, Index, read_index
+from release_channels.world.index import LOCAL, Credentials, Index, fetch_file, read_index
 from release_channels.world.kept import keep_manifest
 from release_channels.world.uv import foreign_environment, uv_program
 
@@ -29,8 +30,8 @@ _PASSING = re.compile(r"status code (429|500|502|503|504)\b")
 
 
 def _act(release: Release) -> Report:
-    manifest = verify_manifest(take_over(release.root), release.plan)
     _refuse_stored_tokens(release)
+    manifest = verify_manifest(take_over(release.root), release.plan)
     with scratch("publish") as workplace:
         files = pass_fence(manifest, release.root / DIST, workplace)
         missing = _compare(release.index, manifest)
@@ -41,7 +42,8 @@ def _act(release: Release) -> Report:
             return Report(Result.ALREADY, f"{where}: all {len(files)} files are there", files=manifest.files)
         with console.progress(f"uploading to {release.index.title}"):
             accepted = _upload(release, files, workplace)
-    warnings = _confirm(release.index, manifest, accepted, release.patience)
+    present = {file.name for file in manifest.files} - {file.name for file in missing}
+    warnings = _confirm(release.index, manifest, accepted | present, release.patience)
     return Report(Result.PUBLISHED, where, warnings=warnings, files=manifest.files)
 
 
@@ -63,9 +65,10 @@ def _compare(index: Index, manifest: Manifest) -> tuple[ManifestFile, ...]:
     there = _files_there(index, manifest)
     for file in manifest.files:
         found = there.get(file.name)
-        if found is not None and found.sha256 != file.sha256:
+        digest = _sha256_there(index, found) if found else file.sha256
+        if digest != file.sha256:
             raise RefusedError(
-                f"{index.title} has {file.name} with other bytes: sha256 {found.sha256} there, {file.sha256} here",
+                f"{index.title} has {file.name} with other bytes: sha256 {digest} there, {file.sha256} here",
                 hint="the likely cause is another version of the build backend, or another commit under the same "
                 "run number; what is on the index stays, so publish under the next number",
             )
@@ -77,8 +80,25 @@ def _files_there(index: Index, manifest: Manifest) -> dict[str, IndexFile]:
     return {file.name: file for file in state.releases.get(manifest.version, ())}
 
 
+def _sha256_there(index: Index, found: IndexFile) -> str:
+    """Give the digest of a file on the index; where its page does not tell it, the file is fetched and hashed.
+
+    Raises: UnansweredError if the file cannot be had.
+    """
+    if found.sha256:
+        return found.sha256
+    with scratch("compare") as workplace:
+        copy = fetch_file(index, found, workplace)
+        if copy is None:
+            raise UnansweredError(
+                f"{index.title} lists {found.name} without a sha256 and does not give the file",
+                hint="its bytes cannot be compared with the ones here; try again when the index gives the file",
+            )
+        return sha256_of(copy)
+
+
 def _upload(release: Release, files: tuple[Path, ...], workplace: Path) -> frozenset[str]:
-    """Let uv upload the files, again where the index was overloaded, and give the names that uv says it sent.
+    """Let uv upload the files, again where the index was overloaded, and give the names that uv sent or found there.
 
     Raises: FailedError with the index's own words.
     """
@@ -86,17 +106,24 @@ def _upload(release: Release, files: tuple[Path, ...], workplace: Path) -> froze
     how = "always" if index.credentials is Credentials.TRUSTED_PUBLISHING else "never"
     words = ("publish", "--trusted-publishing", how, "--no-config", "--no-progress", "--color", "never")
     addresses = ("--publish-url", index.upload_url, "--check-url", index.simple_url)
+    accepted: set[str] = set()
     for pause in (*release.patience.tries, None):
         done = finish(
             uv_program(), *words, *addresses, *files, cwd=workplace, env=_environment(release), timeout=_SECONDS
         )
+        accepted |= {file.name for file in files if _handled(file.name, done.messages)}
         if done.code == 0:
-            return frozenset(file.name for file in files if f"Uploading {file.name}" in done.messages)
+            return frozenset(accepted)
         if pause is None or not _PASSING.search(done.messages):
             break
         console.warn(f"the index is overloaded; trying again in {pause:g} s")
         time.sleep(pause)
     raise FailedError(f"{index.title} did not take the upload", hint=_explain(done.messages))
+
+
+def _handled(name: str, messages: str) -> bool:
+    """Tell whether uv sent a file or found it there; a name that is not normalized it leaves out, and exits with 0."""
+    return any(f"{did} {name} " in messages for did in ("Uploading", "File"))
 
 
 def _environment(release: Release) -> dict[str, str]:
@@ -108,7 +135,9 @@ def _environment(release: Release) -> dict[str, str]:
             needed = {name: value for name, value in release.env.items() if name.startswith("ACTIONS_ID_TOKEN_")}
             return foreign_environment(release.env) | needed
         case Credentials.USER:
-            return dict(release.env)
+            # Everything else may belong to a keyring; a setting of uv's could send the files somewhere else.
+            kept = {*foreign_environment(release.env), *_USERS_OWN}
+            return {name: value for name, value in release.env.items() if name in kept or not name.startswith("UV_")}
 
 
 def _explain(messages: str) -> str:
@@ -117,6 +146,7 @@ def _explain(messages: str) -> str:
     return "\n".join(filter(None, (messages, next(advice, ""))))
 
 
+_USERS_OWN = ("UV_PUBLISH_TOKEN", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD")
 # Source: the index's answers as read in its source and tried with uv 0.13.9.
 _ADVICE = (
     ("id-token: write", "give the publishing job `permissions: id-token: write`"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,14 @@ from urllib.parse import urlsplit
 from release_channels.errors import RefusedError
 
 REHEARSAL = "RELEASE_CHANNELS_REHEARSAL"
-_STORED_TOKENS = ("UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD", "UV_PUBLISH_USERNAME", "TWINE_PASSWORD", "TWINE_USERNAME")
+# Where the tools that upload look for a token or a password.
+_STORED_TOKENS = (
+    *("UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD", "UV_PUBLISH_USERNAME", "TWINE_PASSWORD", "TWINE_USERNAME"),
+    *("FLIT_PASSWORD", "HATCH_INDEX_AUTH", "PDM_PUBLISH_PASSWORD", "POETRY_PYPI_TOKEN_PYPI", "PYPI_TOKEN"),
+    *("PYPI_API_TOKEN", "TEST_PYPI_API_TOKEN"),
+)
+_PLAIN_ADDRESS = re.compile(r"https?://[^\s\\@]+", re.ASCII)
+_LEAVE = f"unset {REHEARSAL} if no rehearsal is meant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,11 @@ class Actions:
     summary: Path | None = None
     output: Path | None = None
     stored_tokens: tuple[str, ...] = ()
+
+
+def is_rehearsal(env: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether a run is a rehearsal, which every outcome of it says."""
+    return bool(env.get(REHEARSAL))
 
 
 def read_actions(env: Mapping[str, str] = os.environ) -> Actions:
@@ -63,22 +76,29 @@ def read_rehearsal(env: Mapping[str, str] = os.environ) -> Rehearsal | None:
         return None
     try:
         content = json.loads(Path(name).read_text(encoding="utf-8"))
-        rehearsal = Rehearsal(simple=content["simple"], upload=content["upload"])
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise RefusedError(f"the rehearsal file {name} cannot be used: {err!r}", hint=f"unset {REHEARSAL}") from err
-    for address in (rehearsal.simple, rehearsal.upload):
-        if not is_loopback(address):
-            raise RefusedError(
-                f"a rehearsal names the address {address}, which is not on this machine", hint=f"unset {REHEARSAL}"
-            )
-    return rehearsal
+    except (OSError, ValueError) as err:
+        raise RefusedError(f"the rehearsal file {name} cannot be read: {err}", hint=_LEAVE) from err
+    return Rehearsal(simple=_address(content, "simple", name), upload=_address(content, "upload", name))
+
+
+def _address(content: object, key: str, name: str) -> str:
+    address = content.get(key) if isinstance(content, dict) else None
+    if not is_loopback(address):
+        raise RefusedError(
+            f'the rehearsal file {name} gives as "{key}" no http(s) address on this machine: {address}', hint=_LEAVE
+        )
+    return str(address)
 
 
 def is_loopback(address: object) -> bool:
-    """Tell whether a web address leads to this machine and nowhere else."""
+    """Tell whether a web address leads to this machine and nowhere else, however a client reads it."""
+    # Clients disagree on backslashes, blanks and what stands before an @: one of these is never needed here.
+    if not isinstance(address, str) or not _PLAIN_ADDRESS.fullmatch(address):
+        return False
     try:
-        host = urlsplit(address).hostname if isinstance(address, str) else None
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+        parts = urlsplit(address)
+        _ = parts.port  # refused here, where it is no number
+        return parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
     except ValueError:
         return False
 

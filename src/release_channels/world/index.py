@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 _SECONDS = 30.0
+_USER_AND_PASSWORD = re.compile(r"//[^/@\s]+@")
 
 
 class Credentials(StrEnum):
@@ -42,6 +44,8 @@ class Index:
     upload_url: str
     credentials: Credentials
     rehearsal: bool = False
+    patience: float = _SECONDS
+    """How long to wait for each answer, in seconds."""
     warnings: Callable[[], tuple[str, ...]] = tuple
     """What the index could not take into account, asked after reading it."""
 
@@ -53,7 +57,12 @@ class Index:
 
 
 def remote_index(
-    name: str, named: tuple[UvIndex, ...], *, in_actions: bool, rehearsal: Rehearsal | None = None
+    name: str,
+    named: tuple[UvIndex, ...],
+    *,
+    in_actions: bool,
+    rehearsal: Rehearsal | None = None,
+    patience: float = _SECONDS,
 ) -> Index:
     """Find an index by name: `pypi`, `testpypi`, or one of the project's `[[tool.uv.index]]` tables.
 
@@ -63,17 +72,17 @@ def remote_index(
     if rehearsal is not None:
         if name != "pypi":
             raise RefusedError(f"a rehearsal cannot publish to {name}", hint="it stands for pypi alone")
-        return Index(name, rehearsal.simple, rehearsal.upload, credentials, rehearsal=True)
+        return Index(name, rehearsal.simple, rehearsal.upload, credentials, rehearsal=True, patience=patience)
     if name == "pypi":
-        return Index(name, _default_simple_url(), _twine("DEFAULT_REPOSITORY"), credentials)
+        return Index(name, _default_simple_url(), _twine("DEFAULT_REPOSITORY"), credentials, patience=patience)
     if name == "testpypi":
         upload = _twine("TEST_REPOSITORY")
-        return Index(name, upload.removesuffix("legacy/") + "simple/", upload, credentials)
+        return Index(name, upload.removesuffix("legacy/") + "simple/", upload, credentials, patience=patience)
     for index in named:
         if index.name == name:
             if not index.publish_url:
                 raise UsageError(f"the index {name} has no publish-url", hint="add it to its [[tool.uv.index]] table")
-            return Index(name, index.url, index.publish_url, credentials)
+            return Index(name, index.url, index.publish_url, credentials, patience=patience)
     known = ", ".join([LOCAL, "pypi", "testpypi", *(index.name for index in named)])
     raise UsageError(f"there is no index called {name!r}", hint=f"known here: {known}")
 
@@ -84,6 +93,17 @@ def upstream_url(env: Mapping[str, str] = os.environ) -> str:
     # uv allows NAME=URL
     name, equals, url = (configured or "").partition("=")
     return (url if equals and "/" not in name else configured) or _default_simple_url()
+
+
+def answer_seconds(env: Mapping[str, str] = os.environ) -> float:
+    """Tell how long to wait for an answer: as long as the user lets uv wait.
+
+    Source: uv's environment variables, `UV_HTTP_TIMEOUT`, in seconds.
+    """
+    try:
+        return float(env.get("UV_HTTP_TIMEOUT") or _SECONDS)
+    except ValueError:  # uv itself says what is wrong with it
+        return _SECONDS
 
 
 def read_index(index: Index, project: str) -> IndexState:
@@ -97,7 +117,7 @@ def read_index(index: Index, project: str) -> IndexState:
     try:
         with _client(index) as client:
             # Caches in front of an index may be minutes old; what is decided on must be what it holds now.
-            page = client.get_project_page(project, timeout=_SECONDS, headers={"Cache-Control": "no-cache"})
+            page = client.get_project_page(project, timeout=index.patience, headers={"Cache-Control": "no-cache"})
     except NoSuchProjectError:
         return IndexState(index.name, warnings=index.warnings())
     except (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError) as err:
@@ -116,26 +136,26 @@ def read_index(index: Index, project: str) -> IndexState:
 
 
 def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
-    """Fetch a file's core metadata, where the index serves it beside the file."""
+    """Fetch a file's core metadata, where the index serves it beside the file; None if it cannot be had."""
     from pypi_simple import NoMetadataError
     from requests import RequestException
 
     with _client(index) as client:
         try:
-            return client.get_package_metadata_bytes(_package(file), timeout=_SECONDS)
+            return client.get_package_metadata_bytes(_package(file), verify=False, timeout=index.patience)
         except (NoMetadataError, RequestException):
             return None
 
 
 def fetch_file(index: Index, file: IndexFile, directory: Path) -> Path | None:
-    """Download a file, digest checked; None if it cannot be had."""
+    """Download a file, checked against the digest that the index gives, if any; None if it cannot be had."""
     from pypi_simple import DigestMismatchError
     from requests import RequestException
 
     target = directory / file.name
     with _client(index) as client:
         try:
-            client.download_package(_package(file), target, timeout=_SECONDS)
+            client.download_package(_package(file), target, verify=bool(file.sha256), timeout=index.patience)
         except (DigestMismatchError, RequestException):
             return None
     return target
@@ -149,7 +169,11 @@ def _client(index: Index) -> PyPISimple:
     from urllib3.util import Retry
 
     session = requests.Session()
-    retry = Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
+    # An index that hangs is asked twice and not four times, and a Retry-After of an hour is not obeyed.
+    retry = Retry(
+        total=3, read=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False,
+        respect_retry_after_header=False,
+    )  # fmt: skip
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
     # HTML knows neither sizes nor upload times.
@@ -201,8 +225,8 @@ def _twine(constant: str) -> str:
 
 
 def _reason(err: Exception) -> str:
-    """Say in one line why a request failed, without the object addresses of the libraries below."""
+    """Say in one line why a request failed, without object addresses of the libraries below and without passwords."""
     cause = getattr(err, "args", ("",))[0]
     reason = getattr(cause, "reason", None) or err
-    text = str(reason)
+    text = _USER_AND_PASSWORD.sub("//", " ".join(str(reason).split()))
     return text.rpartition(">: ")[2] if ">: " in text else text

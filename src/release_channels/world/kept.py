@@ -46,7 +46,17 @@ def kept_commits(root: Path, project: str) -> dict[Version, str]:
     """
     kept: dict[Version, str] = {}
     for path in sorted(local_files(root).glob(f"{canonicalize_name(project)}-*{_SUFFIX}")):
-        manifest = parse_manifest(path.read_text(encoding="utf-8"))
+        manifest = _read(root, path)
         if canonicalize_name(manifest.project) == canonicalize_name(project):
             kept[manifest.version] = manifest.commit
     return kept
+
+
+def _read(root: Path, path: Path) -> Manifest:
+    try:
+        return parse_manifest(path.read_text(encoding="utf-8", errors="replace"))
+    except RefusedError as stop:
+        name = path.relative_to(root)
+        raise RefusedError(
+            f"{name} cannot be read: {stop}", hint=f"remove {name}: its commit then takes the next free number"
+        ) from stop
