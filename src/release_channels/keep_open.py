@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import threading
 from pathlib import Path
 
 from release_channels import console
+from release_channels.errors import UsageError
 from release_channels.indexserver.server import serve
 from release_channels.installing import pip_command, uv_command
 from release_channels.observed import IndexState
@@ -16,9 +18,26 @@ from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Credentials, Index, read_index, upstream_url
 from release_channels.world.kept import local_files
 
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+_LAST_PORT = 65535
 
-def keep_open(root: Path, port: int = 0, *, stop: threading.Event | None = None) -> None:
-    """Serve the local index of a project until Ctrl-C, or until `stop` is set.
+
+def parse_port(text: str) -> int:
+    """Parse the number of a port; nothing leaves the choice to the system.
+
+    Raises: UsageError for what is no port. It is parsed here, since invoke shows a traceback for a wrong number.
+    """
+    if not text:
+        return 0
+    if not _PORT.fullmatch(text) or int(text) > _LAST_PORT:
+        raise UsageError(
+            f"{text[:20]!r} is not a port", hint=f"give a number from 1 to {_LAST_PORT}, or no --port at all"
+        )
+    return int(text)
+
+
+def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threading.Event | None = None) -> None:
+    """Serve the local index of a project until Ctrl-C, or until `stop` is set; a dry run only says what is on it.
 
     Raises: RefusedError where there is no project, and if the port is taken.
     """
@@ -27,19 +46,27 @@ def keep_open(root: Path, port: int = 0, *, stop: threading.Event | None = None)
     try:
         with serve(local_files(root), project=project.name, upstream=upstream_url(), port=port) as running:
             index = Index(LOCAL, running.simple_url, running.upload_url, Credentials.NONE, warnings=running.warnings)
-            _tell(project.name, index, read_index(index, project.name))
+            state = read_index(index, project.name)
+            for warning in state.warnings:
+                console.warn(warning)
+            if dry_run:
+                console.result(f"planned: the local index of {project.name} would be opened; {_holds(state)}")
+                return
+            _tell(project.name, index, state)
             (stop or threading.Event()).wait()
     except KeyboardInterrupt:
         console.result("the local index is closed; its files stay, and the next run finds them")
 
 
+def _holds(state: IndexState) -> str:
+    versions = ", ".join(str(version) for version in sorted(state.releases, reverse=True))
+    return f"on it: {versions or 'nothing yet, `nox -s preview` puts a preview there'}"
+
+
 def _tell(project: str, index: Index, state: IndexState) -> None:
     """Say what is on the index and how to install from it: commands that work while it is open."""
-    for warning in state.warnings:
-        console.warn(warning)
     console.result(f"the local index of {project} is open at {index.simple_url} until Ctrl-C")
-    versions = ", ".join(str(version) for version in sorted(state.releases, reverse=True))
-    console.result(f"on it: {versions or 'nothing yet; `nox -s preview` puts a preview there'}")
+    console.result(_holds(state))
     for channel in Channel:
         console.result(f"install from the {channel} channel:")
         for variable, words in (
