@@ -106,6 +106,8 @@ def start(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Whoever starts the tests in the background has them ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with child:
         try:
