@@ -2,37 +2,75 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import threading
 from pathlib import Path
 
 from release_channels import console
+from release_channels.errors import UsageError
 from release_channels.indexserver.server import serve
 from release_channels.installing import pip_command, uv_command
+from release_channels.observed import IndexState
 from release_channels.project.pyproject import parse_project
 from release_channels.version import Channel
 from release_channels.world.git import Git
-from release_channels.world.index import upstream_url
+from release_channels.world.index import LOCAL, Credentials, Index, read_index, upstream_url
 from release_channels.world.kept import local_files
 
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+_LAST_PORT = 65535
 
-def keep_open(root: Path, port: int = 0, *, stop: threading.Event | None = None) -> None:
-    """Serve the local index of a project until Ctrl-C, or until `stop` is set.
 
-    Raises: RefusedError where there is no project; UsageError if the port is taken.
+def parse_port(text: str) -> int:
+    """Parse the number of a port; nothing leaves the choice to the system.
+
+    Raises: UsageError for what is no port. It is parsed here, since invoke shows a traceback for a wrong number.
+    """
+    if not text:
+        return 0
+    if not _PORT.fullmatch(text) or int(text) > _LAST_PORT:
+        raise UsageError(
+            f"{text[:20]!r} is not a port", hint=f"give a number from 1 to {_LAST_PORT}, or no --port at all"
+        )
+    return int(text)
+
+
+def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threading.Event | None = None) -> None:
+    """Serve the local index of a project until Ctrl-C, or until `stop` is set; a dry run only says what is on it.
+
+    Raises: RefusedError where there is no project, and if the port is taken.
     """
     git = Git.open(root)
     project = parse_project(git.read_file(git.commit("HEAD").sha, "pyproject.toml"))
-    with serve(local_files(root), project=project.name, upstream=upstream_url(), port=port) as running:
-        console.result(f"the local index of {project.name} is open at {running.simple_url} until Ctrl-C")
-        for channel in Channel:
-            console.result(f"{channel} channel:")
-            console.result(
-                "  " + " ".join((f"PIP_INDEX_URL={running.simple_url}", *pip_command(project.name, channel)))
-            )
-            console.result(
-                "  " + " ".join((f"UV_DEFAULT_INDEX={running.simple_url}", *uv_command(project.name, channel)))
-            )
-        try:
+    try:
+        with serve(local_files(root), project=project.name, upstream=upstream_url(), port=port) as running:
+            index = Index(LOCAL, running.simple_url, running.upload_url, Credentials.NONE, warnings=running.warnings)
+            state = read_index(index, project.name)
+            for warning in state.warnings:
+                console.warn(warning)
+            if dry_run:
+                console.result(f"planned: the local index of {project.name} would be opened; {_holds(state)}")
+                return
+            _tell(project.name, index, state)
             (stop or threading.Event()).wait()
-        except KeyboardInterrupt:
-            console.result("the local index is closed; its files stay")
+    except KeyboardInterrupt:
+        console.result("the local index is closed; its files stay, and the next run finds them")
+
+
+def _holds(state: IndexState) -> str:
+    versions = ", ".join(str(version) for version in sorted(state.releases, reverse=True))
+    return f"on it: {versions or 'nothing yet, `nox -s preview` puts a preview there'}"
+
+
+def _tell(project: str, index: Index, state: IndexState) -> None:
+    """Say what is on the index and how to install from it: commands that work while it is open."""
+    console.result(f"the local index of {project} is open at {index.simple_url} until Ctrl-C")
+    console.result(_holds(state))
+    for channel in Channel:
+        console.result(f"install from the {channel} channel:")
+        for variable, words in (
+            ("PIP_INDEX_URL", pip_command(project, channel)),
+            ("UV_DEFAULT_INDEX", uv_command(project, channel)),
+        ):
+            console.result(f"  {variable}={index.simple_url} {shlex.join(words)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import pkgutil
 import signal
@@ -10,21 +9,20 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 from release_channels import console
 from release_channels.config import Config
-from release_channels.decide import Plan, Request, Verdict, decide
+from release_channels.decide import Reason, Request, Verdict, decide
 from release_channels.errors import RefusedError, ReleaseError, UsageError
-from release_channels.observed import Observed
+from release_channels.options import Options, parse_options
 from release_channels.outcome import Outcome, Result
 from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.project.pyproject import Project, parse_project
 from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
 from release_channels.telling import show_plan, tell
-from release_channels.version import Channel, parse_run_number
+from release_channels.version import Channel
 from release_channels.world.actions import Actions, is_rehearsal, read_actions, read_rehearsal
 from release_channels.world.files import only_one_run, state_directory
 from release_channels.world.git import Git
@@ -39,46 +37,6 @@ _STEPS = {
     "preview-publish": "release_channels.steps.publish:PREVIEW_PUBLISH",
     "verify": "release_channels.steps.verify:VERIFY",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What stands behind `--` on the command line."""
-
-    index: str | None = None
-    run: int | None = None
-    commit: str = "HEAD"
-    dry_run: bool = False
-    offline: bool = False
-    verbose: bool = False
-
-
-def parse_options(session: str, words: Sequence[str]) -> Options:
-    """Read the options of a session.
-
-    Raises: UsageError for an unknown option or an unusable value.
-    """
-    parser = _Parser(prog=f"nox -s {session} --", add_help=False, allow_abbrev=False)
-    parser.add_argument("--index", metavar="NAME")
-    parser.add_argument("--run-number", metavar="N")
-    parser.add_argument("--commit", metavar="REV", default="HEAD")
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--offline", action="store_true")
-    parser.add_argument("--verbose", action="store_true")
-    given = parser.parse_args(words)
-    return Options(
-        index=given.index,
-        run=None if given.run_number is None else parse_run_number(given.run_number),
-        commit=given.commit,
-        dry_run=given.dry_run,
-        offline=given.offline,
-        verbose=given.verbose,
-    )
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=self.format_usage().strip())
 
 
 def run_session(
@@ -141,8 +99,13 @@ def _run(
             result = Result.SKIPPED if plan.verdict is Verdict.SKIP else Result.REFUSED
             return replace(outcome_of(plan, result, f"{plan.reason}: {plan.message}"), hint=plan.hint)
         if dry_run:
-            message = f"{project.name} {plan.version} would go to the {plan.channel} channel on {index.title}"
-            return replace(outcome_of(plan, Result.PLANNED, message), publish=True)
+            there = plan.reason is Reason.ALREADY
+            would = (
+                f"is on {index.title} already and would be compared with it"
+                if there
+                else (f"would go to the {plan.channel} channel on {index.title}")
+            )
+            return replace(outcome_of(plan, Result.PLANNED, f"{project.name} {plan.version} {would}"), publish=True)
         base = repository_url(project, git.remote_url(project.config.remote))
         release = Release(
             root=root,
@@ -208,14 +171,16 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 
 def _report_bug(root: Path, bug: Exception) -> Outcome:
     """Turn a bug into a sentence and keep its traceback in a file."""
-    log = state_directory(root) / "debug.log"
-    log.write_text("".join(traceback.format_exception(bug)), encoding="utf-8")
+    told = "".join(traceback.format_exception(bug))
+    try:
+        log = state_directory(root) / "debug.log"
+        log.write_text(told, encoding="utf-8")
+        kept = f" with the file {log.relative_to(root)}"
+    except (OSError, ReleaseError):  # where nothing can be written the sentence has to do
+        kept = ""
     stop = ReleaseError(
         f"a bug in release-channels: {type(bug).__name__}: {bug}",
-        hint=f"please report it with the file {log.relative_to(root)}; --verbose shows the commands that led to it",
+        hint=f"please report it{kept}; --verbose shows the commands that led to it",
     )
     console.error(stop)
     return Outcome(Result.FAILED, str(stop), hint=stop.hint)
-
-
-__all__ = ["Observed", "Options", "Plan", "parse_options", "run_session"]

@@ -50,15 +50,26 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
 def register(nox: ModuleType) -> None:
     """Add the release sessions to a noxfile; none of them runs unless it is named.
 
-    Raises: ValueError if the noxfile has a session of the same name.
+    A session of the noxfile that has one of their names stays as it is, and then every release session refuses to
+    run and says why: half a release would be worse than none, and the project's other sessions still work.
     """
     from nox import registry
 
     taken = sorted(SESSIONS.keys() & registry.get().keys())
-    if taken:
-        raise ValueError(f"this noxfile has a session called {taken[0]!r} already: rename it, or release from -f")
     for name, session in SESSIONS.items():
-        nox.session(session, name=name, default=False, venv_backend="none")
+        if name not in taken:
+            usable = _refusing(taken[0]) if taken else session
+            nox.session(usable, name=name, default=False, venv_backend="none")
+
+
+def _refusing(taken: str) -> Callable[[Session], None]:
+    why = f"this noxfile has its own session {taken!r}, which is the name of a release session: rename yours"
+
+    def refuse(session: Session) -> None:
+        session.error(f"refused: {why}")
+
+    refuse.__doc__ = f"Not usable: {why}."
+    return refuse
 
 
 def _run(session: Session, *steps: str) -> None:

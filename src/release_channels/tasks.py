@@ -27,13 +27,13 @@ def reporting() -> Iterator[None]:
         raise Exit(code=stop.exit_code) from stop
 
 
-@task
-def index(_: Context, port: int = 0) -> None:
+@task(help={"port": "the port to listen on; without it the system picks a free one"})
+def index(context: Context, port: str = "") -> None:
     """Keep the local index open, to install from it by hand, until Ctrl-C."""
-    from release_channels.keep_open import keep_open
+    from release_channels.keep_open import keep_open, parse_port
 
     with reporting():
-        keep_open(Path.cwd(), port)
+        keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)
 
 
 ns = Collection(index)

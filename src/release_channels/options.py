@@ -1,0 +1,51 @@
+"""What stands behind `--` on a session's command line, parsed once. Pure."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from release_channels.errors import UsageError
+from release_channels.version import parse_run_number
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What stands behind `--` on the command line."""
+
+    index: str | None = None
+    run: int | None = None
+    commit: str = "HEAD"
+    dry_run: bool = False
+    offline: bool = False
+    verbose: bool = False
+
+
+def parse_options(session: str, words: Sequence[str]) -> Options:
+    """Read the options of a session.
+
+    Raises: UsageError for an unknown option or an unusable value.
+    """
+    parser = _Parser(prog=f"nox -s {session} --", add_help=False, allow_abbrev=False)
+    parser.add_argument("--index", metavar="NAME")
+    parser.add_argument("--run-number", metavar="N")
+    parser.add_argument("--commit", metavar="REV", default="HEAD")
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--offline", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    given = parser.parse_args(words)
+    return Options(
+        index=given.index,
+        run=None if given.run_number is None else parse_run_number(given.run_number),
+        commit=given.commit,
+        dry_run=given.dry_run,
+        offline=given.offline,
+        verbose=given.verbose,
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=self.format_usage().strip())

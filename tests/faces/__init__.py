@@ -1,0 +1,1 @@
+"""Tests that type what a user types, and read the screen."""

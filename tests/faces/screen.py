@@ -1,0 +1,163 @@
+"""Start the real programs and read the screen, as a user does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.projects import Sample
+
+BIN = Path(sys.executable).parent
+_README = Path(__file__).parents[2] / "README.md"
+# What a run may leave behind whatever it decided, and what noxfiles and imports leave.
+_BOOKKEEPING = {".release-channels/lock", ".release-channels/outcome.json", ".release-channels/.gitignore"}
+
+
+def readme_noxfile() -> str:
+    """The noxfile that the README tells an adopter to write."""
+    found = re.search(r"```python\n(.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
+    assert found, "the README shows no noxfile"
+    return found[1]
+
+
+def adopter(**changes: object) -> Sample:
+    """A sample project with the README's noxfile."""
+    files = {"noxfile.py": readme_noxfile(), **changes.pop("files", {})}  # type: ignore[dict-item]
+    return Sample(files=files, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a program left on the screen."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Everything that was to be read; a traceback is nothing to be read."""
+        both = self.out + self.err
+        assert "Traceback" not in both, both
+        return both
+
+    @property
+    def own(self) -> str:
+        """What was to be read without what is quoted, indented, of a build backend: its traceback is its own."""
+        lines = (self.out + self.err).splitlines()
+        own = "\n".join(line for line in lines if not line.startswith("  "))
+        assert "Traceback" not in own, own
+        return own
+
+    @property
+    def last(self) -> str:
+        """The last line of results."""
+        return self.out.strip().splitlines()[-1] if self.out.strip() else ""
+
+    @property
+    def plan(self) -> list[str]:
+        """The lines of the plan, without what nox says around them."""
+        lines = self.err.splitlines()
+        return [line for line in lines if not line.startswith("nox >")]
+
+    def sentence(self, *parts: str) -> None:
+        """Read each part on the screen, whatever the line breaks."""
+        flat = " ".join(self.text.split())
+        for part in parts:
+            assert part in flat, self.text
+
+
+def run(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = 120) -> Screen:
+    """Run a program to its end; variables of `env` are added, and an empty one is taken away."""
+    with start(*words, cwd=cwd, env=env) as child:
+        out, err = child.communicate(timeout=seconds)
+    return Screen(child.returncode, out, err)
+
+
+def nox(cwd: Path, *words: str, env: Mapping[str, str] | None = None) -> Screen:
+    """Run nox as it is installed beside this tool; the noxfile's block is for those who have nox alone."""
+    return run(BIN / "nox", *words, cwd=cwd, env={"NOX_SCRIPT_MODE": "none", **(env or {})})
+
+
+def environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    """This process's environment with changes; an empty value takes a variable away."""
+    merged = {**os.environ, **(env or {})}
+    return {name: value for name, value in merged.items() if value != ""}
+
+
+@contextmanager
+def start(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Start a program in a process group of its own, as a shell does, and leave none of it behind."""
+    child = subprocess.Popen(
+        [str(word) for word in words],
+        cwd=cwd,
+        env=environment(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Whoever starts the tests in the background has them ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    with child:
+        try:
+            yield child
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+
+
+def picture(root: Path) -> dict[str, str]:
+    """Picture a directory: every file but the run's bookkeeping, git's index, and its refs."""
+    seen = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        ours = name in _BOOKKEEPING or name.startswith((".nox/", "__pycache__/"))
+        if path.is_file() and not ours and (not name.startswith(".git/") or name == ".git/index"):
+            seen[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    if (root / ".git").is_dir():
+        words = ("git", "for-each-ref")
+        seen["refs"] = subprocess.run(words, cwd=root, check=True, capture_output=True, text=True).stdout
+    return seen
+
+
+def published(root: Path) -> list[str]:
+    """Name the distributions on the local index."""
+    index = root / ".release-channels" / "index"
+    return sorted(path.name for path in index.rglob("*") if path.name.endswith((".whl", ".tar.gz")))
+
+
+def built(root: Path) -> list[str]:
+    """Name what was handed over: the distributions in dist/, and the manifest."""
+    found = [path.name for path in (root / "dist").glob("*") if not path.name.startswith(".")]
+    return sorted(found) + (["release.json"] if (root / "release.json").exists() else [])
+
+
+def marked(marker: str) -> list[str]:
+    """Name the processes whose environment carries a marker."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # it ended while we looked
+    return found
+
+
+def wait_until(holds: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Wait for something that other processes do."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
+        time.sleep(0.02)
