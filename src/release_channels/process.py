@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from release_channels import console
-from release_channels.errors import CommandError
+from release_channels.errors import CommandError, SlowError
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -79,7 +79,7 @@ def finish(
 
     With `merged`, stderr comes along with stdout, in the order it was written.
 
-    Raises: CommandError if it is missing or too slow.
+    Raises: CommandError if it is missing, SlowError (one of these) if it is too slow.
     """
     argv = tuple(str(word) for word in words)
     console.command(argv)
@@ -101,7 +101,7 @@ def finish(
     try:
         out, err_out = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired as err:
-        raise CommandError(f"`{shlex.join(argv)}` took longer than {timeout:g} s") from err
+        raise SlowError(f"`{shlex.join(argv)}` took longer than {timeout:g} s") from err
     finally:
         _end(child)
         with _lock:
