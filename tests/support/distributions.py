@@ -50,9 +50,14 @@ class Recipe:
     instead: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
+    def package(self) -> str:
+        """The import package."""
+        return self.name.replace("-", "_")
+
+    @property
     def stem(self) -> str:
         """Name and version as file names carry them."""
-        return f"{self.name.replace('-', '_')}-{self.version}"
+        return f"{self.package}-{self.version}"
 
     def metadata(self) -> str:
         """Core metadata as a build backend writes them."""
@@ -78,8 +83,8 @@ def make_wheel(directory: Path, recipe: Recipe, *, file_name: str = "") -> Path:
     """Write the wheel of a recipe, its RECORD right unless the recipe replaces it."""
     info = f"{recipe.stem}.dist-info"
     parts: dict[str, str | bytes | None] = {
-        "demo_tool/__init__.py": "",
-        "demo_tool/cli.py": recipe.cli,
+        f"{recipe.package}/__init__.py": "",
+        f"{recipe.package}/cli.py": recipe.cli,
         **recipe.files,
         f"{info}/METADATA": recipe.metadata(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: {recipe.tag}\n",
@@ -110,11 +115,14 @@ def write_zip(
     compression: int = zipfile.ZIP_DEFLATED,
     comment: bytes = b"",
 ) -> None:
-    """Write a ZIP file, duplicates and all."""
+    """Write a ZIP file, duplicates and all; the same members give the same bytes, and programs may be run."""
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w", compression) as opened:
         warnings.simplefilter("ignore", UserWarning)  # zipfile warns of the duplicates that a test asks for
         for name, content in members:
-            opened.writestr(name, content)
+            info = zipfile.ZipInfo(name)
+            info.compress_type = compression
+            info.external_attr = (0o100755 if ".data/scripts/" in name else 0o100644) << 16
+            opened.writestr(info, content)
         opened.comment = comment
 
 

@@ -50,7 +50,7 @@ for script, module, attr in targets:
         for part in filter(None, attr.split(".")):
             loaded = getattr(loaded, part)
     except BaseException as err:
-        problem = f"{type(err).__name__}: {err}"
+        problem = f"{type(err).__name__}: {err}".replace(told["site"], "").splitlines()[0]
     told["imports"].append([script, module, places, problem])
 with open(result, "w", encoding="utf-8") as out:
     json.dump(told, out)

@@ -46,6 +46,7 @@ class Stranger:
     project: str
     python: Path
     python_version: str
+    upstream: str
     env: Mapping[str, str]
 
     def in_room(self, name: str) -> Stranger:
@@ -60,7 +61,7 @@ class Stranger:
 
         Raises: CommandError with pip's own words.
         """
-        python = self._environment("pip")
+        python = self._environment(with_pip=True)
         self._type(python, *pip_command(self.project, channel, narrow=narrow)[1:])
         return Environment(python, python.parent)
 
@@ -69,7 +70,7 @@ class Stranger:
 
         Raises: CommandError with pip's own words.
         """
-        python = self._environment("pip")
+        python = self._environment(with_pip=True)
         report = self.home / "report.json"
         self._type(python, *pip_command(self.project, channel)[1:], "--dry-run", "--report", str(report))
         entries = json.loads(report.read_text(encoding="utf-8"))["install"]
@@ -107,12 +108,14 @@ class Stranger:
         mine = canonicalize_name(self.project)
         return tuple(f"{name} {v}" for name, v in versions.items() if v.is_prerelease and name != mine)
 
-    def _environment(self, *packages: str) -> Path:
-        """Make an environment with these packages and nothing else, and give its Python."""
+    def _environment(self, *, with_pip: bool = False) -> Path:
+        """Make an environment with nothing in it, or with the newest pip, and give its Python."""
         directory = self.home / "environment"
         self._type(uv_program(), "venv", "--quiet", "--python", str(self.python), str(directory))
-        if packages:
-            self._type(uv_program(), "pip", "install", "--quiet", "--python", str(python_of(directory)), *packages)
+        if with_pip:
+            # Not through the local index: uv keeps downloads by index, and that one's address lasts for one run.
+            words = ("pip", "install", "--quiet", "--default-index", self.upstream, "pip")
+            self._type(uv_program(), *words, "--python", str(python_of(directory)))
         return python_of(directory)
 
     def _type(self, *words: str | Path) -> None:
@@ -141,7 +144,7 @@ def stranger(home: Path, project: Project, index: Index, upstream: str, outer: M
     python = _python(project, home, env)
     words = "import platform; print(platform.python_version())"
     version = run(python, "-I", "-c", words, cwd=home, env=env)
-    return Stranger(home, project.name, python, version, env | {"UV_PYTHON": str(python)})
+    return Stranger(home, project.name, python, version, upstream, env | {"UV_PYTHON": str(python)})
 
 
 def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:
