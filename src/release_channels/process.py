@@ -19,6 +19,8 @@ _U = TypeVar("_U")
 _TAIL_LINES = 40
 _running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
+# Set while an interrupt ends the work side by side: a program that ends must not make its thread start the next one.
+_interrupted = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def finish(
     """
     argv = tuple(str(word) for word in words)
     console.command(argv)
+    if _interrupted.is_set():
+        raise CommandError(f"`{argv[0]}` was not started any more: interrupted")
     try:
         child = subprocess.Popen(
             argv,
@@ -99,6 +103,8 @@ def finish(
     with _lock:
         _running.add(child)
     try:
+        if _interrupted.is_set():
+            child.terminate()
         out, err_out = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired as err:
         raise SlowError(f"`{shlex.join(argv)}` took longer than {timeout:g} s") from err
@@ -116,15 +122,19 @@ def side_by_side(*acts: Callable[[], _T]) -> list[_T]:
 
     Raises: the first error in order, after all have ended; on an interrupt the programs that still run are ended.
     """
-    with ThreadPoolExecutor(max_workers=max(1, len(acts))) as pool:
-        futures = [pool.submit(act) for act in acts]
-        try:
-            return [future.result() for future in futures]
-        except KeyboardInterrupt:
-            for future in futures:
-                future.cancel()
-            _end_all()
-            raise
+    try:
+        with ThreadPoolExecutor(max_workers=max(1, len(acts))) as pool:
+            futures = [pool.submit(act) for act in acts]
+            try:
+                return [future.result() for future in futures]
+            except KeyboardInterrupt:
+                _interrupted.set()
+                for future in futures:
+                    future.cancel()
+                _end_all()
+                raise
+    finally:
+        _interrupted.clear()
 
 
 def both(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:

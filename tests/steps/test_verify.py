@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from release_channels.errors import FailedError, RefusedError
-from tests.support.distributions import Recipe, make_sdist, make_wheel
+from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, yanking
 
 HELP = "import sys\n\ndef main():\n    print('usage: demo', sys.argv[1:])\n    return 0\n"
@@ -297,17 +296,10 @@ def test_a_module_that_needs_an_extra_is_a_warning(shop: Shop) -> None:
 BROKEN = {"demo_dep/__init__.py": "raise ImportError('half a rewrite')\n"}
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(make_wheel, id="cannot be imported"),
-        pytest.param(make_sdist, id="cannot be built", marks=pytest.mark.full),
-    ],
-)
-def test_a_broken_pre_release_of_a_dependency_is_named(shop: Shop, make: Callable[[Path, Recipe], Path]) -> None:
+def test_a_broken_pre_release_of_a_dependency_is_named(shop: Shop) -> None:
     """Where --pre breaks on a dependency and the form for this project alone works, a warning gives both."""
     recipe = replace(PREVIEW, requires=["demo-dep"], cli=f"import demo_dep\n{HELP}")
-    make(shop.upstream, Recipe(name="demo-dep", version="2.0.0a1", scripts={}, files=BROKEN))
+    make_wheel(shop.upstream, Recipe(name="demo-dep", version="2.0.0a1", scripts={}, files=BROKEN))
     make_wheel(shop.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}))
     shop.release(recipe, replace(recipe, version="1.2.0"))
     warnings = shop.verify(recipe).warnings
