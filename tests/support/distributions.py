@@ -79,8 +79,13 @@ class Recipe:
         return "[console_scripts]\n" + "".join(f"{name} = {target}\n" for name, target in self.scripts.items())
 
 
-def make_wheel(directory: Path, recipe: Recipe, *, file_name: str = "") -> Path:
-    """Write the wheel of a recipe, its RECORD right unless the recipe replaces it."""
+GOOD = Recipe()
+
+
+def make_wheel(directory: Path, recipe: Recipe = GOOD, *, file_name: str = "", **changes: Any) -> Path:
+    """Write the wheel of a recipe with these changes, its RECORD right unless the recipe replaces it."""
+    recipe = replace(recipe, **changes)
+    directory.mkdir(parents=True, exist_ok=True)
     info = f"{recipe.stem}.dist-info"
     parts: dict[str, str | bytes | None] = {
         f"{recipe.package}/__init__.py": "",
@@ -95,7 +100,7 @@ def make_wheel(directory: Path, recipe: Recipe, *, file_name: str = "") -> Path:
     if "RECORD" not in recipe.instead:
         contents[f"{info}/RECORD"] = record(contents, info).encode()
     path = directory / (file_name or f"{recipe.stem}-{recipe.tag}.whl")
-    write_zip(path, list(contents.items()))
+    write_zip(path, list(contents.items()), compression=zipfile.ZIP_STORED)
     return path
 
 
@@ -133,9 +138,17 @@ def read_zip(path: Path) -> list[tuple[str, bytes]]:
 
 
 def make_sdist(
-    directory: Path, recipe: Recipe, *, file_name: str = "", root: str = "", members: Sequence[tarfile.TarInfo] = ()
+    directory: Path,
+    recipe: Recipe = GOOD,
+    *,
+    file_name: str = "",
+    root: str = "",
+    members: Sequence[tarfile.TarInfo] = (),
+    **changes: Any,
 ) -> Path:
-    """Write the sdist of a recipe; `members` are added as they are, without content."""
+    """Write the sdist of a recipe with these changes; `members` are added as they are, without content."""
+    recipe = replace(recipe, **changes)
+    directory.mkdir(parents=True, exist_ok=True)
     root = root or recipe.stem
     parts: dict[str, str | bytes | None] = {
         "PKG-INFO": recipe.metadata(),
@@ -162,7 +175,6 @@ def _bytes(text: str | bytes) -> bytes:
 
 def make_release(directory: Path, recipe: Recipe) -> tuple[Path, Path]:
     """Write both distributions of a recipe."""
-    directory.mkdir(parents=True, exist_ok=True)
     return make_sdist(directory, recipe), make_wheel(directory, recipe)
 
 
