@@ -12,6 +12,7 @@ from release_channels.errors import FailedError, RefusedError
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, yanking
 
+FULL = pytest.mark.full
 HELP = "import sys\n\ndef main():\n    print('usage: demo', sys.argv[1:])\n    return 0\n"
 PREVIEW = Recipe(version="1.3.0.dev5", cli=HELP)
 FINAL = Recipe(version="1.2.0", cli=HELP)
@@ -35,8 +36,8 @@ def leftovers() -> list[str]:
     ("preview", "final"),
     [
         pytest.param("1.3.0.dev5", "1.2.0", id="plain"),
-        pytest.param("1!1.3.0.dev5", "1!1.2.0", id="epoch", marks=pytest.mark.full),
-        pytest.param("1.2.0.post1.dev5", "1.2.0", id="post", marks=pytest.mark.full),
+        pytest.param("1!1.3.0.dev5", "1!1.2.0", id="epoch", marks=FULL),
+        pytest.param("1.2.0.post1.dev5", "1.2.0", id="post", marks=FULL),
     ],
 )
 def test_the_preview_comes_and_the_public_command_brings_the_final(shop: Shop, preview: str, final: str) -> None:
@@ -70,7 +71,7 @@ def test_a_public_command_that_brings_the_preview_is_a_failure(shop: Shop) -> No
             [replace(FINAL, requires_python="<3.9")],
             "1.2.0 asks for Python <3.9",
             id="excluded",
-            marks=pytest.mark.full,
+            marks=FULL,
         ),
     ],
 )
@@ -102,7 +103,8 @@ def test_a_newer_preview_is_a_pass_and_said(shop: Shop) -> None:
     assert "brought 1.3.0.dev6; that is newer than 1.3.0.dev5, which was not installed itself" in report.message
 
 
-@pytest.mark.parametrize("version", ["1.3.0rc1", pytest.param("1.3.0", marks=pytest.mark.full)])
+@pytest.mark.parametrize("version", ["1.3.0rc1", "1.3.0"])
+@pytest.mark.full
 def test_another_version_is_a_failure_that_names_both(shop: Shop, version: str) -> None:
     """What comes instead of the preview and is no preview fails, with both versions in the message."""
     shop.release(PREVIEW, FINAL, replace(FINAL, version=version))
@@ -121,7 +123,7 @@ def test_another_version_is_a_failure_that_names_both(shop: Shop, version: str) 
             {"files": {"extra.pth": ""}},
             "extra.pth was installed, and is not in the wheel",
             id="added",
-            marks=pytest.mark.full,
+            marks=FULL,
         ),
     ],
 )
@@ -205,13 +207,13 @@ def _cli(body: str) -> str:
 @pytest.mark.parametrize(
     ("cli", "said"),
     [
-        pytest.param(_cli("sys.exit('usage: demo FILE')"), None, id="no help", marks=pytest.mark.full),
-        pytest.param(_cli("print(sys.stdin.read())"), None, id="reads stdin", marks=pytest.mark.full),
+        pytest.param(_cli("sys.exit('usage: demo FILE')"), None, id="no help", marks=FULL),
+        pytest.param(_cli("print(sys.stdin.read())"), None, id="reads stdin", marks=FULL),
         pytest.param(
             _cli("return int(sys.argv[1])"),
             "ends with a traceback (ValueError:",
             id="traceback",
-            marks=pytest.mark.full,
+            marks=FULL,
         ),
         pytest.param(_cli("import time; time.sleep(600)"), "had not ended after 1 s and was stopped", id="hangs"),
     ],
@@ -229,14 +231,10 @@ def test_a_script_without_help_only_has_to_be_importable(shop: Shop, cli: str, s
     ("cli", "said"),
     [
         pytest.param(_cli("import no_such_module"), "ends with ModuleNotFoundError: No module named", id="lazy import"),
-        pytest.param(
-            _cli("import os; os.kill(os.getpid(), 11)"), "was ended by signal 11", id="signal", marks=pytest.mark.full
-        ),
-        pytest.param(
-            "import no_such_module\n", "cannot start: ModuleNotFoundError", id="import", marks=pytest.mark.full
-        ),
-        pytest.param("\n", "cannot start: AttributeError", id="no object", marks=pytest.mark.full),
-        pytest.param("import os; os._exit(3)\n", "Python ended while", id="dead", marks=pytest.mark.full),
+        pytest.param(_cli("import os; os.kill(os.getpid(), 11)"), "was ended by signal 11", id="signal", marks=FULL),
+        pytest.param("import no_such_module\n", "cannot start: ModuleNotFoundError", id="import", marks=FULL),
+        pytest.param("\n", "cannot start: AttributeError", id="no object", marks=FULL),
+        pytest.param("import os; os._exit(3)\n", "Python ended while", id="dead", marks=FULL),
     ],
 )
 def test_a_script_that_lacks_code_is_a_failure(shop: Shop, cli: str, said: str) -> None:
@@ -258,15 +256,15 @@ NATIVE = {"demo_fast.cpython-399-x86_64-linux-gnu.so": b"\x7fELF", "demo_fast.ab
     [
         pytest.param({"scripts": {}}, "`uv pip install --prerelease allow --upgrade demo-tool`", id="library"),
         pytest.param(
-            {"scripts": {}, "files": SPACE}, "it can be imported", id="namespace", marks=pytest.mark.full
+            {"scripts": {}, "files": SPACE}, "it can be imported", id="namespace", marks=FULL
         ),
         pytest.param(
             {"scripts": {}, "instead": {"entry_points.txt": "[gui_scripts]\ndemo = demo_tool.cli:main\n"}},
-            "`uv tool install --prerelease allow --upgrade demo-tool`", id="gui", marks=pytest.mark.full,
+            "`uv tool install --prerelease allow --upgrade demo-tool`", id="gui", marks=FULL,
         ),
         pytest.param(
             {"scripts": {"demo": "demo_tool.cli:main [more]"}, "extra": ["Provides-Extra: more"]}, "its script starts",
-            id="extra", marks=pytest.mark.full,
+            id="extra", marks=FULL,
         ),
     ],
 )  # fmt: skip

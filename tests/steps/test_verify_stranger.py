@@ -85,6 +85,7 @@ def test_a_python_that_no_machine_has_is_a_plain_failure(shop: Shop) -> None:
     assert list((shop.root.parent / "tmp").iterdir()) == []
 
 
+@pytest.mark.full
 def test_a_project_that_excludes_this_python_is_installed_with_another(shop: Shop) -> None:
     """The stranger takes a Python that the project takes, if there is one on this machine."""
     bound = f"!={sys.version_info.major}.{sys.version_info.minor}.*,>=3.9"
