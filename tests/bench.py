@@ -75,7 +75,7 @@ def _environment(place: Path, upstream: str) -> dict[str, str]:
     foreign = ("UV_", "PIP_", "GIT_", "GITHUB_", "ACTIONS_", "NOX")
     kept = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
     env = {name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in kept}
-    dead = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+    dead = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
     (place / "gitconfig").write_text("[user]\n\tname = Bench\n\temail = bench@example.com\n")
     return env | dead | {
         "NO_PROXY": "127.0.0.1,localhost",

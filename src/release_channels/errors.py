@@ -29,5 +29,9 @@ class CommandError(ReleaseError):
     """A program is missing, was too slow, or failed."""
 
 
+class SlowError(CommandError):
+    """A program took longer than it was given."""
+
+
 class FailedError(ReleaseError):
     """A step began and did not reach the state that it wanted."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from release_channels import console
-from release_channels.errors import CommandError
+from release_channels.errors import CommandError, SlowError
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -88,7 +88,7 @@ def finish(
     With `merged`, stderr comes along with stdout, in the order it was written. With `terminal` it may ask for a
     passphrase there, as git's ssh does; any other program is ended together with all that it started.
 
-    Raises: CommandError if it is missing or too slow.
+    Raises: CommandError if it is missing, SlowError (one of these) if it is too slow.
     """
     argv = tuple(str(word) for word in words)
     console.command(argv)
@@ -97,7 +97,7 @@ def finish(
             out, err_out = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired as err:
             said = (err.stderr or err.output or b"").decode("utf-8", "replace")
-            raise CommandError(f"`{shlex.join(argv)}` took longer than {timeout:g} s", hint=_tail(said)) from err
+            raise SlowError(f"`{shlex.join(argv)}` took longer than {timeout:g} s", hint=_tail(said)) from err
     done = Done(argv, child.returncode, out, err_out or b"")
     console.output(done.messages)
     return done

@@ -13,7 +13,10 @@ import requests
 from release_channels import process
 from release_channels.indexserver.server import RunningIndex, Tls
 from release_channels.world.distributions import parse_file_name
+from tests.support.distributions import Recipe
 
+# What the tests of the index upload: the least that a release has to say.
+PLAIN = Recipe(version="1.0.0", requires_python=None, scripts={}, classifiers=())
 JSON = "application/vnd.pypi.simple.v1+json"
 UV = shutil.which("uv") or "uv"
 

@@ -22,18 +22,19 @@ from release_channels.world.distributions import (
     requires_python,
     sha256_of,
 )
-from tests.index.packages import make_sdist, make_wheel, metadata_text
+from tests.index.servers import PLAIN
+from tests.support.distributions import make_sdist, make_wheel
 
 WHEEL = "demo_tool-1.0.0-py3-none-any.whl"
 INFO = "demo_tool-1.0.0.dist-info"
-GOOD = metadata_text("demo-tool", "1.0.0")
+GOOD = PLAIN.metadata()
 
 
 @pytest.mark.parametrize(("make", "kind"), [(make_wheel, Kind.WHEEL), (make_sdist, Kind.SDIST)])
 def test_a_distribution_says_who_it_is(tmp_path: Path, make: Callable[..., Path], kind: Kind) -> None:
     """Name and version are the metadata's own spelling, and links and Python versions can be asked for."""
-    extra = "Project-URL: Source commit, https://example.org/c/1\n"
-    path = make(tmp_path, "1!1.0.0.dev7", requires_python=">=3.9", extra=extra)
+    urls = {"Source commit": "https://example.org/c/1"}
+    path = make(tmp_path, PLAIN, version="1!1.0.0.dev7", requires_python=">=3.9", urls=urls)
     found = read_distribution(path)
     assert (found.name, found.version, found.kind, found.path) == ("demo-tool", Version("1!1.0.0.dev7"), kind, path)
     assert found.file_name == path.name
@@ -109,7 +110,7 @@ def test_an_sdist_without_its_own_metadata_is_refused(tmp_path: Path, members: d
 @pytest.mark.parametrize("make", [make_wheel, make_sdist])
 def test_a_cut_off_file_is_refused(tmp_path: Path, make: Callable[..., Path]) -> None:
     """Half a file, an empty file and no file are refused in plain words."""
-    path = make(tmp_path)
+    path = make(tmp_path, PLAIN)
     for content in (path.read_bytes()[: path.stat().st_size // 2], b""):
         path.write_bytes(content)
         with pytest.raises(RefusedError, match="not a readable"):
@@ -121,7 +122,7 @@ def test_a_cut_off_file_is_refused(tmp_path: Path, make: Callable[..., Path]) ->
 
 def test_a_taken_name_is_never_replaced(tmp_path: Path) -> None:
     """Adding to a name that exists changes nothing and says so, even for a file that another process put there."""
-    first, second = make_wheel(tmp_path / "one"), make_wheel(tmp_path / "two", files={"x.py": b""})
+    first, second = make_wheel(tmp_path / "one", PLAIN), make_wheel(tmp_path / "two", PLAIN, files={"x.py": b""})
     ours, theirs = Storage(tmp_path / "root"), Storage(tmp_path / "root")
     assert (ours.add(first), theirs.add(second)) == (True, False)
     assert [path.name for path in (tmp_path / "root").iterdir()] == [first.name]
@@ -131,10 +132,10 @@ def test_a_taken_name_is_never_replaced(tmp_path: Path) -> None:
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     """What is remembered of a file ends with the file."""
     storage = Storage(tmp_path)
-    path = make_wheel(tmp_path)
+    path = make_wheel(tmp_path, PLAIN)
     before = storage.find(path.name)
     path.unlink()
-    make_wheel(tmp_path, extra="Keywords: more\n")
+    make_wheel(tmp_path, PLAIN, extra=["Keywords: more"])
     after = storage.find(path.name)
     assert before is not None
     assert after is not None

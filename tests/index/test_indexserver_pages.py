@@ -22,8 +22,8 @@ from release_channels.indexserver.pages import PageFile, project_page
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.indexserver.upstream import Upstream
 from release_channels.world.distributions import sha256_of
-from tests.index.packages import make_sdist, make_wheel
-from tests.index.servers import JSON, clean_env, make_tls, page, post
+from tests.index.servers import JSON, PLAIN, clean_env, make_tls, page, post
+from tests.support.distributions import make_sdist, make_wheel
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,9 +35,9 @@ V1_HTML = "application/vnd.pypi.simple.v1+html"
 def index(tmp_path: Path) -> Iterator[RunningIndex]:
     """A plain index with one release of demo-tool and one of other."""
     root = tmp_path / "root"
-    make_wheel(root, requires_python=">=3.8,<4", scripts={"demo": "demo_tool:main"})
-    make_sdist(root)
-    make_wheel(root, name="other")
+    make_wheel(root, PLAIN, requires_python=">=3.8,<4", scripts={"demo": "demo_tool:main"})
+    make_sdist(root, PLAIN)
+    make_wheel(root, PLAIN, name="other")
     with serve(root) as running:
         yield running
 
@@ -134,7 +134,7 @@ def test_files_come_in_parts_on_request(index: RunningIndex, tmp_path: Path) -> 
 
 def test_pip_and_uv_install_through_the_merged_index(index: RunningIndex, tmp_path: Path) -> None:
     """Installers find the project here and any other name upstream, even with a cut-off date."""
-    make_wheel(tmp_path / "local", "1.1.0", requires=["other"])
+    make_wheel(tmp_path / "local", PLAIN, version="1.1.0", requires=["other"])
     tomorrow = time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() + 86400))
     env = clean_env({"PIP_CONFIG_FILE": os.devnull, "UV_CACHE_DIR": str(tmp_path / "cache")})
     with serve(tmp_path / "local", project="demo-tool", upstream=index.simple_url) as merged:
@@ -149,8 +149,8 @@ def test_pip_and_uv_install_through_the_merged_index(index: RunningIndex, tmp_pa
 
 def test_local_files_win_over_upstream(index: RunningIndex, tmp_path: Path) -> None:
     """The merged page keeps upstream's files with absolute URLs, and a local file hides upstream's of its name."""
-    local = make_wheel(tmp_path / "local", extra="Keywords: local\n")
-    make_wheel(tmp_path / "local", "1.1.0.dev1")
+    local = make_wheel(tmp_path / "local", PLAIN, extra=["Keywords: local"])
+    make_wheel(tmp_path / "local", PLAIN, version="1.1.0.dev1")
     with serve(tmp_path / "local", project="Demo.Tool", upstream=index.simple_url) as merged:
         shown = page(merged)
         files = {file["filename"]: file for file in shown["files"]}  # type: ignore[attr-defined]
@@ -169,14 +169,14 @@ def test_a_file_of_upstream_counts_as_taken(index: RunningIndex, tmp_path: Path)
     same = tmp_path / "root" / "demo_tool-1.0.0-py3-none-any.whl"
     with serve(tmp_path / "local", project="demo-tool", upstream=index.simple_url) as merged:
         assert post(merged, same).status_code == 200
-        assert post(merged, make_wheel(tmp_path)).reason.startswith("File already exists")
+        assert post(merged, make_wheel(tmp_path, PLAIN)).reason.startswith("File already exists")
         assert not (tmp_path / "local").exists()
 
 
 def test_without_upstream_other_names_are_unknown(tmp_path: Path) -> None:
     """Offline, the index knows its project alone."""
-    make_wheel(tmp_path)
-    make_wheel(tmp_path, name="other")
+    make_wheel(tmp_path, PLAIN)
+    make_wheel(tmp_path, PLAIN, name="other")
     with serve(tmp_path, project="demo-tool") as index:
         assert page(index)["versions"] == ["1.0.0"]
         assert page(index, "other") == {}
@@ -184,7 +184,7 @@ def test_without_upstream_other_names_are_unknown(tmp_path: Path) -> None:
 
 def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:
     """A dead upstream index costs its files and not the local ones, and is not asked for each page."""
-    make_wheel(tmp_path)
+    make_wheel(tmp_path, PLAIN)
     with serve(tmp_path / "none", wrap=_broken) as dead:
         with serve(tmp_path, project="demo-tool", upstream=dead.simple_url) as index:
             assert [page(index)["versions"] for _ in range(3)] == [["1.0.0"]] * 3

@@ -14,8 +14,8 @@ import requests
 from release_channels.errors import CommandError
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import RunningIndex, Tls, serve
-from tests.index.packages import make_wheel
-from tests.index.servers import fingerprint, make_tls, post, publish
+from tests.index.servers import PLAIN, fingerprint, make_tls, post, publish
+from tests.support.distributions import make_wheel
 
 CLAIMS = {
     "repository": "Acme/Demo",
@@ -108,11 +108,11 @@ def test_uv_publishes_as_its_workflow_is_trusted(
         }
         if refusal:
             with pytest.raises(CommandError) as caught:
-                publish(index, make_wheel(tmp_path), env=env)
+                publish(index, make_wheel(tmp_path, PLAIN), env=env)
             assert refusal in caught.value.hint
             assert not (tmp_path / "root").exists()
         else:
-            publish(index, make_wheel(tmp_path), env=env)
+            publish(index, make_wheel(tmp_path, PLAIN), env=env)
             assert [path.name for path in (tmp_path / "root").iterdir()] == ["demo_tool-1.0.0-py3-none-any.whl"]
             assert [line.rpartition(" ")[0] for line in index.requests] == [
                 "GET /_/oidc/audience", "GET /github/oidc/token", "POST /_/oidc/mint-token",
@@ -173,7 +173,7 @@ def test_a_forged_identity_is_refused(site: Site, token: str) -> None:
 
 def test_without_a_good_token_nothing_is_uploaded(site: Site, tmp_path: Path) -> None:
     """A missing, unknown, burnt, expired or other project's token is a 403, and nothing changes."""
-    path, other = make_wheel(tmp_path), make_wheel(tmp_path, name="other")
+    path, other = make_wheel(tmp_path, PLAIN), make_wheel(tmp_path, PLAIN, name="other")
     burnt, expired = site.token(), site.token()
     assert site.post("burn-token", {"token": burnt}).status_code == 200
     site.clock.now += 901
@@ -191,7 +191,7 @@ def test_a_token_lives_fifteen_minutes(site: Site, tmp_path: Path) -> None:
     """A second before its end it still uploads."""
     token = site.token()
     site.clock.now += 899
-    assert post(site.index, make_wheel(tmp_path), token=token).status_code == 200
+    assert post(site.index, make_wheel(tmp_path, PLAIN), token=token).status_code == 200
 
 
 def test_only_the_job_gets_its_identity(site: Site) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -23,8 +24,8 @@ from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.indexserver.storage import Storage
 from release_channels.indexserver.uploads import Uploads
 from release_channels.indexserver.warehouse import MIB, Limits, UploadRefused
-from tests.index.packages import make_sdist, make_wheel, metadata_text
-from tests.index.servers import clean_env, fingerprint, form_of, page, post, publish
+from tests.index.servers import PLAIN, clean_env, fingerprint, form_of, page, post, publish
+from tests.support.distributions import make_sdist, make_wheel
 
 Build = Callable[[Path], tuple[Path, dict[str, str] | None]]
 
@@ -44,7 +45,7 @@ def index(root: Path) -> Iterator[RunningIndex]:
 
 def test_uv_publishes_a_release_twice(index: RunningIndex, root: Path, tmp_path: Path) -> None:
     """The real client uploads wheel and sdist, and the same bytes again are fine."""
-    files = [make_wheel(tmp_path / "dist"), make_sdist(tmp_path / "dist")]
+    files = [make_wheel(tmp_path / "dist", PLAIN), make_sdist(tmp_path / "dist", PLAIN)]
     publish(index, *files)
     before = fingerprint(root, index)
     publish(index, *files)
@@ -54,10 +55,10 @@ def test_uv_publishes_a_release_twice(index: RunningIndex, root: Path, tmp_path:
 
 def test_uv_shows_why_other_bytes_are_refused(index: RunningIndex, root: Path, tmp_path: Path) -> None:
     """Other bytes under a taken name are a stop, in words that the client passes on."""
-    publish(index, make_wheel(tmp_path / "one"))
+    publish(index, make_wheel(tmp_path / "one", PLAIN))
     before = fingerprint(root, index)
     with pytest.raises(CommandError) as caught:
-        publish(index, make_wheel(tmp_path / "two", files={"more.py": b""}))
+        publish(index, make_wheel(tmp_path / "two", PLAIN, files={"more.py": b""}))
     assert "File already exists ('demo_tool-1.0.0-py3-none-any.whl', with blake2_256 hash '" in caught.value.hint
     assert fingerprint(root, index) == before
 
@@ -65,7 +66,7 @@ def test_uv_shows_why_other_bytes_are_refused(index: RunningIndex, root: Path, t
 def test_twine_uploads_and_shows_the_refusal(index: RunningIndex, root: Path, tmp_path: Path) -> None:
     """twine uploads, uploads the same again, and shows why other bytes are refused."""
     words = ["-m", "twine", "upload", "--repository-url", index.upload_url, "-u", "u", "-p", "p"]
-    first, second = make_wheel(tmp_path / "one"), make_wheel(tmp_path / "two", files={"more.py": b""})
+    first, second = make_wheel(tmp_path / "one", PLAIN), make_wheel(tmp_path / "two", PLAIN, files={"more.py": b""})
     env = clean_env({"COLUMNS": "200"})
     process.run(sys.executable, *words, first, cwd=tmp_path, env=env)
     before = fingerprint(root, index)
@@ -79,25 +80,25 @@ def test_twine_uploads_and_shows_the_refusal(index: RunningIndex, root: Path, tm
 def test_serving_and_refusing_leave_no_trace(index: RunningIndex, root: Path, tmp_path: Path) -> None:
     """The directory appears with the first stored file and not before."""
     assert page(index) == {}
-    assert post(index, make_wheel(tmp_path), {}).status_code == 400
+    assert post(index, make_wheel(tmp_path, PLAIN), {}).status_code == 400
     assert not root.exists()
 
 
-def wheel(**options: str) -> Build:
+def wheel(**options: Any) -> Build:
     """Build a wheel and upload it with an honest form."""
-    return lambda directory: (make_wheel(directory, **options), None)  # type: ignore[arg-type]
+    return lambda directory: (make_wheel(directory, PLAIN, **options), None)
 
 
-def sdist(**options: str) -> Build:
+def sdist(**options: Any) -> Build:
     """Build an sdist and upload it with an honest form."""
-    return lambda directory: (make_sdist(directory, **options), None)  # type: ignore[arg-type]
+    return lambda directory: (make_sdist(directory, PLAIN, **options), None)
 
 
 def form(**changes: str) -> Build:
     """Build a good wheel and upload it with a changed form."""
 
     def build(directory: Path) -> tuple[Path, dict[str, str]]:
-        path = make_wheel(directory, "2.0.0")
+        path = make_wheel(directory, PLAIN, version="2.0.0")
         return path, form_of(path, **changes)
 
     return build
@@ -140,13 +141,13 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "local version": (wheel(version="2.0.0+g1"), "The use of local versions in '2.0.0+g1' is not allowed."),
     "direct URL in the form": (form(requires_dist="x @ https://x.example/x"), "is a URL"),
     "direct URL in the file": (
-        wheel(version="2.0.0", extra="Requires-Dist: x @ https://x.example/x\n"),
+        wheel(version="2.0.0", extra=["Requires-Dist: x @ https://x.example/x"]),
         "is a URL",
     ),
-    "broken dependency": (wheel(version="2.0.0", extra="Requires-Dist: ???\n"), "does not parse"),
+    "broken dependency": (wheel(version="2.0.0", extra=["Requires-Dist: ???"]), "does not parse"),
     "private in the form": (form(classifiers="Private :: Do Not Upload"), "forbids the upload"),
     "private in the file": (
-        wheel(version="2.0.0", extra="Classifier: Private :: Do Not Upload\n"),
+        wheel(version="2.0.0", extra=["Classifier: Private :: Do Not Upload"]),
         "forbids the upload",
     ),
     "unknown extension": (garbage("demo_tool-2.0.0.zip"), "Invalid file name"),
@@ -154,22 +155,22 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "no archive, wheel": (garbage("demo_tool-2.0.0-py3-none-any.whl"), "Invalid distribution file."),
     "no archive, sdist": (garbage("demo_tool-2.0.0.tar.gz"), "Invalid distribution file."),
     "metadata of another project": (
-        wheel(version="2.0.0", metadata=metadata_text("other", "2.0.0")),
+        wheel(version="2.0.0", metadata_name="other"),
         "holds the metadata of other 2.0.0",
     ),
     "metadata of another version": (
-        sdist(version="2.0.0", metadata=metadata_text("demo-tool", "2.0.1")),
+        sdist(version="2.0.0", metadata_version="2.0.1"),
         "holds the metadata of demo-tool 2.0.1",
     ),
     "metadata without a name": (
-        wheel(version="2.0.0", metadata="Metadata-Version: 2.4\nVersion: 2.0.0\n"),
+        wheel(version="2.0.0", instead={"METADATA": "Metadata-Version: 2.4\nVersion: 2.0.0\n"}),
         "lacks Name",
     ),
     "metadata with a broken version": (
-        wheel(version="2.0.0", metadata=metadata_text("demo-tool", "two")),
+        wheel(version="2.0.0", metadata_version="two"),
         "Invalid distribution file.",
     ),
-    "empty metadata": (sdist(version="2.0.0", metadata=""), "lacks Metadata-Version, Name, Version"),
+    "empty metadata": (sdist(version="2.0.0", instead={"PKG-INFO": ""}), "lacks Metadata-Version, Name, Version"),
     "sdist name not normal": (
         sdist(version="2.0.0", file_name="demo-tool-2.0.0.tar.gz"),
         "Filename 'demo-tool-2.0.0.tar.gz' is invalid, should be 'demo_tool-2.0.0.tar.gz'.",
@@ -183,10 +184,10 @@ REFUSED: dict[str, tuple[Build, str]] = {
         "should be 'demo_tool-2.0.0-py3-none-any.whl'.",
     ),
     "second sdist": (
-        sdist(version="1.0.0", file_name="Demo_Tool-1.0.0.tar.gz", extra="Keywords: x\n"),
+        sdist(version="1.0.0", file_name="Demo_Tool-1.0.0.tar.gz", extra=["Keywords: x"]),
         "Only one sdist may be uploaded per release.",
     ),
-    "taken name": (wheel(version="1.0.0", extra="Keywords: x\n"), "File already exists ('demo_tool-1.0.0-py3-none-any"),
+    "taken name": (wheel(version="1.0.0", extra=["Keywords: x"]), "File already exists ('demo_tool-1.0.0-py3-none-any"),
     "same bytes, other name": (
         wheel(version="1.0.0", file_name="demo_tool-1.0.0-py2-none-any.whl"),
         "File already exists ('demo_tool-1.0.0-py2-none-any.whl', with blake2_256 hash '",
@@ -197,7 +198,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
 @pytest.mark.parametrize(("build", "reason"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_broken_rule_refuses(index: RunningIndex, root: Path, tmp_path: Path, build: Build, reason: str) -> None:
     """Each rule is a 400 with its reason in status line, code and message, and nothing changes."""
-    publishes = [make_wheel(tmp_path / "good"), make_sdist(tmp_path / "good")]
+    publishes = [make_wheel(tmp_path / "good", PLAIN), make_sdist(tmp_path / "good", PLAIN)]
     assert [post(index, path).status_code for path in publishes] == [200, 200]
     before = fingerprint(root, index)
     path, fields = build(tmp_path)
@@ -212,7 +213,7 @@ def test_a_broken_rule_refuses(index: RunningIndex, root: Path, tmp_path: Path, 
 @pytest.mark.parametrize("name", ["../demo_tool-2.0.0-py3-none-any.whl", "..", ".hidden.whl", "a\\b.whl", "ä.whl"])
 def test_a_file_name_cannot_leave_the_directory(index: RunningIndex, root: Path, tmp_path: Path, name: str) -> None:
     """A name with anything but a file's plain characters is refused before it touches the disk."""
-    path = make_wheel(tmp_path, "2.0.0")
+    path = make_wheel(tmp_path, PLAIN, version="2.0.0")
     answer = post(index, path, form_of(path), file_name=name)
     assert (answer.status_code, "Invalid file name" in answer.reason) == (400, True)
     assert not root.exists()
@@ -220,41 +221,44 @@ def test_a_file_name_cannot_leave_the_directory(index: RunningIndex, root: Path,
 
 def test_the_reason_is_in_a_page_for_people(index: RunningIndex, tmp_path: Path) -> None:
     """A client that does not ask for JSON finds the sentence in the body."""
-    answer = post(index, make_wheel(tmp_path, "2.0.0+g1"), accept="text/html")
+    answer = post(index, make_wheel(tmp_path, PLAIN, version="2.0.0+g1"), accept="text/html")
     assert "The use of local versions in '2.0.0+g1' is not allowed." in answer.text
 
 
 def test_limits(root: Path, tmp_path: Path) -> None:
     """A file over the limit, a body far over it, and a project that grows too large are refused."""
-    small, large = make_wheel(tmp_path, "1.0.0"), make_wheel(tmp_path, "1.1.0", files={"x.bin": bytes(2 * MIB)})
-    huge = make_wheel(tmp_path, "1.2.0", files={"x.bin": bytes(18 * MIB)})
+    small, large = (
+        make_wheel(tmp_path, PLAIN, version="1.0.0"),
+        make_wheel(tmp_path, PLAIN, version="1.1.0", files={"x.bin": bytes(2 * MIB)}),
+    )
+    huge = make_wheel(tmp_path, PLAIN, version="1.2.0", files={"x.bin": bytes(18 * MIB)})
     limits = Limits(file=MIB, project=small.stat().st_size + 100)
     with serve(root, project="demo-tool", limits=limits) as index:
         assert post(index, small).status_code == 200
         before = fingerprint(root, index)
         assert post(index, large).reason == "File too large. Limit for project 'demo-tool' is 1 MB."
         assert post(index, huge).reason == "File too large. Limit for project 'demo-tool' is 1 MB."
-        assert post(index, make_sdist(tmp_path)).reason.startswith("Project size too large.")
+        assert post(index, make_sdist(tmp_path, PLAIN)).reason.startswith("Project size too large.")
         assert fingerprint(root, index) == before
         assert post(index, small).status_code == 200
 
 
 def test_a_hand_made_file_is_reported_and_not_listed(index: RunningIndex, root: Path, tmp_path: Path) -> None:
     """Broken distributions in the directory are warned about, other files are ignored, and all of them stay."""
-    post(index, make_wheel(tmp_path))
+    post(index, make_wheel(tmp_path, PLAIN))
     (root / "demo_tool-3.0.0-py3-none-any.whl").write_bytes(b"broken")
     (root / "release.json").write_text("{}")
     (root / "runs").mkdir()
     assert page(index)["versions"] == ["1.0.0"]
     assert "demo_tool-3.0.0-py3-none-any.whl is not a readable wheel" in "".join(index.warnings())
-    taken = post(index, make_wheel(tmp_path, "3.0.0"))
+    taken = post(index, make_wheel(tmp_path, PLAIN, version="3.0.0"))
     assert taken.reason.startswith("File already exists")
     assert (root / "demo_tool-3.0.0-py3-none-any.whl").read_bytes() == b"broken"
 
 
 def test_an_upload_that_breaks_off_stores_nothing(index: RunningIndex, root: Path, tmp_path: Path) -> None:
     """A client that vanishes in the middle leaves no file, not even a hidden one."""
-    path = make_wheel(tmp_path, files={"x.bin": bytes(MIB)})
+    path = make_wheel(tmp_path, PLAIN, files={"x.bin": bytes(MIB)})
     content = (path.name, path.read_bytes())
     prepared = requests.Request("POST", index.upload_url, data=form_of(path), files={"content": content}).prepare()
     assert isinstance(prepared.body, bytes)
@@ -272,7 +276,7 @@ def test_an_upload_that_breaks_off_stores_nothing(index: RunningIndex, root: Pat
 @pytest.mark.parametrize("servers", [1, 2])
 def test_one_of_many_uploads_wins(root: Path, tmp_path: Path, servers: int) -> None:
     """Of eight uploads of one name with other bytes each, one is stored whole, through one server or two."""
-    bodies = [make_wheel(tmp_path / str(n), files={"n.bin": bytes([n]) * MIB}) for n in range(8)]
+    bodies = [make_wheel(tmp_path / str(n), PLAIN, files={"n.bin": bytes([n]) * MIB}) for n in range(8)]
     with serve(root, project="demo-tool") as first, serve(root, project="demo-tool") as second:
         indexes = [first, second][:servers]
         with ThreadPoolExecutor(8) as pool:
@@ -288,7 +292,10 @@ def test_one_of_many_uploads_wins(root: Path, tmp_path: Path, servers: int) -> N
 @pytest.mark.parametrize("same", [True, False], ids=["same bytes", "other bytes"])
 def test_another_process_may_be_faster(root: Path, tmp_path: Path, same: bool) -> None:
     """A file that another process stores after our look at the list wins: its bytes stay, ours are compared to them."""
-    ours, theirs = make_wheel(tmp_path / "a"), make_wheel(tmp_path / "b", extra="" if same else "Keywords: x\n")
+    ours, theirs = (
+        make_wheel(tmp_path / "a", PLAIN),
+        make_wheel(tmp_path / "b", PLAIN, extra=[] if same else ["Keywords: x"]),
+    )
 
     def listing(_project: str) -> list[PageFile]:
         assert Storage(root).add(theirs)
@@ -307,7 +314,7 @@ def test_another_process_may_be_faster(root: Path, tmp_path: Path, same: bool) -
 
 def test_the_same_bytes_at_once_are_all_fine(root: Path, tmp_path: Path) -> None:
     """Eight uploads of the same file through two servers are eight successes and one file."""
-    path = make_wheel(tmp_path, files={"n.bin": bytes(MIB)})
+    path = make_wheel(tmp_path, PLAIN, files={"n.bin": bytes(MIB)})
     with serve(root) as first, serve(root) as second, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: post([first, second][n % 2], path), range(8)))
         assert [answer.status_code for answer in answers] == [200] * 8

@@ -50,9 +50,14 @@ class Recipe:
     instead: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
+    def package(self) -> str:
+        """The import package."""
+        return self.name.replace("-", "_")
+
+    @property
     def stem(self) -> str:
         """Name and version as file names carry them."""
-        return f"{self.name.replace('-', '_')}-{self.version}"
+        return f"{self.package}-{self.version}"
 
     def metadata(self) -> str:
         """Core metadata as a build backend writes them."""
@@ -74,12 +79,17 @@ class Recipe:
         return "[console_scripts]\n" + "".join(f"{name} = {target}\n" for name, target in self.scripts.items())
 
 
-def make_wheel(directory: Path, recipe: Recipe, *, file_name: str = "") -> Path:
-    """Write the wheel of a recipe, its RECORD right unless the recipe replaces it."""
+GOOD = Recipe()
+
+
+def make_wheel(directory: Path, recipe: Recipe = GOOD, *, file_name: str = "", **changes: Any) -> Path:
+    """Write the wheel of a recipe with these changes, its RECORD right unless the recipe replaces it."""
+    recipe = replace(recipe, **changes)
+    directory.mkdir(parents=True, exist_ok=True)
     info = f"{recipe.stem}.dist-info"
     parts: dict[str, str | bytes | None] = {
-        "demo_tool/__init__.py": "",
-        "demo_tool/cli.py": recipe.cli,
+        f"{recipe.package}/__init__.py": "",
+        f"{recipe.package}/cli.py": recipe.cli,
         **recipe.files,
         f"{info}/METADATA": recipe.metadata(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: {recipe.tag}\n",
@@ -90,7 +100,7 @@ def make_wheel(directory: Path, recipe: Recipe, *, file_name: str = "") -> Path:
     if "RECORD" not in recipe.instead:
         contents[f"{info}/RECORD"] = record(contents, info).encode()
     path = directory / (file_name or f"{recipe.stem}-{recipe.tag}.whl")
-    write_zip(path, list(contents.items()))
+    write_zip(path, list(contents.items()), compression=zipfile.ZIP_STORED)
     return path
 
 
@@ -110,11 +120,14 @@ def write_zip(
     compression: int = zipfile.ZIP_DEFLATED,
     comment: bytes = b"",
 ) -> None:
-    """Write a ZIP file, duplicates and all."""
+    """Write a ZIP file, duplicates and all; the same members give the same bytes, and programs may be run."""
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w", compression) as opened:
         warnings.simplefilter("ignore", UserWarning)  # zipfile warns of the duplicates that a test asks for
         for name, content in members:
-            opened.writestr(name, content)
+            info = zipfile.ZipInfo(name)
+            info.compress_type = compression
+            info.external_attr = (0o100755 if ".data/scripts/" in name else 0o100644) << 16
+            opened.writestr(info, content)
         opened.comment = comment
 
 
@@ -125,9 +138,17 @@ def read_zip(path: Path) -> list[tuple[str, bytes]]:
 
 
 def make_sdist(
-    directory: Path, recipe: Recipe, *, file_name: str = "", root: str = "", members: Sequence[tarfile.TarInfo] = ()
+    directory: Path,
+    recipe: Recipe = GOOD,
+    *,
+    file_name: str = "",
+    root: str = "",
+    members: Sequence[tarfile.TarInfo] = (),
+    **changes: Any,
 ) -> Path:
-    """Write the sdist of a recipe; `members` are added as they are, without content."""
+    """Write the sdist of a recipe with these changes; `members` are added as they are, without content."""
+    recipe = replace(recipe, **changes)
+    directory.mkdir(parents=True, exist_ok=True)
     root = root or recipe.stem
     parts: dict[str, str | bytes | None] = {
         "PKG-INFO": recipe.metadata(),
@@ -154,7 +175,6 @@ def _bytes(text: str | bytes) -> bytes:
 
 def make_release(directory: Path, recipe: Recipe) -> tuple[Path, Path]:
     """Write both distributions of a recipe."""
-    directory.mkdir(parents=True, exist_ok=True)
     return make_sdist(directory, recipe), make_wheel(directory, recipe)
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from release_channels.checks.archive import Archive, Kind
@@ -19,6 +17,7 @@ from release_channels.checks.subject import Subject, error, note, warning
 from release_channels.errors import CommandError
 from release_channels.findings import Finding
 from release_channels.process import run
+from release_channels.world.uv import python_for, python_of
 
 _INSTALL_TIMEOUT = 900
 _IMPORT_TIMEOUT = 120
@@ -71,18 +70,6 @@ def targets(wheel: Archive) -> tuple[Target, ...]:
     return programs or tuple(Target("", name) for name in import_packages(wheel))
 
 
-def python_for(requires_python: str | None, running: str) -> str:
-    """Choose the Python to install with: the running one, or what uv finds if the project excludes that.
-
-    A requires-python that does not parse is reported with the metadata, and excludes nothing.
-    """
-    try:
-        allowed = SpecifierSet(requires_python or "")
-    except InvalidSpecifier:
-        return sys.executable
-    return sys.executable if allowed.contains(running, prereleases=True) else str(allowed)
-
-
 def _fits(name: str) -> bool:
     from packaging.tags import sys_tags
 
@@ -96,10 +83,9 @@ def _fits(name: str) -> bool:
 def _install(subject: Subject, wheel: Path) -> Path:
     """Make a clean environment with the wheel and its dependencies, and give its Python."""
     place = subject.scratch / "environment"
-    running = ".".join(map(str, sys.version_info[:3]))
-    chosen = python_for(subject.requires_python, running)
+    chosen = python_for(subject.requires_python)
     run(subject.uv, "venv", "--quiet", "--no-project", "--python", chosen, place, cwd=subject.scratch, env=subject.env)
-    python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = python_of(place)
     run(
         subject.uv, "pip", "install", "--quiet", "--python", python, wheel.resolve(),
         cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT,

@@ -3,116 +3,234 @@
 from __future__ import annotations
 
 import base64
-import configparser
 import csv
 import hashlib
 import json
-import zipfile
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from packaging.version import Version
 
-from release_channels.errors import CommandError, FailedError
+from release_channels.checks.archive import read_archive
+from release_channels.checks.layout import import_packages, script_files
+from release_channels.checks.scripts import scripts
+from release_channels.errors import CommandError, FailedError, SlowError
 from release_channels.process import finish, run
+from release_channels.steps.stranger import Environment
 
-_SECONDS = 120
-# Run by the environment's own Python: what is installed, and where its modules come from.
+_IMPORT_SECONDS = 120
+# The groups of entry points that installers make programs of.
+_GROUPS = ("console_scripts", "gui_scripts")
+# What an error at the end of a traceback says when code is missing, rather than that --help was misunderstood.
+_INCOMPLETE = ("ImportError", "ModuleNotFoundError", "SyntaxError")
+# Run by the environment's own Python. The answer goes to a file: what is imported may print, exit, or crash.
 _PROBE = """
 import importlib, importlib.metadata, json, sys
-name, modules = sys.argv[1], sys.argv[2:]
+name, result, groups, modules = sys.argv[1], sys.argv[2], sys.argv[3].split(","), sys.argv[4:]
 found = importlib.metadata.distribution(name)
+points = [point for point in found.entry_points if point.group in groups]
 told = {
     "version": found.version,
-    "root": str(found.locate_file("")),
-    "direct_url": found.read_text("direct_url.json"),
+    "site": str(found.locate_file("")),
     "prefix": sys.prefix,
-    "modules": {},
+    "direct_url": found.read_text("direct_url.json"),
+    "files": [str(file) for file in found.files or ()],
+    "scripts": [[point.name, point.group] for point in points],
+    "imports": [],
 }
-for module in modules:
+targets = [(point.name, point.module, point.attr or "") for point in points] or [("", module, "") for module in modules]
+for script, module, attr in targets:
+    places, problem = [], ""
     try:
-        path = getattr(importlib.import_module(module), "__file__", None)
-        told["modules"][module] = {"path": path}
+        loaded = importlib.import_module(module)
+        places = [loaded.__file__] if getattr(loaded, "__file__", None) else list(getattr(loaded, "__path__", ()))
+        for part in filter(None, attr.split(".")):
+            loaded = getattr(loaded, part)
     except BaseException as err:
-        told["modules"][module] = {"error": f"{type(err).__name__}: {err}"}
-print("\\n" + json.dumps(told))
+        problem = f"{type(err).__name__}: {err}".replace(told["site"], "").splitlines()[0]
+    told["imports"].append([script, module, places, problem])
+with open(result, "w", encoding="utf-8") as out:
+    json.dump(told, out)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """What a wheel promises: its files with their digests, its console scripts, its import packages."""
+    """What a wheel promises: its files with their digests, its programs, and what can be imported from it.
+
+    `scripts` are entry points, of which installers make programs; `ready_made` are programs as the wheel carries them.
+    """
 
     record: Mapping[str, str]
-    scripts: Mapping[str, str]
+    scripts: tuple[str, ...]
+    ready_made: tuple[str, ...]
     modules: tuple[str, ...]
+
+    @property
+    def is_tool(self) -> bool:
+        """Tell whether uv can install it as a tool, which needs a program."""
+        return bool(self.scripts or self.ready_made)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What an environment holds of a project; `warnings` are what a user may trip over and can still live with."""
+
+    version: Version
+    site: Path
+    prefix: Path
+    files: tuple[str, ...]
+    console_scripts: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def read_wheel(path: Path) -> Wheel:
     """Read what a wheel promises.
 
+    Raises: ReleaseError if it cannot be read.
     Source: binary distribution format specification (RECORD, entry points).
     """
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        info = next(name for name in names if name.endswith(".dist-info/RECORD")).removesuffix("RECORD")
-        rows = csv.reader(archive.read(f"{info}RECORD").decode("utf-8").splitlines())
-        record = {row[0]: row[1] for row in rows if len(row) > 1 and row[1]}
-        points = f"{info}entry_points.txt"
-        scripts = _scripts(archive.read(points).decode("utf-8")) if points in names else {}
-    # Files below .data/ go to other places of an environment, under rewritten names and first lines.
-    record = {name: digest for name, digest in record.items() if ".data/" not in name.split("/", 1)[0] + "/"}
-    return Wheel(record, scripts, _modules(record, scripts))
+    archive = read_archive(path)
+    rows = csv.reader((archive.about("RECORD") or b"").decode("utf-8").splitlines())
+    record = {row[0]: row[1] for row in rows if len(row) > 1 and row[1]}
+    names = tuple(script.name for script in scripts(archive))
+    return Wheel(record, names, tuple(script_files(archive)), import_packages(archive))
 
 
-def look_at(python: Path, project: str, wheel: Wheel, env: Mapping[str, str]) -> Version:
-    """Look at an installed project and give its version.
+def look_at(place: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]) -> Installed:
+    """Look at an installed project: where it came from, and whether what it promises can be imported.
 
-    Raises: FailedError for a script or module that does not start, and for an install that is not from an index.
+    Raises: FailedError for a script that cannot be imported, and for an install from elsewhere.
     """
-    words = ("-I", "-c", _PROBE, project, *wheel.modules)
-    told = json.loads(run(python, *words, cwd=python.parent, env=env, timeout=_SECONDS).rpartition("\n")[2])
+    told = _probe(place, project, wheel, home, env)
     if told["direct_url"]:
         raise FailedError(f"{project} was not installed from the index: it has a direct_url.json")
-    for module, found in told["modules"].items():
-        if "error" in found:
-            raise FailedError(f"{module} cannot be imported: {found['error']}", hint=f"in {python}")
-        if found["path"] and not Path(found["path"]).resolve().is_relative_to(Path(told["prefix"]).resolve()):
-            raise FailedError(f"{module} was imported from {found['path']}, outside the environment")
-    for script in wheel.scripts:
-        _start(script, python, env)
-    return Version(told["version"])
+    for script, module, places, problem in told["imports"]:
+        for path in places:
+            if not Path(path).resolve().is_relative_to(Path(told["prefix"]).resolve()):
+                raise FailedError(f"{module} was imported from {path}, outside the environment")
+        if script and problem:
+            raise FailedError(f"the script {script} cannot start: {problem}", hint=_MISSING)
+    for script, group in told["scripts"]:
+        # Nobody expects --help of a program with windows: that it is there is enough.
+        if group == "gui_scripts" and shutil.which(script, path=place.programs) is None:
+            raise FailedError(f"the script {script} was not installed", hint=_MISSING)
+    return Installed(
+        version=Version(told["version"]),
+        site=Path(told["site"]),
+        prefix=Path(told["prefix"]),
+        files=tuple(told["files"]),
+        console_scripts=tuple(name for name, group in told["scripts"] if group == "console_scripts"),
+        warnings=_unimportable(project, told["imports"]),
+    )
 
 
-def compare_files(python: Path, project: str, wheel: Wheel, env: Mapping[str, str]) -> None:
+_MISSING = "does the wheel lack a file, or the project a dependency? `nox -s check` imports the same"
+
+
+def installed_version(place: Environment, project: str, home: Path, env: Mapping[str, str]) -> Version:
+    """Ask an environment which version of a project it has."""
+    words = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
+    return Version(run(place.python, "-I", "-c", words, project, cwd=home, env=env, timeout=_IMPORT_SECONDS))
+
+
+def compare_files(found: Installed, wheel: Wheel) -> None:
     """Compare the installed files with the wheel's own record.
 
-    Raises: FailedError for a file that is missing or has other bytes.
+    Raises: FailedError for a file that is missing, has other bytes, or is not in the wheel.
     """
-    told = json.loads(run(python, "-I", "-c", _PROBE, project, cwd=python.parent, env=env).rpartition("\n")[2])
-    root = Path(told["root"])
-    for name, promised in wheel.record.items():
-        path = root / name
+    expected = {_installed_path(name, found): promised for name, promised in wheel.record.items()}
+    for path, promised in expected.items():
+        if path is None:
+            continue
         if not path.is_file():
-            raise FailedError(f"{name} of the wheel was not installed")
+            raise FailedError(f"{path.name} of the wheel was not installed", hint=_OTHER_WHEEL)
         algorithm, _, digest = promised.partition("=")
         if _digest(path, algorithm) != digest:
-            raise FailedError(f"the installed {name} differs from the wheel's")
+            raise FailedError(f"the installed {path.name} differs from the wheel's", hint=_OTHER_WHEEL)
+    added = sorted(name for name in found.files if _is_content(name) and found.site / name not in expected)
+    if added:
+        raise FailedError(f"{added[0]} was installed, and is not in the wheel", hint=_OTHER_WHEEL)
 
 
-def _start(script: str, python: Path, env: Mapping[str, str]) -> None:
-    """Start a console script with --help; one that knows no --help has been imported already, and that is enough."""
-    path = python.parent / script
-    if not path.exists():
-        path = Path(env["UV_TOOL_BIN_DIR"]) / script
-    if not path.exists():
-        raise FailedError(f"the console script {script} was not installed")
+_OTHER_WHEEL = "the index serves another wheel than the one in release.json: what `dist/` holds is not what users get"
+
+
+def start(script: str, place: Environment, home: Path, env: Mapping[str, str], seconds: float) -> tuple[str, ...]:
+    """Start a console script with --help, and give warnings.
+
+    One that knows no --help (it ends with an error, or not at all) has been imported already, and that is enough.
+    A traceback is worth a warning, unless it tells of missing code: then every user will see it.
+
+    Raises: FailedError for a script that cannot be run, crashes, or lacks what it imports.
+    """
+    program = shutil.which(script, path=place.programs)
+    if program is None:
+        raise FailedError(f"the script {script} was not installed", hint=_MISSING)
     try:
-        finish(path, "--help", cwd=python.parent, env=env, timeout=60)
+        done = finish(program, "--help", cwd=home, env=env, timeout=seconds)
+    except SlowError:
+        return (f"`{script} --help` had not ended after {seconds:g} s and was stopped: does it know --help?",)
     except CommandError as err:
-        if "could not run" in str(err):
-            raise FailedError(f"the console script {script} does not start: {err}") from err
+        raise FailedError(f"the script {script} does not start: {err}", hint=err.hint) from err
+    if done.code < 0:
+        raise FailedError(f"`{script} --help` was ended by signal {-done.code}", hint=done.messages)
+    if done.code == 0 or "Traceback (most recent call last)" not in done.messages:
+        return ()
+    last = done.messages.splitlines()[-1].strip()
+    if last.partition(":")[0] in _INCOMPLETE:
+        raise FailedError(f"`{script} --help` ends with {last}", hint=_MISSING)
+    return (f"`{script} --help` ends with a traceback ({last}): it could only be imported",)
+
+
+def _probe(place: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]) -> dict[str, Any]:
+    result = home / "probe.json"
+    # `-I` keeps the working directory and the user's own packages out of the import path.
+    words: tuple[str | Path, ...] = ("-I", "-c", _PROBE, project, result, ",".join(_GROUPS), *wheel.modules)
+    done = finish(place.python, *words, cwd=home, env=env, timeout=_IMPORT_SECONDS)
+    if not result.exists():
+        last = done.messages.splitlines()[-1:] or [f"exit code {done.code}"]
+        raise FailedError(f"Python ended while {project} was imported: {last[0]}", hint=_MISSING)
+    told: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    return told
+
+
+def _unimportable(project: str, imports: list[tuple[str, str, list[str], str]]) -> tuple[str, ...]:
+    """Warn of import packages that cannot be imported: some may need an extra, but not all.
+
+    Raises: FailedError if none can be.
+    """
+    problems = [f"{module} cannot be imported: {problem}" for _, module, _, problem in imports if problem]
+    if problems and len(problems) == len(imports):
+        raise FailedError(f"nothing of {project} can be imported: {'; '.join(problems)}", hint=_MISSING)
+    return tuple(problems)
+
+
+def _installed_path(name: str, found: Installed) -> Path | None:
+    """Say where a file of a wheel lands; None for scripts and headers, which installers rewrite or put elsewhere.
+
+    Source: binary distribution format specification, the `.data` directory.
+    """
+    top, _, rest = name.partition("/")
+    if not top.endswith(".data"):
+        return found.site / name
+    scheme, _, below = rest.partition("/")
+    match scheme:
+        case "purelib" | "platlib":
+            return found.site / below
+        case "data":
+            return found.prefix / below
+        case _:
+            return None
+
+
+def _is_content(name: str) -> bool:
+    """Tell a file of the project from what installers add: their own notes, bytecode, and scripts above."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return not (path.parts[0].endswith(".dist-info") or path.suffix == ".pyc" or path.parts[0] == "..")
 
 
 def _digest(path: Path, algorithm: str) -> str:
@@ -120,20 +238,3 @@ def _digest(path: Path, algorithm: str) -> str:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, algorithm).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
-
-
-def _scripts(text: str) -> dict[str, str]:
-    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names of scripts keep their case
-    parser.read_string(text)
-    return dict(parser["console_scripts"]) if parser.has_section("console_scripts") else {}
-
-
-def _modules(record: Mapping[str, str], scripts: Mapping[str, str]) -> tuple[str, ...]:
-    """Name what has to be importable: the scripts' modules, or the import packages where there are no scripts."""
-    if scripts:
-        return tuple(sorted({target.partition(":")[0].strip() for target in scripts.values()}))
-    parts = (name.split("/") for name in record)
-    packages = {part[0] for part in parts if len(part) == 2 and part[1] == "__init__.py"}
-    single = {name.removesuffix(".py") for name in record if "/" not in name and name.endswith(".py")}
-    return tuple(sorted(packages | single))

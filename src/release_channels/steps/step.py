@@ -18,11 +18,12 @@ from release_channels.world.index import Index
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a step waits for an index, in seconds: between tries of an upload, and for files to be seen."""
+    """How long a step waits, in seconds: between tries of an upload, for files to be seen, for a script's --help."""
 
     tries: tuple[float, ...] = (2.0, 5.0)
     visible: float = 300.0
     first_pause: float = 0.2
+    script: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from release_channels.errors import CommandError, FailedError
 from release_channels.installing import pip_command, uv_command
-from release_channels.process import Done, finish, run
+from release_channels.process import finish, run
 from release_channels.project.pyproject import Project
 from release_channels.version import Channel
 from release_channels.world.index import LOCAL, Index
-from release_channels.world.uv import foreign_environment, uv_program
+from release_channels.world.uv import foreign_environment, python_for, python_of, uv_program
 
 _SECONDS = 900
-# Where things are, on this machine: nothing in it decides which version is chosen.
+# Where things are on this machine, and whom to trust: nothing in it decides which version is chosen.
 _KEPT = (
-    *("UV_CACHE_DIR", "UV_PYTHON_DOWNLOADS", "UV_PYTHON_INSTALL_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"),
-    *("UV_LINK_MODE", "UV_HTTP_TIMEOUT", "PIP_CERT", "PIP_CACHE_DIR", "PIP_DEFAULT_TIMEOUT"),
+    *("UV_SYSTEM_CERTS", "UV_NATIVE_TLS", "UV_INSECURE_HOST", "UV_LINK_MODE", "UV_HTTP_TIMEOUT"),
+    *("PIP_CERT", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT"),
 )
+# Variables that lead to a user's configuration although they are neither pip's nor uv's.
+_USERS_OWN = ("NETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where something was installed: its interpreter, and the directory in which its scripts are found."""
+
+    python: Path
+    programs: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,92 +44,114 @@ class Stranger:
 
     home: Path
     project: str
-    python: str
+    python: Path
+    python_version: str
+    upstream: str
     env: Mapping[str, str]
 
-    def pip_install(self, channel: Channel, flags: Sequence[str] = ()) -> Path:
-        """Type the channel's pip command in a new environment, and give its Python.
+    def in_room(self, name: str) -> Stranger:
+        """Give the same stranger another empty home, so that no install sees the traces of another."""
+        home = self.home / name
+        home.mkdir()
+        places = {"HOME": home, "UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin"}
+        return replace(self, home=home, env={**self.env, **{key: str(place) for key, place in places.items()}})
+
+    def pip_install(self, channel: Channel, *, narrow: bool = False) -> Environment:
+        """Type the channel's pip command in a new environment.
 
         Raises: CommandError with pip's own words.
         """
-        python = self._environment("pip", "pip")
-        words = list(pip_command(self.project, channel)[1:]) if not flags else ["-m", "pip", "install", *flags]
-        run(python, *words, cwd=self.home, env=self.env, timeout=_SECONDS)
-        return python
+        python = self._environment(with_pip=True)
+        self._type(python, *pip_command(self.project, channel, narrow=narrow)[1:])
+        return Environment(python, python.parent)
 
-    def uv_install(self, channel: Channel, flags: Sequence[str] = ()) -> Path:
-        """Type the channel's uv command, and give the Python of the tool's environment.
+    def pip_would_install(self, channel: Channel) -> Version:
+        """Ask pip, by its own dry run of the channel's command, which version it would bring.
+
+        Raises: CommandError with pip's own words.
+        """
+        python = self._environment(with_pip=True)
+        report = self.home / "report.json"
+        self._type(python, *pip_command(self.project, channel)[1:], "--dry-run", "--report", str(report))
+        entries = json.loads(report.read_text(encoding="utf-8"))["install"]
+        named = {canonicalize_name(entry["metadata"]["name"]): entry["metadata"]["version"] for entry in entries}
+        return Version(named[canonicalize_name(self.project)])
+
+    def uv_install(self, channel: Channel, *, narrow: bool = False, is_tool: bool = True) -> Environment:
+        """Type the channel's uv command; what is no tool goes into a new environment.
 
         Raises: CommandError with uv's own words.
         """
-        words = uv_command(self.project, channel)[1:] if not flags else ("tool", "install", *flags)
-        self._uv(*words)
-        return _python_of(Path(self.env["UV_TOOL_DIR"]) / canonicalize_name(self.project))
+        words = uv_command(self.project, channel, narrow=narrow, is_tool=is_tool)[1:]
+        if not is_tool:
+            python = self._environment()
+            self._type(uv_program(), *words, "--python", str(python))
+            return Environment(python, python.parent)
+        self._type(uv_program(), *words)
+        directory = Path(self.env["UV_TOOL_DIR"]) / canonicalize_name(self.project)
+        return Environment(python_of(directory), Path(self.env["UV_TOOL_BIN_DIR"]))
 
-    def uv_pip_install(self, flags: Sequence[str]) -> Path:
-        """Install with uv what is no tool, into a new environment, and give its Python."""
-        python = self._environment("uv")
-        self._uv("pip", "install", "--python", str(python), *flags)
-        return python
+    def early_dependencies(self) -> tuple[str, ...]:
+        """Name the dependencies that come as pre-releases when all pre-releases are let in.
 
-    def pip_would_install(self, python: Path) -> Version | None:
-        """Ask pip what the public command would bring into a clean environment."""
-        words = (*pip_command(self.project, Channel.PUBLIC)[1:], "--dry-run", "--ignore-installed", "--quiet")
-        text = run(python, *words, "--report", "-", cwd=self.home, env=self.env, timeout=_SECONDS)
-        named = {entry["metadata"]["name"]: entry["metadata"]["version"] for entry in json.loads(text)["install"]}
-        found = [version for name, version in named.items() if canonicalize_name(name) == self._normalized]
-        return Version(found[0]) if found else None
+        Raises: CommandError with uv's own words, which name them if they do not even resolve.
+        """
+        wanted = self.home / "wanted.in"
+        wanted.write_text(f"{self.project}\n", encoding="utf-8")
+        words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-strip-extras", "--no-strip-markers")
+        text = run(
+            uv_program(), *words, "--prerelease", "allow", "--python", self.python, wanted,
+            cwd=self.home, env=self.env, timeout=_SECONDS,
+        )  # fmt: skip
+        pairs = (line.partition("==") for line in text.splitlines() if "==" in line)
+        versions = {name.strip(): Version(version.partition(";")[0].strip()) for name, _, version in pairs}
+        mine = canonicalize_name(self.project)
+        return tuple(f"{name} {v}" for name, v in versions.items() if v.is_prerelease and name != mine)
 
-    def uv_would_install(self, *flags: str) -> dict[str, Version]:
-        """Ask uv what it would bring into a clean environment: normalized names and versions."""
-        python = self._environment("uv-resolution")
-        words = ("pip", "install", "--dry-run", "--python", str(python), *flags, self.project)
-        done = self._uv(*words)
-        pairs = (
-            line[2:].split("==", 1) for line in done.messages.splitlines() if line.startswith("+ ") and "==" in line
-        )
-        return {canonicalize_name(name): Version(version.split()[0]) for name, version in pairs}
+    def _environment(self, *, with_pip: bool = False) -> Path:
+        """Make an environment with nothing in it, or with the newest pip, and give its Python."""
+        directory = self.home / "environment"
+        self._type(uv_program(), "venv", "--quiet", "--python", str(self.python), str(directory))
+        if with_pip:
+            # Not through the local index: uv keeps downloads by index, and that one's address lasts for one run.
+            words = ("pip", "install", "--quiet", "--default-index", self.upstream, "pip")
+            self._type(uv_program(), *words, "--python", str(python_of(directory)))
+        return python_of(directory)
 
-    @property
-    def _normalized(self) -> str:
-        return canonicalize_name(self.project)
-
-    def _environment(self, name: str, *packages: str) -> Path:
-        """Make an environment with these packages and nothing else, and give its Python."""
-        directory = self.home / f"venv-{name}"
-        python = _python_of(directory)
-        self._uv("venv", "--quiet", "--clear", "--python", self.python, str(directory))
-        if packages:
-            self._uv("pip", "install", "--quiet", "--python", str(python), *packages)
-        return python
-
-    def _uv(self, *words: str) -> Done:
-        return finish(uv_program(), *words, cwd=self.home, env=self.env, timeout=_SECONDS).or_raise()
+    def _type(self, *words: str | Path) -> None:
+        finish(*words, cwd=self.home, env=self.env, timeout=_SECONDS).or_raise()
 
 
 def stranger(home: Path, project: Project, index: Index, upstream: str, outer: Mapping[str, str]) -> Stranger:
     """Make a stranger who knows one index, in an empty directory away from the checkout.
 
     Of the `outer` environment only what says where things are on this machine comes along.
+
+    Raises: FailedError if no Python on this machine is one that the project takes.
     """
     env = {name: value for name, value in foreign_environment(outer).items() if not name.startswith(("UV_", "PIP_"))}
-    env |= {name: outer[name] for name in _KEPT if outer.get(name)}
-    python = _python(project.requires_python)
-    env.setdefault("UV_CACHE_DIR", run(uv_program(), "cache", "dir", cwd=home))
-    env.setdefault("PIP_CACHE_DIR", str(_pip_cache(outer)))
-    env |= _addresses(index, upstream) | {
+    env = {name: value for name, value in env.items() if name not in _USERS_OWN}
+    env |= {name: outer[name] for name in _KEPT if outer.get(name)} | _stores(home, outer) | _addresses(index, upstream)
+    env |= {
         "HOME": str(home),
         "UV_NO_CONFIG": "1",
         "UV_NO_PROGRESS": "1",
-        "UV_PYTHON": python,
-        "UV_TOOL_DIR": str(home / "tools"),
-        "UV_TOOL_BIN_DIR": str(home / "bin"),
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
         "NO_COLOR": "1",
     }
-    return Stranger(home, project.name, python, env)
+    python = _python(project, home, env)
+    words = "import platform; print(platform.python_version())"
+    version = run(python, "-I", "-c", words, cwd=home, env=env)
+    return Stranger(home, project.name, python, version, upstream, env | {"UV_PYTHON": str(python)})
+
+
+def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:
+    """Say where this machine keeps downloads and interpreters, since the stranger's home is another one."""
+    asked = {"UV_CACHE_DIR": ("cache", "dir"), "UV_PYTHON_INSTALL_DIR": ("python", "dir")}
+    found = {name: outer.get(name) or run(uv_program(), *words, cwd=home, env=outer) for name, words in asked.items()}
+    return found | {"PIP_CACHE_DIR": outer.get("PIP_CACHE_DIR") or str(_pip_cache(outer))}
 
 
 def _addresses(index: Index, upstream: str) -> dict[str, str]:
@@ -135,15 +166,22 @@ def _addresses(index: Index, upstream: str) -> dict[str, str]:
     }
 
 
-def _python(requires_python: str | None) -> str:
-    """Choose this interpreter if the project takes it, else let uv find one that it takes."""
-    if requires_python and not SpecifierSet(requires_python).contains(platform.python_version(), prereleases=True):
-        return requires_python
-    return sys.executable
+def _python(project: Project, home: Path, env: Mapping[str, str]) -> Path:
+    """Find this interpreter if the project takes it, else one that uv finds here; none is downloaded.
 
-
-def _python_of(environment: Path) -> Path:
-    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    Raises: FailedError if there is none.
+    """
+    wanted = python_for(project.requires_python)
+    if wanted == sys.executable:
+        return Path(wanted)
+    words = ("python", "find", "--no-project", "--no-python-downloads", wanted)
+    try:
+        return Path(run(uv_program(), *words, cwd=home, env=env))
+    except CommandError as err:
+        raise FailedError(
+            f"{project.name} asks for Python {wanted}, and this machine has none",
+            hint=f'install one, with `uv python install "{wanted}"` for instance, or correct requires-python',
+        ) from err
 
 
 def _pip_cache(env: Mapping[str, str]) -> Path:
@@ -151,4 +189,6 @@ def _pip_cache(env: Mapping[str, str]) -> Path:
     home = Path(env.get("HOME", str(Path.home())))
     if sys.platform == "darwin":
         return home / "Library" / "Caches" / "pip"
+    if os.name == "nt":
+        return Path(env.get("LOCALAPPDATA") or home / "AppData" / "Local") / "pip" / "Cache"
     return Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "pip"

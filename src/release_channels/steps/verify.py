@@ -2,152 +2,263 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from packaging.version import Version
 
 from release_channels import console
 from release_channels.claims import verify_manifest
-from release_channels.errors import CommandError, FailedError, ReleaseError
+from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
+from release_channels.installing import pip_command, uv_command
 from release_channels.manifest import Manifest
+from release_channels.observed import IndexState
 from release_channels.outcome import Result
-from release_channels.process import both
+from release_channels.process import side_by_side
 from release_channels.steps.handover import DIST, take_over
-from release_channels.steps.installed import Wheel, compare_files, look_at, read_wheel
-from release_channels.steps.older import older_pythons
+from release_channels.steps.installed import Wheel, compare_files, installed_version, look_at, read_wheel, start
+from release_channels.steps.older import offered_final, older_pythons, withheld_finals
 from release_channels.steps.step import Release, Report, Step
-from release_channels.steps.stranger import Stranger, stranger
+from release_channels.steps.stranger import Environment, Stranger, stranger
 from release_channels.version import Channel
+from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
 from release_channels.world.index import read_index
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What a command brought: the command as it was typed, and the version; None where it found nothing to install."""
+
+    command: str
+    version: Version | None
+    warnings: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What has to come: the manifest's version, with the files of the manifest's wheel."""
+
+    version: Version
+    wheel: Wheel
+    script_seconds: float
 
 
 def _act(release: Release) -> Report:
     manifest = verify_manifest(take_over(release.root), release.plan)
-    wheel = read_wheel(release.root / DIST / next(f.name for f in manifest.files if f.name.endswith(".whl")))
-    project = release.project
-    with scratch("verify-pip") as pip_home, scratch("verify-uv") as uv_home:
-        one, other = (
-            stranger(home, project, release.index, release.upstream, release.env) for home in (pip_home, uv_home)
-        )
+    wheel = read_wheel(_wheel_of(release.root, manifest))
+    expected = _Expected(manifest.version, wheel, release.patience.script)
+    with scratch("verify") as home:
+        guest = stranger(home, release.project, release.index, release.upstream, release.env)
         with console.progress("installing from the index, with pip and with uv"):
-            by_pip, by_uv = both(
-                lambda: _by_pip(one, manifest, wheel, release), lambda: _by_uv(other, manifest, wheel, release)
+            came = _all_of(
+                lambda: _preview_by_pip(guest, expected),
+                lambda: _preview_by_uv(guest, expected),
+                lambda: _public_by_pip(guest),
+                lambda: _public_by_uv(guest, wheel.is_tool),
             )
-    state = read_index(release.index, project.name)
-    came = " and ".join(f"{how} brought {version}" for how, version in (("pip", by_pip[0]), ("uv", by_uv[0])))
-    warnings = _unique(by_pip[1] + by_uv[1])
+    state = read_index(release.index, release.project.name)
+    public = tuple(warning for one in came[2:] for warning in _check_public(one, state, guest, release))
+    warnings = tuple(dict.fromkeys([warning for one in came[:2] for warning in one.warnings] + list(public)))
     return Report(
-        Result.DONE, f"from outside: {came}; its files are the wheel's and its {len(wheel.scripts)} scripts start",
+        Result.DONE, f"from outside: {_told(came[:2])}; {_proven(came[:2], expected)}",
         warnings=warnings, notes=older_pythons(state, manifest.version), files=manifest.files,
     )  # fmt: skip
 
 
-_Came = tuple[Version, tuple[str, ...]]
+def _wheel_of(root: Path, manifest: Manifest) -> Path:
+    """Find the manifest's wheel in `dist/`, and make sure that it is the manifest's.
+
+    Raises: RefusedError if it is not there, or has other bytes.
+    """
+    file = next((file for file in manifest.files if file.name.endswith(".whl")), None)
+    if file is None:
+        raise RefusedError("release.json names no wheel", hint="`nox -s build` makes one")
+    path = root / DIST / file.name
+    if not path.is_file():
+        raise RefusedError(f"{DIST}/{file.name} is not there", hint="`nox -s build` makes it, and release.json with it")
+    if sha256_of(path) != file.sha256:
+        raise RefusedError(f"{DIST}/{file.name} is not the file in release.json", hint="build again: `nox -s build`")
+    return path
 
 
-def _by_pip(guest: Stranger, manifest: Manifest, wheel: Wheel, release: Release) -> _Came:
-    per_package = ("--all-releases", guest.project, "--upgrade", guest.project)
-    python, version, warnings = _install(
-        lambda: guest.pip_install(Channel.PREVIEW), lambda: guest.pip_install(Channel.PREVIEW, per_package),
-        "pip install " + " ".join(per_package), guest, manifest, wheel,
+def _all_of(*acts: Callable[[], Came]) -> list[Came]:
+    """Do it all side by side and to the end, so that a failure tells of every installer that has one.
+
+    Raises: FailedError with everything that failed.
+    """
+    ends = side_by_side(*(_caught(act) for act in acts))
+    stops = [end for end in ends if isinstance(end, ReleaseError)]
+    if stops:
+        fine = [end for end in ends[:2] if isinstance(end, Came)]
+        hints = [*dict.fromkeys(stop.hint for stop in stops if stop.hint), *(f"but {_told([one])}" for one in fine)]
+        raise FailedError("; ".join(str(stop) for stop in stops), hint="\n".join(hints)) from stops[0]
+    return [end for end in ends if isinstance(end, Came)]
+
+
+def _caught(act: Callable[[], _T]) -> Callable[[], _T | ReleaseError]:
+    def acting() -> _T | ReleaseError:
+        try:
+            return act()
+        except ReleaseError as stop:
+            return stop
+
+    return acting
+
+
+def _preview_by_pip(guest: Stranger, expected: _Expected) -> Came:
+    return _preview(
+        guest, "pip", expected,
+        lambda room, narrow: room.pip_install(Channel.PREVIEW, narrow=narrow),
+        lambda narrow: shlex.join(pip_command(guest.project, Channel.PREVIEW, narrow=narrow)),
     )  # fmt: skip
-    return version, warnings + _check_public("pip", guest.pip_would_install(python), release)
 
 
-def _by_uv(guest: Stranger, manifest: Manifest, wheel: Wheel, release: Release) -> _Came:
-    per_package = ("--prerelease-package", f"{guest.project}=allow", "--upgrade", guest.project)
-    install, how = guest.uv_install, "uv tool install "
-    if not wheel.scripts:  # uv installs no tool that has no executable
-        reference = ("--prerelease", "allow", "--upgrade", guest.project)
-        _, version, warnings = _install(
-            lambda: guest.uv_pip_install(reference), lambda: guest.uv_pip_install(per_package),
-            "uv pip install " + " ".join(per_package), guest, manifest, wheel,
-        )  # fmt: skip
-    else:
-        _, version, warnings = _install(
-            lambda: install(Channel.PREVIEW), lambda: install(Channel.PREVIEW, ("--force", *per_package)),
-            how + " ".join(per_package), guest, manifest, wheel,
-        )  # fmt: skip
-    public = guest.uv_would_install("--upgrade").get(release.project.normalized_name)
-    return version, warnings + _check_public("uv", public, release)
+def _preview_by_uv(guest: Stranger, expected: _Expected) -> Came:
+    is_tool = expected.wheel.is_tool
+    return _preview(
+        guest, "uv", expected,
+        lambda room, narrow: room.uv_install(Channel.PREVIEW, narrow=narrow, is_tool=is_tool),
+        lambda narrow: shlex.join(uv_command(guest.project, Channel.PREVIEW, narrow=narrow, is_tool=is_tool)),
+    )  # fmt: skip
 
 
-def _install(
-    reference: Callable[[], Path],
-    per_package: Callable[[], Path],
-    words: str,
+def _preview(
     guest: Stranger,
-    manifest: Manifest,
-    wheel: Wheel,
-) -> tuple[Path, Version, tuple[str, ...]]:
+    how: str,
+    expected: _Expected,
+    install: Callable[[Stranger, bool], Environment],
+    words: Callable[[bool], str],
+) -> Came:
     """Try the reference command, and where it breaks the form that lets no dependency's pre-release in.
 
     Raises: FailedError if both fail; the reference command's error is the one that counts.
     """
+
+    def attempt(narrow: bool) -> Came:
+        room = guest.in_room(f"{how}-narrow" if narrow else how)
+        try:
+            place = install(room, narrow)
+        except CommandError as stop:
+            raise FailedError(f"`{words(narrow)}` failed", hint=stop.hint or str(stop)) from stop
+        return _inspect(place, room, expected, words(narrow))
+
     try:
-        python = reference()
-        return python, _inspect(python, guest, manifest, wheel), ()
+        return attempt(False)
     except ReleaseError as stop:
         try:
-            python = per_package()
-            version = _inspect(python, guest, manifest, wheel)
+            came = attempt(True)
         except ReleaseError:
-            raise _failed(stop) from stop
-        early = _early_dependencies(guest)
-        return (
-            python,
-            version,
-            (
-                f"the reference command breaks on pre-releases of dependencies ({', '.join(early) or 'unknown'}): "
-                f"{stop}; "
-                f"tell users the form that works: {words}",
-            ),
+            raise stop from None
+        warning = (
+            f"`{words(False)}` lets in pre-releases of dependencies, and breaks on one ({_culprits(guest, how)}): "
+            f"{stop}. Tell preview users the form that works: {words(True)}"
         )
+        return Came(came.command, came.version, (*came.warnings, warning))
 
 
-def _inspect(python: Path, guest: Stranger, manifest: Manifest, wheel: Wheel) -> Version:
-    version = look_at(python, guest.project, wheel, guest.env)
-    if version == manifest.version:
-        compare_files(python, guest.project, wheel, guest.env)
-    elif not (version > manifest.version and version.dev is not None):
-        raise FailedError(f"the preview command brought {version}, not {manifest.version}")
-    return version
+def _inspect(place: Environment, room: Stranger, expected: _Expected, words: str) -> Came:
+    """Look whether the right version came and works.
+
+    Raises: FailedError if not.
+    """
+    found = look_at(place, room.project, expected.wheel, room.home, room.env)
+    programs = found.console_scripts
+    if found.version == expected.version:
+        compare_files(found, expected.wheel)
+        programs += expected.wheel.ready_made
+    elif not _is_newer_preview(found.version, expected.version):
+        raise FailedError(
+            f"`{words}` brought {found.version}, not {expected.version}",
+            hint="does the index show the new files already? Is there a higher version that is no preview?",
+        )
+    warnings = [
+        warning for script in programs for warning in start(script, place, room.home, room.env, expected.script_seconds)
+    ]
+    return Came(words, found.version, (*found.warnings, *warnings))
 
 
-def _check_public(how: str, version: Version | None, release: Release) -> tuple[str, ...]:
-    """The public command must not bring a preview, as soon as there is a final to bring."""
-    if version is None or not version.is_prerelease:
+def _is_newer_preview(found: Version, expected: Version) -> bool:
+    return found > expected and found.dev is not None and found.pre is None
+
+
+def _culprits(guest: Stranger, how: str) -> str:
+    """Name the dependencies that come as pre-releases; where not even that can be had, what uv says of them."""
+    try:
+        early = guest.in_room(f"{how}-resolution").early_dependencies()
+    except CommandError as stop:
+        return " ".join((stop.hint or str(stop)).split())
+    return ", ".join(early) or "none comes as a pre-release, so look at the error itself"
+
+
+def _public_by_pip(guest: Stranger) -> Came:
+    words = shlex.join(pip_command(guest.project, Channel.PUBLIC))
+    return _public(words, lambda: guest.in_room("pip-public").pip_would_install(Channel.PUBLIC))
+
+
+def _public_by_uv(guest: Stranger, is_tool: bool) -> Came:
+    def version() -> Version:
+        room = guest.in_room("uv-public")
+        return installed_version(room.uv_install(Channel.PUBLIC, is_tool=is_tool), room.project, room.home, room.env)
+
+    return _public(shlex.join(uv_command(guest.project, Channel.PUBLIC, is_tool=is_tool)), version)
+
+
+def _public(words: str, version: Callable[[], Version]) -> Came:
+    try:
+        return Came(words, version())
+    except CommandError as stop:
+        return Came(words, None, refusal=stop.hint or str(stop))
+
+
+def _check_public(came: Came, state: IndexState, guest: Stranger, release: Release) -> tuple[str, ...]:
+    """Check that the public command brings no preview, and where it cannot but do so, say why.
+
+    Raises: FailedError if it brings a preview, or nothing, although a final is there for the taking.
+    """
+    if came.version is not None and not came.version.is_prerelease:
         return ()
-    final = release.observed.index.newest_final()
+    final = offered_final(state, guest.python_version)
     if final is None:
-        return (
-            f"no final of {release.project.name} is on {release.index.title} yet: until the first one, "
-            "everybody gets the preview, without asking for it (PEP 440)",
-        )
+        return (_no_final(state, guest, release),)
+    brought = f"brings {came.version}" if came.version else "brings nothing"
     raise FailedError(
-        f"{how}'s public command brings {version}, though {final} is on the index",
-        hint="does the newest final exclude this Python, or is it yanked?",
+        f"`{came.command}` {brought}, though the final {final} is on {release.index.title}",
+        hint=came.refusal or f"does {final} have a file for this machine, and do its dependencies still resolve?",
     )
 
 
-def _early_dependencies(guest: Stranger) -> list[str]:
-    """Name the dependencies that come as pre-releases when all pre-releases are let in."""
-    try:
-        resolved = guest.uv_would_install("--prerelease", "allow")
-    except CommandError:
-        return []
-    mine = guest.project
-    return sorted(f"{name} {v}" for name, v in resolved.items() if v.is_prerelease and name != mine)
+def _no_final(state: IndexState, guest: Stranger, release: Release) -> str:
+    where, withheld = release.index.title, withheld_finals(state, guest.python_version)
+    if not withheld:
+        return (
+            f"no final of {guest.project} is on {where} yet: until the first one everybody gets the preview, "
+            "also with the public command (PEP 440)"
+        )
+    shown = ", ".join(withheld[:3]) + (f" and {len(withheld) - 3} more" if len(withheld) > 3 else "")
+    return (
+        f"no final of {guest.project} on {where} can be had with Python {guest.python_version} ({shown}): "
+        "there the public command brings the preview, or nothing (PEP 440)"
+    )
 
 
-def _failed(stop: ReleaseError) -> FailedError:
-    return stop if isinstance(stop, FailedError) else FailedError(str(stop), hint=stop.hint)
+def _told(came: list[Came]) -> str:
+    return " and ".join(f"`{one.command}` brought {one.version}" for one in came)
 
 
-def _unique(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(texts))
+def _proven(came: list[Came], expected: _Expected) -> str:
+    """Say what was seen to hold."""
+    if all(one.version != expected.version for one in came):
+        return f"that is newer than {expected.version}, which was not installed itself"
+    count = len(expected.wheel.scripts) + len(expected.wheel.ready_made)
+    does = {0: "it can be imported", 1: "its script starts"}.get(count, f"its {count} scripts start")
+    return f"the installed files are those of the wheel, and {does}"
 
 
 VERIFY = Step("verify", "install from the index as a stranger would", _act)

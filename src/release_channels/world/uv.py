@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from release_channels.errors import CommandError
 from release_channels.process import run
@@ -47,6 +51,23 @@ def uv_program() -> str:
 def uv_version(cwd: Path) -> str:
     """Ask uv for its version."""
     return run(uv_program(), "--version", cwd=cwd).split()[1]
+
+
+def python_for(requires_python: str | None, running: str = platform.python_version()) -> str:
+    """Choose the Python to install with, as uv's --python takes it: the running one, or any that the project takes.
+
+    A requires-python that does not parse is reported with the metadata, and excludes nothing.
+    """
+    try:
+        allowed = SpecifierSet(requires_python or "")
+    except InvalidSpecifier:
+        return sys.executable
+    return sys.executable if allowed.contains(running, prereleases=True) else str(allowed)
+
+
+def python_of(environment: Path) -> Path:
+    """Give the interpreter of a virtual environment."""
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def foreign_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:

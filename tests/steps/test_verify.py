@@ -1,0 +1,320 @@
+"""Verify as a stranger would: the real pip and uv type the reference commands against a real index."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from release_channels.errors import FailedError, RefusedError
+from tests.support.distributions import Recipe, make_wheel
+from tests.support.verifying import Shop, yanking
+
+FULL = pytest.mark.full
+HELP = "import sys\n\ndef main():\n    print('usage: demo', sys.argv[1:])\n    return 0\n"
+PREVIEW = Recipe(version="1.3.0.dev5", cli=HELP)
+FINAL = Recipe(version="1.2.0", cli=HELP)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, wheelhouse: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A checkout, an index, and a directory for temporary files that has to be empty at the end."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # asked anew from here on
+    return Shop.open(tmp_path, wheelhouse)
+
+
+def leftovers() -> list[str]:
+    """Name what lies in the directory for temporary files."""
+    return sorted(path.name for path in Path(tempfile.gettempdir()).iterdir())
+
+
+@pytest.mark.parametrize(
+    ("preview", "final"),
+    [
+        pytest.param("1.3.0.dev5", "1.2.0", id="plain"),
+        pytest.param("1!1.3.0.dev5", "1!1.2.0", id="epoch", marks=FULL),
+        pytest.param("1.2.0.post1.dev5", "1.2.0", id="post", marks=FULL),
+    ],
+)
+def test_the_preview_comes_and_the_public_command_brings_the_final(shop: Shop, preview: str, final: str) -> None:
+    """Both preview commands bring exactly the preview, both public commands the final; nothing is left behind."""
+    recipe = replace(PREVIEW, version=preview)
+    shop.release(recipe, replace(FINAL, version=final))
+    report = shop.verify(recipe)
+    assert report.warnings == ()
+    assert report.message == (
+        f"from outside: `python -m pip install --pre --upgrade demo-tool` brought {preview} and "
+        f"`uv tool install --prerelease allow --upgrade demo-tool` brought {preview}; "
+        "the installed files are those of the wheel, and its script starts"
+    )
+    assert leftovers() == []
+
+
+def test_a_public_command_that_brings_the_preview_is_a_failure(shop: Shop) -> None:
+    """An index that hides the final from both installers, and still lists it, makes the step fail by name."""
+    odd = replace(FINAL, tag="cp27-cp27m-win32")
+    shop.release(PREVIEW, odd)
+    with pytest.raises(FailedError, match=r"install --upgrade demo-tool` brings 1.3.0.dev5, though the final 1.2.0"):
+        shop.verify(PREVIEW)
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        pytest.param([], "no final of demo-tool is on the local index yet: until the first one", id="none"),
+        pytest.param(
+            [replace(FINAL, requires_python="<3.9")],
+            "1.2.0 asks for Python <3.9",
+            id="excluded",
+            marks=FULL,
+        ),
+    ],
+)
+def test_where_no_final_can_be_had_a_warning_says_why(shop: Shop, others: list[Recipe], said: str) -> None:
+    """Before the first final, and where each excludes this Python, the preview is what everybody gets."""
+    shop.release(PREVIEW, *others)
+    report = shop.verify(PREVIEW)
+    assert len(report.warnings) == 1
+    assert said in report.warnings[0]
+    assert "(PEP 440)" in report.warnings[0]
+
+
+@pytest.mark.full
+def test_where_every_final_is_yanked_a_warning_says_so(shop: Shop) -> None:
+    """A yanked final is no final to bring."""
+    name = make_wheel(shop.upstream, FINAL).name
+    shop.release(PREVIEW)
+    report = shop.verify(PREVIEW, wrap=yanking(name))
+    assert len(report.warnings) == 1
+    assert "(1.2.0 is yanked)" in report.warnings[0]
+
+
+@pytest.mark.full
+def test_a_newer_preview_is_a_pass_and_said(shop: Shop) -> None:
+    """Where a later preview is on the index, that is what comes; its scripts may be other ones."""
+    newer = replace(PREVIEW, version="1.3.0.dev6", scripts={"renamed": "demo_tool.cli:main"})
+    shop.release(PREVIEW, newer, FINAL)
+    report = shop.verify(PREVIEW)
+    assert "brought 1.3.0.dev6; that is newer than 1.3.0.dev5, which was not installed itself" in report.message
+
+
+@pytest.mark.parametrize("version", ["1.3.0rc1", "1.3.0"])
+@pytest.mark.full
+def test_another_version_is_a_failure_that_names_both(shop: Shop, version: str) -> None:
+    """What comes instead of the preview and is no preview fails, with both versions in the message."""
+    shop.release(PREVIEW, FINAL, replace(FINAL, version=version))
+    with pytest.raises(FailedError) as caught:
+        shop.verify(PREVIEW)
+    assert f"pip install --pre --upgrade demo-tool` brought {version}, not 1.3.0.dev5" in str(caught.value)
+    assert f"uv tool install --prerelease allow --upgrade demo-tool` brought {version}, not" in str(caught.value)
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("served", "said"),
+    [
+        pytest.param({"cli": HELP + "# changed\n"}, "the installed cli.py differs from the wheel's", id="changed"),
+        pytest.param(
+            {"files": {"extra.pth": ""}},
+            "extra.pth was installed, and is not in the wheel",
+            id="added",
+            marks=FULL,
+        ),
+    ],
+)
+def test_an_index_that_serves_another_wheel_is_found_out(shop: Shop, served: dict[str, object], said: str) -> None:
+    """A wheel of the same name and version with other files is not the one in the manifest."""
+    shop.release(PREVIEW, FINAL)
+    make_wheel(shop.local, replace(PREVIEW, **served))  # type: ignore[arg-type]
+    with pytest.raises(FailedError) as caught:
+        shop.verify(PREVIEW)
+    assert said in str(caught.value)
+    assert "another wheel than the one in release.json" in caught.value.hint
+
+
+@pytest.mark.full
+def test_a_file_that_does_not_come_is_found_out(shop: Shop) -> None:
+    """A wheel that lacks a file of the manifest's wheel is another wheel."""
+    shop.release(replace(PREVIEW, files={"demo_tool/data.txt": "some data"}), FINAL)
+    make_wheel(shop.local, PREVIEW)
+    with pytest.raises(FailedError, match=r"data\.txt of the wheel was not installed"):
+        shop.verify(PREVIEW)
+
+
+@pytest.mark.full
+def test_files_of_every_scheme_are_compared(shop: Shop) -> None:
+    """What a wheel puts beside site-packages is compared, too; scripts are started."""
+    files = {
+        "demo_tool-1.3.0.dev5.data/purelib/demo_more.py": "VALUE = 1\n",
+        "demo_tool-1.3.0.dev5.data/data/share/demo.txt": "text",
+        "demo_tool-1.3.0.dev5.data/scripts/ready-made": "#!python\nprint('usage')\n",
+    }
+    shop.release(replace(PREVIEW, files=files), FINAL)
+    assert "its 2 scripts start" in shop.verify(PREVIEW).message
+    for name in list(files)[:2]:
+        make_wheel(shop.local, replace(PREVIEW, files={**files, name: "changed"}))
+        with pytest.raises(FailedError, match=rf"the installed {Path(name).name} differs from the wheel's"):
+            shop.verify(PREVIEW)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        pytest.param(lambda dist: dist.unlink(), "is not there", id="gone"),
+        pytest.param(lambda dist: dist.write_bytes(b"other"), "is not the file in release.json", id="changed"),
+    ],
+)
+def test_the_wheel_in_dist_must_be_the_manifests(shop: Shop, break_it: object, said: str) -> None:
+    """What is compared with is the manifest's wheel, or nothing is installed at all."""
+    shop.release(PREVIEW)
+    break_it(next((shop.root / "dist").iterdir()))  # type: ignore[operator]
+    with pytest.raises(RefusedError, match=said):
+        shop.verify(PREVIEW)
+
+
+@pytest.mark.full
+def test_a_direct_url_is_no_install_from_the_index(shop: Shop) -> None:
+    """A project that says of itself that it was installed from elsewhere is refused."""
+    recipe = replace(PREVIEW, instead={"direct_url.json": '{"url": "file:///elsewhere", "dir_info": {}}'})
+    shop.release(recipe, FINAL)
+    with pytest.raises(FailedError, match=r"it has a direct_url\.json"):
+        shop.verify(recipe)
+
+
+@pytest.mark.full
+def test_a_missing_release_names_both_installers(shop: Shop) -> None:
+    """Where neither brings anything, both say so, in their own words."""
+    shop.release(PREVIEW)
+    for file in shop.local.iterdir():
+        file.unlink()
+    with pytest.raises(FailedError) as caught:
+        shop.verify(PREVIEW)
+    assert "`python -m pip install --pre --upgrade demo-tool` failed; `uv tool install" in str(caught.value)
+    assert "No matching distribution found for demo-tool" in caught.value.hint
+    assert "demo-tool was not found in the package registry" in caught.value.hint
+    assert leftovers() == []
+
+
+def _cli(body: str) -> str:
+    return f"import sys\n\ndef main():\n    {body}\n"
+
+
+@pytest.mark.parametrize(
+    ("cli", "said"),
+    [
+        pytest.param(_cli("sys.exit('usage: demo FILE')"), None, id="no help", marks=FULL),
+        pytest.param(_cli("print(sys.stdin.read())"), None, id="reads stdin", marks=FULL),
+        pytest.param(
+            _cli("return int(sys.argv[1])"),
+            "ends with a traceback (ValueError:",
+            id="traceback",
+            marks=FULL,
+        ),
+        pytest.param(_cli("import time; time.sleep(600)"), "had not ended after 1 s and was stopped", id="hangs"),
+    ],
+)
+def test_a_script_without_help_only_has_to_be_importable(shop: Shop, cli: str, said: str | None) -> None:
+    """What a script does on --help that it does not know is at most a warning, and never takes long."""
+    recipe = replace(PREVIEW, cli=cli)
+    shop.release(recipe, FINAL)
+    warnings = shop.verify(recipe, script_seconds=1).warnings
+    assert len(warnings) == (said is not None)
+    assert said is None or said in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("cli", "said"),
+    [
+        pytest.param(_cli("import no_such_module"), "ends with ModuleNotFoundError: No module named", id="lazy import"),
+        pytest.param(_cli("import os; os.kill(os.getpid(), 11)"), "was ended by signal 11", id="signal", marks=FULL),
+        pytest.param("import no_such_module\n", "cannot start: ModuleNotFoundError", id="import", marks=FULL),
+        pytest.param("\n", "cannot start: AttributeError", id="no object", marks=FULL),
+        pytest.param("import os; os._exit(3)\n", "Python ended while", id="dead", marks=FULL),
+    ],
+)
+def test_a_script_that_lacks_code_is_a_failure(shop: Shop, cli: str, said: str) -> None:
+    """A module or an object that is not there, and a crash, are what every user will see."""
+    recipe = replace(PREVIEW, cli=cli)
+    shop.release(recipe, FINAL)
+    with pytest.raises(FailedError) as caught:
+        shop.verify(recipe)
+    assert said in str(caught.value)
+    assert leftovers() == []
+
+
+SPACE = {"demo_space/plugin/__init__.py": "X = 1\n"}
+NATIVE = {"demo_fast.cpython-399-x86_64-linux-gnu.so": b"\x7fELF", "demo_fast.abi3.so": b"\x7fELF"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"scripts": {}}, "`uv pip install --prerelease allow --upgrade demo-tool`", id="library"),
+        pytest.param(
+            {"scripts": {}, "files": SPACE}, "it can be imported", id="namespace", marks=FULL
+        ),
+        pytest.param(
+            {"scripts": {}, "instead": {"entry_points.txt": "[gui_scripts]\ndemo = demo_tool.cli:main\n"}},
+            "`uv tool install --prerelease allow --upgrade demo-tool`", id="gui", marks=FULL,
+        ),
+        pytest.param(
+            {"scripts": {"demo": "demo_tool.cli:main [more]"}, "extra": ["Provides-Extra: more"]}, "its script starts",
+            id="extra", marks=FULL,
+        ),
+    ],
+)  # fmt: skip
+def test_every_kind_of_project_is_installed(shop: Shop, changes: dict[str, object], said: str) -> None:
+    """Libraries, which are no tools for uv, namespaces and programs with windows are verified, too."""
+    recipe = replace(PREVIEW, **changes)  # type: ignore[arg-type]
+    shop.release(recipe, replace(FINAL, scripts=recipe.scripts, instead=recipe.instead))
+    report = shop.verify(recipe)
+    assert said in report.message
+    assert report.warnings == ()
+
+
+@pytest.mark.full
+def test_a_module_that_needs_an_extra_is_a_warning(shop: Shop) -> None:
+    """Of a library's import packages some may fail; where all do, the release does."""
+    recipe = replace(PREVIEW, scripts={}, files=NATIVE)
+    shop.release(recipe, FINAL)
+    warnings = shop.verify(recipe).warnings
+    assert len(warnings) == 1
+    assert warnings[0].startswith("demo_fast cannot be imported: ImportError: ")
+    nothing = replace(PREVIEW, scripts={}, files={"demo_tool/__init__.py": "import no_such_module\n"})
+    shop.release(nothing)
+    with pytest.raises(FailedError, match="nothing of demo-tool can be imported: demo_tool cannot be imported"):
+        shop.verify(nothing)
+
+
+BROKEN = {"demo_dep/__init__.py": "raise ImportError('half a rewrite')\n"}
+
+
+def test_a_broken_pre_release_of_a_dependency_is_named(shop: Shop) -> None:
+    """Where --pre breaks on a dependency and the form for this project alone works, a warning gives both."""
+    recipe = replace(PREVIEW, requires=["demo-dep"], cli=f"import demo_dep\n{HELP}")
+    make_wheel(shop.upstream, Recipe(name="demo-dep", version="2.0.0a1", scripts={}, files=BROKEN))
+    make_wheel(shop.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}))
+    shop.release(recipe, replace(recipe, version="1.2.0"))
+    warnings = shop.verify(recipe).warnings
+    told = {warning.partition(" ")[0] for warning in warnings}
+    assert told == {"`python", "`uv"}
+    assert all("demo-dep" in warning and "2.0.0a1" in warning for warning in warnings)
+    assert any(
+        warning.endswith("python -m pip install --all-releases demo-tool --upgrade demo-tool") for warning in warnings
+    )
+    assert any("uv tool install --prerelease-package demo-tool=allow --upgrade demo-tool" in w for w in warnings)
+
+
+@pytest.mark.full
+def test_a_dependency_that_is_broken_for_good_is_a_failure(shop: Shop) -> None:
+    """Where neither form works, the reference command's error is told."""
+    recipe = replace(PREVIEW, requires=["demo-dep"], cli=f"import demo_dep\n{HELP}")
+    make_wheel(shop.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}, files=BROKEN))
+    shop.release(recipe, replace(recipe, version="1.2.0"))
+    with pytest.raises(FailedError, match="the script demo cannot start: ImportError: half a rewrite"):
+        shop.verify(recipe)

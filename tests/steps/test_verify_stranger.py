@@ -1,0 +1,159 @@
+"""The stranger's machine: nothing of the user's decides, any Python will do, and nothing stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from release_channels.errors import FailedError
+from release_channels.indexserver.server import serve
+from release_channels.process import run
+from release_channels.world.uv import uv_program
+from tests.support.distributions import Recipe, make_wheel
+from tests.support.verifying import Shop
+
+HELP = "import sys\n\ndef main():\n    print('usage: demo', sys.argv[1:])\n    return 0\n"
+PREVIEW = Recipe(version="1.3.0.dev5", cli=HELP, requires=["demo-dep"])
+FINAL = replace(PREVIEW, version="1.2.0")
+DEPENDENCY = Recipe(name="demo-dep", version="1.0.0", scripts={})
+
+
+@pytest.fixture
+def shop(tmp_path: Path, wheelhouse: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A checkout and an index with one dependency, and a directory for temporary files."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # asked anew from here on
+    shop = Shop.open(tmp_path, wheelhouse)
+    make_wheel(shop.upstream, DEPENDENCY)
+    return shop
+
+
+def test_nothing_of_the_users_configuration_decides(shop: Shop, tmp_path: Path) -> None:
+    """Whatever the environment, the configuration files and the checkout say, a stranger's commands bring the same."""
+    shop.release(PREVIEW, FINAL)
+    home = tmp_path / "user"
+    (home / ".config" / "uv").mkdir(parents=True)
+    (home / ".config" / "pip").mkdir()
+    (home / ".config/uv/uv.toml").write_text('exclude-newer = "2001-01-01T00:00:00Z"\nprerelease = "disallow"\n')
+    (home / ".config/pip/pip.conf").write_text("[global]\nindex-url = http://127.0.0.1:9/simple\npre = true\n")
+    (home / ".netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
+    (home / "limits.txt").write_text("demo-tool<1\ndemo-dep<1\n")
+    # A checkout that breaks whoever imports it.
+    (shop.root / "demo_tool").mkdir()
+    (shop.root / "demo_tool" / "__init__.py").write_text("raise ImportError('this is the checkout')\n")
+    hostile = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "NETRC": str(home / ".netrc"),
+        "UV_EXCLUDE_NEWER": "2001-01-01T00:00:00Z",
+        "UV_PRERELEASE": "allow",
+        "UV_CONSTRAINT": str(home / "limits.txt"),
+        "UV_TOOL_DIR": str(home / "tools"),
+        "UV_PYTHON": "3.999",
+        "PIP_PRE": "1",
+        "PIP_NO_DEPS": "1",
+        "PIP_CONSTRAINT": str(home / "limits.txt"),
+        "PIP_TARGET": str(home / "target"),
+        "PIP_CONFIG_FILE": str(home / ".config/pip/pip.conf"),
+        "PYTHONPATH": str(shop.root),
+    }
+    recipe = replace(PREVIEW, cli=f"import demo_dep\n{HELP}")
+    shop.release(recipe, replace(FINAL, cli=recipe.cli))
+    plain, ours = shop.verify(recipe), shop.verify(recipe, env=hostile)
+    assert ours == plain
+    assert ours.warnings == ()
+    assert sorted(path.name for path in home.iterdir()) == [".config", ".netrc", "limits.txt"]
+
+
+def test_a_python_that_no_machine_has_is_a_plain_failure(shop: Shop) -> None:
+    """Where no interpreter satisfies requires-python, that is said, and nothing is asked of the index."""
+    recipe = replace(PREVIEW, requires_python=">=4.7")
+    shop.release(recipe)
+    with pytest.raises(FailedError, match=r"demo-tool asks for Python >=4\.7, and this machine has none") as caught:
+        shop.verify(recipe)
+    assert "uv python install" in caught.value.hint
+    assert list((shop.root.parent / "tmp").iterdir()) == []
+
+
+@pytest.mark.full
+def test_a_project_that_excludes_this_python_is_installed_with_another(shop: Shop) -> None:
+    """The stranger takes a Python that the project takes, if there is one on this machine."""
+    bound = f"!={sys.version_info.major}.{sys.version_info.minor}.*,>=3.9"
+    words = ("python", "find", "--no-project", "--no-python-downloads", bound)
+    if subprocess.run([uv_program(), *words], capture_output=True, check=False).returncode:
+        pytest.skip("uv finds no second Python on this machine")
+    recipe = replace(PREVIEW, requires_python=bound)
+    shop.release(recipe, replace(FINAL, requires_python=bound))
+    assert shop.verify(recipe).warnings == ()
+
+
+_CHILD = """
+import os, sys
+from pathlib import Path
+from release_channels.world.index import Credentials, Index
+from release_channels.steps.verify import VERIFY
+from tests.support.distributions import Recipe
+from tests.support.verifying import release_of
+index = Index("local", sys.argv[2], "", Credentials.NONE)
+try:
+    VERIFY.act(release_of(Path(sys.argv[1]), Recipe(version="1.3.0.dev5"), index, sys.argv[2], dict(os.environ)))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_leaves_nothing(shop: Shop, tmp_path: Path) -> None:
+    """An interrupt in the middle of the installs ends them and takes every temporary file away."""
+    # On --help the script tells that it runs, and does not end.
+    mark = tmp_path / "started"
+    tell = f"open({str(mark)!r}, 'a').write(f'{{os.getpid()}} ')"
+    body = f"import os, time\n\ndef main():\n    {tell}\n    time.sleep(600)\n"
+    recipe = replace(PREVIEW, cli=body)
+    shop.release(recipe, replace(FINAL, cli=body))
+    with shop.index() as (local, _):
+        words = [sys.executable, "-c", textwrap.dedent(_CHILD), str(shop.root), local.simple_url]
+        child = subprocess.Popen(words, cwd=Path(__file__).parents[2], env=shop.env, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while len(mark.read_text().split() if mark.exists() else ()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        try:
+            _, said = child.communicate(timeout=30)
+        finally:
+            child.kill()
+    assert child.returncode == 130, said.decode()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    for started in mark.read_text().split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(started), 0)
+
+
+@pytest.mark.parametrize("how", [pytest.param("pip", marks=pytest.mark.full), "uv"])
+def test_files_of_an_ephemeral_index_are_not_kept(tmp_path: Path, wheelhouse: Path, offline: None, how: str) -> None:
+    """A second index on the same port, with other bytes under the same file name, is believed at once."""
+    port, seen = 0, []
+    python = tmp_path / "environment" / "bin" / "python"
+    run(uv_program(), "venv", "--quiet", python.parent.parent, cwd=tmp_path)
+    run(uv_program(), "pip", "install", "--quiet", "--python", python, "pip", cwd=tmp_path)
+    uv = (uv_program(), "pip", "install", "--reinstall", "--python", python, "--no-deps", "demo-tool")
+    pip = (python, "-m", "pip", "install", "--force-reinstall", "--no-deps", "demo-tool")
+    for text in ("VALUE = 'one'\n", "VALUE = 'two'\n"):
+        root = tmp_path / text.split("'")[1]
+        root.mkdir()
+        make_wheel(root, Recipe(files={"demo_tool/value.py": text}))
+        with serve(root, port=port) as index:
+            port = int(index.url.rpartition(":")[2])
+            env = {**os.environ, "UV_DEFAULT_INDEX": index.simple_url, "PIP_INDEX_URL": index.simple_url}
+            run(*(pip if how == "pip" else uv), cwd=tmp_path, env=env)
+        seen.append(run(python, "-c", "import demo_tool.value; print(demo_tool.value.VALUE)", cwd=tmp_path))
+    assert seen == ["one", "two"]

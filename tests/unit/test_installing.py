@@ -1,0 +1,27 @@
+"""The commands that users are told to type."""
+
+from __future__ import annotations
+
+import pytest
+
+from release_channels.installing import pip_command, uv_command
+from release_channels.version import Channel
+
+
+@pytest.mark.parametrize(
+    ("channel", "narrow", "pip", "uv"),
+    [
+        pytest.param(Channel.PUBLIC, False, "--upgrade demo", "--upgrade demo", id="public"),
+        pytest.param(Channel.PUBLIC, True, "--upgrade demo", "--upgrade demo", id="public, nothing to narrow"),
+        pytest.param(Channel.PREVIEW, False, "--pre --upgrade demo", "--prerelease allow --upgrade demo", id="preview"),
+        pytest.param(
+            Channel.PREVIEW, True,
+            "--all-releases demo --upgrade demo", "--prerelease-package demo=allow --upgrade demo", id="narrow",
+        ),
+    ],
+)  # fmt: skip
+def test_the_commands_are_those_of_the_reference_document(channel: Channel, narrow: bool, pip: str, uv: str) -> None:
+    """Word for word, and for a library the same with `uv pip`."""
+    assert " ".join(pip_command("demo", channel, narrow=narrow)) == f"python -m pip install {pip}"
+    assert " ".join(uv_command("demo", channel, narrow=narrow)) == f"uv tool install {uv}"
+    assert " ".join(uv_command("demo", channel, narrow=narrow, is_tool=False)) == f"uv pip install {uv}"
