@@ -13,12 +13,12 @@ from release_channels.manifest import Manifest, ManifestFile
 from release_channels.steps.fence import pass_fence
 from release_channels.version import Channel
 from release_channels.world.distributions import sha256_of
-from tests.index.packages import make_sdist, make_wheel
+from tests.support.distributions import make_sdist, make_wheel
 
 
 def _release(directory: Path, version: str, channel: Channel) -> Manifest:
     """Make both files of a version, and the manifest that describes them."""
-    paths = (make_sdist(directory, version), make_wheel(directory, version))
+    paths = (make_sdist(directory, version=version), make_wheel(directory, version=version))
     files = tuple(ManifestFile(path.name, path.stat().st_size, sha256_of(path)) for path in paths)
     return Manifest(channel, "Demo.Tool", Version(version), "a" * 40, None, {}, files)
 

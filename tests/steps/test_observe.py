@@ -15,7 +15,7 @@ from release_channels.observed import IndexFile
 from release_channels.outcome import Outcome, Result
 from release_channels.world.index import Credentials, Index, fetch_file, fetch_metadata, read_index, remote_index
 from tests.conftest import MakeRepo, RunSession
-from tests.index.packages import make_sdist, make_wheel
+from tests.support.distributions import make_sdist, make_wheel
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 from tests.support.staging import AT_STAGING, IGNORED, Fault, Staging, serve_staging
@@ -43,8 +43,8 @@ class World:
         self.repo.git("push", "--quiet")
         for release in releases:
             number, _, name = release.partition("@")
-            url = f"Project-URL: Source commit, https://github.com/example/demo-tool/commit/{commits.get(name)}\n"
-            make_wheel(self.staging.root, number, extra=url if name else "")
+            url = f"Project-URL: Source commit, https://github.com/example/demo-tool/commit/{commits.get(name)}"
+            make_wheel(self.staging.root, version=number, extra=[url] if name else [])
         if tag:
             self.repo.tag("v1.2.0", commits[tag])
         self.repo.git("checkout", "--quiet", commits["middle"])

@@ -24,7 +24,7 @@ from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Credentials, Index
 from release_channels.world.observe import observe
 from tests.conftest import RunSession
-from tests.index.packages import make_sdist, make_wheel, metadata_text
+from tests.support.distributions import make_sdist, make_wheel
 from tests.support.repo import Repo
 from tests.support.staging import (
     AT_STAGING,
@@ -98,8 +98,8 @@ def refused(repo: Repo, staging: Staging, publish: Publish) -> Callable[[], Outc
 
 def test_the_files_of_the_manifest_are_published(repo: Repo, staging: Staging, publish: Publish) -> None:
     """Both files arrive with their bytes and nothing else does; once more, it is all there."""
-    make_wheel(repo.root / "dist", "1.2.0.dev8")
-    make_wheel(repo.root / "dist", "1.2.0.dev7", file_name="demo_tool-1.2.0.dev7-cp311-none-any.whl")
+    make_wheel(repo.root / "dist", version="1.2.0.dev8")
+    make_wheel(repo.root / "dist", version="1.2.0.dev7", file_name="demo_tool-1.2.0.dev7-cp311-none-any.whl")
     assert publish().result is Result.PUBLISHED
     assert {name: (staging.root / name).read_bytes() for name in staging.names} == {
         name: (repo.root / "dist" / name).read_bytes() for name in BOTH
@@ -218,17 +218,19 @@ def test_files_that_were_exchanged_are_refused(
 
 FOREIGN: dict[str, tuple[Callable[[Path], Path], str]] = {
     "other project": (
-        lambda dist: make_wheel(dist, "1.2.0.dev7", name="other"), "is of the project other, not demo-tool",
+        lambda dist: make_wheel(dist, version="1.2.0.dev7", name="other"), "is of the project other, not demo-tool",
     ),
-    "final under a preview's manifest": (lambda dist: make_wheel(dist, "1.2.0"), "has version 1.2.0, not 1.2.0.dev7"),
-    "sdist of a final": (lambda dist: make_sdist(dist, "1.2.0"), "has version 1.2.0, not 1.2.0.dev7"),
-    "other preview": (lambda dist: make_wheel(dist, "1.2.0.dev9"), "has version 1.2.0.dev9, not 1.2.0.dev7"),
+    "final under a preview's manifest": (
+        lambda dist: make_wheel(dist, version="1.2.0"), "has version 1.2.0, not 1.2.0.dev7",
+    ),
+    "sdist of a final": (lambda dist: make_sdist(dist, version="1.2.0"), "has version 1.2.0, not 1.2.0.dev7"),
+    "other preview": (lambda dist: make_wheel(dist, version="1.2.0.dev9"), "has version 1.2.0.dev9, not 1.2.0.dev7"),
     "metadata of a final": (
-        lambda dist: make_wheel(dist, "1.2.0.dev7", metadata=metadata_text("demo-tool", "1.2.0")),
+        lambda dist: make_wheel(dist, version="1.2.0.dev7", metadata_version="1.2.0"),
         "holds the metadata of demo-tool 1.2.0",
     ),
     "metadata of another project": (
-        lambda dist: make_sdist(dist, "1.2.0.dev7", metadata=metadata_text("o", "1.2.0.dev7")),
+        lambda dist: make_sdist(dist, version="1.2.0.dev7", metadata_name="o"),
         "holds the metadata of o 1.2.0.dev7",
     ),
     "no distribution": (lambda dist: _write(dist / "notes.txt"), "is neither a wheel nor a .tar.gz sdist"),
@@ -424,7 +426,7 @@ def test_other_bytes_on_the_index_are_refused(
     repo: Repo, staging: Staging, publish: Publish, refused: Callable[[], Outcome]
 ) -> None:
     """Never skip by file name: both digests are told, and the likely cause."""
-    other = make_wheel(staging.root, "1.2.0.dev7")
+    other = make_wheel(staging.root, version="1.2.0.dev7")
     outcome = refused()
     for digest in (_entry(other)["sha256"], _entry(repo.root / "dist" / WHEEL)["sha256"]):
         assert digest in outcome.message
@@ -447,7 +449,7 @@ def test_an_index_that_tells_no_digests_is_compared_by_its_files(
     staging.fault = showing(lambda file: file["hashes"].clear())
     assert publish().result is Result.ALREADY
     (staging.root / SDIST).unlink()
-    make_sdist(staging.root, "1.2.0.dev7")
+    make_sdist(staging.root, version="1.2.0.dev7")
     staging.received.clear()
     assert "with other bytes" in refused().message
 
