@@ -177,7 +177,7 @@ NOT_MENTIONED = [
     ".. versionadded:: demo-tool 1.1.0",
     "demo-tool==1.2.0", "demo-tool 1.3", "demo-tool>=1.1.0", "other==1.1.0", "my-demo-tool==1.1.0", "demo-tools==1.1.0",
     "Python 3.9",
-    "Since demo-tool 1.1.0 there is x", "Removed in demo-tool 1.1.0", "demo-tool 1.1.0a.b", 
+    "Since demo-tool 1.1.0 there is x", "Removed in demo-tool 1.1.0", "demo-tool 1.1.0a.b",
     "demo-tool==1.1.*",
     "demo-tool 2 is near", "https://h.example/o/other/releases/tag/v1.1.0", "1.1.0",
 ]  # fmt: skip

@@ -51,15 +51,16 @@ def _of_name(text: str, name: str, path: str) -> Literal:
 
 
 def _at_place(text: str, place: tuple[int, int], path: str) -> Literal:
-    """Find the assigned text that a place lies in, and give the part of it that the place is.
+    """Find the assigned text that a place is the whole of, but for a `v` that a pattern may leave out.
 
-    Raises: RefusedError if the place is in a comment, a docstring, or anything else that is no assigned text.
+    Raises: RefusedError if the place is in a comment, a longer text, or anything else that is no version of its own.
     """
     for node in _parse(text, path).body:
         for name in _names(node):
             if isinstance(node, ast.Assign | ast.AnnAssign) and _covers(text, node.value, place):
                 whole = _of_name(text, name, path)
-                if whole.start <= place[0] and place[1] <= whole.end:
+                before = text[whole.start : place[0]]
+                if before.lower() in ("", "v") and place[1] == whole.end:
                     return Literal(*place, text[slice(*place)], whole.rest)
     line = len(_NEWLINE.findall(text[: place[0]])) + 1
     raise RefusedError(
