@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.pyproject import parse_project
@@ -185,3 +186,13 @@ def test_python_in_another_encoding_is_refused() -> None:
     with pytest.raises(RefusedError, match=r"x\.py is not UTF-8: byte 23") as stop:
         parse_project(ATTR.encode(), read={"x.py": latin}.get)
     assert "UTF-8" in stop.value.hint
+
+
+def test_an_edit_that_would_not_be_read_again_is_refused() -> None:
+    """A pattern that fits the old version but not the new one would lose it: the edit is refused, not written."""
+    settings = HATCHED.replace(HATCH_INIT, "v.txt") + "pattern = 'v(?P<version>[0-9.]+)'\n"
+    source = project(at(settings, "v.txt", "v1.0.0\n")).source
+    assert source.plan(Version("2.0.0"))[0].new == "v2.0.0\n"
+    with pytest.raises(RefusedError, match=r"writing 2\.0\.0\.dev0 at v\.txt would change something else") as stop:
+        source.plan(Version("2.0.0.dev0"))
+    assert stop.value.hint
