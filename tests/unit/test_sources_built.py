@@ -32,7 +32,8 @@ PROJECTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
         {SRC: EMPTY, "VERSION": "1.3.0.dev0\r\n"}),
     "setup.cfg": (
         "setuptools", "setuptools.build_meta", "",
-        {SRC: EMPTY, "setup.cfg": "[metadata]\nname=demo-tool\nversion=1.3.0.dev0\n[options.packages.find]\nwhere=src\n"}),
+        {SRC: EMPTY,
+         "setup.cfg": "[metadata]\nname=demo-tool\nversion=1.3.0.dev0\n[options.packages.find]\nwhere=src\n"}),
     "flit": (
         "flit_core", "flit_core.buildapi", DYNAMIC.replace('["version"', '["version", "description"'), {SRC: INIT}),
     "pdm file": (

@@ -190,9 +190,9 @@ def test_python_in_another_encoding_is_refused() -> None:
 
 def test_an_edit_that_would_not_be_read_again_is_refused() -> None:
     """A pattern that fits the old version but not the new one would lose it: the edit is refused, not written."""
-    settings = HATCHED.replace(HATCH_INIT, "v.txt") + "pattern = 'v(?P<version>[0-9.]+)'\n"
-    source = project(at(settings, "v.txt", "v1.0.0\n")).source
-    assert source.plan(Version("2.0.0"))[0].new == "v2.0.0\n"
+    settings = HATCHED.replace(HATCH_INIT, "v.txt") + "pattern = '^(?P<version>[0-9.]+)'\n"
+    source = project(at(settings, "v.txt", "1.0.0\n")).source
+    assert source.plan(Version("2.0.0"))[0].new == "2.0.0\n"
     with pytest.raises(RefusedError, match=r"writing 2\.0\.0\.dev0 at v\.txt would change something else") as stop:
         source.plan(Version("2.0.0.dev0"))
     assert stop.value.hint
