@@ -38,7 +38,7 @@ def find_version(text: str, path: str) -> Literal:
     value = sections["metadata"].pop("version")
     for line in _LINE.finditer(text):
         changed = parse_cfg(text[: line.start("value")] + _MARK + text[line.end("value") :], path)
-        if changed.get("metadata", {}).pop("version", "") == _MARK and changed == sections:
+        if changed.get("metadata", {}).get("version") == _MARK:
             return Literal(*line.span("value"), value, sections)
     raise RefusedError(
         f"{path}: [metadata].version is not written on one line", hint="write `version = 1.2.3.dev0` on one line"
