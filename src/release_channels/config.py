@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from release_channels.errors import RefusedError
 
@@ -25,6 +25,16 @@ class ClosedLine(StrEnum):
 def _key(default: Any, help: str) -> Any:
     """Declare a key: its default, and one sentence for the reference page and the error messages."""
     return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFile:
+    """A copy of the version in another file: the literal text around `{version}` and, if it is there, `{date}`."""
+
+    path: str = field(metadata={"help": "the file, relative to the project's top"})
+    pattern: str = field(
+        metadata={"help": "the text of the place; `{version}` stands in it once, `{date}` at most once"}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,8 @@ class Config:
         ClosedLine.REFUSE, "what a preview does when main still holds a released final: `refuse` or `skip`"
     )
     repository: str = _key("", "`owner/name` on GitHub, where `[project.urls]` does not tell it")
+    version_files: tuple[VersionFile, ...] = _key((), "other places that name the version, such as CITATION.cff")
+    changelog: str = _key("auto", "the changelog file; `auto` looks for the usual names, and empty means none")
     build_constraints: str = _key("", "a requirements file that pins the build backend, with hashes")
     rebuild: bool = _key(True, "`check` builds a second time and compares the bytes")
     file_limit: int = _key(100 * 2**20, "the index's limit for one file, in bytes")
@@ -69,7 +81,22 @@ def parse_config(table: object) -> Config:
         raise RefusedError(f"{TABLE}.run-offset is {config.run_offset}", hint="it is 0 or above")
     if config.repository and not _REPOSITORY.fullmatch(config.repository):
         raise RefusedError(f'{TABLE}.repository is "{config.repository}"', hint='it is written "owner/name"')
+    for number, file in enumerate(config.version_files):
+        _check_version_file(file, f"{TABLE}.version-files[{number}]")
     return config
+
+
+def _check_version_file(file: VersionFile, path: str) -> None:
+    rest = file.pattern.replace("{version}", "", 1).replace("{date}", "", 1)
+    if "{version}" not in file.pattern or "{version}" in rest or "{date}" in rest:
+        raise RefusedError(
+            f'{path}.pattern is "{file.pattern}"',
+            hint='it holds {version} once and {date} at most once: "version: {version}"',
+        )
+    if "\n" in file.pattern or not rest.strip():
+        raise RefusedError(
+            f'{path}.pattern is "{file.pattern}"', hint="it is on one line, with text that tells the place from others"
+        )
 
 
 def parse_table(shape: type[_Table], table: object, path: str) -> _Table:
@@ -84,6 +111,10 @@ def parse_table(shape: type[_Table], table: object, path: str) -> _Table:
     for key in table:
         if key not in known:
             raise RefusedError(f"{path}.{key} is not a key of release-channels", hint=_nearest(key, list(known)))
+    for item in fields(shape):  # type: ignore[arg-type]
+        key = item.name.replace("_", "-")
+        if item.default is MISSING and key not in table:
+            raise RefusedError(f"{path} has no {key}", hint=f"write {key}: {item.metadata['help']}")
     values = {key.replace("-", "_"): _parse(known[key], value, f"{path}.{key}") for key, value in table.items()}
     return shape(**values)
 
@@ -99,6 +130,10 @@ def _parse(kind: Any, value: object, path: str) -> object:
         if value not in allowed:
             raise RefusedError(f"{path} is {value!r}", hint="it is one of: " + ", ".join(allowed))
         return kind(value)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise RefusedError(f"{path} is {value!r}", hint=f"it is a list of tables: [[{path}]]")
+        return tuple(parse_table(get_args(kind)[0], item, f"{path}[{number}]") for number, item in enumerate(value))
     if type(value) is not kind:  # `type is`, since True is an int to isinstance
         names = {str: "text", int: "a whole number", bool: "true or false"}
         raise RefusedError(f"{path} is {value!r}", hint=f"it is {names.get(kind, kind.__name__)}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from release_channels.config import ClosedLine, Config, parse_config, parse_table
+from release_channels.config import ClosedLine, Config, VersionFile, parse_config, parse_table
 from release_channels.errors import RefusedError
 
 # As the reference document has them; the last ones are of our own and as the index documents its limits.
@@ -24,6 +24,8 @@ DEFAULTS = {
     "run_offset": 0,
     "closed_line": ClosedLine.REFUSE,
     "repository": "",
+    "version_files": (),
+    "changelog": "auto",
     "build_constraints": "",
     "rebuild": True,
     "file_limit": 100 * 1024 * 1024,
@@ -56,6 +58,7 @@ SET = {
     "run-offset": 1000,
     "closed-line": "skip",
     "repository": "owner/name",
+    "changelog": "NEWS.md",
     "build-constraints": "constraints.txt",
     "rebuild": False,
     "file-limit": 1,
@@ -65,8 +68,10 @@ SET = {
 
 def test_every_key_can_be_set() -> None:
     """Each key is written with dashes and lands in its field."""
-    config = parse_config(SET)
-    assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == SET
+    copy = {"path": "CITATION.cff", "pattern": "version: {version}"}
+    config = parse_config(SET | {"version-files": [copy]})
+    expected = SET | {"version-files": (VersionFile(**copy),)}
+    assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == expected
     assert config.closed_line is ClosedLine.SKIP
 
 
@@ -96,6 +101,22 @@ REFUSED = {
     "repository without name": ({"repository": "owner/"}, "tool.release-channels.repository", "owner/name"),
     "repository with a space": ({"repository": "owner/na me"}, "tool.release-channels.repository", "owner/name"),
     "repository alone": ({"repository": "name"}, "tool.release-channels.repository", "owner/name"),
+    "a copy is no list": ({"version-files": 1}, "tool.release-channels.version-files is 1", "[[tool.release-channels."),
+    "a copy is no table": ({"version-files": [1]}, "[tool.release-channels.version-files[0]] is not a table", "write"),
+    "a copy without a path": ({"version-files": [{"pattern": "v: {version}"}]}, "version-files[0] has no path", "file"),
+    "a copy without a pattern": ({"version-files": [{"path": "x"}]}, "version-files[0] has no pattern", "{version}"),
+    "a copy with another key": ({"version-files": [{"patern": ""}]}, "version-files[0].patern", "pattern?"),
+    "a copy's path is a number": ({"version-files": [{"path": 1, "pattern": ""}]}, "files[0].path is 1", "text"),
+    "a copy without a version": ({"version-files": [{"path": "x", "pattern": "v"}]}, 'version-files[0].pattern is "v"',
+                                 "{version} once"),
+    "a copy with two versions": ({"version-files": [{"path": "x", "pattern": "v{version}{version}"}]},
+                                 "version-files[0].pattern", "{version} once"),
+    "a copy with two dates": ({"version-files": [{"path": "x", "pattern": "v{version}{date}{date}"}]},
+                              "version-files[0].pattern", "{date} at most once"),
+    "a copy of nothing else": ({"version-files": [{"path": "x", "pattern": " {version} "}]},
+                               "version-files[0].pattern", "tells the place"),
+    "a copy of two lines": ({"version-files": [{"path": "x", "pattern": "a\n{version}"}]},
+                            "version-files[0].pattern", "one line"),
     "a number": (3, "[tool.release-channels] is not a table", "write [tool.release-channels]"),
     "a list": ([{}], "[tool.release-channels] is not a table", "write [tool.release-channels]"),
 }  # fmt: skip

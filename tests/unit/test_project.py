@@ -77,7 +77,7 @@ REFUSED = {
     "name with a space": (BUILD + '[project]\nname = "a b"\nversion = "1"\n', "[project].name 'a b'", "ASCII"),
     "name with an end": (BUILD + '[project]\nname = "a-"\nversion = "1"\n', "[project].name 'a-'", "letter or digit"),
     "name of letters": (BUILD + '[project]\nname = "ü"\nversion = "1"\n', "[project].name 'ü'", "ASCII"),
-    "dynamic version": (NAMED + 'dynamic = ["version"]\n', "declares the version dynamic", "public channel"),
+    "dynamic version": (NAMED + 'dynamic = ["version"]\n', "and how b finds it is not known here", "[project]"),
     "dynamic and static": (VALID + 'dynamic = ["version"]\n', "declares the version dynamic", "`dynamic`"),
     "dynamic is no list": (VALID + 'dynamic = "version"\n', "project.dynamic is 'version'", "list"),
     "dynamic of numbers": (VALID + "dynamic = [1]\n", "project.dynamic is [1]", "list"),

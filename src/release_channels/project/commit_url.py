@@ -51,16 +51,16 @@ def commit_of(urls: Mapping[str, str]) -> str | None:
     return None
 
 
-def plan_preview(project: Project, version: Version, url: str | None) -> Edit:
-    """Plan the pyproject.toml of a preview's build: another version, and the commit's address where it is known.
+def plan_preview(project: Project, version: Version, url: str | None) -> tuple[Edit, ...]:
+    """Plan the files of a preview's build: another version, and the commit's address where it can be written.
 
-    Raises: RefusedError if the edit cannot be proven to change these two alone.
+    Raises: RefusedError if the edits cannot be proven to change these two alone.
     """
-    edits = {edit.path: edit.new for edit in project.source.plan(version)}
-    text = edits.get(project.path, project.text)
-    if url is not None and "urls" not in project.dynamic:
-        text = _with_url(text, url, project.path)
-    return Edit(project.path, project.text, text)
+    edits = {edit.path: edit for edit in project.source.plan(version)}
+    if url is not None and project.has_project_table and "urls" not in project.dynamic:
+        before = edits.get(project.path, Edit(project.path, project.text, project.text))
+        edits[project.path] = Edit(project.path, project.text, _with_url(before.new, url, project.path))
+    return tuple(edit for edit in edits.values() if edit.old != edit.new)
 
 
 def _with_url(text: str, url: str, path: str) -> str:

@@ -1,54 +1,135 @@
 """Where a version is written, and the edit that replaces it. Pure.
 
-The text is edited by tomlkit and the result is not believed but proven: the old and the new text differ in one
-literal, and to another parser (tomllib, the one that build frontends use) in `[project].version` alone.
+No edit is believed: the old and the new text differ in one literal, and the file, parsed again, means the same but
+for the version. TOML is edited by tomlkit and read again by tomllib, the parser that build frontends use.
 """
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Edit, prove_content, prove_literal, read_toml
+from release_channels.project.values import version_at
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
+Read = Callable[[str], bytes | None]
+"""Reads a file of the commit, byte for byte; None where the commit has no such file."""
+
+
+def nothing(_path: str) -> bytes | None:
+    """Read nothing: a commit with no file beside pyproject.toml."""
+    return None
+
 
 class VersionSource(Protocol):
-    """A place where a project's version is written."""
+    """A place where a project's version comes from."""
 
     @property
     def path(self) -> str:
-        """Give the file that holds the version, relative to the project, with `/` between its parts."""
+        """Give the file that holds the version, relative to the project; empty where it is in no file."""
+
+    @property
+    def where(self) -> str:
+        """Name the place in words for people."""
 
     @property
     def version(self) -> Version:
-        """Give the version that is written there."""
+        """Give the version that the project has."""
+
+    @property
+    def is_written(self) -> bool:
+        """Tell whether the version stands in a file; where it lives in git tags, there is nothing to write."""
 
     def plan(self, version: Version) -> tuple[Edit, ...]:
         """Plan the edits that write another version; none if it stands there already, in the same spelling."""
 
+    def environment(self, version: Version) -> Mapping[str, str]:
+        """Give the variables that make the build backend build a version; none where it reads it from a file."""
+
 
 @dataclass(frozen=True, slots=True)
-class StaticVersion:
-    """A version that is text in the `[project]` table of a pyproject.toml."""
+class Literal:
+    """A version in a text, between two positions; `rest` is what the text means beside it."""
+
+    start: int
+    end: int
+    text: str
+    rest: object = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LiteralVersion:
+    """A version that is one literal of a file; `find` locates it in the text, or says why there is none."""
 
     path: str
+    where: str
     version: Version
     text: str
+    find: Callable[[str], Literal]
+    is_written: bool = True
+
+    @classmethod
+    def of(cls, path: str, where: str, text: str, find: Callable[[str], Literal]) -> LiteralVersion:
+        """Find the literal and read it."""
+        return cls(path, where, version_at(where, find(text).text), text, find)
+
+    def plan(self, version: Version) -> tuple[Edit, ...]:
+        """Plan the edit that writes another version, in its normal form, between the quotes that are there.
+
+        Raises: RefusedError if the new text does not read as the old one with that literal alone replaced.
+        """
+        new = replace_literal(self.text, self.find, str(version), self.where)
+        return () if new == self.text else (Edit(self.path, self.text, new),)
+
+    def environment(self, _version: Version) -> Mapping[str, str]:
+        """Give no variable: the backend reads the file."""
+        return {}
+
+
+def replace_literal(text: str, find: Callable[[str], Literal], wanted: str, where: str) -> str:
+    """Write another text where a literal stands, and read the result again.
+
+    Raises: RefusedError if it does not read as the old text with that literal alone replaced.
+    """
+    old = find(text)
+    new = text[: old.start] + wanted + text[old.end :]
+    if find(new) != replace(old, end=old.start + len(wanted), text=wanted):
+        raise RefusedError(
+            f"writing {wanted} at {where} would change something else, too", hint="make this edit by hand"
+        )
+    return new
+
+
+@dataclass(frozen=True, slots=True)
+class TomlVersion:
+    """A version that is text in a table of a TOML file; `spell` writes it where it is not in its normal form."""
+
+    path: str
+    where: str
+    version: Version
+    text: str
+    keys: tuple[str, ...] = ("project", "version")
+    spell: Callable[[Version], str] = str
+    is_written: bool = True
 
     def plan(self, version: Version) -> tuple[Edit, ...]:
         """Plan the edit that writes another version, in its normal form and in the quotes that are there.
 
         Raises: RefusedError if the edit cannot be proven to change that one literal alone.
         """
-        new = _replace(self.text, str(version), self.path)
+        new = _replace(self.text, self.keys, self.spell(version), self.path)
         return () if new == self.text else (Edit(self.path, self.text, new),)
+
+    def environment(self, _version: Version) -> Mapping[str, str]:
+        """Give no variable: the backend reads the file."""
+        return {}
 
 
 def parse_document(text: str, path: str) -> TOMLDocument:
@@ -71,21 +152,28 @@ def table_of(parent: MutableMapping[str, Any], key: str) -> MutableMapping[str, 
     return table
 
 
-def _replace(text: str, wanted: str, path: str) -> str:
+def _replace(text: str, keys: tuple[str, ...], wanted: str, path: str) -> str:
     """Write a version into the text, proven to change nothing else."""
     import tomlkit
 
     document = parse_document(text, path)
-    project = table_of(document, "project")
-    old = project["version"].as_string()
-    new = _literal(old, str(project["version"]), wanted)
-    project["version"] = tomlkit.value(new)
+    table, expected = _below(document, keys), read_toml(text)
+    old = table[keys[-1]].as_string()
+    new = _literal(old, str(table[keys[-1]]), wanted)
+    table[keys[-1]] = tomlkit.value(new)
     edited = document.as_string()
     prove_literal(text, edited, old, new)
-    expected = read_toml(text)
-    expected["project"]["version"] = wanted
+    _below(expected, keys)[keys[-1]] = wanted
     prove_content(edited, expected, path)
     return edited
+
+
+def _below(document: MutableMapping[str, Any], keys: tuple[str, ...]) -> MutableMapping[str, Any]:
+    """Give the table that holds the last of the keys."""
+    table = document
+    for key in keys[:-1]:
+        table = table_of(table, key)
+    return table
 
 
 def _literal(old: str, value: str, wanted: str) -> str:

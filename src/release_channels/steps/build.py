@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Recipe:
     repository: Path
     commit: Commit
     edits: tuple[Edit, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What tells the build backend a version that no file holds."""
     build_constraints: str = ""
 
 
@@ -45,7 +47,8 @@ def recipe_of(release: Release, version: Version) -> Recipe:
     return Recipe(
         repository=release.root,
         commit=release.observed.commit,
-        edits=(plan_preview(release.project, version, release.source_url),),
+        edits=plan_preview(release.project, version, release.source_url),
+        environment=release.project.source.environment(version),
         build_constraints=release.project.config.build_constraints,
     )
 
@@ -60,7 +63,7 @@ def build_files(recipe: Recipe, workplace: Path, env: Mapping[str, str]) -> tupl
     for edit in recipe.edits:
         (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
-    env = build_environment(env, recipe.commit.time)
+    env = build_environment(env, recipe.commit.time) | dict(recipe.environment)
     let_pass(recipe.commit.time)
     run(uv_program(), *words, "--sdist", cwd=clone, env=env, timeout=_SECONDS, umask=UMASK)
     sdist = _only(out, "*.tar.gz", "sdist")

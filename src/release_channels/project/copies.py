@@ -1,0 +1,101 @@
+"""Copies of the version in other files, as the configuration names them: found, compared, and written. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date as Date
+
+from packaging.version import InvalidVersion, Version
+
+from release_channels.config import VersionFile
+from release_channels.errors import RefusedError
+from release_channels.project.edit import Edit
+from release_channels.project.source import Read
+from release_channels.project.values import decode, inside
+
+# Wide enough for every spelling; whether it is a version is asked of `Version`, not of this.
+_VERSION = r"(?P<version>[0-9A-Za-z](?:[0-9A-Za-z.!+_-]*[0-9A-Za-z])?)"
+_DATE = r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One place that names the version."""
+
+    path: str
+    line: int
+    version: Version
+
+
+def read_copies(files: Sequence[VersionFile], read: Read) -> tuple[Copy, ...]:
+    """Read what the copies of the version say.
+
+    Raises: RefusedError if a file is missing, or a pattern matches nothing, more than once, or no version.
+    """
+    return tuple(_read_copy(file, _text(file, read)) for file in files)
+
+
+def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date: Date) -> tuple[Edit, ...]:
+    """Plan the edits that write a version, and the date where a pattern has one; one edit for each file.
+
+    Raises: RefusedError if a file is missing, or a pattern matches nothing or more than once.
+    """
+    texts: dict[str, tuple[str, str]] = {}
+    for file in files:
+        path = _path(file)
+        old, text = texts.get(path) or (_text(file, read),) * 2
+        texts[path] = (old, _write(file, text, version, date))
+    return tuple(Edit(path, old, new) for path, (old, new) in texts.items() if old != new)
+
+
+def _read_copy(file: VersionFile, text: str) -> Copy:
+    found = _match(file, text)
+    line = text.count("\n", 0, found.start("version")) + 1
+    try:
+        return Copy(_path(file), line, Version(found["version"]))
+    except (InvalidVersion, ValueError) as err:
+        raise RefusedError(
+            f"{file.path}, line {line}: {found['version']!r} is not a version",
+            hint=f'correct it, or the pattern "{file.pattern}" in [[tool.release-channels.version-files]]',
+        ) from err
+
+
+def _write(file: VersionFile, text: str, version: Version, date: Date) -> str:
+    """Replace what stands for version and date, from the last to the first, so that positions hold."""
+    _read_copy(file, text)
+    found = _match(file, text)
+    wanted = {"version": str(version), "date": date.isoformat()}
+    for name in sorted(found.groupdict(), key=found.start, reverse=True):
+        text = text[: found.start(name)] + wanted[name] + text[found.end(name) :]
+    return text
+
+
+def _match(file: VersionFile, text: str) -> re.Match[str]:
+    """Find the one place that a pattern fits: literal text, a version between, and nothing of a longer one beside it.
+
+    Raises: RefusedError if there is none, or more than one.
+    """
+    parts = re.split(r"(\{version\}|\{date\})", file.pattern)
+    kinds = {"{version}": _VERSION, "{date}": _DATE}
+    pattern = "".join(kinds.get(part) or re.escape(part) for part in parts)
+    before = r"(?<![0-9A-Za-z.!+_-])" if parts[0] == "" else ""
+    after = r"(?![0-9A-Za-z])" if parts[-1] == "" else ""
+    found = list(re.finditer(before + pattern + after, text))
+    if len(found) != 1:
+        times = f"{len(found)} times" if found else "nothing"
+        raise RefusedError(
+            f'the pattern "{file.pattern}" of [[tool.release-channels.version-files]] matches {times} in {file.path}',
+            hint="it has to fit exactly one place: correct the pattern, or the file",
+        )
+    return found[0]
+
+
+def _path(file: VersionFile) -> str:
+    return inside(file.path, "path in [[tool.release-channels.version-files]]")
+
+
+def _text(file: VersionFile, read: Read) -> str:
+    path = _path(file)
+    return decode(read(path), path, missing="correct its path in [[tool.release-channels.version-files]]")

@@ -1,0 +1,51 @@
+"""Everything that names a project's version: do the places agree, and the edits that change them together. Pure."""
+
+from __future__ import annotations
+
+from datetime import date as Date
+
+from packaging.version import Version
+
+from release_channels.project.copies import plan_copies, read_copies
+from release_channels.project.edit import Edit
+from release_channels.project.lockfile import LOCK, plan_lock, read_lock
+from release_channels.project.pyproject import Project
+from release_channels.project.source import Read
+
+
+def disagreements(project: Project, read: Read, version: Version | None = None) -> tuple[str, ...]:
+    """Say which copies of the version, the lock file's among them, differ from the project's own or a given one.
+
+    Where the version lives in git tags, there is nothing to compare with until one is given.
+
+    Raises: RefusedError if a copy cannot be read.
+    """
+    if version is None and not project.source.is_written:
+        return ()
+    wanted = version or project.version
+    copies = read_copies(project.config.version_files, read)
+    found = [f"{copy.path}, line {copy.line}, says {copy.version}" for copy in copies if copy.version != wanted]
+    locked = read_lock(project.normalized_name, read)
+    if locked is not None and locked != wanted:
+        found.append(f"{LOCK} says {locked}")
+    return tuple(f"{what}, and {project.source.where} says {wanted}" for what in found)
+
+
+def plan_version(project: Project, read: Read, version: Version, date: Date) -> tuple[Edit, ...]:
+    """Plan every edit that takes a project to a version: the source, its copies, the lock file; one for each file.
+
+    Raises: RefusedError if one of them cannot be made; then none is.
+    """
+    edits = {edit.path: edit for edit in project.source.plan(version)}
+
+    def read_edited(path: str) -> bytes | None:
+        return edits[path].new.encode("utf-8") if path in edits else read(path)
+
+    def add(more: tuple[Edit, ...]) -> None:
+        for edit in more:
+            old = edits[edit.path].old if edit.path in edits else edit.old
+            edits[edit.path] = Edit(edit.path, old, edit.new)
+
+    add(plan_copies(project.config.version_files, read_edited, version, date))
+    add(plan_lock(project.normalized_name, read_edited, version))
+    return tuple(edits.values())

@@ -1,0 +1,148 @@
+"""What a project is called and what else a release has to know of it, from the table that its backend reads. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from release_channels.errors import RefusedError
+from release_channels.project.ini import Sections, parse_cfg
+from release_channels.project.source import Read
+from release_channels.project.values import decode, table, tables, text_of, text_table, texts
+
+_SHORT = re.compile(r"(?P<sign>[\^~])\s*(?P<release>\d+(?:\.\d+){0,2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Name, Python requirement, console scripts and URLs of a project; `dynamic` is `[project].dynamic`."""
+
+    name: str
+    normalized_name: NormalizedName
+    requires_python: str | None
+    scripts: Mapping[str, str]
+    urls: Mapping[str, str]
+    dynamic: frozenset[str] = frozenset()
+
+
+def read_identity(document: Mapping[str, Any], path: str, read: Read) -> Identity:
+    """Read who a project is: from `[project]`, or where the build backend reads it if there is no such table.
+
+    Raises: RefusedError where nothing tells it.
+    Source: pyproject.toml specification; poetry's and setuptools' documentation for projects without [project].
+    """
+    if "project" in document:
+        identity = _from_project(table(document, "project", path), path)
+        _require_build_system(document, path)
+        return identity
+    tool, build = document.get("tool"), document.get("build-system")
+    backend = str(build.get("build-backend", "")) if isinstance(build, Mapping) else ""
+    if isinstance(tool, Mapping) and "poetry" in tool and backend.startswith("poetry"):
+        return _from_poetry(tables(document, "tool.poetry", path), path)
+    content = read("setup.cfg") if backend.startswith("setuptools") else None
+    cfg = parse_cfg(decode(content, "setup.cfg"), "setup.cfg") if content is not None else {}
+    if "name" in cfg.get("metadata", {}):
+        return _from_cfg(cfg)
+    raise RefusedError(f"{path} has no [project] table", hint=_without_project(tool, backend))
+
+
+def _require_build_system(document: Mapping[str, Any], path: str) -> None:
+    if "build-system" not in document:
+        raise RefusedError(
+            f"{path} has no [build-system] table, so its build backend is a guess",
+            hint="write [build-system] with `requires` and `build-backend`",
+        )
+    table(document, "build-system", path)
+
+
+def _without_project(tool: object, backend: str) -> str:
+    if isinstance(tool, Mapping) and "poetry" in tool:
+        return f"it has [tool.poetry], which {backend or 'no build backend'} reads: move name and version to [project]"
+    return "write [project] with `name` and `version`"
+
+
+def _from_project(project: Mapping[str, Any], path: str) -> Identity:
+    name = text_of(project, "name", path, "project.")
+    if name is None:
+        raise RefusedError(f"{path} has no name in [project]", hint='write `name = "…"` in [project]')
+    return Identity(
+        name=name,
+        normalized_name=_normalized(name, f"{path}: [project].name"),
+        requires_python=text_of(project, "requires-python", path, "project."),
+        scripts=text_table(project, "scripts", path),
+        urls=text_table(project, "urls", path),
+        dynamic=frozenset(texts(project, "dynamic", path)),
+    )
+
+
+def _from_poetry(poetry: Mapping[str, Any], path: str) -> Identity:
+    prefix = "tool.poetry."
+    name = text_of(poetry, "name", path, prefix)
+    if name is None:
+        raise RefusedError(f"{path} has no name in [tool.poetry]", hint='write `name = "…"` in [tool.poetry]')
+    links = {key.capitalize(): text_of(poetry, key, path, prefix) for key in ("homepage", "repository")}
+    scripts = table(poetry, "scripts", path, prefix)
+    return Identity(
+        name=name,
+        normalized_name=_normalized(name, f"{path}: [tool.poetry].name"),
+        requires_python=_python_range(table(poetry, "dependencies", path, prefix).get("python")),
+        # A table in place of a text names a file to copy, which no entry point starts.
+        scripts={name: target for name, target in scripts.items() if isinstance(target, str)},
+        urls={key: url for key, url in links.items() if url} | dict(text_table(poetry, "urls", path, prefix)),
+    )
+
+
+def _python_range(python: object) -> str | None:
+    """Translate poetry's short forms: `^3.9` is `>=3.9,<4`; None for what only poetry understands.
+
+    Source: poetry's documentation of dependency specification, caret and tilde requirements.
+    """
+    if not isinstance(python, str):
+        return None
+    text = _SHORT.sub(lambda short: _long(short["sign"], short["release"]), python.strip())
+    try:
+        return str(SpecifierSet(text)) if text != "*" else None
+    except InvalidSpecifier:
+        return None
+
+
+def _long(sign: str, release: str) -> str:
+    parts = [int(part) for part in release.split(".")]
+    fixed = 1 if sign == "^" or len(parts) == 1 else 2
+    return f">={release},<{'.'.join(map(str, (*parts[: fixed - 1], parts[fixed - 1] + 1)))}"
+
+
+def _from_cfg(cfg: Sections) -> Identity:
+    metadata = cfg["metadata"]
+    urls = {"Homepage": metadata["url"]} if "url" in metadata else {}
+    return Identity(
+        name=metadata["name"],
+        normalized_name=_normalized(metadata["name"], "setup.cfg: [metadata].name"),
+        requires_python=cfg.get("options", {}).get("python_requires") or None,
+        scripts=_pairs(cfg.get("options.entry_points", {}).get("console_scripts", "")),
+        urls=urls | _pairs(metadata.get("project_urls", "")),
+    )
+
+
+def _pairs(lines: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in lines.splitlines() if "=" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _normalized(name: str, where: str) -> NormalizedName:
+    """Check a project name.
+
+    Source: names and normalization specification.
+    """
+    try:
+        return canonicalize_name(name, validate=True)
+    except InvalidName as err:
+        raise RefusedError(
+            f"{where} {name!r} is not a project name",
+            hint="ASCII letters, digits, `.`, `_` and `-`, with a letter or digit first and last",
+        ) from err

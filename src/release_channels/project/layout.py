@@ -1,0 +1,68 @@
+"""The files of a commit that say where its version is, and what finding it there comes to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from release_channels.errors import RefusedError
+from release_channels.project.python import find_assignment
+from release_channels.project.source import LiteralVersion, Read, VersionSource
+from release_channels.project.tags import ReachableTags, TagTool, TagVersion, version_from_tags
+from release_channels.project.values import decode, tables, text_of
+
+STATIC = 'write `version = "1.2.3.dev0"` in [project] and take "version" out of `dynamic`'
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files that say where a version comes from: the parsed pyproject.toml, its text, and what reads others."""
+
+    path: str
+    text: str
+    document: Mapping[str, Any]
+    name: str
+    read: Read
+    tags: ReachableTags
+    tag_format: str
+
+    def tool(self, keys: str) -> Mapping[str, Any]:
+        """Give a table below `[tool]`."""
+        return tables(self.document, f"tool.{keys}", self.path)
+
+    @property
+    def backend(self) -> str:
+        """Give the build backend, setuptools where none is named."""
+        return text_of(tables(self.document, "build-system", self.path), "build-backend", self.path, "") or "setuptools"
+
+    @property
+    def build_requires(self) -> frozenset[str]:
+        """Give the names of what the build needs."""
+        requires = tables(self.document, "build-system", self.path).get("requires", [])
+        return frozenset(filter(None, map(_requirement_name, requires if isinstance(requires, list) else [])))
+
+
+def assigned(layout: Layout, path: str, name: str) -> VersionSource:
+    """Give the version that a Python file assigns to a name as text."""
+    return LiteralVersion.of(path, f"{path} {name}", decode(layout.read(path), path), find_assignment(name, path))
+
+
+def tagged(layout: Layout, tool: TagTool) -> VersionSource:
+    """Give the version that a tool takes from the tags."""
+    return TagVersion(tool, layout.name, version_from_tags(layout.tags, layout.tag_format))
+
+
+def unreadable(layout: Layout, why: str) -> RefusedError:
+    """Say why a version cannot be rewritten, and what would help."""
+    return RefusedError(f"{layout.path} declares the version dynamic, and {why}: it cannot be rewritten", hint=STATIC)
+
+
+def _requirement_name(text: object) -> str:
+    try:
+        return canonicalize_name(Requirement(str(text)).name)
+    except InvalidRequirement:  # the build itself will say so
+        return ""

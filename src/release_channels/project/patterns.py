@@ -1,0 +1,86 @@
+"""A version that a build backend's regular expression reads out of a file. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from release_channels.errors import RefusedError
+from release_channels.project.layout import Layout
+from release_channels.project.python import find_place
+from release_channels.project.source import Literal, LiteralVersion, VersionSource
+from release_channels.project.values import decode, inside
+
+_NEWLINES = re.compile(r"\r\n|[\s\S]")
+
+
+def by_pattern(
+    layout: Layout, settings: Mapping[str, Any], place: str, default: str, group: str | int
+) -> VersionSource:
+    """Find the literal that a backend's pattern reads: in Python an assigned text, elsewhere the only match.
+
+    Raises: RefusedError if the pattern reads anything else.
+    """
+    path, given = settings.get("path"), settings.get("pattern")
+    if not isinstance(path, str) or not path:
+        raise RefusedError(f"{place} has no path", hint='write `path = "src/package/__init__.py"`')
+    path = inside(path, place)
+    pattern = _compile(given if isinstance(given, str) and given else default, group, place)
+    text = decode(layout.read(path), path)
+
+    def place_in(text: str) -> tuple[int, int]:
+        return _matches(pattern, group, text, path)[0]
+
+    if path.endswith((".py", ".pyi")):
+        name = pattern.search(_plain(text))
+        where = f"{path} {'version' if given or name is None else name[0].partition('=')[0].strip()}"
+        return LiteralVersion.of(path, where, text, find_place(path, place_in))
+    return LiteralVersion.of(path, path, text, _only_match(pattern, group, path))
+
+
+def _only_match(pattern: re.Pattern[str], group: str | int, path: str) -> Callable[[str], Literal]:
+    def find(text: str) -> Literal:
+        places = _matches(pattern, group, text, path)
+        if len(places) > 1:
+            raise RefusedError(
+                f"{path}: the pattern {pattern.pattern!r} matches {len(places)} times",
+                hint="write a pattern that fits one place alone",
+            )
+        return Literal(*places[0], text[slice(*places[0])])
+
+    return find
+
+
+def _compile(pattern: str, group: str | int, place: str) -> re.Pattern[str]:
+    try:
+        compiled = re.compile(pattern, re.MULTILINE)
+    except re.error as err:
+        raise RefusedError(
+            f"{place}: the pattern {pattern!r} is no regular expression: {err}", hint="correct it"
+        ) from err
+    if group not in compiled.groupindex and not (isinstance(group, int) and compiled.groups >= group):
+        raise RefusedError(
+            f"{place}: the pattern {pattern!r} has no group for the version",
+            hint="write (?P<version>…)" if isinstance(group, str) else "put parentheses around the version",
+        )
+    return compiled
+
+
+def _matches(pattern: re.Pattern[str], group: str | int, text: str, path: str) -> list[tuple[int, int]]:
+    """Give every place that a pattern reads, in a text whose newlines the backend sees as `\\n`.
+
+    Raises: RefusedError if there is none.
+    """
+    at = [found.start() for found in _NEWLINES.finditer(text)] + [len(text)]
+    spans = [found.span(group) for found in pattern.finditer(_plain(text))]
+    if not spans or spans[0] == (-1, -1):
+        raise RefusedError(
+            f"{path}: the build backend's pattern {pattern.pattern!r} finds no version there",
+            hint='write `__version__ = "1.2.3.dev0"` on a line of its own, or a pattern that fits',
+        )
+    return [(at[start], at[end]) for start, end in spans]
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

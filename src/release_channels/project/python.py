@@ -1,0 +1,183 @@
+"""A version in a Python file: one text, assigned once, at the top level; found by Python's own parser. Pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Callable, Iterator
+
+from release_channels.errors import RefusedError
+from release_channels.project.source import Literal
+from release_channels.project.values import BOM
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")  # form feeds and other separators begin no new line to Python
+_STRING = re.compile(r"(?P<open>[rRuU]?(?P<quotes>'''|\"\"\"|'|\"))(?P<body>.*)(?P=quotes)", re.DOTALL)
+_HIDDEN = "the version"
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def find_assignment(name: str, path: str) -> Callable[[str], Literal]:
+    """Make the function that finds the text which a Python file assigns to a name."""
+    return lambda text: _of_name(text, name, path)
+
+
+def find_place(path: str, place: Callable[[str], tuple[int, int]]) -> Callable[[str], Literal]:
+    """Make the function that finds the text at the place where a build backend's own pattern reads the version."""
+    return lambda text: _at_place(text, place(text), path)
+
+
+def assigns(text: str, name: str, path: str) -> bool:
+    """Tell whether a Python file assigns a text to a name at its top level, whatever else it does with it."""
+    return any(_is_text(node.value) for node in _assignments(_parse(text, path), name))
+
+
+def _of_name(text: str, name: str, path: str) -> Literal:
+    """Find the one text that is assigned to a name.
+
+    Raises: RefusedError that says what stands there instead.
+    """
+    tree = _parse(text, path)
+    bound = list(_bindings(tree, name))
+    found = list(_assignments(tree, name))
+    if len(bound) > 1:
+        lines = ", ".join(str(line) for line in sorted(bound))
+        raise _refused(path, name, f"gets its value in more than one place (lines {lines})")
+    if not bound:
+        raise _refused(path, name, "is not there")
+    if not found:
+        raise _refused(path, name, _why_not(tree, name))
+    return _literal(text, tree, found[0], name, path)
+
+
+def _at_place(text: str, place: tuple[int, int], path: str) -> Literal:
+    """Find the assigned text that a place is the whole of, but for a `v` that a pattern may leave out.
+
+    Raises: RefusedError if the place is in a comment, a longer text, or anything else that is no version of its own.
+    """
+    for node in _parse(text, path).body:
+        for name in _names(node):
+            if isinstance(node, ast.Assign | ast.AnnAssign) and _covers(text, node.value, place):
+                whole = _of_name(text, name, path)
+                before = text[whole.start : place[0]]
+                if before.lower() in ("", "v") and place[1] == whole.end:
+                    return Literal(*place, text[slice(*place)], whole.rest)
+    line = len(_NEWLINE.findall(text[: place[0]])) + 1
+    raise RefusedError(
+        f"{path}: the build backend reads the version from line {line}, which is not a text that is assigned to a name",
+        hint='write `__version__ = "…"` on a line of its own, before any other place that looks like it',
+    )
+
+
+def _parse(text: str, path: str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape elsewhere in the file is not our subject
+            return ast.parse(text.removeprefix(BOM))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as err:
+        raise RefusedError(f"{path} is not Python that can be read here: {err}", hint="correct that place") from err
+
+
+def _assignments(tree: ast.Module, name: str) -> Iterator[ast.Assign | ast.AnnAssign]:
+    """Give the top-level assignments of a value to a name."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and name in _names(node):
+            yield node
+
+
+def _names(node: ast.stmt) -> list[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _is_text(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _bindings(tree: ast.Module, name: str) -> Iterator[int]:
+    """Give the line of everything in a module's own scope that gives a name its value, or takes it away."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if _binds(node, name):
+            yield getattr(node, "lineno", 0)
+        if not isinstance(node, _SCOPES):
+            todo.extend(ast.iter_child_nodes(node))
+        elif any(isinstance(inner, ast.Global) and name in inner.names for inner in ast.walk(node)):
+            yield node.lineno
+
+
+def _binds(node: ast.AST, name: str) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id == name and not isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.AnnAssign):
+        return False  # its target is a Name of its own
+    if isinstance(node, ast.alias):
+        return (node.asname or node.name.partition(".")[0]) == name
+    if isinstance(node, ast.MatchMapping):
+        return node.rest == name
+    return isinstance(node, (*_SCOPES, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name == name
+
+
+def _why_not(tree: ast.Module, name: str) -> str:
+    """Say how a name gets its value, where that is no plain assignment at the top level."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and any((a.asname or a.name) == name for a in node.names):
+            return f"is imported from {'.' * node.level}{node.module or ''}: name that module's file as the source"
+        if isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While | ast.Match):
+            inner = ast.Module([*ast.iter_child_nodes(node)], [])  # type: ignore[list-item]
+            if any(_bindings(inner, name)):
+                return f"depends on a condition or a block (line {node.lineno})"
+    return "is not assigned by itself"
+
+
+def _literal(text: str, tree: ast.Module, node: ast.Assign | ast.AnnAssign, name: str, path: str) -> Literal:
+    value = node.value
+    if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
+        raise _refused(path, name, _what_instead(value))
+    start, end = _span(text, value)
+    written = _STRING.fullmatch(text, start, end)
+    if written is None or written["quotes"] in written["body"]:
+        raise _refused(path, name, "is put together from several texts")
+    version = value.value
+    value.value = _HIDDEN
+    return Literal(start + len(written["open"]), end - len(written["quotes"]), version, ast.dump(tree))
+
+
+def _what_instead(value: ast.expr | None) -> str:
+    if isinstance(value, ast.JoinedStr):
+        return "is an f-string"
+    if isinstance(value, ast.Name | ast.Attribute):
+        return f"is another name for {ast.unparse(value)}"
+    if isinstance(value, ast.Constant):
+        return f"is {value.value!r}, not text"
+    return "is computed"
+
+
+def _refused(path: str, name: str, why: str) -> RefusedError:
+    return RefusedError(
+        f"{path}: {name} {why}",
+        hint=f'write `{name} = "1.2.3.dev0"` there once, as plain text on a line of its own, or write the version '
+        "into [project] and take it out of `dynamic`",
+    )
+
+
+def _covers(text: str, value: ast.expr | None, place: tuple[int, int]) -> bool:
+    if value is None:
+        return False
+    start, end = _span(text, value)
+    return start <= place[0] and place[1] <= end
+
+
+def _span(text: str, node: ast.expr) -> tuple[int, int]:
+    """Turn the place of a node, which counts lines and UTF-8 bytes, into positions in the text."""
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    mark = len(BOM) if text.startswith(BOM) else 0
+    lines = [mark, *(found.end() for found in _NEWLINE.finditer(text))]
+
+    def position(line: int, column: int) -> int:
+        start = lines[line - 1]
+        return start + len(text[start : start + column].encode("utf-8")[:column].decode("utf-8"))
+
+    return position(node.lineno, node.col_offset), position(node.end_lineno, node.end_col_offset)

@@ -1,0 +1,106 @@
+"""Where setuptools finds a version: its own table, a module, a file, setup.cfg, or the tags. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from release_channels.errors import RefusedError
+from release_channels.project.ini import find_version, parse_cfg
+from release_channels.project.layout import Layout, assigned, tagged, unreadable
+from release_channels.project.source import Literal, LiteralVersion, VersionSource
+from release_channels.project.tags import TagTool
+from release_channels.project.values import decode, inside, tables
+
+
+def setuptools_source(layout: Layout) -> VersionSource:
+    """Find the version where setuptools does: its own table, setup.cfg, or the tags.
+
+    Source: setuptools' documentation of pyproject.toml and setup.cfg; setuptools-scm's of how it is switched on.
+    """
+    directive = layout.tool("setuptools.dynamic").get("version")
+    if directive is not None:
+        place = f"{layout.path} [tool.setuptools.dynamic].version"
+        if isinstance(directive, Mapping) and len(directive) == 1:
+            return _directive(layout, *next(iter(directive.items())), place)
+        raise RefusedError(
+            f"{place} is {directive!r}", hint='write {attr = "package.__version__"} or {file = "VERSION"}'
+        )
+    if "setuptools_scm" in tables(layout.document, "tool", layout.path) or "setuptools-scm" in layout.build_requires:
+        return tagged(layout, TagTool.SETUPTOOLS_SCM)
+    content = layout.read("setup.cfg")
+    if content is not None:
+        text = decode(content, "setup.cfg")
+        version = parse_cfg(text, "setup.cfg").get("metadata", {}).get("version")
+        if version is not None:
+            return _of_cfg(layout, text, version)
+    if layout.read("setup.py") is not None:
+        raise unreadable(layout, "setup.py computes the version")
+    raise unreadable(layout, "setuptools is not told where the version is")
+
+
+def _of_cfg(layout: Layout, text: str, version: str) -> VersionSource:
+    place = "setup.cfg [metadata].version"
+    for kind in ("attr", "file"):
+        if version.startswith(f"{kind}:"):
+            return _directive(layout, kind, version.removeprefix(f"{kind}:").strip(), place)
+    return LiteralVersion.of("setup.cfg", place, text, lambda text: find_version(text, "setup.cfg"))
+
+
+def _directive(layout: Layout, kind: object, value: object, place: str) -> VersionSource:
+    """Follow an `attr` or a `file` of setuptools."""
+    if kind == "file":
+        files = [value] if isinstance(value, str) else value
+        if isinstance(files, list) and len(files) == 1 and isinstance(files[0], str) and "," not in files[0]:
+            path = inside(files[0].strip(), place)
+            text = decode(layout.read(path), path, bom="would become part of the version")
+            return LiteralVersion.of(path, path, text, _whole)
+    elif kind == "attr" and isinstance(value, str):
+        module, _, name = value.strip().rpartition(".")
+        return assigned(layout, _module_file(layout, module or "__init__", place), name)
+    raise RefusedError(f"{place} has {kind} = {value!r}", hint='one `attr = "package.__version__"` or one file')
+
+
+def _module_file(layout: Layout, module: str, place: str) -> str:
+    """Find the file of a module, in the directories that setuptools is told, else in `src` and at the top.
+
+    Source: setuptools' documentation of package discovery and package_dir.
+    """
+    known, bases = _package_dirs(layout)
+    parts = module.split(".")
+    stems = [f"{base}/{'/'.join(parts)}" for base in bases]
+    for depth in range(1, len(parts) + 1):
+        if ".".join(parts[:depth]) in known:
+            stems = ["/".join((known[".".join(parts[:depth])], *parts[depth:]))]  # the longest that is known wins
+    found = []
+    for stem in stems:
+        files = (inside(f"{stem}{end}", place) for end in (".py", "/__init__.py"))
+        found += [path for path in files if layout.read(path) is not None][:1]
+    if len(found) != 1:
+        raise RefusedError(
+            f"{place} names the module {module}, which is {' and '.join(found) or 'not here'}",
+            hint="say in [tool.setuptools] package-dir where the packages are, and keep one of each",
+        )
+    return found[0]
+
+
+def _package_dirs(layout: Layout) -> tuple[Mapping[str, str], Iterable[str]]:
+    """Give the directories of single packages, and those in which all others are."""
+    where = layout.tool("setuptools").get("package-dir", {})
+    known = {str(name): str(path) for name, path in where.items()} if isinstance(where, Mapping) else {}
+    packages = layout.tool("setuptools").get("packages")
+    found = packages.get("find", {}) if isinstance(packages, Mapping) else {}
+    bases = list(found.get("where", [])) if isinstance(found, Mapping) else []
+    content = layout.read("setup.cfg")
+    cfg = parse_cfg(decode(content, "setup.cfg"), "setup.cfg") if content is not None else {}
+    for line in cfg.get("options", {}).get("package_dir", "").replace(",", "\n").splitlines():
+        name, equals, path = line.partition("=")
+        known |= {name.strip(): path.strip()} if equals else {}
+    bases += cfg.get("options.packages.find", {}).get("where", "").split()
+    root = known.pop("", None)
+    return known, [root] if root is not None else [str(base) for base in bases] or [".", "src"]
+
+
+def _whole(text: str) -> Literal:
+    """Take a whole file but for the whitespace around it."""
+    start = len(text) - len(text.lstrip())
+    return Literal(start, start + len(text.strip()), text.strip())

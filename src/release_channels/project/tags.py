@@ -1,0 +1,110 @@
+"""Versions that live in git tags: no file holds them, and the build is told by the backend's own variable. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from packaging.version import InvalidVersion, Version
+
+from release_channels.errors import RefusedError
+from release_channels.project.edit import Edit
+from release_channels.version import next_dev_line
+
+FIRST = Version("0.1.0.dev0")
+
+
+@dataclass(frozen=True, slots=True)
+class ReachableTags:
+    """Release tags as a commit sees them: the one on it, and the newest on it or before it."""
+
+    exact: str | None = None
+    nearest: str | None = None
+
+
+class TagTool(StrEnum):
+    """What reads a version from git tags in a build."""
+
+    SETUPTOOLS_SCM = "setuptools-scm"
+    HATCH_VCS = "hatch-vcs"
+    UV_DYNAMIC_VERSIONING = "uv-dynamic-versioning"
+    POETRY_DYNAMIC_VERSIONING = "poetry-dynamic-versioning"
+    PDM_SCM = "pdm-backend"
+
+
+def _pretended_for(name: str) -> str:
+    return "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_" + re.sub(r"[-_.]+", "_", name).upper()
+
+
+# Source: overrides chapter of setuptools-scm's documentation, the read-mes of uv-dynamic-versioning and
+# poetry-dynamic-versioning, dynamic metadata chapter of pdm-backend's documentation; each was tried in a build.
+# hatch-vcs does not tell setuptools-scm the project's name, so that only the variable without a name reaches it.
+_VARIABLES: Mapping[TagTool, Callable[[str], str]] = {
+    TagTool.SETUPTOOLS_SCM: _pretended_for,
+    TagTool.HATCH_VCS: lambda _name: "SETUPTOOLS_SCM_PRETEND_VERSION",
+    TagTool.UV_DYNAMIC_VERSIONING: lambda _name: "UV_DYNAMIC_VERSIONING_BYPASS",
+    TagTool.POETRY_DYNAMIC_VERSIONING: lambda _name: "POETRY_DYNAMIC_VERSIONING_BYPASS",
+    TagTool.PDM_SCM: lambda _name: "PDM_BUILD_SCM_VERSION",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TagVersion:
+    """A version that comes from git tags."""
+
+    tool: TagTool
+    project: str
+    version: Version
+    path: str = ""
+    is_written: bool = False
+
+    @property
+    def where(self) -> str:
+        """Name the place in words for people."""
+        return f"the git tags ({self.tool})"
+
+    def plan(self, _version: Version) -> tuple[Edit, ...]:
+        """Plan nothing: no file holds the version."""
+        return ()
+
+    def environment(self, version: Version) -> Mapping[str, str]:
+        """Give the variable that makes the build backend build a version, whatever the tags say."""
+        return {_VARIABLES[self.tool](self.project): str(version)}
+
+
+def version_of_tag(tag: str, tag_format: str) -> Version | None:
+    """Read the version out of a release tag, None if the tag is not exactly the format with a version in it.
+
+    The version has to be in its normal form: `v01.2` names nothing that would ever be tagged.
+    """
+    before, _, after = tag_format.partition("{version}")
+    if not (tag.startswith(before) and tag.endswith(after) and len(tag) > len(before) + len(after)):
+        return None
+    text = tag[len(before) : len(tag) - len(after)]
+    try:
+        version = Version(text)
+    except (InvalidVersion, ValueError):  # a number of 5,000 digits is no InvalidVersion
+        return None
+    return version if str(version) == text else None
+
+
+def version_from_tags(tags: ReachableTags, tag_format: str) -> Version:
+    """Give the version of a commit: its own tag's, else the dev line that follows the nearest one.
+
+    Raises: RefusedError for a tag that is not of the format.
+    """
+    if tags.exact is not None:
+        return _read(tags.exact, tag_format)
+    return FIRST if tags.nearest is None else next_dev_line(_read(tags.nearest, tag_format))
+
+
+def _read(tag: str, tag_format: str) -> Version:
+    version = version_of_tag(tag, tag_format)
+    if version is None:
+        raise RefusedError(
+            f"the tag {tag!r} is not {tag_format!r} with a version in its normal form",
+            hint="give releases tags such as " + tag_format.replace("{version}", "1.2.0"),
+        )
+    return version

@@ -1,0 +1,117 @@
+"""Typed values out of a parsed file, or the reason why one is of no use. Pure."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.version import parse_project_version
+
+BOM = "\ufeff"
+
+
+def decode(content: bytes | None, path: str, *, bom: str = "", missing: str = "add the file and commit it") -> str:
+    """Decode a file of a commit; `bom` says who does not read a byte order mark, empty where it does no harm.
+
+    Raises: RefusedError if it is not there, not UTF-8, or begins with a mark that it must not have.
+    """
+    if content is None:
+        raise RefusedError(f"there is no {path}", hint=missing)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as err:
+        raise RefusedError(f"{path} is not UTF-8: byte {err.start} cannot be read", hint="save it as UTF-8") from err
+    if bom and text.startswith(BOM):
+        raise RefusedError(
+            f"{path} starts with a byte order mark, which {bom}",
+            hint="save it as UTF-8 without a byte order mark (BOM)",
+        )
+    return text
+
+
+def parse_toml(text: str, path: str) -> dict[str, Any]:
+    """Parse TOML.
+
+    Raises: RefusedError that names the place.
+    """
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as err:  # a number of 5,000 digits is a plain ValueError
+        raise RefusedError(f"{path} is not valid TOML: {err}", hint="correct that place in the file") from err
+
+
+def version_at(where: str, value: object) -> Version:
+    """Read the version that stands at a place.
+
+    Raises: RefusedError that names the place, for what is no version or reads as another one.
+    """
+    if not isinstance(value, str):
+        raise RefusedError(f"{where} is {value!r}, not text", hint="put it between quotes")
+    try:
+        return parse_project_version(value)
+    except RefusedError as stop:
+        raise RefusedError(f"{where}: {stop}", hint=stop.hint) from stop
+
+
+def table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "") -> Mapping[str, Any]:
+    """Give a table below another one, empty where there is none."""
+    found = parent.get(key, {})
+    if not isinstance(found, Mapping):
+        raise RefusedError(f"{path}: {prefix}{key} is {found!r}", hint=f"it is a table: [{prefix}{key}]")
+    return found
+
+
+def tables(document: Mapping[str, Any], keys: str, path: str) -> Mapping[str, Any]:
+    """Give the table at a dotted path, empty where there is none."""
+    found, prefix = document, ""
+    for key in keys.split("."):
+        found, prefix = table(found, key, path, prefix), f"{prefix}{key}."
+    return found
+
+
+def text_of(parent: Mapping[str, Any], key: str, path: str, prefix: str) -> str | None:
+    """Give a text of a table, None where there is none."""
+    value = parent.get(key)
+    if value is not None and not isinstance(value, str):
+        raise RefusedError(f"{path}: {prefix}{key} is {value!r}", hint="it is text, between quotes")
+    return value
+
+
+def text_table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> Mapping[str, str]:
+    """Give a table whose values are all texts."""
+    found = table(parent, key, path, prefix)
+    return {name: text_of(found, name, path, f"{prefix}{key}.") or "" for name in found}
+
+
+def texts(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> list[str]:
+    """Give a list of texts, empty where there is none."""
+    values = parent.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise RefusedError(f"{path}: {prefix}{key} is {values!r}", hint="it is a list of texts")
+    return values
+
+
+def inside(path: str, where: str) -> str:
+    """Give a path of the configuration in its plain form, relative to the project, with `/` between its parts.
+
+    Raises: RefusedError if it leads out of the project.
+    """
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and parts:
+            parts.pop()
+        elif part == ".." or "\\" in part:
+            parts = []
+            break
+        elif part not in ("", "."):
+            parts.append(part)
+    if not parts or path.startswith("/"):
+        raise RefusedError(
+            f"{where} is {path!r}, which is no file of this project",
+            hint="write it relative to the project's top, with `/` between its parts",
+        )
+    return "/".join(parts)

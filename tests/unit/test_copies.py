@@ -1,0 +1,203 @@
+"""Copies of the version: read, compared and written together, and old ones in texts reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from release_channels.config import VersionFile
+from release_channels.errors import RefusedError
+from release_channels.project.copies import plan_copies, read_copies
+from release_channels.project.edit import Edit
+from release_channels.project.everywhere import disagreements, plan_version
+from release_channels.project.mentions import find_mentions
+from release_channels.project.pyproject import Project, parse_project
+from release_channels.project.source import Read
+
+DAY = date(2026, 11, 22)
+NEW = Version("2.0.0")
+CFF = "cff-version: 1.2.0\ntitle: x\nversion: 1.0.0.dev0\ndate-released: '2026-01-02'\n"
+
+
+def reading(files: Mapping[str, str]) -> Read:
+    return lambda path: files[path].encode() if path in files else None
+
+
+# Pattern, text, and the text with 2.0.0 in it.
+WRITTEN = {
+    "citation": ("\nversion: {version}".strip(), CFF.replace("cff-version: 1.2.0\n", ""),
+                 "title: x\nversion: 2.0.0\ndate-released: '2026-01-02'\n"),
+    "date": ("version: {version} of {date}.", "version: 1.0 of 2026-01-02.", "version: 2.0.0 of 2026-11-22."),
+    "date first": ("{date}: {version}", "x 2026-01-02: 1.0.dev0\n", "x 2026-11-22: 2.0.0\n"),
+    "end of a sentence": ("Version {version}", "Version 1.0.0.", "Version 2.0.0."),
+    "badge": ("/x-v{version}-blue", "![](https://h/x-v1.0-blue)", "![](https://h/x-v2.0.0-blue)"),
+    "signs of regular expressions": ("a.*(b)+[{version}]", "a.*(b)+[1.0]", "a.*(b)+[2.0.0]"),
+    "at the start": ("{version} is out", "1.0.0 is out", "2.0.0 is out"),
+    "BOM, CRLF, no final newline": ("v: {version}", "\ufeffa\r\nv: 1.0\r\nb", "\ufeffa\r\nv: 2.0.0\r\nb"),
+    "tabs and quotes": ("v\t=\t'{version}'", "v\t=\t'1!1.0.post3.dev4'\t# c\n", "v\t=\t'2.0.0'\t# c\n"),
+    "text in braces": ('{"v": "{version}"}', '{"v": "1.0"}', '{"v": "2.0.0"}'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "text", "expected"), WRITTEN.values(), ids=WRITTEN)
+def test_a_copy_is_written(pattern: str, text: str, expected: str) -> None:
+    """The version and the date change, and not one byte beside them; a second run has nothing to do."""
+    files = (VersionFile("a/b.txt", pattern),)
+    assert plan_copies(files, reading({"a/b.txt": text}), NEW, DAY) == (Edit("a/b.txt", text, expected),)
+    assert plan_copies(files, reading({"a/b.txt": expected}), NEW, DAY) == ()
+    assert [copy.version for copy in read_copies(files, reading({"a/b.txt": expected}))] == [NEW]
+
+
+def test_two_places_of_one_file_are_one_edit() -> None:
+    """Patterns of the same file build on each other."""
+    files = (
+        VersionFile("C.cff", "\nversion: {version}".strip("\n")),
+        VersionFile("./C.cff", "released: '{date}' {version}"),
+    )
+    text = "version: 1.0\nreleased: '2026-01-02' 1.0\n"
+    edits = plan_copies(files, reading({"C.cff": text}), NEW, DAY)
+    assert edits == (Edit("C.cff", text, "version: 2.0.0\nreleased: '2026-11-22' 2.0.0\n"),)
+
+
+REFUSED = {
+    "nothing": ("v: {version}", "w: 1.0", "matches nothing in C"),
+    "empty file": ("v: {version}", "", "matches nothing in C"),
+    "another date": ("v: {version} {date}", "v: 1.0 today", "matches nothing in C"),
+    "twice": ("version: {version}", CFF, "matches 2 times in C"),
+    "no version": ("v: {version}", "a\nv: one\n", "C, line 2: 'one' is not a version"),
+    "a longer one": ("{version} is out", "x1.0 is out", "'x1.0' is not a version"),
+}
+
+
+@pytest.mark.parametrize(("pattern", "text", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_copy_that_does_not_fit_is_refused(pattern: str, text: str, message: str) -> None:
+    """Reading and writing both stop where a pattern does not fit exactly one version."""
+    files, read = (VersionFile("C", pattern),), reading({"C": text})
+    for act in (lambda: read_copies(files, read), lambda: plan_copies(files, read, NEW, DAY)):
+        with pytest.raises(RefusedError) as stop:
+            act()
+        assert message in str(stop.value)
+        assert "pattern" in stop.value.hint
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("nowhere", "there is no nowhere"), ("../C", "no file of this project"), ("/C", "no file of this project")],
+)
+def test_a_copy_without_a_file_is_refused(path: str, message: str) -> None:
+    """A missing file and one outside the project are named."""
+    with pytest.raises(RefusedError, match=message) as stop:
+        read_copies((VersionFile(path, "v{version}"),), reading({}))
+    assert stop.value.hint
+
+
+PROJECT = (
+    '[build-system]\nrequires = []\nbuild-backend = "b"\n[project]\nname = "X.y"\nversion = "1.0.0.dev0"\n'
+    '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
+)
+LOCK = 'version = 1\n\n[[package]]\nname = "x-y"\nversion = "1.0.0.dev0"\nsource = { editable = "." }\n'
+
+
+def project(text: str = PROJECT) -> Project:
+    return parse_project(text.encode())
+
+
+def test_everything_is_written_at_once() -> None:
+    """Source, copies and lock file change together, one edit for each file."""
+    text = PROJECT + (
+        '[[tool.release-channels.version-files]]\npath = "pyproject.toml"\npattern = "# now {version}"\n# now 1.0\n'
+    )
+    files = {"pyproject.toml": text, "CITATION.cff": "version: 1.0.0.dev0\n", "uv.lock": LOCK}
+    edits = plan_version(project(text), reading(files), NEW, DAY)
+    assert {edit.path: edit.old for edit in edits} == files
+    assert {edit.path: edit.new for edit in edits} == {
+        path: text.replace("1.0.0.dev0", "2.0.0").replace("# now 1.0\n", "# now 2.0.0\n")
+        for path, text in files.items()
+    }
+
+
+def test_copies_that_agree_are_no_finding() -> None:
+    """Nothing is said where all places have the project's version, however it is spelled."""
+    files = {"CITATION.cff": "version: 1.0.0-DEV0\n", "uv.lock": LOCK}
+    assert disagreements(project(), reading(files)) == ()
+
+
+def test_copies_that_disagree_are_named() -> None:
+    """Each finding has the file, the line and both versions."""
+    files = {"CITATION.cff": "a\nversion: 0.9\n", "uv.lock": LOCK.replace(".dev0", "")}
+    where = "and pyproject.toml [project].version says 1.0.0.dev0"
+    assert disagreements(project(), reading(files)) == (
+        f"CITATION.cff, line 2, says 0.9, {where}",
+        f"uv.lock says 1.0.0, {where}",
+    )
+
+
+def test_versions_in_tags_are_compared_once_one_is_named() -> None:
+    """Where no file holds the version there is nothing to disagree with, until a release is named."""
+    scm = PROJECT.replace('"b"', '"pdm.backend"').replace('version = "1.0.0.dev0"', 'dynamic = ["version"]')
+    tagged = project(scm + '[tool.pdm.version]\nsource = "scm"\n')
+    read = reading({"CITATION.cff": "version: 1.0\n"})
+    assert disagreements(tagged, read) == ()
+    assert disagreements(tagged, read, Version("1.0")) == ()
+    assert disagreements(tagged, read, NEW) == (
+        "CITATION.cff, line 1, says 1.0, and the git tags (pdm-backend) says 2.0.0",
+    )
+
+
+AROUND = st.text(st.characters(codec="utf-8", exclude_characters="@"), max_size=30)
+
+
+@given(AROUND, AROUND, st.sampled_from(["1.0", "1.0.0.dev0", "3!2.1.post4.dev5"]), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_any_text_keeps_every_other_byte(before: str, after: str, version: str, dated: bool) -> None:
+    """Over generated texts, version and date change and nothing else, and the way back restores the bytes."""
+    pattern = "@v={version}@" + ("d={date}@" if dated else "")
+    text = f"{before}@v={version}@{'d=2026-01-02@' if dated else ''}{after}"
+    files = (VersionFile("C", pattern),)
+    (edit,) = plan_copies(files, reading({"C": text}), NEW, DAY)
+    assert edit.new == f"{before}@v=2.0.0@{'d=2026-11-22@' if dated else ''}{after}"
+    assert plan_copies(files, reading({"C": edit.new}), Version(version), date(2026, 1, 2)) == (
+        Edit("C", edit.new, text),
+    )
+
+
+MENTIONED = [
+    "pip install demo-tool==1.1.0", "`Demo_Tool 1.1.0` works", "demo.tool[cli] ~= 1.1", "demo-tool@v1.1.0",
+    "https://h.example/o/demo-tool/releases/download/v1.1.0/x.whl", "https://h.example/o/demo-tool/releases/tag/v1.1.0",
+    "https://h.example/badge/demo-tool-v1.1.0-blue", "demo-tool version 1.1.0.", "demo_tool-1.1.0-py3-none-any.whl",
+    "rev: demo-tool == 1.2.0.dev3",
+]  # fmt: skip
+NOT_MENTIONED = [
+    ".. versionadded:: demo-tool 1.1.0",
+    "demo-tool==1.2.0", "demo-tool 1.3", "demo-tool>=1.1.0", "other==1.1.0", "my-demo-tool==1.1.0", "demo-tools==1.1.0",
+    "Python 3.9",
+    "Since demo-tool 1.1.0 there is x", "Removed in demo-tool 1.1.0", "demo-tool 1.1.0a.b",
+    "demo-tool==1.1.*",
+    "demo-tool 2 is near", "https://h.example/o/other/releases/tag/v1.1.0", "1.1.0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", MENTIONED)
+def test_an_older_version_is_reported(line: str) -> None:
+    """A line that can only mean an older version of this project is given with its place."""
+    (found,) = find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), {"README.md": f"# x\n\n  {line}\nend"})
+    assert (found.path, found.line, found.text) == ("README.md", 3, line)
+    assert found.version < Version("1.2.0")
+
+
+@pytest.mark.parametrize("line", NOT_MENTIONED)
+def test_what_may_mean_something_else_is_not_reported(line: str) -> None:
+    """Current and coming versions, lower bounds, other names and history are left alone."""
+    assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), {"README.md": line}) == ()
+
+
+def test_changelogs_name_old_versions_by_right() -> None:
+    """No line of a changelog is reported."""
+    texts = dict.fromkeys(("CHANGELOG.md", "docs/release_notes.md", "HISTORY.md"), "demo-tool 1.1.0")
+    assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), texts) == ()

@@ -1,0 +1,112 @@
+"""uv.lock: the project's own entry follows the version, and nothing else in the file moves."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.project.edit import Edit
+from release_channels.project.lockfile import plan_lock, read_lock
+
+NAME = canonicalize_name("x-y")
+NEW = Version("2.0.0")
+HEAD = 'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n\n[manifest]\nmembers = ["x-y"]\n'
+OTHER = '\n[[package]]\nname = "a"\nversion = "1.0.0.dev0"\nsource = { registry = "https://h.example/simple" }\n'
+SAME_NAME = OTHER.replace('"a"', '"x-y"')
+
+
+def own(source: str = '{ editable = "." }', version: str = 'version = "«1.0.0.dev0»"\n') -> str:
+    return (
+        f'\n[[package]]\nname = "x-y"\n{version}source = {source}\ndependencies = [\n    {{ name = "a" }},\n]\n\n'
+        '[package.metadata]\nrequires-dist = [{ name = "a", specifier = "==1.0.0.dev0" }]\n'
+    )
+
+
+LOCKS = {
+    "editable": HEAD + OTHER + own() + OTHER.replace('"a"', '"z"'),
+    "virtual": HEAD + own('{ virtual = "." }') + OTHER,
+    "directory": HEAD + own('{ directory = "." }'),
+    "another of the name": HEAD + SAME_NAME + own(),
+    "another of the name, later": HEAD + own() + SAME_NAME,
+    "a member of the workspace": HEAD + own('{ editable = "packages/z" }').translate({171: None, 187: None}) + own(),
+    "CRLF": (HEAD + OTHER + own()).replace("\n", "\r\n"),
+    "no final newline": (HEAD + own()).rstrip(),
+    "literal quotes, comment": HEAD + own().replace('version = "«1.0.0.dev0»"', "version  =  '«1.0.0.dev0»' # c"),
+}
+
+
+def plain(marked: str) -> str:
+    return marked.replace("«", "").replace("»", "")
+
+
+def with_version(marked: str, version: str) -> str:
+    return marked[: marked.index("«")] + version + marked[marked.index("»") + 1 :]
+
+
+def plan(text: str, version: Version = NEW) -> tuple[Edit, ...]:
+    return plan_lock(NAME, {"uv.lock": text.encode()}.get, version)
+
+
+@pytest.mark.parametrize("marked", LOCKS.values(), ids=LOCKS)
+def test_the_own_entry_follows_the_version(marked: str) -> None:
+    """One literal changes, a second run has nothing to do, and the way back restores the bytes."""
+    text, expected = plain(marked), with_version(marked, "2.0.0")
+    assert read_lock(NAME, {"uv.lock": text.encode()}.get) == Version("1.0.0.dev0")
+    assert plan(text) == (Edit("uv.lock", text, expected),)
+    assert plan(expected) == ()
+    assert plan(expected, Version("1.0.0.dev0")) == (Edit("uv.lock", expected, text),)
+
+
+NOTHING = {
+    "dynamic": HEAD + own(version=""),
+    "another project": HEAD + OTHER,
+    "same name from an index": HEAD + SAME_NAME,
+    "elsewhere": plain(HEAD + own('{ editable = "sub" }')),
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("text", NOTHING.values(), ids=NOTHING)
+def test_a_lock_without_the_version_is_left_alone(text: str) -> None:
+    """Without an entry of its own, or with a dynamic version, there is nothing to write or to compare."""
+    assert plan(text) == ()
+    assert read_lock(NAME, {"uv.lock": text.encode()}.get) is None
+
+
+def test_no_lock_is_nothing_to_do() -> None:
+    """A project without uv.lock is as good as one with."""
+    assert plan_lock(NAME, lambda _: None, NEW) == ()
+
+
+REFUSED = {
+    "no TOML": ("x = = 1", "uv.lock is not valid TOML"),
+    "packages are no list": ("package = 1", "has no list of packages"),
+    "not uv's form": ('package = [{name="x-y", version="1.0", source={editable="."}}]', "not written as uv writes"),
+    "a name in the way": (plain(HEAD + own().replace('name = "x-y"', 'name = """x-y"""\nx = """\n[[package]]\n"""')),
+                          "not written as uv writes"),
+    "no version": (plain(HEAD + own(version='version = "one"\n')), "'one' is not a version"),
+    "version is a number": (plain(HEAD + own(version="version = 1.0\n")), "is 1.0, not text"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_lock_that_cannot_be_edited_is_refused(text: str, message: str) -> None:
+    """What is no lock file, or none as uv writes it, is named with what to do."""
+    with pytest.raises(RefusedError, match=message) as stop:
+        plan(text)
+    assert "uv.lock" in str(stop.value)
+    assert stop.value.hint
+
+
+@given(st.lists(st.sampled_from([OTHER, SAME_NAME, plain(own('{ editable = "sub" }'))]), max_size=4), st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_lock_changes_in_one_version_alone(others: list[str], data: st.DataObject) -> None:
+    """Wherever the entry stands among others, it alone changes."""
+    blocks = data.draw(st.permutations([*others, own()]))
+    newline = data.draw(st.sampled_from(["\n", "\r\n"]))
+    marked = (HEAD + "".join(blocks)).replace("\n", newline)
+    assert plan(plain(marked)) == (Edit("uv.lock", plain(marked), with_version(marked, "2.0.0")),)

@@ -1,0 +1,79 @@
+"""What is planned is what the real build backends build: each source once, through its real backend."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from release_channels.project.commit_url import plan_preview
+from release_channels.project.pyproject import parse_project
+from release_channels.steps.build import Recipe, build_files
+from release_channels.world.git import Git
+from tests.support.repo import Repo
+
+PREVIEW = Version("1.3.0.dev42")
+DYNAMIC = '[project]\nname = "demo-tool"\ndynamic = ["version"]\n'
+POETRY = '[tool.poetry]\nname = "demo-tool"\nversion = "{}"\ndescription = ""\nauthors = []\n'
+SRC = "src/demo_tool/__init__.py"
+INIT = '"""A sample."""\n\n__version__ = "1.3.0.dev0"\n'
+EMPTY = '"""A sample."""\n'
+
+# Requirement and backend, the rest of pyproject.toml, and the other files.
+PROJECTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
+    "hatch path": ("hatchling", "hatchling.build", DYNAMIC + f'[tool.hatch.version]\npath = "{SRC}"\n', {SRC: INIT}),
+    "setuptools attr": (
+        "setuptools", "setuptools.build_meta",
+        DYNAMIC + '[tool.setuptools.dynamic]\nversion = {attr = "demo_tool.__version__"}\n', {SRC: INIT}),
+    "setuptools file": (
+        "setuptools", "setuptools.build_meta", DYNAMIC + '[tool.setuptools.dynamic]\nversion = {file = "VERSION"}\n',
+        {SRC: EMPTY, "VERSION": "1.3.0.dev0\r\n"}),
+    "setup.cfg": (
+        "setuptools", "setuptools.build_meta", "",
+        {SRC: EMPTY,
+         "setup.cfg": "[metadata]\nname=demo-tool\nversion=1.3.0.dev0\n[options.packages.find]\nwhere=src\n"}),
+    "flit": (
+        "flit_core", "flit_core.buildapi", DYNAMIC.replace('["version"', '["version", "description"'), {SRC: INIT}),
+    "pdm file": (
+        "pdm-backend", "pdm.backend", DYNAMIC + f'[tool.pdm.version]\nsource = "file"\npath = "{SRC}"\n', {SRC: INIT}),
+    "poetry": ("poetry-core", "poetry.core.masonry.api", POETRY.format("1.3.0.dev0"), {SRC: EMPTY}),
+    "setuptools-scm": (
+        "setuptools-scm", "setuptools.build_meta", DYNAMIC + "[tool.setuptools_scm]\n", {SRC: EMPTY}),
+    "hatch-vcs": (
+        'hatchling", "hatch-vcs', "hatchling.build", DYNAMIC + '[tool.hatch.version]\nsource = "vcs"\n', {SRC: EMPTY}),
+    "uv-dynamic-versioning": (
+        'hatchling", "uv-dynamic-versioning', "hatchling.build",
+        DYNAMIC + '[tool.hatch.version]\nsource = "uv-dynamic-versioning"\n', {SRC: EMPTY}),
+    "poetry-dynamic-versioning": (
+        'poetry-core", "poetry-dynamic-versioning', "poetry_dynamic_versioning.backend",
+        POETRY.format("0.0.0") + "[tool.poetry-dynamic-versioning]\nenable = true\n", {SRC: EMPTY}),
+    "pdm scm": ("pdm-backend", "pdm.backend", DYNAMIC + '[tool.pdm.version]\nsource = "scm"\n', {SRC: EMPTY}),
+}  # fmt: skip
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("requires", "backend", "rest", "files"), PROJECTS.values(), ids=PROJECTS)
+def test_the_backend_builds_the_version_that_was_planned(
+    requires: str, backend: str, rest: str, files: dict[str, str], tmp_path: Path, offline: None
+) -> None:
+    """The sdist and the wheel have the preview's version, whatever the tags and the files of the commit say."""
+    system = f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "{backend}"\n'
+    repo = Repo.create(tmp_path / "repo", {"pyproject.toml": system + rest, "README.md": "", **files})
+    repo.tag("v1.2.0")
+    git = Git.open(repo.root)
+    head = git.commit(repo.commit("more"))
+    project = parse_project(git.read_file(head.sha, "pyproject.toml"), read=lambda path: git.read_file(head.sha, path))
+    assert project.version in (Version("1.3.0.dev0"), Version("0.1.0.dev0"))
+    recipe = Recipe(
+        repository=repo.root,
+        commit=head,
+        edits=plan_preview(project, PREVIEW, "https://h.example/o/n/commit/" + head.sha),
+        environment=project.source.environment(PREVIEW),
+    )
+    before = repo.fingerprint()
+    sdist, wheel = build_files(recipe, tmp_path / "work", dict(os.environ))
+    assert sdist.name == "demo_tool-1.3.0.dev42.tar.gz"
+    assert wheel.name.startswith("demo_tool-1.3.0.dev42-py")
+    assert repo.fingerprint() == before

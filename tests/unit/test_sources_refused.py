@@ -1,0 +1,198 @@
+"""A version that cannot be rewritten: each reason is said, with the place and what to do."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.project.pyproject import parse_project
+from tests.unit.test_sources import (
+    ATTR,
+    BOM,
+    DYNAMIC,
+    FILE,
+    FLIT,
+    HATCH,
+    HATCHED,
+    MATURIN,
+    NAMED_POETRY,
+    PDM,
+    PDM_FILE,
+    POETRY,
+    SETUP,
+    at,
+    build,
+    project,
+)  # fmt: skip
+
+V = "__version__"
+CRATE = '[package]\nname = "x"\nversion = '
+
+# What x.py holds where setuptools is told `attr = "x.__version__"`, and the reason.
+PYTHON = {
+    "not there": ("a = 1\n", "is not there"),
+    "only in a docstring": ('"""\n__version__ = "1.0"\n"""\n', "is not there"),
+    "only in a function": ("def f():\n    __version__ = '1.0'\n", "is not there"),
+    "only in a class": ("class C:\n    __version__ = '1.0'\n", "is not there"),
+    "another name": ("__build__ = '1.0'\nversion = '1.0'\n", "is not there"),
+    "f-string": ("__version__ = f'1.{0}'\n", "is an f-string"),
+    "alias": ("VERSION = '1.0'\n__version__ = VERSION\n", "is another name for VERSION"),
+    "attribute": ("import a\n__version__ = a.VERSION\n", "is another name for a.VERSION"),
+    "number": ("__version__ = 1.0\n", "is 1.0, not text"),
+    "bytes": ("__version__ = b'1.0'\n", "is b'1.0', not text"),
+    "tuple": ("__version__ = (1, 0)\n", "is computed"),
+    "joined tuple": ("__version__ = '.'.join(map(str, (1, 0)))\n", "is computed"),
+    "sum": ("__version__ = '1.0' + '.dev0'\n", "is computed"),
+    "texts side by side": ("__version__ = '1.' '0'\n", "is put together from several texts"),
+    "texts in parentheses": ("__version__ = (\n    '1.'\n    '0'\n)\n", "is put together from several texts"),
+    "twice": ("__version__ = '1.0'\n__version__ = '1.1'\n", "more than one place (lines 1, 2)"),
+    "changed afterwards": ("__version__ = '1.0'\n__version__ += '.dev0'\n", "more than one place (lines 1, 2)"),
+    "taken away": ("__version__ = '1.0'\ndel __version__\n", "more than one place (lines 1, 2)"),
+    "imported, too": ("__version__ = '1.0'\nfrom a import __version__\n", "more than one place (lines 1, 2)"),
+    "global": ("__version__ = '1.0'\ndef f():\n    global __version__\n", "more than one place (lines 1, 2)"),
+    "else elsewhere": ("try:\n    __version__ = a\nexcept E:\n    __version__ = '1'\n",
+        "more than one place (lines 2, 4)"),
+    "a function": ("__version__ = '1.0'\ndef __version__(): ...\n", "more than one place (lines 1, 2)"),
+    "walrus": ("print(__version__ := '1.0')\n", "is not assigned by itself"),
+    "unpacked": ("__version__, a = '1.0', 2\n", "is not assigned by itself"),
+    "loop": ("for __version__ in a: pass\n", "depends on a condition or a block (line 1)"),
+    "condition": ("import a\nif a:\n    __version__ = '1.0'\n", "depends on a condition or a block (line 2)"),
+    "imported": ("from ._about import __version__\n", "is imported from ._about"),
+    "imported under the name": ("from a.b import c as __version__\n", "is imported from a.b"),
+    "no Python": ("__version__ = = '1.0'\n", "not Python that can be read here"),
+    "null byte": ("__version__ = '1.0'\0\n", "not Python that can be read here"),
+    "no version": ("__version__ = 'one'\n", "'one' is not a version"),
+    "empty": ("__version__ = ''\n", "'' is not a version"),
+    "with a v": ("__version__ = 'v1.0'\n", "reads as 1.0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), PYTHON.values(), ids=PYTHON)
+def test_python_that_cannot_be_rewritten_is_refused(text: str, message: str) -> None:
+    """Only one plain text, assigned once at the top level, is a version; the reason names the file."""
+    with pytest.raises(RefusedError) as stop:
+        project(at(ATTR, "x.py", text))
+    assert str(stop.value).startswith("x.py")
+    assert message in str(stop.value)
+    assert stop.value.hint
+
+
+HATCH_INIT = "src/x/__init__.py"
+REFUSED = {
+    "no table of poetry": (at(POETRY + DYNAMIC, "a", ""), "no version in [tool.poetry]", "[project]"),
+    "poetry without a name": (at(POETRY + "[tool.poetry]\nversion = '1'\n", "a", ""), "no name in [tool.poetry]",
+        "name"),
+    "poetry with a bad name": (at(POETRY + "[tool.poetry]\nname = 'a b'\n", "a", ""), "[tool.poetry].name 'a b'",
+        "ASCII"),
+    "poetry with another backend": (at(HATCH + NAMED_POETRY, "a", ""), "no [project] table",
+        "which hatchling.build reads"),
+    "poetry's version is a number": (at(POETRY + NAMED_POETRY + "version = 1\n", "a", ""), "is 1, not text", "quotes"),
+    "poetry plugin without its backend": (
+        at(POETRY + NAMED_POETRY + "version = '0.0.0'\n[tool.poetry-dynamic-versioning]\nenable = true\n", "a", ""),
+        "enabled, but the build backend is poetry.core.masonry.api", "poetry_dynamic_versioning.backend"),
+    "poetry plugin reading a file": (
+        at(POETRY + NAMED_POETRY + "[tool.poetry-dynamic-versioning]\nenable = true\nfrom-file.source = 'v'\n", "a",
+        ""),
+        "takes the version from a file", "[project]"),
+    "static and dynamic": (at(HATCH + DYNAMIC + "version = '1'\n", "a", ""), "and writes one into [project]",
+        "`dynamic`"),
+    "hatch without its table": (at(HATCH + DYNAMIC, "a", ""), "there is no pyproject.toml [tool.hatch.version]",
+        "[project]"),
+    "hatch without a path": (at(HATCH + DYNAMIC + "[tool.hatch.version]\n", "a", ""), "has no path", "path ="),
+    "hatch, no file": (at(HATCHED, "a", ""), "there is no src/x/__init__.py", "commit"),
+    "hatch, path outside": (at(HATCHED.replace("src/x", "../x"), "a", ""), "no file of this project", "relative"),
+    "hatch runs code": (at(HATCHED + "source = 'code'\n", "a", ""), "runs code", "[project]"),
+    "hatch reads a variable": (at(HATCHED + "source = 'env'\n", "a", ""), "from a variable", "[project]"),
+    "hatch with a plugin": (at(HATCHED + "source = 'nodejs'\n", "a", ""), "uses the plugin 'nodejs'", "[project]"),
+    "hatch.toml runs code": (at(HATCHED, "hatch.toml", "[version]\nsource = 'code'\n"),
+        "hatch.toml [version] runs code",
+                             "[project]"),
+    "hatch.toml with a BOM": (at(HATCHED, "hatch.toml", BOM), "byte order mark, which hatch does not read", "BOM"),
+    "hatch.toml is no TOML": (at(HATCHED, "hatch.toml", "a"), "hatch.toml is not valid TOML", "correct"),
+    "hatch, nothing to find": (at(HATCHED, HATCH_INIT, "a = 1\n"), "finds no version", V),
+    "hatch finds no annotation": (at(HATCHED, HATCH_INIT, "__version__: str = '1.0'\n"), "finds no version", V),
+    "hatch reads a docstring": (at(HATCHED, HATCH_INIT, '"""\nversion = "9"\n"""\n__version__ = "1.0"\n'),
+                                "reads the version from line 2, which is not a text", "before any other place"),
+    "hatch reads a function": (at(HATCHED, HATCH_INIT, 'a = """\nversion = "9"\n"""\n__version__ = "1.0"\n'),
+                               "line 2", "before any other place"),
+    "hatch, assigned twice": (at(HATCHED, HATCH_INIT, f"{V} = '1.0'\n{V} = '1.1'\n"), "more than one place", "once"),
+    "hatch, texts side by side": (at(HATCHED, HATCH_INIT, f"{V} = '1.0' '1'\n"), "several texts", "plain text"),
+    "hatch, bad pattern": (at(HATCHED + "pattern = '('\n", HATCH_INIT, ""), "is no regular expression", "correct"),
+    "hatch, pattern without a group": (at(HATCHED + "pattern = 'v'\n", HATCH_INIT, ""), "no group", "?P<version>"),
+    "hatch, pattern fits a comment": (at(HATCHED + "pattern = 'v(?P<version>.+)'\n", HATCH_INIT, "# v1.0\n"),
+                                      "line 1, which is not a text", V),
+    "hatch, pattern fits twice": (
+        at(HATCHED.replace(HATCH_INIT, "v.txt") + "pattern = 'v(?P<version>.+)'\n", "v.txt", "v1.0\nv1.0\n"),
+        "matches 2 times", "one place"),
+    "pdm names no source": (at(PDM + DYNAMIC, "a", ""), "names no source", "[project]"),
+    "pdm calls": (at(PDM + DYNAMIC + "[tool.pdm.version]\nsource = 'call'\n", "a", ""), "calls a function",
+        "[project]"),
+    "pdm, another source": (at(PDM + DYNAMIC + "[tool.pdm.version]\nsource = 'x'\n", "a", ""), "source 'x'",
+        "[project]"),
+    "pdm, pattern without a group": (at(PDM_FILE + "pattern = 'v'\n", "x/v.py", ""), "no group", "parentheses"),
+    "pdm reads half a literal": (at(PDM_FILE, "x/v.py", f"{V} = '''1.0'''\n"), "which is not a text", V),
+    "flit, no module": (at(FLIT + DYNAMIC, "a", ""), "module of flit is not here: looked for x_y/__init__.py",
+        "name it"),
+    "flit, two modules": (at(FLIT + DYNAMIC, "x_y.py", "", **{"src/x_y.py": ""}), "is x_y.py and src/x_y.py",
+        "keep one"),
+    "flit, no version": (at(FLIT + DYNAMIC, "x_y.py", "a = 1\n"), "x_y.py: __version__ is not there", V),
+    "flit without [project]": (at(FLIT + "[tool.flit.metadata]\nmodule = 'x'\n", "a", ""), "no [project] table",
+        "write"),
+    "attr of a computed module": (at(ATTR, "a.py", ""), "names the module x, which is not here", "package-dir"),
+    "attr in two places": (at(ATTR, "x.py", "", **{"src/x.py": ""}), "which is x.py and src/x.py", "keep one"),
+    "attr is a list": (at(ATTR.replace('"x.__version__"', "[1]"), "a", ""), "has attr = [1]", "one `attr"),
+    "file of two": (at(FILE.replace('"]', '", "b"]'), "a", ""), "has file = ['VERSION', 'b']", "one file"),
+    "no file": (at(FILE, "a", ""), "there is no VERSION", "commit"),
+    "file of nothing": (at(FILE, "VERSION", "\n"), "VERSION: '' is not a version", "1.2.3.dev0"),
+    "file with more in it": (at(FILE, "VERSION", "1.0\n1.1\n"), "is not a version", "1.2.3.dev0"),
+    "file with a BOM": (at(FILE, "VERSION", f"{BOM}1.0\n"), "would become part of the version", "BOM"),
+    "directive of another kind": (at(FILE.replace("file =", "call ="), "a", ""), "has call = ['VERSION']", "one file"),
+    "directive is a text": (at(ATTR.replace('{attr = "x.__version__"}', '"1.0"'), "a", ""), "is '1.0'", "attr ="),
+    "setup.py": (at(SETUP + DYNAMIC, "setup.py", ""), "setup.py computes the version", "[project]"),
+    "setuptools is told nothing": (at(SETUP + DYNAMIC, "a", ""), "is not told where the version is", "[project]"),
+    "setup.cfg is none": (at(SETUP + DYNAMIC, "setup.cfg", "version = 1\n"), "setup.cfg cannot be read", "correct"),
+    "setup.cfg has it twice": (at(SETUP + DYNAMIC, "setup.cfg", "[metadata]\nversion=1\nversion=2\n"), "cannot be read",
+                               "correct"),
+    "setup.cfg with a comment": (at(SETUP + DYNAMIC, "setup.cfg", "[metadata]\nversion = 1.0 # c\n"),
+                                 "setup.cfg [metadata].version: '1.0 # c' is not a version", "1.2.3.dev0"),
+    "setup.cfg over two lines": (at(SETUP + DYNAMIC, "setup.cfg", "[metadata]\nversion =\n    1.0\n"),
+                                 "is not written on one line", "one line"),
+    "setup.cfg without a name": (at(SETUP, "setup.cfg", "[metadata]\nversion = 1.0\n"), "no [project] table", "name"),
+    "setup.cfg with a bad name": (at(SETUP, "setup.cfg", "[metadata]\nname = a b\n"), "[metadata].name 'a b'", "ASCII"),
+    "Cargo, no file": (at(MATURIN + DYNAMIC, "a", ""), "there is no Cargo.toml", "commit"),
+    "Cargo, no version": (at(MATURIN + DYNAMIC, "Cargo.toml", "[package]\n"), "Cargo.toml has no version", "[package]"),
+    "Cargo, no workspace": (at(MATURIN + DYNAMIC, "Cargo.toml", "[package]\nversion.workspace = true\n"),
+                            "inherits its version from a workspace, which is not", "[package]"),
+    "Cargo, a number": (at(MATURIN + DYNAMIC, "Cargo.toml", CRATE + "1\n"), "[package].version is 1, not text",
+        "quotes"),
+    "uv_build": (at(build("uv_build") + DYNAMIC, "a", ""), "uv_build takes no dynamic version", "[project]"),
+    "another backend": (at(build("mesonpy") + DYNAMIC, "a", ""), "how mesonpy finds it is not known", "[project]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "message", "hint"), REFUSED.values(), ids=REFUSED)
+def test_each_source_that_cannot_be_rewritten_is_refused(files: dict[str, str], message: str, hint: str) -> None:
+    """The message says what stands in the way, and the hint says what would do."""
+    with pytest.raises(RefusedError) as stop:
+        project(files)
+    assert message in str(stop.value)
+    assert hint in stop.value.hint
+
+
+def test_python_in_another_encoding_is_refused() -> None:
+    """A file that is not UTF-8 could not be written back as it was."""
+    latin = "# coding: latin-1\na = 'ü'\n__version__ = '1.0'\n".encode("latin-1")
+    with pytest.raises(RefusedError, match=r"x\.py is not UTF-8: byte 23") as stop:
+        parse_project(ATTR.encode(), read={"x.py": latin}.get)
+    assert "UTF-8" in stop.value.hint
+
+
+def test_an_edit_that_would_not_be_read_again_is_refused() -> None:
+    """A pattern that fits the old version but not the new one would lose it: the edit is refused, not written."""
+    settings = HATCHED.replace(HATCH_INIT, "v.txt") + "pattern = '^(?P<version>[0-9.]+)'\n"
+    source = project(at(settings, "v.txt", "1.0.0\n")).source
+    assert source.plan(Version("2.0.0"))[0].new == "2.0.0\n"
+    with pytest.raises(RefusedError, match=r"writing 2\.0\.0\.dev0 at v\.txt would change something else") as stop:
+        source.plan(Version("2.0.0.dev0"))
+    assert stop.value.hint

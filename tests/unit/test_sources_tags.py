@@ -1,0 +1,221 @@
+"""Versions that no Python project file holds: in git tags, and in Cargo's own spelling."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.project.cargo import spell
+from release_channels.project.commit_url import plan_preview
+from release_channels.project.edit import Edit
+from release_channels.project.pyproject import Project, parse_project
+from release_channels.project.tags import ReachableTags, version_of_tag
+from tests.unit.test_sources import DYNAMIC, HATCH, MATURIN, NAMED_POETRY, PDM, SETUP, at, build, project
+
+PDV = build("poetry_dynamic_versioning.backend")
+ENABLED = "[tool.poetry-dynamic-versioning]\nenable = true\n"
+PRETEND = "SETUPTOOLS_SCM_PRETEND_VERSION"
+URL = "https://h.example/o/n/commit/" + "a" * 40
+
+# The project, and the variable that its backend listens to.
+TAGGED = {
+    "setuptools-scm by table": (SETUP + DYNAMIC + "[tool.setuptools_scm]\n", f"{PRETEND}_FOR_X_Y"),
+    "setuptools-scm by requirement": (
+        build("setuptools.build_meta", '"setuptools", "Setuptools_SCM[simple]>=8"') + DYNAMIC, f"{PRETEND}_FOR_X_Y"),
+    "setuptools-scm, odd name": (
+        SETUP + DYNAMIC.replace("x-y", "X.y__z") + "[tool.setuptools_scm]\n", f"{PRETEND}_FOR_X_Y_Z"),
+    "hatch-vcs": (HATCH + DYNAMIC + "[tool.hatch.version]\nsource = 'vcs'\n", PRETEND),
+    "uv-dynamic-versioning": (
+        HATCH + DYNAMIC + "[tool.hatch.version]\nsource = 'uv-dynamic-versioning'\n", "UV_DYNAMIC_VERSIONING_BYPASS"),
+    "poetry-dynamic-versioning": (
+        PDV + NAMED_POETRY + "version = '0.0.0'\n" + ENABLED, "POETRY_DYNAMIC_VERSIONING_BYPASS"),
+    "poetry-dynamic-versioning, [project]": (
+        PDV + DYNAMIC + "[tool.poetry]\nversion = '0.0.0'\n" + ENABLED, "POETRY_DYNAMIC_VERSIONING_BYPASS"),
+    "pdm scm": (PDM + DYNAMIC + "[tool.pdm.version]\nsource = 'scm'\n", "PDM_BUILD_SCM_VERSION"),
+}  # fmt: skip
+
+
+def tagged(text: str, exact: str | None = None, nearest: str | None = None) -> Project:
+    return parse_project(text.encode(), tags=ReachableTags(exact, nearest))
+
+
+@pytest.mark.parametrize(("text", "variable"), TAGGED.values(), ids=TAGGED)
+def test_a_version_in_tags_is_told_to_the_backend(text: str, variable: str) -> None:
+    """Nothing is written: a build gets the version through the backend's own variable."""
+    source = tagged(text, nearest="v1.2.0").source
+    assert (source.version, source.is_written, source.path) == (Version("1.2.1.dev0"), False, "")
+    assert source.plan(Version("1.2.1")) == ()
+    assert source.environment(Version("1.2.1.dev42")) == {variable: "1.2.1.dev42"}
+    assert source.where.startswith("the git tags (")
+
+
+@pytest.mark.parametrize(
+    ("exact", "nearest", "version"),
+    [
+        (None, None, "0.1.0.dev0"),
+        (None, "v1.2.0", "1.2.1.dev0"),
+        (None, "v1!1.2", "1!1.2.1.dev0"),
+        (None, "v1.2.3.post1", "1.2.4.dev0"),
+        ("v1.2.0", "v1.2.0", "1.2.0"),
+        ("v1.2.0.post1", "v1.2.0.post1", "1.2.0.post1"),
+    ],
+)
+def test_tags_give_the_version_of_a_commit(exact: str | None, nearest: str | None, version: str) -> None:
+    """A tagged commit has its tag's version, any other the dev line that follows the nearest tag."""
+    text = TAGGED["pdm scm"][0]
+    assert tagged(text, exact, nearest).version == Version(version)
+    assert tagged(text).with_tags(ReachableTags(exact, nearest)).version == Version(version)
+
+
+def test_tags_change_nothing_where_a_file_holds_the_version() -> None:
+    """A version that is written is the file's, whatever is tagged."""
+    static = tagged(HATCH + '[project]\nname = "x"\nversion = "1.0"\n', "v9.0", "v9.0")
+    assert static.version == static.with_tags(ReachableTags("v8.0", "v8.0")).version == Version("1.0")
+
+
+@pytest.mark.parametrize(
+    "tag", ["1.2.0", "v1.2.0 ", "v01.2", "v1.2.0-rc1", "release", "V1.2.0", "vv1.2.0", "v1.2.0\n", "v"]
+)
+def test_a_tag_that_is_not_of_the_format_is_refused(tag: str) -> None:
+    """A name that is not exactly the format around a version in normal form gives no version."""
+    assert version_of_tag(tag, "v{version}") is None
+    with pytest.raises(RefusedError, match=r"is not 'v\{version\}' with a version") as stop:
+        tagged(TAGGED["pdm scm"][0], nearest=tag)
+    assert "v1.2.0" in stop.value.hint
+
+
+@pytest.mark.parametrize(
+    ("tag", "tag_format", "version"),
+    [("v1.2", "v{version}", "1.2"), ("1.2.0rc1", "{version}", "1.2.0rc1"), ("a-1.0-b", "a-{version}-b", "1.0")],
+)
+def test_a_tag_of_the_format_gives_its_version(tag: str, tag_format: str, version: str) -> None:
+    """The text in place of {version} is the version."""
+    assert version_of_tag(tag, tag_format) == Version(version)
+    assert version_of_tag("v" + "9" * 5000, "v{version}") is None
+
+
+def test_a_preview_from_tags_carries_its_commit() -> None:
+    """Where no version is written, the commit's address still is."""
+    text = TAGGED["pdm scm"][0]
+    (edit,) = plan_preview(tagged(text), Version("0.1.0.dev7"), URL)
+    assert edit == Edit("pyproject.toml", text, f'{text}\n[project.urls]\n"Source commit" = "{URL}"\n')
+    assert plan_preview(tagged(text), Version("0.1.0.dev7"), None) == ()
+
+
+def test_a_preview_of_another_file_edits_both() -> None:
+    """The version goes where it is written, the commit's address to pyproject.toml; one edit for each."""
+    pyproject = SETUP + DYNAMIC + "[tool.setuptools.dynamic]\nversion = {file = 'VERSION'}\n"
+    edits = plan_preview(project(at(pyproject, "VERSION", "1.0.dev0\n")), Version("1.0.dev7"), URL)
+    assert [edit.path for edit in edits] == ["VERSION", "pyproject.toml"]
+    assert edits[0].new == "1.0.dev7\n"
+    assert URL in edits[1].new
+
+
+def test_a_project_of_poetry_gets_no_url() -> None:
+    """Without a [project] table there is no place for the commit's address that every index shows."""
+    text = build("poetry.core.masonry.api") + NAMED_POETRY + 'version = "1.0.dev0"\n'
+    (edit,) = plan_preview(tagged(text), Version("1.0.dev7"), URL)
+    assert edit.new == text.replace("dev0", "dev7")
+
+
+def test_a_project_of_poetry_is_known() -> None:
+    """Name, Python requirement, scripts and URLs come from [tool.poetry] where there is no [project]."""
+    text = build("poetry.core.masonry.api") + (
+        '[tool.poetry]\nname = "X_y"\nversion = "1.0"\nhomepage = "https://x.example"\nrepository = "https://h.example/o/n"\n'
+        '[tool.poetry.scripts]\nx = "x:main"\nfile = {reference = "x.sh", type = "file"}\n[tool.poetry.urls]\nA = "b"\n'
+        '[tool.poetry.dependencies]\npython = "^3.9"\n'
+    )
+    known = tagged(text)
+    assert (known.name, known.normalized_name) == ("X_y", "x-y")
+    assert known.scripts == {"x": "x:main"}
+    assert known.urls == {"Homepage": "https://x.example", "Repository": "https://h.example/o/n", "A": "b"}
+    assert (known.requires_python, known.has_project_table) == ("<4,>=3.9", False)
+
+
+@pytest.mark.parametrize(
+    ("python", "expected"),
+    [
+        ("^3.9", "<4,>=3.9"), ("~3.9", "<3.10,>=3.9"), ("~3.9.2", "<3.10,>=3.9.2"), ("^3", "<4,>=3"), ("~3", "<4,>=3"),
+        (">=3.9,<4", "<4,>=3.9"), ("*", None), ("^3.9 || ^4", None), ("^3.9,!=3.10.1", "!=3.10.1,<4,>=3.9"),
+    ],
+)  # fmt: skip
+def test_poetrys_python_is_translated(python: str, expected: str | None) -> None:
+    """Short forms become the specifiers that an index shows; what only poetry understands is left out."""
+    text = (
+        build("poetry.core.masonry.api")
+        + NAMED_POETRY
+        + f"version='1'\n[tool.poetry.dependencies]\npython='{python}'\n"
+    )
+    assert tagged(text).requires_python == expected
+
+
+def test_a_project_of_setup_cfg_is_known() -> None:
+    """Name, Python requirement, scripts and URLs come from setup.cfg where there is no [project]."""
+    cfg = (
+        "[metadata]\nname = X_y\nversion = 1.0\nurl = https://x.example\nproject_urls =\n    Source = https://h.example/o/n\n"
+        "[options]\npython_requires = >=3.9\n[options.entry_points]\nconsole_scripts =\n    x = x:main\n"
+    )
+    known = project(at(SETUP, "setup.cfg", cfg))
+    assert (known.name, known.normalized_name, known.version) == ("X_y", "x-y", Version("1.0"))
+    assert known.scripts == {"x": "x:main"}
+    assert known.urls == {"Homepage": "https://x.example", "Source": "https://h.example/o/n"}
+    assert known.requires_python == ">=3.9"
+
+
+CRATE = '[package]\nname = "x"\nversion = "«»"\n'
+INHERITED = '[package]\nname = "x"\nversion.workspace = true\n'
+WORKSPACE = '[workspace]\nmembers = ["a/b"]\n[workspace.package]\nversion = "«»" # c\n'
+PATH = '[tool.maturin]\nmanifest-path = "a/b/Cargo.toml"\n'
+CARGO = {
+    "crate": (MATURIN + DYNAMIC, {"Cargo.toml": CRATE}),
+    "crate elsewhere": (MATURIN + DYNAMIC + PATH,
+        {"a/b/Cargo.toml": CRATE, "Cargo.toml": WORKSPACE.replace("«»", "9")}),
+    "CRLF, dependencies": (
+        MATURIN + DYNAMIC,
+        {"Cargo.toml": (CRATE + '[dependencies]\na = { version = "1.2.3-dev0" }\n').replace("\n", "\r\n")}),
+    "workspace above": (MATURIN + DYNAMIC + PATH, {"a/b/Cargo.toml": INHERITED, "Cargo.toml": WORKSPACE}),
+    "workspace in the same file": (MATURIN + DYNAMIC, {"Cargo.toml": INHERITED + WORKSPACE}),
+    "workspace that is named": (
+        MATURIN + DYNAMIC + PATH, {"a/b/Cargo.toml": INHERITED + 'workspace = "../w"\n', "a/w/Cargo.toml": WORKSPACE}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("pyproject", "marked"), CARGO.values(), ids=CARGO)
+def test_cargo_gets_its_own_spelling(pyproject: str, marked: dict[str, str]) -> None:
+    """A dev release is `1.2.3-dev0` to Cargo; one literal changes, in the file that the crate has it from."""
+
+    def files(version: str) -> dict[str, str]:
+        return {"pyproject.toml": pyproject} | {path: text.replace("«»", version) for path, text in marked.items()}
+
+    path = next(path for path, text in marked.items() if "«»" in text)
+    source = project(files("1.2.3-dev0")).source
+    assert (source.version, source.path) == (Version("1.2.3.dev0"), path)
+    for wanted, spelled in (("1.2.3", "1.2.3"), ("1.3.0.dev42", "1.3.0-dev42")):
+        assert source.plan(Version(wanted)) == (Edit(path, files("1.2.3-dev0")[path], files(spelled)[path]),)
+    assert source.plan(Version("1.2.3.dev0")) == ()
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        ("1!1.2.3", "no epoch"), ("1.2.3.post1", "a post-release for one that comes before"), ("1.2", "three numbers"),
+        ("1.2.3.4", "three numbers"), ("1.2.3rc1", "no pre-release"), ("1.2.3+x", "no local version"),
+    ],
+)  # fmt: skip
+def test_what_cargo_cannot_carry_is_refused(version: str, message: str) -> None:
+    """A version that SemVer has no place for is not bent into one."""
+    with pytest.raises(RefusedError, match=message) as stop:
+        spell(Version(version))
+    assert "1.2.3" in stop.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "expected"),
+    [("", set(), False), ("[tool.towncrier]\n", set(), True), ("", {"towncrier.toml"}, True)],
+)
+def test_towncrier_is_seen(text: str, files: set[str], expected: bool) -> None:
+    """A project uses towncrier if it configures it, in either file."""
+    base = HATCH + '[project]\nname = "x"\nversion = "1.0"\n'
+    found = parse_project((base + text).encode(), read=lambda path: b"" if path in files else None)
+    assert found.uses_towncrier is expected
