@@ -32,9 +32,9 @@ def wheel(tmp_path: Path, run_session: RunSession) -> Path:
 def only_nox(tmp_path: Path, offline: None) -> Path:
     """The `bin` of an environment in which nox is installed, and nothing of ours."""
     place = tmp_path / "only-nox"
-    subprocess.run([BIN / "uv", "venv", "--quiet", place], check=True)
+    subprocess.run([BIN / "uv", "venv", "--quiet", "--no-config", place], check=True, cwd=tmp_path)
     words = ("pip", "install", "--quiet", "--python", str(place / "bin/python"), "nox")
-    subprocess.run([BIN / "uv", *words], check=True)
+    subprocess.run([BIN / "uv", *words], check=True, cwd=tmp_path)
     return place / "bin"
 
 

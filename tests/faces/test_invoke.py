@@ -79,7 +79,9 @@ def _type_by_hand(command: str, home: Path) -> str:
     """Type a printed command in a place of its own, and give what the installed program says."""
     home.mkdir()
     if "python -m pip" in command:
-        subprocess.run([BIN / "uv", "venv", "--quiet", "--seed", home / "venv"], check=True)
+        subprocess.run([BIN / "uv", "venv", "--quiet", "--no-config", home / "venv"], check=True, cwd=home)
+        words = ["pip", "install", "--quiet", "--no-config", "--python", home / "venv", "pip"]
+        subprocess.run([BIN / "uv", *words], check=True, cwd=home)
     places = {"UV_TOOL_DIR": str(home / "tools"), "UV_TOOL_BIN_DIR": str(home / "venv/bin")}
     path = f"{home / 'venv/bin'}:{BIN}:/usr/bin:/bin"
     done = run("sh", "-c", command, cwd=home, env={**places, "PATH": path})
