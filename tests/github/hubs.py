@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import requests
 
 from release_channels.rehearsal.github import GitHubState, RunningGitHub, serve_github
 from release_channels.world.github import GitHub, Pauses, connect
@@ -64,6 +67,14 @@ def open_hub(repo: Repo, **options: object) -> Iterator[Hub]:
     with serve_github(state) as running:
         yield Hub(state, running, repo)
         assert running.warnings() == ()
+
+
+def api(hub: Hub, method: str, path: str, *, token: str | None = WRITER, **options: Any) -> requests.Response:
+    """Ask the stand-in below its repository, or at a whole address, without the library."""
+    url = path if path.startswith("http") else f"{hub.running.api_url}/repos/{NAME}{path}"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers |= options.pop("headers", {})
+    return requests.request(method, url, headers=headers, timeout=20, allow_redirects=False, **options)
 
 
 def write(path: Path, content: bytes = b"content\n") -> Path:

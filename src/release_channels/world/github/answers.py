@@ -80,7 +80,7 @@ class Answers:
             raise self._worded(err, doing, again, needs) from err
         except requests.RequestException as err:
             raise _Unsettled(f"{self._who} did not answer when {doing}: {_why(err)}", hint=again) from err
-        except (github.BadAttributeException, AssertionError, RuntimeError, LookupError, ValueError, TypeError) as err:
+        except (github.BadAttributeException, *_UNUSABLE) as err:
             raise RefusedError(
                 f"{self._who} gave an answer that cannot be used when {doing}: {type(err).__name__}",
                 hint=f"is {self.repository} its name now? After a rename GitHub answers for the old name half-way only",
@@ -139,6 +139,8 @@ class Answers:
         return line if len(line) <= _SHOWN else f"{line[:_SHOWN]} …"
 
 
+# What the library lets through when an answer has another form than it believes.
+_UNUSABLE = (AssertionError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
 _LOOK = "mend what it names and try again; `invoke status` shows what is there"
 
 
