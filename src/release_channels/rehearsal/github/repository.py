@@ -89,7 +89,13 @@ def get_commit(call: Call) -> Answer:
     sha = call.state.history.commit(call.values["revision"])
     if sha is None:
         raise Refused(422, f"No commit found for SHA: {call.values['revision']}")
-    return Answer(200, _commit(call, call.state.history.show(sha)))
+    shown = call.state.history.show(sha)
+    changes = call.state.history.changes(shown.parents[0], sha) if shown.parents else []
+    more = {
+        "stats": {"total": 0, "additions": 0, "deletions": 0},
+        "files": [_file(call, sha, *change) for change in changes],
+    }
+    return Answer(200, _commit(call, shown) | more)
 
 
 def generate_notes(call: Call) -> Answer:

@@ -96,9 +96,18 @@ def _client(base: str, token: Token | None, pauses: Pauses) -> github.Github:
 
 
 def _check_address(base: str, env: Mapping[str, str]) -> None:
-    parts = urlsplit(base)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    if not parts.hostname or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+    """Refuse an address that a token must not be sent to.
+
+    Raises: RefusedError.
+    """
+    shown = base.rpartition("@")[2].partition("?")[0]
+    try:
+        parts = urlsplit(base)
+        more = (parts.username, parts.password, parts.query, parts.fragment)
+        plain = parts.scheme in ("http", "https") and bool(parts.hostname) and not any(more) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        plain = False
+    if not plain:
         raise RefusedError(f"{_ADDRESS} is not the plain address of an API: {shown}", hint=f"mend or unset {_ADDRESS}")
     if parts.scheme == "http" and not is_loopback(base):
         raise RefusedError(
