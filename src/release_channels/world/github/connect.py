@@ -49,7 +49,7 @@ def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = 
     base = env.get(_ADDRESS, "").rstrip("/") or github.Consts.DEFAULT_BASE_URL
     _check_address(base, env)
     token = find_token(env, base)
-    # Every answer would be logged in full under a debugging logger, which nox sets up.
+    # It tells of redirects and waits, and in full of every answer, to the logger that nox sets up.
     logging.getLogger("github").setLevel(logging.WARNING)
     hub = _client(base, token, pauses)
     answers = Answers(
