@@ -1,0 +1,152 @@
+"""What GitHub shows of a repository: runs, artifacts, releases, deployments, pull requests. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+# Source: GitHub's REST reference refuses a longer body with 422.
+MAX_BODY = 125_000
+
+_NAME = re.compile(r"(?P<owner>[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)/(?P<name>[A-Za-z0-9._-]+)")
+_SCHEME = r"(?:https?|ssh|git|git\+ssh|git\+https|ssh\+git)://(?:[^/\s]*@)?"
+_HOST = r"(?:www\.|ssh\.)?github\.com"
+_REMOTE = re.compile(
+    rf"(?:{_SCHEME}{_HOST}(?::\d+)?/+|(?:[^/\s@:]+@)?{_HOST}:/*)(?P<path>[^/\s]+/[^/\s?#]+?)(?:\.git)?/*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRun:
+    """One run of a workflow, by its newest attempt; `workflow` is the name of the workflow's file."""
+
+    id: int
+    number: int
+    attempt: int
+    workflow: str
+    event: str
+    status: str
+    conclusion: str | None
+    sha: str
+    branch: str | None
+    head_repository: str | None
+    url: str
+    title: str
+    created_at: datetime
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has come to its end, good or bad."""
+        return self.status == "completed"
+
+    @property
+    def is_green(self) -> bool:
+        """Whether it has ended well; a run that was skipped or cancelled has not."""
+        return self.is_done and self.conclusion == "success"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job of a run."""
+
+    name: str
+    status: str
+    conclusion: str | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One artifact of a run; `digest` is the sha256 of its archive in hex, where GitHub tells it."""
+
+    id: int
+    name: str
+    size: int
+    expired: bool
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file of a release; one whose upload broke off stands there without content, and holds its name."""
+
+    id: int
+    name: str
+    size: int
+    sha256: str | None
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HubRelease:
+    """A GitHub Release, draft or published."""
+
+    id: int
+    tag: str
+    name: str
+    is_draft: bool
+    is_prerelease: bool
+    is_immutable: bool
+    body: str
+    url: str
+    assets: tuple[Asset, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment to an environment and how it stands; `workflow` is the file of the run that made it, if known.
+
+    The state `inactive` is that of a deployment that succeeded and has been followed by another.
+    """
+
+    environment: str
+    sha: str
+    state: str | None
+    workflow: str | None
+    created_at: datetime
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request that was opened."""
+
+    number: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a head stands to a base: `ahead`, `behind`, `identical` or `diverged`, and by how many commits."""
+
+    status: str
+    ahead_by: int
+    behind_by: int
+
+    @property
+    def contains_head(self) -> bool:
+        """Whether the base's history contains the head."""
+        return self.status in ("behind", "identical")
+
+
+def repository_name(configured: str, remote_url: str | None, env: Mapping[str, str]) -> str | None:
+    """Give `owner/name`: from the configuration, the job's environment, or the address of a remote on github.com.
+
+    What else stands in the address, a password above all, is left there.
+    Source: GitHub's variables reference, for `GITHUB_REPOSITORY`.
+    """
+    candidates = (configured, env.get("GITHUB_REPOSITORY", ""), _from_remote(remote_url or ""))
+    return next((name for name in candidates if is_repository_name(name)), None)
+
+
+def is_repository_name(text: str) -> bool:
+    """Tell whether a text is written as GitHub writes the name of a repository."""
+    found = _NAME.fullmatch(text)
+    return found is not None and found["name"] not in (".", "..")
+
+
+def _from_remote(url: str) -> str:
+    found = _REMOTE.fullmatch(url.strip())
+    return found["path"] if found else ""

@@ -1,0 +1,40 @@
+"""The stand-in on a loopback port, for as long as a `with` block lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from release_channels.rehearsal.github.app import GitHubApp
+from release_channels.rehearsal.github.state import GitHubState
+from release_channels.serving import Served, Tls, serve_wsgi
+
+
+class RunningGitHub:
+    """A stand-in that answers: its addresses, what was asked of it, and what went wrong in it."""
+
+    def __init__(self, served: Served, app: GitHubApp) -> None:
+        self.url = served.url
+        self.api_url = f"{served.url}/api/v3"
+        self._served = served
+        self._app = app
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """List the requests so far as `METHOD path status`."""
+        return self._served.requests
+
+    def warnings(self) -> tuple[str, ...]:
+        """Tell what went wrong in the stand-in itself: a test that sees anything here has found a bug of it."""
+        return (*self._app.failures, *self._served.errors)
+
+
+@contextmanager
+def serve_github(state: GitHubState, *, tls: Tls | None = None, port: int = 0) -> Iterator[RunningGitHub]:
+    """Serve a repository on loopback, and stop when the block ends, however it ends.
+
+    Raises: RefusedError if the port is taken.
+    """
+    app = GitHubApp(state)
+    with serve_wsgi(app, "the GitHub stand-in", tls=tls, port=port) as served:
+        yield RunningGitHub(served, app)

@@ -1,0 +1,173 @@
+"""What the stand-in remembers, and how a test puts it there."""
+
+from __future__ import annotations
+
+import io
+import threading
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from release_channels.rehearsal.github.answers import Fault
+from release_channels.rehearsal.github.history import History
+from release_channels.rehearsal.github.stored import (
+    Attempt,
+    StoredArtifact,
+    StoredDeployment,
+    StoredEnvironment,
+    StoredJob,
+    StoredPull,
+    StoredRelease,
+    StoredRun,
+)
+
+
+class GitHubState:
+    """One repository on the stand-in, in memory; `lock` is held while a request is answered.
+
+    `tokens` maps each token to its rights, `contents: write` for example. `git` is the bare repository that commits,
+    tags and branches are read from. `faults` are asked before a request is carried out, `lost` afterwards: what they
+    answer is sent although the work was done.
+    """
+
+    def __init__(
+        self,
+        repository: str = "acme/demo-tool",
+        *,
+        git: Path | None = None,
+        tokens: Mapping[str, Sequence[str]] | None = None,
+        private: bool = False,
+        default_branch: str = "main",
+        immutable_releases: bool = False,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.repository = repository
+        self.former_names: set[str] = set()
+        self.history = History(git)
+        self.tokens = {token: frozenset(rights) for token, rights in (tokens or {}).items()}
+        self.private = private
+        self.default_branch = default_branch
+        self.immutable_releases = immutable_releases
+        self.clock = clock
+        self.hourly_limit = 5000
+        self.lock = threading.RLock()
+        self.faults: list[Fault] = []
+        self.lost: list[Fault] = []
+        self.broken_uploads = 0
+        """How many of the next uploads break off: they answer 502 and leave an empty asset behind."""
+        self.workflows: set[str] = set()
+        """The workflow files that GitHub knows; a run makes its own known."""
+        self.runs: dict[int, StoredRun] = {}
+        self.artifacts: dict[int, StoredArtifact] = {}
+        self.releases: dict[int, StoredRelease] = {}
+        self.burned_tags: set[str] = set()
+        self.latest_id: int | None = None
+        self.environments: dict[str, StoredEnvironment] = {}
+        self.deployments: dict[int, StoredDeployment] = {}
+        self.pulls: dict[int, StoredPull] = {}
+        self.asked: dict[str, int] = {}
+        self._last_id = 1000
+
+    def new_id(self) -> int:
+        """Give a number that nothing has."""
+        with self.lock:
+            self._last_id += 1
+            return self._last_id
+
+    def add_run(
+        self,
+        workflow: str,
+        sha: str,
+        *,
+        event: str = "push",
+        status: str = "completed",
+        conclusion: str | None = "success",
+        branch: str | None = "main",
+        number: int | None = None,
+        title: str = "A change",
+        head_repository: str | None = None,
+    ) -> int:
+        """Add a run of a workflow file and give its id; numbers count up per workflow."""
+        with self.lock:
+            taken = [run.number for run in self.runs.values() if run.workflow == workflow]
+            run = StoredRun(
+                id=self.new_id(),
+                workflow=workflow,
+                number=number or max(taken, default=0) + 1,
+                sha=sha,
+                event=event,
+                branch=branch,
+                head_repository=head_repository or self.repository,
+                title=title,
+                created_at=self.clock(),
+                attempts=[Attempt(status, conclusion if status == "completed" else None, self.clock())],
+            )
+            self.workflows.add(workflow)
+            self.runs[run.id] = run
+            return run.id
+
+    def rerun(self, run_id: int, *, status: str = "completed", conclusion: str | None = "success") -> None:
+        """Add an attempt to a run."""
+        with self.lock:
+            done = conclusion if status == "completed" else None
+            self.runs[run_id].attempts.append(Attempt(status, done, self.clock()))
+
+    def set_run(self, run_id: int, status: str, conclusion: str | None = None) -> None:
+        """Move the newest attempt of a run on; it waits for nobody any more."""
+        with self.lock:
+            attempt = self.runs[run_id].now
+            attempt.status, attempt.conclusion, attempt.waits_for = status, conclusion, None
+
+    def add_job(self, run_id: int, name: str, *, status: str = "completed", conclusion: str | None = "success") -> int:
+        """Add a job to the newest attempt of a run and give its id."""
+        with self.lock:
+            job = StoredJob(self.new_id(), name, status, conclusion if status == "completed" else None)
+            self.runs[run_id].now.jobs.append(job)
+            return job.id
+
+    def add_artifact(self, run_id: int, name: str, files: Mapping[str, bytes], *, days: int = 14) -> int:
+        """Add an artifact to a run and give its id."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, content in files.items():
+                archive.writestr(path, content)
+        with self.lock:
+            now = self.clock()
+            made = StoredArtifact(self.new_id(), run_id, name, packed.getvalue(), now, now + timedelta(days=days))
+            self.artifacts[made.id] = made
+            return made.id
+
+    def expire_artifact(self, artifact_id: int) -> None:
+        """Let an artifact's time be over."""
+        with self.lock:
+            self.artifacts[artifact_id].expires_at = self.clock() - timedelta(seconds=1)
+
+    def add_environment(self, name: str, *, reviewers: Sequence[str] = (), branch_policies: Sequence[str] = ()) -> None:
+        """Add an environment; a reviewer is a login, or `team NAME`."""
+        with self.lock:
+            made = StoredEnvironment(self.new_id(), name, tuple(reviewers), tuple(branch_policies))
+            self.environments[name] = made
+
+    def wait_for_approval(self, run_id: int, environment: str) -> None:
+        """Let a run wait for the reviewers of an environment."""
+        with self.lock:
+            attempt = self.runs[run_id].now
+            attempt.status, attempt.conclusion, attempt.waits_for = "waiting", None, environment
+
+    def add_deployment(self, environment: str, sha: str, *states: str, run_id: int | None = None) -> int:
+        """Add a deployment with its statuses, oldest first, and give its id.
+
+        Source: GitHub's REST reference, deployment statuses: a success makes earlier ones of the environment inactive.
+        """
+        with self.lock:
+            if environment not in self.environments:
+                self.add_environment(environment)
+            if states and states[-1] == "success":
+                for earlier in self.deployments.values():
+                    if earlier.environment == environment and earlier.states and earlier.states[-1][1] == "success":
+                        earlier.states.append((self.new_id(), "inactive", self.clock()))
+            told = [(self.new_id(), state, self.clock()) for state in states]
+            made = StoredDeployment(self.new_id(), environment, sha, self.clock(), run_id, told)
+            self.deployments[made.id] = made
+            return made.id

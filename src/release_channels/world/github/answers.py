@@ -1,0 +1,210 @@
+"""What GitHub's answers mean: read again, or stop with a reason and what to do. No token ever gets into a message."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from release_channels.errors import RefusedError, UnansweredError
+
+if TYPE_CHECKING:
+    from github import GithubException
+
+_T = TypeVar("_T")
+_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token, which is never shown, and where it came from, which is."""
+
+    value: str = field(repr=False)
+    source: str
+
+
+class NotFoundError(RefusedError):
+    """GitHub knows no such thing, or hides it from this token."""
+
+
+class _Unsettled(UnansweredError):
+    """No answer this time; the next try may get one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """How one client asks: of which host, about which repository, with which token, and how patiently."""
+
+    host: str
+    repository: str
+    token: Token | None
+    pauses: tuple[float, ...]
+    sleep: Callable[[float], None]
+    clock: Callable[[], float]
+
+    def read(self, what: str, act: Callable[[], _T], *, needs: str = "") -> _T:
+        """Ask for something, and again after a pause where GitHub did not answer; `needs` is the right it takes.
+
+        Raises: UnansweredError if no try was answered or the rate limit is used up; RefusedError if GitHub said no.
+        """
+        again = "check the network, or GitHub's status page, and try again; nothing was changed"
+        for pause in self.pauses:
+            try:
+                with self._settled(f"asked for {what}", again, needs):
+                    return act()
+            except _Unsettled:
+                self.sleep(pause)
+        with self._settled(f"asked for {what}", again, needs):
+            return act()
+
+    def write(self, what: str, act: Callable[[], _T], *, needs: str) -> _T:
+        """Do something, once: after no answer nobody knows whether it was done.
+
+        Raises: UnansweredError if there was no answer or the rate limit is used up; RefusedError if GitHub said no.
+        """
+        again = "it may have been done all the same: run the same command again, which looks first"
+        with self._settled(f"told to {what}", again, needs):
+            return act()
+
+    @contextmanager
+    def _settled(self, doing: str, again: str, needs: str) -> Iterator[None]:
+        import github
+        import requests
+
+        try:
+            yield
+        except github.GithubException as err:
+            raise self._worded(err, doing, again, needs) from err
+        except requests.RequestException as err:
+            raise _Unsettled(f"{self._who} did not answer when {doing}: {_why(err)}", hint=again) from err
+        except (github.BadAttributeException, *_UNUSABLE) as err:
+            raise RefusedError(
+                f"{self._who} gave an answer that cannot be used when {doing}: {type(err).__name__}",
+                hint=f"is {self.repository} its name now? After a rename GitHub answers for the old name half-way only",
+            ) from err
+
+    @property
+    def _who(self) -> str:
+        return "GitHub" if self.host == "api.github.com" else f"GitHub at {self.host}"
+
+    def _worded(self, err: GithubException, doing: str, again: str, needs: str) -> RefusedError:
+        status, headers = err.status, err.headers or {}
+        if status >= 500:
+            return _Unsettled(f"{self._who} failed with {status} when {doing}", hint=again)
+        if until := _limited_until(status, headers, err.message or _message(err.data), self.clock()):
+            return UnansweredError(
+                f"{self._who} answers no more questions before {until}, its rate limit is used up ({doing})",
+                hint="try again after that time"
+                + ("" if self.token else "; with a token in GH_TOKEN it is far higher"),
+            )
+        said = self._clean(_message(err.data))
+        if status == 401:
+            return self._unknown(doing)
+        if status == 403:
+            return RefusedError(
+                f"{self._who} forbids it{self._with_token} when {doing}: {said or 'no reason given'}",
+                hint=_rights(needs),
+            )
+        if status == 404:
+            more = "" if said.lower() in ("", "not found") else f" ({said})"
+            return NotFoundError(
+                f"{self._who}: not found in {self.repository}, or not visible{self._with_token}, when {doing}{more}",
+                hint="check the name of the repository and what the token may read; "
+                "a private repository is invisible without a token that may read it",
+            )
+        return RefusedError(f"{self._who} refused with {status} when {doing}: {said or 'no reason given'}", hint=_LOOK)
+
+    def _unknown(self, doing: str) -> RefusedError:
+        if self.token is None:
+            return RefusedError(
+                f"{self._who} wants a token when {doing}", hint="set GH_TOKEN, or log in with `gh auth login`"
+            )
+        return RefusedError(
+            f"{self._who} does not accept the token from {self.token.source} when {doing}",
+            hint="it is wrong, expired or revoked: set another one in GH_TOKEN, or log in with `gh auth login`",
+        )
+
+    @property
+    def _with_token(self) -> str:
+        return f" with the token from {self.token.source}" if self.token else " without a token"
+
+    def _clean(self, text: str) -> str:
+        """Bring foreign words into one short printable line that holds no token."""
+        if self.token:
+            text = text.replace(self.token.value, "***")
+        line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+        return line if len(line) <= _SHOWN else f"{line[:_SHOWN]} …"
+
+
+# What the library lets through when an answer has another form than it believes.
+_UNUSABLE = (AssertionError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
+_LOOK = "mend what it names and try again; `invoke status` shows what is there"
+
+
+def _rights(needs: str) -> str:
+    if not needs:
+        return "the token lacks a right, or the organization wants it authorized first (single sign-on)"
+    return (
+        f"it takes `{needs}`: in a workflow under the job's `permissions:`, by hand as a right of the token in GH_TOKEN"
+    )
+
+
+def _limited_until(status: int, headers: Mapping[str, str], message: str, now: float) -> str:
+    """Give the time until which GitHub answers no more, or nothing if it is not the rate limit that speaks.
+
+    Source: GitHub's REST reference, exceeding the rate limit.
+    """
+    if status not in (403, 429):
+        return ""
+    wait, reset = _number(headers.get("retry-after")), _number(headers.get("x-ratelimit-reset"))
+    used_up = headers.get("x-ratelimit-remaining") == "0"
+    if wait is None and not used_up and status == 403 and "rate limit" not in message.lower():
+        return ""
+    if wait is not None:
+        until = now + wait
+    elif used_up and reset is not None:
+        until = reset
+    else:
+        until = now + 60  # what the reference asks for where no header tells
+    return datetime.fromtimestamp(math.ceil(until), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _message(data: object) -> str:
+    """Join GitHub's message and its list of errors.
+
+    Source: GitHub's REST reference, client errors.
+    """
+    if not isinstance(data, dict):
+        return ""
+    parts = [data.get("message")]
+    errors = data.get("errors")
+    for error in errors if isinstance(errors, list) else []:
+        if isinstance(error, dict):
+            place = ".".join(str(error[key]) for key in ("resource", "field") if error.get(key))
+            parts.append(error.get("message") or f"{place} {error.get('code', '')}".strip())
+        else:
+            parts.append(str(error))
+    return "; ".join(part for part in parts if isinstance(part, str) and part)
+
+
+def _why(err: Exception) -> str:
+    """Say why there was no answer, without the library's own words: they hold addresses of objects and queries."""
+    import requests
+
+    if isinstance(err, requests.exceptions.SSLError):
+        return "its certificate is not trusted here"
+    if isinstance(err, requests.exceptions.ProxyError):
+        return "the proxy does not let it through"
+    if isinstance(err, requests.Timeout):
+        return "it took too long"
+    return "the connection failed" if isinstance(err, requests.ConnectionError) else "the answer broke off"

@@ -1,0 +1,237 @@
+"""One repository on GitHub: what it shows and what is done to it, as values of our own."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from release_channels import hub
+from release_channels.world.github import parse
+from release_channels.world.github.answers import Answers, NotFoundError
+from release_channels.world.github.transfer import check_archive, fetch_archive, upload_file
+
+if TYPE_CHECKING:
+    import github
+    import github.GitRelease
+
+_RUN_IN_URL = re.compile(r"/actions/runs/(\d+)(?:/|$)")
+_CONTENTS = "contents: write"
+_PAGE = 100
+
+
+class GitHub:
+    """One repository, asked with one token or none.
+
+    Every method raises UnansweredError if GitHub does not answer, and RefusedError if it says no.
+    """
+
+    def __init__(self, api: github.Github, repository: str, answers: Answers, base: str) -> None:
+        self.repository = repository
+        self._api = api
+        self._repo = api.get_repo(repository)
+        self._answers = answers
+        self._base = base
+
+    def __enter__(self) -> GitHub:
+        """Ask as long as the block lasts."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        self._api.close()
+
+    @property
+    def has_token(self) -> bool:
+        """Whether it asks with a token; without one it sees public things alone and changes nothing."""
+        return self._answers.token is not None
+
+    def newest_run(self, workflow: str, sha: str, event: str | None = "push") -> hub.WorkflowRun | None:
+        """Find the newest run of exactly this workflow file and commit, as its newest attempt stands."""
+
+        def ask() -> list[hub.WorkflowRun]:
+            from github.GithubObject import NotSet
+
+            listed = self._repo.get_workflow(workflow).get_runs(head_sha=sha, event=event or NotSet)
+            runs = [parse.parse_run(run) for run in islice(listed, _PAGE)]
+            wanted = (sha, workflow, event)
+            if any((run.sha, run.workflow, event and run.event) != wanted for run in runs):
+                raise ValueError("runs that were not asked for")  # a redirect loses the filter on the way
+            return runs
+
+        found = self._answers.read(f"the runs of {workflow} for {sha[:12]}", ask, needs="actions: read")
+        return max(found, key=lambda run: run.number, default=None)
+
+    def run(self, run_id: int) -> hub.WorkflowRun:
+        """Read one run."""
+        return self._answers.read(
+            f"run {run_id}", lambda: parse.parse_run(self._repo.get_workflow_run(run_id)), needs="actions: read"
+        )
+
+    def jobs(self, run_id: int) -> tuple[hub.Job, ...]:
+        """List the jobs of a run's newest attempt."""
+
+        def ask() -> tuple[hub.Job, ...]:
+            return tuple(parse.parse_job(job) for job in self._repo.get_workflow_run(run_id).jobs("latest"))
+
+        return self._answers.read(f"the jobs of run {run_id}", ask, needs="actions: read")
+
+    def pending_reviewers(self, run_id: int) -> tuple[str, ...]:
+        """List who may approve what a run waits for; empty where it waits for nobody."""
+
+        def ask() -> tuple[str, ...]:
+            return parse.parse_reviewers(self._request("GET", f"/actions/runs/{run_id}/pending_deployments"))
+
+        return self._answers.read(f"the approvals that run {run_id} waits for", ask, needs="actions: read")
+
+    def artifacts(self, run_id: int) -> tuple[hub.Artifact, ...]:
+        """List the artifacts of a run, expired ones too."""
+
+        def ask() -> tuple[hub.Artifact, ...]:
+            return tuple(parse.parse_artifact(found) for found in self._repo.get_workflow_run(run_id).get_artifacts())
+
+        return self._answers.read(f"the artifacts of run {run_id}", ask, needs="actions: read")
+
+    def download_artifact(self, artifact_id: int, target: Path, limit: int) -> None:
+        """Download the archive of an artifact to a file of at most `limit` bytes, its digest compared."""
+
+        def describe() -> hub.Artifact:
+            return parse.parse_artifact(self._repo.get_artifact(artifact_id))
+
+        def locate() -> str:
+            path = f"{self._repo.url}/actions/artifacts/{artifact_id}/zip"
+            status, headers, body = self._api.requester.requestJson("GET", path)
+            self._check(status, headers, body, redirect=True)
+            return str(headers["location"])
+
+        artifact = self._answers.read(f"artifact {artifact_id}", describe, needs="actions: read")
+        check_archive(artifact, limit)
+        self._answers.read(
+            f"the archive of the artifact {artifact.name}",
+            lambda: fetch_archive(locate(), artifact, target, limit),
+            needs="actions: read",
+        )
+
+    def compare(self, base: str, head: str) -> hub.Comparison:
+        """Tell how a head stands to a base, both branches, tags or commits."""
+
+        def ask() -> hub.Comparison:
+            return parse.parse_comparison(self._repo.compare(base, head, comparison_commits_per_page=1))
+
+        return self._answers.read(f"how {head[:40]} stands to {base[:40]}", ask, needs="contents: read")
+
+    def releases(self) -> tuple[hub.HubRelease, ...]:
+        """List every release, newest first; drafts only to a token that may write."""
+
+        def ask() -> tuple[hub.HubRelease, ...]:
+            return tuple(parse.parse_release(release) for release in self._repo.get_releases())
+
+        return self._answers.read("the releases", ask, needs="contents: read")
+
+    def find_releases(self, tag: str) -> tuple[hub.HubRelease, ...]:
+        """Find the releases of a tag by listing, since a look-up by tag hides drafts."""
+        return tuple(release for release in self.releases() if release.tag == tag)
+
+    def create_draft(self, tag: str, name: str, body: str) -> hub.HubRelease:
+        """Create a draft, which nobody sees who may not write."""
+
+        def act() -> hub.HubRelease:
+            made = self._repo.create_git_release(tag, name, body, draft=True, make_latest="false")
+            return parse.parse_release(made)
+
+        return self._answers.write(f"create the draft release of {tag}", act, needs=_CONTENTS)
+
+    def upload_asset(self, release: hub.HubRelease, path: Path) -> hub.Asset:
+        """Add a file to a release under its own name; GitHub may write the name in another way."""
+        needs, what = _CONTENTS, f"the release of {release.tag}"
+        address = self._answers.read(
+            f"{what}'s upload address", lambda: parse.sure(self._repo.get_release(release.id).upload_url), needs=needs
+        )
+
+        def act() -> hub.Asset:
+            return parse.parse_asset(upload_file(self._api.requester, self._base, address, path))
+
+        return self._answers.write(f"add {path.name} to {what}", act, needs=needs)
+
+    def delete_asset(self, asset: hub.Asset) -> None:
+        """Take a file out of a draft."""
+        self._answers.write(
+            f"delete the asset {asset.name}",
+            lambda: self._request("DELETE", f"/releases/assets/{asset.id}"),
+            needs=_CONTENTS,
+        )
+
+    def publish(self, release: hub.HubRelease, *, latest: bool) -> hub.HubRelease:
+        """Publish a draft, as the latest release or beside it."""
+
+        def act() -> hub.HubRelease:
+            done = self._repo.get_release(release.id).update_release(
+                release.name,
+                release.body,
+                draft=False,
+                prerelease=release.is_prerelease,
+                tag_name=release.tag,
+                make_latest="true" if latest else "false",
+            )
+            return parse.parse_release(done)
+
+        return self._answers.write(f"publish the release of {release.tag}", act, needs=_CONTENTS)
+
+    def generate_notes(self, tag: str, previous_tag: str | None, target: str) -> str:
+        """Let GitHub word the notes of a release since another one; nothing is stored."""
+
+        def ask() -> str:
+            since = {"previous_tag_name": previous_tag} if previous_tag else {}
+            return parse.sure(self._repo.generate_release_notes(tag, target_commitish=target, **since).body)
+
+        return self._answers.read(f"the notes of {tag}", ask, needs=_CONTENTS)
+
+    def open_pull_request(self, head: str, base: str, title: str, body: str) -> hub.PullRequest:
+        """Open a pull request between two branches of the repository."""
+
+        def act() -> hub.PullRequest:
+            return parse.parse_pull_request(self._repo.create_pull(base, head, title=title, body=body))
+
+        return self._answers.write(f"open a pull request for {head}", act, needs="pull-requests: write")
+
+    def deployments(self, environment: str, limit: int) -> tuple[hub.Deployment, ...]:
+        """List the newest deployments to an environment, newest first, each with the workflow behind it."""
+        workflows: dict[int, str | None] = {}
+
+        def ask() -> list[tuple[hub.Deployment, int | None]]:
+            found = self._repo.get_deployments(environment=environment)
+            return [self._deployment(one) for one in islice(found, limit)]
+
+        told: list[hub.Deployment] = []
+        for deployment, run_id in self._answers.read(
+            f"the deployments to {environment}", ask, needs="deployments: read"
+        ):
+            if run_id is not None and run_id not in workflows:
+                workflows[run_id] = self._workflow_of(run_id)
+            told.append(parse.with_workflow(deployment, workflows.get(run_id) if run_id is not None else None))
+        return tuple(told)
+
+    def _deployment(self, one: Any) -> tuple[hub.Deployment, int | None]:
+        newest = next(iter(one.get_statuses()), None)
+        deployment = parse.parse_deployment(one, newest)
+        found = _RUN_IN_URL.search(deployment.url)
+        return deployment, int(found[1]) if found else None
+
+    def _workflow_of(self, run_id: int) -> str | None:
+        try:
+            return self.run(run_id).workflow
+        except NotFoundError:  # a run can be deleted, its deployment stays
+            return None
+
+    def _request(self, verb: str, path: str) -> Any:
+        """Ask for something that the library has no method for."""
+        status, headers, body = self._api.requester.requestJson(verb, f"{self._repo.url}{path}")
+        return self._check(status, headers, body)
+
+    def _check(self, status: int, headers: dict[str, Any], body: str, *, redirect: bool = False) -> Any:
+        return parse.parse_answer(self._api.requester, status, headers, body, redirect=redirect)

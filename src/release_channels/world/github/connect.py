@@ -1,0 +1,120 @@
+"""Where GitHub's API is, and the token that it is asked with."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from release_channels.errors import CommandError, RefusedError, UsageError
+from release_channels.hub import is_repository_name
+from release_channels.process import finish
+from release_channels.world.actions import REHEARSAL, is_loopback
+from release_channels.world.github.answers import Answers, Token
+from release_channels.world.github.client import GitHub
+
+if TYPE_CHECKING:
+    import github
+
+SECONDS = 30
+_GH_SECONDS = 10
+_TOKENS = ("GH_TOKEN", "GITHUB_TOKEN")
+_ADDRESS = "GITHUB_API_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long to wait before each repeated read and between two writes, in seconds, and how waiting is done."""
+
+    reads: tuple[float, ...] = (1.0, 4.0)
+    writes: float = 1.0
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
+
+
+def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = None) -> GitHub:
+    """Make the client for one repository, `owner/name`; nothing is asked of GitHub yet.
+
+    Raises: UsageError for a name of another form; RefusedError for an address that no token may be sent to.
+    """
+    import github
+
+    if not is_repository_name(repository):
+        raise UsageError(f"{repository!r} is not the name of a repository", hint='it is written "owner/name"')
+    pauses = pauses or Pauses()
+    base = env.get(_ADDRESS, "").rstrip("/") or github.Consts.DEFAULT_BASE_URL
+    _check_address(base, env)
+    token = find_token(env, base)
+    # It tells of redirects and waits, and in full of every answer, to the logger that nox sets up.
+    logging.getLogger("github").setLevel(logging.WARNING)
+    hub = _client(base, token, pauses)
+    answers = Answers(
+        host=urlsplit(base).hostname or base,
+        repository=repository,
+        token=token,
+        pauses=pauses.reads,
+        sleep=pauses.sleep,
+        clock=pauses.clock,
+    )
+    return GitHub(hub, repository, answers, base)
+
+
+def find_token(env: Mapping[str, str], base: str) -> Token | None:
+    """Find the token for an address: GH_TOKEN, GITHUB_TOKEN, then what `gh` keeps for that very host."""
+    for name in _TOKENS:
+        if value := env.get(name, "").strip():
+            return Token(value, name)
+    if is_loopback(base):  # gh keeps nothing for this machine, and what it keeps is for nobody here
+        return None
+    host = (urlsplit(base).hostname or "").removeprefix("api.")
+    try:
+        asked = finish("gh", "auth", "token", "--hostname", host, cwd=Path.cwd(), env=env, timeout=_GH_SECONDS)
+    except CommandError:  # no gh, or one that hangs: public repositories can be read without a token
+        return None
+    value = asked.text.strip()
+    return Token(value, "`gh auth token`") if asked.code == 0 and value else None
+
+
+def _client(base: str, token: Token | None, pauses: Pauses) -> github.Github:
+    import github
+
+    return github.Github(
+        base_url=base,
+        auth=github.Auth.Token(token.value) if token else None,
+        timeout=SECONDS,
+        user_agent="release-channels",
+        per_page=100,
+        retry=None,  # what may be repeated is known here, not below
+        seconds_between_requests=0,
+        seconds_between_writes=pauses.writes,
+        lazy=True,
+    )
+
+
+def _check_address(base: str, env: Mapping[str, str]) -> None:
+    """Refuse an address that a token must not be sent to.
+
+    Raises: RefusedError.
+    """
+    shown = base.rpartition("@")[2].partition("?")[0]
+    try:
+        parts = urlsplit(base)
+        more = (parts.username, parts.password, parts.query, parts.fragment)
+        plain = parts.scheme in ("http", "https") and bool(parts.hostname) and not any(more) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        plain = False
+    if not plain:
+        raise RefusedError(f"{_ADDRESS} is not the plain address of an API: {shown}", hint=f"mend or unset {_ADDRESS}")
+    if parts.scheme == "http" and not is_loopback(base):
+        raise RefusedError(
+            f"{_ADDRESS} is {shown}, where a token would travel unencrypted", hint=f"use https, or unset {_ADDRESS}"
+        )
+    if env.get(REHEARSAL) and not is_loopback(base):
+        raise RefusedError(
+            f"a rehearsal asks GitHub at {shown}, which is not on this machine",
+            hint=f"set {_ADDRESS} to the rehearsal's GitHub, or unset {REHEARSAL}",
+        )

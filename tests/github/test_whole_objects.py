@@ -1,0 +1,88 @@
+"""Every object of the stand-in has every field that the library knows of: it reads a gap as None, without a word."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.github.hubs import Hub, api, write
+
+SHA = "a" * 40
+# What the library knows beyond the documented answer: other media types, old names, webhooks, one-to-one redirects.
+BEYOND = {
+    "WorkflowRun": {"head_repository_id", "repository_id"},
+    "Artifact": {"head_sha"},
+    "GitRelease": {
+        *("body_html", "body_text", "discussion_url", "documentation_url"),
+        *("mentions_count", "message", "reactions", "status", "title"),
+    },
+    "Environment": {"environments_url"},
+    "Commit": {"repository", "text_matches"},
+}
+PATHS = {
+    "WorkflowRun": "/actions/runs/{run}",
+    "WorkflowJob": "/actions/runs/{run}/jobs jobs",
+    "Artifact": "/actions/runs/{run}/artifacts artifacts",
+    "GitRelease": "/releases 0",
+    "GitReleaseAsset": "/releases/{release}/assets 0",
+    "Deployment": "/deployments 0",
+    "DeploymentStatus": "/deployments/{deployment}/statuses 0",
+    "PullRequest": "/pulls/1",
+    "Comparison": "/compare/main...side",
+    "Environment": "/environments/pypi-public",
+    "GitRef": "/git/ref/tags/v1.0.0",
+    "GitTag": "/git/tags/{tag}",
+    "Commit": "/commits/side",
+}
+
+
+@pytest.fixture
+def full(hub: Hub, tmp_path: Path) -> dict[str, Any]:
+    """A GitHub with one thing of each kind, and their numbers."""
+    state, repo = hub.state, hub.repo
+    state.add_environment("pypi-public", reviewers=("alice",))
+    run = state.add_run("test.yml", SHA)
+    state.add_job(run, "tests")
+    state.add_artifact(run, "release", {"a": b"b"})
+    repo.git("checkout", "--quiet", "-b", "side")
+    repo.commit("More", {"more.txt": "more"})
+    repo.tag("v1.0.0")
+    repo.git("push", "--quiet", "origin", "side", "v1.0.0")
+    client = hub.client()
+    release = client.create_draft("v1.0.0", "1.0.0", "words")
+    client.upload_asset(release, write(tmp_path / "a.txt"))
+    client.open_pull_request("side", "main", "Title", "words")
+    return {
+        "run": run,
+        "release": release.id,
+        "deployment": state.add_deployment("pypi-public", SHA, "success", run_id=run),
+        "tag": repo.git("rev-parse", "v1.0.0"),
+    }
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_no_documented_field_is_missing(hub: Hub, full: dict[str, Any], name: str) -> None:
+    """What the library can read of an object is there, but for what the documented answer does not hold either."""
+    path, _, part = PATHS[name].partition(" ")
+    shown = api(hub, "GET", path.format_map(full)).json()
+    if part:
+        shown = shown[0] if part == "0" else shown[part][0]
+
+    known = vars(getattr(import_module(f"github.{name}"), name))
+    fields = {field for field, kind in known.items() if isinstance(kind, property) and not field.startswith("_")}
+
+    assert fields - set(shown) == BEYOND.get(name, set())
+
+
+def test_no_question_is_asked_twice(hub: Hub, full: dict[str, Any]) -> None:
+    """A list arrives with one question: a gap would make the library ask for each entry again."""
+    asked = len(hub.running.requests)
+
+    hub.client().releases()
+    hub.client().newest_run("test.yml", SHA)
+    hub.client().compare("main", "side")
+
+    assert len(hub.running.requests) - asked == 3
