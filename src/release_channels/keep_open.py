@@ -12,7 +12,7 @@ from release_channels.errors import UsageError
 from release_channels.indexserver.server import serve
 from release_channels.installing import pip_command, uv_command
 from release_channels.observed import IndexState
-from release_channels.project.pyproject import parse_project
+from release_channels.opening import open_project
 from release_channels.version import Channel
 from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Credentials, Index, read_index, upstream_url
@@ -42,7 +42,7 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
     Raises: RefusedError where there is no project, and if the port is taken.
     """
     git = Git.open(root)
-    project = parse_project(git.read_file(git.commit("HEAD").sha, "pyproject.toml"))
+    project = open_project(git, git.commit("HEAD"))
     try:
         with serve(local_files(root), project=project.name, upstream=upstream_url(), port=port) as running:
             index = Index(LOCAL, running.simple_url, running.upload_url, Credentials.NONE, warnings=running.warnings)

@@ -18,6 +18,7 @@ class Options:
     index: str | None = None
     run: int | None = None
     commit: str = "HEAD"
+    tag: str | None = None
     dry_run: bool = False
     offline: bool = False
     verbose: bool = False
@@ -32,6 +33,7 @@ def parse_options(session: str, words: Sequence[str]) -> Options:
     parser.add_argument("--index", metavar="NAME")
     parser.add_argument("--run-number", metavar="N")
     parser.add_argument("--commit", metavar="REV", default="HEAD")
+    parser.add_argument("--tag", metavar="NAME")
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--offline", action="store_true")
     parser.add_argument("--verbose", action="store_true")
@@ -40,6 +42,7 @@ def parse_options(session: str, words: Sequence[str]) -> Options:
         index=given.index,
         run=None if given.run_number is None else parse_run_number(given.run_number),
         commit=given.commit,
+        tag=given.tag,
         dry_run=given.dry_run,
         offline=given.offline,
         verbose=given.verbose,

@@ -14,20 +14,22 @@ from pathlib import Path
 
 from release_channels import console
 from release_channels.config import Config
-from release_channels.decide import Reason, Request, Verdict, decide
+from release_channels.decide import Plan, Reason, Request, Verdict, decide
 from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.observed import Commit
+from release_channels.opening import open_index, open_project
 from release_channels.options import Options, parse_options
 from release_channels.outcome import Outcome, Result
 from release_channels.project.commit_url import commit_url, repository_url
-from release_channels.project.pyproject import Project, parse_project
+from release_channels.project.pyproject import Project
 from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
+from release_channels.tags import tag_of
 from release_channels.telling import show_plan, tell
 from release_channels.version import Channel
-from release_channels.world.actions import Actions, is_rehearsal, read_actions, read_rehearsal
+from release_channels.world.actions import Actions, is_rehearsal, read_actions
 from release_channels.world.files import only_one_run, state_directory
 from release_channels.world.git import Git
-from release_channels.world.index import LOCAL, Credentials, Index, answer_seconds, remote_index, upstream_url
-from release_channels.world.kept import local_files
+from release_channels.world.index import LOCAL, Index, upstream_url
 from release_channels.world.observe import observe
 
 # By name, so that a job that publishes loads nothing of what builds.
@@ -35,6 +37,8 @@ _STEPS = {
     "build": "release_channels.steps.build:BUILD",
     "check": "release_channels.steps.check:CHECK",
     "preview-publish": "release_channels.steps.publish:PREVIEW_PUBLISH",
+    "public-publish": "release_channels.steps.publish:PUBLIC_PUBLISH",
+    "announce": "release_channels.steps.announce:ANNOUNCE",
     "verify": "release_channels.steps.verify:VERIFY",
 }
 
@@ -45,11 +49,14 @@ def run_session(
     words: Sequence[str],
     *,
     root: Path,
+    channel: Channel | None = None,
     dry_run: bool = False,
     env: Mapping[str, str] = os.environ,
     patience: Patience | None = None,
 ) -> Outcome:
     """Run one release session from its options to its outcome; errors end in an outcome, never in a traceback.
+
+    Without a channel a tag decides: the one that was given, or the one that started the job.
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
@@ -59,7 +66,7 @@ def run_session(
             options = parse_options(name, words)
             console.set_verbose(options.verbose)
             dry_run = dry_run or options.dry_run
-            outcome = _run(steps, options, dry_run, root, env, actions, patience or Patience())
+            outcome = _run(steps, channel, options, dry_run, root, env, actions, patience or Patience())
     except ReleaseError as stop:
         console.error(stop)
         refused = isinstance(stop, RefusedError | UsageError)
@@ -77,6 +84,7 @@ def run_session(
 
 def _run(
     steps: Sequence[str],
+    channel: Channel | None,
     options: Options,
     dry_run: bool,
     root: Path,
@@ -86,12 +94,13 @@ def _run(
 ) -> Outcome:
     git = Git.open(root)
     commit = git.commit(options.commit)
-    project = parse_project(git.read_file(commit.sha, "pyproject.toml"))
+    project = open_project(git, commit)
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(only_one_run(root))
-        index = stack.enter_context(_open_index(options, project, root, env, actions))
-        request = Request(Channel.PREVIEW, index=index.name, run=options.run, may_count=index.name == LOCAL)
+        name = options.index or _default_index(project.config, actions)
+        index = stack.enter_context(open_index(name, project, root, env, offline=options.offline))
+        request = _request(git, project, commit, channel, options, actions, index)
         observed = observe(git, project, commit, index, request)
         plan = decide(observed, request, project.config)
         show_plan(plan, observed, index, steps)
@@ -99,13 +108,7 @@ def _run(
             result = Result.SKIPPED if plan.verdict is Verdict.SKIP else Result.REFUSED
             return replace(outcome_of(plan, result, f"{plan.reason}: {plan.message}"), hint=plan.hint)
         if dry_run:
-            there = plan.reason is Reason.ALREADY
-            would = (
-                f"is on {index.title} already and would be compared with it"
-                if there
-                else (f"would go to the {plan.channel} channel on {index.title}")
-            )
-            return replace(outcome_of(plan, Result.PLANNED, f"{project.name} {plan.version} {would}"), publish=True)
+            return _planned(plan, index)
         base = repository_url(project, git.remote_url(project.config.remote))
         release = Release(
             root=root,
@@ -122,29 +125,35 @@ def _run(
         return run_steps([_step(name) for name in steps], release)
 
 
+def _request(
+    git: Git,
+    project: Project,
+    commit: Commit,
+    channel: Channel | None,
+    options: Options,
+    actions: Actions,
+    index: Index,
+) -> Request:
+    """Turn options and event into a request; a session that serves both channels is public where there is a tag."""
+    tag = options.tag or actions.tag
+    channel = channel or (Channel.PUBLIC if tag else Channel.PREVIEW)
+    if channel is Channel.PUBLIC and tag is None:
+        expected = tag_of(project.config.tag_format, project.version)
+        tag = expected if expected in git.tags_at(commit.sha) else None
+    return Request(channel, index=index.name, tag=tag, run=options.run, may_count=index.name == LOCAL)
+
+
+def _planned(plan: Plan, index: Index) -> Outcome:
+    would = f"would go to the {plan.channel} channel on {index.title}"
+    if plan.reason is Reason.ALREADY:
+        would = f"is on {index.title} already and would be compared with it"
+    return replace(outcome_of(plan, Result.PLANNED, f"{plan.project} {plan.version} {would}"), publish=True)
+
+
 def _step(name: str) -> Step:
     step = pkgutil.resolve_name(_STEPS[name])
     assert isinstance(step, Step)
     return step
-
-
-@contextmanager
-def _open_index(
-    options: Options, project: Project, root: Path, env: Mapping[str, str], actions: Actions
-) -> Iterator[Index]:
-    """Find the index that was asked for; the local one is served for as long as the run takes."""
-    name = options.index or _default_index(project.config, actions)
-    if name != LOCAL:
-        yield remote_index(
-            name, project.uv_indexes, in_actions=actions.runs, rehearsal=read_rehearsal(env),
-            patience=answer_seconds(env),
-        )  # fmt: skip
-        return
-    from release_channels.indexserver.server import serve
-
-    upstream = None if options.offline else upstream_url(env)
-    with serve(local_files(root), project=project.name, upstream=upstream) as running:
-        yield Index(LOCAL, running.simple_url, running.upload_url, Credentials.NONE, warnings=running.warnings)
 
 
 def _default_index(config: Config, actions: Actions) -> str:

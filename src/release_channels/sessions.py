@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from nox import Session
 
 PREVIEW = ("build", "check", "preview-publish", "verify")
+PUBLIC = ("build", "check", "public-publish", "announce", "verify")
 
 
 def build(session: Session) -> None:
-    """Build sdist and wheel of one commit, from a clean clone, with the preview version written in."""
+    """Build sdist and wheel of one commit, from a clean clone, with the channel's version written in."""
     _run(session, "build")
 
 
@@ -25,7 +26,17 @@ def check(session: Session) -> None:
 
 def preview_publish(session: Session) -> None:
     """Upload a checked build to the preview channel: the local index, or the one that --index names."""
-    _run(session, "preview-publish")
+    _run(session, "preview-publish", channel="preview")
+
+
+def public_publish(session: Session) -> None:
+    """Validate the release tag and upload a checked build to the public channel."""
+    _run(session, "public-publish", channel="public")
+
+
+def announce(session: Session) -> None:
+    """Make the GitHub Release: draft, files, compare, publish."""
+    _run(session, "announce", channel="public")
 
 
 def verify(session: Session) -> None:
@@ -35,15 +46,23 @@ def verify(session: Session) -> None:
 
 def preview(session: Session) -> None:
     """Release a preview: build, check, preview-publish and verify, in order."""
-    _run(session, *PREVIEW)
+    _run(session, *PREVIEW, channel="preview")
+
+
+def public(session: Session) -> None:
+    """Release a tag: build, check, public-publish, announce and verify, in order."""
+    _run(session, *PUBLIC, channel="public")
 
 
 SESSIONS: dict[str, Callable[[Session], None]] = {
     "build": build,
     "check": check,
     "preview-publish": preview_publish,
+    "public-publish": public_publish,
+    "announce": announce,
     "verify": verify,
     "preview": preview,
+    "public": public,
 }
 
 
@@ -72,11 +91,15 @@ def _refusing(taken: str) -> Callable[[Session], None]:
     return refuse
 
 
-def _run(session: Session, *steps: str) -> None:
+def _run(session: Session, *steps: str, channel: str = "") -> None:
     from release_channels.release import run_session
+    from release_channels.version import Channel
 
     # nox has no public way to ask for --install-only, which promises that nothing is run.
     only_install = bool(session._runner.global_config.install_only)
-    outcome = run_session(session.name, steps, session.posargs, root=Path.cwd(), dry_run=only_install)
+    outcome = run_session(
+        session.name, steps, session.posargs,
+        root=Path.cwd(), channel=Channel(channel) if channel else None, dry_run=only_install,
+    )  # fmt: skip
     if not outcome.result.is_good:
         session.error(outcome.line)

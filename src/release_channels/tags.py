@@ -16,21 +16,21 @@ def tag_of(tag_format: str, version: Version) -> str:
     return tag_format.replace("{version}", str(version))
 
 
-def version_of(tag_format: str, name: str) -> Version | None:
-    """Read the version out of a tag's name; None for a tag that the format does not make."""
+def version_of(name: str, tag_format: str) -> Version | None:
+    """Read the version out of a tag's name; None for a tag that is not exactly the format with a normal version."""
     before, _, after = tag_format.partition("{version}")
     if not (name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)):
         return None
     try:
         version = Version(name[len(before) : len(name) - len(after)])
-    except InvalidVersion:
+    except (InvalidVersion, ValueError):  # a number of 5,000 digits is no InvalidVersion
         return None
     return version if tag_of(tag_format, version) == name else None
 
 
 def release_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
     """Pick the release tags of final and post-releases out of all tags."""
-    found = ((version_of(tag_format, name), name) for name in names)
+    found = ((version_of(name, tag_format), name) for name in names)
     return {version: name for version, name in found if version is not None and not version.is_prerelease}
 
 
@@ -49,7 +49,7 @@ def why_wrong(name: str, version: Version, tag_format: str) -> str:
     text = name[len(before) : len(name) - len(after)]
     try:
         named = Version(text)
-    except InvalidVersion:
+    except (InvalidVersion, ValueError):
         return f"the tag {name} names no version ({text!r})"
     if named == version:
         return f"the tag {name} names {version} in another spelling"

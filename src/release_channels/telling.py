@@ -34,7 +34,8 @@ def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]
     console.say(f"{plan.project}{version}: {plan.channel} channel, {index.title}", style="bold")
     rows = [
         ("commit", f"{observed.commit.short}, {_uncommitted(observed.uncommitted)}"),
-        ("main holds", str(observed.version)),
+        ("it holds", str(observed.version)),
+        ("tag", observed.tag.name if observed.tag else ""),
         ("number", plan.numbered),
         ("on the index", _on_index(observed)),
         ("decision", f"{plan.reason}: {plan.message}"),

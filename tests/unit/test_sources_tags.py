@@ -10,7 +10,8 @@ from release_channels.project.cargo import spell
 from release_channels.project.commit_url import plan_preview
 from release_channels.project.edit import Edit
 from release_channels.project.pyproject import Project, parse_project
-from release_channels.project.tags import ReachableTags, version_of_tag
+from release_channels.project.tags import ReachableTags
+from release_channels.tags import version_of
 from tests.unit.test_sources import DYNAMIC, HATCH, MATURIN, NAMED_POETRY, PDM, SETUP, at, build, project
 
 PDV = build("poetry_dynamic_versioning.backend")
@@ -79,7 +80,7 @@ def test_tags_change_nothing_where_a_file_holds_the_version() -> None:
 )
 def test_a_tag_that_is_not_of_the_format_is_refused(tag: str) -> None:
     """A name that is not exactly the format around a version in normal form gives no version."""
-    assert version_of_tag(tag, "v{version}") is None
+    assert version_of(tag, "v{version}") is None
     with pytest.raises(RefusedError, match=r"is not 'v\{version\}' with a version") as stop:
         tagged(TAGGED["pdm scm"][0], nearest=tag)
     assert "v1.2.0" in stop.value.hint
@@ -91,8 +92,8 @@ def test_a_tag_that_is_not_of_the_format_is_refused(tag: str) -> None:
 )
 def test_a_tag_of_the_format_gives_its_version(tag: str, tag_format: str, version: str) -> None:
     """The text in place of {version} is the version."""
-    assert version_of_tag(tag, tag_format) == Version(version)
-    assert version_of_tag("v" + "9" * 5000, "v{version}") is None
+    assert version_of(tag, tag_format) == Version(version)
+    assert version_of("v" + "9" * 5000, "v{version}") is None
 
 
 def test_a_preview_from_tags_carries_its_commit() -> None:

@@ -46,7 +46,7 @@ FORMATS = st.sampled_from(["v{version}", "{version}", "release-{version}", "pkg/
 def test_a_tag_is_read_back_as_the_version_it_was_made_of(version: Version, tag_format: str) -> None:
     """Writing and reading a tag are inverse, and the right tag is never called wrong."""
     name = tag_of(tag_format, version)
-    assert version_of(tag_format, name) == version
+    assert version_of(name, tag_format) == version
     assert why_wrong(name, version, tag_format) == ""
 
 

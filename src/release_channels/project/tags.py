@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Edit
+from release_channels.tags import version_of
 from release_channels.version import next_dev_line
 
 FIRST = Version("0.1.0.dev0")
@@ -74,22 +75,6 @@ class TagVersion:
         return {_VARIABLES[self.tool](self.project): str(version)}
 
 
-def version_of_tag(tag: str, tag_format: str) -> Version | None:
-    """Read the version out of a release tag, None if the tag is not exactly the format with a version in it.
-
-    The version has to be in its normal form: `v01.2` names nothing that would ever be tagged.
-    """
-    before, _, after = tag_format.partition("{version}")
-    if not (tag.startswith(before) and tag.endswith(after) and len(tag) > len(before) + len(after)):
-        return None
-    text = tag[len(before) : len(tag) - len(after)]
-    try:
-        version = Version(text)
-    except (InvalidVersion, ValueError):  # a number of 5,000 digits is no InvalidVersion
-        return None
-    return version if str(version) == text else None
-
-
 def version_from_tags(tags: ReachableTags, tag_format: str) -> Version:
     """Give the version of a commit: its own tag's, else the dev line that follows the nearest one.
 
@@ -101,7 +86,7 @@ def version_from_tags(tags: ReachableTags, tag_format: str) -> Version:
 
 
 def _read(tag: str, tag_format: str) -> Version:
-    version = version_of_tag(tag, tag_format)
+    version = version_of(tag, tag_format)
     if version is None:
         raise RefusedError(
             f"the tag {tag!r} is not {tag_format!r} with a version in its normal form",

@@ -21,6 +21,7 @@ from release_channels.project.edit import Edit
 from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_taken
 from release_channels.steps.sdist import is_settled, let_pass, settle
 from release_channels.steps.step import Release, Report, Step
+from release_channels.version import Channel
 from release_channels.world.clone import UMASK, clone_commit
 from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
@@ -43,11 +44,12 @@ class Recipe:
 
 
 def recipe_of(release: Release, version: Version) -> Recipe:
-    """Write down how the distributions of a release are made."""
+    """Write down how the distributions of a release are made; a public one is made of the commit as it is."""
+    is_preview = release.plan.channel is Channel.PREVIEW
     return Recipe(
         repository=release.root,
         commit=release.observed.commit,
-        edits=plan_preview(release.project, version, release.source_url),
+        edits=plan_preview(release.project, version, release.source_url) if is_preview else (),
         environment=release.project.source.environment(version),
         build_constraints=release.project.config.build_constraints,
     )

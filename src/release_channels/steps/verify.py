@@ -43,28 +43,40 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """What has to come: the manifest's version, with the files of the manifest's wheel."""
+    """What has to come by a channel's command: the manifest's version, with the files of the manifest's wheel."""
 
+    channel: Channel
     version: Version
     wheel: Wheel
     script_seconds: float
+
+    @property
+    def other(self) -> Channel:
+        """Give the other channel, whose users must get what is theirs."""
+        return Channel.PUBLIC if self.channel is Channel.PREVIEW else Channel.PREVIEW
+
+    def is_outrun_by(self, found: Version) -> bool:
+        """Tell whether a newer version of the same channel came, which is as good: somebody released meanwhile."""
+        of_channel = found.dev is not None if self.channel is Channel.PREVIEW else found.dev is None
+        return found > self.version and of_channel and found.pre is None
 
 
 def _act(release: Release) -> Report:
     manifest = verify_manifest(take_over(release.root), release.plan)
     wheel = read_wheel(_wheel_of(release.root, manifest))
-    expected = _Expected(manifest.version, wheel, release.patience.script)
+    expected = _Expected(manifest.channel, manifest.version, wheel, release.patience.script)
     with scratch("verify") as home:
         guest = stranger(home, release.project, release.index, release.upstream, release.env)
         with console.progress("installing from the index, with pip and with uv"):
             came = _all_of(
-                lambda: _preview_by_pip(guest, expected),
-                lambda: _preview_by_uv(guest, expected),
-                lambda: _public_by_pip(guest),
-                lambda: _public_by_uv(guest, wheel.is_tool),
+                lambda: _by_pip(guest, expected),
+                lambda: _by_uv(guest, expected),
+                lambda: _other_by_pip(guest, expected.other),
+                lambda: _other_by_uv(guest, expected.other, wheel.is_tool),
             )
     state = read_index(release.index, release.project.name)
-    public = tuple(warning for one in came[2:] for warning in _check_public(one, state, guest, release))
+    check = _check_public if expected.channel is Channel.PREVIEW else _check_preview
+    public = tuple(warning for one in came[2:] for warning in check(one, state, guest, release))
     warnings = tuple(dict.fromkeys([warning for one in came[:2] for warning in one.warnings] + list(public)))
     return Report(
         Result.DONE, f"from outside: {_told(came[:2])}; {_proven(came[:2], expected)}",
@@ -112,24 +124,25 @@ def _caught(act: Callable[[], _T]) -> Callable[[], _T | ReleaseError]:
     return acting
 
 
-def _preview_by_pip(guest: Stranger, expected: _Expected) -> Came:
-    return _preview(
+def _by_pip(guest: Stranger, expected: _Expected) -> Came:
+    channel = expected.channel
+    return _install(
         guest, "pip", expected,
-        lambda room, narrow: room.pip_install(Channel.PREVIEW, narrow=narrow),
-        lambda narrow: shlex.join(pip_command(guest.project, Channel.PREVIEW, narrow=narrow)),
+        lambda room, narrow: room.pip_install(channel, narrow=narrow),
+        lambda narrow: shlex.join(pip_command(guest.project, channel, narrow=narrow)),
     )  # fmt: skip
 
 
-def _preview_by_uv(guest: Stranger, expected: _Expected) -> Came:
-    is_tool = expected.wheel.is_tool
-    return _preview(
+def _by_uv(guest: Stranger, expected: _Expected) -> Came:
+    is_tool, channel = expected.wheel.is_tool, expected.channel
+    return _install(
         guest, "uv", expected,
-        lambda room, narrow: room.uv_install(Channel.PREVIEW, narrow=narrow, is_tool=is_tool),
-        lambda narrow: shlex.join(uv_command(guest.project, Channel.PREVIEW, narrow=narrow, is_tool=is_tool)),
+        lambda room, narrow: room.uv_install(channel, narrow=narrow, is_tool=is_tool),
+        lambda narrow: shlex.join(uv_command(guest.project, channel, narrow=narrow, is_tool=is_tool)),
     )  # fmt: skip
 
 
-def _preview(
+def _install(
     guest: Stranger,
     how: str,
     expected: _Expected,
@@ -152,6 +165,8 @@ def _preview(
     try:
         return attempt(False)
     except ReleaseError as stop:
+        if expected.channel is Channel.PUBLIC:
+            raise
         try:
             came = attempt(True)
         except ReleaseError:
@@ -173,19 +188,16 @@ def _inspect(place: Environment, room: Stranger, expected: _Expected, words: str
     if found.version == expected.version:
         compare_files(found, expected.wheel)
         programs += expected.wheel.ready_made
-    elif not _is_newer_preview(found.version, expected.version):
+    elif not expected.is_outrun_by(found.version):
         raise FailedError(
             f"`{words}` brought {found.version}, not {expected.version}",
-            hint="does the index show the new files already? Is there a higher version that is no preview?",
+            hint=f"does the index show the new files already? Is there a higher version, not of the {expected.channel} "
+            "channel?",
         )
     warnings = [
         warning for script in programs for warning in start(script, place, room.home, room.env, expected.script_seconds)
     ]
     return Came(words, found.version, (*found.warnings, *warnings))
-
-
-def _is_newer_preview(found: Version, expected: Version) -> bool:
-    return found > expected and found.dev is not None and found.pre is None
 
 
 def _culprits(guest: Stranger, how: str) -> str:
@@ -197,20 +209,20 @@ def _culprits(guest: Stranger, how: str) -> str:
     return ", ".join(early) or "none comes as a pre-release, so look at the error itself"
 
 
-def _public_by_pip(guest: Stranger) -> Came:
-    words = shlex.join(pip_command(guest.project, Channel.PUBLIC))
-    return _public(words, lambda: guest.in_room("pip-public").pip_would_install(Channel.PUBLIC))
+def _other_by_pip(guest: Stranger, other: Channel) -> Came:
+    words = shlex.join(pip_command(guest.project, other))
+    return _other(words, lambda: guest.in_room(f"pip-{other}").pip_would_install(other))
 
 
-def _public_by_uv(guest: Stranger, is_tool: bool) -> Came:
+def _other_by_uv(guest: Stranger, other: Channel, is_tool: bool) -> Came:
     def version() -> Version:
-        room = guest.in_room("uv-public")
-        return installed_version(room.uv_install(Channel.PUBLIC, is_tool=is_tool), room.project, room.home, room.env)
+        room = guest.in_room(f"uv-{other}")
+        return installed_version(room.uv_install(other, is_tool=is_tool), room.project, room.home, room.env)
 
-    return _public(shlex.join(uv_command(guest.project, Channel.PUBLIC, is_tool=is_tool)), version)
+    return _other(shlex.join(uv_command(guest.project, other, is_tool=is_tool)), version)
 
 
-def _public(words: str, version: Callable[[], Version]) -> Came:
+def _other(words: str, version: Callable[[], Version]) -> Came:
     try:
         return Came(words, version())
     except CommandError as stop:
@@ -232,6 +244,23 @@ def _check_public(came: Came, state: IndexState, guest: Stranger, release: Relea
         f"`{came.command}` {brought}, though the final {final} is on {release.index.title}",
         hint=came.refusal or f"does {final} have a file for this machine, and do its dependencies still resolve?",
     )
+
+
+def _check_preview(came: Came, _state: IndexState, _guest: Stranger, release: Release) -> tuple[str, ...]:
+    """Check that preview users get a new public release, too, or a preview above it.
+
+    Raises: FailedError if they get an older one; that nothing can be had is a warning, since dependencies' pre-releases
+    may be to blame.
+    """
+    public = release.plan.version
+    if came.version is None:
+        return (f"`{came.command}` brings nothing: {came.refusal}",)
+    if public is not None and came.version < public:
+        raise FailedError(
+            f"`{came.command}` brings {came.version}, which is below {public}",
+            hint="does the index show the new files already?",
+        )
+    return ()
 
 
 def _no_final(state: IndexState, guest: Stranger, release: Release) -> str:

@@ -25,6 +25,9 @@ _PLAIN_ADDRESS = re.compile(r"https?://[^\s\\@]+", re.ASCII)
 _LEAVE = f"unset {REHEARSAL} if no rehearsal is meant"
 
 
+_TAGS = "refs/tags/"
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """Where a rehearsal sends what is meant for the real index; every address is on this machine."""
@@ -39,6 +42,8 @@ class Actions:
 
     runs: bool = False
     workflow: str | None = None
+    tag: str | None = None
+    """The tag that was pushed, where a tag started the job."""
     summary: Path | None = None
     output: Path | None = None
     stored_tokens: tuple[str, ...] = ()
@@ -60,6 +65,7 @@ def read_actions(env: Mapping[str, str] = os.environ) -> Actions:
     return Actions(
         runs=True,
         workflow=workflow or None,
+        tag=env.get("GITHUB_REF", "").removeprefix(_TAGS) if env.get("GITHUB_REF", "").startswith(_TAGS) else None,
         summary=_path(env, "GITHUB_STEP_SUMMARY"),
         output=_path(env, "GITHUB_OUTPUT"),
         stored_tokens=tuple(name for name in _STORED_TOKENS if env.get(name)),

@@ -102,8 +102,48 @@ class Git:
     def tag(self, name: str, commit: str, remote: str) -> Tag | None:
         """Find a tag, here or else on the remote, and how a commit stands to it."""
         here = self._ask("rev-parse", "--quiet", "--verify", f"refs/tags/{name}^{{commit}}")
-        target = here.text if here.code == 0 else self._remote_tag(name, remote)
-        return Tag(name, target, self.relation(commit, target)) if target else None
+        if here.code:
+            return self.remote_tag(name, commit, remote) if self.remote_url(remote) else None
+        kind = self._run("cat-file", "-t", f"refs/tags/{name}")
+        return Tag(name, here.text, self.relation(commit, here.text), annotated=kind == "tag")
+
+    def remote_tag(self, name: str, commit: str, remote: str) -> Tag | None:
+        """Ask the remote for a tag, as it is now, without touching a ref here; no answer counts as no tag."""
+        ref = f"refs/tags/{name}"
+        try:
+            listed = _listed(self._ask("ls-remote", "--tags", remote, ref, f"{ref}^{{}}", timeout=_REMOTE_SECONDS))
+            target = listed.get(f"{ref}^{{}}") or listed.get(ref)
+            if target is None:
+                return None
+            self._fetch(remote, ref, target)
+        except CommandError:  # too slow: the same as no answer
+            return None
+        return Tag(name, target, self.relation(commit, target), annotated=f"{ref}^{{}}" in listed)
+
+    def tags_at(self, sha: str) -> tuple[str, ...]:
+        """List the tags on a commit."""
+        return tuple(self._run("tag", "--points-at", sha).splitlines())
+
+    def tags_before(self, sha: str) -> tuple[str, ...]:
+        """List the tags on a commit and on its ancestors."""
+        return tuple(self._run("tag", "--merged", sha).splitlines())
+
+    def tag_names(self, remote: str) -> frozenset[str]:
+        """List every tag, here and on the remote if there is one.
+
+        Raises: RefusedError if the remote cannot be read.
+        """
+        here = frozenset(self._run("tag", "--list").splitlines())
+        if self.remote_url(remote) is None:
+            return here
+        asked = self._ask("ls-remote", "--quiet", "--tags", "--refs", remote, timeout=_REMOTE_SECONDS)
+        if asked.code:
+            raise RefusedError(f"the tags of {remote} cannot be read", hint=asked.messages)
+        return here | {ref.removeprefix("refs/tags/") for ref in _listed(asked)}
+
+    def subjects(self, after: str, until: str) -> tuple[str, ...]:
+        """List the first lines of the commits that one commit has and another has not, newest first."""
+        return tuple(self._run("log", "--format=%h %s", f"{after}..{until}").splitlines())
 
     def remote_tip(self, remote: str, branch: str) -> str:
         """Fetch a branch of a remote, as it is now, without moving a ref here, and give its commit.
@@ -120,11 +160,16 @@ class Git:
                 or f"is there a branch {branch} on {remote}? tool.release-channels.main-branch "
                 "and remote say where to look",
             )
-        if self._ask("cat-file", "-e", f"{tip}^{{commit}}").code:
-            # An empty refmap: the remote-tracking branch is the user's to update; so are submodules and housekeeping.
-            quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
-            self._ask("fetch", *quietly, "--refmap=", remote, ref, timeout=_REMOTE_SECONDS * 5).or_raise()
+        self._fetch(remote, ref, tip)
         return tip
+
+    def _fetch(self, remote: str, ref: str, commit: str) -> None:
+        """Fetch a commit that a remote's ref names, if it is not here, and move no ref."""
+        if self._ask("cat-file", "-e", f"{commit}^{{commit}}").code == 0:
+            return
+        # An empty refmap: the remote-tracking branch is the user's to update; so are submodules and housekeeping.
+        quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
+        self._ask("fetch", *quietly, "--refmap=", remote, ref, timeout=_REMOTE_SECONDS * 5).or_raise()
 
     def remote_url(self, remote: str) -> str | None:
         """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
@@ -133,18 +178,6 @@ class Git:
     def tracks(self, path: str) -> bool:
         """Tell whether git tracks anything at or below a path."""
         return bool(self._run("ls-files", "-z", "--", path))
-
-    def _remote_tag(self, name: str, remote: str) -> str | None:
-        """Ask the remote for a tag without touching a ref here; no remote and no answer count as no tag."""
-        if self.remote_url(remote) is None:
-            return None
-        words = ("ls-remote", "--tags", remote, f"refs/tags/{name}", f"refs/tags/{name}^{{}}")
-        try:
-            listed = _listed(self._ask(*words, timeout=_REMOTE_SECONDS))
-        except CommandError:  # too slow: the same as no answer
-            return None
-        # An annotated tag has two lines; the peeled one names the commit.
-        return listed.get(f"refs/tags/{name}^{{}}") or listed.get(f"refs/tags/{name}")
 
     def _is_ancestor(self, older: str, newer: str) -> bool:
         return self._ask("merge-base", "--is-ancestor", older, newer).code == 0

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from packaging.version import Version
 
+from release_channels.config import Config
 from release_channels.decide import Request
 from release_channels.observed import Commit, IndexState, Observed, Preview, Relation, Tag
 from release_channels.process import both
 from release_channels.project.commit_url import commit_of
 from release_channels.project.pyproject import Project
-from release_channels.version import final_of, preview_of
+from release_channels.tags import tag_of
+from release_channels.version import Channel, final_of, preview_of
 from release_channels.world.distributions import project_urls
 from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Index, fetch_metadata, read_index
@@ -33,17 +35,20 @@ def observe(git: Git, project: Project, commit: Commit, index: Index, request: R
         return _preview(git, index, state, kept, commit, version)
 
     tag: Tag | None = None
-    if final in state.releases:
-        tag = git.tag(config.tag_format.replace("{version}", str(final)), commit.sha, config.remote)
+    if request.channel is Channel.PUBLIC:
+        tag = read_tag(git, request.tag, commit, config)
+    elif final in state.releases:
+        tag = git.tag(tag_of(config.tag_format, final), commit.sha, config.remote)
     asked = preview_of(project.version, request.run + config.run_offset) if request.run else None
     on_main = None
-    if index.name != LOCAL:
+    if index.name != LOCAL or (request.channel is Channel.PUBLIC and git.remote_url(config.remote)):
         on_main = git.relation(commit.sha, git.remote_tip(config.remote, config.main_branch))
     return Observed(
         project=project.name,
         version=project.version,
         commit=commit,
         index=state,
+        is_normal=not project.source.plan(project.version),
         on_main=on_main,
         tag=tag,
         newest_preview=preview(state.newest_preview()),
@@ -51,6 +56,15 @@ def observe(git: Git, project: Project, commit: Commit, index: Index, request: R
         kept=kept,
         uncommitted=uncommitted,
     )
+
+
+def read_tag(git: Git, name: str | None, commit: Commit, config: Config) -> Tag | None:
+    """Find a release tag: on the remote, whose word counts, or here where there is no remote."""
+    if name is None:
+        return None
+    if git.remote_url(config.remote):
+        return git.remote_tag(name, commit.sha, config.remote)
+    return git.tag(name, commit.sha, config.remote)
 
 
 def _preview(

@@ -1,0 +1,67 @@
+"""A bad release is out: what yanking it leaves to the users of each channel. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from packaging.version import Version
+
+from release_channels.errors import UsageError
+from release_channels.observed import IndexState
+from release_channels.version import final_of, next_dev_line
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What there is to do about one version, and what comes of it."""
+
+    version: Version
+    is_yanked: bool
+    partly: tuple[str, ...]
+    """Files that are not yanked though others of the version are."""
+    public_gets: Version | None
+    preview_gets: Version | None
+    previews: tuple[Version, ...]
+    """Previews of the same line that are not yanked: they hold the same code, or nearly."""
+    next_version: Version
+
+
+def plan_withdrawal(state: IndexState, version: Version) -> Withdrawal:
+    """Say what users get once a version is yanked; a yanked file is still taken, and still installed by `==`.
+
+    Raises: UsageError if the index does not have the version.
+    Source: yanked releases specification (once PEP 592).
+    """
+    files = state.releases.get(version)
+    if not files:
+        raise UsageError(f"{version} is not on the index {state.index}", hint="`invoke status` shows what is")
+    left = {v for v in _offered(state) if v != version}
+    kept = tuple(file.name for file in files if not file.yanked)
+    line = final_of(version)
+    return Withdrawal(
+        version=version,
+        is_yanked=not kept,
+        partly=kept if len(kept) < len(files) else (),
+        public_gets=max((v for v in left if not v.is_prerelease), default=None) or max(left, default=None),
+        preview_gets=max(left, default=None),
+        previews=tuple(sorted(v for v in left if v.dev is not None and v.pre is None and final_of(v) == line)),
+        next_version=final_of(
+            next_dev_line(max(v for v in state.releases if v.dev is None or v.pre is not None or v == version))
+        ),
+    )
+
+
+def page(simple_url: str, project: str, version: Version) -> str:
+    """Give the page on which a release is yanked; there is no API for it.
+
+    Source: the index's project management pages.
+    """
+    parts = urlsplit(simple_url)
+    return f"{parts.scheme}://{parts.netloc}/manage/project/{quote(project)}/release/{quote(str(version))}/"
+
+
+def _offered(state: IndexState) -> Iterator[Version]:
+    """List the versions that an installer offers by itself."""
+    return (version for version, files in state.releases.items() if any(not file.yanked for file in files))

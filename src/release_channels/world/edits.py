@@ -1,0 +1,52 @@
+"""Carry edits out in the working tree: all of them, or none."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from release_channels import console
+from release_channels.errors import RefusedError
+from release_channels.project.edit import Edit
+from release_channels.world.files import write_whole
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def apply_edits(root: Path, edits: Sequence[Edit]) -> None:
+    """Write every edit; if one cannot be written, those before it are taken back.
+
+    Raises: RefusedError if a file is no longer what the edit was planned on; OSError if it cannot be written.
+    """
+    for edit in edits:
+        if read_text(root / edit.path) != edit.old:
+            raise RefusedError(f"{edit.path} changed while the edit was planned", hint="start again")
+    written: list[Edit] = []
+    try:
+        for edit in edits:
+            write_whole(root / edit.path, edit.new)
+            written.append(edit)
+    except BaseException:
+        for edit in written:
+            write_whole(root / edit.path, edit.old)
+        raise
+
+
+def show_edits(edits: Sequence[Edit]) -> None:
+    """Show what changes, file by file, as a diff with colours on a terminal."""
+    for edit in edits:
+        old, new = edit.old.splitlines(), edit.new.splitlines()
+        for line in difflib.unified_diff(old, new, f"a/{edit.path}", f"b/{edit.path}", n=1, lineterm=""):
+            console.say(line, style=_STYLES.get(line[:1], ""))
+
+
+def read_text(path: Path) -> str:
+    """Read a file so that writing it back gives the same bytes: line ends and a byte order mark stay.
+
+    Raises: RefusedError if it is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as err:
+        raise RefusedError(f"{path.name} is not UTF-8", hint="save it as UTF-8") from err
