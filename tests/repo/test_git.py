@@ -157,15 +157,17 @@ def test_a_tag_that_is_nowhere_is_none(repo: Repo, tmp_path: Path) -> None:
     assert git.tag("v1", head, "origin") is None
 
 
-def test_a_tag_on_a_commit_that_is_not_here_is_of_unknown_relation(repo: Repo, tmp_path: Path) -> None:
-    """The remote's tag counts although its commit was never fetched."""
+def test_a_tag_on_a_commit_that_is_not_here_is_fetched_without_a_ref(repo: Repo, tmp_path: Path) -> None:
+    """The remote's tag is compared by its history, and no ref moves here."""
     other = _clone(repo, tmp_path / "other")
     sha = other.commit("elsewhere")
     other.tag("v1")
     other.git("push", "--quiet", "origin", "v1")
+    before = repo.fingerprint()
     tag = Git.open(repo.root).tag("v1", repo.git("rev-parse", "HEAD"), "origin")
     assert tag is not None
-    assert (tag.commit, tag.relation) == (sha, Relation.UNKNOWN)
+    assert (tag.commit, tag.relation, tag.annotated) == (sha, Relation.ANCESTOR, True)
+    assert repo.fingerprint() == before
 
 
 @pytest.mark.parametrize("prune", ["false", "true"])
