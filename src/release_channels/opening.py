@@ -8,15 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from release_channels.observed import Commit
-from release_channels.project.pyproject import Project, parse_project
+from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.tags import ReachableTags
 from release_channels.tags import release_tags
 from release_channels.world.actions import read_actions, read_rehearsal
 from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Credentials, Index, answer_seconds, remote_index, upstream_url
 from release_channels.world.kept import local_files
-
-PYPROJECT = "pyproject.toml"
 
 
 def open_project(git: Git, commit: Commit) -> Project:

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from packaging.version import Version
 
+from release_channels.errors import RefusedError
 from release_channels.observed import IndexFile, IndexState
 from release_channels.plan import Plan, Reason
+from release_channels.version import final_of, next_dev_line
 
 # Source: the index refuses new files in releases that are older than this (rule of 2026-07-08).
 FILES_CLOSE_AFTER = timedelta(days=14)
@@ -20,14 +22,11 @@ class Standing:
 
     main: Version
     preview: Plan
-    index: IndexState
     commits_since_preview: int | None
     tag: str | None
     """The tag of main's version, or of the newest final, where it is there."""
-    announced: bool | None
     in_flight: Version | None
     """The release that was tagged and is not wholly out, if there is one."""
-    expected_files: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,13 @@ def files_close_at(files: tuple[IndexFile, ...]) -> datetime | None:
     """Give the time after which the index takes no more files of a release, if the index tells when it began."""
     times = [file.upload_time for file in files if file.upload_time is not None]
     return min(times) + FILES_CLOSE_AFTER if times else None
+
+
+def spent(version: Version, why: str) -> RefusedError:
+    """Say that a version cannot be finished, and which one is next."""
+    return RefusedError(
+        f"{version} is spent: {why}", hint=f"the next version is {final_of(next_dev_line(version))}; yank what is there"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from invoke.collection import Collection
 from invoke.context import Context
-from invoke.exceptions import Exit
 from invoke.program import Program
 from invoke.tasks import task
 
-from release_channels import console
-from release_channels.errors import ReleaseError
+from release_channels.reporting import reporting
+
+INDEX = "which index to look at: pypi, testpypi, local, or a [[tool.uv.index]] of the project"
+DRY = "show what would be done and do nothing"
+PART = {"to": "the version, as in 1.3.0", "part": "major, minor or patch of the newest final"}
+FAR = {"commit": "make the one commit", "pull_request": "push it on a branch and open the pull request"}
 
 
-@contextmanager
-def reporting() -> Iterator[None]:
-    """Report a ReleaseError once, in plain words, and leave with its exit code."""
-    try:
-        yield
-    except ReleaseError as stop:
-        console.error(stop)
-        raise Exit(code=stop.exit_code) from stop
+@task(help=PART | FAR | {"index": INDEX, "dry_run": DRY})
+def bump(
+    context: Context,
+    to: str = "",
+    part: str = "",
+    commit: bool = False,
+    pull_request: bool = False,
+    index: str = "pypi",
+    dry_run: bool = False,
+) -> None:
+    """Make main's dev version the final public one, everywhere it is written."""
+    from release_channels.maintain import tasks
+
+    tasks.bump(Path.cwd(), to, part, commit, pull_request, index, dry_run=_dry(context, dry_run))
+
+
+@task(help=PART | FAR | {"index": INDEX, "dry_run": DRY})
+def bump_dev(
+    context: Context,
+    to: str = "",
+    part: str = "",
+    commit: bool = False,
+    pull_request: bool = False,
+    index: str = "pypi",
+    dry_run: bool = False,
+) -> None:
+    """Open the next dev line on main, after a release."""
+    from release_channels.maintain import tasks
+
+    tasks.bump_dev(Path.cwd(), to, part, commit, pull_request, index, dry_run=_dry(context, dry_run))
+
+
+@task(
+    help={
+        "commit": "the commit to release, HEAD by default",
+        "version": "the version, where it lives in git tags",
+        "sign": "sign the tag",
+        "wait": "wait for the test workflow to end first",
+        "watch": "follow the release workflow to its end",
+        "index": INDEX,
+        "dry_run": DRY,
+    }
+)
+def tag(
+    context: Context,
+    commit: str = "HEAD",
+    version: str = "",
+    sign: bool = False,
+    wait: bool = False,
+    watch: bool = False,
+    index: str = "pypi",
+    dry_run: bool = False,
+) -> None:
+    """Cut a public release: ask everything first, then make the tag and push it."""
+    from release_channels.maintain import tasks
+
+    tasks.tag(Path.cwd(), commit, version, sign, wait, watch, index, dry_run=_dry(context, dry_run))
+
+
+@task(help={"json": "for programs", "index": INDEX})
+def status(_: Context, json: bool = False, index: str = "pypi") -> None:
+    """Show what is on each channel, what main holds, what is half done, and the one next command."""
+    from release_channels.maintain import tasks
+
+    tasks.status(Path.cwd(), index, as_json=json)
+
+
+@task(help={"tag": "the release tag", "index": "the index to publish to; without it only the plan is shown"})
+def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -> None:
+    """Carry a half-finished public release to its end, from what the outside world shows."""
+    from release_channels.maintain import tasks
+
+    tasks.resume(Path.cwd(), tag, index, dry_run=_dry(context, dry_run))
+
+
+@task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
+def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
+    """Say how to yank a bad release and what each channel then gets; run again, check that it is yanked."""
+    from release_channels.maintain import tasks
+
+    tasks.withdraw(Path.cwd(), version, reason, index)
 
 
 @task(help={"port": "the port to listen on; without it the system picks a free one"})
@@ -36,7 +110,12 @@ def index(context: Context, port: str = "") -> None:
         keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)
 
 
-ns = Collection(index)
+def _dry(context: Context, dry_run: bool) -> bool:
+    """Tell whether nothing may be done: by --dry-run, or by invoke's own --dry and -R."""
+    return dry_run or bool(context.config.run.dry)
+
+
+ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index)
 
 
 def main() -> None:

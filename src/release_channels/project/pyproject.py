@@ -18,6 +18,8 @@ from release_channels.project.source import Read, VersionSource, nothing
 from release_channels.project.tags import ReachableTags, TagVersion, version_from_tags
 from release_channels.project.values import decode, parse_toml, table, tables, text_of
 
+PYPROJECT = "pyproject.toml"
+
 
 @dataclass(frozen=True, slots=True)
 class UvIndex:
@@ -65,7 +67,7 @@ class Project:
 
 def parse_project(
     content: bytes | None,
-    path: str = "pyproject.toml",
+    path: str = PYPROJECT,
     *,
     read: Read = nothing,
     tags: ReachableTags | None = None,

@@ -14,6 +14,7 @@ from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import IndexFile, Relation
 from release_channels.outcome import Result
 from release_channels.process import finish
+from release_channels.standing import spent
 from release_channels.steps.fence import pass_fence
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Patience, Release, Report, Step
@@ -87,8 +88,11 @@ def _compare(index: Index, manifest: Manifest) -> tuple[ManifestFile, ...]:
         found = there.get(file.name)
         digest = _sha256_there(index, found) if found else file.sha256
         if digest != file.sha256:
+            why = f"{index.title} has {file.name} with other bytes: sha256 {digest} there, {file.sha256} here"
+            if manifest.channel is Channel.PUBLIC:
+                raise spent(manifest.version, why)
             raise RefusedError(
-                f"{index.title} has {file.name} with other bytes: sha256 {digest} there, {file.sha256} here",
+                why,
                 hint="the likely cause is another version of the build backend, or another commit under the same "
                 "run number; what is on the index stays, so publish under the next number",
             )

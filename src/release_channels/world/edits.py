@@ -9,7 +9,9 @@ from pathlib import Path
 from release_channels import console
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Edit
+from release_channels.project.source import Read
 from release_channels.world.files import write_whole
+from release_channels.world.git import Git
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -39,6 +41,16 @@ def show_edits(edits: Sequence[Edit]) -> None:
         old, new = edit.old.splitlines(), edit.new.splitlines()
         for line in difflib.unified_diff(old, new, f"a/{edit.path}", f"b/{edit.path}", n=1, lineterm=""):
             console.say(line, style=_STYLES.get(line[:1], ""))
+
+
+def reader(git: Git) -> Read:
+    """Give a reader of the working tree's files; None for what is not there, or is none of git's."""
+
+    def read(path: str) -> bytes | None:
+        file = git.root / path
+        return file.read_bytes() if file.is_file() and git.tracks(path) else None
+
+    return read
 
 
 def read_text(path: Path) -> str:

@@ -21,6 +21,14 @@ def commit_files(root: Path, paths: Iterable[str], message: str) -> str:
     return _git(root, "rev-parse", "HEAD")
 
 
+def switch_to_new_branch(root: Path, branch: str) -> None:
+    """Go to a new branch at HEAD, with the working tree as it is.
+
+    Raises: CommandError if there is such a branch.
+    """
+    _git(root, "switch", "--quiet", "--create", branch)
+
+
 def push_branch(root: Path, remote: str, branch: str) -> None:
     """Push HEAD to a branch of the remote that does not exist yet.
 

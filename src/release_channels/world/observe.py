@@ -20,8 +20,10 @@ from release_channels.world.index import LOCAL, Index, fetch_metadata, read_inde
 from release_channels.world.kept import kept_commits
 
 
-def observe(git: Git, project: Project, commit: Commit, index: Index, request: Request) -> Observed:
-    """Read git and the index for one request.
+def observe(
+    git: Git, project: Project, commit: Commit, index: Index, request: Request, *, asks_main: bool = True
+) -> Observed:
+    """Read git and the index for one request; without `asks_main` the commit is known to be on main.
 
     Raises: RefusedError if the index does not answer.
     """
@@ -41,7 +43,7 @@ def observe(git: Git, project: Project, commit: Commit, index: Index, request: R
         tag = git.tag(tag_of(config.tag_format, final), commit.sha, config.remote)
     asked = preview_of(project.version, request.run + config.run_offset) if request.run else None
     on_main = None
-    if index.name != LOCAL or (request.channel is Channel.PUBLIC and git.remote_url(config.remote)):
+    if asks_main and (index.name != LOCAL or (request.channel is Channel.PUBLIC and git.remote_url(config.remote))):
         on_main = git.relation(commit.sha, git.remote_tip(config.remote, config.main_branch))
     return Observed(
         project=project.name,

@@ -1,0 +1,165 @@
+"""Everything that has to hold before a release tag is made, asked once and shown together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from packaging.version import Version
+
+from release_channels import console
+from release_channels.errors import ReleaseError
+from release_channels.findings import Finding
+from release_channels.hub import WorkflowRun
+from release_channels.maintain.desk import Desk
+from release_channels.observed import IndexState, Observed, Relation
+from release_channels.project.changelog import find_changelog, has_section, read_changelog
+from release_channels.project.everywhere import disagreements
+from release_channels.project.mentions import find_mentions
+from release_channels.public_rules import check_place, check_version
+from release_channels.tags import tag_of
+
+
+class Answer(StrEnum):
+    """What a question of the preflight came to."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "not known"
+
+
+_TEXTS = ("README.md", "README.rst", "docs/index.md", "docs/index.rst", "docs/install.md", "docs/installation.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the report."""
+
+    topic: str
+    answer: Answer
+    message: str
+    hint: str = ""
+
+
+def preflight(desk: Desk, version: Version) -> tuple[Row, ...]:
+    """Ask every question; nothing stops at the first bad answer."""
+    state = desk.read_index()
+    return (
+        *_tree(desk),
+        *_commit(desk, version, state),
+        *_texts(desk, version),
+        *_tag(desk, version),
+        _on_index(state, version, desk.index.title),
+        _tests(desk),
+        Row("gate", Answer.UNKNOWN, "the integration gate was not asked"),
+    )
+
+
+def show(rows: tuple[Row, ...]) -> None:
+    """Show the report, a line a question."""
+    styles = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNKNOWN: "yellow"}
+    signs = {Answer.YES: "ok", Answer.NO: "no", Answer.UNKNOWN: "?"}
+    for row in rows:
+        console.say(f"  {signs[row.answer]:<3} {row.topic:<10} {row.message}", style=styles[row.answer])
+        if row.hint and row.answer is not Answer.YES:
+            console.say(f"      {row.hint}")
+
+
+def _tree(desk: Desk) -> Iterator[Row]:
+    changed = desk.git.uncommitted()
+    if changed:
+        few = ", ".join(changed[:3]) + (", …" if len(changed) > 3 else "")
+        yield Row("tree", Answer.NO, f"{len(changed)} uncommitted: {few}", "commit or stash them: a tag names a commit")
+    else:
+        yield Row("tree", Answer.YES, "nothing uncommitted")
+
+
+def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
+    """Ask for the version in the commit, and for the commit's place on main as fetched now."""
+    config = desk.config
+    main = f"{config.remote}/{config.main_branch}"
+    tip = desk.git.remote_tip(config.remote, config.main_branch)
+    on_main = desk.git.relation(desk.commit.sha, tip)
+    seen = Observed(
+        desk.project.name, version, desk.commit, state,
+        is_normal=not desk.project.source.plan(desk.project.version), on_main=on_main,
+    )  # fmt: skip
+    yield from _rows("version", check_version(seen), f"{version} is a public version in normal form")
+    ahead = desk.git.subjects(desk.commit.sha, tip) if on_main is Relation.ANCESTOR else ()
+    moved = f"; main has moved on by {len(ahead)}: {'; '.join(ahead[:3])}" if ahead else ""
+    yield from _rows("commit", check_place(seen, config), f"{desk.commit.short} is contained in {main}{moved}")
+
+
+def _texts(desk: Desk, version: Version) -> Iterator[Row]:
+    """Ask whether everything that names the version agrees, and the changelog has a section for it."""
+    wrong = disagreements(desk.project, desk.read, version)
+    if wrong:
+        yield Row("copies", Answer.NO, "; ".join(wrong), "`invoke bump` writes them all")
+    else:
+        yield Row("copies", Answer.YES, "every copy of the version agrees")
+    yield _changelog(desk, version)
+    texts = {path: text.decode("utf-8", "replace") for path in _TEXTS if (text := desk.read(path)) is not None}
+    for mention in find_mentions(desk.project.normalized_name, version, texts):
+        where = f"{mention.path}, line {mention.line}"
+        yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")
+
+
+def _changelog(desk: Desk, version: Version) -> Row:
+    path = find_changelog(desk.config, desk.read)
+    if path is None:
+        return Row("changelog", Answer.YES, "the project has no changelog; GitHub's own notes are used")
+    if has_section(read_changelog(path, desk.read), version):
+        return Row("changelog", Answer.YES, f"{path} has a section for {version}")
+    how = "run towncrier" if desk.project.uses_towncrier else "`invoke bump` turns [Unreleased] into it"
+    return Row("changelog", Answer.NO, f"{path} has no section for {version}", how)
+
+
+def _tag(desk: Desk, version: Version) -> Iterator[Row]:
+    name = tag_of(desk.config.tag_format, version)
+    tag = desk.git.tag(name, desk.commit.sha, desk.config.remote)
+    if tag is None:
+        yield Row("tag", Answer.YES, f"{name} is free, here and on {desk.config.remote}")
+    elif tag.relation is not Relation.SAME:
+        yield Row(
+            "tag",
+            Answer.NO,
+            f"{name} exists on commit {tag.commit[:12]}",
+            "it is never moved: release the next version",
+        )
+
+
+def _on_index(state: IndexState, version: Version, where: str) -> Row:
+    if version in state.releases:
+        return Row("index", Answer.NO, f"{version} is on {where} already", "a version is published once: bump again")
+    return Row("index", Answer.YES, f"{version} is free on {where}")
+
+
+def _tests(desk: Desk) -> Row:
+    workflow = desk.config.test_workflow
+    try:
+        hub = desk.github()
+        if hub is None:
+            return Row("tests", Answer.UNKNOWN, f"{workflow} was not asked: the remote is not on GitHub")
+        return judge_run(hub.newest_run(workflow, desk.commit.sha), workflow, desk.commit.short)
+    except ReleaseError as stop:
+        return Row("tests", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
+
+
+def judge_run(run: WorkflowRun | None, workflow: str, commit: str) -> Row:
+    """Say what the newest attempt of a workflow means for exactly this commit."""
+    if run is None:
+        return Row("tests", Answer.NO, f"{workflow} has not run for {commit}", "push it to main, or use --wait")
+    if not run.is_done:
+        return Row("tests", Answer.NO, f"{workflow} is still {run.status} for {commit}", f"use --wait; {run.url}")
+    if not run.is_green:
+        return Row("tests", Answer.NO, f"{workflow} ended {run.conclusion} for {commit}", f"see {run.url}")
+    return Row("tests", Answer.YES, f"{workflow} passed for {commit} (run {run.number}, attempt {run.attempt})")
+
+
+def _rows(topic: str, findings: Iterator[Finding], good: str) -> Iterator[Row]:
+    found = tuple(findings)
+    for finding in found:
+        yield Row(topic, Answer.NO, finding.message, finding.hint)
+    if not found:
+        yield Row(topic, Answer.YES, good)

@@ -1,0 +1,103 @@
+"""The maintainer's tasks, from their options to their outcome."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from invoke.exceptions import Exit
+
+from release_channels import console
+from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.maintain import bump as bumping
+from release_channels.maintain.desk import Desk, sit_down
+from release_channels.maintain.resume import plan_resumption
+from release_channels.maintain.status import read_status, show_status
+from release_channels.maintain.tag import TagRequest
+from release_channels.maintain.tag import tag as make_tag
+from release_channels.maintain.withdraw import withdraw as show_withdrawal
+from release_channels.outcome import Outcome, Result
+from release_channels.release import run_session
+from release_channels.reporting import reporting
+from release_channels.sessions import PUBLIC
+from release_channels.telling import tell
+from release_channels.version import Channel
+from release_channels.world.actions import read_actions
+
+
+def bump(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
+    """Make main's dev version final."""
+    request = bumping.BumpRequest(to, part, commit, pull_request)
+    today = datetime.now(UTC).date()
+    _run(_desk(root, index), lambda desk: bumping.bump(desk, request, today=today, dry_run=dry_run))
+
+
+def bump_dev(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
+    """Open the next dev line."""
+    request = bumping.BumpRequest(to, part, commit, pull_request)
+    today = datetime.now(UTC).date()
+    _run(_desk(root, index), lambda desk: bumping.bump_dev(desk, request, today=today, dry_run=dry_run))
+
+
+def tag(
+    root: Path, commit: str, version: str, sign: bool, wait: bool, watch: bool, index: str, *, dry_run: bool
+) -> None:
+    """Cut a public release."""
+    request = TagRequest(version, sign, wait, watch)
+    _run(_desk(root, index, commit), lambda desk: make_tag(desk, request, dry_run=dry_run))
+
+
+def status(root: Path, index: str, *, as_json: bool) -> None:
+    """Show where the project stands; leave with 1 where something waits to be done."""
+    with reporting(), _desk(root, index) as desk:
+        found = read_status(desk)
+        if as_json:
+            console.result(found.to_json())
+        else:
+            show_status(found)
+    if not found.next.converged:
+        raise Exit(code=1)
+
+
+def resume(root: Path, tag: str, index: str, *, dry_run: bool) -> None:
+    """Finish a public release, or without an index show what there is to do."""
+    with reporting(), _desk(root, index or "pypi") as desk:
+        plan = plan_resumption(desk, tag)
+        console.say(plan.line)
+        commit = desk.git.tag(tag, desk.commit.sha, desk.config.remote)
+    if not index or commit is None:
+        console.result(f"planned: to finish {tag}, `invoke resume {tag} --index pypi`")
+        return
+    words = ["--index", index, "--tag", tag, "--commit", commit.commit, *(["--dry-run"] if dry_run else [])]
+    outcome = run_session("public", PUBLIC, words, root=root, channel=Channel.PUBLIC)
+    if not outcome.result.is_good:
+        raise Exit(code=1)
+
+
+def withdraw(root: Path, version: str, reason: str, index: str) -> None:
+    """Say how to take a bad release back."""
+    _run(_desk(root, index), lambda desk: show_withdrawal(desk, version, reason=reason))
+
+
+def _desk(root: Path, index: str, revision: str = "HEAD") -> AbstractContextManager[Desk]:
+    return sit_down(root, os.environ, index=index, revision=revision)
+
+
+def _run(opening: AbstractContextManager[Desk], act: Callable[[Desk], Outcome]) -> None:
+    """Do one task and tell its outcome; an error is one, too."""
+    actions = read_actions(os.environ)
+    code = 0
+    try:
+        with opening as desk:
+            outcome = act(desk)
+    except ReleaseError as stop:
+        console.error(stop)
+        refused = isinstance(stop, RefusedError | UsageError)
+        outcome = Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
+        code = stop.exit_code
+    tell(outcome, actions)
+    if code:
+        raise Exit(code=code)
