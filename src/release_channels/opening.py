@@ -54,4 +54,7 @@ def open_index(
 
     upstream = None if offline else upstream_url(env)
     with serve(local_files(root), project=project.name, upstream=upstream) as running:
-        yield Index(LOCAL, running.simple_url, running.upload_url, Credentials.NONE, warnings=running.warnings)
+        yield Index(
+            LOCAL, running.simple_url, running.upload_url, Credentials.NONE,
+            own_url=running.own_url, warnings=running.warnings,
+        )  # fmt: skip

@@ -161,6 +161,9 @@ def test_local_files_win_over_upstream(index: RunningIndex, tmp_path: Path) -> N
         assert {"size", "upload-time", "hashes"} <= sdist.keys()
         elsewhere = requests.get(f"{merged.simple_url}Other/", allow_redirects=False, timeout=20)
         assert (elsewhere.status_code, elsewhere.headers["Location"]) == (302, f"{index.simple_url}other/")
+        assert requests.get(f"{merged.own_url}other/", timeout=20).status_code == 404
+        own = requests.get(f"{merged.own_url}demo-tool/", headers={"Accept": JSON}, timeout=20).json()
+        assert own == page(merged)
         assert merged.warnings() == ()
 
 

@@ -88,7 +88,7 @@ class Shop:
     ) -> Report:
         """Verify what was released."""
         with self.index(recipe.name, wrap) as (local, upstream):
-            index = Index(LOCAL, local.simple_url, local.upload_url, Credentials.NONE)
+            index = Index(LOCAL, local.simple_url, local.upload_url, Credentials.NONE, own_url=local.own_url)
             chosen = {**self.env, **(env or {})}
             return VERIFY.act(release_of(self.root, recipe, index, upstream.simple_url, chosen, script_seconds))
 

@@ -76,6 +76,7 @@ class IndexApp:
         rules = [
             Rule("/simple/", endpoint=self._root, methods=["GET"]),
             Rule("/simple/<name>/", endpoint=self._page, methods=["GET"]),
+            Rule("/own/<name>/", endpoint=self._own_page, methods=["GET"]),
             Rule("/files/<name>", endpoint=self._file, methods=["GET"]),
             Rule("/legacy/", endpoint=self._upload, methods=["POST"]),
             Rule("/legacy", endpoint=self._upload, methods=["POST"]),
@@ -114,6 +115,11 @@ class IndexApp:
             return redirect(f"{self._upstream_url}/{quote(project)}/", 302)
         if project != name:
             return redirect(f"/simple/{quote(project)}/", 301)
+        return self._own_page(request, project)
+
+    def _own_page(self, request: Request, name: str) -> Response:
+        """Show a project that is served here; other names are not known, and an installer asks its next index."""
+        project = canonicalize_name(name)
         files = self.listing(project)
         if not files or self._project not in (None, project):
             raise NotFound(f"No files of the project {project}.")

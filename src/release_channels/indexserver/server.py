@@ -24,6 +24,8 @@ class RunningIndex:
     def __init__(self, served: Served, app: IndexApp) -> None:
         self.url = served.url
         self.simple_url = f"{served.url}/simple/"
+        self.own_url = f"{served.url}/own/"
+        """The same without the way upstream: other names are not known here."""
         self.upload_url = f"{served.url}/legacy/"
         self._served = served
         self._app = app

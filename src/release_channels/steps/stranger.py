@@ -155,7 +155,17 @@ def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:
 
 
 def _addresses(index: Index, upstream: str) -> dict[str, str]:
-    """Say where packages come from; an index that is neither the local nor the real one holds no dependencies."""
+    """Say where packages come from; an index that is neither the local nor the real one holds no dependencies.
+
+    uv keeps what it downloads by the index that it came from. The local index has another port each time, so it is
+    asked for the project alone, and dependencies are kept under upstream's address.
+    """
+    if index.own_url:
+        return {
+            "UV_INDEX": index.own_url,
+            "UV_DEFAULT_INDEX": upstream,
+            "PIP_INDEX_URL": index.simple_url,
+        }
     if index.name in (LOCAL, "pypi"):
         return {"UV_DEFAULT_INDEX": index.simple_url, "PIP_INDEX_URL": index.simple_url}
     return {

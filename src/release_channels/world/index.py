@@ -45,6 +45,8 @@ class Index:
     upload_url: str
     credentials: Credentials
     rehearsal: bool = False
+    own_url: str = ""
+    """Where it is read without leading upstream for other names, if it has such an address."""
     patience: float = _SECONDS
     """How long to wait for each answer, in seconds."""
     warnings: Callable[[], tuple[str, ...]] = tuple
