@@ -15,6 +15,7 @@ from release_channels.steps.difference import explain_difference
 from tests.conftest import MakeRepo, RunSession
 from tests.support.backends import own_backend
 from tests.support.distributions import Recipe, make_wheel
+from tests.support.projects import Sample
 from tests.support.repo import Repo
 
 _CHECKED = ("build", "check")
@@ -187,3 +188,16 @@ def test_another_target_of_a_link_is_another_content(tmp_path: Path) -> None:
             member.type, member.linkname = tarfile.SYMTYPE, target
             sdist.addfile(member)
     assert explain_difference(tmp_path / "one.tar.gz", tmp_path / "other.tar.gz") == "the contents of link differ"
+
+
+def test_a_copy_of_the_version_that_disagrees_is_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """CITATION.cff names another version than pyproject.toml: nothing is uploaded, and the place is named."""
+    settings = 'version-files = [{path = "CITATION.cff", pattern = "version: {version}"}]\n'
+    files: dict[str, str | bytes] = {"CITATION.cff": "version: 1.1.0\n", "README.md": "pip install demo-tool==1.0.0\n"}
+    repo = make_repo(Sample(settings=settings, files=files))
+    run_session(repo, steps=("build",))
+    before = repo.fingerprint()
+    outcome = run_session(repo, steps=("check",))
+    assert outcome.result is Result.REFUSED
+    assert "CITATION.cff, line 1, says 1.1.0, and pyproject.toml" in outcome.hint
+    assert repo.fingerprint() == before

@@ -9,8 +9,13 @@ from packaging.version import Version
 from release_channels.project.copies import plan_copies, read_copies
 from release_channels.project.edit import Edit
 from release_channels.project.lockfile import LOCK, plan_lock, read_lock
+from release_channels.project.mentions import Mention, find_mentions
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
+
+_PAGES = ("index", "install", "installation", "usage", "quickstart")
+# Where users are told how to install; a commit's files cannot be listed through `Read`.
+_TEXTS = ("README.md", "README.rst", *(f"docs/{name}.{kind}" for name in _PAGES for kind in ("md", "rst")))
 
 
 def disagreements(project: Project, read: Read, version: Version | None = None) -> tuple[str, ...]:
@@ -29,6 +34,12 @@ def disagreements(project: Project, read: Read, version: Version | None = None) 
     if locked is not None and locked != wanted:
         found.append(f"{LOCK} says {locked}")
     return tuple(f"{what}, and {project.source.where} says {wanted}" for what in found)
+
+
+def old_mentions(project: Project, read: Read, version: Version) -> tuple[Mention, ...]:
+    """Find the places in README and documentation that name an older version of the project."""
+    texts = {path: text.decode("utf-8", "replace") for path in _TEXTS if (text := read(path)) is not None}
+    return find_mentions(project.normalized_name, version, texts)
 
 
 def plan_version(project: Project, read: Read, version: Version, date: Date) -> tuple[Edit, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from packaging.version import Version
@@ -16,12 +17,14 @@ from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import IndexFile, IndexState
 from release_channels.outcome import Result
 from release_channels.process import both
+from release_channels.project.everywhere import disagreements, old_mentions
 from release_channels.steps.build import build_files, recipe_of
 from release_channels.steps.difference import explain_difference
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Release, Report, Step
 from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
+from release_channels.world.git import Git
 from release_channels.world.index import fetch_file
 from release_channels.world.uv import foreign_environment, uv_program
 
@@ -35,7 +38,9 @@ def _act(release: Release) -> Report:
         )
     errors, warnings, notes = (
         tuple(
-            _word(finding) for finding in (*_changed(release, manifest), *found, *differing) if finding.severity is kind
+            _word(finding)
+            for finding in (*_changed(release, manifest), *_texts(release), *found, *differing)
+            if finding.severity is kind
         )
         for kind in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
     )
@@ -48,6 +53,17 @@ def _act(release: Release) -> Report:
     again = ", and a second build gave the same bytes" if release.project.config.rebuild and not differing else ""
     counted = f"{_count(len(manifest.files), 'file')}: no errors, {_count(len(warnings), 'warning')}"
     return Report(Result.DONE, f"checked {counted}{again}", warnings=warnings, notes=notes, files=manifest.files)
+
+
+def _texts(release: Release) -> Iterator[Finding]:
+    """Look whether everything in the commit that names the version says the same."""
+    project = release.project
+    read = partial(Git(release.root).read_file, release.observed.commit.sha)
+    for wrong in disagreements(project, read):
+        yield Finding(Severity.ERROR, "", wrong, "`invoke bump` and `invoke bump-dev` write them all")
+    for mention in old_mentions(project, read, project.version):
+        where = f"{mention.path}, line {mention.line}"
+        yield Finding(Severity.NOTE, "", f"{where}, names {mention.version}", "is that still meant?")
 
 
 def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:

@@ -97,7 +97,7 @@ def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
 
 def _reached(release: Release, reports: list[Report]) -> Outcome:
     """Tell the outcome of steps that all succeeded: of the one that published, else of the last."""
-    told = next((r for r in reports if r.result in (Result.PUBLISHED, Result.ALREADY)), reports[-1])
+    told = next((r for kind in (Result.PUBLISHED, Result.ALREADY) for r in reports if r.result is kind), reports[-1])
     return replace(
         outcome_of(release.plan, told.result, told.message),
         publish=told.result is not Result.ALREADY,
