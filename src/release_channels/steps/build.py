@@ -26,7 +26,7 @@ from release_channels.world.clone import UMASK, clone_commit
 from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
 from release_channels.world.git import Git, clean_git_environment
-from release_channels.world.uv import foreign_environment, uv_program, uv_version
+from release_channels.world.uv import foreign_environment, uv_program
 
 _SECONDS = 1800
 
@@ -99,7 +99,7 @@ def _act(release: Release) -> Report:
             version=version,
             commit=release.plan.commit,
             run=release.plan.run,
-            tools=_tools(workplace),
+            tools=_tools(),
             files=tuple(ManifestFile(file.name, file.stat().st_size, sha256_of(file)) for file in files),
         )
         hand_over(release.root, files, manifest)
@@ -137,12 +137,9 @@ def _only(out: Path, pattern: str, kind: str) -> Path:
     return found[0]
 
 
-def _tools(cwd: Path) -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "release-channels": installed_version("release-channels"),
-        "uv": uv_version(cwd),
-    }
+def _tools() -> dict[str, str]:
+    ours = {name: installed_version(name) for name in ("release-channels", "uv")}
+    return {"python": platform.python_version(), **ours}
 
 
 BUILD = Step("build", "sdist and wheel of one commit, from a clean clone", _act)

@@ -21,15 +21,15 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
 
     Raises: RefusedError for a submodule that is not here, and for files that only a filter could make whole.
     """
-    # A linked worktree has a git directory of its own, and may find a submodule in the common one.
-    git_dirs = [Path(_ask(source, "rev-parse", "--absolute-git-dir")), _common_directory(source)]
     object_format = _ask(source, "rev-parse", "--show-object-format")
     target.mkdir(parents=True, exist_ok=True)
     _git(target, "init", "--quiet", "--template=", f"--object-format={object_format}", ".")
     _borrow_objects(source, target)
     _git(target, "checkout", "--quiet", "--detach", sha)
     _refuse_filters(target)
-    for path, commit in _submodules(target):
+    submodules = _submodules(target)
+    git_dirs = _git_directories(source) if submodules else []
+    for path, commit in submodules:
         clone_commit(_submodule_source(source, git_dirs, target, path, commit), commit, target / path)
 
 
@@ -85,8 +85,10 @@ def _submodule_names(target: Path, path: str) -> list[str]:
     return [key.removeprefix("submodule.").removesuffix(".path") for key, at in pairs if at == path]
 
 
-def _common_directory(source: Path) -> Path:
-    return (source / _ask(source, "rev-parse", "--git-common-dir")).resolve()
+def _git_directories(source: Path) -> list[Path]:
+    """List where git keeps things; a linked worktree has a directory of its own, and its modules in the common one."""
+    own, common = (_ask(source, "rev-parse", word) for word in ("--absolute-git-dir", "--git-common-dir"))
+    return [Path(own), (source / common).resolve()]
 
 
 def _holds(repository: Path, commit: str) -> bool:

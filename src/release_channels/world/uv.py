@@ -13,7 +13,6 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from release_channels.errors import CommandError
-from release_channels.process import run
 
 # What foreign code must not see: it runs while a distribution is built, installed or imported.
 _SECRET = re.compile(
@@ -46,11 +45,6 @@ def uv_program() -> str:
         return find_uv_bin()
     except FileNotFoundError as err:
         raise CommandError(f"uv is not where it was installed: {err}", hint="install release-channels anew") from err
-
-
-def uv_version(cwd: Path) -> str:
-    """Ask uv for its version."""
-    return run(uv_program(), "--version", cwd=cwd).split()[1]
 
 
 def python_for(requires_python: str | None, running: str = platform.python_version()) -> str:
