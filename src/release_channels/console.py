@@ -67,11 +67,14 @@ def _inert(text: str) -> str:
 
     Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
     """
-    plain = _CONTROLS.sub("", text)
+    # What no encoding can carry, such as half a surrogate pair, is shown escaped; so is nobody's password.
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    plain = _PASSWORD.sub(r"\1//***@", _CONTROLS.sub("", text))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
+_PASSWORD = re.compile(r"([a-z]:)//[^/@\s]*:[^/@\s]*@")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 

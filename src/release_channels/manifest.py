@@ -97,7 +97,7 @@ def _parse_file(entry: Any) -> ManifestFile:
     _require(isinstance(entry, dict) and set(entry) == {"name", "size", "sha256"}, "a file has name, size and sha256")
     size = entry["size"]
     _require(type(size) is int and size >= 0, "a file's size is a number of bytes")
-    name = _text(entry, "name", re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*"))
+    name = _text(entry, "name", re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}"))
     return ManifestFile(name=name, size=size, sha256=_text(entry, "sha256", _HEX["sha256"]))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from release_channels import console
 from release_channels.decide import Plan
+from release_channels.errors import RefusedError
 from release_channels.installing import pip_command, uv_command
 from release_channels.observed import Observed
 from release_channels.outcome import Outcome, Result
@@ -58,12 +60,19 @@ def tell(outcome: Outcome, actions: Actions, root: Path | None = None) -> None:
             console.result(line)
     if actions.runs:
         _annotate(outcome)
+    try:
+        _write(outcome, actions, root)
+    except (OSError, RefusedError) as err:  # the run is over: how it ended must be told all the same
+        console.warn(f"the outcome could not be written to a file: {err}")
+    console.result(outcome.line, style=_STYLES[outcome.result])
+
+
+def _write(outcome: Outcome, actions: Actions, root: Path | None) -> None:
     write_output(actions, outcome.to_outputs())
     write_summary(actions, outcome.to_markdown())
     # Where no project was found nothing is made, but an older outcome must not stand for this one.
     if root is not None and (outcome.commit or (root / STATE).is_dir()):
         write_whole(state_directory(root) / "outcome.json", outcome.to_json())
-    console.result(outcome.line, style=_STYLES[outcome.result])
 
 
 def _annotate(outcome: Outcome) -> None:
@@ -81,12 +90,18 @@ def _commands(outcome: Outcome) -> list[str]:
         commands = (pip_command(outcome.project, channel), uv_command(outcome.project, channel))
         told += [line, *(f"  {shlex.join(words)}" for words in commands)]
     if outcome.index == LOCAL:
-        told.append("these read the local index only while `invoke index` keeps it open, which prints how")
+        told.append(f"these read the local index only while it is kept open: {_keep_open()} prints how")
     elif outcome.index != "pypi" or outcome.rehearsal:
         told.append(
             f"these read the default index: name {outcome.index} with pip's --index-url or uv's --default-index"
         )
     return told
+
+
+def _keep_open() -> str:
+    """Name the command that keeps the local index open, as it is installed beside this Python."""
+    program = Path(sys.executable).with_name("release-channels")
+    return f"`{shlex.quote(str(program))} index`" if program.exists() else "`release-channels index`"
 
 
 def _uncommitted(paths: tuple[str, ...]) -> str:

@@ -32,6 +32,8 @@ class Subject:
     file_limit: int
     project_limit: int
     project_bytes: int
+    practice: bool = False
+    """Whether the local index is meant, which takes wheels that no other one does."""
     previous: Path | None = None
     previous_version: Version | None = None
 

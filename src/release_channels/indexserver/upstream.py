@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import NormalizedName
 
 from release_channels.indexserver.pages import PageFile
+from release_channels.world.index import reason_of
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage
@@ -62,15 +63,9 @@ class Upstream:
         except NoSuchProjectError:
             return ()
         except failures as err:
-            self._warning = f"the upstream index did not answer ({_reason(err)}): only local files are considered"
+            self._warning = f"the upstream index did not answer ({reason_of(err)}): only local files are considered"
             return ()
         return tuple(_page_file(package) for package in page.packages)
-
-
-def _reason(err: Exception) -> str:
-    """Give the first line of what went wrong, which is all that fits into a warning."""
-    said = str(err).strip().splitlines()
-    return f"{type(err).__name__}: {said[0]}" if said else type(err).__name__
 
 
 def _page_file(package: DistributionPackage) -> PageFile:

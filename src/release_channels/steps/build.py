@@ -11,11 +11,11 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels import console
-from release_channels.errors import FailedError, RefusedError
+from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import Commit
 from release_channels.outcome import Result
-from release_channels.process import run
+from release_channels.process import finish
 from release_channels.project.commit_url import plan_preview
 from release_channels.project.edit import Edit
 from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_taken
@@ -67,12 +67,24 @@ def build_files(recipe: Recipe, workplace: Path, env: Mapping[str, str]) -> tupl
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
     env = build_environment(env, recipe.commit.time) | dict(recipe.environment)
     let_pass(recipe.commit.time)
-    run(uv_program(), *words, "--sdist", cwd=clone, env=env, timeout=_SECONDS, umask=UMASK)
+    _uv_build("sdist", *words, "--sdist", cwd=clone, env=env)
     sdist = _only(out, "*.tar.gz", "sdist")
     if not is_settled(sdist, recipe.commit.time):
         settle(sdist, recipe.commit.time)
-    run(uv_program(), *words, "--wheel", sdist, cwd=clone, env=env, timeout=_SECONDS, umask=UMASK)
+    _uv_build("wheel", *words, "--wheel", str(sdist), cwd=clone, env=env)
     return (sdist, _only(out, "*.whl", "wheel"))
+
+
+def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None:
+    """Let uv build one kind of distribution.
+
+    Raises: FailedError with the end of the backend's output.
+    """
+    done = finish(uv_program(), *words, cwd=cwd, env=env, timeout=_SECONDS, umask=UMASK)
+    try:
+        done.or_raise()
+    except CommandError as stop:
+        raise FailedError(f"the build backend could not build the {kind}", hint=stop.hint) from stop
 
 
 def build_environment(env: Mapping[str, str], epoch: int) -> dict[str, str]:

@@ -25,7 +25,7 @@ from release_channels.steps.step import Release, Report, Step
 from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
 from release_channels.world.git import Git
-from release_channels.world.index import fetch_file
+from release_channels.world.index import LOCAL, fetch_file
 from release_channels.world.uv import foreign_environment, uv_program
 
 
@@ -82,6 +82,7 @@ def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:
         file_limit=config.file_limit,
         project_limit=config.project_limit,
         project_bytes=_bytes_there(state, manifest.version),
+        practice=release.index.name == LOCAL,
         previous=fetch_file(release.index, wheel, workplace) if wheel else None,
         previous_version=newest,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from release_channels.errors import RefusedError
 from release_channels.manifest import MAX_BYTES, Manifest, parse_manifest
-from release_channels.world.files import put_directory, refuse_no_directory, write_whole
+from release_channels.world.files import refuse_no_directory, staged, write_whole
 
 DIST = "dist"
 MANIFEST = "release.json"
@@ -18,13 +18,14 @@ def hand_over(root: Path, files: tuple[Path, ...], manifest: Manifest) -> None:
     Raises: RefusedError if a place is taken by something else.
     """
     refuse_taken(root)
-    (root / MANIFEST).unlink(missing_ok=True)
-    put_directory(root, DIST, files)
+    with staged(root, files) as put_into:
+        (root / MANIFEST).unlink(missing_ok=True)
+        put_into(DIST)
     write_whole(root / MANIFEST, manifest.to_json())
 
 
 def refuse_taken(root: Path) -> None:
-    """Refuse a `dist/` or a `release.json` that is something else, before anything is built or taken away.
+    """Refuse a `dist/` or a `release.json` that is something else, before anything is built, read or taken away.
 
     Raises: RefusedError
     """
@@ -40,6 +41,7 @@ def take_over(root: Path) -> Manifest:
     Raises: RefusedError if there is none, or it is not a manifest.
     """
     path = root / MANIFEST
+    refuse_taken(root)
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)

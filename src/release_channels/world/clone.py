@@ -26,6 +26,7 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
     _git(target, "init", "--quiet", "--template=", f"--object-format={object_format}", ".")
     _borrow_objects(source, target)
     _git(target, "checkout", "--quiet", "--detach", sha)
+    _refuse_holes(target)
     _refuse_filters(target)
     submodules = _submodules(target)
     git_dirs = _git_directories(source) if submodules else []
@@ -42,6 +43,20 @@ def _borrow_objects(source: Path, target: Path) -> None:
     (info / "alternates").write_bytes(os.fsencode(objects) + b"\n")
     if shallow.is_file():
         (target / ".git" / "shallow").write_bytes(shallow.read_bytes())
+
+
+def _refuse_holes(target: Path) -> None:
+    """Refuse a clone in which files are missing: git goes on without an object that it cannot read, and exits with 0.
+
+    A partial clone (`--filter`, with a sparse checkout above all) does not have them; a damaged repository neither.
+    """
+    missing = _git(target, "ls-files", "-z", "--deleted").split("\0")[:-1]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise RefusedError(
+            f"{missing[0]}{more} of this commit cannot be read from this repository",
+            hint="a partial clone lacks it: `git fetch --refetch --no-filter` gets everything; else see `git fsck`",
+        )
 
 
 def _refuse_filters(target: Path) -> None:

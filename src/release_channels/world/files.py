@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,24 +60,44 @@ def refuse_no_directory(target: Path) -> None:
 def put_directory(root: Path, name: str, files: Sequence[Path]) -> None:
     """Put files into a directory of the project in one step; whatever was there before is gone.
 
-    Only one run may be at work (`only_one_run`): what a killed one left half-way is cleared away.
-
     Raises: RefusedError if the name is taken by something that is not a directory of its own, or cannot be written.
     """
-    target, state = root / name, state_directory(root)
-    refuse_no_directory(target)
+    with staged(root, files) as put_into:
+        put_into(name)
+
+
+@contextmanager
+def staged(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str], None]]:
+    """Copy files to where a rename can put them into a directory of the project, and give the act that does.
+
+    Until then nothing has changed, so a disk that is full has cost nothing. Only one run may be at work
+    (`only_one_run`): what a killed one left half-way is cleared away.
+
+    Raises: RefusedError if a file cannot be written.
+    """
+    state = state_directory(root)
     for left_behind in state.glob(f"{_STAGING}*"):
         shutil.rmtree(left_behind, ignore_errors=True)
-    with _writing(target), tempfile.TemporaryDirectory(prefix=_STAGING, dir=state, ignore_cleanup_errors=True) as place:
+    with (
+        _writing(state),
+        tempfile.TemporaryDirectory(prefix=_STAGING, dir=state, ignore_cleanup_errors=True) as place,
+    ):
         new, old = Path(place, "new"), Path(place, "old")
         new.mkdir()
         new.chmod(0o755)
         (new / ".gitignore").write_text("*\n", encoding="utf-8")
         for file in files:
             shutil.copyfile(file, new / file.name)
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
+            (new / file.name).chmod(0o644)
+
+        def put_into(name: str) -> None:
+            target = root / name
+            refuse_no_directory(target)
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+
+        yield put_into
 
 
 @contextmanager

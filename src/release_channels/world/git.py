@@ -20,7 +20,7 @@ _OTHER_REPOSITORY = frozenset(
 )
 # Replace refs and grafts show another history than the one that is pushed.
 _PLAIN = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
-_NEVER_DIRTY = ("dist/", "release.json", ".release-channels/", ".venv/", ".nox/", "uv.lock")
+_NEVER_DIRTY = ("dist/", "release.json", ".release-channels/", ".venv/", ".nox/", "__pycache__/", "uv.lock")
 _REMOTE_SECONDS = 60
 _SYMBOLIC_LINK = "120000"
 

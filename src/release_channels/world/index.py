@@ -11,13 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
 from release_channels.errors import RefusedError, UnansweredError, UsageError
 from release_channels.observed import IndexFile, IndexState
 from release_channels.project.pyproject import UvIndex
 from release_channels.world.actions import Rehearsal
+from release_channels.world.distributions import parse_file_name
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, PyPISimple
@@ -125,7 +125,7 @@ def read_index(index: Index, project: str) -> IndexState:
         return IndexState(index.name, warnings=index.warnings())
     except (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError) as err:
         raise UnansweredError(
-            f"{index.title} did not answer: {_reason(err)}",
+            f"{index.title} did not answer: {reason_of(err)}",
             hint="nothing is published that could not be compared with the index first; try again when it answers",
         ) from err
     releases: dict[Version, list[IndexFile]] = defaultdict(list)
@@ -151,10 +151,14 @@ def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
 
 
 def fetch_file(index: Index, file: IndexFile, directory: Path) -> Path | None:
-    """Download a file, checked against the digest that the index gives, if any; None if it cannot be had."""
+    """Download a file, checked against the digest that the index gives, if any; None if it cannot be had.
+
+    Raises: RefusedError for a name that is none of a distribution.
+    """
     from pypi_simple import DigestMismatchError
     from requests import RequestException
 
+    parse_file_name(file.name)  # a name with a slash in it would lead out of the directory
     target = directory / file.name
     with _client(index) as client:
         try:
@@ -206,12 +210,10 @@ def _package(file: IndexFile) -> DistributionPackage:
 
 
 def _version(file_name: str) -> Version | None:
-    """Read the version out of a file name; None for old kinds of files, which no installer takes any more."""
+    """Read the version out of a file name; None for old kinds of files, and for what is no plain name."""
     try:
-        if file_name.endswith(".whl"):
-            return parse_wheel_filename(file_name)[1]
-        return parse_sdist_filename(file_name)[1]
-    except (InvalidWheelFilename, InvalidSdistFilename):
+        return parse_file_name(file_name)[1]
+    except RefusedError:
         return None
 
 
@@ -227,7 +229,7 @@ def _twine(constant: str) -> str:
     return str(getattr(twine.utils, constant))
 
 
-def _reason(err: Exception) -> str:
+def reason_of(err: Exception) -> str:
     """Say in one line why a request failed, without object addresses of the libraries below and without passwords."""
     cause = next(iter(err.args), None)
     reason = getattr(cause, "reason", None) or err

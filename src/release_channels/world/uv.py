@@ -16,7 +16,8 @@ from release_channels.errors import CommandError
 
 # What foreign code must not see: it runs while a distribution is built, installed or imported.
 _SECRET = re.compile(
-    r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|APIKEY|(^|_)(KEYS?|PAT)(_|$)|^ACTIONS_"
+    r"TOKEN|PASSW|PASSPHRASE|SECRET|CREDENTIAL|CREDS|APIKEY|PRIVATE|WEBHOOK|BEARER|ASKPASS|_DSN$|^DATABASE_URL|KUBECONFIG"
+    r"|(^|_)(KEYS?|PAT|AUTH)(_|$)|_PWD$|^ACTIONS_|^SSH_AUTH_SOCK$"
     # The files through which a step speaks to later ones: foreign code has nothing to tell them.
     r"|^GITHUB_(ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)$",
     re.IGNORECASE,
