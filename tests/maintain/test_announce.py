@@ -76,7 +76,7 @@ def refuses(repo: Repo, hub: Hub, announce: Announce) -> Outcome:
 
 
 def test_a_release_is_announced_with_its_files(released: Repo, hub: Hub, announce: Announce) -> None:
-    """It has both distributions, the manifest and the changelog's section, and is the latest; run again, nothing moves."""
+    """It has the distributions, the manifest and the changelog's section, and is the latest; again, nothing moves."""
     outcome = announce(released)
 
     assert outcome.result is Result.PUBLISHED
