@@ -22,6 +22,7 @@ from release_channels.tags import release_tags
 from release_channels.version import Channel
 from release_channels.world.actions import is_loopback
 from release_channels.world.github import GitHub
+from release_channels.world.github.answers import NotFoundError
 from release_channels.world.index import LOCAL
 from release_channels.world.observe import observe
 
@@ -200,6 +201,8 @@ def _run(hub: Hub, workflow: str, sha: str) -> tuple[str, bool]:
         return "", False
     try:
         run: WorkflowRun | None = hub.hub.newest_run(workflow, sha, None)
+    except NotFoundError:  # GitHub does not know a workflow before its first run
+        return f"{workflow} has not run, or may not be seen", False
     except ReleaseError as stop:
         hub.miss(f"the runs of {workflow}", stop)
         return "", False
