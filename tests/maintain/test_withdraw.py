@@ -106,7 +106,18 @@ def test_what_it_foretells_is_what_pip_and_uv_do(repo: Repo) -> None:
     with sit_down(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as desk:
         url = desk.index.simple_url
         pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--index-url", url, "-d", str(repo.root / "dist"))
-        uv = (UV, "pip", "compile", "--no-header", "--no-annotate", "--no-deps", "--default-index", url, "-")
+        uv = (
+            UV,
+            "pip",
+            "compile",
+            "--no-config",
+            "--no-header",
+            "--no-annotate",
+            "--no-deps",
+            "--default-index",
+            url,
+            "-",
+        )
         for more, prerelease, version in (((), "disallow", "1.1.0"), (("--pre",), "allow", "1.3.0.dev5")):
             subprocess.run([*pip, *more, "demo-tool"], check=True, capture_output=True)
             assert (repo.root / "dist" / f"demo_tool-{version}-py3-none-any.whl").exists()
