@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.version import Version
 
-from release_channels.hub import HubRelease
+from release_channels.hub import HubRelease, asset_name
 from release_channels.observed import IndexFile, IndexState
 from release_channels.plan import Plan, Reason, Verdict
 from release_channels.standing import Standing, ago, files_close_at, next_command, room, spent, unfinished
@@ -156,3 +156,17 @@ def test_room_is_counted_in_previews_and_days(there: IndexState, expected: tuple
     """Every file counts; the largest preview is the measure, and a young project's pace is not thinned out."""
     seen = room(there, 1000, NOW)
     assert (seen.used, seen.previews, seen.days) == expected
+
+
+NAMES = {
+    "a wheel": ("x-1.2-py3-none-any.whl", "x-1.2-py3-none-any.whl"),
+    "an epoch": ("x-1!2.0.tar.gz", "x-1.2.0.tar.gz"),
+    "a local part": ("x-1+a.whl", "x-1+a.whl"),
+    "blanks": ("a  b.txt", "a.b.txt"),
+}
+
+
+@pytest.mark.parametrize(("name", "asset"), NAMES.values(), ids=NAMES)
+def test_an_asset_is_looked_for_under_the_name_that_github_gives_it(name: str, asset: str) -> None:
+    """GitHub rewrites names, and a file that it renamed is the same file."""
+    assert asset_name(name) == asset
