@@ -163,8 +163,11 @@ class Picture:
         return self.tag is not None and len(kinds) == 1
 
     def _until(self) -> str:
-        closes = files_close_at(self.files)
-        return f"; the index takes its files until {closes:%Y-%m-%d %H:%M} UTC" if closes else ""
+        """Name the end of the 14 days, where files are missing."""
+        closes, kinds = files_close_at(self.files), {file.name.endswith(".whl") for file in self.files}
+        if closes is None or len(kinds) != 1:
+            return ""
+        return f"; the index takes its files until {closes:%Y-%m-%d %H:%M} UTC"
 
     def _deployment(self, one: Deployment) -> str:
         workflow = one.workflow or "an unknown workflow"
