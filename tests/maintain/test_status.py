@@ -61,7 +61,6 @@ def run_preview(repo: Repo) -> Result:
     return release.run_session("preview", steps, words, root=repo.root, env=dict(os.environ)).result
 
 
-@pytest.mark.filterwarnings("default")
 def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
     """From an open dev line through a half-finished release back to one, following what status says."""
     repo = make_repo(sample("1.2.0.dev0", CHANGELOG_md=CHANGELOG.replace("## [1.2.0] - 2026-01-02", "## [Unreleased]")))
