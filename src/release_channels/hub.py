@@ -11,6 +11,7 @@ from datetime import datetime
 MAX_BODY = 125_000
 
 _NAME = re.compile(r"(?P<owner>[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)/(?P<name>[A-Za-z0-9._-]+)")
+_RENAMED = re.compile(r"[^A-Za-z0-9_+@-]+")
 _SCHEME = r"(?:https?|ssh|git|git\+ssh|git\+https|ssh\+git)://(?:[^/\s]*@)?"
 _HOST = r"(?:www\.|ssh\.)?github\.com"
 _REMOTE = re.compile(
@@ -77,6 +78,14 @@ class Asset:
     size: int
     sha256: str | None
     is_complete: bool = True
+
+
+def asset_name(file_name: str) -> str:
+    """Write the name of a file as GitHub does when it becomes an asset: an epoch's `!` is a dot there.
+
+    Source: GitHub's REST reference, upload a release asset.
+    """
+    return _RENAMED.sub(".", file_name).strip(".")
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,11 @@ class IndexState:
         """Give the newest final or post-release, if there is one; yanked ones included."""
         return max((v for v in self.releases if not v.is_prerelease), default=None)
 
+    def newest_offered(self) -> Version | None:
+        """Give the newest final or post-release that installers take by themselves: yanked ones are left out."""
+        offered = (v for v, files in self.releases.items() if any(not file.yanked for file in files))
+        return max((v for v in offered if not v.is_prerelease), default=None)
+
     def newest_preview(self) -> Version | None:
         """Give the newest preview (a dev release of no alpha, beta or rc), if there is one."""
         return max((v for v in self.releases if v.dev is not None and v.pre is None), default=None)

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
+from release_channels.hub import HubRelease
 from release_channels.observed import IndexFile, IndexState
 from release_channels.plan import Plan, Reason
 from release_channels.version import final_of, next_dev_line
 
 # Source: the index refuses new files in releases that are older than this (rule of 2026-07-08).
 FILES_CLOSE_AFTER = timedelta(days=14)
+PACE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,17 @@ class Standing:
     main: Version
     preview: Plan
     commits_since_preview: int | None
+    """How many commits on main no preview has; where there is no preview at all, every commit."""
     tag: str | None
     """The tag of main's version, or of the newest final, where it is there."""
-    in_flight: Version | None
-    """The release that was tagged and is not wholly out, if there is one."""
+    unfinished: str = ""
+    """What the tagged release still lacks, if it lacks something."""
+    workflow: str = ""
+    """What the workflow that has to act next is doing, as far as GitHub tells."""
+    is_running: bool = False
+    """Whether that workflow is at work right now."""
+    is_written: bool = True
+    """Whether a file holds the version; otherwise git tags do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +50,68 @@ class Next:
 def next_command(standing: Standing) -> Next:
     """Choose the one thing to do next."""
     main, reason = standing.main, standing.preview.reason
-    if standing.in_flight is not None:
-        return Next(False, f"invoke resume {standing.tag}", f"{standing.in_flight} is tagged and not wholly out")
-    if reason in (Reason.CLOSED, Reason.RELEASED):
+    if standing.unfinished:
+        return _finish(standing)
+    if reason in (Reason.CLOSED, Reason.RELEASED) and standing.is_written:
         return Next(False, "invoke bump-dev", f"{main} is out, and main still holds it")
     if reason in (Reason.BEHIND, Reason.SUPERSEDED):
-        return Next(False, "invoke bump-dev", f"the dev line {main} is behind the index")
+        return Next(
+            False, "invoke bump-dev", f"the dev line {main} is behind what is out: nobody would get its previews"
+        )
     if reason is Reason.STAGED:
         return Next(False, "invoke tag", f"main holds {main}, which is not tagged yet")
     if reason in (Reason.UNFIT, Reason.RESTARTED, Reason.TAKEN):
-        return Next(False, "mend it as the line above says", standing.preview.message)
-    if standing.commits_since_preview:
-        behind = standing.commits_since_preview
-        return Next(
-            False, "wait for the workflows, or look why they are red", f"the newest preview is {behind} commits behind"
-        )
-    return Next(True, "invoke bump", f"all is out; this begins the release of {main.base_version}")
+        return Next(False, "mend what main holds", f"{standing.preview.message}; {standing.preview.hint}")
+    if standing.commits_since_preview and reason is not Reason.RELEASED:
+        return _wait_for_preview(standing)
+    return Next(True, _begin(standing), "nothing waits to be done; this begins the next public release")
+
+
+def _finish(standing: Standing) -> Next:
+    if standing.is_running:
+        watch = f"invoke tag --commit {standing.tag} --watch"
+        return Next(False, watch, f"{standing.tag}: {standing.unfinished}; {standing.workflow}")
+    told = f"; {standing.workflow}" if standing.workflow else ""
+    return Next(
+        False, f"invoke resume {standing.tag} --index {standing.preview.index}",
+        f"{standing.tag} is tagged, but {standing.unfinished}{told}",
+    )  # fmt: skip
+
+
+def _wait_for_preview(standing: Standing) -> Next:
+    count = standing.commits_since_preview
+    why = f"{count} commit{'s' if count != 1 else ''} on main {'are' if count != 1 else 'is'} in no preview"
+    if standing.preview.index == "local":
+        return Next(False, "nox -s preview", why)
+    if standing.is_running:
+        return Next(False, "wait, then `invoke status` again", f"{why} yet: {standing.workflow}")
+    return Next(False, "look at the workflow", f"{why}: {standing.workflow or 'see why it is not green'}")
+
+
+def _begin(standing: Standing) -> str:
+    if standing.is_written:
+        return "invoke bump"
+    at_tag = standing.preview.reason is Reason.RELEASED
+    return f"invoke tag --version {final_of(next_dev_line(standing.main) if at_tag else standing.main)}"
+
+
+def unfinished(files: tuple[IndexFile, ...], release: HubRelease | None, now: datetime, *, asked: bool) -> str:
+    """Say what a tagged release lacks: files on the index, or its GitHub Release, if that was asked for.
+
+    One that is yanked is done with, and so is one that the index takes no more files of.
+    """
+    kinds = {file.name.endswith(".whl") for file in files}
+    closes = files_close_at(files)
+    is_closed = closes is not None and now > closes
+    if not files:
+        return "no file of it is on the index"
+    if all(file.yanked for file in files):
+        return ""
+    if kinds != {True, False}:
+        return "" if is_closed else f"its {'sdist' if True in kinds else 'wheel'} is not on the index"
+    if release is not None:
+        return "its GitHub Release is a draft" if release.is_draft else ""
+    return "it has no GitHub Release" if asked and closes is not None and not is_closed else ""
 
 
 def files_close_at(files: tuple[IndexFile, ...]) -> datetime | None:
@@ -72,6 +127,16 @@ def spent(version: Version, why: str) -> RefusedError:
     )
 
 
+def ago(then: datetime, now: datetime) -> str:
+    """Say how long ago something was, in the largest unit that is not zero."""
+    minutes = int((now - then) / timedelta(minutes=1))
+    for size, unit in ((60 * 24, "day"), (60, "hour"), (1, "minute")):
+        count = minutes // size
+        if count > 0:
+            return f"{count} {unit}{'s' if count != 1 else ''} ago"
+    return "just now"
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """How much of the index's limit is used, in bytes, and for how long the rest will do at the present pace."""
@@ -83,15 +148,20 @@ class Room:
 
 
 def room(state: IndexState, limit: int, now: datetime) -> Room:
-    """Add up the files, yanked ones too, and see how long the rest lasts at the pace of the last 30 days."""
+    """Add up the files, yanked ones too, and see how long the rest lasts at the pace of the last 30 days.
+
+    A project that is younger than that is measured since its first file.
+    """
     files = [file for release in state.releases.values() for file in release]
     used = sum(file.size or 0 for file in files)
-    recent = [file for file in files if file.upload_time is not None and now - file.upload_time < timedelta(days=30)]
-    per_day = sum(file.size or 0 for file in recent) / 30
+    times = [file.upload_time for file in files if file.upload_time is not None]
+    recent = [file for file in files if file.upload_time is not None and now - file.upload_time < PACE]
+    span = min(PACE, max(now - min(times), timedelta(days=1))) if times else PACE
+    per_day = sum(file.size or 0 for file in recent) / (span / timedelta(days=1))
     sizes = [
         sum(file.size or 0 for file in release)
         for version, release in state.releases.items()
         if version.dev is not None
     ]
-    each = max(sizes, default=0)
-    return Room(used, limit, (limit - used) // each if each else 0, (limit - used) / per_day if per_day else None)
+    each, left = max(sizes, default=0), max(0, limit - used)
+    return Room(used, limit, left // each if each else 0, left / per_day if per_day else None)

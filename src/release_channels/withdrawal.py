@@ -19,13 +19,16 @@ class Withdrawal:
 
     version: Version
     is_yanked: bool
+    kept: tuple[str, ...]
+    """Files that are not yanked."""
     partly: tuple[str, ...]
     """Files that are not yanked though others of the version are."""
     public_gets: Version | None
     preview_gets: Version | None
     previews: tuple[Version, ...]
     """Previews of the same line that are not yanked: they hold the same code, or nearly."""
-    next_version: Version
+    next_version: Version | None
+    """None where the next preview of main is what follows."""
 
 
 def plan_withdrawal(state: IndexState, version: Version) -> Withdrawal:
@@ -36,21 +39,33 @@ def plan_withdrawal(state: IndexState, version: Version) -> Withdrawal:
     """
     files = state.releases.get(version)
     if not files:
-        raise UsageError(f"{version} is not on the index {state.index}", hint="`invoke status` shows what is")
+        raise UsageError(f"{version} is not on the index {state.index}", hint=_known(state))
+    version = next(there for there in state.releases if there == version)  # as the index spells it
     left = {v for v in _offered(state) if v != version}
     kept = tuple(file.name for file in files if not file.yanked)
     line = final_of(version)
     return Withdrawal(
         version=version,
         is_yanked=not kept,
+        kept=kept,
         partly=kept if len(kept) < len(files) else (),
         public_gets=max((v for v in left if not v.is_prerelease), default=None) or max(left, default=None),
         preview_gets=max(left, default=None),
         previews=tuple(sorted(v for v in left if v.dev is not None and v.pre is None and final_of(v) == line)),
-        next_version=final_of(
-            next_dev_line(max(v for v in state.releases if v.dev is None or v.pre is not None or v == version))
-        ),
+        next_version=_next(state, version),
     )
+
+
+def _next(state: IndexState, version: Version) -> Version | None:
+    """Give the next version to cut, above all that was ever out; None for a preview, which main's next one replaces."""
+    if version.dev is not None:
+        return None
+    return final_of(next_dev_line(max(v for v in state.releases if v.dev is None or v.pre is not None)))
+
+
+def _known(state: IndexState) -> str:
+    newest = sorted(state.releases, reverse=True)[:5]
+    return f"it has {', '.join(map(str, newest))}" if newest else "it has no release of this project yet"
 
 
 def page(simple_url: str, project: str, version: Version) -> str:

@@ -11,6 +11,7 @@ import pytest
 from release_channels.options import parse_options
 from release_channels.reference import configuration_page
 from release_channels.sessions import SESSIONS
+from release_channels.tasks import ns
 
 HERE = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/configuration.md", "docs/guarantees.md")
@@ -55,6 +56,12 @@ def test_the_readme_names_every_session_and_option() -> None:
     assert len(options) == 7
     for option, value in options:
         parse_options("preview", [option, "1"] if value else [option])
+
+
+def test_the_readme_names_every_task() -> None:
+    """The table of tasks and the collection agree."""
+    named = re.findall(r"^\| `invoke ([a-z-]+)` \|", _text("README.md"), re.MULTILINE)
+    assert sorted(named) == sorted(ns.task_names)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -69,7 +69,11 @@ class IndexApp:
         """List the files of a project by name: upstream's and the local ones, of which the local ones win."""
         upstream = self._upstream.files() if self._upstream and project == self._project else ()
         files = {file.name: file for file in upstream}
-        files |= {file.name: _page_file(file) for file in self._storage.files() if file.project == project}
+        files |= {
+            file.name: _page_file(file, self._storage.yanked(file.name))
+            for file in self._storage.files()
+            if file.project == project
+        }
         return [files[name] for name in sorted(files)]
 
     def _map(self) -> Map:
@@ -183,7 +187,7 @@ def _page(request: Request, render: Callable[[str], str]) -> Response:
     )
 
 
-def _page_file(file: StoredFile) -> PageFile:
+def _page_file(file: StoredFile, yanked: str | None) -> PageFile:
     digest = file.metadata_sha256
     return PageFile(
         name=file.name,
@@ -193,6 +197,7 @@ def _page_file(file: StoredFile) -> PageFile:
         size=file.size,
         upload_time=file.stored,
         requires_python=file.requires_python,
+        yanked=yanked,
         metadata={"sha256": digest} if digest else None,
     )
 

@@ -54,6 +54,7 @@ class StoredFile:
         return sha256(self.distribution.metadata).hexdigest() if served else None
 
 
+YANKED = ".yanked"
 _PIECE = 1024 * 1024
 # What tells that a file is still the one that was read: size, time of change, inode.
 _Mark = tuple[int, int, int]
@@ -96,6 +97,13 @@ class Storage:
             if self._known.get(name, (None,))[0] != mark:
                 self._known[name] = (mark, self._read(path, now))
             return self._known[name][1]
+
+    def yanked(self, name: str) -> str | None:
+        """Give the reason why a file is yanked: what the file `NAME.yanked` beside it holds; None if there is none."""
+        try:
+            return (self.root / f"{name}{YANKED}").read_text(encoding="utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            return None
 
     def add(self, source: Path) -> bool:
         """Copy a file in under its name and tell whether the name was free; a taken name is never replaced.

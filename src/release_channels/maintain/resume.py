@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from release_channels.errors import RefusedError
+from release_channels import console
+from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.maintain.desk import Desk
-from release_channels.observed import IndexFile
+from release_channels.manifest import Manifest, ManifestFile
+from release_channels.observed import IndexFile, Tag
+from release_channels.outcome import Outcome, Result
+from release_channels.release import run_session
+from release_channels.sessions import PUBLIC
 from release_channels.standing import files_close_at, spent
+from release_channels.steps.handover import DIST, hand_over, take_over
+from release_channels.steps.step import Patience
 from release_channels.tags import release_tags, version_of
+from release_channels.telling import tell
+from release_channels.version import Channel
+from release_channels.world.actions import read_actions
+from release_channels.world.bundle import unpack_bundle
+from release_channels.world.distributions import sha256_of
+from release_channels.world.files import only_one_run, scratch
+from release_channels.world.index import fetch_file
+
+_AFTER_BUILD = tuple(step for step in PUBLIC if step != "build")
+_AFTER_CHECK = tuple(step for step in _AFTER_BUILD if step != "check")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,34 +39,171 @@ class Resumption:
     """A release to finish: its tag, its version, and what the index has of it."""
 
     tag: str
+    commit: str
     version: Version
     there: tuple[IndexFile, ...]
     closes: datetime | None
 
     @property
-    def line(self) -> str:
-        """Say what is there and until when the rest can be added."""
-        names = ", ".join(file.name for file in self.there) or "nothing"
-        until = f"; more files are taken until {self.closes:%Y-%m-%d %H:%M} UTC" if self.closes else ""
-        return f"{self.tag}: on the index is {names}{until}"
+    def is_uploaded(self) -> bool:
+        """Whether the index has both kinds of files."""
+        return {file.name.endswith(".whl") for file in self.there} == {True, False}
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Say what is there, what will be done, and until when files can be added."""
+        names = ", ".join(file.name for file in self.there) or "no file yet"
+        if self.is_uploaded:
+            do = "compare the files, then finish the GitHub Release and verify"
+        elif self.there:
+            do = "get the same bytes again, upload what is missing, then the GitHub Release, and verify"
+        else:
+            do = "build, check, upload, then the GitHub Release, and verify"
+        lines = [f"{self.tag}, commit {self.commit[:12]}", f"  on the index  {names}", f"  to do         {do}"]
+        if self.closes is not None and not self.is_uploaded:
+            lines.append(f"  until         {self.closes:%Y-%m-%d %H:%M} UTC: after that the index takes no more files")
+        return tuple(lines)
 
 
 def plan_resumption(desk: Desk, tag: str, now: datetime | None = None) -> Resumption:
     """Look at what there is of a release.
 
-    Raises: RefusedError if there is no such tag, or the index takes no more files of that release.
+    Raises: RefusedError if there is no such tag, it was moved, or the index takes no more files of that release.
     """
     now = now or datetime.now(UTC)
     version = version_of(tag, desk.config.tag_format)
-    if version is None:
-        raise RefusedError(f"{tag} is no release tag", hint=f"one is written as {desk.config.tag_format}")
-    if tag not in desk.git.tag_names(desk.config.remote):
-        known = release_tags(desk.config.tag_format, desk.git.tag_names(desk.config.remote))
-        newest = f"the newest is {known[max(known)]}" if known else "there is none yet"
-        raise RefusedError(f"there is no tag {tag}", hint=newest)
+    if version is None or version.is_prerelease:
+        raise RefusedError(
+            f"{tag!r} is no release tag", hint=f"one is written as {desk.config.tag_format}, with a final version"
+        )
+    found = _find_tag(desk, tag)
     there = desk.read_index().releases.get(version, ())
-    closes = files_close_at(there)
-    kinds = {file.name.endswith(".whl") for file in there}
-    if closes is not None and now > closes and kinds != {True, False}:
-        raise spent(version, f"the index has taken no more files of {version} since {closes:%Y-%m-%d}")
-    return Resumption(tag, version, there, closes)
+    plan = Resumption(tag, found.commit, version, there, files_close_at(there))
+    if plan.closes is not None and now > plan.closes and not plan.is_uploaded:
+        raise spent(version, f"the index has taken no more files of it since {plan.closes:%Y-%m-%d}")
+    return plan
+
+
+def resume(desk: Desk, tag: str, *, acts: bool, dry_run: bool = False, patience: Patience | None = None) -> Outcome:
+    """Finish a release, or only say how: `acts` is whether somebody named the index to publish to."""
+    try:
+        plan = plan_resumption(desk, tag)
+        for line in plan.lines:
+            console.say(line)
+        if acts:
+            return _finish(desk, plan, dry_run=dry_run, patience=patience)
+        message = f"to finish {tag}, `invoke resume {tag} --index {desk.index.name}`"
+        outcome = Outcome(Result.PLANNED, message)
+    except ReleaseError as stop:
+        console.error(stop)
+        refused = isinstance(stop, RefusedError)
+        outcome = Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
+    outcome = replace(outcome, channel="public", project=desk.project.name, index=desk.index.name)
+    tell(outcome, read_actions(desk.env))
+    return outcome
+
+
+def _find_tag(desk: Desk, name: str) -> Tag:
+    """Find a tag; the remote's word counts, and one that is elsewhere here was moved."""
+    remote, sha = desk.config.remote, desk.commit.sha
+    names = desk.git.tag_names(remote)
+    here = desk.git.tag(name, sha, remote) if name in names else None
+    if here is None:
+        known = release_tags(desk.config.tag_format, names)
+        newest = f"the newest is {known[max(known)]}" if known else "there is none yet"
+        raise RefusedError(f"there is no tag {name}", hint=newest)
+    if desk.git.remote_url(remote) is None:
+        return here
+    there = desk.git.remote_tag(name, sha, remote)
+    if there is None:
+        raise RefusedError(
+            f"the tag {name} is here and not on {remote}", hint=f"`invoke tag --commit {name}` checks and pushes it"
+        )
+    if there.commit != here.commit:
+        raise RefusedError(
+            f"the tag {name} was moved: commit {here.commit[:12]} here, {there.commit[:12]} on {remote}",
+            hint="a release tag is never moved: find out which one was built, and release the next version",
+        )
+    return there
+
+
+def _finish(desk: Desk, plan: Resumption, *, dry_run: bool, patience: Patience | None) -> Outcome:
+    words = ("--index", desk.index.name, "--tag", plan.tag, "--commit", plan.commit)
+
+    def run(name: str, steps: tuple[str, ...]) -> Outcome:
+        return run_session(
+            name, steps, words, root=desk.root, channel=Channel.PUBLIC, dry_run=dry_run, env=desk.env, patience=patience
+        )  # fmt: skip
+
+    if dry_run or not plan.there:
+        return run("public", PUBLIC)
+    built = run("build", ("build",))
+    if not built.result.is_good:
+        return built
+    manifest = take_over(desk.root)
+    differing = _differing({file.name: file.sha256 for file in manifest.files}, plan)
+    if not differing:
+        return run("public", _AFTER_BUILD)
+    console.warn(f"the rebuild has other bytes than the index in {', '.join(differing)}: looking for the first ones")
+    with scratch("resume") as place, only_one_run(desk.root):
+        _take_first_bytes(desk, plan, manifest, place)
+    return run("public", _AFTER_CHECK)  # what was uploaded once has been checked
+
+
+def _differing(files: Mapping[str, str], plan: Resumption) -> list[str]:
+    """Name the files that are on the index with other bytes, or that would not come out again."""
+    return [file.name for file in plan.there if files.get(file.name) != (file.sha256 or files.get(file.name))]
+
+
+def _take_first_bytes(desk: Desk, plan: Resumption, rebuilt: Manifest, place: Path) -> None:
+    """Put the bytes that were built first into dist/: from the index if it has them all, else from the workflow.
+
+    Raises: RefusedError if they cannot be had: the version is spent.
+    """
+    manifest = _from_index(desk, plan, rebuilt, place) if plan.is_uploaded else _from_workflow(desk, plan, place)
+    if manifest is None:
+        raise spent(
+            plan.version,
+            "its build does not give the bytes that the index has, and no artifact of "
+            f"{desk.config.public_workflow} holds them",
+        )
+    hand_over(desk.root, tuple(place / DIST / file.name for file in manifest.files), manifest)
+
+
+def _from_index(desk: Desk, plan: Resumption, rebuilt: Manifest, place: Path) -> Manifest:
+    (place / DIST).mkdir()
+    paths = [(file, fetch_file(desk.index, file, place / DIST)) for file in plan.there]
+    missing = [file.name for file, path in paths if path is None]
+    if missing:
+        raise UnansweredError(f"{desk.index.title} does not give {', '.join(missing)}", hint="try again later")
+    files = (ManifestFile(path.name, path.stat().st_size, sha256_of(path)) for _, path in paths if path is not None)
+    return replace(rebuilt, files=tuple(files))
+
+
+def _from_workflow(desk: Desk, plan: Resumption, place: Path) -> Manifest | None:
+    """Look through the artifacts of the release workflow's newest run for this commit."""
+    hub = desk.github()
+    if hub is None:
+        return None
+    with hub:
+        run = hub.newest_run(desk.config.public_workflow, plan.commit)
+        for artifact in hub.artifacts(run.id) if run else ():
+            if artifact.expired:
+                continue
+            inside = place / str(artifact.id) / DIST
+            inside.mkdir(parents=True)
+            archive = inside.parent / "artifact.zip"
+            hub.download_artifact(artifact.id, archive, 2 * desk.config.file_limit)
+            manifest = unpack_bundle(archive, inside)
+            if manifest is not None and _is_ours(manifest, desk, plan):
+                inside.rename(place / DIST)
+                console.say(f"  taken from the artifact {artifact.name} of {run.url if run else ''}")
+                return manifest
+    return None
+
+
+def _is_ours(manifest: Manifest, desk: Desk, plan: Resumption) -> bool:
+    """Tell whether an artifact is of this very release and agrees with every file that is on the index."""
+    same = (manifest.channel, manifest.version, manifest.commit) == (Channel.PUBLIC, plan.version, plan.commit)
+    named = canonicalize_name(manifest.project) == canonicalize_name(desk.project.name)
+    return same and named and not _differing({file.name: file.sha256 for file in manifest.files}, plan)

@@ -2,203 +2,226 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from packaging.version import Version
 
 from release_channels import console
-from release_channels.decide import Request, decide
-from release_channels.errors import ReleaseError
-from release_channels.hub import Deployment, HubRelease
+from release_channels.decide import Plan, Reason, Request, decide
+from release_channels.errors import ReleaseError, UnansweredError
+from release_channels.hub import Deployment, HubRelease, WorkflowRun
 from release_channels.maintain.desk import Desk
-from release_channels.observed import Commit, IndexFile, IndexState, Observed
+from release_channels.maintain.picture import Picture
+from release_channels.observed import Commit, Observed, Relation
 from release_channels.opening import open_project
 from release_channels.project.pyproject import Project
-from release_channels.standing import Next, Standing, files_close_at, next_command, room
+from release_channels.standing import Standing, next_command, unfinished
+from release_channels.tags import release_tags
 from release_channels.version import Channel
+from release_channels.world.actions import is_loopback
 from release_channels.world.github import GitHub
+from release_channels.world.github.answers import NotFoundError
+from release_channels.world.index import LOCAL
 from release_channels.world.observe import observe
 
-_GIB = 2**30
+_DEPLOYMENTS = 10
+"""How many deployments of an environment are looked at for the newest of each workflow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The table, the next command, and what could not be seen."""
+@dataclass(slots=True)
+class Hub:
+    """GitHub as far as it can be asked; what cannot be seen is noted, and one that is silent is asked no more."""
 
-    rows: tuple[tuple[str, str], ...]
-    next: Next
-    unseen: tuple[str, ...]
+    hub: GitHub | None
+    unseen: list[str] = field(default_factory=list)
 
-    def to_json(self) -> str:
-        """Write the status for programs."""
-        content = {
-            "converged": self.next.converged,
-            "next": self.next.command,
-            "why": self.next.why,
-            "rows": dict(self.rows),
-            "unseen": list(self.unseen),
-        }
-        return json.dumps(content, indent=2)
+    def miss(self, what: str, stop: ReleaseError) -> None:
+        """Note what could not be seen, and why."""
+        self.unseen.append(f"{what}: {stop}")
+        if isinstance(stop, UnansweredError):
+            self.hub = None
 
 
-def read_status(desk: Desk, now: datetime | None = None) -> Status:
+def read_status(desk: Desk, now: datetime | None = None) -> Picture:
     """Look at main, tags, index and GitHub, and say what there is to do."""
     now = now or datetime.now(UTC)
-    tip, project = _main(desk)
+    hub = Hub(None)
+    tip, project = _main(desk, hub.unseen)
     request = Request(Channel.PREVIEW, index=desk.index.name, may_count=True)
     seen = observe(desk.git, project, tip, desk.index, request, asks_main=False)
     plan = decide(seen, request, project.config)
-    tags, unseen = desk.tags(), list[str]()
-    behind = _behind(desk, seen, tip)
+    tags = _tags(desk, hub.unseen)
+    _connect(desk, hub)
+    try:
+        return _read(desk, hub, tip, project, seen, plan, tags, now)
+    finally:
+        if hub.hub is not None:
+            hub.hub.close()
+
+
+def show_status(picture: Picture) -> None:
+    """Show the table and the next command on stdout."""
+    console.show(picture.table())
+    style = "bold green" if picture.next.converged else "bold yellow"
+    console.result(f"next: {picture.next.command}", style=style)
+    console.result(f"      {picture.next.why}")
+
+
+def _read(
+    desk: Desk,
+    hub: Hub,
+    tip: Commit,
+    project: Project,
+    seen: Observed,
+    plan: Plan,
+    tags: Mapping[Version, str],
+    now: datetime,
+) -> Picture:
     subject = _in_question(project, tags)
     tag = tags.get(subject) if subject else None
-    hub = _hub(desk, unseen)
-    release = _github_release(hub, tag, unseen)
-    in_flight = _in_flight(seen.index, subject if tag else None, release)
-    standing = Standing(project.version, plan, behind, tag, in_flight)
-    rows = [
-        ("main", f"{project.version}, {plan.reason} ({tip.short})"),
-        ("public", _release_row(seen.index, seen.index.newest_final(), now)),
-        ("preview", _preview_row(seen, now)),
-        ("since then", "not known" if behind is None else f"{behind} commits on main"),
-        ("tag", tag or "none for the version on main"),
-        *((("github", _describe(release)),) if release else ()),
-        *((("in flight", _files(seen.index.releases.get(in_flight, ()), in_flight)),) if in_flight else ()),
-        *_deployments(desk, hub, unseen),
-        ("room", _room(seen.index, project.config.project_limit, now)),
-    ]
-    return Status(tuple(rows), next_command(standing), tuple(unseen))
+    release, asked = _github_release(hub, tag)
+    files = seen.index.releases.get(subject, ()) if subject else ()
+    lacks = unfinished(files, release, now, asked=asked) if tag else ""
+    behind = _behind(desk, seen, tip)
+    workflow, is_running = _workflow(desk, hub, tip, tag if lacks else None, plan, behind)
+    standing = Standing(
+        project.version, plan, behind, tag, lacks, workflow, is_running, is_written=project.source.is_written
+    )
+    newest = seen.index.newest_final()
+    return Picture(
+        seen=seen,
+        plan=plan,
+        behind=behind,
+        public_commit=_commit_of(desk, tags.get(newest), tip) if newest else None,
+        subject=subject if tag else None,
+        tag=tag,
+        release=release,
+        release_asked=asked,
+        unfinished=lacks,
+        deployments=_deployments(desk, hub),
+        config=project.config,
+        now=now,
+        next=next_command(standing),
+        unseen=tuple(hub.unseen),
+    )
 
 
-def show_status(status: Status) -> None:
-    """Show the table and the next command on stdout."""
-    for name, value in status.rows:
-        console.result(f"  {name:<11}{value}")
-    for what in status.unseen:
-        console.result(f"  not seen   {what}", style="yellow")
-    style = "bold green" if status.next.converged else "bold yellow"
-    console.result(f"next: {status.next.command} ({status.next.why})", style=style)
-
-
-def _main(desk: Desk) -> tuple[Commit, Project]:
-    """Find main's tip on the remote, as fetched now; without a remote, HEAD stands for it."""
+def _main(desk: Desk, unseen: list[str]) -> tuple[Commit, Project]:
+    """Find main's tip on the remote, as fetched now; where it cannot be read, HEAD stands for it, which is said."""
     config = desk.config
+    main = f"{config.remote}/{config.main_branch}"
     if desk.git.remote_url(config.remote) is None:
+        unseen.append(f"{main}: there is no remote {config.remote}, so HEAD stands for it")
         return desk.commit, desk.project
-    tip = desk.git.commit(desk.git.remote_tip(config.remote, config.main_branch))
+    try:
+        tip = desk.git.commit(desk.git.remote_tip(config.remote, config.main_branch))
+    except ReleaseError as stop:
+        unseen.append(f"{main}: {stop}, so HEAD stands for it")
+        return desk.commit, desk.project
     return tip, open_project(desk.git, tip)
 
 
+def _tags(desk: Desk, unseen: list[str]) -> Mapping[Version, str]:
+    try:
+        return desk.tags()
+    except ReleaseError as stop:
+        unseen.append(f"tags: {stop}, so those in this clone stand for them")
+        return release_tags(desk.config.tag_format, desk.git.tags_before(desk.commit.sha))
+
+
 def _behind(desk: Desk, seen: Observed, tip: Commit) -> int | None:
-    """Count the commits that the newest preview does not have; None where its commit is not known."""
+    """Count the commits that no preview has, if that can be known."""
+    if seen.index.newest_preview() is None:
+        return len(desk.git.subjects("", tip.sha))
     newest = seen.newest_preview
-    if newest is None or newest.commit is None:
+    if newest is None or newest.commit is None or newest.relation is Relation.UNKNOWN:
         return None
     return len(desk.git.subjects(newest.commit, tip.sha))
 
 
 def _in_question(project: Project, tags: Mapping[Version, str]) -> Version | None:
     """Choose the release to look at: main's own if it is final, else the newest that was tagged."""
-    if project.version.dev is None and project.source.is_written:
+    if not project.version.is_prerelease and project.source.is_written:
         return project.version
     return max(tags, default=None)
 
 
-def _in_flight(state: IndexState, version: Version | None, release: HubRelease | None) -> Version | None:
-    """Find the release that was tagged and is not wholly out: files are missing, or its GitHub Release is a draft."""
-    if version is None:
-        return None
-    kinds = {file.name.endswith(".whl") for file in state.releases.get(version, ())}
-    return version if kinds != {True, False} or (release is not None and release.is_draft) else None
+def _commit_of(desk: Desk, tag: str | None, tip: Commit) -> str | None:
+    found = desk.git.tag(tag, tip.sha, desk.config.remote) if tag else None
+    return found.commit if found else None
 
 
-def _hub(desk: Desk, unseen: list[str]) -> GitHub | None:
-    """Connect to GitHub; what cannot be seen there is said."""
+def _connect(desk: Desk, hub: Hub) -> None:
+    """Connect to GitHub, and note what cannot be seen there."""
+    if desk.index.name == LOCAL and not is_loopback(desk.env.get("GITHUB_API_URL")):
+        hub.unseen.append("GitHub: what is on the local index is practice and not announced there")
+        return
     try:
-        hub = desk.github()
+        hub.hub = desk.github()
     except ReleaseError as stop:
-        unseen.append(f"GitHub: {stop}")
-        return None
-    if hub is None:
-        unseen.append(f"GitHub: the remote {desk.config.remote} is not there")
-    elif not hub.has_token:
-        unseen.append("drafts on GitHub: they need a token (GH_TOKEN, or `gh auth login`)")
-    return hub
+        hub.miss("GitHub", stop)
+        return
+    if hub.hub is None:
+        hub.unseen.append(f"GitHub: the remote {desk.config.remote} is not there")
+    elif not hub.hub.has_token:
+        hub.unseen.append("GitHub's drafts: they need a token (GH_TOKEN, or `gh auth login`)")
 
 
-def _github_release(hub: GitHub | None, tag: str | None, unseen: list[str]) -> HubRelease | None:
-    """Find the GitHub Release of a tag, the published one before a draft."""
-    if hub is None or tag is None:
-        return None
+def _github_release(hub: Hub, tag: str | None) -> tuple[HubRelease | None, bool]:
+    """Find the GitHub Release of a tag, the published one before a draft, and tell whether GitHub answered at all."""
+    if hub.hub is None or tag is None:
+        return None, False
     try:
-        found = hub.find_releases(tag)
+        found = hub.hub.find_releases(tag)
     except ReleaseError as stop:
-        unseen.append(f"the GitHub Release {tag}: {stop}")
-        return None
-    return next((one for one in found if not one.is_draft), next(iter(found), None))
+        hub.miss(f"the GitHub Release {tag}", stop)
+        return None, False
+    return next((one for one in found if not one.is_draft), next(iter(found), None)), True
 
 
-def _deployments(desk: Desk, hub: GitHub | None, unseen: list[str]) -> list[tuple[str, str]]:
-    """List the newest deployment of each environment with the workflow behind it: a red gate is no failed publish."""
-    rows: list[tuple[str, str]] = []
-    if hub is None:
-        return rows
+def _workflow(desk: Desk, hub: Hub, tip: Commit, tag: str | None, plan: Plan, behind: int | None) -> tuple[str, bool]:
+    """Say what the workflow does that has to act next: the public one for a tag, else the first that is not green."""
+    config = desk.config
+    if tag is not None:
+        return _run(hub, config.public_workflow, _commit_of(desk, tag, tip) or tip.sha)
+    if not behind or plan.reason not in (Reason.OPEN, Reason.ALREADY, Reason.LATE):
+        return "", False
+    for workflow in (config.test_workflow, config.gate_workflow, config.preview_workflow):
+        told, is_running = _run(hub, workflow, tip.sha)
+        if told:
+            return told, is_running
+    return "", False
+
+
+def _run(hub: Hub, workflow: str, sha: str) -> tuple[str, bool]:
+    """Say how a workflow stands for a commit; nothing where it is green or cannot be asked."""
+    if hub.hub is None:
+        return "", False
+    try:
+        run: WorkflowRun | None = hub.hub.newest_run(workflow, sha, None)
+    except NotFoundError:  # GitHub does not know a workflow before its first run
+        return f"{workflow} has not run, or may not be seen", False
+    except ReleaseError as stop:
+        hub.miss(f"the runs of {workflow}", stop)
+        return "", False
+    if run is None:
+        return f"{workflow} has not run for {sha[:12]}", False
+    if not run.is_done:
+        return f"{workflow} is {run.status.replace('_', ' ')}: {run.url}", True
+    return ("", False) if run.is_green else (f"{workflow} ended with {run.conclusion}: {run.url}", False)
+
+
+def _deployments(desk: Desk, hub: Hub) -> tuple[Deployment, ...]:
+    """List the newest deployment of each workflow to each environment: the gate and the publisher share one."""
+    told: dict[tuple[str, str | None], Deployment] = {}
     for environment in (desk.config.preview_environment, desk.config.public_environment):
+        if hub.hub is None:
+            break
         try:
-            newest = next(iter(hub.deployments(environment, 1)), None)
+            for one in hub.hub.deployments(environment, _DEPLOYMENTS):
+                told.setdefault((environment, one.workflow), one)
         except ReleaseError as stop:
-            unseen.append(f"deployments to {environment}: {stop}")
-            continue
-        rows.append(("deployed", f"{environment}: {_deployment(newest)}"))
-    return rows
-
-
-def _deployment(newest: Deployment | None) -> str:
-    if newest is None:
-        return "never"
-    state = {"inactive": "succeeded, and was followed by another", None: "no state yet"}.get(newest.state, newest.state)
-    return f"{state}, by {newest.workflow or 'an unknown workflow'} for {newest.sha[:12]}"
-
-
-def _release_row(state: IndexState, version: Version | None, now: datetime) -> str:
-    if version is None:
-        return "none yet"
-    return f"{version}, {_age(state.releases[version], now)}"
-
-
-def _preview_row(seen: Observed, now: datetime) -> str:
-    row = _release_row(seen.index, seen.index.newest_preview(), now)
-    commit = seen.newest_preview.commit if seen.newest_preview else None
-    return f"{row}, commit {commit[:12]}" if commit else row
-
-
-def _age(files: tuple[IndexFile, ...], now: datetime) -> str:
-    times = [file.upload_time for file in files if file.upload_time is not None]
-    if not times:
-        return "age not known"
-    days = (now - min(times)).days
-    return f"{days} days old" if days != 1 else "1 day old"
-
-
-def _describe(release: HubRelease) -> str:
-    kind = "draft" if release.is_draft else "published"
-    return f"{kind} {release.tag}, {len(release.assets)} files: {release.url}"
-
-
-def _files(files: tuple[IndexFile, ...], version: Version) -> str:
-    names = "; ".join(f"{file.name} sha256 {file.sha256}" for file in files) or "no file on the index"
-    closes = files_close_at(files)
-    until = f"; the index takes more files until {closes:%Y-%m-%d %H:%M} UTC" if closes else ""
-    return f"{version}: {names}{until}"
-
-
-def _room(state: IndexState, limit: int, now: datetime) -> str:
-    seen = room(state, limit, now)
-    if not seen.used:
-        return "nothing used yet"
-    lasts = f", for {seen.days:.0f} days at the present pace" if seen.days is not None else ""
-    return f"{seen.used / _GIB:.3f} of {limit / _GIB:.0f} GiB used, room for {seen.previews} previews{lasts}"
+            hub.miss(f"deployments to {environment}", stop)
+    return tuple(told.values())

@@ -14,17 +14,14 @@ from release_channels import console
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.maintain import bump as bumping
 from release_channels.maintain.desk import Desk, sit_down
-from release_channels.maintain.resume import plan_resumption
+from release_channels.maintain.resume import resume as finish_release
 from release_channels.maintain.status import read_status, show_status
 from release_channels.maintain.tag import TagRequest
 from release_channels.maintain.tag import tag as make_tag
 from release_channels.maintain.withdraw import withdraw as show_withdrawal
 from release_channels.outcome import Outcome, Result
-from release_channels.release import run_session
 from release_channels.reporting import reporting
-from release_channels.sessions import PUBLIC
 from release_channels.telling import tell
-from release_channels.version import Channel
 from release_channels.world.actions import read_actions
 
 
@@ -65,14 +62,7 @@ def status(root: Path, index: str, *, as_json: bool) -> None:
 def resume(root: Path, tag: str, index: str, *, dry_run: bool) -> None:
     """Finish a public release, or without an index show what there is to do."""
     with reporting(), _desk(root, index or "pypi") as desk:
-        plan = plan_resumption(desk, tag)
-        console.say(plan.line)
-        commit = desk.git.tag(tag, desk.commit.sha, desk.config.remote)
-    if not index or commit is None:
-        console.result(f"planned: to finish {tag}, `invoke resume {tag} --index pypi`")
-        return
-    words = ["--index", index, "--tag", tag, "--commit", commit.commit, *(["--dry-run"] if dry_run else [])]
-    outcome = run_session("public", PUBLIC, words, root=root, channel=Channel.PUBLIC)
+        outcome = finish_release(desk, tag, acts=bool(index), dry_run=dry_run)
     if not outcome.result.is_good:
         raise Exit(code=1)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from packaging.version import Version
-
 from release_channels import console
 from release_channels.maintain.desk import Desk
 from release_channels.outcome import Outcome, Result
+from release_channels.tags import tag_of
 from release_channels.version import parse_project_version
 from release_channels.withdrawal import Withdrawal, page, plan_withdrawal
+from release_channels.world.index import LOCAL
+from release_channels.world.kept import local_files
 
 
 def withdraw(desk: Desk, text: str, *, reason: str = "") -> Outcome:
@@ -16,45 +17,67 @@ def withdraw(desk: Desk, text: str, *, reason: str = "") -> Outcome:
 
     Raises: UsageError if the index does not have the version.
     """
-    version = parse_project_version(text)
-    plan = plan_withdrawal(desk.read_index(), version)
-    for line in _gets(plan):
+    plan = plan_withdrawal(desk.read_index(), parse_project_version(text))
+    for line in (*_gets(plan), *([] if plan.is_yanked else _steps(desk, plan, reason)), *_afterwards(desk, plan)):
         console.result(line)
+    version, title = plan.version, desk.index.title
     if plan.is_yanked:
-        message = f"{version} is yanked on {desk.index.title}: nobody is offered it any more"
-        return _outcome(desk, version, Result.DONE, message, f"the next version to cut is {plan.next_version}")
-    for line in _steps(desk, plan, reason):
-        console.result(line)
-    message = f"{version} is not yanked yet; do the above, then run `invoke withdraw {version}` again to check"
+        return _outcome(desk, plan, Result.DONE, f"{version} is yanked on {title}: nobody is offered it any more")
+    again = f"run `invoke withdraw {version}{_index_option(desk)}` again to check"
     if plan.partly:
-        message = f"only some files of {version} are yanked, not {', '.join(plan.partly)}; yank the whole release"
-    return _outcome(desk, version, Result.PLANNED, message, f"the next version to cut is {plan.next_version}")
+        left = ", ".join(plan.partly)
+        return _outcome(
+            desk, plan, Result.PLANNED, f"{version} is yanked on {title} but for {left}; yank it, then {again}"
+        )
+    return _outcome(desk, plan, Result.PLANNED, f"{version} is not yanked on {title} yet; do the above, then {again}")
 
 
 def _gets(plan: Withdrawal) -> list[str]:
     nobody = "nothing: there is no other release"
     lines = [
-        f"once {plan.version} is yanked:",
+        f"{'now that' if plan.is_yanked else 'once'} {plan.version} is yanked:",
         f"  public channel users get   {plan.public_gets or nobody}",
         f"  preview channel users get  {plan.preview_gets or nobody}",
+        "  who has it keeps it until the next upgrade that goes above it",
         f"  who asks for =={plan.version} still gets it, with the reason as a warning",
     ]
     if plan.previews:
         previews = ", ".join(map(str, plan.previews))
-        lines.append(f"  previews of the same line stay on offer to preview users: {previews}")
+        lines.append(f"  previews of the same line are still there, and may have the same fault: {previews}")
     return lines
 
 
 def _steps(desk: Desk, plan: Withdrawal, reason: str) -> list[str]:
-    text = reason or f"broken; use {plan.public_gets or plan.next_version} instead"
+    text = reason or f"broken; use {plan.public_gets or plan.next_version or 'another version'} instead"
+    if desk.index.name == LOCAL:
+        place = local_files(desk.root).relative_to(desk.root)
+        files = ", ".join(f"{name}.yanked" for name in plan.kept)
+        return ["to yank it, for practice:", f"  write   {files}", f"  into    {place}", f"  reason  {text}"]
     return [
         "to yank it:",
         f"  open    {page(desk.index.simple_url, desk.project.name, plan.version)}",
         "  press   Options, then Yank, and type the version to confirm",
         f"  reason  {text}",
-        f"a yanked version is never used again: the next one to cut is {plan.next_version}",
     ]
 
 
-def _outcome(desk: Desk, version: Version, result: Result, message: str, hint: str) -> Outcome:
-    return Outcome(result, message, hint=hint, project=desk.project.name, version=str(version), index=desk.index.name)
+def _afterwards(desk: Desk, plan: Withdrawal) -> list[str]:
+    """Say what comes next; what is out stays out, so the way is forward."""
+    if plan.next_version is None:
+        return ["a yanked version is never used again: merge the mend, and main's next preview has it"]
+    tag = tag_of(desk.config.tag_format, plan.version)
+    return [
+        f"a yanked version is never used again: the next one to cut is {plan.next_version}",
+        f"the tag {tag} stays; if there is a GitHub Release {tag}, say in its text that it is withdrawn",
+    ]
+
+
+def _index_option(desk: Desk) -> str:
+    return "" if desk.index.name == "pypi" else f" --index {desk.index.name}"
+
+
+def _outcome(desk: Desk, plan: Withdrawal, result: Result, message: str) -> Outcome:
+    follows = f"the next version to cut is {plan.next_version}" if plan.next_version else ""
+    return Outcome(
+        result, message, hint=follows, project=desk.project.name, version=str(plan.version), index=desk.index.name
+    )

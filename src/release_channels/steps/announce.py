@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from release_channels import console
 from release_channels.claims import verify_manifest
 from release_channels.errors import RefusedError
-from release_channels.hub import Asset, HubRelease, repository_name
+from release_channels.hub import Asset, HubRelease, asset_name, repository_name
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.outcome import Result
 from release_channels.steps.fence import pass_fence
@@ -16,13 +17,15 @@ from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.notes import release_notes
 from release_channels.steps.step import Release, Report, Step
 from release_channels.tags import tag_of
+from release_channels.world.actions import is_loopback
 from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
 from release_channels.world.git import Git
-from release_channels.world.github import GitHub, connect
-from release_channels.world.index import Index, read_index
+from release_channels.world.github import GitHub, Pauses, connect
+from release_channels.world.index import LOCAL, Index, read_index
 
 ASSET = "manifest.json"
+_FOR_PRACTICE = (LOCAL, "testpypi")
 
 
 def _act(release: Release) -> Report:
@@ -30,33 +33,55 @@ def _act(release: Release) -> Report:
     name = repository_name(config.repository, Git(release.root).remote_url(config.remote), release.env)
     if name is None:
         return Report(Result.SKIPPED, f"no GitHub Release: the remote {config.remote} is not on GitHub")
+    if release.index.name in _FOR_PRACTICE and not is_loopback(release.env.get("GITHUB_API_URL")):
+        return Report(Result.SKIPPED, f"no GitHub Release for what is on {release.index.title}: that is for practice")
     manifest = verify_manifest(take_over(release.root), release.plan)
-    _require_published(release.index, manifest)
-    tag = tag_of(config.tag_format, manifest.version)
-    hub = connect(name, release.env)
-    with scratch("announce") as workplace, console.progress(f"announcing {tag} on GitHub"):
-        assets = (*pass_fence(manifest, release.root / DIST, workplace), _write_asset(manifest, workplace))
-        return _announce(release, hub, tag, assets)
+    patience = release.patience
+    with connect(name, release.env, pauses=Pauses(reads=patience.tries, writes=patience.between_writes)) as hub:
+        _require_token(hub)
+        _require_published(release.index, manifest)
+        tag = tag_of(config.tag_format, manifest.version)
+        with scratch("announce") as workplace, console.progress(f"announcing {tag} on GitHub"):
+            files = (*pass_fence(manifest, release.root / DIST, workplace), _write_asset(manifest, workplace))
+            return _announce(release, hub, tag, {asset_name(path.name): path for path in files})
 
 
-def _announce(release: Release, hub: GitHub, tag: str, assets: tuple[Path, ...]) -> Report:
+def _announce(release: Release, hub: GitHub, tag: str, files: Mapping[str, Path]) -> Report:
     found = hub.find_releases(tag)
     published = next((there for there in found if not there.is_draft), None)
     if published is not None:
-        _require_same(published, assets)
+        _require_same(published, files, release)
         return Report(Result.ALREADY, f"the GitHub Release {tag} is out, with the same files: {published.url}")
-    draft = next(iter(found), None) or hub.create_draft(tag, tag, release_notes(release, hub, tag))
-    for path in assets:
-        _put(hub, draft, path)
-    filled = next(there for there in hub.find_releases(tag) if there.id == draft.id)
-    _require_same(filled, assets)
+    draft = _oldest(found) or _create_draft(release, hub, tag)
+    _refuse_foreign(draft, files, release)
+    for name, path in files.items():
+        _put(hub, draft, name, path)
+    filled = next((there for there in hub.find_releases(tag) if there.id == draft.id), None)
+    if filled is None:
+        raise RefusedError(f"the draft of the GitHub Release {tag} is gone", hint=_again(release, tag))
+    _require_same(filled, files, release)
+    if not filled.is_draft:
+        return Report(Result.ALREADY, f"somebody else has published the GitHub Release {tag} by now: {filled.url}")
     out = hub.publish(filled, latest=_is_newest(release))
     return Report(Result.PUBLISHED, f"the GitHub Release {tag} is out: {out.url}")
 
 
-def _put(hub: GitHub, draft: HubRelease, path: Path) -> None:
+def _create_draft(release: Release, hub: GitHub, tag: str) -> HubRelease:
+    """Make a draft; where two runs do so at once, both go on with the older one and the other is taken away."""
+    made = hub.create_draft(tag, tag, release_notes(release, hub, tag))
+    oldest = _oldest(hub.find_releases(tag)) or made
+    if oldest.id != made.id:
+        hub.delete_draft(made)
+    return oldest
+
+
+def _oldest(found: tuple[HubRelease, ...]) -> HubRelease | None:
+    return min(found, key=lambda there: there.id, default=None)
+
+
+def _put(hub: GitHub, draft: HubRelease, name: str, path: Path) -> None:
     """Make an asset of a draft what it should be; what an earlier run left half-way is replaced."""
-    there = next((asset for asset in draft.assets if asset.name == path.name), None)
+    there = next((asset for asset in draft.assets if asset.name == name), None)
     if there is not None and not _is_same(there, path):
         hub.delete_asset(there)
         there = None
@@ -64,28 +89,65 @@ def _put(hub: GitHub, draft: HubRelease, path: Path) -> None:
         hub.upload_asset(draft, path)
 
 
-def _require_same(there: HubRelease, assets: tuple[Path, ...]) -> None:
+def _refuse_foreign(draft: HubRelease, files: Mapping[str, Path], release: Release) -> None:
+    """Refuse a draft with a file that no run put there, before anything is changed in it."""
+    foreign = sorted({asset.name for asset in draft.assets} - files.keys())
+    if foreign:
+        raise RefusedError(
+            f"the draft of the GitHub Release {draft.tag} has {', '.join(foreign)}, which this release does not",
+            hint=f"delete that file, or the whole draft, by hand: {draft.url}\nthen {_again(release, draft.tag)}",
+        )
+
+
+def _require_same(there: HubRelease, files: Mapping[str, Path], release: Release) -> None:
     """Compare a release with what belongs to it.
 
     Raises: RefusedError if it lacks a file, has one more, or one with other bytes.
     """
     found = {asset.name: asset for asset in there.assets}
-    wrong = [f"lacks {path.name}" for path in assets if path.name not in found]
+    wrong = [f"lacks {name}" for name in files if name not in found]
     wrong += [
-        f"has another {path.name}" for path in assets if path.name in found and not _is_same(found[path.name], path)
+        f"has another {name}" for name, path in files.items() if name in found and not _is_same(found[name], path)
     ]
-    wrong += [f"has {name} besides" for name in sorted(found.keys() - {path.name for path in assets})]
+    wrong += [f"has {name} besides" for name in sorted(found.keys() - files.keys())]
     if wrong:
-        kind = "draft" if there.is_draft else "published"
-        raise RefusedError(
-            f"the {kind} GitHub Release {there.tag} {', '.join(wrong)}",
-            hint=f"the index has the right files; put this release right by hand, or delete it if GitHub lets you "
-            f"(an immutable release cannot be mended) and run `nox -s announce` again: {there.url}",
+        kind = "draft of the" if there.is_draft else "published"
+        raise RefusedError(f"the {kind} GitHub Release {there.tag} {', '.join(wrong)}", hint=_mend(there, release))
+
+
+def _mend(there: HubRelease, release: Release) -> str:
+    """Say what to do about a release with wrong files; what is on the index is right in any case."""
+    index, again = release.index.title, _again(release, there.tag)
+    if there.is_immutable:
+        return (
+            f"{index} has the right files, and an immutable release cannot be mended: say in its text that they "
+            f"are to be had from there, and release the next version: {there.url}"
         )
+    if there.is_draft:
+        return f"delete the draft by hand, then {again}: {there.url}"
+    return (
+        f"{index} has the right files: delete this release by hand, never its tag, then {again}; "
+        f"or put its files right by hand: {there.url}"
+    )
+
+
+def _again(release: Release, tag: str) -> str:
+    return f"`invoke resume {tag} --index {release.index.name}` makes it anew"
 
 
 def _is_same(asset: Asset, path: Path) -> bool:
-    return asset.size == path.stat().st_size and asset.sha256 in (None, sha256_of(path))
+    """Compare by digest; servers that are older than digests tell a size alone."""
+    return asset.is_complete and asset.size == path.stat().st_size and asset.sha256 in (None, sha256_of(path))
+
+
+def _require_token(hub: GitHub) -> None:
+    """Refuse before anything is asked for: drafts are invisible without a token that may write."""
+    if not hub.has_token:
+        raise RefusedError(
+            f"there is no token for the GitHub Release of {hub.repository}",
+            hint="in a workflow, give the job `contents: write` and set GH_TOKEN to `github.token`; "
+            "by hand, set GH_TOKEN or run `gh auth login`",
+        )
 
 
 def _require_published(index: Index, manifest: Manifest) -> None:
@@ -95,14 +157,16 @@ def _require_published(index: Index, manifest: Manifest) -> None:
     if missing:
         raise RefusedError(
             f"{index.title} does not hold {', '.join(missing)} with these bytes",
-            hint="`nox -s public-publish` comes first",
+            hint=f"`nox -s public-publish -- --index {index.name}` comes first",
         )
 
 
 def _is_newest(release: Release) -> bool:
-    """Tell whether this is the newest final, by the index and never by the clock: a later fix of an old line is not."""
-    newest = read_index(release.index, release.project.name).newest_final()
-    return newest is None or release.plan.version is None or newest <= release.plan.version
+    """Tell whether this is the newest final that the index offers; by the clock a late fix of an old line would be.
+
+    One that is yanked is not offered, and must not be what GitHub shows as the latest either.
+    """
+    return read_index(release.index, release.project.name).newest_offered() == release.plan.version
 
 
 def _write_asset(manifest: Manifest, workplace: Path) -> Path:
@@ -111,7 +175,7 @@ def _write_asset(manifest: Manifest, workplace: Path) -> Path:
         "project": manifest.project,
         "version": str(manifest.version),
         "commit": manifest.commit,
-        "files": [_describe(file) for file in manifest.files],
+        "files": [_describe(file) for file in sorted(manifest.files, key=lambda file: file.name)],
     }
     path = workplace / ASSET
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")

@@ -18,11 +18,12 @@ from release_channels.world.index import Index
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a step waits, in seconds: between tries of an upload, for files to be seen, for a script's --help."""
+    """How long a step waits, in seconds: between tries, for files to be seen, between writes, for --help."""
 
     tries: tuple[float, ...] = (2.0, 5.0)
     visible: float = 300.0
     first_pause: float = 0.2
+    between_writes: float = 1.0
     script: float = 60.0
 
 
@@ -96,8 +97,9 @@ def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
 
 
 def _reached(release: Release, reports: list[Report]) -> Outcome:
-    """Tell the outcome of steps that all succeeded: of the one that published, else of the last."""
-    told = next((r for kind in (Result.PUBLISHED, Result.ALREADY) for r in reports if r.result is kind), reports[-1])
+    """Tell the outcome of steps that all succeeded: of the first that published, else of one that found it done."""
+    telling = (next((r for r in reports if r.result is result), None) for result in (Result.PUBLISHED, Result.ALREADY))
+    told = next(filter(None, telling), reports[-1])
     return replace(
         outcome_of(release.plan, told.result, told.message),
         publish=told.result is not Result.ALREADY,

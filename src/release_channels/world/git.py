@@ -142,8 +142,9 @@ class Git:
         return here | {ref.removeprefix("refs/tags/") for ref in _listed(asked)}
 
     def subjects(self, after: str, until: str) -> tuple[str, ...]:
-        """List the first lines of the commits that one commit has and another has not, newest first."""
-        return tuple(self._run("log", "--format=%h %s", f"{after}..{until}").splitlines())
+        """List the first lines of the commits that one commit has and another (or none) has not, newest first."""
+        revisions = f"{after}..{until}" if after else until
+        return tuple(self._run("log", "--format=%h %s", revisions).splitlines())
 
     def remote_tip(self, remote: str, branch: str) -> str:
         """Fetch a branch of a remote, as it is now, without moving a ref here, and give its commit.

@@ -166,6 +166,19 @@ class GitHub:
             needs=_CONTENTS,
         )
 
+    def delete_draft(self, release: hub.HubRelease) -> None:
+        """Take a draft away, with what is in it.
+
+        Raises: ValueError for a release that is published: those are never taken back.
+        """
+        if not release.is_draft:
+            raise ValueError(f"{release.tag} is published")
+        self._answers.write(
+            f"delete a draft release of {release.tag}",
+            lambda: self._request("DELETE", f"/releases/{release.id}"),
+            needs=_CONTENTS,
+        )
+
     def publish(self, release: hub.HubRelease, *, latest: bool) -> hub.HubRelease:
         """Publish a draft, as the latest release or beside it."""
 

@@ -1,0 +1,217 @@
+"""How `status` is told: one table for people, one object for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from release_channels.config import Config
+from release_channels.hub import Deployment, HubRelease
+from release_channels.observed import IndexFile, Observed
+from release_channels.plan import Plan, Reason
+from release_channels.standing import Next, ago, files_close_at, room
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
+_LONG = 3650
+_STATES = {
+    "success": "succeeded",
+    "inactive": "succeeded, then followed by another",
+    "failure": "failed",
+    "error": "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All that was seen, the next command, and what could not be seen."""
+
+    seen: Observed
+    plan: Plan
+    behind: int | None
+    public_commit: str | None
+    subject: Version | None
+    """The release that is looked at: main's own, or the newest that was tagged."""
+    tag: str | None
+    release: HubRelease | None
+    release_asked: bool
+    unfinished: str
+    deployments: tuple[Deployment, ...]
+    config: Config
+    now: datetime
+    next: Next
+    unseen: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[IndexFile, ...]:
+        """The files on the index of the release that is looked at."""
+        return self.seen.index.releases.get(self.subject, ()) if self.subject else ()
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """Tell each thing in a few words."""
+        index = self.seen.index
+        yield "main", f"{self.seen.version}, {self._state()} (commit {self.seen.commit.short})"
+        yield "public", self._newest(index.newest_final(), self.public_commit)
+        yield "preview", self._newest(index.newest_preview(), self._preview_commit())
+        yield "since then", self._since()
+        if self.tag:
+            yield "tag", self.tag
+        if self.tag and self.release_asked:
+            yield "github", _release(self.release)
+        if self.unfinished:
+            yield "in flight", f"{self.subject}: {self.unfinished}{self._until()}"
+            for file in self.files:
+                yield "", f"{file.name}, sha256 {file.sha256 or 'not told'}"
+        elif self._is_spent():
+            yield "spent", f"{self.subject} is not whole, and the index takes no more of its files: release the next"
+        for one in self.deployments:
+            yield "deployed", f"{one.environment}: {self._deployment(one)}"
+        yield "room", self._room()
+        for what in self.unseen:
+            yield "not seen", what
+
+    def table(self) -> Table:
+        """Draw the rows; nothing in them is markup."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(show_header=False, box=None, pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold", no_wrap=False)
+        for name, value in self.rows():
+            style = "yellow" if name in ("not seen", "in flight") else ""
+            table.add_row(Text(name, style="bold"), Text(value, style=style))
+        return table
+
+    def to_json(self) -> str:
+        """Write the status for programs; what is not known is null."""
+        index, seen = self.seen.index, room(self.seen.index, self.config.project_limit, self.now)
+        closes = files_close_at(self.files)
+        content = {
+            "converged": self.next.converged,
+            "next": self.next.command,
+            "why": self.next.why,
+            "project": self.seen.project,
+            "index": index.index,
+            "main": {
+                "version": str(self.seen.version), "state": self.plan.reason.value, "commit": self.seen.commit.sha,
+            },
+            "public": self._on_channel(index.newest_final(), self.public_commit),
+            "preview": self._on_channel(index.newest_preview(), self._preview_commit()),
+            "commits_since_preview": self.behind,
+            "tag": self.tag,
+            "github_release": None if self.release is None else {
+                "state": "draft" if self.release.is_draft else "published",
+                "files": [asset.name for asset in self.release.assets],
+                "url": self.release.url,
+            },
+            "in_flight": None if not self.unfinished else {
+                "version": str(self.subject),
+                "lacks": self.unfinished,
+                "files": [{"name": file.name, "sha256": file.sha256} for file in self.files],
+                "closes": closes.isoformat() if closes else None,
+            },
+            "deployments": [
+                {"environment": one.environment, "workflow": one.workflow, "state": one.state, "commit": one.sha}
+                for one in self.deployments
+            ],
+            "room": {"used": seen.used, "limit": seen.limit, "previews": seen.previews, "days": seen.days},
+            "unseen": list(self.unseen),
+        }  # fmt: skip
+        return json.dumps(content, indent=2)
+
+    def _state(self) -> str:
+        return {
+            Reason.STAGED: "final: its tag releases it",
+            Reason.RELEASED: "final, and out",
+            Reason.CLOSED: "final, out, and built upon: the line is closed",
+            Reason.BEHIND: "a dev line behind the index",
+            Reason.SUPERSEDED: "a dev line behind the index",
+            Reason.UNFIT: "which no channel publishes",
+        }.get(self.plan.reason, "an open dev line")
+
+    def _newest(self, version: Version | None, commit: str | None) -> str:
+        if version is None:
+            return "none yet"
+        files = self.seen.index.releases[version]
+        when = _uploaded(files)
+        told = [str(version), ago(when, self.now) if when else "age not known"]
+        told += [f"commit {commit[:12]}"] if commit else []
+        told += ["yanked"] if all(file.yanked for file in files) else []
+        return ", ".join(told)
+
+    def _preview_commit(self) -> str | None:
+        return self.seen.newest_preview.commit if self.seen.newest_preview else None
+
+    def _since(self) -> str:
+        if self.behind is None:
+            return "not known how many commits on main are in no preview"
+        if not self.behind:
+            return "every commit on main is in that preview"
+        return f"{self.behind} commit{'s' if self.behind != 1 else ''} on main in no preview"
+
+    def _is_spent(self) -> bool:
+        """Tell whether the release will stay as it is, with one kind of file alone."""
+        kinds = {file.name.endswith(".whl") for file in self.files if not file.yanked}
+        return self.tag is not None and len(kinds) == 1
+
+    def _until(self) -> str:
+        """Name the end of the 14 days, where files are missing."""
+        closes, kinds = files_close_at(self.files), {file.name.endswith(".whl") for file in self.files}
+        if closes is None or len(kinds) != 1:
+            return ""
+        return f"; the index takes its files until {closes:%Y-%m-%d %H:%M} UTC"
+
+    def _deployment(self, one: Deployment) -> str:
+        workflow = one.workflow or "an unknown workflow"
+        role = {
+            "an unknown workflow": "so look before you read it as a failed publish",
+            self.config.gate_workflow: "the gate, which publishes nothing",
+            self.config.preview_workflow: "the publisher",
+            self.config.public_workflow: "the publisher",
+        }.get(workflow, "which publishes nothing")
+        state = _STATES.get(one.state or "", (one.state or "no state yet").replace("_", " "))
+        return f"{workflow} ({role}) {state} for {one.sha[:12]}, {ago(one.created_at, self.now)}"
+
+    def _room(self) -> str:
+        seen = room(self.seen.index, self.config.project_limit, self.now)
+        if not seen.used:
+            return f"none of {_size(seen.limit)} used"
+        lasts = ""
+        if seen.days is not None:
+            many = f"{seen.days:.0f} days" if seen.days < _LONG else "more than ten years"
+            lasts = f", enough for {many} at the present pace"
+        previews = f", room for about {seen.previews:,} previews" if seen.previews else ""
+        return f"{_size(seen.used)} of {_size(seen.limit)} used{previews}{lasts}"
+
+    def _on_channel(self, version: Version | None, commit: str | None) -> dict[str, str | None] | None:
+        if version is None:
+            return None
+        when = _uploaded(self.seen.index.releases[version])
+        return {"version": str(version), "uploaded": when.isoformat() if when else None, "commit": commit}
+
+
+def _uploaded(files: tuple[IndexFile, ...]) -> datetime | None:
+    return min((file.upload_time for file in files if file.upload_time is not None), default=None)
+
+
+def _release(release: HubRelease | None) -> str:
+    if release is None:
+        return "no GitHub Release that can be seen"
+    kind = "a draft" if release.is_draft else "published"
+    count = len(release.assets)
+    return f"{kind} with {count} file{'s' if count != 1 else ''}: {release.url}"
+
+
+def _size(count: int) -> str:
+    for unit, size in _UNITS:
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"

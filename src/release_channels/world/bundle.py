@@ -1,0 +1,63 @@
+"""What a workflow kept of a build: an archive with `release.json` and `dist/`, taken out file by file."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path
+
+from release_channels.errors import RefusedError
+from release_channels.manifest import MAX_BYTES, Manifest, parse_manifest
+from release_channels.world.distributions import sha256_of
+
+_MANIFEST, _DIST = "release.json", "dist/"
+_PIECE = 1 << 20
+
+
+def unpack_bundle(archive: Path, target: Path) -> Manifest | None:
+    """Take the files that the manifest of an archive names into a directory, and nothing else that lies in it.
+
+    Names come from the manifest alone, which allows no path in them; None if the archive holds no manifest.
+
+    Raises: RefusedError if a file is missing, is no regular file, or does not have the manifest's size and sha256.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            if _MANIFEST not in opened.namelist():
+                return None
+            with _open(opened, _MANIFEST) as stream:
+                manifest = parse_manifest(stream.read(MAX_BYTES + 1).decode("utf-8", "replace"))
+            for file in manifest.files:
+                _take(opened, _DIST + file.name, target / file.name, file.size)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as err:
+        raise RefusedError("the artifact is no ZIP archive that can be read", hint=_ANEW) from err
+    for file in manifest.files:
+        if sha256_of(target / file.name) != file.sha256:
+            raise RefusedError(f"{file.name} in the artifact does not have the sha256 of its manifest", hint=_ANEW)
+    return manifest
+
+
+_ANEW = "its bytes cannot be had from there; look at what the workflow put into the artifact"
+
+
+def _take(opened: zipfile.ZipFile, name: str, target: Path, size: int) -> None:
+    """Copy one member, and not a byte more than its manifest announces, whatever the archive claims."""
+    left = size
+    with _open(opened, name) as source, target.open("xb") as out:
+        while piece := source.read(min(_PIECE, left + 1)):
+            left -= len(piece)
+            if left < 0:
+                break
+            out.write(piece)
+    if left:
+        raise RefusedError(f"{name} in the artifact does not have the {size} bytes of its manifest", hint=_ANEW)
+
+
+def _open(opened: zipfile.ZipFile, name: str) -> zipfile.ZipExtFile:
+    found = [info for info in opened.infolist() if info.filename == name]
+    if len(found) != 1:
+        raise RefusedError(f"{name} is {len(found)} times in the artifact, not once", hint=_ANEW)
+    mode = found[0].external_attr >> 16
+    if found[0].is_dir() or found[0].flag_bits & 1 or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        raise RefusedError(f"{name} in the artifact is no regular file", hint=_ANEW)
+    return opened.open(found[0])  # type: ignore[return-value]

@@ -1,0 +1,33 @@
+"""A release on the local index and GitHub's stand-in, for the tests of what comes after the upload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.github.hubs import WRITER, Hub, open_hub
+from tests.support.releasing import CHANGELOG, clone_of, release_once, sample
+from tests.support.repo import Repo
+
+
+@pytest.fixture(scope="module")
+def released_once(tmp_path_factory: pytest.TempPathFactory, offline_environment: Mapping[str, str]) -> Repo:
+    """A repository whose 1.2.0 is on the local index, made once."""
+    return release_once(tmp_path_factory.mktemp("released"), sample(CHANGELOG_md=CHANGELOG), offline_environment)
+
+
+@pytest.fixture
+def released(released_once: Repo, tmp_path: Path, offline: None) -> Repo:
+    """The same in a checkout of its own: 1.2.0 is on the index and not announced."""
+    return clone_of(released_once, tmp_path / "released")
+
+
+@pytest.fixture
+def hub(released: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """GitHub over the release's remote, asked with a token that may write."""
+    with open_hub(released) as opened:
+        monkeypatch.setenv("GITHUB_API_URL", opened.running.api_url)
+        monkeypatch.setenv("GH_TOKEN", WRITER)
+        yield opened

@@ -1,0 +1,304 @@
+"""Where a project stands, end to end: each state names the command that leads to the next one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.exceptions import Exit
+
+from release_channels.maintain import tasks
+from release_channels.maintain.desk import sit_down
+from release_channels.maintain.picture import Picture
+from release_channels.maintain.status import read_status
+from release_channels.outcome import Result
+from release_channels.rehearsal.github.answers import broken
+from release_channels.rehearsal.github.stored import StoredRelease
+from release_channels.version import Channel
+from tests.conftest import MakeRepo, RunSession
+from tests.github.hubs import READER, Hub
+from tests.support.releasing import CHANGELOG, TAG, index_of, public_steps, put_on_index, sample, tagged
+from tests.support.repo import Repo
+
+WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
+
+
+def look(repo: Repo, now: datetime | None = None, index: str = "local") -> Picture:
+    """Read the status as the task does, and prove that reading moves nothing."""
+    before = repo.fingerprint()
+    with sit_down(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as desk:
+        seen = read_status(desk, now)
+    assert repo.fingerprint() == before
+    return seen
+
+
+def rows(seen: Picture) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for name, value in seen.rows():
+        told[name] = f"{told[name]}\n{value}" if name in told else value
+    return told
+
+
+def push(repo: Repo) -> None:
+    repo.git("push", "--quiet", "origin", "main")
+
+
+def preview(repo: Repo) -> None:
+    built = run_preview(repo)
+    assert built is Result.PUBLISHED
+
+
+def run_preview(repo: Repo) -> Result:
+    from release_channels import release
+
+    words, steps = ("--offline",), ("build", "preview-publish")
+    return release.run_session("preview", steps, words, root=repo.root, env=dict(os.environ)).result
+
+
+def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
+    """From an open dev line through a half-finished release back to one, following what status says."""
+    repo = make_repo(sample("1.2.0.dev0", CHANGELOG_md=CHANGELOG.replace("## [1.2.0] - 2026-01-02", "## [Unreleased]")))
+    met: list[tuple[bool, str]] = []
+
+    def station() -> str:
+        following = look(repo).next
+        met.append((following.converged, following.command))
+        return following.command
+
+    assert station() == "nox -s preview"
+    preview(repo)
+    assert station() == "invoke bump"
+    tasks.bump(repo.root, "", "", True, False, "local", dry_run=False)
+    push(repo)
+    assert station() == "invoke tag"
+    tasks.tag(repo.root, "HEAD", "", False, False, False, "local", dry_run=False)
+    assert station() == f"invoke resume {TAG} --index local"
+    assert public_steps(repo, "build", "public-publish").result is Result.PUBLISHED
+    (index_of(repo) / SDIST).unlink()
+    assert station() == f"invoke resume {TAG} --index local"
+    assert public_steps(repo, "public-publish").result is Result.PUBLISHED
+    assert station() == "invoke bump-dev"
+    repo.commit("a later commit")
+    push(repo)
+    assert station() == "invoke bump-dev"
+    tasks.bump_dev(repo.root, "", "", True, False, "local", dry_run=False)
+    push(repo)
+    assert station() == "nox -s preview"
+    preview(repo)
+    assert station() == "invoke bump"
+    assert [converged for converged, _ in met] == [command == "invoke bump" for _, command in met]
+
+
+def test_a_dev_line_behind_the_index_is_reopened(make_repo: MakeRepo) -> None:
+    """Where the index has gone past main's dev line, bump-dev goes past the index."""
+    repo = make_repo(sample("1.2.0.dev0"))
+    put_on_index(repo, "1.3.0")
+    seen = look(repo)
+    assert (seen.next.converged, seen.next.command) == (False, "invoke bump-dev")
+    assert rows(seen)["main"].startswith("1.2.0.dev0, a dev line behind the index (commit ")
+    tasks.bump_dev(repo.root, "", "", True, False, "local", dry_run=False)
+    push(repo)
+    assert look(repo).next.command == "nox -s preview"
+
+
+def test_main_is_read_on_the_remote(make_repo: MakeRepo) -> None:
+    """Whatever is checked out, main is the remote's main as it is now."""
+    repo = make_repo(sample("1.2.0.dev0"))
+    tip = repo.commit("Release", sample("1.2.0").tree())
+    push(repo)
+    repo.git("switch", "--quiet", "--detach", "HEAD~1")
+    seen = look(repo)
+    assert (str(seen.seen.version), seen.seen.commit.sha, seen.next.command) == ("1.2.0", tip, "invoke tag")
+
+
+def test_without_a_remote_head_stands_for_main(make_repo: MakeRepo) -> None:
+    """No remote is no error: what could not be seen is said."""
+    repo = make_repo(sample("1.2.0.dev0"))
+    repo.git("remote", "remove", "origin")
+    seen = look(repo)
+    assert seen.next.command == "nox -s preview"
+    assert "origin/main: there is no remote origin, so HEAD stands for it" in seen.unseen
+
+
+def test_a_remote_that_is_gone_is_said(make_repo: MakeRepo) -> None:
+    """A remote that does not answer leaves this clone's own view, which is said."""
+    repo = tagged(make_repo(sample("1.2.0")))
+    hidden = repo.remote.rename(repo.remote.with_name("away.git"))
+    with sit_down(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as desk:
+        seen = read_status(desk)
+    hidden.rename(repo.remote)
+    assert [what.partition(":")[0] for what in seen.unseen][:2] == ["origin/main", "tags"]
+    assert seen.tag == TAG
+
+
+def whole(released: Repo, run_session: RunSession) -> None:
+    assert run_session(released, "--offline", steps=("announce",), channel=Channel.PUBLIC).result is Result.PUBLISHED
+
+
+def test_a_draft_is_a_release_in_flight(released: Repo, hub: Hub) -> None:
+    """All files are out and the GitHub Release is a draft, or missing: it is to be resumed."""
+    missing = look(released)
+    assert (missing.unfinished, missing.next.command) == (
+        "it has no GitHub Release", f"invoke resume {TAG} --index local",
+    )  # fmt: skip
+    state = hub.state
+    made = StoredRelease(state.new_id(), TAG, TAG, "", "main", True, False, state.clock())
+    state.releases[made.id] = made
+    seen = look(released)
+    assert (seen.unfinished, seen.next.command) == (
+        "its GitHub Release is a draft", f"invoke resume {TAG} --index local",
+    )  # fmt: skip
+    assert rows(seen)["github"].startswith("a draft with 0 files: ")
+
+
+def test_a_whole_release_leaves_the_next_dev_line(released: Repo, hub: Hub, run_session: RunSession) -> None:
+    """Once the GitHub Release is out, what remains is bump-dev."""
+    whole(released, run_session)
+    seen = look(released)
+    assert (seen.unfinished, seen.next.command) == ("", "invoke bump-dev")
+    assert rows(seen)["github"].startswith("published with 3 files: ")
+
+
+def test_a_release_in_flight_shows_files_hashes_and_the_last_day(released: Repo, hub: Hub) -> None:
+    """Each file stands there with its digest, and until when the index takes the rest."""
+    (index_of(released) / SDIST).unlink()
+    began = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    os.utime(index_of(released) / WHEEL, (began.timestamp(),) * 2)
+    seen = look(released, began + timedelta(days=2))
+    told = rows(seen)
+    assert told["in flight"] == (
+        "1.2.0: its sdist is not on the index; the index takes its files until 2026-03-15 12:00 UTC"
+    )
+    assert told[""].startswith(f"{WHEEL}, sha256 ")
+    assert told["public"].startswith("1.2.0, 2 days ago, commit ")
+
+    late = look(released, began + timedelta(days=15))
+    assert (late.unfinished, late.next.command) == ("", "invoke bump-dev")
+    assert "1.2.0 is not whole" in rows(late)["spent"]
+
+
+def test_while_the_release_workflow_is_at_work_it_is_watched(released: Repo, hub: Hub) -> None:
+    """Nobody is told to resume what the workflow is about to finish."""
+    (index_of(released) / SDIST).unlink()
+    sha = released.git("rev-parse", "HEAD")
+    run = hub.state.add_run("public-release.yml", sha, status="in_progress", branch=TAG)
+    seen = look(released)
+    assert seen.next.command == f"invoke tag --commit {TAG} --watch"
+    assert "public-release.yml is in progress" in seen.next.why
+    hub.state.set_run(run, "completed", "failure")
+    seen = look(released)
+    assert seen.next.command == f"invoke resume {TAG} --index local"
+    assert "public-release.yml ended with failure" in seen.next.why
+
+
+def test_a_red_gate_is_not_a_failed_publish(released: Repo, hub: Hub) -> None:
+    """Gate and publisher share an environment: each row names its workflow and what that does."""
+    sha, state = released.git("rev-parse", "HEAD"), hub.state
+    publisher = state.add_run("internal-preview-release.yml", sha)
+    gate = state.add_run("integration-eval.yml", sha, conclusion="failure")
+    state.add_deployment("pypi-internal-preview", sha, "in_progress", "success", run_id=publisher)
+    state.add_deployment("pypi-internal-preview", sha, "in_progress", "failure", run_id=gate)
+    told = rows(look(released))["deployed"].splitlines()
+    assert told == [
+        "pypi-internal-preview: integration-eval.yml (the gate, which publishes nothing) "
+        f"failed for {sha[:12]}, just now",
+        f"pypi-internal-preview: internal-preview-release.yml (the publisher) succeeded for {sha[:12]}, just now",
+    ]
+
+
+@pytest.mark.parametrize("token", [None, READER], ids=["none", "read only"])
+def test_it_works_with_less_than_a_writers_token(
+    released: Repo, hub: Hub, monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    """What needs no right is shown, and without a token it is said that drafts are not seen."""
+    monkeypatch.setenv("GH_TOKEN", token or "")
+    seen = look(released)
+    assert rows(seen)["github"] == "no GitHub Release that can be seen"
+    assert any("drafts" in what for what in seen.unseen) is (token is None)
+
+
+def test_a_silent_github_is_asked_once(released: Repo, hub: Hub) -> None:
+    """GitHub that does not answer is said once and not waited for again and again; the index alone decides then."""
+    hub.state.faults.append(lambda *_: broken())
+    seen = look(released)
+    assert [what for what in seen.unseen if "failed with 502" in what] == list(seen.unseen)
+    assert len(seen.unseen) == 1
+    assert seen.next.command == "invoke bump-dev"
+
+
+def test_a_yanked_release_is_done_with(released: Repo, hub: Hub) -> None:
+    """A release that was withdrawn is not resumed, and its row says so."""
+    for name in (WHEEL, SDIST):
+        (index_of(released) / f"{name}.yanked").write_text("broken")
+    seen = look(released)
+    assert seen.next.command == "invoke bump-dev"
+    assert rows(seen)["public"].endswith(", yanked")
+
+
+def test_practice_is_not_looked_for_on_the_real_github(make_repo: MakeRepo) -> None:
+    """With the local index nothing is asked of a GitHub that is elsewhere, and that is said."""
+    seen = look(make_repo(sample("1.2.0.dev0")))
+    assert seen.unseen == ("GitHub: what is on the local index is practice and not announced there",)
+
+
+def test_the_task_tells_and_exits(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0 where nothing waits and 1 where something does, for people and for programs alike."""
+    repo = make_repo(sample("1.2.0.dev0"))
+    with pytest.raises(Exit) as left:
+        tasks.status(repo.root, "local", as_json=True)
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (left.value.code, told["converged"], told["next"]) == (1, False, "nox -s preview")
+    assert told["main"] == {"version": "1.2.0.dev0", "state": "open", "commit": repo.git("rev-parse", "HEAD")}
+    assert (told["public"], told["commits_since_preview"], told["in_flight"]) == (None, 1, None)
+
+    preview(repo)
+    capsys.readouterr()
+    tasks.status(repo.root, "local", as_json=False)
+    shown = capsys.readouterr().out
+    assert "next: invoke bump\n" in shown
+    assert "1.2.0.dev1, just now, commit " in shown
+
+
+def test_previews_on_the_index_that_are_not_built_yet(
+    released: Repo, hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On the real index the workflows publish previews: the first that is not green is named."""
+    from release_channels.indexserver.server import serve
+
+    sha = released.commit("Open 1.2.1", sample("1.2.1.dev0").tree())
+    push(released)
+    store = tmp_path / "index"
+    shutil.copytree(index_of(released), store)
+    with serve(store) as index:
+        file = tmp_path / "rehearsal.json"
+        file.write_text(json.dumps({"simple": index.simple_url, "upload": index.upload_url}))
+        monkeypatch.setenv("RELEASE_CHANNELS_REHEARSAL", str(file))
+        hub.state.releases[1] = StoredRelease(1, TAG, TAG, "", "main", False, False, hub.state.clock())
+        expected: list[tuple[str, Callable[[], object], str, str]] = [
+            ("test.yml", lambda: None, "look at the workflow", "test.yml has not run"),
+            (
+                "test.yml",
+                lambda: hub.state.add_run("test.yml", sha, status="in_progress"),
+                "wait, ",
+                "test.yml is in p",
+            ),
+            (
+                "test.yml",
+                lambda: hub.state.add_run("test.yml", sha),
+                "look at the workflow",
+                "integration-eval.yml has",
+            ),
+        ]
+        for _, act, command, why in expected:
+            act()
+            following = look(released, index="pypi").next
+            assert following.command.startswith(command)
+            assert why in following.why

@@ -1,0 +1,107 @@
+"""What yanking a release leaves to whom."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.version import Version
+
+from release_channels.errors import UsageError
+from release_channels.observed import IndexFile, IndexState
+from release_channels.withdrawal import page, plan_withdrawal
+
+
+def state(*there: str) -> IndexState:
+    """An index: `1.0-` is yanked, `1.0~` half yanked."""
+    releases = {}
+    for text in there:
+        yanked = (text.endswith("-"), text.endswith(("-", "~")))
+        version = Version(text.rstrip("-~"))
+        releases[version] = tuple(
+            IndexFile(f"{version}{end}", "u", None, yanked=one)
+            for end, one in zip((".whl", ".tar.gz"), yanked, strict=True)
+        )
+    return IndexState("pypi", releases)
+
+
+GETS = {
+    "an older final is next": (["1.0", "1.1"], "1.1", "1.0", "1.0"),
+    "previews below it": (["1.0", "1.1.dev1", "1.1"], "1.1", "1.0", "1.1.dev1"),
+    "the next line's preview": (["1.0", "1.1", "1.2.dev4"], "1.1", "1.0", "1.2.dev4"),
+    "only previews are left": (["1.1.dev1", "1.1"], "1.1", "1.1.dev1", "1.1.dev1"),
+    "nothing is left": (["1.1"], "1.1", None, None),
+    "a yanked one is no refuge": (["1.0", "1.0.1-", "1.1"], "1.1", "1.0", "1.0"),
+    "a half yanked one is one": (["1.0", "1.0.1~", "1.1"], "1.1", "1.0.1", "1.0.1"),
+    "an old one": (["1.0", "1.1"], "1.0", "1.1", "1.1"),
+    "a preview": (["1.0", "1.1.dev1", "1.1.dev2"], "1.1.dev2", "1.0", "1.1.dev1"),
+    "already yanked": (["1.0", "1.1-"], "1.1", "1.0", "1.0"),
+}
+
+
+@pytest.mark.parametrize(("there", "bad", "public", "preview"), GETS.values(), ids=GETS)
+def test_each_channel_falls_back_to_what_is_left(
+    there: list[str], bad: str, public: str | None, preview: str | None
+) -> None:
+    """Public users get the newest other final, preview users the newest other version of any kind."""
+    plan = plan_withdrawal(state(*there), Version(bad))
+    assert (plan.public_gets, plan.preview_gets) == tuple(Version(text) if text else None for text in (public, preview))
+
+
+NEXT = {
+    "the newest": (["1.0", "1.1"], "1.1", "1.1.1"),
+    "an old one": (["1.0", "1.1"], "1.0", "1.1.1"),
+    "a post-release": (["1.1", "1.1.post1"], "1.1.post1", "1.1.1"),
+    "above a candidate": (["1.1", "2.0rc1"], "1.1", "2.0.1"),
+    "above a yanked one": (["1.1", "1.2-"], "1.1", "1.2.1"),
+    "an epoch": (["1!1.0"], "1!1.0", "1!1.0.1"),
+    "previews do not count": (["1.1", "1.5.dev1"], "1.1", "1.1.1"),
+    "a preview is followed by a preview": (["1.1", "1.2.dev3"], "1.2.dev3", None),
+}
+
+
+@pytest.mark.parametrize(("there", "bad", "following"), NEXT.values(), ids=NEXT)
+def test_the_next_version_is_above_all_that_was_out(there: list[str], bad: str, following: str | None) -> None:
+    """A yanked version is never used again, and what replaces it is offered to everybody."""
+    assert plan_withdrawal(state(*there), Version(bad)).next_version == (Version(following) if following else None)
+
+
+YANKED = {
+    "not yet": ("1.1", False, ()),
+    "half": ("1.1~", False, ("1.1.whl",)),
+    "whole": ("1.1-", True, ()),
+}
+
+
+@pytest.mark.parametrize(("there", "is_yanked", "partly"), YANKED.values(), ids=YANKED)
+def test_what_the_index_shows_is_told(there: str, is_yanked: bool, partly: tuple[str, ...]) -> None:
+    """A release counts as yanked when every file is."""
+    plan = plan_withdrawal(state("1.0", there), Version("1.1"))
+    assert (plan.is_yanked, plan.partly) == (is_yanked, partly)
+
+
+def test_previews_of_the_same_line_are_named() -> None:
+    """Previews of the line that are on offer are listed, those of other lines and yanked ones are not."""
+    plan = plan_withdrawal(state("1.0.dev1", "1.1.dev1", "1.1.dev2-", "1.1.dev3", "1.1", "1.2.dev4"), Version("1.1"))
+    assert plan.previews == (Version("1.1.dev1"), Version("1.1.dev3"))
+
+
+def test_another_spelling_is_the_same_version() -> None:
+    """1.2 is the 1.2.0 of the index, and is called as the index calls it."""
+    assert str(plan_withdrawal(state("1.2.0"), Version("1.2")).version) == "1.2.0"
+
+
+@pytest.mark.parametrize(
+    ("there", "hint"),
+    [(["1.0", "1.1"], "it has 1.1, 1.0"), ([], "it has no release of this project yet")],
+    ids=["others", "none"],
+)
+def test_an_unknown_version_is_a_wrong_request(there: list[str], hint: str) -> None:
+    """What is not on the index cannot be withdrawn; the hint names what is there."""
+    with pytest.raises(UsageError, match=r"^3\.0 is not on the index pypi$") as stop:
+        plan_withdrawal(state(*there), Version("3.0"))
+    assert stop.value.hint == hint
+
+
+def test_the_page_is_that_of_the_release() -> None:
+    """The address has the project and the version, quoted, on the index's own host."""
+    where = page("https://index.example.org/simple/", "demo-tool", Version("1!2.0"))
+    assert where == "https://index.example.org/manage/project/demo-tool/release/1%212.0/"
