@@ -33,7 +33,7 @@ def switch_to_new_branch(root: Path, branch: str) -> None:
 
 def leave_new_branch(root: Path, branch: str) -> None:
     """Go back to where one was before, and take a new branch away on which nothing was done."""
-    _git(root, "switch", "--quiet", "-")
+    _git(root, "checkout", "--quiet", "-")  # `switch` knows no way back to a commit without a branch
     _git(root, "branch", "--quiet", "--delete", "--", branch)
 
 
