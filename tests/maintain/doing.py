@@ -81,7 +81,9 @@ def on_index(repo: Repo, *versions: str) -> None:
     """Put releases on the local index, which the checkout keeps."""
     (repo.root / ".release-channels").mkdir(exist_ok=True)
     for version in versions:
-        make_wheel(repo.root / ".release-channels" / "index", version=version)
+        make_wheel(
+            repo.root / ".release-channels" / "index", version=version, scripts={"demo-tool": "demo_tool.cli:main"}
+        )
     (repo.root / ".release-channels" / ".gitignore").write_text("*\n")
 
 
