@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from release_channels.errors import RefusedError, UsageError
 from release_channels.version import Line, final_of, line_of, next_dev_line
@@ -88,8 +88,8 @@ def _newest(taken: Collection[Version]) -> Version | None:
 def _parse(text: str) -> Version:
     try:
         return Version(text)
-    except InvalidVersion as err:
-        raise UsageError(f"{text!r} is not a version", hint="write it as in 1.3.0") from err
+    except ValueError as err:  # a number of 5,000 digits is no InvalidVersion
+        raise UsageError(f"{text[:80]!r} is not a version", hint="write it as in 1.3.0") from err
 
 
 def _part(text: str) -> Part:

@@ -127,6 +127,14 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteTag:
+    """The commit that a tag leads to, and whether it has an object of its own."""
+
+    sha: str
+    annotated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """How a head stands to a base: `ahead`, `behind`, `identical` or `diverged`, and by how many commits."""
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import pkgutil
-import signal
-import threading
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from release_channels import console
 from release_channels.config import Config
 from release_channels.decide import Plan, Reason, Request, Verdict, decide
-from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.errors import ReleaseError, UsageError
+from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
 from release_channels.observed import Commit
 from release_channels.opening import open_index, open_project
 from release_channels.options import Options, parse_options
@@ -27,7 +25,7 @@ from release_channels.tags import tag_of
 from release_channels.telling import show_plan, tell
 from release_channels.version import Channel
 from release_channels.world.actions import Actions, is_rehearsal, read_actions
-from release_channels.world.files import only_one_run, state_directory
+from release_channels.world.files import only_one_run
 from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Index, upstream_url
 from release_channels.world.observe import observe
@@ -62,21 +60,19 @@ def run_session(
     """
     actions = read_actions(env)
     try:
-        with _ended_like_ctrl_c():
+        with ended_like_ctrl_c():
             options = parse_options(name, words)
             console.set_verbose(options.verbose)
             dry_run = dry_run or options.dry_run
             outcome = _run(steps, channel, options, dry_run, root, env, actions, patience or Patience())
     except ReleaseError as stop:
-        console.error(stop)
-        refused = isinstance(stop, RefusedError | UsageError)
-        outcome = Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
+        outcome = report_stop(stop)
     except KeyboardInterrupt:
         message = f"interrupted; `nox -s {name}` carries on from what is there"
         tell(Outcome(Result.FAILED, message, rehearsal=is_rehearsal(env)), actions, None if dry_run else root)
         raise
     except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
-        outcome = _report_bug(root, bug)
+        outcome = report_bug(root, bug)
     outcome = replace(outcome, rehearsal=is_rehearsal(env))
     tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
     return outcome
@@ -101,7 +97,7 @@ def _run(
         name = options.index or _default_index(project.config, actions)
         index = stack.enter_context(open_index(name, project, root, env, offline=options.offline))
         request = _request(git, project, commit, channel, options, actions, index)
-        observed = observe(git, project, commit, index, request)
+        observed = observe(git, project, commit, index, request, env=env)
         plan = decide(observed, request, project.config)
         show_plan(plan, observed, index, steps)
         if plan.verdict is not Verdict.PUBLISH:
@@ -163,33 +159,3 @@ def _default_index(config: Config, actions: Actions) -> str:
             f"no --index in the release workflow {actions.workflow}", hint="end the line with `-- --index pypi`"
         )
     return LOCAL
-
-
-@contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end a run like Ctrl-C does, so that servers and directories are taken away then, too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _report_bug(root: Path, bug: Exception) -> Outcome:
-    """Turn a bug into a sentence and keep its traceback in a file."""
-    told = "".join(traceback.format_exception(bug))
-    try:
-        log = state_directory(root) / "debug.log"
-        log.write_text(told, encoding="utf-8")
-        kept = f" with the file {log.relative_to(root)}"
-    except (OSError, ReleaseError):  # where nothing can be written the sentence has to do
-        kept = ""
-    stop = ReleaseError(
-        f"a bug in release-channels: {type(bug).__name__}: {bug}",
-        hint=f"please report it{kept}; --verbose shows the commands that led to it",
-    )
-    console.error(stop)
-    return Outcome(Result.FAILED, str(stop), hint=stop.hint)

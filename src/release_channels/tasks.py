@@ -28,7 +28,7 @@ def bump(
     index: str = "pypi",
     dry_run: bool = False,
 ) -> None:
-    """Make main's dev version the final public one, everywhere it is written."""
+    """Make main's dev version final, everywhere it is written."""
     from release_channels.maintain import tasks
 
     tasks.bump(Path.cwd(), to, part, commit, pull_request, index, dry_run=_dry(context, dry_run))
@@ -71,7 +71,7 @@ def tag(
     index: str = "pypi",
     dry_run: bool = False,
 ) -> None:
-    """Cut a public release: ask everything first, then make the tag and push it."""
+    """Cut a public release: check everything, then push the tag."""
     from release_channels.maintain import tasks
 
     tasks.tag(Path.cwd(), commit, version, sign, wait, watch, index, dry_run=_dry(context, dry_run))
@@ -79,7 +79,7 @@ def tag(
 
 @task(help={"json": "for programs", "index": INDEX})
 def status(_: Context, json: bool = False, index: str = "pypi") -> None:
-    """Show what is on each channel, what main holds, what is half done, and the one next command."""
+    """Show both channels, what is half done, and the next command."""
     from release_channels.maintain import tasks
 
     tasks.status(Path.cwd(), index, as_json=json)
@@ -87,7 +87,7 @@ def status(_: Context, json: bool = False, index: str = "pypi") -> None:
 
 @task(help={"tag": "the release tag", "index": "the index to publish to; without it only the plan is shown"})
 def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -> None:
-    """Carry a half-finished public release to its end, from what the outside world shows."""
+    """Carry a half-finished public release to its end."""
     from release_channels.maintain import tasks
 
     tasks.resume(Path.cwd(), tag, index, dry_run=_dry(context, dry_run))
@@ -95,7 +95,7 @@ def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -
 
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
 def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
-    """Say how to yank a bad release and what each channel then gets; run again, check that it is yanked."""
+    """Say how to yank a bad release; run again, check that it is."""
     from release_channels.maintain import tasks
 
     tasks.withdraw(Path.cwd(), version, reason, index)
@@ -103,10 +103,10 @@ def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") ->
 
 @task(help={"port": "the port to listen on; without it the system picks a free one"})
 def index(context: Context, port: str = "") -> None:
-    """Keep the local index open, to install from it by hand, until Ctrl-C."""
+    """Keep the local index open for installs, until Ctrl-C."""
     from release_channels.keep_open import keep_open, parse_port
 
-    with reporting():
+    with reporting(Path.cwd()):
         keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)
 
 

@@ -44,7 +44,10 @@ def test_every_task_is_described_in_one_line(words: tuple[str | Path, ...], offl
     """The lists of invoke and of the console script name every task with what it does."""
     screen = run(*words, cwd=HERE)
     assert screen.code == 0
-    assert re.search(r"^  index +Keep the local index open, .{10,}$", screen.text, re.MULTILINE)
+    listed = screen.out.partition("Subcommands:" if words[0] == SCRIPT else "Available tasks:")[2].strip("\n")
+    assert len(listed.splitlines()) == 7
+    for line in listed.splitlines():
+        assert re.fullmatch(r"  [a-z-]+ +[A-Z].{10,}\.", line), line
 
 
 def test_the_help_names_the_program_and_its_options(offline: None) -> None:

@@ -31,8 +31,8 @@ def reading(files: Mapping[str, str]) -> Read:
 
 # Pattern, text, and the text with 2.0.0 in it.
 WRITTEN = {
-    "citation": ("\nversion: {version}".strip(), CFF.replace("cff-version: 1.2.0\n", ""),
-                 "title: x\nversion: 2.0.0\ndate-released: '2026-01-02'\n"),
+    "citation": ("\nversion: {version}".strip(), CFF,
+                 "cff-version: 1.2.0\ntitle: x\nversion: 2.0.0\ndate-released: '2026-01-02'\n"),
     "date": ("version: {version} of {date}.", "version: 1.0 of 2026-01-02.", "version: 2.0.0 of 2026-11-22."),
     "date first": ("{date}: {version}", "x 2026-01-02: 1.0.dev0\n", "x 2026-11-22: 2.0.0\n"),
     "end of a sentence": ("Version {version}", "Version 1.0.0.", "Version 2.0.0."),
@@ -69,7 +69,7 @@ REFUSED = {
     "nothing": ("v: {version}", "w: 1.0", "matches nothing in C"),
     "empty file": ("v: {version}", "", "matches nothing in C"),
     "another date": ("v: {version} {date}", "v: 1.0 today", "matches nothing in C"),
-    "twice": ("version: {version}", CFF, "matches 2 times in C"),
+    "twice": ("version: {version}", CFF * 2, "matches 2 times in C"),
     "no version": ("v: {version}", "a\nv: one\n", "C, line 2: 'one' is not a version"),
     "a longer one": ("{version} is out", "x1.0 is out", "'x1.0' is not a version"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,7 +10,7 @@ from packaging.version import Version
 
 from release_channels import console
 from release_channels.bumping import dev_target, final_target, is_open
-from release_channels.errors import RefusedError
+from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
 from release_channels.maintain.desk import Desk
 from release_channels.outcome import Outcome, Result
 from release_channels.project.changelog import find_changelog, plan_release, read_changelog
@@ -18,7 +19,8 @@ from release_channels.project.everywhere import plan_version
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.source import Read
 from release_channels.world.edits import apply_edits, reader, show_edits
-from release_channels.world.git_write import commit_files, push_branch, switch_to_new_branch
+from release_channels.world.git_write import commit_files, leave_new_branch, push_branch, switch_to_new_branch
+from release_channels.world.github import GitHub
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,13 @@ def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Out
     project, read = _working_tree(desk)
     current = project.version
     if not project.source.is_written:
-        return _nothing(project, f"its version lives in {project.source.where}", "`invoke tag --version X.Y.Z`")
+        return _nothing(
+            project, f"its version lives in {project.source.where}", "`invoke tag --version X.Y.Z` names it"
+        )
+    taken = _taken(desk)
     if not is_open(current) and not (request.to or request.part):
-        return _nothing(project, f"main holds {current}, which is final already", "`invoke tag` releases it")
-    target = final_target(current, _taken(desk), to=request.to, part=request.part)
+        return _nothing(project, *_after_final(desk, current, taken))
+    target = final_target(current, taken, to=request.to, part=request.part)
     edits = (*plan_version(project, read, target, today), *_changelog(project, read, target, today))
     plan = BumpPlan(
         current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", "merge it, then `invoke tag`"
@@ -88,6 +93,15 @@ def bump_dev(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) ->
     return _carry_out(desk, plan, request, dry_run=dry_run)
 
 
+def _after_final(desk: Desk, current: Version, taken: set[Version]) -> tuple[str, str]:
+    """Say why there is nothing to make final, and what comes next instead."""
+    if current != desk.project.version:
+        return f"the working tree holds {current} already", "commit that and merge it, then `invoke tag` releases it"
+    if current in taken:
+        return f"main holds {current}, which is released", "`invoke bump-dev` opens the next dev line"
+    return f"main holds {current}, which is final already", "`invoke tag` releases it"
+
+
 def _working_tree(desk: Desk) -> tuple[Project, Read]:
     """Read the project as it stands in the working tree: an edit goes on from what is there."""
     read = reader(desk.git)
@@ -115,22 +129,26 @@ def _each_file_once(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
 
 
 def _carry_out(desk: Desk, plan: BumpPlan, request: BumpRequest, *, dry_run: bool) -> Outcome:
+    if not plan.edits:
+        return _nothing(desk.project, f"the files hold {plan.target} already", plan.then)
     console.say(f"{desk.project.name}: {plan.current} -> {plan.target}", style="bold")
     show_edits(plan.edits)
     paths = [edit.path for edit in plan.edits]
     commits = request.commit or request.pull_request
     if commits:
         _refuse_mixed(desk, paths)
+    hub = _hub_for(desk, plan) if request.pull_request else None
     what = f"{plan.current} becomes {plan.target} in {', '.join(paths)}"
     if dry_run:
         return _outcome(desk, plan, Result.PLANNED, what)
-    if request.pull_request:
-        return _outcome(desk, plan, Result.DONE, f"{what}; {_pull_request(desk, plan, paths)}: {plan.then}")
+    if hub is not None:
+        with hub:
+            return _outcome(desk, plan, Result.DONE, f"{what}; {_pull_request(desk, hub, plan, paths)}; {plan.then}")
     apply_edits(desk.root, plan.edits)
     if not commits:
         return _outcome(desk, plan, Result.DONE, f"{what}; commit that, {plan.then}")
-    commit = commit_files(desk.root, paths, plan.subject)
-    return _outcome(desk, plan, Result.DONE, f"{what}, commit {commit[:12]}; {plan.then}")
+    commit = _commit(desk, plan, paths)
+    return _outcome(desk, plan, Result.DONE, f"{what}, commit {commit[:12]}; push it, {plan.then}")
 
 
 def _refuse_mixed(desk: Desk, paths: list[str]) -> None:
@@ -142,19 +160,77 @@ def _refuse_mixed(desk: Desk, paths: list[str]) -> None:
         )
 
 
-def _pull_request(desk: Desk, plan: BumpPlan, paths: list[str]) -> str:
-    """Commit on a branch of its own, push it and open the pull request; what cannot be undone comes last."""
+def _commit(desk: Desk, plan: BumpPlan, paths: list[str], *, where: str = "") -> str:
+    """Make the one commit; the edits stay where git refuses it, since a hook may have mended something in them.
+
+    Raises: FailedError that says what stands where.
+    """
+    try:
+        return commit_files(desk.root, paths, plan.subject)
+    except CommandError as stop:
+        by_hand = shlex.join(["git", "commit", "--message", plan.subject, "--", *paths])
+        back = shlex.join(["git", "restore", "--staged", "--worktree", "--", *paths])
+        raise FailedError(
+            f"git did not make the commit; {', '.join(paths)} hold {plan.target} now, uncommitted{where}",
+            hint=f"{stop.hint}\nmend that, then `{by_hand}`; or take the edits back with `{back}`",
+        ) from stop
+
+
+def _hub_for(desk: Desk, plan: BumpPlan) -> GitHub:
+    """Find out that a pull request can be opened before anything is changed.
+
+    Raises: RefusedError where it cannot.
+    """
+    instead = "or use --commit and push by hand"
     hub = desk.github()
-    if hub is None or not hub.has_token:
+    if hub is None:
         raise RefusedError(
-            "a pull request needs a repository on GitHub and a token",
-            hint="set GH_TOKEN, or run `gh auth login`; or use --commit and push by hand",
+            f"a pull request needs a repository on GitHub, and {desk.config.remote} is none",
+            hint=f"set repository in [tool.release-channels], {instead}",
         )
-    switch_to_new_branch(desk.root, plan.branch)
-    apply_edits(desk.root, plan.edits)
-    commit_files(desk.root, paths, plan.subject)
-    push_branch(desk.root, desk.config.remote, plan.branch)
-    return hub.open_pull_request(plan.branch, desk.config.main_branch, plan.subject, f"{plan.subject}.\n").url
+    if not hub.has_token:
+        raise RefusedError(
+            "a pull request needs a token for GitHub", hint=f"set GH_TOKEN, or run `gh auth login`; {instead}"
+        )
+    if desk.git.has_branch(plan.branch, desk.config.remote):
+        raise RefusedError(
+            f"there is a branch {plan.branch} already, here or on {desk.config.remote}",
+            hint="is its pull request open? then merge that; else delete the branch in both places",
+        )
+    return hub
+
+
+def _pull_request(desk: Desk, hub: GitHub, plan: BumpPlan, paths: list[str]) -> str:
+    """Commit on a branch of its own, push it and open the pull request; what cannot be undone comes last.
+
+    Raises: FailedError that says how far it came.
+    """
+    branch, remote = plan.branch, desk.config.remote
+    switch_to_new_branch(desk.root, branch)
+    try:
+        apply_edits(desk.root, plan.edits)
+    except RefusedError:
+        leave_new_branch(desk.root, branch)
+        raise
+    _commit(desk, plan, paths, where=f" on the new branch {branch}")
+    here = f"the commit is on the branch {branch}, where you are"
+    try:
+        push_branch(desk.root, remote, branch)
+    except ReleaseError as stop:
+        again = f"`git push {remote} {branch}` and open the pull request by hand"
+        raise FailedError(f"{stop}; {here}", hint=f"{stop.hint}\nmend that, then {again}; {_undo(branch)}") from stop
+    try:
+        made = hub.open_pull_request(branch, desk.config.main_branch, plan.subject, f"{plan.subject}.\n")
+    except ReleaseError as stop:
+        raise FailedError(
+            f"the branch {branch} is on {remote}, without a pull request: {stop}",
+            hint=f"{stop.hint}\nopen it by hand; {here}",
+        ) from stop
+    return f"{made.url} is open, and you are on its branch {branch}"
+
+
+def _undo(branch: str) -> str:
+    return f"or go back with `git switch -` and `git branch --delete --force {branch}`"
 
 
 def _taken(desk: Desk) -> set[Version]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from packaging.version import Version
 
 from release_channels import console
-from release_channels.errors import ReleaseError
+from release_channels.errors import RefusedError, ReleaseError
 from release_channels.findings import Finding
 from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
@@ -29,6 +29,7 @@ class Answer(StrEnum):
     UNKNOWN = "not known"
 
 
+_FEW = 3
 _TEXTS = ("README.md", "README.rst", "docs/index.md", "docs/index.rst", "docs/install.md", "docs/installation.md")
 
 
@@ -42,15 +43,19 @@ class Row:
     hint: str = ""
 
 
-def preflight(desk: Desk, version: Version) -> tuple[Row, ...]:
-    """Ask every question; nothing stops at the first bad answer."""
-    state = desk.read_index()
+def preflight(desk: Desk, version: Version, *, sign: bool = False) -> tuple[Row, ...]:
+    """Ask every question; nothing stops at the first bad answer, nor at one that cannot be had."""
+    try:
+        state = desk.read_index()
+        index = _on_index(state, version, desk.index.title)
+    except RefusedError as stop:
+        state, index = IndexState(desk.index.name), Row("index", Answer.NO, str(stop), stop.hint)
     return (
         *_tree(desk),
         *_commit(desk, version, state),
         *_texts(desk, version),
-        *_tag(desk, version),
-        _on_index(state, version, desk.index.title),
+        _tag(desk, version, sign=sign),
+        index,
         _tests(desk),
         Row("gate", Answer.UNKNOWN, "the integration gate was not asked"),
     )
@@ -63,13 +68,13 @@ def show(rows: tuple[Row, ...]) -> None:
     for row in rows:
         console.say(f"  {signs[row.answer]:<3} {row.topic:<10} {row.message}", style=styles[row.answer])
         if row.hint and row.answer is not Answer.YES:
-            console.say(f"      {row.hint}")
+            console.say("\n".join(f"      {line}" for line in row.hint.splitlines()))
 
 
 def _tree(desk: Desk) -> Iterator[Row]:
     changed = desk.git.uncommitted()
     if changed:
-        few = ", ".join(changed[:3]) + (", …" if len(changed) > 3 else "")
+        few = ", ".join(changed[:_FEW]) + (", …" if len(changed) > _FEW else "")
         yield Row("tree", Answer.NO, f"{len(changed)} uncommitted: {few}", "commit or stash them: a tag names a commit")
     else:
         yield Row("tree", Answer.YES, "nothing uncommitted")
@@ -79,21 +84,27 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
     """Ask for the version in the commit, and for the commit's place on main as fetched now."""
     config = desk.config
     main = f"{config.remote}/{config.main_branch}"
-    tip = desk.git.remote_tip(config.remote, config.main_branch)
-    on_main = desk.git.relation(desk.commit.sha, tip)
-    seen = Observed(
-        desk.project.name, version, desk.commit, state,
-        is_normal=not desk.project.source.plan(desk.project.version), on_main=on_main,
-    )  # fmt: skip
+    is_normal = not desk.project.source.plan(desk.project.version)
+    seen = Observed(desk.project.name, version, desk.commit, state, is_normal=is_normal)
     yield from _rows("version", check_version(seen), f"{version} is a public version in normal form")
-    ahead = desk.git.subjects(desk.commit.sha, tip) if on_main is Relation.ANCESTOR else ()
-    moved = f"; main has moved on by {len(ahead)}: {'; '.join(ahead[:3])}" if ahead else ""
+    try:
+        tip = desk.git.remote_tip(config.remote, config.main_branch)
+        seen = replace(seen, on_main=desk.git.relation(desk.commit.sha, tip))
+    except ReleaseError as stop:
+        yield Row("commit", Answer.NO, str(stop), stop.hint)
+        return
+    ahead = desk.git.subjects(desk.commit.sha, tip) if seen.on_main is Relation.ANCESTOR else ()
+    more = ", …" if len(ahead) > _FEW else ""
+    moved = f"; main has moved on by {len(ahead)}: {', '.join(ahead[:_FEW])}{more}" if ahead else ""
     yield from _rows("commit", check_place(seen, config), f"{desk.commit.short} is contained in {main}{moved}")
 
 
 def _texts(desk: Desk, version: Version) -> Iterator[Row]:
     """Ask whether everything that names the version agrees, and the changelog has a section for it."""
-    wrong = disagreements(desk.project, desk.read, version)
+    try:
+        wrong = disagreements(desk.project, desk.read, version)
+    except RefusedError as stop:
+        wrong = (str(stop),)
     if wrong:
         yield Row("copies", Answer.NO, "; ".join(wrong), "`invoke bump` writes them all")
     else:
@@ -115,18 +126,28 @@ def _changelog(desk: Desk, version: Version) -> Row:
     return Row("changelog", Answer.NO, f"{path} has no section for {version}", how)
 
 
-def _tag(desk: Desk, version: Version) -> Iterator[Row]:
-    name = tag_of(desk.config.tag_format, version)
-    tag = desk.git.tag(name, desk.commit.sha, desk.config.remote)
-    if tag is None:
-        yield Row("tag", Answer.YES, f"{name} is free, here and on {desk.config.remote}")
-    elif tag.relation is not Relation.SAME:
-        yield Row(
-            "tag",
-            Answer.NO,
-            f"{name} exists on commit {tag.commit[:12]}",
-            "it is never moved: release the next version",
-        )
+def _tag(desk: Desk, version: Version, *, sign: bool) -> Row:
+    """Ask for the tag here and on the remote: one that was made on this commit and never pushed is as good."""
+    git, config, sha = desk.git, desk.config, desk.commit.sha
+    name = tag_of(config.tag_format, version)
+    here, there = git.local_tag(name, sha), git.remote_tag(name, sha, config.remote)
+    for tag, where in ((there, f"on {config.remote}"), (here, "here")):
+        if tag is not None and tag.commit != sha:
+            return Row("tag", Answer.NO, f"{name} exists {where}, on commit {tag.commit[:12]}", _ELSEWHERE[tag is here])
+    if here is None:
+        return Row("tag", Answer.YES, f"{name} is free, here and on {config.remote}")
+    anew = f"`git tag --delete {name}`, and `invoke tag` makes it anew"
+    if config.annotated_tags and not here.annotated:
+        return Row("tag", Answer.NO, f"{name} is here, lightweight, and annotated-tags asks for annotated ones", anew)
+    if sign and not git.is_signed(name):
+        return Row("tag", Answer.NO, f"{name} is here without a signature", anew)
+    return Row("tag", Answer.YES, f"{name} is here on this commit, not yet on {config.remote}")
+
+
+_ELSEWHERE = {
+    True: "it was never pushed: if it is a mistake, `git tag --delete` takes it away; else release the next version",
+    False: "a release tag is never moved: release the next version",
+}
 
 
 def _on_index(state: IndexState, version: Version, where: str) -> Row:
@@ -141,7 +162,8 @@ def _tests(desk: Desk) -> Row:
         hub = desk.github()
         if hub is None:
             return Row("tests", Answer.UNKNOWN, f"{workflow} was not asked: the remote is not on GitHub")
-        return judge_run(hub.newest_run(workflow, desk.commit.sha), workflow, desk.commit.short)
+        with hub:
+            return judge_run(hub.newest_run(workflow, desk.commit.sha), workflow, desk.commit.short)
     except ReleaseError as stop:
         return Row("tests", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
 
@@ -149,7 +171,7 @@ def _tests(desk: Desk) -> Row:
 def judge_run(run: WorkflowRun | None, workflow: str, commit: str) -> Row:
     """Say what the newest attempt of a workflow means for exactly this commit."""
     if run is None:
-        return Row("tests", Answer.NO, f"{workflow} has not run for {commit}", "push it to main, or use --wait")
+        return Row("tests", Answer.NO, f"{workflow} has not run for {commit}", "push it to main, then use --wait")
     if not run.is_done:
         return Row("tests", Answer.NO, f"{workflow} is still {run.status} for {commit}", f"use --wait; {run.url}")
     if not run.is_green:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
 from release_channels import console
-from release_channels.errors import FailedError, RefusedError, UsageError
+from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
 from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
 from release_channels.maintain.preflight import Answer, Row, preflight, show
@@ -17,7 +17,7 @@ from release_channels.observed import Relation
 from release_channels.outcome import Outcome, Result
 from release_channels.tags import tag_of
 from release_channels.version import parse_project_version
-from release_channels.world.git_write import create_tag, push_tag
+from release_channels.world.git_write import create_tag, delete_tag, push_tag
 from release_channels.world.github import GitHub
 
 
@@ -43,28 +43,42 @@ class Waiting:
 def tag(desk: Desk, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
     """Cut a public release: ask everything, then tag the commit and push the tag.
 
-    Raises: RefusedError with the number of things that do not hold, or if the remote refuses; no tag is left here then.
+    Raises: RefusedError with everything that does not hold, or if the remote refuses; no new tag is left here then.
     """
     waiting = waiting or Waiting()
     version = _version(desk, request)
     name = tag_of(desk.config.tag_format, version)
-    there = desk.git.remote_tag(name, desk.commit.sha, desk.config.remote)
+    remote = desk.config.remote
+    there = desk.git.remote_tag(name, desk.commit.sha, remote)
     if there is not None and there.relation is Relation.SAME:
-        outcome = _outcome(desk, version, Result.ALREADY, f"{name} is on commit {desk.commit.short} already")
+        already = f"{name} is on {remote} already, on commit {desk.commit.short}: nothing to do"
+        outcome = _outcome(desk, version, Result.DONE, already)
     else:
-        if request.wait:
+        rows = _ask(desk, request, version, name)
+        if request.wait and not dry_run and _only_tests(rows):
             _wait_for_tests(desk, waiting)
-        outcome = _tag(desk, request, version, name, preflight(desk, version), dry_run=dry_run)
+            rows = _ask(desk, request, version, name)
+        outcome = _tag(desk, request, version, name, rows, dry_run=dry_run)
     if request.watch and not dry_run:
         return _watch(desk, outcome, name, waiting)
     return outcome
 
 
+def _ask(desk: Desk, request: TagRequest, version: Version, name: str) -> tuple[Row, ...]:
+    console.say(f"{desk.project.name} {version}: tag {name} on commit {desk.commit.short}", style="bold")
+    rows = preflight(desk, version, sign=request.sign)
+    show(rows)
+    return rows
+
+
+def _only_tests(rows: tuple[Row, ...]) -> bool:
+    """Tell whether the tests alone are missing: nobody should wait an hour to be told of a dirty tree."""
+    return {row.topic for row in rows if row.answer is Answer.NO} == {"tests"}
+
+
 def _tag(
     desk: Desk, request: TagRequest, version: Version, name: str, rows: tuple[Row, ...], *, dry_run: bool
 ) -> Outcome:
-    console.say(f"{desk.project.name} {version}: tag {name} on commit {desk.commit.short}", style="bold")
-    show(rows)
     wrong = [row for row in rows if row.answer is Answer.NO]
     if wrong:
         raise RefusedError(
@@ -73,20 +87,34 @@ def _tag(
         )
     if dry_run:
         return _outcome(desk, version, Result.PLANNED, f"{name} would be made on commit {desk.commit.short} and pushed")
-    if name not in desk.git.tags_at(desk.commit.sha):  # one that was made and never pushed is as good
-        create_tag(desk.root, name, desk.commit.sha, f"{desk.project.name} {version}", sign=request.sign)
-    push_tag(desk.root, desk.config.remote, name)
+    _make_and_push(desk, version, name, sign=request.sign)
     pushed = desk.git.remote_tag(name, desk.commit.sha, desk.config.remote)
     if pushed is None or pushed.commit != desk.commit.sha:
         raise FailedError(
             f"{desk.config.remote} does not show {name} on commit {desk.commit.short}", hint="look at the remote's tags"
         )
-    return _outcome(
-        desk,
-        version,
-        Result.PUBLISHED,
-        f"the tag {name} is on {desk.config.remote}; {desk.config.public_workflow} takes over",
-    )
+    told = f"the tag {name} is on {desk.config.remote}, on commit {desk.commit.short}"
+    return _outcome(desk, version, Result.DONE, f"{told}; {desk.config.public_workflow} takes over")
+
+
+def _make_and_push(desk: Desk, version: Version, name: str, *, sign: bool) -> None:
+    """Make the tag, unless one is here already, and push it; what was made for nothing is taken away again.
+
+    Raises: RefusedError if the remote refuses.
+    """
+    remote = desk.config.remote
+    is_here = desk.git.local_tag(name, desk.commit.sha) is not None
+    if not is_here:
+        create_tag(desk.root, name, desk.commit.sha, f"{desk.project.name} {version}", sign=sign)
+    try:
+        push_tag(desk.root, remote, name)
+    except (ReleaseError, KeyboardInterrupt) as stop:
+        if not is_here:
+            delete_tag(desk.root, name)
+        if not isinstance(stop, RefusedError):
+            raise
+        left = "the one that was here before is here still" if is_here else "it is not left here either"
+        raise RefusedError(f"{stop}; {left}", hint=stop.hint) from stop
 
 
 def _version(desk: Desk, request: TagRequest) -> Version:
@@ -107,21 +135,26 @@ def _wait_for_tests(desk: Desk, waiting: Waiting) -> None:
     if hub is None:
         return
     workflow = desk.config.test_workflow
-    _follow(lambda: hub.newest_run(workflow, desk.commit.sha), workflow, waiting)
+    with hub:
+        _follow(lambda: hub.newest_run(workflow, desk.commit.sha), workflow, waiting)
 
 
 def _watch(desk: Desk, outcome: Outcome, name: str, waiting: Waiting) -> Outcome:
     """Follow the release workflow of the tag to its end."""
     hub = desk.github()
     if hub is None:
-        raise RefusedError("there is no workflow to watch: the remote is not on GitHub")
+        warning = "there is no workflow to watch: the remote is not on GitHub"
+        console.warn(warning)
+        return replace(outcome, warnings=(warning,))
     workflow = desk.config.public_workflow
-    run = _follow(lambda: _run_of_tag(hub, workflow, desk.commit.sha, name), workflow, waiting, hub)
+    with hub:
+        run = _follow(lambda: _run_of_tag(hub, workflow, desk.commit.sha, name), workflow, waiting, hub)
     if not run.is_green:
-        raise FailedError(f"{workflow} ended {run.conclusion} for {name}", hint=f"`invoke resume {name}`; {run.url}")
-    return Outcome(
-        outcome.result, f"{workflow} released {name}: {run.url}", project=desk.project.name, version=outcome.version
-    )
+        raise FailedError(
+            f"{name} is on {desk.config.remote}, and {workflow} ended {run.conclusion} for it",
+            hint=f"see {run.url}; `invoke resume {name}` says what is missing",
+        )
+    return replace(outcome, result=Result.PUBLISHED, message=f"{workflow} released {name}: {run.url}")
 
 
 def _run_of_tag(hub: GitHub, workflow: str, sha: str, name: str) -> WorkflowRun | None:
@@ -146,7 +179,9 @@ def _follow(
             console.say(f"  {told}")
             said = told
         if left <= 0:
-            raise FailedError(f"{told} after {waiting.longest:g} s", hint="ask again later with `invoke status`")
+            raise FailedError(
+                f"{told}, and that for {waiting.longest:g} s", hint="start the same again to go on waiting"
+            )
         waiting.sleep(waiting.pause)
         left -= waiting.pause
 

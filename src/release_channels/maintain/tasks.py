@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from invoke.exceptions import Exit
 
 from release_channels import console
-from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.errors import ReleaseError
 from release_channels.maintain import bump as bumping
 from release_channels.maintain.desk import Desk, sit_down
 from release_channels.maintain.resume import resume as finish_release
@@ -19,24 +20,25 @@ from release_channels.maintain.status import read_status, show_status
 from release_channels.maintain.tag import TagRequest
 from release_channels.maintain.tag import tag as make_tag
 from release_channels.maintain.withdraw import withdraw as show_withdrawal
+from release_channels.mishaps import INTERRUPTED, ended_like_ctrl_c, report_bug, report_stop
 from release_channels.outcome import Outcome, Result
 from release_channels.reporting import reporting
 from release_channels.telling import tell
-from release_channels.world.actions import read_actions
+from release_channels.world.actions import is_rehearsal, read_actions
 
 
 def bump(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
     """Make main's dev version final."""
     request = bumping.BumpRequest(to, part, commit, pull_request)
     today = datetime.now(UTC).date()
-    _run(_desk(root, index), lambda desk: bumping.bump(desk, request, today=today, dry_run=dry_run))
+    _run(root, _desk(root, index), lambda desk: bumping.bump(desk, request, today=today, dry_run=dry_run))
 
 
 def bump_dev(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
     """Open the next dev line."""
     request = bumping.BumpRequest(to, part, commit, pull_request)
     today = datetime.now(UTC).date()
-    _run(_desk(root, index), lambda desk: bumping.bump_dev(desk, request, today=today, dry_run=dry_run))
+    _run(root, _desk(root, index), lambda desk: bumping.bump_dev(desk, request, today=today, dry_run=dry_run))
 
 
 def tag(
@@ -44,12 +46,12 @@ def tag(
 ) -> None:
     """Cut a public release."""
     request = TagRequest(version, sign, wait, watch)
-    _run(_desk(root, index, commit), lambda desk: make_tag(desk, request, dry_run=dry_run))
+    _run(root, _desk(root, index, commit), lambda desk: make_tag(desk, request, dry_run=dry_run))
 
 
 def status(root: Path, index: str, *, as_json: bool) -> None:
     """Show where the project stands; leave with 1 where something waits to be done."""
-    with reporting(), _desk(root, index) as desk:
+    with reporting(root), _desk(root, index) as desk:
         found = read_status(desk)
         if as_json:
             console.result(found.to_json())
@@ -61,7 +63,7 @@ def status(root: Path, index: str, *, as_json: bool) -> None:
 
 def resume(root: Path, tag: str, index: str, *, dry_run: bool) -> None:
     """Finish a public release, or without an index show what there is to do."""
-    with reporting(), _desk(root, index or "pypi") as desk:
+    with reporting(root), _desk(root, index or "pypi") as desk:
         outcome = finish_release(desk, tag, acts=bool(index), dry_run=dry_run)
     if not outcome.result.is_good:
         raise Exit(code=1)
@@ -69,25 +71,30 @@ def resume(root: Path, tag: str, index: str, *, dry_run: bool) -> None:
 
 def withdraw(root: Path, version: str, reason: str, index: str) -> None:
     """Say how to take a bad release back."""
-    _run(_desk(root, index), lambda desk: show_withdrawal(desk, version, reason=reason))
+    _run(root, _desk(root, index), lambda desk: show_withdrawal(desk, version, reason=reason))
 
 
 def _desk(root: Path, index: str, revision: str = "HEAD") -> AbstractContextManager[Desk]:
     return sit_down(root, os.environ, index=index, revision=revision)
 
 
-def _run(opening: AbstractContextManager[Desk], act: Callable[[Desk], Outcome]) -> None:
-    """Do one task and tell its outcome; an error is one, too."""
-    actions = read_actions(os.environ)
-    code = 0
-    try:
-        with opening as desk:
-            outcome = act(desk)
-    except ReleaseError as stop:
-        console.error(stop)
-        refused = isinstance(stop, RefusedError | UsageError)
-        outcome = Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
-        code = stop.exit_code
-    tell(outcome, actions)
+def _run(root: Path, opening: AbstractContextManager[Desk], act: Callable[[Desk], Outcome]) -> None:
+    """Do one task and tell its outcome; an error is one, too, and so are a bug and Ctrl-C."""
+    outcome, code = _outcome(root, opening, act)
+    tell(replace(outcome, rehearsal=is_rehearsal()), read_actions(os.environ))
     if code:
         raise Exit(code=code)
+
+
+def _outcome(root: Path, opening: AbstractContextManager[Desk], act: Callable[[Desk], Outcome]) -> tuple[Outcome, int]:
+    try:
+        with ended_like_ctrl_c(), opening as desk:
+            return act(desk), 0
+    except ReleaseError as stop:
+        return report_stop(stop), stop.exit_code
+    except KeyboardInterrupt:
+        return Outcome(
+            Result.FAILED, "interrupted; run the same again, which looks first at what is there"
+        ), INTERRUPTED
+    except Exception as bug:  # noqa: BLE001 - as in a session: a bug becomes a sentence
+        return report_bug(root, bug), 1

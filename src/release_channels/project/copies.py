@@ -80,7 +80,9 @@ def _match(file: VersionFile, text: str) -> re.Match[str]:
     parts = re.split(r"(\{version\}|\{date\})", file.pattern)
     kinds = {"{version}": _VERSION, "{date}": _DATE}
     pattern = "".join(kinds.get(part) or re.escape(part) for part in parts)
-    before = r"(?<![0-9A-Za-z.!+_-])" if parts[0] == "" else ""
+    # "version: {version}" is not to be found in "cff-version: 1.2.0", which every CITATION.cff begins with.
+    begins_in_word = r"(?<![\w-])" if re.match(r"\w", parts[0]) else ""
+    before = r"(?<![0-9A-Za-z.!+_-])" if parts[0] == "" else begins_in_word
     after = r"(?![0-9A-Za-z])" if parts[-1] == "" else ""
     found = list(re.finditer(before + pattern + after, text))
     if len(found) != 1:

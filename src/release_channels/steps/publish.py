@@ -69,7 +69,7 @@ def _look_at_tag_again(release: Release) -> None:
     tag = release.observed.tag
     if release.plan.channel is not Channel.PUBLIC or tag is None:
         return
-    now = read_tag(Git(release.root), tag.name, release.observed.commit, release.project.config)
+    now = read_tag(Git(release.root), tag.name, release.observed.commit, release.project.config, release.env)
     if now is None or now.relation is not Relation.SAME:
         where = f"points to commit {now.commit[:12]} now" if now else "is gone"
         raise RefusedError(

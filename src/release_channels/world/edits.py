@@ -19,10 +19,11 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 def apply_edits(root: Path, edits: Sequence[Edit]) -> None:
     """Write every edit; if one cannot be written, those before it are taken back.
 
-    Raises: RefusedError if a file is no longer what the edit was planned on; OSError if it cannot be written.
+    Raises: RefusedError if a file is no longer what the edit was planned on, or cannot be written.
     """
     for edit in edits:
-        if read_text(root / edit.path) != edit.old:
+        path = root / edit.path
+        if not path.is_file() or read_text(path) != edit.old:
             raise RefusedError(f"{edit.path} changed while the edit was planned", hint="start again")
     written: list[Edit] = []
     try:
@@ -48,6 +49,8 @@ def reader(git: Git) -> Read:
 
     def read(path: str) -> bytes | None:
         file = git.root / path
+        if file.is_symlink():
+            raise RefusedError(f"{path} is a symbolic link", hint="put the file itself in its place")
         return file.read_bytes() if file.is_file() and git.tracks(path) else None
 
     return read

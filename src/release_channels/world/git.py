@@ -101,11 +101,10 @@ class Git:
 
     def tag(self, name: str, commit: str, remote: str) -> Tag | None:
         """Find a tag, here or else on the remote, and how a commit stands to it."""
-        here = self._ask("rev-parse", "--quiet", "--verify", f"refs/tags/{name}^{{commit}}")
-        if here.code:
-            return self.remote_tag(name, commit, remote) if self.remote_url(remote) else None
-        kind = self._run("cat-file", "-t", f"refs/tags/{name}")
-        return Tag(name, here.text, self.relation(commit, here.text), annotated=kind == "tag")
+        here = self.local_tag(name, commit)
+        if here is not None or self.remote_url(remote) is None:
+            return here
+        return self.remote_tag(name, commit, remote)
 
     def remote_tag(self, name: str, commit: str, remote: str) -> Tag | None:
         """Ask the remote for a tag, as it is now, without touching a ref here; no answer counts as no tag."""
@@ -119,6 +118,39 @@ class Git:
         except CommandError:  # too slow: the same as no answer
             return None
         return Tag(name, target, self.relation(commit, target), annotated=f"{ref}^{{}}" in listed)
+
+    def can_read(self, remote: str) -> bool:
+        """Tell whether a remote answers: a job without credentials cannot read a private one."""
+        try:
+            return self._ask("ls-remote", "--quiet", remote, "HEAD", timeout=_REMOTE_SECONDS).code == 0
+        except CommandError:  # too slow: the same as no answer
+            return False
+
+    def local_tag(self, name: str, commit: str) -> Tag | None:
+        """Find a tag here, and how a commit stands to it."""
+        here = self._ask("rev-parse", "--quiet", "--verify", f"refs/tags/{name}^{{commit}}")
+        if here.code:
+            return None
+        kind = self._run("cat-file", "-t", f"refs/tags/{name}")
+        return Tag(name, here.text, self.relation(commit, here.text), annotated=kind == "tag")
+
+    def is_signed(self, name: str) -> bool:
+        """Tell whether a tag that is here carries a signature, whoever made it."""
+        said = self._ask("for-each-ref", "--format=%(contents:signature)", f"refs/tags/{name}")
+        return bool(said.or_raise().text.strip())
+
+    def has_branch(self, branch: str, remote: str) -> bool:
+        """Tell whether there is a branch, here or on the remote.
+
+        Raises: RefusedError if the remote cannot be read.
+        """
+        ref = f"refs/heads/{branch}"
+        if self._ask("rev-parse", "--quiet", "--verify", ref).code == 0:
+            return True
+        asked = self._ask("ls-remote", "--quiet", remote, ref, timeout=_REMOTE_SECONDS)
+        if asked.code:
+            raise RefusedError(f"the branches of {remote} cannot be read", hint=asked.messages)
+        return ref in _listed(asked)
 
     def tags_at(self, sha: str) -> tuple[str, ...]:
         """List the tags on a commit."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from packaging.version import Version
 
 from release_channels.config import Config
 from release_channels.decide import Request
+from release_channels.errors import RefusedError
+from release_channels.hub import repository_name
 from release_channels.observed import Commit, IndexState, Observed, Preview, Relation, Tag
 from release_channels.process import both
 from release_channels.project.commit_url import commit_of
@@ -16,16 +20,24 @@ from release_channels.tags import tag_of
 from release_channels.version import Channel, final_of, preview_of
 from release_channels.world.distributions import project_urls
 from release_channels.world.git import Git
+from release_channels.world.github import GitHub, connect
 from release_channels.world.index import LOCAL, Index, fetch_metadata, read_index
 from release_channels.world.kept import kept_commits
 
 
 def observe(
-    git: Git, project: Project, commit: Commit, index: Index, request: Request, *, asks_main: bool = True
+    git: Git,
+    project: Project,
+    commit: Commit,
+    index: Index,
+    request: Request,
+    *,
+    asks_main: bool = True,
+    env: Mapping[str, str] = os.environ,
 ) -> Observed:
     """Read git and the index for one request; without `asks_main` the commit is known to be on main.
 
-    Raises: RefusedError if the index does not answer.
+    Raises: RefusedError if the index does not answer, or neither the remote nor GitHub's API.
     """
     # Side by side: one waits for the network, the other for the disk.
     state, uncommitted = both(lambda: read_index(index, project.name), git.uncommitted)
@@ -38,13 +50,13 @@ def observe(
 
     tag: Tag | None = None
     if request.channel is Channel.PUBLIC:
-        tag = read_tag(git, request.tag, commit, config)
+        tag = read_tag(git, request.tag, commit, config, env)
     elif final in state.releases:
         tag = git.tag(tag_of(config.tag_format, final), commit.sha, config.remote)
     asked = preview_of(project.version, request.run + config.run_offset) if request.run else None
     on_main = None
     if asks_main and (index.name != LOCAL or (request.channel is Channel.PUBLIC and git.remote_url(config.remote))):
-        on_main = git.relation(commit.sha, git.remote_tip(config.remote, config.main_branch))
+        on_main = read_place(git, commit, config, env)
     return Observed(
         project=project.name,
         version=project.version,
@@ -60,13 +72,56 @@ def observe(
     )
 
 
-def read_tag(git: Git, name: str | None, commit: Commit, config: Config) -> Tag | None:
-    """Find a release tag: on the remote, whose word counts, or here where there is no remote."""
+def read_place(git: Git, commit: Commit, config: Config, env: Mapping[str, str]) -> Relation:
+    """Tell how a commit stands to the remote's main branch as it is now, by git or else by GitHub's API.
+
+    Raises: RefusedError if neither answers.
+    """
+    try:
+        return git.relation(commit.sha, git.remote_tip(config.remote, config.main_branch))
+    except RefusedError as stop:
+        if git.can_read(config.remote):
+            raise
+        with _through_api(git, config, env, stop) as hub:
+            compared = hub.compare(config.main_branch, commit.sha)
+    return Relation.ANCESTOR if compared.contains_head else Relation.UNKNOWN
+
+
+def read_tag(git: Git, name: str | None, commit: Commit, config: Config, env: Mapping[str, str]) -> Tag | None:
+    """Find a release tag: on the remote, whose word counts, or here where there is no remote.
+
+    Raises: RefusedError if neither the remote nor GitHub's API answers.
+    """
     if name is None:
         return None
-    if git.remote_url(config.remote):
-        return git.remote_tag(name, commit.sha, config.remote)
-    return git.tag(name, commit.sha, config.remote)
+    if not git.remote_url(config.remote):
+        return git.local_tag(name, commit.sha)
+    found = git.remote_tag(name, commit.sha, config.remote)
+    if found is not None or git.can_read(config.remote):
+        return found
+    stop = RefusedError(f"the tags of {config.remote} cannot be read", hint=_KEEP)
+    with _through_api(git, config, env, stop) as hub:
+        there = hub.find_tag(name)
+    return Tag(name, there.sha, git.relation(commit.sha, there.sha), annotated=there.annotated) if there else None
+
+
+@contextmanager
+def _through_api(git: Git, config: Config, env: Mapping[str, str], stop: RefusedError) -> Iterator[GitHub]:
+    """Ask GitHub what git could not read: the job of a private repository may keep no credentials for git.
+
+    Raises: `stop` where there is no GitHub to ask, and with GitHub's reason if it says no.
+    """
+    name = repository_name(config.repository, git.remote_url(config.remote), env)
+    if name is None:
+        raise stop
+    with connect(name, env) as hub:
+        try:
+            yield hub
+        except RefusedError as err:
+            raise RefusedError(f"{stop}, nor through its API: {err}", hint=f"{stop.hint}\n{_KEEP}".strip()) from err
+
+
+_KEEP = "let the job's checkout keep its credentials, or give the job GITHUB_TOKEN with `contents: read`"
 
 
 def _preview(

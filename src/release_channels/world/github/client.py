@@ -125,6 +125,20 @@ class GitHub:
 
         return self._answers.read(f"how {head[:40]} stands to {base[:40]}", ask, needs="contents: read")
 
+    def find_tag(self, name: str) -> hub.RemoteTag | None:
+        """Find a tag by its exact name, and the commit that it points to."""
+
+        def ask() -> hub.RemoteTag:
+            target = self._repo.get_git_ref(f"tags/{name}").object
+            if target.type != "tag":
+                return hub.RemoteTag(target.sha, annotated=False)
+            return hub.RemoteTag(self._repo.get_git_tag(target.sha).object.sha, annotated=True)
+
+        try:
+            return self._answers.read(f"the tag {name[:80]}", ask, needs="contents: read")
+        except NotFoundError:
+            return None
+
     def releases(self) -> tuple[hub.HubRelease, ...]:
         """List every release, newest first; drafts only to a token that may write."""
 

@@ -1,0 +1,55 @@
+"""What goes wrong while a session or a task runs, turned into an outcome: never a traceback."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from release_channels import console
+from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.outcome import Outcome, Result
+from release_channels.world.files import state_directory
+
+INTERRUPTED = 130
+AGAIN = "interrupted; run the same again, which looks first at what is there"
+
+
+def report_stop(stop: ReleaseError) -> Outcome:
+    """Print an error and turn it into an outcome."""
+    console.error(stop)
+    refused = isinstance(stop, RefusedError | UsageError)
+    return Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
+
+
+def report_bug(root: Path, bug: Exception) -> Outcome:
+    """Turn a bug into a sentence and an outcome, and keep its traceback in a file."""
+    told = "".join(traceback.format_exception(bug))
+    try:
+        log = state_directory(root) / "debug.log"
+        log.write_text(told, encoding="utf-8")
+        kept = f" with the file {log.relative_to(root)}"
+    except (OSError, ReleaseError):  # where nothing can be written the sentence has to do
+        kept = ""
+    return report_stop(
+        ReleaseError(
+            f"a bug in release-channels: {type(bug).__name__}: {bug}",
+            hint=f"please report it{kept}; --verbose shows the commands that led to it",
+        )
+    )
+
+
+@contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a run like Ctrl-C does, so that servers and directories are taken away then, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

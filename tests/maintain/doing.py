@@ -1,0 +1,105 @@
+"""How the tests of the maintainer's tasks run them, and what they look at afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from _pytest.mark.structures import ParameterSet
+from invoke.exceptions import Exit
+
+from release_channels import release
+from release_channels.maintain import tasks
+from release_channels.outcome import Outcome
+from release_channels.steps.step import Patience
+from release_channels.version import Channel
+from tests.github.hubs import NAME, WRITER, Hub, open_hub
+from tests.support.distributions import make_wheel
+from tests.support.repo import Repo
+
+
+def code_of(act: Callable[[], None]) -> int:
+    """Run a task and give its exit code."""
+    try:
+        act()
+    except Exit as stop:
+        return int(stop.code)
+    return 0
+
+
+def bump(
+    repo: Repo, *, to: str = "", part: str = "", commit: bool = False, pull_request: bool = False, dry_run: bool = False
+) -> int:
+    """Run `bump` with the local index."""
+    return code_of(lambda: tasks.bump(repo.root, to, part, commit, pull_request, "local", dry_run=dry_run))
+
+
+def bump_dev(repo: Repo, *, to: str = "", part: str = "", commit: bool = False, dry_run: bool = False) -> int:
+    """Run `bump-dev` with the local index."""
+    return code_of(lambda: tasks.bump_dev(repo.root, to, part, commit, False, "local", dry_run=dry_run))
+
+
+def tag(
+    repo: Repo,
+    commit: str = "HEAD",
+    *,
+    version: str = "",
+    sign: bool = False,
+    watch: bool = False,
+    index: str = "local",
+    dry_run: bool = False,
+) -> int:
+    """Run `tag`."""
+    return code_of(lambda: tasks.tag(repo.root, commit, version, sign, False, watch, index, dry_run=dry_run))
+
+
+def public(repo: Repo, *words: str, steps: tuple[str, ...], env: Mapping[str, str] | None = None) -> Outcome:
+    """Run steps of the public channel as the sessions do."""
+    return release.run_session(
+        steps[0], steps, words, root=repo.root, channel=Channel.PUBLIC, env={**os.environ, **(env or {})},
+        patience=Patience(tries=(), visible=1.0, first_pause=0.05),
+    )  # fmt: skip
+
+
+@contextmanager
+def on_github(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, token: str | None = WRITER, **options: object
+) -> Iterator[Hub]:
+    """Let the repository be one on GitHub's stand-in, which the tasks find by the job's own variables."""
+    with open_hub(repo, **options) as hub:
+        monkeypatch.setenv("GITHUB_API_URL", hub.running.api_url)
+        monkeypatch.setenv("GITHUB_REPOSITORY", NAME)
+        if token:
+            monkeypatch.setenv("GH_TOKEN", token)
+        yield hub
+
+
+def on_index(repo: Repo, *versions: str) -> None:
+    """Put releases on the local index, which the checkout keeps."""
+    (repo.root / ".release-channels").mkdir(exist_ok=True)
+    for version in versions:
+        make_wheel(
+            repo.root / ".release-channels" / "index", version=version, scripts={"demo-tool": "demo_tool.cli:main"}
+        )
+    (repo.root / ".release-channels" / ".gitignore").write_text("*\n")
+
+
+def hook(directory: Path, name: str, script: str) -> None:
+    """Give a repository a hook."""
+    path = directory / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def some_of(cases: Mapping[str, object], *always: str) -> list[ParameterSet]:
+    """Make parameters of a table of cases: these run always, the others with --all."""
+    made = []
+    for name, case in cases.items():
+        values = case if isinstance(case, tuple) else (case,)
+        marks = () if name in always else (pytest.mark.full,)
+        made.append(pytest.param(*values, id=name, marks=marks))
+    return made
