@@ -44,12 +44,17 @@ def report_bug(root: Path, bug: Exception) -> Outcome:
 
 @contextmanager
 def ended_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end a run like Ctrl-C does, so that servers and directories are taken away then, too."""
+    """Let SIGTERM and a closed terminal end a run like Ctrl-C does: servers and directories are taken away."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # Who ignores the hang-up, as nohup does, goes on ignoring it.
+    before = {ending: signal.getsignal(ending) for ending in endings if signal.getsignal(ending) != signal.SIG_IGN}
+    for ending in before:
+        signal.signal(ending, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for ending, handler in before.items():
+            signal.signal(ending, handler)

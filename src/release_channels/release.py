@@ -68,7 +68,7 @@ def run_session(
     except ReleaseError as stop:
         outcome = report_stop(stop)
     except KeyboardInterrupt:
-        message = f"interrupted; `nox -s {name}` carries on from what is there"
+        message = f"interrupted; `nox -s {name}` with the same options carries on from what is there"
         tell(Outcome(Result.FAILED, message, rehearsal=is_rehearsal(env)), actions, None if dry_run else root)
         raise
     except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
@@ -131,6 +131,8 @@ def _request(
     index: Index,
 ) -> Request:
     """Turn options and event into a request; a session that serves both channels is public where there is a tag."""
+    if options.tag and channel is Channel.PREVIEW:
+        raise UsageError("--tag is for the public channel; a preview has no tag", hint="leave --tag out")
     tag = options.tag or actions.tag
     channel = channel or (Channel.PUBLIC if tag else Channel.PREVIEW)
     if channel is Channel.PUBLIC and tag is None:

@@ -10,8 +10,6 @@ from invoke.context import Context
 from invoke.program import Program
 from invoke.tasks import task
 
-from release_channels.reporting import reporting
-
 INDEX = "which index to look at: pypi, testpypi, local, or a [[tool.uv.index]] of the project"
 DRY = "show what would be done and do nothing"
 PART = {"to": "the version, as in 1.3.0", "part": "major, minor or patch of the newest final"}
@@ -105,6 +103,7 @@ def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") ->
 def index(context: Context, port: str = "") -> None:
     """Keep the local index open for installs, until Ctrl-C."""
     from release_channels.keep_open import keep_open, parse_port
+    from release_channels.reporting import reporting
 
     with reporting(Path.cwd()):
         keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)

@@ -179,7 +179,7 @@ def test_an_interrupt_leaves_nothing_and_the_next_run_carries_on(phase: Phase, e
     assert len(built(stage.repo.root)) == phase.built
     assert phase.published in (None, len(stage.uploads()))
     assert screen.code == 130
-    assert screen.last == "failed: interrupted; `nox -s preview` carries on from what is there"
+    assert screen.last == "failed: interrupted; `nox -s preview` with the same options carries on from what is there"
     screen.sentence("Session preview interrupted.")
     _carries_on(stage)
 

@@ -262,3 +262,15 @@ def test_a_submodule_that_is_not_here_is_refused(make_repo: MakeRepo, tmp_path: 
         clone_commit(repo.root, repo.git("rev-parse", "HEAD"), tmp_path / "clone")
     assert "git submodule update --init --recursive" in caught.value.hint
     assert repo.fingerprint() == before
+
+
+def test_a_partial_clone_is_refused_and_not_built_with_holes(repo: Repo, tmp_path: Path) -> None:
+    """git leaves out what it cannot read and exits with 0; a file of the commit that is not there is named."""
+    repo.git("-C", str(repo.remote), "config", "uploadpack.allowFilter", "true")
+    partial = tmp_path / "partial"
+    words = ("clone", "--quiet", "--filter=blob:none", "--no-checkout", repo.remote.as_uri(), str(partial))
+    repo.git(*words)
+    subprocess.run(["git", "remote", "remove", "origin"], cwd=partial, check=True)
+    with pytest.raises(RefusedError, match="of this commit cannot be read from this repository") as stop:
+        clone_commit(partial, repo.git("rev-parse", "HEAD"), tmp_path / "clone")
+    assert "--refetch" in stop.value.hint

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.wrappers import Response
 
+from release_channels.errors import RefusedError
+from release_channels.indexserver.server import serve
 from release_channels.observed import IndexFile
 from release_channels.outcome import Outcome, Result
+from release_channels.version import Channel
 from release_channels.world.index import Credentials, Index, fetch_file, fetch_metadata, read_index, remote_index
 from tests.conftest import MakeRepo, RunSession
 from tests.support.distributions import make_sdist, make_wheel
@@ -258,6 +261,71 @@ def test_files_are_fetched_with_and_without_a_digest(tmp_path: Path, offline: No
             assert copy is not None
             assert copy.read_bytes() == wheel.read_bytes()
         assert fetch_file(index, IndexFile(wheel.name, told.url, "0" * 64), tmp_path) is None
-        assert fetch_file(index, IndexFile("x", f"{staging.index.url}/files/x.whl", None), tmp_path) is None
+        gone = IndexFile("x-1.0-py3-none-any.whl", f"{staging.index.url}/files/x.whl", None)
+        assert fetch_file(index, gone, tmp_path) is None
         assert (fetch_metadata(index, told) or b"").startswith(b"Metadata-Version")
         assert fetch_metadata(index, by_name[sdist.name]) is None
+
+
+TRAVERSING = ("demo_tool-1.0-1/../../../out-py3-none-any.whl", "../demo_tool-1.0.tar.gz", "/tmp/demo_tool-1.0.tar.gz")
+
+
+@pytest.mark.parametrize("name", TRAVERSING)
+def test_an_index_does_not_decide_where_a_file_is_written(name: str, tmp_path: Path, offline: None) -> None:
+    """A listed name that leads out of a directory is no file name: it is not seen, and not downloaded."""
+    with serve_staging(tmp_path / "index") as staging:
+        wheel = make_wheel(staging.root)
+        index = Index("x", staging.index.simple_url, "", Credentials.NONE)
+        place = tmp_path / "a" / "b" / "c" / "d"
+        place.mkdir(parents=True)
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(RefusedError, match="is not the name of a distribution"):
+            fetch_file(index, IndexFile(name, f"{staging.index.url}/files/{wheel.name}", None), place)
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_password_in_the_upstreams_address_is_not_told(
+    tmp_path: Path,
+    repo: Repo,
+    run_session: RunSession,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Why the upstream index did not answer is said without the password in its address."""
+    with serve(tmp_path, wrap=lambda _app: Response("no", status=401)) as upstream:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", upstream.simple_url.replace("://", "://somebody:marked-password@"))
+        outcome = run_session(repo, "--dry-run")
+    assert any("the upstream index did not answer (401" in warning for warning in outcome.warnings)
+    assert "marked-password" not in outcome.to_json() + outcome.to_markdown() + "".join(capfd.readouterr())
+
+
+def test_a_tag_is_nothing_for_a_preview(repo: Repo, run_session: RunSession) -> None:
+    """An option that would do nothing is refused, and nothing moves."""
+    before = repo.fingerprint()
+    outcome = run_session(repo, "--tag", "v9", channel=Channel.PREVIEW)
+    assert (outcome.result, outcome.message) == (
+        Result.REFUSED,
+        "--tag is for the public channel; a preview has no tag",
+    )
+    assert repo.fingerprint() == before
+
+
+UNWRITABLE = {"output": "GITHUB_OUTPUT", "summary": "GITHUB_STEP_SUMMARY"}
+
+
+@pytest.mark.parametrize("variable", UNWRITABLE.values(), ids=UNWRITABLE)
+def test_the_outcome_is_told_also_where_it_cannot_be_written(
+    variable: str,
+    repo: Repo,
+    run_session: RunSession,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A file of the runner that cannot be written is a warning; the last line is the outcome all the same."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv(variable, str(repo.root / "nowhere" / "file"))
+    outcome = run_session(repo, "--dry-run")
+    out, err = capfd.readouterr()
+    assert outcome.result is Result.PLANNED
+    assert out.splitlines()[-1] == outcome.line
+    assert "the outcome could not be written to a file" in err

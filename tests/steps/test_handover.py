@@ -1,0 +1,54 @@
+"""What one step hands to the next: nothing odd in its place is read or written over."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.manifest import Manifest, ManifestFile, parse_manifest
+from release_channels.outcome import Result
+from release_channels.steps.handover import MANIFEST, hand_over, take_over
+from release_channels.version import Channel
+from tests.conftest import RunSession
+from tests.support.repo import Repo
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in the file system")
+def test_a_pipe_in_place_of_the_manifest_is_refused_and_not_waited_for(repo: Repo, run_session: RunSession) -> None:
+    """A manifest that never ends would hang a release; it is looked at before it is opened."""
+    os.mkfifo(repo.root / MANIFEST)
+    before = repo.fingerprint()
+    outcome = run_session(repo, steps=("check",))
+    assert outcome.result is Result.REFUSED
+    assert "release.json is not a file" in outcome.message
+    assert repo.fingerprint() == before
+
+
+def test_an_endless_file_name_is_refused_by_the_manifest() -> None:
+    """A name that no disk takes is refused as such, and not reported as a bug when the file is looked for."""
+    manifest = Manifest(
+        Channel.PREVIEW, "x", Version("1.0.dev1"), "a" * 40, 1, {}, (ManifestFile("a" * 300, 1, "0" * 64),)
+    )
+    with pytest.raises(RefusedError, match="has the wrong form"):
+        parse_manifest(manifest.to_json())
+
+
+def test_a_copy_that_fails_leaves_manifest_and_directory_as_they_were(tmp_path: Path) -> None:
+    """The old manifest goes only once the new files lie ready: a full disk costs nothing."""
+    file = tmp_path / "a-1.0.tar.gz"
+    file.write_bytes(b"x")
+    manifest = Manifest(
+        Channel.PREVIEW, "x", Version("1.0.dev1"), "a" * 40, 1, {}, (ManifestFile(file.name, 1, "0" * 64),)
+    )
+    root = tmp_path / "project"
+    root.mkdir()
+    hand_over(root, (file,), manifest)
+    with pytest.raises(RefusedError, match="cannot be written"):
+        hand_over(root, (file, tmp_path / "gone.whl"), manifest)
+    assert take_over(root) == manifest
+    assert (root / "dist" / file.name).read_bytes() == b"x"
