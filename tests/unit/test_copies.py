@@ -201,3 +201,10 @@ def test_changelogs_name_old_versions_by_right() -> None:
     """No line of a changelog is reported."""
     texts = dict.fromkeys(("CHANGELOG.md", "docs/release_notes.md", "HISTORY.md"), "demo-tool 1.1.0")
     assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), texts) == ()
+
+
+def test_a_preview_of_the_line_at_hand_is_not_an_older_version() -> None:
+    """An example that names 1.2.0.dev1 is not out of date on the way to 1.2.0; one that names 1.1.0 is."""
+    texts = {"README.md": "demo-tool 1.2.0.dev1\ndemo-tool==1.1.0\n"}
+    found = find_mentions(canonicalize_name("demo-tool"), Version("1.2.0.dev0"), texts)
+    assert [mention.line for mention in found] == [2]

@@ -43,7 +43,7 @@ def find_mentions(name: NormalizedName, version: Version, texts: Mapping[str, st
         if _CHANGELOG.search(path):
             continue
         for number, line in enumerate(text.splitlines(), 1):
-            older = [one for one in _versions(patterns, line) if one < final_of(version)]
+            older = [one for one in _versions(patterns, line) if final_of(one) < final_of(version)]
             if older and not _HISTORY.search(line):
                 found.append(Mention(path, number, line.strip(), min(older)))
     return tuple(found)
