@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
-from release_channels.version import final_of
-
 _NUMBER = r"(?P<version>(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)+(?:\.?(?:a|b|rc|post|dev)[0-9]+)*)(?![0-9A-Za-z]|\.[0-9*])"
 # History is meant to name old versions; so is a lower bound, which is why `>=` is not looked for.
 _HISTORY = re.compile(
@@ -43,7 +41,7 @@ def find_mentions(name: NormalizedName, version: Version, texts: Mapping[str, st
         if _CHANGELOG.search(path):
             continue
         for number, line in enumerate(text.splitlines(), 1):
-            older = [one for one in _versions(patterns, line) if final_of(one) < final_of(version)]
+            older = [one for one in _versions(patterns, line) if one < version]
             if older and not _HISTORY.search(line):
                 found.append(Mention(path, number, line.strip(), min(older)))
     return tuple(found)
