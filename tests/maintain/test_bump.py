@@ -421,3 +421,15 @@ def test_a_cargo_version_is_bumped_in_its_own_file(make_repo: MakeRepo) -> None:
     code = bump(repo, to="1.3.0", commit=True)
     assert code == 0
     assert (repo.root / "Cargo.toml").read_text() == cargo.replace("1.2.0-dev0", "1.3.0")
+
+
+def test_a_final_that_was_never_released_is_not_passed_over(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """main holds a final that nobody tagged: bump-dev would lose it in silence, and says what to do instead."""
+    repo = make_repo(Sample(version="1.2.0"))
+    before = repo.fingerprint()
+    assert bump_dev(repo) == 1
+    assert "`invoke tag` releases it" in capsys.readouterr().err
+    assert repo.fingerprint() == before
+    assert bump_dev(repo, part="patch") == 0

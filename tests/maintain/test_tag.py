@@ -508,3 +508,34 @@ def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
     assert screen.code == 1
     screen.sentence("a bug in release-channels: AttributeError", "debug.log")
     assert "Traceback" in (ready.root / ".release-channels/debug.log").read_text()
+
+
+def test_a_version_below_a_pushed_tag_is_refused(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Between tag and upload only the tags tell what is released: nothing goes below them."""
+    ready.tag("v9.0.0", "HEAD~1" if ready.git("rev-list", "--count", "HEAD") != "1" else "HEAD")
+    ready.git("push", "--quiet", "origin", "v9.0.0")
+    before = ready.fingerprint()
+    assert tag(ready) == 1
+    assert "v9.0.0 is tagged, which is above 1.2.0" in capsys.readouterr().err
+    assert ready.fingerprint() == before
+
+
+def test_one_commit_is_one_release(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """A commit whose version lives in git tags cannot be tagged a second time under another number."""
+    repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
+    assert tag(repo, version="1.2.0") == 0
+    before = repo.fingerprint()
+    assert tag(repo, version="1.3.0") == 1
+    assert "this commit is released as v1.2.0 already" in capsys.readouterr().err
+    assert repo.fingerprint() == before
+
+
+def test_a_tag_of_a_dev_release_is_not_called_done(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tag that should never have been pushed is told so, and not that there is nothing to do."""
+    repo = make_repo(Sample(version="1.2.0.dev0"))
+    repo.tag("v1.2.0.dev0")
+    repo.git("push", "--quiet", "origin", "v1.2.0.dev0")
+    before = repo.fingerprint()
+    assert tag(repo) == 1
+    assert "a dev release" in capsys.readouterr().err
+    assert repo.fingerprint() == before

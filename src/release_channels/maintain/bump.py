@@ -80,6 +80,11 @@ def bump_dev(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) ->
     newest = max((version for version in taken if not version.is_prerelease), default=None)
     if is_open(current) and not (request.to or request.part) and (newest is None or newest < current):
         return _nothing(project, f"main is on the dev line {current} already", "`invoke bump` makes it final")
+    if not is_open(current) and current not in taken and not (request.to or request.part):
+        raise RefusedError(
+            f"main holds {current}, which is neither tagged nor on the index: it would be passed over",
+            hint="`invoke tag` releases it; `invoke bump-dev --part patch` goes on without it",
+        )
     target = dev_target(current, taken, to=request.to, part=request.part)
     edits = plan_version(project, read, target, today)
     plan = BumpPlan(

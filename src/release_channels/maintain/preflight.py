@@ -55,6 +55,7 @@ def preflight(desk: Desk, version: Version, *, sign: bool = False) -> tuple[Row,
         *_commit(desk, version, state),
         *_texts(desk, version),
         _tag(desk, version, sign=sign),
+        *_other_tags(desk, version),
         index,
         _tests(desk),
         Row("gate", Answer.UNKNOWN, "the integration gate was not asked"),
@@ -142,6 +143,21 @@ def _tag(desk: Desk, version: Version, *, sign: bool) -> Row:
     if sign and not git.is_signed(name):
         return Row("tag", Answer.NO, f"{name} is here without a signature", anew)
     return Row("tag", Answer.YES, f"{name} is here on this commit, not yet on {config.remote}")
+
+
+def _other_tags(desk: Desk, version: Version) -> Iterator[Row]:
+    """Ask for release tags that are above this version, or on the same commit: one commit is one release."""
+    try:
+        others = {other: name for other, name in desk.tags().items() if other != version}
+    except RefusedError as stop:
+        yield Row("tag", Answer.NO, str(stop), stop.hint)
+        return
+    above = max((other for other in others if other > version), default=None)
+    if above is not None:
+        yield Row("tag", Answer.NO, f"{others[above]} is tagged, which is above {version}", "versions only go up")
+    same = sorted(set(desk.git.tags_at(desk.commit.sha)) & set(others.values()))
+    if same:
+        yield Row("tag", Answer.NO, f"this commit is released as {', '.join(same)} already", "tag another commit")
 
 
 _ELSEWHERE = {

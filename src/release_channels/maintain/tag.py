@@ -50,7 +50,8 @@ def tag(desk: Desk, request: TagRequest, *, dry_run: bool, waiting: Waiting | No
     name = tag_of(desk.config.tag_format, version)
     remote = desk.config.remote
     there = desk.git.remote_tag(name, desk.commit.sha, remote)
-    if there is not None and there.relation is Relation.SAME:
+    # A tag that should never have been made, such as one of a dev release, is asked about all the same.
+    if there is not None and there.relation is Relation.SAME and not version.is_prerelease:
         already = f"{name} is on {remote} already, on commit {desk.commit.short}: nothing to do"
         outcome = _outcome(desk, version, Result.DONE, already)
     else:
