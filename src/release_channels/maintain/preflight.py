@@ -15,8 +15,7 @@ from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
 from release_channels.observed import IndexState, Observed, Relation
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
-from release_channels.project.everywhere import disagreements
-from release_channels.project.mentions import find_mentions
+from release_channels.project.everywhere import disagreements, old_mentions
 from release_channels.public_rules import check_place, check_version
 from release_channels.tags import tag_of
 
@@ -30,7 +29,6 @@ class Answer(StrEnum):
 
 
 _FEW = 3
-_TEXTS = ("README.md", "README.rst", "docs/index.md", "docs/index.rst", "docs/install.md", "docs/installation.md")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +109,7 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
     else:
         yield Row("copies", Answer.YES, "every copy of the version agrees")
     yield _changelog(desk, version)
-    texts = {path: text.decode("utf-8", "replace") for path in _TEXTS if (text := desk.read(path)) is not None}
-    for mention in find_mentions(desk.project.normalized_name, version, texts):
+    for mention in old_mentions(desk.project, desk.read, version):
         where = f"{mention.path}, line {mention.line}"
         yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")
 
