@@ -129,8 +129,9 @@ def test_a_failing_backend_shows_its_end_and_moves_nothing(make_repo: MakeRepo, 
     """The last 40 lines are in the hint; dist/ and release.json of the build before stay as they were."""
     repo = make_repo(own_backend())
     assert _build(run_session, repo).result is Result.DONE
+    # All on one stream: uv reads a backend's two pipes side by side, and their lines reach it in no fixed order.
     body = (
-        "def during(kind):\n    for n in range(100):\n        print('line', n, flush=True)\n"
+        "import sys\n\ndef during(kind):\n    for n in range(100):\n        print('line', n, file=sys.stderr, flush=True)\n"
         "    raise SystemExit('no good')\n"
     )
     _change_backend(repo, body)
