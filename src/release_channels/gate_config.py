@@ -56,6 +56,9 @@ class GateConfig:
     verifier: tuple[str, ...] = _key(
         (), "the words of the command whose exit code decides the reward; empty means the built-in"
     )
+    must_solve: bool = _key(
+        True, "whether the rollout must have earned its whole reward; else being real and the judge's word are enough"
+    )
     rubric: str = _key("", "what the judge looks at besides the usual")
     sandbox: SandboxKind = _key(SandboxKind.AUTO, "where the agent's commands run: `auto`, `bubblewrap` or `daytona`")
     network: bool = _key(False, "whether the agent's commands may reach the network")

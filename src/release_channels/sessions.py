@@ -54,6 +54,16 @@ def public(session: Session) -> None:
     _run(session, *PUBLIC, channel="public")
 
 
+def gate(session: Session) -> None:
+    """Run the live integration gate: a provider that answers, one real rollout, a judge, the Daytona checks."""
+    from release_channels.gate.session import run_gate
+
+    only_install = bool(session._runner.global_config.install_only)
+    outcome = run_gate(session.posargs, root=Path.cwd(), dry_run=only_install)
+    if not outcome.result.is_good:
+        session.error(outcome.line)
+
+
 SESSIONS: dict[str, Callable[[Session], None]] = {
     "build": build,
     "check": check,
@@ -63,6 +73,7 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "verify": verify,
     "preview": preview,
     "public": public,
+    "gate": gate,
 }
 
 

@@ -31,15 +31,16 @@ def choose_provider(
     lines: list[str] = []
 
     def ask(configured: Configured) -> tuple[bool, str]:
-        began = clock()
         try:
             with open_model(configured, env, pause=pause) as model:
+                began = clock()
                 answer = model.complete(_QUESTION, seconds=seconds, tokens=_TOKENS)
+                took = clock() - began
         except ModelError as err:
             return False, str(err)
         if not answer.text.strip():
             return False, "the answer is empty"
-        return True, f"{configured.model} answered in {clock() - began:.1f} s"
+        return True, f"{configured.model} answered in {took:.1f} s"
 
     def tell(tried: Tried) -> None:
         lines.append(f"{tried.name}: {tried.said}")
