@@ -62,7 +62,7 @@ class Bubblewrap:
         return "bubblewrap through sudo" if self.through_sudo else "bubblewrap"
 
     @contextmanager
-    def open(self, contents: Contents) -> Iterator[BubblewrapSandbox]:
+    def open(self, contents: Contents | None) -> Iterator[BubblewrapSandbox]:
         """Make a sandbox with an empty `work`, and take it away when the block ends."""
         with scratch("sandbox") as directory:
             for name in (WORK, "tmp", "etc"):
@@ -100,7 +100,7 @@ class BubblewrapSandbox:
     """One sandbox: each command in namespaces of its own, over the same directory."""
 
     maker: Bubblewrap
-    contents: Contents
+    contents: Contents | None
     directory: Path
 
     @property
@@ -136,12 +136,14 @@ class BubblewrapSandbox:
         (self.directory / WORK / name).write_bytes(content)
 
     def _mounts(self) -> list[str]:
+        contents = self.contents
+        shown = {f"/etc/{name}": self.directory / "etc" / name for name in _ETC}
+        if contents is not None:
+            shown |= {f"/{WHEELHOUSE}": contents.wheelhouse, f"/{CANDIDATE}": contents.environment}
+            shown |= {f"/{name}": path for name, path in contents.more.items()}
         return [
-            *_system_mounts(self.contents.python_prefix, network=self.maker.gate.network),
-            *(w for name in _ETC for w in ("--ro-bind", str(self.directory / "etc" / name), f"/etc/{name}")),
-            *("--ro-bind", str(self.contents.wheelhouse), f"/{WHEELHOUSE}"),
-            *("--ro-bind", str(self.contents.environment), f"/{CANDIDATE}"),
-            *(w for name, path in self.contents.more.items() for w in ("--ro-bind", str(path), f"/{name}")),
+            *_system_mounts(contents.python_prefix if contents else None, network=self.maker.gate.network),
+            *(word for there, path in shown.items() for word in ("--ro-bind", str(path), there)),
             *("--bind", str(self.directory / "tmp"), "/tmp"),
             *("--bind", str(self.directory / WORK), f"/{WORK}", "--remount-ro", "/", "--chdir", f"/{WORK}"),
         ]

@@ -12,8 +12,11 @@ from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.bubblewrap import find_bubblewrap
 from release_channels.gate.candidate import Candidate
 from release_channels.gate.client import open_model
+from release_channels.gate.daytona_sandbox import KEY, DaytonaSandboxes
 from release_channels.gate.judge import ask_judge
+from release_channels.gate.parity import check_parity
 from release_channels.gate.providers import Configured
+from release_channels.gate.reaper import reap
 from release_channels.gate.rollout import Rollout, built_in, own_command, own_environment, words_of
 from release_channels.gate.sandbox import Sandboxes
 from release_channels.gate.tampering import find_tampering
@@ -40,7 +43,7 @@ class Bench:
     results: dict[str, str] = field(default_factory=dict)
 
 
-def find_sandboxes(gate: GateConfig, env: Mapping[str, str]) -> Sandboxes:
+def find_sandboxes(gate: GateConfig, env: Mapping[str, str], daytona: Sandboxes | None) -> Sandboxes:
     """Find where foreign commands can run: bubblewrap, else Daytona; never a bare process.
 
     Raises: RefusedError with what to install if there is neither.
@@ -51,11 +54,31 @@ def find_sandboxes(gate: GateConfig, env: Mapping[str, str]) -> Sandboxes:
         if found is not None:
             return found
         why.append(missing)
+    if gate.sandbox is not SandboxKind.BUBBLEWRAP:
+        if daytona is not None:
+            return daytona
+        why.append(f"{KEY} is not set")
     raise RefusedError(
         "there is no sandbox for the agent: " + "; ".join(why),
         hint="install bubblewrap (`apt-get install bubblewrap`); where the system forbids user namespaces it also "
-        "needs `sudo -n`; or set DAYTONA_API_KEY",
+        f"needs `sudo -n`; or set {KEY}",
     )
+
+
+def check_daytona(daytona: DaytonaSandboxes | None, bench: Bench) -> None:
+    """Run the parity and reaper checks where there is a key; without one they are skipped, and that fails nothing.
+
+    Raises: FailedError
+    """
+    if daytona is None:
+        bench.results.update(dict.fromkeys(("daytona-parity", "daytona-reaper"), f"skipped: {KEY} is not set"))
+    else:
+        bench.results["daytona-reaper"] = reap(daytona.client, daytona.project, bench.gate.daytona_max_age)
+        home, missing = find_bubblewrap(bench.gate, bench.env)
+        parity = check_parity(home, daytona) if home else f"skipped: there is nothing to compare with, since {missing}"
+        bench.results["daytona-parity"] = parity
+    for name in ("daytona-reaper", "daytona-parity"):
+        console.say(f"  {name.partition('-')[2]}: {bench.results[name]}")
 
 
 def check_commands(candidate: Candidate, sandboxes: Sandboxes, bench: Bench) -> str:

@@ -71,8 +71,8 @@ class Sandboxes(Protocol):
     def name(self) -> str:
         """What they are called on the screen."""
 
-    def open(self, contents: Contents) -> AbstractContextManager[Sandbox]:
-        """Make a sandbox, and take it away when the block ends."""
+    def open(self, contents: Contents | None) -> AbstractContextManager[Sandbox]:
+        """Make a sandbox, without contents an empty one, and take it away when the block ends."""
 
 
 def sandbox_environment(place: PurePosixPath) -> dict[str, str]:
