@@ -42,8 +42,10 @@ def old_mentions(project: Project, read: Read, version: Version) -> tuple[Mentio
     return find_mentions(project.normalized_name, version, texts)
 
 
-def plan_version(project: Project, read: Read, version: Version, date: Date) -> tuple[Edit, ...]:
+def plan_version(project: Project, read: Read, version: Version, date: Date | None) -> tuple[Edit, ...]:
     """Plan every edit that takes a project to a version: the source, its copies, the lock file; one for each file.
+
+    `date` is the day of the release; None for a dev line, which leaves dates alone.
 
     Raises: RefusedError if one of them cannot be made; then none is.
     """
