@@ -113,4 +113,4 @@ def _run(session: Session, *steps: str, channel: str = "") -> None:
         root=Path.cwd(), channel=Channel(channel) if channel else None, dry_run=only_install,
     )  # fmt: skip
     if not outcome.result.is_good:
-        session.error(outcome.line)
+        session.error(str(outcome.result))  # the reason stands above already

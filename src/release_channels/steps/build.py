@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import Commit
 from release_channels.outcome import Result
 from release_channels.process import finish
-from release_channels.project.commit_url import plan_preview
 from release_channels.project.edit import Edit
+from release_channels.project.everywhere import plan_preview
 from release_channels.project.pyproject import Project
 from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_taken
 from release_channels.steps.sdist import is_settled, let_pass, settle
@@ -54,10 +55,11 @@ def recipe_for(
     repository: Path, project: Project, commit: Commit, channel: Channel, version: Version, source_url: str | None
 ) -> Recipe:
     """Write down how distributions are made; a public release is made of the commit as it is."""
+    read = partial(Git(repository).read_file, commit.sha)
     return Recipe(
         repository=repository,
         commit=commit,
-        edits=plan_preview(project, version, source_url) if channel is Channel.PREVIEW else (),
+        edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
         environment=project.source.environment(version),
         build_constraints=project.config.build_constraints,
     )
