@@ -143,7 +143,7 @@ def check_judgement(rollout: Rollout, chosen: Configured, bench: Bench) -> str:
         )  # fmt: skip
     console.say(f"  the judge: {'pass' if verdict.passed else 'fail'}: {verdict.reason}")
     if findings:
-        raise FailedError(f"the trajectory was tampered with: {findings[0]}", hint="\n".join((*findings[1:], _SEE)))
+        raise FailedError(f"the agent went where it must not: {findings[0]}", hint="\n".join((*findings[1:], _SEE)))
     if not verdict.passed:
         raise FailedError(f"the judge fails the rollout: {verdict.reason}", hint=_SEE)
     return f"passed: {verdict.reason}"
