@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -38,15 +37,12 @@ _ROUTES = Map(
 
 @dataclass
 class Daytona:
-    """The API's state: its sandboxes, and what goes wrong.
-
-    `shell` is what stands before every command; a fault answers in place of the API.
-    """
+    """The API's state: its sandboxes, and what goes wrong; `path` is where their commands find programs."""
 
     directory: Path
     sandboxes: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: dict[str, tuple[int, str]] = field(default_factory=dict)
-    shell: str = ""
+    path: str = "/usr/local/bin:/usr/bin:/bin"
     created: int = 0
     failures: list[str] = field(default_factory=list)
     page_size: int = 2
@@ -67,16 +63,16 @@ class Daytona:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        request = Request(environ)
-        request.get_data(parse_form_data=request.path.endswith("bulk-upload"))
-        try:
-            endpoint, values = _ROUTES.bind_to_environ(environ).match()
-            response = self._answer(endpoint, request, **values)
-        except HTTPException as err:
-            response = _error(err.code or 500, err.name)
-        except Exception as err:  # noqa: BLE001 - the last resort of a server
-            self.failures.append(f"{request.path}: {type(err).__name__}: {err}")
-            response = _error(500, "broken")
+        with Request(environ) as request:
+            request.get_data(parse_form_data=request.path.endswith("bulk-upload"))
+            try:
+                endpoint, values = _ROUTES.bind_to_environ(environ).match()
+                response = self._answer(endpoint, request, **values)
+            except HTTPException as err:
+                response = _error(err.code or 500, err.name)
+            except Exception as err:  # noqa: BLE001 - the last resort of a server
+                self.failures.append(f"{request.path}: {type(err).__name__}: {err}")
+                response = _error(500, "broken")
         return response(environ, start_response)
 
     def _answer(self, endpoint: str, request: Request, **values: str) -> Response:
@@ -116,9 +112,9 @@ class Daytona:
     def _execute(self, request: Request, name: str) -> Response:
         content = json.loads(request.get_data())
         home = self.directory / name
-        env = {"PATH": os.environ["PATH"], "HOME": str(home)}
+        env = {"PATH": self.path, "HOME": str(home)}
         ran = subprocess.run(
-            ["sh", "-c", self.shell + content["command"]],
+            ["sh", "-c", content["command"]],
             cwd=home, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=content.get("timeout") or 60,
         )  # fmt: skip
