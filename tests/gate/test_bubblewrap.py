@@ -104,6 +104,7 @@ def test_memory_files_and_disk_are_bounded(ready: Ready, offline: None) -> None:
             _run(sandbox, "for i in 1 2 3 4 5; do head -c 1000000 /dev/zero > f$i; done")
 
 
+@pytest.mark.full
 def test_a_fork_bomb_ends_with_its_command(ready: Ready, offline: None) -> None:
     """Processes are bounded, and all of them go when the command's time is over."""
     with _open(ready) as sandbox:

@@ -73,6 +73,7 @@ def test_its_sandboxes_carry_labels_and_have_no_network(cloud: Cloud) -> None:
         assert made["networkBlockAll"] is False
 
 
+@pytest.mark.full
 def test_the_candidate_is_installed_there(cloud: Cloud, ready: Ready) -> None:
     """Where there is no bubblewrap, the agent works on Daytona: out of the wheelhouse, in its own `work`."""
     gate = replace(GateConfig(), sandbox=SandboxKind.DAYTONA)
