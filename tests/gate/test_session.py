@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,12 +21,12 @@ from release_channels.outcome import Outcome, Result
 from release_channels.provenance import parse_provenance
 from release_channels.rehearsal.model import ModelServer, refusal, serve_model
 from tests.conftest import MakeRepo, RunSession
-from tests.faces.screen import nox, readme_noxfile, wait_until
+from tests.faces.screen import BIN, nox, readme_noxfile, start, wait_until
 from tests.github.hubs import NAME, READER, Hub, open_hub
 from tests.support.backends import own_backend
 from tests.support.daytona_api import KEY as DAYTONA_KEY
 from tests.support.daytona_api import Daytona, serve_daytona
-from tests.support.gating import MARK, MODEL_KEY, gives_up, model_environment, snoops
+from tests.support.gating import MARK, MODEL_KEY, gives_up, model_environment, runs, snoops
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
@@ -506,3 +507,30 @@ def test_daytona_joins_where_there_is_a_key(make_repo: MakeRepo, model: Model, t
     assert outcome.result is Result.FAILED
     assert "Daytona does not list its sandboxes" in outcome.message
     assert not (repo.root / "provenance.json").exists()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("ending", ["SIGTERM", "SIGINT"])
+def test_a_gate_that_is_ended_leaves_nothing_running(
+    make_repo: MakeRepo, model: Model, tmp_path: Path, ending: str
+) -> None:
+    """Ctrl-C and a cancelled job end the agent's command, take the sandbox away, and are told as a failure."""
+    marker = f"271.{os.getpid()}"
+    model[0].agent = lambda messages: runs(f"sleep {marker}")
+    repo = make_repo(_sample())
+    (repo.root / "noxfile.py").write_text(readme_noxfile())
+    (tmp_path / "tmp").mkdir()
+    env = {**model[1], "TMPDIR": str(tmp_path / "tmp"), "NOX_SCRIPT_MODE": "none"}
+    with start(BIN / "nox", "-s", "gate", cwd=repo.root, env=env) as child:
+        wait_until(lambda: f"sleep {marker}" in _processes(), "the agent is at work")
+        os.killpg(child.pid, getattr(signal, ending))
+        out, _ = child.communicate(timeout=60)
+    assert child.returncode != 0
+    assert "failed: interrupted: nothing has passed" in out
+    assert f"sleep {marker}" not in _processes()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not (repo.root / "provenance.json").exists()
+
+
+def _processes() -> str:
+    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
