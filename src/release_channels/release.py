@@ -20,6 +20,7 @@ from release_channels.options import Options, parse_options
 from release_channels.outcome import Outcome, Result
 from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.project.pyproject import Project
+from release_channels.steps.second import SecondBuild
 from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
 from release_channels.tags import tag_of
 from release_channels.telling import show_plan, tell
@@ -117,6 +118,7 @@ def _run(
             source_url=commit_url(base, commit.sha) if base else None,
             stored_tokens=actions.stored_tokens,
             patience=patience,
+            second=SecondBuild(stack, wanted=project.config.rebuild and {"build", "check"} <= set(steps)),
         )
         return run_steps([_step(name) for name in steps], release)
 
