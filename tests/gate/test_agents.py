@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from release_channels.errors import FailedError
-from release_channels.rehearsal.model import Agent, Call, Message, Reply, good_agent
+from release_channels.rehearsal.model import Agent, Call, Message, Reply
 from tests.support.gating import (
     MARK,
     MODEL_KEY,
@@ -22,6 +23,7 @@ from tests.support.gating import (
     loops,
     runs,
     snoops,
+    solves,
     speaks_to_the_judge,
     submits,
     tampers,
@@ -119,7 +121,7 @@ def test_a_model_that_falls_silent_fails_the_rollout(play: Play) -> None:
 def test_tokens_that_nobody_counted_are_no_rollout(play: Play) -> None:
     """A provider that reports no usage gives no proof that a model was at work."""
     with pytest.raises(FailedError, match="this was no real rollout: it took no tokens"):
-        play(lambda messages: Reply(good_agent(messages).text, good_agent(messages).calls, tokens=0))
+        play(lambda messages: replace(solves(messages), tokens=0))
 
 
 def test_a_note_to_the_judge_stays_between_the_marks(play: Play) -> None:

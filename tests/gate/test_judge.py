@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,12 @@ import pytest
 from release_channels.errors import FailedError
 from release_channels.gate.judge import CRITERIA, cut, judge_prompt, parse_verdict
 from release_channels.gate.trajectory import RolloutResult
-from release_channels.rehearsal.model import refusal
-from tests.support.gating import Play, tampers
+from release_channels.gate.checks import Bench, check_judgement
+from release_channels.gate.rollout import Rollout
+from release_channels.gate.veil import Veil
+from release_channels.gate_config import GateConfig
+from release_channels.rehearsal.model import ModelServer, refusal, serve_model
+from tests.support.gating import MODEL_KEY, configured, model_environment
 
 _GOOD: dict[str, Any] = {"verdict": "pass", "reason": "It was used.", **dict.fromkeys(CRITERIA, True)}
 _RESULT = RolloutResult("openai", "m", 5, 5, 600, 1.0, 2.0, "submitted", None, "it was used")
@@ -82,6 +87,20 @@ def test_a_long_trajectory_keeps_both_ends() -> None:
     assert cut("short", 1000) == "short"
 
 
+def _judged(tmp_path: Path, server: ModelServer, *events: dict[str, Any]) -> str:
+    """Let a server's judge grade a good rollout, whose agent did this."""
+    server.keys = frozenset({MODEL_KEY})
+    with serve_model(server) as running:
+        env = model_environment(running.url)
+        bench = Bench(GateConfig(), tmp_path, tmp_path, {}, env, Veil(env), pause=0.01)
+        return check_judgement(Rollout(_RESULT, events), configured(env), bench)
+
+
+def test_a_good_rollout_passes_an_honest_judge(offline: None, tmp_path: Path) -> None:
+    """The judge's reason is told."""
+    assert _judged(tmp_path, ModelServer()) == "passed: The package was installed and used."
+
+
 @pytest.mark.parametrize(
     ("judge", "said"),
     [
@@ -90,22 +109,27 @@ def test_a_long_trajectory_keeps_both_ends() -> None:
         (lambda prompt: "", "something else than a verdict"),
     ],
 )
-def test_a_judge_that_does_not_pass_fails_a_good_rollout(play: Play, judge: Callable[[str], str], said: str) -> None:
+def test_a_judge_that_does_not_pass_fails_a_good_rollout(
+    offline: None, tmp_path: Path, judge: Callable[[str], str], said: str
+) -> None:
     """The reward alone passes nothing."""
     with pytest.raises(FailedError, match=said):
-        play(judge=judge)
+        _judged(tmp_path, ModelServer(judge=judge))
 
 
-def test_a_judge_that_errors_fails_a_good_rollout(play: Play) -> None:
+def test_a_judge_that_errors_fails_a_good_rollout(offline: None, tmp_path: Path) -> None:
     """No answer is no pass."""
-    play.server.faults.append(
-        lambda request: refusal(500, "broken") if b'\\"verdict\\"' in request.get_data() else None
-    )
     with pytest.raises(FailedError, match="the judge did not answer: 500: the server failed"):
-        play()
+        _judged(tmp_path, ModelServer(faults=[lambda request: refusal(500, "broken")]))
 
 
-def test_findings_fail_the_gate_although_the_judge_passes(play: Play) -> None:
-    """The fixed check decides by itself."""
+def test_findings_fail_the_gate_although_the_judge_passes(offline: None, tmp_path: Path) -> None:
+    """The fixed check decides by itself, over the whole trajectory, and the judge is told of it."""
+    server = ModelServer(judge=lambda prompt: json.dumps(_GOOD))
+    many = [{"kind": "tool", "output": "x" * 10_000} for _ in range(20)]
+    deed = {"kind": "assistant", "calls": [{"tool": "run_command", "arguments": '{"command": "rm -r /verifier"}'}]}
     with pytest.raises(FailedError, match="the agent went where it must not: writes or deletes"):
-        play(tampers, judge=lambda prompt: json.dumps(_GOOD))
+        _judged(tmp_path, server, *many, deed, *many)
+    prompt = server.asked[0]["messages"][1]["content"]
+    assert "these findings:\n- writes or deletes what the verifier reads: rm -r /verifier" in prompt
+    assert len(prompt) < 70_000

@@ -22,7 +22,7 @@ from release_channels.provenance import parse_provenance
 from release_channels.rehearsal.model import ModelServer, refusal, serve_model
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, nox, readme_noxfile, start, wait_until
-from tests.github.hubs import NAME, READER, Hub, open_hub
+from tests.github.hubs import NAME, READER, open_hub
 from tests.support.backends import own_backend
 from tests.support.daytona_api import KEY as DAYTONA_KEY
 from tests.support.daytona_api import Daytona, serve_daytona
@@ -142,7 +142,7 @@ def test_commands_can_stand_instead_of_a_model(
     ("words", "said"),
     [
         ('["false"]', "gate: `false` exited 1"),
-        ('["demo-tool", "--version"], ["sh", "-c", "echo why; exit 4"]', "exited 4"),
+        pytest.param('["demo-tool"], ["sh", "-c", "echo why; exit 4"]', "exited 4", marks=pytest.mark.full),
         pytest.param('["sh", "-c", "demo-tool && cat /etc/shadow"]', "exited 1", marks=pytest.mark.full),
         pytest.param('["no-such-program"]', "gate: `no-such-program` exited 127", marks=pytest.mark.full),
     ],
@@ -157,6 +157,7 @@ def test_a_command_that_fails_fails_the_gate(make_repo: MakeRepo, tmp_path: Path
     assert not (repo.root / "provenance.json").exists()
 
 
+@pytest.mark.full
 def test_a_rollout_that_fails_leaves_no_provenance(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
     """An older provenance must not stand for a gate that failed; the trajectory is there to be read."""
     model[0].agent = gives_up
@@ -299,45 +300,25 @@ def test_a_dry_run_shows_all_and_asks_nobody(
     assert not (repo.root / ".release-channels").exists()
 
 
-@contextmanager
-def _github(repo: Repo) -> Iterator[tuple[Hub, dict[str, str]]]:
-    with open_hub(repo) as hub:
-        yield hub, {"GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
-
-
-def test_a_local_gate_takes_the_newest_successful_test_run(make_repo: MakeRepo, offline: None) -> None:
-    """By hand or at night the run is asked of GitHub: the newest green one of a push of that commit to main."""
+def test_a_local_gate_takes_the_test_run_that_github_tells(make_repo: MakeRepo, offline: None) -> None:
+    """By hand or at night the run is asked of GitHub; there is no run of the gate then."""
     repo = make_repo(_sample(_COMMANDS))
-    sha = repo.git("rev-parse", "HEAD")
-    with _github(repo) as (hub, env):
-        hub.state.add_run("test.yml", sha, number=7)
-        wanted = hub.state.add_run("test.yml", sha, number=8)
-        hub.state.add_run("test.yml", sha, number=9, conclusion="failure")
-        hub.state.add_run("test.yml", sha, number=10, branch="topic")
-        hub.state.add_run("test.yml", sha, number=11, event="workflow_dispatch")
-        hub.state.add_run("lint.yml", sha, number=12)
+    with open_hub(repo) as hub:
+        wanted = hub.state.add_run("test.yml", repo.git("rev-parse", "HEAD"), number=8)
+        env = {"GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
         assert _run(repo, env=env).result is Result.DONE
     told = parse_provenance((repo.root / "provenance.json").read_text())
     assert (told.test_run.id, told.test_run.number, str(told.version)) == (wanted, 8, "1.2.0.dev8")
     assert told.gate_run is None
 
 
-@pytest.mark.parametrize("why", ["no run", "no GitHub", "no token"])
-def test_without_a_test_run_the_gate_runs_and_says_that_it_proves_nothing(
-    make_repo: MakeRepo, offline: None, why: str
-) -> None:
+def test_without_a_test_run_the_gate_runs_and_says_that_it_proves_nothing(make_repo: MakeRepo, offline: None) -> None:
     """No provenance is written, an older one is taken away, and the outcome says why."""
     repo = make_repo(_sample(_COMMANDS))
     (repo.root / "provenance.json").write_text("old")
-    with _github(repo) as (hub, env):
-        hub.state.workflows.add("test.yml")
-        if why == "no token":
-            env["GH_TOKEN"] = "unknown"
-        outcome = _run(repo, env={} if why == "no GitHub" else env)
+    outcome = _run(repo)
     assert outcome.result is Result.DONE
-    said = {"no run": "no run of test.yml has succeeded", "no GitHub": "no repository on GitHub", "no token": "401"}
-    assert "no provenance.json was written" in outcome.message
-    assert said[why] in outcome.message or why == "no token"
+    assert "no provenance.json was written: no repository on GitHub is known" in outcome.message
     assert not (repo.root / "provenance.json").exists()
     assert outcome.version == "1.2.0.dev0"
 
@@ -489,6 +470,7 @@ def test_a_crash_tells_no_secret(
     assert "the veil is off again" in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_daytona_joins_where_there_is_a_key(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
     """With a key, parity and reaper belong to the gate, and their failure is the gate's."""
     repo = make_repo(_sample())
