@@ -35,7 +35,7 @@ def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]
     version = f" {plan.version}" if plan.version else ""
     console.say(f"{plan.project}{version}: {plan.channel} channel, {index.title}", style="bold")
     rows = [
-        ("commit", f"{observed.commit.short}, {_uncommitted(observed.uncommitted)}"),
+        ("commit", f"{observed.commit.short}, {told_uncommitted(observed.uncommitted)}"),
         ("it holds", str(observed.version)),
         ("tag", observed.tag.name if observed.tag else ""),
         ("number", plan.numbered),
@@ -104,7 +104,7 @@ def _keep_open() -> str:
     return f"`{shlex.quote(str(program))} index`" if program.exists() else "`release-channels index`"
 
 
-def _uncommitted(paths: tuple[str, ...]) -> str:
+def told_uncommitted(paths: tuple[str, ...]) -> str:
     if not paths:
         return "nothing uncommitted"
     shown = ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")

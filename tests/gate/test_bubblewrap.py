@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,11 @@ import pytest
 
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.bubblewrap import Bubblewrap, BubblewrapSandbox, find_bubblewrap
+from release_channels.gate.candidate import python_places
 from release_channels.gate.checks import find_sandboxes
 from release_channels.gate.sandbox import Contents
 from release_channels.gate_config import GateConfig, SandboxKind
+from release_channels.world.uv import uv_program
 from tests.support.gating import MARK, Ready, bubblewrap
 
 
@@ -71,6 +74,21 @@ def test_the_candidate_can_be_installed_again(ready: Ready, offline: None) -> No
             " demo-tool && v/bin/demo-tool && readlink -f v/bin/demo-tool", 60,
         )  # fmt: skip
         assert (code, told) == (0, "demo-tool 1.2.0.dev42\n/work/v/bin/demo-tool\n")
+
+
+def test_an_interpreter_behind_a_link_is_there(ready: Ready, offline: None, tmp_path: Path) -> None:
+    """uv's own interpreters are reached through a directory that is a link; both names lead somewhere inside."""
+    link, environment = tmp_path / "python-3", tmp_path / "environment"
+    link.symlink_to(ready.candidate.contents.python_places[0])
+    words = (uv_program(), "venv", "--quiet", "--relocatable", "--python", str(link / "bin" / "python3"), environment)
+    subprocess.run([*words], check=True)
+    (environment / "bin" / "python").unlink()
+    (environment / "bin" / "python").symlink_to(link / "bin" / "python3")
+    places = python_places(environment / "bin" / "python", tmp_path, dict(os.environ))
+    assert link in places
+    contents = replace(ready.candidate.contents, environment=environment, python_places=places)
+    with _open(ready, contents) as sandbox:
+        assert _run(sandbox, "python -c 'print(6 * 7)'") == (0, "42\n")
 
 
 def test_there_is_no_network_unless_it_is_allowed(ready: Ready, offline: None) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from release_channels.errors import FailedError
-from release_channels.gate.judge import CRITERIA, cut, judge_prompt, parse_verdict
-from release_channels.gate.trajectory import RolloutResult
 from release_channels.gate.checks import Bench, check_judgement
+from release_channels.gate.judge import CRITERIA, cut, judge_prompt, parse_verdict
 from release_channels.gate.rollout import Rollout
+from release_channels.gate.trajectory import RolloutResult
 from release_channels.gate.veil import Veil
 from release_channels.gate_config import GateConfig
 from release_channels.rehearsal.model import ModelServer, refusal, serve_model

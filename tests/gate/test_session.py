@@ -21,7 +21,7 @@ from release_channels.outcome import Outcome, Result
 from release_channels.provenance import parse_provenance
 from release_channels.rehearsal.model import ModelServer, refusal, serve_model
 from tests.conftest import MakeRepo, RunSession
-from tests.faces.screen import BIN, nox, readme_noxfile, start, wait_until
+from tests.faces.screen import BIN, nox, readme_noxfile, run, start, wait_until
 from tests.github.hubs import NAME, READER, open_hub
 from tests.support.backends import own_backend
 from tests.support.daytona_api import KEY as DAYTONA_KEY
@@ -99,13 +99,17 @@ def test_a_passed_gate_writes_what_it_passed(make_repo: MakeRepo, model: Model, 
 def test_what_was_gated_is_what_ships(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, offline: None, version: str
 ) -> None:
-    """The candidate is bit for bit what `build` makes of that commit: the preview, or on a staged commit the final."""
+    """The candidate is bit for bit what `build` makes of that commit: the preview, or on a staged commit the final.
+
+    The project has no model in it: its own commands decide.
+    """
     repo = make_repo(_sample(_COMMANDS, version))
     sha = repo.git("rev-parse", "HEAD")
     repo.tag("v1.2.0")
     repo.git("push", "--quiet", "origin", "v1.2.0")
     assert _run(repo, env=_event(tmp_path, sha)).result is Result.DONE
     gated = parse_provenance((repo.root / "provenance.json").read_text())
+    assert dict(gated.results) == {"commands": "1 of 1 exited 0"}
     words = ("--tag", "v1.2.0") if version == "1.2.0" else ("--run-number", "42")
     built = run_session(repo, "--offline", *words, steps=("build",))
     assert built.result is Result.DONE
@@ -124,18 +128,6 @@ def test_real_build_backends_make_the_same_twice(
     assert _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD"))).result is Result.DONE
     gated = parse_provenance((repo.root / "provenance.json").read_text())
     assert gated.files == run_session(repo, "--offline", "--run-number", "42", steps=("build",)).files
-
-
-def test_commands_can_stand_instead_of_a_model(
-    make_repo: MakeRepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A project without a model in it runs its own commands against the installed candidate."""
-    repo = make_repo(_sample(_COMMANDS))
-    outcome = _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD")))
-    assert outcome.result is Result.DONE
-    told = parse_provenance((repo.root / "provenance.json").read_text())
-    assert dict(told.results) == {"commands": "1 of 1 exited 0"}
-    assert "`demo-tool --version` exited 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -289,11 +281,17 @@ def test_a_dry_run_shows_all_and_asks_nobody(
 ) -> None:
     """Providers, models and limits are shown; no server hears anything and nothing is written."""
     repo = make_repo(_sample())
+    repo.write({"notes.txt": "mine"})
     before = repo.fingerprint()
     outcome = _run(repo, "--dry-run", "--run-number", "42", env=model[1] | {"GITHUB_REPOSITORY": NAME})
     assert outcome.line == "planned: demo-tool 1.2.0.dev42 would be gated"
     told = capsys.readouterr().err
-    for words in ("configured: gpt-5.4-nano at http://127.0.0.1", "GLM_API_KEY is not set", "30 turns, 200000 tokens"):
+    for words in (
+        "configured: gpt-5.4-nano at http://127.0.0.1",
+        "GLM_API_KEY is not set",
+        "30 turns, 200000 tokens",
+        "notes.txt",
+    ):
         assert words in told
     assert model[0].asked == []
     assert repo.fingerprint() == before
@@ -426,7 +424,7 @@ while True:
     new = pathlib.Path(sys.argv[1] + '.new')
     new.write_bytes(b'\\n'.join(seen))
     new.rename(sys.argv[1])
-    time.sleep(0.02)
+    time.sleep(0.1)
 """
 
 
@@ -516,3 +514,25 @@ def test_a_gate_that_is_ended_leaves_nothing_running(
 
 def _processes() -> str:
     return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("package", "key", "said"),
+    [
+        ("openai", "OPENAI_API_KEY", "release-channels[gate]"),
+        ("daytona", "DAYTONA_API_KEY", "release-channels[gate,daytona]"),
+    ],
+)
+def test_a_missing_extra_is_told_in_plain_words(
+    make_repo: MakeRepo, model: Model, package: str, key: str, said: str
+) -> None:
+    """Who installed the tool without the extra is told what to write where."""
+    repo = make_repo(_sample())
+    script = (
+        f"import sys; sys.modules[{package!r}] = None; from pathlib import Path; "
+        "from release_channels.gate.session import run_gate; run_gate([], root=Path.cwd())"
+    )
+    screen = run(sys.executable, "-c", script, cwd=repo.root, env={**model[1], key: MODEL_KEY})
+    assert screen.last.startswith("refused: gate: ")
+    assert f"the package {package}" in screen.last
+    assert said in screen.text

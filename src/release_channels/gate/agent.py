@@ -163,7 +163,17 @@ def _show(session: Session, recorder: Recorder) -> None:
     """Tell how it goes: one line for each turn."""
     told = [event for event in recorder.events if event["kind"] == "assistant"]
     last: Mapping[str, Any] = told[-1] if told else {}
-    did = ", ".join(f"{call['tool']} {call['arguments']}" for call in last.get("calls", ())) or last.get("text", "")
+    did = ", ".join(map(_did, last.get("calls", ()))) or last.get("text", "")
     did = " ".join((session.ended if session.ended and session.ended != "submitted" else did).split())
     shown = did if len(did) <= _SHOWN else did[:_SHOWN] + "…"
     console.say(f"  turn {session.turns:<3}{session.tokens:>8} tokens {session.seconds:>6.0f} s  {shown}")
+
+
+def _did(call: Mapping[str, str]) -> str:
+    """Word a call for a line of progress: the tool and what it was given."""
+    try:
+        given = json.loads(call["arguments"])
+    except (ValueError, RecursionError):
+        given = None
+    values = " ".join(map(str, given.values())) if isinstance(given, dict) else call["arguments"]
+    return f"{call['tool']} {values}"

@@ -141,10 +141,11 @@ class BubblewrapSandbox:
         if contents is not None:
             shown |= {f"/{WHEELHOUSE}": contents.wheelhouse, f"/{CANDIDATE}": contents.environment}
             shown |= {f"/{name}": path for name, path in contents.more.items()}
+            shown |= {str(path): path for path in contents.python_places if not path.is_relative_to("/usr")}
         return [
-            *_system_mounts(contents.python_prefix if contents else None, network=self.maker.gate.network),
-            *(word for there, path in shown.items() for word in ("--ro-bind", str(path), there)),
+            *_system_mounts(network=self.maker.gate.network),
             *("--bind", str(self.directory / "tmp"), "/tmp"),
+            *(word for there, path in shown.items() for word in ("--ro-bind", str(path), there)),
             *("--bind", str(self.directory / WORK), f"/{WORK}", "--remount-ro", "/", "--chdir", f"/{WORK}"),
         ]
 
@@ -178,7 +179,7 @@ def _bare(env: Mapping[str, str]) -> dict[str, str]:
 
 def _try(bubblewrap: Bubblewrap) -> str:
     """Say why a sandbox with nothing in it does not work here; empty if it does."""
-    words = bubblewrap.words(_system_mounts(None, network=False), ["true"], 20)
+    words = bubblewrap.words(_system_mounts(network=False), ["true"], 20)
     try:
         ran = excerpt(*words, cwd=Path("/"), env=sandbox_environment(_ROOT), timeout=25, keep=400)
     except CommandError as err:
@@ -187,7 +188,7 @@ def _try(bubblewrap: Bubblewrap) -> str:
     return "" if ran.code == 0 else (said[-1] if said else "it said nothing")
 
 
-def _system_mounts(prefix: Path | None, *, network: bool) -> list[str]:
+def _system_mounts(*, network: bool) -> list[str]:
     words: list[str] = []
     for name in _SYSTEM:
         path = Path(name)
@@ -197,6 +198,4 @@ def _system_mounts(prefix: Path | None, *, network: bool) -> list[str]:
             words += ["--ro-bind", name, name]
     for name in (*_SETTINGS, *(_NETWORK if network else ())):
         words += ["--ro-bind-try", name, name]
-    if prefix is not None and not prefix.is_relative_to("/usr"):
-        words += ["--ro-bind", str(prefix), str(prefix)]
     return words

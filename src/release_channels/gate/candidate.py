@@ -105,8 +105,16 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
     requirement = f"{target.project.name}=={target.version}"
     offline = ("--no-index", "--find-links", str(wheelhouse), "--no-build")
     _do("pip", "install", "--quiet", *offline, "--python", str(inside), requirement, cwd=workplace, env=quiet)
-    prefix = run(inside, "-I", "-c", "import sys; print(sys.base_prefix)", cwd=workplace, env=quiet)
-    return Contents(wheelhouse, requirement, environment, Path(prefix).resolve())
+    return Contents(wheelhouse, requirement, environment, python_places(inside, workplace, quiet))
+
+
+def python_places(python: Path, cwd: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
+    """List the directories that the interpreter of an environment comes from, by every name that leads there.
+
+    uv's own interpreters are reached through a link that names the minor version alone.
+    """
+    prefix = Path(run(python, "-I", "-c", "import sys; print(sys.base_prefix)", cwd=cwd, env=env))
+    return tuple(dict.fromkeys((prefix, prefix.resolve(), python.readlink().parent.parent)))
 
 
 def _do(*words: str, cwd: Path, env: Mapping[str, str]) -> None:

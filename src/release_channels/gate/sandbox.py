@@ -33,13 +33,14 @@ class Contents:
     wheelhouse: Path
     requirement: str
     environment: Path
-    python_prefix: Path
+    python_places: tuple[Path, ...]
+    """Where the environment's interpreter comes from."""
     more: Mapping[str, Path] = field(default_factory=dict)
 
     def with_more(self, **directories: Path) -> Contents:
         """Give the same contents with more directories."""
         return Contents(
-            self.wheelhouse, self.requirement, self.environment, self.python_prefix, {**self.more, **directories}
+            self.wheelhouse, self.requirement, self.environment, self.python_places, {**self.more, **directories}
         )
 
 

@@ -33,7 +33,7 @@ from release_channels.opening import open_project
 from release_channels.outcome import Outcome, Result
 from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.provenance import PROVENANCE, GateRun, Provenance
-from release_channels.telling import tell
+from release_channels.telling import tell, told_uncommitted
 from release_channels.world.actions import is_rehearsal, read_actions
 from release_channels.world.event import EventRun, read_event_run, read_own_run
 from release_channels.world.files import only_one_run, scratch, state_directory, write_whole
@@ -65,8 +65,20 @@ def run_gate(
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
-    actions, veil = read_actions(env), Veil(env, key_names(()))
+    veil = Veil(env, {*key_names(()), *_DAYTONA_KEYS})
     console.set_veil(veil)
+    try:
+        return _told(words, root, dry_run, env, veil, pause)
+    finally:
+        console.set_veil(str)
+
+
+def _told(words: Sequence[str], root: Path, dry_run: bool, env: Mapping[str, str], veil: Veil, pause: float) -> Outcome:
+    """Run the gate and tell its outcome.
+
+    Raises: KeyboardInterrupt, after the outcome was told.
+    """
+    actions = read_actions(env)
     try:
         with ended_like_ctrl_c():
             options = parse_gate_options(words)
@@ -84,11 +96,13 @@ def run_gate(
     except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
         outcome = report_bug(root, bug, veil)
     outcome = replace(
-        outcome, rehearsal=is_rehearsal(env), message=veil(outcome.message), hint=veil(outcome.hint),
+        outcome,
+        rehearsal=is_rehearsal(env),
+        message=veil(outcome.message),
+        hint=veil(outcome.hint),
         warnings=tuple(map(veil, outcome.warnings)),
-    )  # fmt: skip
+    )
     tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
-    console.set_veil(str)
     return outcome
 
 
@@ -173,7 +187,10 @@ def _show(case: _Case, dry_run: bool) -> None:
     target, gate = case.target, case.target.project.config.gate
     test = case.origin.test_run
     console.say(f"{target.project.name} {target.version}: the integration gate", style="bold")
-    rows = [("commit", target.commit.short), ("it holds", str(target.project.version))]
+    rows = [
+        ("commit", f"{target.commit.short}, {told_uncommitted(case.git.uncommitted())}"),
+        ("it holds", str(target.project.version)),
+    ]
     rows.append(("tests", f"run {test.number} of {test.path}" if test else f"none known: {case.origin.missing}"))
     if gate.model:
         rows.append(
