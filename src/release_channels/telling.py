@@ -105,6 +105,7 @@ def _keep_open() -> str:
 
 
 def told_uncommitted(paths: tuple[str, ...]) -> str:
+    """Name what is not committed, and so is left out."""
     if not paths:
         return "nothing uncommitted"
     shown = ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
