@@ -103,7 +103,8 @@ def limited(words: Sequence[str], gate: GateConfig) -> list[str]:
     return ["/bin/sh", "-c", script, "sh", *words]
 
 
-_PROCESSES = 256
+# Where no user namespace is had, all processes of the user count, threads too.
+_PROCESSES = 1024
 
 
 def size_of(directory: Path) -> int:
