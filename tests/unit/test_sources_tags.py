@@ -7,9 +7,10 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.cargo import spell
-from release_channels.project.commit_url import plan_preview
 from release_channels.project.edit import Edit
+from release_channels.project.everywhere import plan_preview
 from release_channels.project.pyproject import Project, parse_project
+from release_channels.project.source import nothing
 from release_channels.project.tags import ReachableTags
 from release_channels.tags import version_of
 from tests.unit.test_sources import DYNAMIC, HATCH, MATURIN, NAMED_POETRY, PDM, SETUP, at, build, project
@@ -99,15 +100,15 @@ def test_a_tag_of_the_format_gives_its_version(tag: str, tag_format: str, versio
 def test_a_preview_from_tags_carries_its_commit() -> None:
     """Where no version is written, the commit's address still is."""
     text = TAGGED["pdm scm"][0]
-    (edit,) = plan_preview(tagged(text), Version("0.1.0.dev7"), URL)
+    (edit,) = plan_preview(tagged(text), nothing, Version("0.1.0.dev7"), URL)
     assert edit == Edit("pyproject.toml", text, f'{text}\n[project.urls]\n"Source commit" = "{URL}"\n')
-    assert plan_preview(tagged(text), Version("0.1.0.dev7"), None) == ()
+    assert plan_preview(tagged(text), nothing, Version("0.1.0.dev7"), None) == ()
 
 
 def test_a_preview_of_another_file_edits_both() -> None:
     """The version goes where it is written, the commit's address to pyproject.toml; one edit for each."""
     pyproject = SETUP + DYNAMIC + "[tool.setuptools.dynamic]\nversion = {file = 'VERSION'}\n"
-    edits = plan_preview(project(at(pyproject, "VERSION", "1.0.dev0\n")), Version("1.0.dev7"), URL)
+    edits = plan_preview(project(at(pyproject, "VERSION", "1.0.dev0\n")), nothing, Version("1.0.dev7"), URL)
     assert [edit.path for edit in edits] == ["VERSION", "pyproject.toml"]
     assert edits[0].new == "1.0.dev7\n"
     assert URL in edits[1].new
@@ -116,7 +117,7 @@ def test_a_preview_of_another_file_edits_both() -> None:
 def test_a_project_of_poetry_gets_no_url() -> None:
     """Without a [project] table there is no place for the commit's address that every index shows."""
     text = build("poetry.core.masonry.api") + NAMED_POETRY + 'version = "1.0.dev0"\n'
-    (edit,) = plan_preview(tagged(text), Version("1.0.dev7"), URL)
+    (edit,) = plan_preview(tagged(text), nothing, Version("1.0.dev7"), URL)
     assert edit.new == text.replace("dev0", "dev7")
 
 
@@ -212,11 +213,17 @@ def test_what_cargo_cannot_carry_is_refused(version: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "files", "expected"),
-    [("", set(), False), ("[tool.towncrier]\n", set(), True), ("", {"towncrier.toml"}, True)],
+    ("text", "own", "expected"),
+    [
+        ("", None, ""),
+        ("[tool.towncrier]\n", None, "NEWS.rst"),
+        ('[tool.towncrier]\nfilename = "CHANGES.md"\n', None, "CHANGES.md"),
+        ('[tool.towncrier]\nfilename = "CHANGES.md"\n', '[tool.towncrier]\nfilename = "NEWS.md"\n', "NEWS.md"),
+        ("", "[tool.other]\n", ""),
+    ],
 )
-def test_towncrier_is_seen(text: str, files: set[str], expected: bool) -> None:
-    """A project uses towncrier if it configures it, in either file."""
+def test_the_file_that_towncrier_writes_is_known(text: str, own: str | None, expected: str) -> None:
+    """A project uses towncrier if it configures it; its own file comes before pyproject.toml."""
     base = HATCH + '[project]\nname = "x"\nversion = "1.0"\n'
-    found = parse_project((base + text).encode(), read=lambda path: b"" if path in files else None)
-    assert found.uses_towncrier is expected
+    files = {"towncrier.toml": own.encode()} if own else {}
+    assert parse_project((base + text).encode(), read=files.get).news_file == expected

@@ -12,13 +12,14 @@ from release_channels import console
 from release_channels.bumping import dev_target, final_target, is_open
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
 from release_channels.maintain.desk import Desk
+from release_channels.maintain.towncrier import plan_news
 from release_channels.outcome import Outcome, Result
-from release_channels.project.changelog import find_changelog, plan_release, read_changelog
-from release_channels.project.edit import Edit
+from release_channels.project.changelog import find_changelog, has_section, plan_release, read_changelog
+from release_channels.project.edit import Change
 from release_channels.project.everywhere import plan_version
-from release_channels.project.pyproject import PYPROJECT, Project, parse_project
+from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
-from release_channels.world.edits import apply_edits, reader, show_edits
+from release_channels.world.edits import apply_edits, show_edits
 from release_channels.world.git_write import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.world.github import GitHub
 
@@ -39,7 +40,7 @@ class BumpPlan:
 
     current: Version
     target: Version
-    edits: tuple[Edit, ...]
+    edits: tuple[Change, ...]
     subject: str
     branch: str
     then: str
@@ -50,7 +51,7 @@ def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Out
 
     Raises: RefusedError for a version that may not be written; nothing is changed then.
     """
-    project, read = _working_tree(desk)
+    project, read = desk.working_tree()
     current = project.version
     if not project.source.is_written:
         return _nothing(
@@ -60,19 +61,19 @@ def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Out
     if not is_open(current) and not (request.to or request.part):
         return _nothing(project, *_after_final(desk, current, taken))
     target = final_target(current, taken, to=request.to, part=request.part)
-    edits = (*plan_version(project, read, target, today), *_changelog(project, read, target, today))
+    edits = (*plan_version(project, read, target, today), *_changelog(desk, project, read, target, today))
     plan = BumpPlan(
         current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", "merge it, then `invoke tag`"
     )
     return _carry_out(desk, plan, request, dry_run=dry_run)
 
 
-def bump_dev(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
+def bump_dev(desk: Desk, request: BumpRequest, *, dry_run: bool) -> Outcome:
     """Open the next dev line on main after a release.
 
     Raises: RefusedError for a line that may not be opened; nothing is changed then.
     """
-    project, read = _working_tree(desk)
+    project, read = desk.working_tree()
     current = project.version
     if not project.source.is_written:
         return _nothing(project, f"its version lives in {project.source.where}", "previews follow the newest tag")
@@ -86,15 +87,9 @@ def bump_dev(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) ->
             hint="`invoke tag` releases it; `invoke bump-dev --part patch` goes on without it",
         )
     target = dev_target(current, taken, to=request.to, part=request.part)
-    edits = plan_version(project, read, target, today)
-    plan = BumpPlan(
-        current,
-        target,
-        edits,
-        f"Open the dev line {target}",
-        f"open-{target}",
-        "merge it, and previews go on",
-    )
+    edits = plan_version(project, read, target, None)
+    subject, branch = f"Open the dev line {target}", f"open-{target}"
+    plan = BumpPlan(current, target, edits, subject, branch, "merge it, and previews go on")
     return _carry_out(desk, plan, request, dry_run=dry_run)
 
 
@@ -107,21 +102,19 @@ def _after_final(desk: Desk, current: Version, taken: set[Version]) -> tuple[str
     return f"main holds {current}, which is final already", "`invoke tag` releases it"
 
 
-def _working_tree(desk: Desk) -> tuple[Project, Read]:
-    """Read the project as it stands in the working tree: an edit goes on from what is there."""
-    read = reader(desk.git)
-    return parse_project(read(PYPROJECT), PYPROJECT, read=read), read
-
-
-def _changelog(project: Project, read: Read, target: Version, today: date) -> tuple[Edit, ...]:
-    path = find_changelog(project.config, read)
-    if path is None or project.uses_towncrier:
+def _changelog(desk: Desk, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
+    """Plan the version's section in the changelog, by towncrier where the project uses it."""
+    path = find_changelog(project.config, read, project.news_file)
+    if path is None:
         return ()
-    edit = plan_release(read_changelog(path, read), target, today, path, project.config.tag_format)
+    document = read_changelog(path, read)
+    if path == project.news_file:
+        return () if has_section(document, target) else plan_news(desk, path, target, today)
+    edit = plan_release(document, target, today, path, project.config.tag_format)
     return (edit,) if edit else ()
 
 
-def _each_file_once(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+def _each_file_once(edits: tuple[Change, ...]) -> tuple[Change, ...]:
     """Refuse two edits of one file: the later one would not know of the earlier."""
     paths = [edit.path for edit in edits]
     twice = sorted({path for path in paths if paths.count(path) > 1})

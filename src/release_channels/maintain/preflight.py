@@ -86,7 +86,9 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
     main = f"{config.remote}/{config.main_branch}"
     is_normal = not desk.project.source.plan(desk.project.version)
     seen = Observed(desk.project.name, version, desk.commit, state, is_normal=is_normal)
-    yield from _rows("version", check_version(seen), f"{version} is a public version in normal form")
+    bumped = _bumped(desk)
+    for row in _rows("version", check_version(seen), f"{version} is a public version in normal form"):
+        yield replace(row, hint=bumped) if row.answer is Answer.NO and bumped else row
     try:
         tip = desk.git.remote_tip(config.remote, config.main_branch)
         seen = replace(seen, on_main=desk.git.relation(desk.commit.sha, tip))
@@ -97,6 +99,17 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
     more = ", …" if len(ahead) > _FEW else ""
     moved = f"; main has moved on by {len(ahead)}: {', '.join(ahead[:_FEW])}{more}" if ahead else ""
     yield from _rows("commit", check_place(seen, config), f"{desk.commit.short} is contained in {main}{moved}")
+
+
+def _bumped(desk: Desk) -> str:
+    """Say that the working tree holds a public version which no commit holds yet, if that is so."""
+    try:
+        there = desk.working_tree()[0].version
+    except RefusedError:  # an unreadable working tree tells nothing here: the report of the commit stands
+        return ""
+    if there == desk.project.version or there.is_prerelease:
+        return ""
+    return f"the working tree holds {there}, uncommitted: commit and merge that, then tag it"
 
 
 def _texts(desk: Desk, version: Version) -> Iterator[Row]:
@@ -116,13 +129,13 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
 
 
 def _changelog(desk: Desk, version: Version) -> Row:
-    path = find_changelog(desk.config, desk.read)
+    path = find_changelog(desk.config, desk.read, desk.project.news_file)
     if path is None:
         return Row("changelog", Answer.YES, "the project has no changelog; GitHub's own notes are used")
     if has_section(read_changelog(path, desk.read), version):
         return Row("changelog", Answer.YES, f"{path} has a section for {version}")
-    how = "run towncrier" if desk.project.uses_towncrier else "`invoke bump` turns [Unreleased] into it"
-    return Row("changelog", Answer.NO, f"{path} has no section for {version}", how)
+    how = "runs towncrier, which makes it" if desk.project.news_file else "turns what is unreleased into it"
+    return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"`invoke bump` {how}")
 
 
 def _tag(desk: Desk, version: Version, *, sign: bool) -> Row:

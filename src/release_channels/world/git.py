@@ -139,6 +139,11 @@ class Git:
         said = self._ask("for-each-ref", "--format=%(contents:signature)", f"refs/tags/{name}")
         return bool(said.or_raise().text.strip())
 
+    def branch(self) -> str | None:
+        """Give the name of the branch that is checked out; None where HEAD is detached."""
+        done = self._ask("symbolic-ref", "--quiet", "--short", "HEAD")
+        return done.text.strip() if done.code == 0 else None
+
     def has_branch(self, branch: str, remote: str) -> bool:
         """Tell whether there is a branch, here or on the remote.
 
@@ -211,6 +216,10 @@ class Git:
     def tracks(self, path: str) -> bool:
         """Tell whether git tracks anything at or below a path."""
         return bool(self._run("ls-files", "-z", "--", path))
+
+    def tracked_files(self) -> tuple[str, ...]:
+        """List the files that git tracks, relative to the top."""
+        return tuple(filter(None, self._run("ls-files", "-z").split("\0")))
 
     def _is_ancestor(self, older: str, newer: str) -> bool:
         return self._ask("merge-base", "--is-ancestor", older, newer).code == 0
