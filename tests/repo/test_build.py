@@ -131,7 +131,8 @@ def test_a_failing_backend_shows_its_end_and_moves_nothing(make_repo: MakeRepo, 
     assert _build(run_session, repo).result is Result.DONE
     # All on one stream: uv reads a backend's two pipes side by side, and their lines reach it in no fixed order.
     body = (
-        "import sys\n\ndef during(kind):\n    for n in range(100):\n        print('line', n, file=sys.stderr, flush=True)\n"
+        "import sys\n\ndef during(kind):\n    for n in range(100):\n"
+        "        print('line', n, file=sys.stderr, flush=True)\n"
         "    raise SystemExit('no good')\n"
     )
     _change_backend(repo, body)
