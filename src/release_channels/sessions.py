@@ -54,6 +54,17 @@ def public(session: Session) -> None:
     _run(session, *PUBLIC, channel="public")
 
 
+def rehearse(session: Session) -> None:
+    """Practise the whole release train on this machine, with the real workflow files and a local index."""
+    import pkgutil
+
+    # By name: the rehearsal stands above the sessions, and may use them.
+    act = pkgutil.resolve_name("release_channels.rehearsal.rehearse:rehearse")
+    outcome = act(Path.cwd(), session.posargs)
+    if not outcome.result.is_good:
+        session.error(outcome.line)
+
+
 SESSIONS: dict[str, Callable[[Session], None]] = {
     "build": build,
     "check": check,
@@ -63,6 +74,7 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "verify": verify,
     "preview": preview,
     "public": public,
+    "rehearse": rehearse,
 }
 
 

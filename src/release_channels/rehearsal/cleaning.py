@@ -55,7 +55,9 @@ def clean(workflow: Workflow, mapped: Mapping[str, frozenset[str]], *, only_stan
             if step.uses:
                 actions[step.uses] = _counterpart(workflow, step.uses, mapped, only_stand_ins=only_stand_ins)
                 known = mapped.get(actions[step.uses], frozenset(step.given))
-                told += [f"{workflow.file}: {key} of {_repository(step.uses)}" for key in step.given if key not in known]
+                told += [
+                    f"{workflow.file}: {key} of {_repository(step.uses)}" for key in step.given if key not in known
+                ]
     told += [f"{workflow.file}: {_repository(uses)}" for uses, by in actions.items() if by == STAND_IN]
     if only_stand_ins:
         cuts += [*_stand_ins(top)]
@@ -75,9 +77,7 @@ def _uses(top: Node, name: str) -> bool:
     return any(child(place, name) is not None for place in (top, *(job for _, _, job in entries(child(top, "jobs")))))
 
 
-def _counterpart(
-    workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]], *, only_stand_ins: bool
-) -> str:
+def _counterpart(workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]], *, only_stand_ins: bool) -> str:
     name = _repository(uses).rpartition("/")[2]
     if name in mapped and not uses.startswith((".", "docker:")):
         return name

@@ -27,6 +27,7 @@ from release_channels.rehearsal.workflow import DIRECTORY, Workflow, parse_workf
 from release_channels.rehearsal.yamltext import child, compose, entries
 
 _NOBODY = "0" * 40
+_NOTICE = "not rehearsed: "
 _SERVER = "https://github.com"
 _OUTCOME = re.compile(rf"^({'|'.join(re.escape(result) for result in Result)}): .*$")
 
@@ -66,8 +67,8 @@ class Ran:
         """The last lines of the sessions in it, in the order in which they were written."""
         return tuple(line.text for line in self.played.lines if _OUTCOME.match(line.text))
 
-    def outcome(self, *sessions: str) -> str:
-        """Give the outcome that tells most: the first that is not good, else the first that published, else the last."""
+    def outcome(self) -> str:
+        """Give the outcome that tells most: one that is not good, else one that published, else the last."""
         told = [line for line in self.outcomes if not line.startswith(f"{Result.DONE}:")] or list(self.outcomes)
         for kinds in ((Result.REFUSED, Result.FAILED), (Result.PUBLISHED, Result.ALREADY), (Result.SKIPPED,)):
             for line in told:
@@ -287,8 +288,8 @@ class Forge:
             state.add_job(session.run_id, job.name, conclusion=jobs[job.id])
             if job.environment and jobs[job.id] != "skipped":
                 state.add_deployment(job.environment, session.event.sha, jobs[job.id], run_id=session.run_id)
-        told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {n.removeprefix('not rehearsed: ')}" for n in played.notices
-                                          if n.startswith("not rehearsed: ")))  # fmt: skip
+        notices = (said.removeprefix(_NOTICE) for said in played.notices if said.startswith(_NOTICE))
+        told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
         self.not_rehearsed += [one for one in told if one not in self.not_rehearsed]
         self._keep_log(session, played)
         return Ran(

@@ -138,6 +138,6 @@ def upstream_hosts(upstream: str) -> frozenset[str]:
     except (RequestException, ValueError) as err:
         raise RefusedError(
             f"the index that dependencies come from did not answer: {reason_of(err)}",
-            hint="a rehearsal needs it, and nothing else outside this machine: set UV_DEFAULT_INDEX to one that answers",
+            hint="it is all that a rehearsal needs from outside: set UV_DEFAULT_INDEX to one that answers",
         ) from err
     return frozenset({*own, *(urlsplit(package.url).hostname or "" for package in page.packages)})

@@ -38,7 +38,9 @@ def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], sto
         "unset rehearsal_name",
     ]
     for job, why in barred.items():
-        lines.append(f'if [ "$GITHUB_JOB" = {shlex.quote(job)} ]; then echo {shlex.quote(f"::error::{why}")}; exit 1; fi')
+        lines.append(
+            f'if [ "$GITHUB_JOB" = {shlex.quote(job)} ]; then echo {shlex.quote(f"::error::{why}")}; exit 1; fi'
+        )
     lines += [stop.line for stop in stops]
     return "\n".join(lines) + "\n"
 

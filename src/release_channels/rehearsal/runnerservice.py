@@ -115,11 +115,12 @@ class RunnerService:
     def _answer(self, request: Request, sent: bytes) -> Response:
         try:
             endpoint, values = self._routes.bind_to_environ(request.environ).match()
-            session = self._sessions.get(values.pop("run"))
+            rest = dict(values)
+            session = self._sessions.get(rest.pop("run"))
             if session is None:
                 return _json({"message": "no such run is under way"}, 404)
             answer: Callable[..., Response] = endpoint
-            return answer(request, session, sent, **values)
+            return answer(request, session, sent, **rest)
         except HTTPException as err:
             return _json({"message": err.description}, err.code or 500)
         except Exception as err:  # noqa: BLE001  (the last resort of a server: one request fails, the rest live on)
@@ -151,7 +152,7 @@ class RunnerService:
             for one in there:
                 del self._state.artifacts[one.id]
             files = _unpack(sent)
-            forged = files
+            forged: Mapping[str, bytes] = files
             for forger in self.forgers:
                 forged = forger(name, forged)
             if forged == files:
