@@ -36,11 +36,11 @@ def _key(default: Any, help: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class VersionFile:
-    """A copy of the version in another file: the literal text around `{version}` and, if it is there, `{date}`."""
+    """A copy of the version or of its date in another file: the literal text around `{version}` and `{date}`."""
 
     path: str = field(metadata={"help": "the file, relative to the project's top"})
     pattern: str = field(
-        metadata={"help": "the text of the place; `{version}` stands in it once, `{date}` at most once"}
+        metadata={"help": "the text of the place, with `{version}`, with `{date}`, or with both in it"}
     )
 
 
@@ -109,12 +109,13 @@ def parse_config(table: object) -> Config:
 
 
 def _check_version_file(file: VersionFile, path: str) -> None:
-    rest = file.pattern.replace("{version}", "", 1).replace("{date}", "", 1)
-    if "{version}" not in file.pattern or "{version}" in rest or "{date}" in rest:
+    times = [file.pattern.count(place) for place in ("{version}", "{date}")]
+    if max(times) != 1:
         raise RefusedError(
             f'{path}.pattern is "{file.pattern}"',
-            hint='it holds {version} once and {date} at most once: "version: {version}"',
+            hint='it holds {version} once or {date} once, or both: "version: {version}"',
         )
+    rest = file.pattern.replace("{version}", "").replace("{date}", "")
     if "\n" in file.pattern or not rest.strip():
         raise RefusedError(
             f'{path}.pattern is "{file.pattern}"', hint="it is on one line, with text that tells the place from others"

@@ -119,7 +119,7 @@ REFUSED = {
     "a copy with two versions": ({"version-files": [{"path": "x", "pattern": "v{version}{version}"}]},
                                  "version-files[0].pattern", "{version} once"),
     "a copy with two dates": ({"version-files": [{"path": "x", "pattern": "v{version}{date}{date}"}]},
-                              "version-files[0].pattern", "{date} at most once"),
+                              "version-files[0].pattern", "{date} once"),
     "a copy of nothing else": ({"version-files": [{"path": "x", "pattern": " {version} "}]},
                                "version-files[0].pattern", "tells the place"),
     "a copy of two lines": ({"version-files": [{"path": "x", "pattern": "a\n{version}"}]},
