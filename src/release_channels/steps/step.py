@@ -13,6 +13,7 @@ from release_channels.manifest import ManifestFile
 from release_channels.observed import Observed
 from release_channels.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
+from release_channels.world.actions import read_rehearsal
 from release_channels.world.index import Index
 
 
@@ -41,6 +42,12 @@ class Release:
     source_url: str | None = None
     stored_tokens: tuple[str, ...] = ()
     patience: Patience = field(default_factory=Patience)
+
+    @property
+    def installers(self) -> tuple[str, ...]:
+        """With which installers it is looked from outside: both, unless a rehearsal is content with one."""
+        rehearsal = read_rehearsal(self.env)
+        return rehearsal.installers if rehearsal and rehearsal.installers else ("pip", "uv")
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,21 +67,25 @@ def _act(release: Release) -> Report:
     expected = _Expected(manifest.channel, manifest.version, wheel, release.patience.script)
     with scratch("verify") as home:
         guest = stranger(home, release.project, release.index, release.upstream, release.env)
-        with console.progress("installing from the index, with pip and with uv"):
-            came = _all_of(
-                lambda: _by_pip(guest, expected),
-                lambda: _by_uv(guest, expected),
-                lambda: _other_by_pip(guest, expected.other),
-                lambda: _other_by_uv(guest, expected.other, wheel.is_tool),
-            )
+        with console.progress(f"installing from the index, with {' and with '.join(release.installers)}"):
+            came = _all_of(*_acts(release.installers, guest, expected))
     state = read_index(release.index, release.project.name)
     check = _check_public if expected.channel is Channel.PREVIEW else _check_preview
-    public = tuple(warning for one in came[2:] for warning in check(one, state, guest, release))
-    warnings = tuple(dict.fromkeys([warning for one in came[:2] for warning in one.warnings] + list(public)))
+    own, others = came[: len(came) // 2], came[len(came) // 2 :]
+    public = tuple(warning for one in others for warning in check(one, state, guest, release))
+    warnings = tuple(dict.fromkeys([warning for one in own for warning in one.warnings] + list(public)))
     return Report(
-        Result.DONE, f"from outside: {_told(came[:2])}; {_proven(came[:2], expected)}",
+        Result.DONE, f"from outside: {_told(own)}; {_proven(own, expected)}",
         warnings=warnings, notes=older_pythons(state, manifest.version), files=manifest.files,
     )  # fmt: skip
+
+
+def _acts(installers: tuple[str, ...], guest: Stranger, expected: _Expected) -> list[Callable[[], Came]]:
+    """Give what is done: each installer for the channel at hand, then each for the other one."""
+    is_tool, other = expected.wheel.is_tool, expected.other
+    own = {"pip": lambda: _by_pip(guest, expected), "uv": lambda: _by_uv(guest, expected)}
+    others = {"pip": lambda: _other_by_pip(guest, other), "uv": lambda: _other_by_uv(guest, other, is_tool)}
+    return [acts[installer] for acts in (own, others) for installer in installers]
 
 
 def _wheel_of(root: Path, manifest: Manifest) -> Path:
@@ -108,7 +112,7 @@ def _all_of(*acts: Callable[[], Came]) -> list[Came]:
     ends = side_by_side(*(_caught(act) for act in acts))
     stops = [end for end in ends if isinstance(end, ReleaseError)]
     if stops:
-        fine = [end for end in ends[:2] if isinstance(end, Came)]
+        fine = [end for end in ends[: len(ends) // 2] if isinstance(end, Came)]
         hints = [*dict.fromkeys(stop.hint for stop in stops if stop.hint), *(f"but {_told([one])}" for one in fine)]
         raise FailedError("; ".join(str(stop) for stop in stops), hint="\n".join(hints)) from stops[0]
     return [end for end in ends if isinstance(end, Came)]
