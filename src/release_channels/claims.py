@@ -1,4 +1,4 @@
-"""What enters as a claim leaves verified: manifest, provenance and runs against what was derived or asked anew. Pure."""
+"""What enters as a claim leaves verified: manifest, provenance and runs against what was asked anew. Pure."""
 
 from __future__ import annotations
 

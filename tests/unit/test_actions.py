@@ -111,6 +111,13 @@ def test_a_rehearsal_gives_both_addresses(tmp_path: Path) -> None:
         pytest.param(
             b'{"simple": "http://127.0.0.1/", "upload": "http://a.example/"}', "machine: http://a.example/", id="away"
         ),
+        *(
+            pytest.param(
+                b'{"simple": "http://[::1]/", "upload": "http://[::1]/", "%b": "http://a.example/"}' % key.encode(),
+                f'gives as "{key}" no', id=f"{key} away",
+            )
+            for key in ("own", "oidc")
+        ),
     ],
 )
 def test_a_rehearsal_file_that_cannot_be_trusted_is_refused(
