@@ -300,7 +300,8 @@ class Forge:
     def _keep_log(self, session: Session, played: Played) -> None:
         directory = self.ground.place / "runs" / f"{session.run_id}-{session.attempt}"
         text = "".join(f"[{line.job}/{line.step}] {line.text}\n" for line in played.lines)
-        (directory / "log.txt").write_text(text + played.complaint, encoding="utf-8")
+        ends = "".join(f"[{step.job}/{step.id}] {step.result}, {step.seconds:.1f} s\n" for step in played.steps)
+        (directory / "log.txt").write_text(text + ends + played.complaint, encoding="utf-8")
 
     def _title(self, workflow: Workflow, event: Event, number: int) -> str:
         github = {
