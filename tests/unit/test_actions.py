@@ -114,7 +114,8 @@ def test_a_rehearsal_gives_both_addresses(tmp_path: Path) -> None:
         *(
             pytest.param(
                 b'{"simple": "http://[::1]/", "upload": "http://[::1]/", "%b": "http://a.example/"}' % key.encode(),
-                f'gives as "{key}" no', id=f"{key} away",
+                f'gives as "{key}" no',
+                id=f"{key} away",
             )
             for key in ("own", "oidc")
         ),

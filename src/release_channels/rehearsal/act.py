@@ -69,7 +69,8 @@ class Played:
     lines: tuple[Line, ...]
     notices: tuple[str, ...]
     complaint: str = ""
-    was_slow: bool = False
+    broke_off: bool = False
+    """Whether it was ended from outside, or took too long."""
 
     def said(self, job: str = "") -> str:
         """Give all that a job wrote, or the whole run."""
@@ -96,13 +97,13 @@ def play(act: Path, run: Play, secrets: Iterable[str] = ()) -> Played:
     (run.home / "empty").mkdir(parents=True, exist_ok=True)
     try:
         done = finish(act, *_words(run), cwd=run.home / "empty", env=_environment(run), timeout=run.seconds)
-        said, complaint, was_slow = done.text, done.messages, False
+        said, complaint, broke_off = done.text, done.messages, done.code < 0
     except SlowError as stop:
-        said, complaint, was_slow = "", str(stop), True
+        said, complaint, broke_off = "", str(stop), True
     finally:
         end_marked(run.mark)
     hidden = tuple(secrets)
-    return _read(_redacted(said, hidden), _complaint(_redacted(complaint, hidden)), was_slow)
+    return _read(_redacted(said, hidden), _complaint(_redacted(complaint, hidden)), broke_off)
 
 
 def _words(run: Play) -> Iterator[str | Path]:
@@ -149,7 +150,7 @@ def _complaint(messages: str) -> str:
     return "\n".join(line for line in lines if not line.startswith("Error: Job '")).strip()
 
 
-def _read(said: str, complaint: str, was_slow: bool) -> Played:
+def _read(said: str, complaint: str, broke_off: bool) -> Played:
     jobs: dict[str, str] = {}
     steps: list[StepEnd] = []
     lines: list[Line] = []
@@ -161,12 +162,12 @@ def _read(said: str, complaint: str, was_slow: bool) -> Played:
             lines += [Line(job, path[0], text) for text in event["msg"].rstrip("\n").split("\n")]
         if event.get("command") == "notice":
             notices.append(f"{event.get('kvPairs', {}).get('title', '')}: {event.get('arg', '')}")
-        if "stepResult" in event and "stepID" in event and len(path) == 1:
+        if "stepResult" in event and event.get("stage") == "Main" and len(path) == 1:
             steps.append(StepEnd(job, path[0], event["stepResult"], event.get("executionTime", 0) / 1e9))
         if "jobResult" in event:
             # One leg of a matrix that failed fails the job.
             jobs[job] = "failure" if jobs.get(job) == "failure" else event["jobResult"]
-    return Played(jobs, tuple(steps), tuple(lines), tuple(dict.fromkeys(notices)), complaint, was_slow)
+    return Played(jobs, tuple(steps), tuple(lines), tuple(dict.fromkeys(notices)), complaint, broke_off)
 
 
 def _events(said: str) -> Iterator[dict[str, Any]]:

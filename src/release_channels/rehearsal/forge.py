@@ -39,6 +39,9 @@ class Changes:
     stops: tuple[Stop, ...] = ()
     without: tuple[str, ...] = ()
     """Jobs that lose a right, as in `publish/id-token: write`."""
+    mark: str = ""
+    """By what its processes are known to somebody who ends them."""
+    env: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 900
 
 
@@ -208,7 +211,7 @@ class Forge:
             with ground.state.lock:
                 for name in tokens:
                     del ground.state.tokens[name]
-        if played.complaint and not played.jobs and not played.was_slow:
+        if played.complaint and not played.jobs and not played.broke_off:
             raise FailedError(f"act could not run {workflow.path}", hint=played.complaint)
         return self._note(session, played, cleaned, time.monotonic() - begun)
 
@@ -229,8 +232,8 @@ class Forge:
         return Play(
             event=event.name, workflow=files["workflow"], payload=files["payload"], secrets=files["secrets"],
             home=directory / "home", labels=labels, actions=cleaned.actions, default_branch=ground.config.main_branch,
-            env={**ground.env, **self._variables(session), "BASH_ENV": str(files["rights"])},
-            mark=secrets.token_hex(12), keep=ground.keep, seconds=changes.seconds,
+            env={**ground.env, **self._variables(session), **changes.env, "BASH_ENV": str(files["rights"])},
+            mark=changes.mark or secrets.token_hex(12), keep=ground.keep, seconds=changes.seconds,
         )  # fmt: skip
 
     def _variables(self, session: Session) -> dict[str, str]:
@@ -278,8 +281,7 @@ class Forge:
         """Write down how a run ended, here and in the stand-in."""
         workflow, state = session.workflow, self.ground.state
         jobs = {job.id: played.jobs.get(job.id, "skipped") for job in workflow.jobs}
-        unfinished = played.was_slow or not played.jobs
-        if unfinished or "failure" in jobs.values():
+        if played.broke_off or not played.jobs or "failure" in jobs.values():
             conclusion = "failure"
         else:
             conclusion = "success" if "success" in jobs.values() else "skipped"

@@ -49,7 +49,8 @@ class Ground:
     runner: RunnerService
     runner_url: str
     interference: Interference
-    publishing: TrustedPublishing
+    publishers: list[Publisher]
+    """Whom the index trusts."""
     env: Mapping[str, str]
     """What every program here gets."""
     upstream: str
@@ -106,7 +107,8 @@ def make_ground(
     address = f"https://github.com/{repository}"
     write_git_config(home, remote, address)
     base = children_environment(env, home, make_programs(place / "bin"), bundle, upstream)
-    publishing = TrustedPublishing(_publishers(config, repository, project.name), Issuer({}))
+    publishers = list(_publishers(config, repository, project.name))
+    publishing = TrustedPublishing(publishers, Issuer({}))
     state = GitHubState(
         repository, git=remote, tokens={MAINTAINER: _RIGHTS}, default_branch=config.main_branch
     )  # fmt: skip
@@ -125,7 +127,7 @@ def make_ground(
         ground = Ground(
             place=place, repository=repository, project=project, commit=commit, remote=remote, checkout=checkout,
             state=state, index=index, hub=hub, runner=service, runner_url=served.url, interference=interference,
-            publishing=publishing, env=base, upstream=upstream, is_quick=is_quick, keep=keep,
+            publishers=publishers, env=base, upstream=upstream, is_quick=is_quick, keep=keep,
         )  # fmt: skip
         _make_repository(ground, git, address)
         for name in dict.fromkeys((config.preview_environment, config.public_environment)):

@@ -64,6 +64,13 @@ class Hands:
         self.ground.git("switch", "--quiet", main)
         self.ground.git("pull", "--quiet", "--ff-only", self.ground.config.remote, main)
 
+    def reset(self) -> None:
+        """Throw away what differs from the remote."""
+        main, remote = self.ground.config.main_branch, self.ground.config.remote
+        self.ground.git("switch", "--quiet", main)
+        self.ground.git("fetch", "--quiet", "--prune", remote)
+        self.ground.git("reset", "--quiet", "--hard", f"{remote}/{main}")
+
     def build_at_home(self, commit: str, *words: str) -> dict[str, str]:
         """Build a commit as the session does on a laptop, and give the digest of each file.
 

@@ -10,19 +10,23 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from release_channels import console
 from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
 from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
+from release_channels.observed import Commit
 from release_channels.opening import open_project
 from release_channels.outcome import Outcome, Result
+from release_channels.project.pyproject import Project
 from release_channels.rehearsal.act import find_act
+from release_channels.rehearsal.faults.play import Judged, MakeTrain, chosen, play_faults
 from release_channels.rehearsal.forge import Forge
-from release_channels.rehearsal.ground import Ground, make_ground
+from release_channels.rehearsal.ground import make_ground
 from release_channels.rehearsal.hands import Hands
-from release_channels.rehearsal.telling import show_not_rehearsed, show_stations
+from release_channels.rehearsal.telling import show_faults, show_not_rehearsed, show_stations
 from release_channels.rehearsal.train import Train
 from release_channels.rehearsal.users import make_users
 from release_channels.telling import tell
@@ -98,34 +102,55 @@ def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str]) -> Outcome:
     project = open_project(git, commit)
     for path in git.uncommitted()[:3]:
         console.warn(f"{path} is not committed, so it is left out")
-    begun = time.monotonic()
-    with _place(wishes) as place:
-        if wishes.fault:
-            raise UsageError(f"there is no fault {wishes.fault!r}")
-        with make_ground(place, git, project, commit, env, is_quick=wishes.quick, keep=wishes.keep) as ground:
-            return _run_train(ground, wishes, begun)
+    world = partial(_train, git, project, commit, wishes, env)
+    return _play(wishes, world, project) if wishes.fault else _ride(wishes, world)
 
 
-def _run_train(ground: Ground, wishes: Wishes, begun: float) -> Outcome:
-    train = make_train(ground, with_tests=wishes.with_tests)
-    try:
-        train.run(wishes.only)
-    finally:
-        show_stations(train.stations)
-        show_not_rehearsed(train.forge.not_rehearsed)
-    wrong = ground.warnings()
+@contextmanager
+def _train(git: Git, project: Project, commit: Commit, wishes: Wishes, env: Mapping[str, str]) -> Iterator[Train]:
+    """Make a scratch world with a train in it.
+
+    Raises: FailedError if something went wrong in the world itself.
+    """
+    with (
+        _place(wishes) as place,
+        make_ground(place, git, project, commit, env, is_quick=wishes.quick, keep=wishes.keep) as ground,
+    ):
+        yield Train(ground, Forge(ground, with_tests=wishes.with_tests), Hands(ground), make_users(ground))
+        wrong = ground.warnings()
     if wrong:
         raise FailedError("something went wrong in the rehearsal itself", hint="\n".join(wrong))
-    seconds = time.monotonic() - begun
-    versions = [station.brings for station in train.stations if station.brings]
+
+
+def _ride(wishes: Wishes, world: MakeTrain) -> Outcome:
+    """Run the train from station to station."""
+    begun = time.monotonic()
+    with world() as train:
+        try:
+            train.run(wishes.only)
+        finally:
+            show_stations(train.stations)
+            show_not_rehearsed(train.forge.not_rehearsed)
+    project = train.ground.project.name
+    brings = [station.brings for station in train.stations if station.brings]
     what = f"the {wishes.only} part of the train" if wishes.only else "the whole train"
-    message = f"{ground.project.name}: {what} ran in {seconds:.0f} s, and users get {versions[-1]} in the end"
-    return Outcome(Result.DONE, message, project=ground.project.name, commit=ground.commit.sha, index="pypi")
+    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; in the end users get {brings[-1]}"
+    return Outcome(Result.DONE, message, project=project, commit=train.ground.commit.sha, index="pypi")
 
 
-def make_train(ground: Ground, *, with_tests: bool = False) -> Train:
-    """Put a train on its rails."""
-    return Train(ground, Forge(ground, with_tests=with_tests), Hands(ground), make_users(ground))
+def _play(wishes: Wishes, world: MakeTrain, project: Project) -> Outcome:
+    """Play faults, and fail if one did not fire or did not end as it has to."""
+    judged: list[Judged] = []
+    chosen(wishes.fault)
+    try:
+        judged.extend(play_faults(wishes.fault, world))  # what was judged before an error stays in it
+    finally:
+        show_faults(judged)
+    wrong = [f"{one.fault.name}: {'; '.join(one.wrong)}" for one in judged if one.wrong]
+    if wrong:
+        raise FailedError(f"{len(wrong)} of {len(judged)} faults did not end as they have to", hint="\n".join(wrong))
+    message = f"{project.name}: {len(judged)} faults fired, and each ended converged or left the world unchanged"
+    return Outcome(Result.DONE, message, project=project.name, index="pypi")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from release_channels import console
 from release_channels.outcome import Result
 
 if TYPE_CHECKING:
+    from release_channels.rehearsal.faults.play import Judged
     from release_channels.rehearsal.train import Station
 
 _BAD = (f"{Result.FAILED}:", f"{Result.REFUSED}:")
@@ -27,6 +28,19 @@ def show_stations(stations: Sequence[Station]) -> None:
         style = "bold red" if one.outcome.startswith(_BAD) else ""
         outcome = one.outcome.removesuffix(" (rehearsal)")
         table.add_row(one.name, one.ran, Text(outcome, style=style), one.brings, f"{one.seconds:.1f}")
+    console.show(table)
+
+
+def show_faults(judged: Sequence[Judged]) -> None:
+    """Show what became of each fault."""
+    table = Table(title="faults (rehearsal)", title_justify="left")
+    for heading in ("fault", "fired", "what a user sees", "then", "the world"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("s", justify="right")
+    for one in judged:
+        world = Text("; ".join(one.wrong) or one.world, style="bold red" if one.wrong else "green")
+        seen = one.seen.removesuffix(" (rehearsal)")
+        table.add_row(one.fault.name, f"{one.fired} x", seen, one.then or "-", world, f"{one.seconds:.1f}")
     console.show(table)
 
 

@@ -17,6 +17,7 @@ from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.hands import Hands, on_index
 from release_channels.rehearsal.triggers import Event
 from release_channels.rehearsal.users import Got, Users, told
+from release_channels.rehearsal.workflow import Workflow
 from release_channels.tags import tag_of
 from release_channels.version import final_of
 from release_channels.world.git import Git
@@ -59,13 +60,22 @@ class Train:
 
         Raises: FailedError at the first station that did not end as it should.
         """
+        preview = self.ground.config.preview_workflow
         self.push_main()
-        self.previews(publishes=only != "public")
-        if only == "preview":
-            return
-        self.release()
-        if only != "public":
-            self.reopen()
+        if only == "public":
+            self.up_to(preview)
+        else:
+            self.follow()
+            self._compare_preview()
+        if only != "preview":
+            final = final_of(self.version)
+            push = self.tag(final, stops_before=preview if only else "")
+            self.follow(push)
+            tag = tag_of(self.ground.config.tag_format, final)
+            self._visit("compare", lambda: self._same_bytes(final, "--tag", tag))
+        if not only:
+            self.bump("bump-dev", "bump-dev", "--pull-request")
+            self._compare_preview()
             self._visit("status", self._status)
 
     def push_main(self) -> None:
@@ -75,53 +85,47 @@ class Train:
         push = ("push", "--quiet", remote, main)
         self._visit("push to main", lambda: (f"git push {remote} {main}", self.ground.git(*push) or "pushed"))
 
-    def previews(self, *, publishes: bool = True) -> None:
-        """Follow a push to main through tests and gate to the preview channel."""
-        self.follow("test", self.forge.pushed())
-        if publishes:
-            self._compare_preview()
+    def tag(self, final: Version, *, stops_before: str = "") -> Event:
+        """Make the version final, merge that, tag it, and give the push of the tag.
 
-    def release(self) -> None:
-        """Make the version final, tag it, and let the tag's workflow publish it."""
-        final = final_of(self.version)
-        self._bump("bump", "bump", "--pull-request")
+        Raises: FailedError if no tag was pushed.
+        """
+        self.bump("bump", "bump", "--pull-request", stops_before=stops_before)
         self.hands.catch_up()
         named = () if self.version == final else ("--version", str(final))
         self._visit("tag", lambda: ("invoke tag", self.hands.do("tag", *named)))
-        self.follow("public", self.forge.pushed())
-        tag = tag_of(self.ground.config.tag_format, final)
-        self._visit("compare", lambda: self._same_bytes(final, "--tag", tag))
+        pushed = self.forge.pushed()
+        if len(pushed) != 1:
+            raise FailedError(f"`invoke tag` pushed {len(pushed)} refs, not one", hint="see what the task said")
+        return pushed[0]
 
-    def reopen(self) -> None:
-        """Open the next dev line, and publish its first preview."""
-        self._bump("bump-dev", "bump-dev", "--pull-request")
-
-    def _bump(self, name: str, *task: str) -> None:
+    def bump(self, name: str, *task: str, stops_before: str = "") -> None:
         """Let a task open a pull request, merge it, and follow main."""
         self.hands.catch_up()
         self._visit(name, lambda: (f"invoke {' '.join(task)}", self.hands.do(*task)))
         if self.hands.is_open:
             self._visit("merge", lambda: ("git merge, git push", self.hands.merge()))
-            self.follow("test", self.forge.pushed())
-            self._compare_preview()
+            self.up_to(stops_before)
 
-    def follow(self, first: str, events: tuple[Event, ...]) -> tuple[Ran, ...]:
-        """Run what events start, and what follows from that, each a station of its own."""
-        config = self.ground.config
-        names = {
-            config.test_workflow: "test", config.gate_workflow: "gate", config.preview_workflow: "preview",
-            config.public_workflow: "public",
-        }  # fmt: skip
+    def up_to(self, file: str) -> tuple[Ran, ...]:
+        """Follow what was pushed, and leave out one workflow and what would follow it."""
+        return self.follow(*self.forge.pushed(), stops_before=file)
+
+    def follow(self, *events: Event, stops_before: str = "") -> tuple[Ran, ...]:
+        """Run what events start, and what follows from that, each a station of its own; by default what was pushed.
+
+        Raises: FailedError if nothing runs, or a run is not green.
+        """
         done: list[Ran] = []
-        waiting = list(events)
+        waiting = list(events or self.forge.pushed())
         while waiting:
-            for workflow in self.forge.started_by(event := waiting.pop(0)):
-                name = names.get(workflow.file, workflow.file)
-                ran = self._visit_run(name, lambda w=workflow, e=event: self.forge.run(w, e))  # type: ignore[misc]
-                done.append(ran)
-                waiting.append(self.forge.completed(ran))
+            event = waiting.pop(0)
+            for workflow in self.forge.started_by(event):
+                if workflow.file != stops_before:
+                    done.append(self._visit_run(workflow, event))
+                    waiting.append(self.forge.completed(done[-1]))
         if not done:
-            raise FailedError(f"nothing ran at {first}", hint="does `on:` of its workflow file name this event?")
+            raise FailedError("nothing was started by the push", hint="does `on:` of a workflow file name this event?")
         return tuple(done)
 
     def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
@@ -134,14 +138,20 @@ class Train:
             raise
         self.stations.append(Station(name, ran, outcome, (), time.monotonic() - begun))
 
-    def _visit_run(self, name: str, act: Callable[[], Ran]) -> Ran:
+    def _visit_run(self, workflow: Workflow, event: Event) -> Ran:
         """Visit a station where a workflow runs; where it may have published, look at what users get.
 
         Raises: FailedError if the run is not green.
         """
+        config = self.ground.config
+        names = {
+            config.test_workflow: "test", config.gate_workflow: "gate", config.preview_workflow: "preview",
+            config.public_workflow: "public",
+        }  # fmt: skip
+        name = names.get(workflow.file, workflow.file)
         begun = time.monotonic()
         console.say(name, style="bold")
-        ran = act()
+        ran = self.forge.run(workflow, event)
         publishes = ran.workflow.file in (self.ground.config.preview_workflow, self.ground.config.public_workflow)
         got = self.users.look() if publishes and ran.is_green else ()
         self.stations.append(Station(name, str(ran), ran.outcome(), got, time.monotonic() - begun))
