@@ -9,7 +9,8 @@ from enum import StrEnum
 from packaging.version import Version
 
 from release_channels import console
-from release_channels.errors import RefusedError, ReleaseError
+from release_channels.config import Proof
+from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.findings import Finding
 from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
@@ -17,6 +18,7 @@ from release_channels.observed import IndexState, Observed, Relation
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.everywhere import disagreements, old_mentions
 from release_channels.public_rules import check_place, check_version
+from release_channels.steps.prove import Inquiry, prove_gate
 from release_channels.tags import tag_of
 
 
@@ -55,8 +57,7 @@ def preflight(desk: Desk, version: Version, *, sign: bool = False) -> tuple[Row,
         _tag(desk, version, sign=sign),
         *_other_tags(desk, version),
         index,
-        _tests(desk),
-        Row("gate", Answer.UNKNOWN, "the integration gate was not asked"),
+        *(_softened(row, desk) for row in _runs(desk, version)),
     )
 
 
@@ -85,7 +86,9 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
     main = f"{config.remote}/{config.main_branch}"
     is_normal = not desk.project.source.plan(desk.project.version)
     seen = Observed(desk.project.name, version, desk.commit, state, is_normal=is_normal)
-    yield from _rows("version", check_version(seen), f"{version} is a public version in normal form")
+    bumped = _bumped(desk)
+    for row in _rows("version", check_version(seen), f"{version} is a public version in normal form"):
+        yield replace(row, hint=bumped) if row.answer is Answer.NO and bumped else row
     try:
         tip = desk.git.remote_tip(config.remote, config.main_branch)
         seen = replace(seen, on_main=desk.git.relation(desk.commit.sha, tip))
@@ -96,6 +99,17 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
     more = ", …" if len(ahead) > _FEW else ""
     moved = f"; main has moved on by {len(ahead)}: {', '.join(ahead[:_FEW])}{more}" if ahead else ""
     yield from _rows("commit", check_place(seen, config), f"{desk.commit.short} is contained in {main}{moved}")
+
+
+def _bumped(desk: Desk) -> str:
+    """Say that the working tree holds a public version which no commit holds yet, if that is so."""
+    try:
+        there = desk.working_tree()[0].version
+    except RefusedError:  # an unreadable working tree tells nothing here: the report of the commit stands
+        return ""
+    if there == desk.project.version or there.is_prerelease:
+        return ""
+    return f"the working tree holds {there}, uncommitted: commit and merge that, then tag it"
 
 
 def _texts(desk: Desk, version: Version) -> Iterator[Row]:
@@ -115,13 +129,13 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
 
 
 def _changelog(desk: Desk, version: Version) -> Row:
-    path = find_changelog(desk.config, desk.read)
+    path = find_changelog(desk.config, desk.read, desk.project.news_file)
     if path is None:
         return Row("changelog", Answer.YES, "the project has no changelog; GitHub's own notes are used")
     if has_section(read_changelog(path, desk.read), version):
         return Row("changelog", Answer.YES, f"{path} has a section for {version}")
-    how = "run towncrier" if desk.project.uses_towncrier else "`invoke bump` turns [Unreleased] into it"
-    return Row("changelog", Answer.NO, f"{path} has no section for {version}", how)
+    how = "runs towncrier, which makes it" if desk.project.news_file else "turns what is unreleased into it"
+    return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"`invoke bump` {how}")
 
 
 def _tag(desk: Desk, version: Version, *, sign: bool) -> Row:
@@ -169,16 +183,47 @@ def _on_index(state: IndexState, version: Version, where: str) -> Row:
     return Row("index", Answer.YES, f"{version} is free on {where}")
 
 
-def _tests(desk: Desk) -> Row:
-    workflow = desk.config.test_workflow
+def _runs(desk: Desk, version: Version) -> Iterator[Row]:
+    """Ask for the newest attempts of tests and gate, as the public channel will."""
+    config, commit = desk.config, desk.commit
+    workflows = {"tests": config.test_workflow, "gate": config.gate_workflow}
     try:
         hub = desk.github()
         if hub is None:
-            return Row("tests", Answer.UNKNOWN, f"{workflow} was not asked: the remote is not on GitHub")
+            for topic, workflow in workflows.items():
+                yield Row(topic, Answer.UNKNOWN, f"{workflow} was not asked: the remote is not on GitHub")
+            return
         with hub:
-            return judge_run(hub.newest_run(workflow, desk.commit.sha), workflow, desk.commit.short)
+            test = hub.newest_run(config.test_workflow, commit.sha)
+            yield judge_run(test, workflows.pop("tests"), commit.short)
+            yield _gate(Inquiry(hub, config), test, version)
     except ReleaseError as stop:
-        return Row("tests", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
+        for topic, workflow in workflows.items():
+            yield Row(topic, Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
+
+
+def _gate(inquiry: Inquiry, test: WorkflowRun | None, version: Version) -> Row:
+    """Ask for the gate's run that followed the tests, and for what it says of the version."""
+    workflow = inquiry.config.gate_workflow
+    if not inquiry.config.gate.enabled:
+        return Row("gate", Answer.YES, "the project has none: gate.enabled is false")
+    if test is None or not test.is_green:
+        return Row("gate", Answer.NO, f"{workflow} follows the tests, which have not passed", "use --wait")
+    try:
+        proof = prove_gate(inquiry, test)
+    except UnansweredError as stop:
+        return Row("gate", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
+    except RefusedError as stop:
+        return Row("gate", Answer.NO, str(stop), stop.hint)
+    told = proof.said[-1].replace(" for it", f" for {test.sha[:12]}")
+    # Where the version lives in tags the gate could not know it: the tag makes it.
+    return Row("gate", Answer.YES, f"{told}, with {proof.version}" if proof.version != version else told)
+
+
+def _softened(row: Row, desk: Desk) -> Row:
+    """Turn a no into an open question where the public channel itself will only warn."""
+    warns = desk.config.public_proof is Proof.WARN and row.answer is Answer.NO
+    return replace(row, answer=Answer.UNKNOWN) if warns else row
 
 
 def judge_run(run: WorkflowRun | None, workflow: str, commit: str) -> Row:
