@@ -65,6 +65,16 @@ def rehearse(session: Session) -> None:
         session.error(outcome.line)
 
 
+def gate(session: Session) -> None:
+    """Run the live integration gate: a provider that answers, one real rollout, a judge, the Daytona checks."""
+    from release_channels.gate.session import run_gate
+
+    only_install = bool(session._runner.global_config.install_only)
+    outcome = run_gate(session.posargs, root=Path.cwd(), dry_run=only_install)
+    if not outcome.result.is_good:
+        session.error(outcome.line)
+
+
 def provenance(session: Session) -> None:
     """Prove which commit and run passed tests and gate."""
     _run_alone(session, "proving:run_provenance")
@@ -93,6 +103,7 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "provenance": provenance,
     "preflight": preflight,
     "conclude": conclude,
+    "gate": gate,
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from release_channels.config import ClosedLine, Config, GateConfig, Proof, VersionFile, parse_config, parse_table
+from release_channels.config import ClosedLine, Config, Proof, VersionFile, parse_config, parse_table
 from release_channels.errors import RefusedError
 
 # As the reference document has them; the last ones are of our own and as the index documents its limits.

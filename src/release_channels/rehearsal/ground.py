@@ -15,12 +15,14 @@ from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.observed import Commit
 from release_channels.process import run
 from release_channels.project.pyproject import Project
+from release_channels.rehearsal.gatemodel import open_model
 from release_channels.rehearsal.github import GitHubState, RunningGitHub, serve_github
 from release_channels.rehearsal.interference import Interference
 from release_channels.rehearsal.outside import (
     children_environment,
     make_certificates,
     make_programs,
+    open_ways,
     write_git_config,
 )
 from release_channels.rehearsal.runnerservice import OWNER_ID, RunnerService
@@ -56,7 +58,7 @@ class Ground:
     upstream: str
     is_quick: bool = False
     keep: bool = False
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The secrets of the environments, by name."""
 
     @property
@@ -124,10 +126,12 @@ def make_ground(
         service = RunnerService(state, publishing.issuer)
         served: Served = stack.enter_context(serve_wsgi(service, "the runner's service", tls=tls))
         base |= {REHEARSAL: str(_write_addresses(place, index, is_quick=is_quick))}
+        model = stack.enter_context(open_model(config, env, tls))
+        base |= {**model.variables, **open_ways(base, model.hosts)}
         ground = Ground(
             place=place, repository=repository, project=project, commit=commit, remote=remote, checkout=checkout,
             state=state, index=index, hub=hub, runner=service, runner_url=served.url, interference=interference,
-            publishers=publishers, env=base, upstream=upstream, is_quick=is_quick, keep=keep,
+            publishers=publishers, env=base, upstream=upstream, is_quick=is_quick, keep=keep, secrets=dict(model.secrets),
         )  # fmt: skip
         _make_repository(ground, git, address)
         for name in dict.fromkeys((config.preview_environment, config.public_environment)):

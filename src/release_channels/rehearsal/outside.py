@@ -6,7 +6,7 @@ import os
 import shutil
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -90,13 +90,11 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
     kept = {name: value for name, value in foreign_environment(env).items() if name.startswith(("UV_", "PIP_"))}
     for name, words in (("UV_CACHE_DIR", ("cache", "dir")), ("UV_PYTHON_INSTALL_DIR", ("python", "dir"))):
         kept[name] = env.get(name) or run(uv_program(), *words, cwd=home, env=env)
-    open_to = ",".join(("localhost", "127.0.0.1", *sorted(upstream_hosts(upstream))))
     return {
         **kept,
         **dict.fromkeys(_BUNDLES, str(bundle)),
         **{name: _DEAD for proxy in _PROXIES for name in (proxy, proxy.lower())},
-        "NO_PROXY": open_to,
-        "no_proxy": open_to,
+        **open_ways({}, upstream_hosts(upstream)),
         "PIP_CACHE_DIR": env.get("PIP_CACHE_DIR") or str(pip_cache(env)),
         "PATH": path,
         "HOME": str(home),
@@ -117,6 +115,13 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
         "GIT_TERMINAL_PROMPT": "0",
         "PIP_NO_INPUT": "1",
     }
+
+
+def open_ways(env: Mapping[str, str], hosts: Iterable[str]) -> dict[str, str]:
+    """Give the variables that let programs reach hosts: this machine, those that are open already, and more."""
+    known = env.get("NO_PROXY", "localhost,127.0.0.1").split(",")
+    value = ",".join(dict.fromkeys((*known, *sorted(hosts))))
+    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def upstream_hosts(upstream: str) -> frozenset[str]:

@@ -1,0 +1,1 @@
+"""The gate against a scripted model: one environment, one project, one run."""
