@@ -131,7 +131,7 @@ def make_ground(
         ground = Ground(
             place=place, repository=repository, project=project, commit=commit, remote=remote, checkout=checkout,
             state=state, index=index, hub=hub, runner=service, runner_url=served.url, interference=interference,
-            publishers=publishers, env=base, upstream=upstream, is_quick=is_quick, keep=keep, secrets=dict(model.secrets),
+            publishers=publishers, env=base, upstream=upstream, is_quick=is_quick, keep=keep, secrets=model.secrets,
         )  # fmt: skip
         _make_repository(ground, git, address)
         for name in dict.fromkeys((config.preview_environment, config.public_environment)):
