@@ -15,6 +15,7 @@ from release_channels.errors import ReleaseError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+_WIDE = 160
 _verbose = False
 _veil: Callable[[str], str] = str
 
@@ -85,9 +86,9 @@ _PASSWORD = re.compile(r"([a-z]:)//[^/@\s]*:[^/@\s]*@")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 
-def show(what: RenderableType) -> None:
-    """Print a table or a panel on stdout."""
-    results().print(what)
+def show(what: RenderableType, *, wide: bool = False) -> None:
+    """Print a table or a panel on stdout; a wide one gets more room than a terminal has where there is none."""
+    results().print(what, width=_WIDE if wide and not results().is_terminal else None)
 
 
 def error(stop: ReleaseError) -> None:

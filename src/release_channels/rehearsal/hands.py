@@ -11,7 +11,7 @@ from release_channels.errors import FailedError
 from release_channels.process import Done, finish
 from release_channels.rehearsal.ground import Ground
 from release_channels.steps.handover import take_over
-from release_channels.world.distributions import sha256_of
+from release_channels.world.distributions import parse_file_name, sha256_of
 
 _TASK = "from release_channels.tasks import main; main()"
 _BUILD = (
@@ -88,7 +88,7 @@ def on_index(ground: Ground, version: Version | None = None) -> dict[str, str]:
     """Give the files that were uploaded, or those of one version, with their digests."""
     found = {}
     for path in sorted(ground.index_root.glob("*")):
-        if path.name.endswith((".whl", ".tar.gz")) and (version is None or f"-{version}" in path.name):
+        if path.name.endswith((".whl", ".tar.gz")) and version in (None, parse_file_name(path.name)[1]):
             found[path.name] = sha256_of(path)
     return found
 

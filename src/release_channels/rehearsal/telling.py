@@ -28,7 +28,7 @@ def show_stations(stations: Sequence[Station]) -> None:
         style = "bold red" if one.outcome.startswith(_BAD) else ""
         outcome = one.outcome.removesuffix(" (rehearsal)")
         table.add_row(one.name, one.ran, Text(outcome, style=style), one.brings, f"{one.seconds:.1f}")
-    console.show(table)
+    console.show(table, wide=True)
 
 
 def show_faults(judged: Sequence[Judged]) -> None:
@@ -41,7 +41,7 @@ def show_faults(judged: Sequence[Judged]) -> None:
         world = Text("; ".join(one.wrong) or one.world, style="bold red" if one.wrong else "green")
         seen = one.seen.removesuffix(" (rehearsal)")
         table.add_row(one.fault.name, f"{one.fired} x", seen, one.then or "-", world, f"{one.seconds:.1f}")
-    console.show(table)
+    console.show(table, wide=True)
 
 
 def show_not_rehearsed(told: Iterable[str]) -> None:
