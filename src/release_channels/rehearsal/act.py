@@ -160,6 +160,8 @@ def _read(said: str, complaint: str, broke_off: bool) -> Played:
         path = event.get("stepID") or [""]
         if event.get("raw_output"):
             lines += [Line(job, path[0], text) for text in event["msg"].rstrip("\n").split("\n")]
+        if event.get("command") in ("error", "warning"):
+            lines.append(Line(job, path[0], f"{event['command']}: {event.get('arg', '')}"))
         if event.get("command") == "notice":
             notices.append(f"{event.get('kvPairs', {}).get('title', '')}: {event.get('arg', '')}")
         if "stepResult" in event and event.get("stage") == "Main" and len(path) == 1:

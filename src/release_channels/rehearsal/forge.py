@@ -192,7 +192,7 @@ class Forge:
 
     def _play(self, session: Session, changes: Changes) -> Ran:
         ground = self.ground
-        workflow = _without(session.workflow, changes.without)
+        as_it_is, workflow = session.workflow, _without(session.workflow, changes.without)
         session = replace(session, workflow=workflow)
         is_tests = workflow.file == ground.config.test_workflow and not self.with_tests
         cleaned = clean(workflow, mapped_actions(), only_stand_ins=is_tests)
@@ -213,7 +213,9 @@ class Forge:
                     del ground.state.tokens[name]
         if played.complaint and not played.jobs and not played.broke_off:
             raise FailedError(f"act could not run {workflow.path}", hint=played.complaint)
-        return self._note(session, played, cleaned, time.monotonic() - begun)
+        # A run that is repeated has again what was taken away from this one.
+        ran = self._note(session, played, cleaned, time.monotonic() - begun)
+        return replace(ran, workflow=as_it_is)
 
     def _prepare(self, session: Session, cleaned: Cleaned, token: str, changes: Changes) -> Play:
         """Write the files of one run."""
