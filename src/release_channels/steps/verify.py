@@ -5,26 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from packaging.version import Version
 
 from release_channels import console
-from release_channels.claims import verify_manifest
-from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
+from release_channels.errors import CommandError, FailedError, ReleaseError
 from release_channels.installing import pip_command, uv_command
-from release_channels.manifest import Manifest
 from release_channels.observed import IndexState
 from release_channels.outcome import Result
 from release_channels.process import side_by_side
-from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.installed import Wheel, compare_files, installed_version, look_at, read_wheel, start
 from release_channels.steps.older import offered_final, older_pythons, withheld_finals
+from release_channels.steps.published import find_release
 from release_channels.steps.step import Release, Report, Step
 from release_channels.steps.stranger import Environment, Stranger, stranger
 from release_channels.version import Channel
-from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
 from release_channels.world.index import read_index
 
@@ -62,10 +58,10 @@ class _Expected:
 
 
 def _act(release: Release) -> Report:
-    manifest = verify_manifest(take_over(release.root), release.plan)
-    wheel = read_wheel(_wheel_of(release.root, manifest))
-    expected = _Expected(manifest.channel, manifest.version, wheel, release.patience.script)
     with scratch("verify") as home:
+        manifest, path = find_release(release, home / "published")
+        wheel = read_wheel(path)
+        expected = _Expected(manifest.channel, manifest.version, wheel, release.patience.script)
         guest = stranger(home, release.project, release.index, release.upstream, release.env)
         with console.progress(f"installing from the index, with {' and with '.join(release.installers)}"):
             came = _all_of(*_acts(release.installers, guest, expected))
@@ -86,22 +82,6 @@ def _acts(installers: tuple[str, ...], guest: Stranger, expected: _Expected) -> 
     own = {"pip": lambda: _by_pip(guest, expected), "uv": lambda: _by_uv(guest, expected)}
     others = {"pip": lambda: _other_by_pip(guest, other), "uv": lambda: _other_by_uv(guest, other, is_tool)}
     return [acts[installer] for acts in (own, others) for installer in installers]
-
-
-def _wheel_of(root: Path, manifest: Manifest) -> Path:
-    """Find the manifest's wheel in `dist/`, and make sure that it is the manifest's.
-
-    Raises: RefusedError if it is not there, or has other bytes.
-    """
-    file = next((file for file in manifest.files if file.name.endswith(".whl")), None)
-    if file is None:
-        raise RefusedError("release.json names no wheel", hint="`nox -s build` makes one")
-    path = root / DIST / file.name
-    if not path.is_file():
-        raise RefusedError(f"{DIST}/{file.name} is not there", hint="`nox -s build` makes it, and release.json with it")
-    if sha256_of(path) != file.sha256:
-        raise RefusedError(f"{DIST}/{file.name} is not the file in release.json", hint="build again: `nox -s build`")
-    return path
 
 
 def _all_of(*acts: Callable[[], Came]) -> list[Came]:
