@@ -88,7 +88,12 @@ _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 def show(what: RenderableType, *, wide: bool = False) -> None:
     """Print a table or a panel on stdout; a wide one gets more room than a terminal has where there is none."""
-    results().print(what, width=_WIDE if wide and not results().is_terminal else None)
+    from rich.console import Console
+
+    console = results()
+    if wide and not console.is_terminal:
+        console = Console(file=console.file, highlight=False, emoji=False, width=_WIDE)
+    console.print(what)
 
 
 def error(stop: ReleaseError) -> None:
