@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from release_channels.errors import FailedError
+from release_channels.errors import FailedError, RefusedError
 from release_channels.rehearsal.act import find_act
 from release_channels.rehearsal.faults.fault import Scene, held_at, kill
 from release_channels.rehearsal.forge import Changes
@@ -165,6 +166,14 @@ def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> 
         assert lines(again.played.said()) == ["before", "after"]
 
 
-def test_act_is_found_beside_this_tool() -> None:
-    """The one that was installed with it, whatever else is on the PATH."""
-    assert find_act().name == "act"
+def test_act_is_found_or_what_to_install_is_said(tmp_path: Path) -> None:
+    """The one that was installed with this tool comes first, then one on the PATH."""
+    program = tmp_path / "bin" / "act"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert find_act() == Path(sys.executable).with_name("act")
+    assert find_act(tmp_path / "python", str(program.parent)) == program
+    with pytest.raises(RefusedError, match="act, which runs the workflow files, is not installed") as stop:
+        find_act(tmp_path / "python", str(tmp_path))
+    assert "release-channels[rehearsal]" in stop.value.hint

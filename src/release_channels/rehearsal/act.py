@@ -77,13 +77,13 @@ class Played:
         return "\n".join(line.text for line in self.lines if job in ("", line.job))
 
 
-def find_act() -> Path:
-    """Find the program.
+def find_act(beside: Path = Path(sys.executable), path: str | None = None) -> Path:
+    """Find the program: where this tool's own are, else on a PATH, by default the process's.
 
     Raises: RefusedError that says what to install.
     """
-    beside = Path(sys.executable).with_name("act")
-    found = beside if beside.exists() else shutil.which("act")
+    own = beside.with_name("act")
+    found = own if own.exists() else shutil.which("act", path=path)
     if not found:
         raise RefusedError("act, which runs the workflow files, is not installed", hint=_INSTALL)
     return Path(found)

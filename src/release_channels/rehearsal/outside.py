@@ -14,7 +14,6 @@ from release_channels.errors import RefusedError
 from release_channels.process import run
 from release_channels.serving import Tls
 from release_channels.steps.stranger import pip_cache
-from release_channels.world.actions import is_loopback
 from release_channels.world.index import reason_of
 from release_channels.world.uv import foreign_environment, uv_program
 
@@ -133,8 +132,6 @@ def upstream_hosts(upstream: str) -> frozenset[str]:
     from requests import RequestException
 
     own = {urlsplit(upstream).hostname or ""}
-    if is_loopback(upstream):
-        return frozenset(own)
     try:
         with PyPISimple(upstream, accept=ACCEPT_JSON_PREFERRED) as client:
             page = client.get_project_page(_PROBE, timeout=30)
