@@ -54,27 +54,6 @@ def public(session: Session) -> None:
     _run(session, *PUBLIC, channel="public")
 
 
-def rehearse(session: Session) -> None:
-    """Practise the whole release train on this machine, with the real workflow files and a local index."""
-    import pkgutil
-
-    # By name: the rehearsal stands above the sessions, and may use them.
-    act = pkgutil.resolve_name("release_channels.rehearsal.rehearse:rehearse")
-    outcome = act(Path.cwd(), session.posargs)
-    if not outcome.result.is_good:
-        session.error(outcome.line)
-
-
-def gate(session: Session) -> None:
-    """Run the live integration gate: a provider that answers, one real rollout, a judge, the Daytona checks."""
-    from release_channels.gate.session import run_gate
-
-    only_install = bool(session._runner.global_config.install_only)
-    outcome = run_gate(session.posargs, root=Path.cwd(), dry_run=only_install)
-    if not outcome.result.is_good:
-        session.error(outcome.line)
-
-
 def provenance(session: Session) -> None:
     """Prove which commit and run passed tests and gate."""
     _run_alone(session, "proving:run_provenance")
@@ -90,6 +69,17 @@ def conclude(session: Session) -> None:
     _run_alone(session, "ending:run_conclude")
 
 
+def gate(session: Session) -> None:
+    """Run the live integration gate: a provider that answers, one real rollout, a judge, the Daytona checks."""
+    _run_alone(session, "gate.session:run_gate")
+
+
+def rehearse(session: Session) -> None:
+    """Practise the whole release train on this machine, with the real workflow files and a local index."""
+    # By its name alone: the rehearsal stands above the sessions, and may use them.
+    _run_alone(session, "rehearsal.rehearse:run_rehearsal")
+
+
 SESSIONS: dict[str, Callable[[Session], None]] = {
     "build": build,
     "check": check,
@@ -99,11 +89,11 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "verify": verify,
     "preview": preview,
     "public": public,
-    "rehearse": rehearse,
     "provenance": provenance,
     "preflight": preflight,
     "conclude": conclude,
     "gate": gate,
+    "rehearse": rehearse,
 }
 
 

@@ -14,8 +14,8 @@ from tests.support.projects import Sample
 from tests.support.repo import Repo
 
 REHEARSE = (
-    "import sys; from pathlib import Path; from release_channels.rehearsal.rehearse import rehearse; "
-    "sys.exit(not rehearse(Path.cwd(), sys.argv[1:]).result.is_good)"
+    "import sys; from pathlib import Path; from release_channels.rehearsal.rehearse import run_rehearsal; "
+    "sys.exit(not run_rehearsal(sys.argv[1:], root=Path.cwd()).result.is_good)"
 )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.outcome import Outcome, Result
-from release_channels.rehearsal.rehearse import rehearse
+from release_channels.rehearsal.rehearse import run_rehearsal
 from tests.rehearsal.stages import stage_of
 from tests.support.repo import Repo
 
@@ -31,7 +31,7 @@ def place(tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Pat
 def practise(repo: Repo, *words: str) -> Outcome:
     """Rehearse, and see that the project itself is as it was."""
     before = repo.fingerprint()
-    outcome = rehearse(repo.root, words, env=dict(os.environ))
+    outcome = run_rehearsal(words, root=repo.root, env=dict(os.environ))
     assert repo.fingerprint() == before
     assert outcome.rehearsal
     return outcome
@@ -99,7 +99,7 @@ def test_what_cannot_be_rehearsed_is_refused_at_once(
 ) -> None:
     """Nothing is made before it is refused, and the outcome says why."""
     before = repo.fingerprint()
-    outcome = rehearse(repo.root, words, env={**os.environ, **env})
+    outcome = run_rehearsal(words, root=repo.root, env={**os.environ, **env})
     assert outcome.result is Result.REFUSED
     assert message in outcome.line
     assert outcome.line.endswith("(rehearsal)")

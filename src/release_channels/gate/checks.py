@@ -9,11 +9,14 @@ from pathlib import Path
 
 from release_channels import console
 from release_channels.errors import FailedError, RefusedError
-from release_channels.gate.bubblewrap import find_bubblewrap
+from release_channels.gate.bubblewrap import bundled_program, find_bubblewrap
 from release_channels.gate.candidate import Candidate
 from release_channels.gate.client import open_model
+from release_channels.gate.daytona_sandbox import KEY, DaytonaSandboxes
 from release_channels.gate.judge import ask_judge
+from release_channels.gate.parity import check_parity
 from release_channels.gate.providers import Configured
+from release_channels.gate.reaper import reap
 from release_channels.gate.rollout import Rollout, built_in, own_command, own_environment, words_of
 from release_channels.gate.sandbox import Sandboxes
 from release_channels.gate.tampering import find_tampering
@@ -40,22 +43,47 @@ class Bench:
     results: dict[str, str] = field(default_factory=dict)
 
 
-def find_sandboxes(gate: GateConfig, env: Mapping[str, str]) -> Sandboxes:
+def find_sandboxes(
+    gate: GateConfig,
+    env: Mapping[str, str],
+    daytona: Sandboxes | None,
+    bundled: Callable[[], str | None] = bundled_program,
+) -> Sandboxes:
     """Find where foreign commands can run: bubblewrap, else Daytona; never a bare process.
 
     Raises: RefusedError with what to install if there is neither.
     """
     why = []
     if gate.sandbox is not SandboxKind.DAYTONA:
-        found, missing = find_bubblewrap(gate, env)
+        found, missing = find_bubblewrap(gate, env, bundled)
         if found is not None:
             return found
         why.append(missing)
+    if gate.sandbox is not SandboxKind.BUBBLEWRAP:
+        if daytona is not None:
+            return daytona
+        why.append(f"{KEY} is not set")
     raise RefusedError(
         "there is no sandbox for the agent: " + "; ".join(why),
-        hint="install bubblewrap (`apt-get install bubblewrap`); where the system forbids user namespaces it also "
-        "needs `sudo -n`; or set DAYTONA_API_KEY",
+        hint="install bubblewrap (the `gate` extra brings it for x86-64 and ARM, else `apt-get install bubblewrap`); "
+        f"where the system forbids user namespaces it also needs `sudo -n`; or set {KEY}",
     )
+
+
+def check_daytona(daytona: DaytonaSandboxes | None, bench: Bench) -> None:
+    """Run the parity and reaper checks where there is a key; without one they are skipped, and that fails nothing.
+
+    Raises: FailedError
+    """
+    if daytona is None:
+        bench.results.update(dict.fromkeys(("daytona-parity", "daytona-reaper"), f"skipped: {KEY} is not set"))
+    else:
+        bench.results["daytona-reaper"] = reap(daytona.client, daytona.project, bench.gate.daytona_max_age)
+        home, missing = find_bubblewrap(bench.gate, bench.env)
+        parity = check_parity(home, daytona) if home else f"skipped: there is nothing to compare with, since {missing}"
+        bench.results["daytona-parity"] = parity
+    for name in ("daytona-reaper", "daytona-parity"):
+        console.say(f"  {name.partition('-')[2]}: {bench.results[name]}")
 
 
 def check_commands(candidate: Candidate, sandboxes: Sandboxes, bench: Bench) -> str:
@@ -120,7 +148,7 @@ def check_judgement(rollout: Rollout, chosen: Configured, bench: Bench) -> str:
         )  # fmt: skip
     console.say(f"  the judge: {'pass' if verdict.passed else 'fail'}: {verdict.reason}")
     if findings:
-        raise FailedError(f"the trajectory was tampered with: {findings[0]}", hint="\n".join((*findings[1:], _SEE)))
+        raise FailedError(f"the agent went where it must not: {findings[0]}", hint="\n".join((*findings[1:], _SEE)))
     if not verdict.passed:
         raise FailedError(f"the judge fails the rollout: {verdict.reason}", hint=_SEE)
     return f"passed: {verdict.reason}"

@@ -71,8 +71,8 @@ class Sandboxes(Protocol):
     def name(self) -> str:
         """What they are called on the screen."""
 
-    def open(self, contents: Contents) -> AbstractContextManager[Sandbox]:
-        """Make a sandbox, and take it away when the block ends."""
+    def open(self, contents: Contents | None) -> AbstractContextManager[Sandbox]:
+        """Make a sandbox, without contents an empty one, and take it away when the block ends."""
 
 
 def sandbox_environment(place: PurePosixPath) -> dict[str, str]:
@@ -91,12 +91,12 @@ def sandbox_environment(place: PurePosixPath) -> dict[str, str]:
 
 
 def limited(words: Sequence[str], gate: GateConfig) -> list[str]:
-    """Put a command under the limits of memory per process, of one file's size, and of processes.
+    """Put a command under the limits of memory per process, of processes, and of one file: a quarter of the disk.
 
     Source: POSIX, ulimit, in units of 512 bytes for files; the rest as dash and bash have it, in KiB.
     """
     script = (
-        f"ulimit -c 0 && ulimit -f {max(gate.max_disk // 512, 1)} && ulimit -v {max(gate.max_memory // 1024, 1)}"
+        f"ulimit -c 0 && ulimit -f {max(gate.max_disk // 4 // 512, 1)} && ulimit -v {max(gate.max_memory // 1024, 1)}"
         f' && (ulimit -u {_PROCESSES} || ulimit -p {_PROCESSES}) 2>/dev/null; exec "$@"'
     )
     return ["/bin/sh", "-c", script, "sh", *words]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,7 +14,15 @@ from pathlib import Path
 from release_channels import console
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.gate.candidate import Candidate, Target, make_candidate, target_of
-from release_channels.gate.checks import Bench, check_commands, check_judgement, check_rollout, find_sandboxes
+from release_channels.gate.checks import (
+    Bench,
+    check_commands,
+    check_daytona,
+    check_judgement,
+    check_rollout,
+    find_sandboxes,
+)
+from release_channels.gate.daytona_sandbox import KEY, DaytonaSandboxes, connect_daytona
 from release_channels.gate.options import GateOptions, parse_gate_options
 from release_channels.gate.origin import NothingToGate, Origin, ask_for_origin, origin_of_event
 from release_channels.gate.probe import choose_provider
@@ -31,7 +40,7 @@ from release_channels.world.files import only_one_run, scratch, state_directory,
 from release_channels.world.git import Git
 
 _README = ("README.md", "README.rst", "README.txt", "README")
-_DAYTONA_KEYS = ("DAYTONA_API_KEY", "DAYTONA_JWT_TOKEN")
+_DAYTONA_KEYS = (KEY, "DAYTONA_JWT_TOKEN")
 _MOST_README = 64_000
 
 
@@ -229,7 +238,11 @@ def _checked(case: _Case, bench: Bench) -> Candidate:
         )  # fmt: skip
         results["provider"] = f"{chosen.name}, {chosen.model}"
     needs_sandbox = bool(gate.commands) or (gate.model and not gate.rollout)
-    sandboxes = find_sandboxes(gate, case.env) if needs_sandbox else None
+    daytona = _daytona(case)
+    sandboxes = find_sandboxes(gate, case.env, daytona) if needs_sandbox else None
+    if gate.model:
+        _begin("daytona", "leftovers of killed runs, and the same results there as here")
+        check_daytona(daytona, bench)
     _begin("candidate", "built as it would be published, and installed")
     candidate = make_candidate(case.target, case.root, bench.workplace, bench.env)
     for file in candidate.files:
@@ -246,6 +259,16 @@ def _checked(case: _Case, bench: Bench) -> Candidate:
         _begin("judge", "the same model grades the trajectory")
         results["judge"] = check_judgement(rollout, chosen, bench)
     return candidate
+
+
+def _daytona(case: _Case) -> DaytonaSandboxes | None:
+    """Reach Daytona where there is a key for it; its sandboxes carry the repository's name, or else the project's."""
+    if not case.env.get(KEY, "").strip():
+        return None
+    project = case.origin.repository or case.target.project.normalized_name
+    own = read_own_run(case.env)
+    run = f"{own[0]}.{own[1]}" if own else secrets.token_hex(8)
+    return DaytonaSandboxes(connect_daytona(case.env), case.target.project.config.gate, project, run)
 
 
 def _begin(name: str, title: str) -> None:

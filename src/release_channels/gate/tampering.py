@@ -6,6 +6,7 @@ but what tries to climb it has failed.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -46,14 +47,22 @@ def _actions(event: Mapping[str, Any]) -> Iterator[str]:
 
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        # Arguments are JSON within JSON: there a line's end is written out.
-        yield value.replace("\\n", "\n")
+        inner = _unpacked(value)
+        yield from [value] if inner is None else _texts(inner)
     elif isinstance(value, Mapping):
         for below in value.values():
             yield from _texts(below)
     elif isinstance(value, list):
         for below in value:
             yield from _texts(below)
+
+
+def _unpacked(text: str) -> object:
+    """Read a text that is JSON itself, as the arguments of a call are; None for any other."""
+    try:
+        return json.loads(text) if text.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _finding(action: str, protected: Sequence[str]) -> str:

@@ -67,7 +67,9 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=self.format_usage().strip())
 
 
-def rehearse(root: Path, words: Sequence[str], *, env: Mapping[str, str] = os.environ) -> Outcome:
+def run_rehearsal(
+    words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
+) -> Outcome:
     """Rehearse from options to outcome; errors end in an outcome, never in a traceback.
 
     Raises: KeyboardInterrupt, after the outcome was told.
@@ -77,21 +79,21 @@ def rehearse(root: Path, words: Sequence[str], *, env: Mapping[str, str] = os.en
         with ended_like_ctrl_c():
             wishes = parse_wishes(words)
             console.set_verbose(wishes.verbose)
-            outcome = _rehearse(root, wishes, env)
+            outcome = _rehearse(root, wishes, env, dry_run=dry_run)
     except ReleaseError as stop:
         outcome = report_stop(stop)
     except KeyboardInterrupt:
         message = "interrupted; nothing is left of it, and the next one begins anew"
-        tell(Outcome(Result.FAILED, message, rehearsal=True), actions, root)
+        tell(Outcome(Result.FAILED, message, rehearsal=True), actions, None if dry_run else root)
         raise
     except Exception as bug:  # noqa: BLE001 - as in every session: a bug becomes a sentence
         outcome = report_bug(root, bug)
     outcome = replace(outcome, rehearsal=True)
-    tell(outcome, actions, root)
+    tell(outcome, actions, None if dry_run else root)
     return outcome
 
 
-def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str]) -> Outcome:
+def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
     if is_rehearsal(env):
         raise RefusedError(f"{REHEARSAL} is set: this is a rehearsal already", hint="one inside another shows nothing")
     if sys.platform == "win32":
@@ -100,8 +102,10 @@ def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str]) -> Outcome:
     git = Git.open(root)
     commit = git.commit("HEAD")
     project = open_project(git, commit)
-    for path in git.uncommitted()[:3]:
-        console.warn(f"{path} is not committed, so it is left out")
+    if dry_run:
+        return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
+    if left_out := git.uncommitted():
+        console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")
     world = partial(_train, git, project, commit, wishes, env)
     return _play(wishes, world, project) if wishes.fault else _ride(wishes, world)
 
