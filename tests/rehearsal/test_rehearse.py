@@ -108,6 +108,15 @@ def test_what_cannot_be_rehearsed_is_refused_at_once(
     assert list(place.iterdir()) == []
 
 
+def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(repo: Repo, place: Path) -> None:
+    """nox's --install-only promises that nothing is run."""
+    before = repo.fingerprint()
+    outcome = run_rehearsal((), root=repo.root, env=dict(os.environ), dry_run=True)
+    assert outcome.line == "planned: demo-tool 1.2.0.dev0 would be rehearsed (rehearsal)"
+    assert repo.fingerprint() == before
+    assert list(place.iterdir()) == []
+
+
 @pytest.mark.full
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", ["", "preview", "public"])

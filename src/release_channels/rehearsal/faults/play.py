@@ -94,7 +94,7 @@ def _set_scene(train: Train, channel: Channel) -> Scene:
         return Scene(train.ground, train.forge, train.hands, channel, workflow, event, last)
     final = final_of(train.version)
     train.up_to(config.preview_workflow)
-    event = train.tag(final)
+    event = train.tag(final, stops_before=config.preview_workflow)
     workflow = train.forge.workflow(config.public_workflow, event.sha)
     tag = tag_of(config.tag_format, final)
     return Scene(train.ground, train.forge, train.hands, channel, workflow, event, None, tag)
