@@ -298,6 +298,7 @@ def test_a_dry_run_shows_all_and_asks_nobody(
     assert not (repo.root / ".release-channels").exists()
 
 
+@pytest.mark.full
 def test_a_local_gate_takes_the_test_run_that_github_tells(make_repo: MakeRepo, offline: None) -> None:
     """By hand or at night the run is asked of GitHub; there is no run of the gate then."""
     repo = make_repo(_sample(_COMMANDS))
@@ -520,7 +521,7 @@ def _processes() -> str:
     ("package", "key", "said"),
     [
         ("openai", "OPENAI_API_KEY", "release-channels[gate]"),
-        ("daytona", "DAYTONA_API_KEY", "release-channels[gate,daytona]"),
+        pytest.param("daytona", "DAYTONA_API_KEY", "release-channels[gate,daytona]", marks=pytest.mark.full),
     ],
 )
 def test_a_missing_extra_is_told_in_plain_words(
