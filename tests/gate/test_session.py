@@ -19,7 +19,7 @@ from release_channels import console
 from release_channels.gate.session import run_gate
 from release_channels.outcome import Outcome, Result
 from release_channels.provenance import parse_provenance
-from release_channels.rehearsal.model import ModelServer, refusal, serve_model
+from release_channels.rehearsal.model import ModelServer, Reply, refusal, serve_model
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, nox, readme_noxfile, run, start, wait_until
 from tests.github.hubs import NAME, READER, open_hub
@@ -443,6 +443,23 @@ def _watched_arguments() -> Iterator[list[str]]:
             child.kill()
             child.wait()
             seen.append(file.read_bytes().decode("utf-8", "replace"))
+
+
+def test_the_key_of_a_projects_own_provider_is_hidden_whatever_its_name(
+    make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that is named like no secret holds one if the settings say so, and a model may quote it."""
+    server, env = model
+    extra = f'name = "acme"\nkey = "ACME"\nbase-url = "{env["OPENAI_BASE_URL"]}"\nmodel = "acme-1"\n'
+    repo = make_repo(_sample(f"[[tool.release-channels.gate.extra-providers]]\n{extra}"))
+    server.agent = lambda messages: Reply(f"I was asked with {MODEL_KEY}.")
+    outcome = _run(repo, env={"ACME": MODEL_KEY})
+    assert outcome.line.startswith("failed: gate: this was no real rollout")
+    captured = capsys.readouterr()
+    assert "I was asked with ***" in captured.err
+    kept = "".join(path.read_text() for path in (repo.root / ".release-channels" / "gate").iterdir())
+    assert "I was asked with ***" in kept
+    assert MARK not in kept + captured.out + captured.err
 
 
 def test_a_crash_tells_no_secret(

@@ -24,3 +24,10 @@ def test_an_empty_secret_hides_nothing() -> None:
 def test_variables_are_left_out_by_name() -> None:
     """The environment of foreign code has none of them."""
     assert without({"A": "1", "B": "2"}, {"A"}) == {"B": "2"}
+
+
+def test_what_is_learned_later_is_hidden_as_well() -> None:
+    """The project's own providers are known once its settings are read."""
+    veil = Veil({"A_TOKEN": "secret-one"})
+    veil.learn({"ACME": "secret-one-two"}, {"ACME"})
+    assert veil("secret-one secret-one-two") == "*** ***"

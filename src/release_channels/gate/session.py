@@ -84,7 +84,7 @@ def _told(words: Sequence[str], root: Path, dry_run: bool, env: Mapping[str, str
             options = parse_gate_options(words)
             console.set_verbose(options.verbose)
             dry_run = dry_run or options.dry_run
-            outcome = _run(options, dry_run, root, env, pause)
+            outcome = _run(options, dry_run, root, env, veil, pause)
     except ReleaseError as stop:
         outcome = report_stop(stop)
     except KeyboardInterrupt:
@@ -106,7 +106,8 @@ def _told(words: Sequence[str], root: Path, dry_run: bool, env: Mapping[str, str
     return outcome
 
 
-def _run(options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str], pause: float) -> Outcome:
+def _run(options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str], veil: Veil, pause: float) -> Outcome:
+    """Find out what is to be gated and how, show it, and do it unless this is a dry run."""
     git, event = Git.open(root), read_event_run(env)
     commit = git.commit(_revision(options, event))
     project = open_project(git, commit)
@@ -120,14 +121,19 @@ def _run(options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str]
         found = ask_for_origin(commit.sha, project.config, git.remote_url(project.config.remote), env)
     base = repository_url(project, git.remote_url(project.config.remote))
     target = target_of(project, commit, _run_number(options, found), commit_url(base, commit.sha) if base else None)
-    case = _Case(root, git, target, found, _providers(options, in_order(project.config.gate)), env)
+    providers = in_order(project.config.gate)
+    veil.learn(env, key_names(providers))
+    case = _Case(root, git, target, found, _providers(options, providers), env)
+    withheld = key_names(providers) | set(_DAYTONA_KEYS)
     _refuse_nothing(case)
     _show(case, dry_run)
     if dry_run:
         return _outcome(case, Result.PLANNED, f"{project.name} {target.version} would be gated")
     with ExitStack() as stack:
         stack.enter_context(only_one_run(root))
-        return _gated(case, stack.enter_context(scratch("gate")), pause)
+        kept, workplace = _make_room(root), stack.enter_context(scratch("gate"))
+        bench = Bench(project.config.gate, kept, workplace, without(env, withheld), env, veil, pause)
+        return _gated(case, bench)
 
 
 def _revision(options: GateOptions, event: EventRun | None) -> str:
@@ -212,14 +218,8 @@ def _show(case: _Case, dry_run: bool) -> None:
         console.warn(f"there will be no {PROVENANCE}: {case.origin.missing}")
 
 
-def _gated(case: _Case, workplace: Path, pause: float) -> Outcome:
+def _gated(case: _Case, bench: Bench) -> Outcome:
     """Do the checks, and write down that they passed."""
-    gate = case.target.project.config.gate
-    kept = _make_room(case.root)
-    withheld = key_names(case.providers) | set(_DAYTONA_KEYS)
-    bench = Bench(
-        gate, kept, workplace, without(case.env, withheld), case.env, Veil(case.env, withheld), pause,
-    )  # fmt: skip
     try:
         candidate = _checked(case, bench)
     except ReleaseError as stop:

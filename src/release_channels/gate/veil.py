@@ -14,9 +14,15 @@ class Veil:
     """Replaces the values of secret variables in texts; a provider or an agent may echo what it was sent."""
 
     def __init__(self, env: Mapping[str, str], names: Collection[str] = ()) -> None:
-        found = (value.strip() for name, value in env.items() if name in names or _SECRET.search(name))
+        self._values: list[str] = []
+        self.learn(env, names)
+
+    def learn(self, env: Mapping[str, str], names: Collection[str]) -> None:
+        """Hide these variables' values as well: which they are may be known later than the first ones."""
+        found = {value.strip() for name, value in env.items() if name in names or _SECRET.search(name)}
+        values = {value for value in found if len(value) >= _SHORTEST} | set(self._values)
         # The longest first: one secret may be the beginning of another.
-        self._values = sorted({value for value in found if len(value) >= _SHORTEST}, key=len, reverse=True)
+        self._values = sorted(values, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """Give a text without secrets."""
