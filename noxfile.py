@@ -32,3 +32,9 @@ def typecheck(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Compare a preview with the same work typed by hand, as ratios."""
     session.run("python", "tests/bench.py", *session.posargs)
+
+
+@nox.session(default=False)
+def generate(session: nox.Session) -> None:
+    """Write anew what is generated: the page of settings, the workflow files, the hashed requirements."""
+    session.run("python", "tests/generate.py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,7 +15,9 @@ from release_channels.errors import ReleaseError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+_WIDE = 160
 _verbose = False
+_veil: Callable[[str], str] = str
 
 
 def set_verbose(verbose: bool) -> None:
@@ -24,6 +26,12 @@ def set_verbose(verbose: bool) -> None:
     _verbose = verbose
     # nox lets every library log; what they say of their connections is no part of the story.
     logging.getLogger("urllib3").setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def set_veil(veil: Callable[[str], str]) -> None:
+    """Let everything that is printed from now on pass through a veil, which takes out what nobody may read."""
+    global _veil
+    _veil = veil
 
 
 @cache
@@ -59,7 +67,7 @@ def result(text: str, *, style: str = "") -> None:
 
 def annotate(command: str) -> None:
     """Print a workflow command of our own on stdout: the one way past the guard on foreign text."""
-    results().print(command, markup=False)
+    results().print(_veil(command), markup=False)
 
 
 def _inert(text: str) -> str:
@@ -68,7 +76,7 @@ def _inert(text: str) -> str:
     Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
     """
     # What no encoding can carry, such as half a surrogate pair, is shown escaped; so is nobody's password.
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = _veil(text).encode("utf-8", "backslashreplace").decode("utf-8")
     plain = _PASSWORD.sub(r"\1//***@", _CONTROLS.sub("", text))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 
@@ -78,9 +86,14 @@ _PASSWORD = re.compile(r"([a-z]:)//[^/@\s]*:[^/@\s]*@")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 
-def show(what: RenderableType) -> None:
-    """Print a table or a panel on stdout."""
-    results().print(what)
+def show(what: RenderableType, *, wide: bool = False) -> None:
+    """Print a table or a panel on stdout; a wide one gets more room than a terminal has where there is none."""
+    from rich.console import Console
+
+    console = results()
+    if wide and not console.is_terminal:
+        console = Console(file=console.file, highlight=False, emoji=False, width=_WIDE)
+    console.print(what)
 
 
 def error(stop: ReleaseError) -> None:

@@ -69,6 +69,17 @@ def conclude(session: Session) -> None:
     _run_alone(session, "ending:run_conclude")
 
 
+def gate(session: Session) -> None:
+    """Run the live integration gate: a provider that answers, one real rollout, a judge, the Daytona checks."""
+    _run_alone(session, "gate.session:run_gate")
+
+
+def rehearse(session: Session) -> None:
+    """Practise the whole release train on this machine, with the real workflow files and a local index."""
+    # By its name alone: the rehearsal stands above the sessions, and may use them.
+    _run_alone(session, "rehearsal.rehearse:run_rehearsal")
+
+
 SESSIONS: dict[str, Callable[[Session], None]] = {
     "build": build,
     "check": check,
@@ -81,6 +92,8 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "provenance": provenance,
     "preflight": preflight,
     "conclude": conclude,
+    "gate": gate,
+    "rehearse": rehearse,
 }
 
 

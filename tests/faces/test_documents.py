@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from release_channels.config import parse_config
+from release_channels.gate.options import parse_gate_options
+from release_channels.gate.providers import PROVIDERS
+from release_channels.gate_config import GateConfig
 from release_channels.options import parse_options
 from release_channels.reference import configuration_page
 from release_channels.sessions import SESSIONS
 from release_channels.tasks import ns
 
 HERE = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/configuration.md", "docs/guarantees.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/configuration.md",
+    "docs/guarantees.md",
+    "docs/gate.md",
+)
 MAIN_JOB = "python -m pip install uv && uv run nox -s preview"
 TESTS = "python -m pip install uv && uv run nox -s tests"
 
@@ -41,6 +53,17 @@ def test_ci_calls_the_readmes_test_command() -> None:
     assert set(install.split()[1:]) <= set(script.read_text().split())
     assert script.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_a_job_with_a_token_installs_what_development_uses() -> None:
+    """requirements/release.txt pins every runtime requirement with hashes, at the version of the dev group."""
+    project = tomllib.loads(_text("pyproject.toml"))
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", _text("requirements/release.txt"), re.MULTILINE))
+    development = dict(pin.split(";")[0].strip().split("==") for pin in project["dependency-groups"]["dev"])
+    for requirement in project["project"]["dependencies"]:
+        name = re.split(r"[^a-z0-9-]", requirement)[0]
+        assert pinned[name] == development[name], f"{name}: `nox -s generate` writes it anew"
+    assert _text("requirements/release.txt").count("--hash=sha256:") >= len(pinned)
 
 
 def test_the_page_of_settings_is_up_to_date() -> None:
@@ -73,3 +96,19 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
     missing = [path for path in linked if not ((HERE / name).parent / path).exists()]
     missing += [path for path in named if not (HERE / path).exists()]
     assert missing == []
+
+
+def test_the_gates_page_names_its_options_providers_and_settings() -> None:
+    """Options, keys, addresses and models of the page are the program's; its tables are valid settings."""
+    text = _text("docs/gate.md")
+    for option in re.findall(r"^\| `(--[a-z-]+)( [A-Z]+)?` \|", text, re.MULTILINE):
+        parse_gate_options([option[0], "1"] if option[1] else [option[0]])
+    for provider in PROVIDERS:
+        keys = " or ".join(f"`{key}`" for key in provider.keys)
+        address = f"`{provider.base_url}`" if provider.base_url else "none: `LITELLM_BASE_URL` has to be set"
+        assert f"| {keys} | {address} | `{provider.model}` |" in text
+        assert f"`{provider.name}`" in text
+    tables = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert len(tables) == 5
+    for table in tables:
+        assert parse_config(tomllib.loads(table)["tool"]["release-channels"]).gate != GateConfig()

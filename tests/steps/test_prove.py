@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.version import Version
@@ -42,17 +43,15 @@ def chain(hub: Hub, tested: str) -> Chain:
     return add_chain(hub.state, tested, tip=hub.repo.git("rev-parse", "HEAD"))
 
 
-def prove(
-    hub: Hub, tmp_path: Path, run: int, *, token: str = READER, event: Mapping[str, object] | None = None
-) -> Outcome:
+def prove(hub: Hub, tmp_path: Path, run: int, *words: str, token: str = READER, **event: Any) -> Outcome:
     """Run the session in a job that a run started."""
     env = {
-        **os.environ, **event_of(hub.state, run, tmp_path / "event.json", **(event or {})),
+        **os.environ, **event_of(hub.state, run, tmp_path / "event.json", **event),
         "GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": token, "GITHUB_OUTPUT": str(tmp_path / "output"),
         "RUNNER_TEMP": str(tmp_path / "temp"),
     }  # fmt: skip
     (tmp_path / "temp").mkdir(exist_ok=True)
-    return run_provenance((), root=hub.repo.root, env=env)
+    return run_provenance(words, root=hub.repo.root, env=env)
 
 
 def outputs(tmp_path: Path) -> dict[str, str]:
@@ -78,7 +77,7 @@ def test_the_tested_commit_and_its_number_are_proven(
     assert not list((tmp_path / "temp").iterdir())
 
 
-Spoil = Callable[[Chain], object]
+Spoil = Callable[[Chain], None]
 LIES: dict[str, tuple[Spoil, str]] = {
     "forged number": (
         lambda chain: chain.forge(test_run=replace(chain.claim.test_run, number=999)),
@@ -103,7 +102,7 @@ LIES: dict[str, tuple[Spoil, str]] = {
         lambda chain: chain.leave({PROVENANCE: b"{}"}, name="other"), f"left no artifact {ARTIFACT}",
     ),
     "two artifacts": (
-        lambda chain: chain.state.add_artifact(chain.gate, ARTIFACT, {PROVENANCE: b"{}"}),
+        lambda chain: chain.leave_another({PROVENANCE: b"{}"}),
         f"left 2 artifacts {ARTIFACT}, and only one can be meant",
     ),
     "not JSON": (lambda chain: chain.leave({PROVENANCE: b"{"}), "the provenance is not JSON"),
@@ -134,7 +133,7 @@ LIES: dict[str, tuple[Spoil, str]] = {
         lambda chain: chain.state.rerun(chain.test), "it is about attempt 1 of the test run, whose newest attempt is 2",
     ),
 }  # fmt: skip
-STALE: dict[str, Mapping[str, object]] = {"the gate runs again": {"run_attempt": 1, "conclusion": "success"}}
+STALE: dict[str, dict[str, Any]] = {"the gate runs again": {"run_attempt": 1, "conclusion": "success"}}
 _ALWAYS = ("forged number", "expired", "two artifacts", "a second file", "the tests ran again")
 
 
@@ -146,7 +145,7 @@ def test_a_provenance_that_is_not_one_is_refused(hub: Hub, chain: Chain, tmp_pat
     spoil, reason = LIES[name]
     spoil(chain)
     before = hub.fingerprint()
-    outcome = prove(hub, tmp_path, chain.gate, event=STALE.get(name))
+    outcome = prove(hub, tmp_path, chain.gate, **STALE.get(name, {}))
     assert outcome.result is Result.REFUSED
     assert reason in outcome.message
     assert outcome.hint
@@ -188,7 +187,7 @@ def test_a_run_of_something_else_is_refused(hub: Hub, tested: str, tmp_path: Pat
 def test_what_the_event_says_is_not_believed(hub: Hub, chain: Chain, tmp_path: Path) -> None:
     """An event that tells of a passed run does not help where GitHub knows of a failed one."""
     hub.state.set_run(chain.gate, "completed", "failure")
-    outcome = prove(hub, tmp_path, chain.gate, event={"conclusion": "success"})
+    outcome = prove(hub, tmp_path, chain.gate, conclusion="success")
     assert outcome.result is Result.REFUSED
     assert f"the gate's run {chain.gate} ended failure in attempt 1" in outcome.message
 
