@@ -7,10 +7,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from release_channels.claims import gate_title
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.tag import TagRequest, Waiting
@@ -23,6 +25,7 @@ from tests.github.hubs import Hub
 from tests.maintain.doing import bump, hook, on_github, on_index, some_of, tag
 from tests.maintain.test_bump import vcs_pyproject
 from tests.support.projects import Sample
+from tests.support.proofs import Chain, add_chain
 from tests.support.repo import Repo
 
 CHANGELOG = "# Changelog\n\n## [1.2.0] - 2026-11-22\n\n- Everything.\n"
@@ -72,7 +75,7 @@ def test_an_annotated_tag_is_pushed_and_nothing_else(ready: Repo, capsys: pytest
     said = ready.git("cat-file", "tag", "v1.2.0")
     assert said.endswith("\n\ndemo-tool 1.2.0")
     shown = capsys.readouterr()
-    assert "?   gate       the integration gate was not asked" in shown.err
+    assert "?   gate       integration-eval.yml was not asked: the remote is not on GitHub" in shown.err
     assert shown.out.splitlines()[-1].startswith("done: the tag v1.2.0 is on origin")
 
     before_again = ready.fingerprint()
@@ -217,7 +220,7 @@ TESTS = {
         1, "test.yml ended failure",
     ),
     "green after red": (
-        lambda hub, sha: hub.state.rerun(hub.state.add_run("test.yml", sha, conclusion="failure")),
+        lambda hub, sha: _green_after_red(hub, sha),
         0, "test.yml passed for",
     ),
     "another commit": (
@@ -235,6 +238,13 @@ TESTS = {
         0, "?   tests      test.yml could not be asked",
     ),
 }  # fmt: skip
+
+
+def _green_after_red(hub: Hub, sha: str) -> None:
+    """The second attempt of the tests passed, and the gate after it."""
+    chain = add_chain(hub.state, sha, version="1.2.0", test={"conclusion": "failure"})
+    hub.state.rerun(chain.test)
+    chain.forge(test_run=replace(chain.claim.test_run, attempt=2))
 
 
 @pytest.mark.parametrize(("prepare", "code", "said"), TESTS.values(), ids=TESTS)
@@ -267,6 +277,67 @@ def test_without_a_token_a_private_repository_is_not_known(
     told = capsys.readouterr().err
     assert "?   tests      test.yml could not be asked" in told
     assert "invisible without a token" in told
+
+
+GATES: dict[str, tuple[Callable[[Hub, str], object], int, str]] = {
+    "passed": (
+        lambda hub, sha: add_chain(hub.state, sha, version="1.2.0"), 0, "ok  gate       integration-eval.yml",
+    ),
+    "passed, and the version lives in tags": (
+        lambda hub, sha: add_chain(hub.state, sha, version="1.2.0.dev41"), 0, "with 1.2.0.dev41",
+    ),
+    "never ran": (lambda hub, sha: hub.state.add_run("test.yml", sha), 1, "no  gate       integration-eval.yml"),
+    "red": (
+        lambda hub, sha: add_chain(hub.state, sha, gate={"conclusion": "failure"}), 1, "ended failure in attempt 1",
+    ),
+    "still running": (
+        lambda hub, sha: add_chain(hub.state, sha, gate={"status": "in_progress"}), 1, "is in_progress again",
+    ),
+    "expired": (
+        lambda hub, sha: hub.state.expire_artifact(add_chain(hub.state, sha).artifact), 1, "has expired",
+    ),
+    "forged": (
+        lambda hub, sha: add_chain(hub.state, sha).forge(commit="f" * 40), 1, "is not proven",
+    ),
+    "tests that are red": (
+        lambda hub, sha: add_chain(hub.state, sha, test={"conclusion": "failure"}), 1, "follows the tests, which have",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("prepare", "code", "said"), some_of(GATES, "passed", "never ran", "forged"))
+def test_the_gate_has_to_have_passed_for_exactly_this_commit(
+    ready: Repo,
+    hub: Hub,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Hub, str], object],
+    code: int,
+    said: str,
+) -> None:
+    """It is asked for as the public channel will: by the title of its run, then by its provenance."""
+    prepare(hub, ready.git("rev-parse", "HEAD"))
+    before = ready.fingerprint()
+    assert tag(ready) == code
+    assert said in capsys.readouterr().err
+    assert (ready.fingerprint() == before) is (code == 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("gate = { enabled = false }\n", "ok  gate       the project has none: gate.enabled is false"),
+        ('public-proof = "warn"\n', "?   gate       integration-eval.yml has not run for"),
+    ],
+)
+def test_a_project_can_have_no_gate_or_only_be_warned(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], settings: str, said: str
+) -> None:
+    """As the public channel itself will do."""
+    repo = make_repo(final(settings=settings))
+    with on_github(repo, monkeypatch) as hub:
+        hub.state.add_run("test.yml", repo.git("rev-parse", "HEAD"))
+        assert tag(repo) == 0
+    assert said in capsys.readouterr().err
 
 
 REFUSING = "echo 'tags are closed today'; exit 1"
@@ -393,22 +464,35 @@ def followed(repo: Repo, request: TagRequest, steps: list[Callable[[], object]],
 
 
 def test_wait_follows_the_tests_until_they_are_green(ready: Repo, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    """The run appears, works, and passes: then the tag is made."""
+    """The run appears, works, and passes, and the gate after it: then the tag is made."""
     sha, state = ready.git("rev-parse", "HEAD"), hub.state
     state.workflows.add("test.yml")
     runs: list[int] = []
+    chains: list[Chain] = []
+
+    def start() -> None:
+        chains.append(add_chain(state, sha, version="1.2.0", test={"status": "queued"}, gate={"title": "not yet"}))
+        runs.append(chains[0].test)
+
+    def start_gate() -> None:
+        state.runs[chains[0].gate].title = gate_title(sha, runs[0])
+        state.set_run(chains[0].gate, "in_progress")
+
     outcome = followed(
         ready, TagRequest(wait=True),
         [
-            lambda: runs.append(state.add_run("test.yml", sha, status="queued")),
+            start,
             lambda: state.set_run(runs[0], "in_progress"),
             lambda: state.set_run(runs[0], "completed", "success"),
+            start_gate,
+            lambda: state.set_run(chains[0].gate, "completed", "success"),
         ],
     )  # fmt: skip
     assert outcome.result is Result.DONE
     assert "refs/tags/v1.2.0" in remote_refs(ready)
     told = capsys.readouterr().err
-    for line in ("test.yml has not started", "test.yml is queued", "test.yml is in_progress"):
+    gate = ("integration-eval.yml has not started", "integration-eval.yml is in_progress")
+    for line in ("test.yml has not started", "test.yml is queued", "test.yml is in_progress", *gate):
         assert told.count(line) == 1
 
 
@@ -445,7 +529,7 @@ def test_watch_follows_the_release_to_its_end(
 ) -> None:
     """It says who has to approve, and ends as the release workflow ends; a run of another tag is not it."""
     sha, state = ready.git("rev-parse", "HEAD"), hub.state
-    state.add_run("test.yml", sha)
+    add_chain(state, sha, version="1.2.0")
     state.add_environment("pypi-public", reviewers=["ada", "team releasers"])
     state.add_run("public-release.yml", sha, branch="v1.1.0", conclusion="failure")
     runs: list[int] = []

@@ -21,6 +21,7 @@ from release_channels.strict import ManifestFile
 from release_channels.version import Channel
 from tests.github.hubs import NAME, READER, Hub, open_hub
 from tests.index.servers import make_tls
+from tests.maintain.doing import some_of
 from tests.support.backends import own_backend
 from tests.support.proofs import PREVIEW, Chain, add_chain, event_of
 from tests.support.releasing import environment
@@ -196,7 +197,9 @@ def test_nothing_by_hand_goes_past_what_is_proven(
     assert world.fingerprint() == before
 
 
-@pytest.mark.parametrize("event", ["push", "workflow_dispatch", ""])
+@pytest.mark.parametrize(
+    "event", ["push", *(pytest.param(name, marks=pytest.mark.full) for name in ("workflow_dispatch", ""))]
+)
 def test_another_event_publishes_no_preview(world: World, monkeypatch: pytest.MonkeyPatch, event: str) -> None:
     """Whoever adds a trigger to the preview workflow gets no way around the gate, whatever stands on the line."""
     world.follow(monkeypatch, passed(world).gate)
@@ -258,7 +261,7 @@ UNPROVEN: dict[str, tuple[dict[str, object] | None, str]] = {
 }
 
 
-@pytest.mark.parametrize(("spoilt", "reason"), UNPROVEN.values(), ids=UNPROVEN)
+@pytest.mark.parametrize(("spoilt", "reason"), some_of(UNPROVEN, "not tested", "the gate failed"))
 def test_an_unproven_tag_is_refused_or_warned_about(
     world: World, spoilt: dict[str, object] | None, reason: str
 ) -> None:

@@ -26,6 +26,7 @@ from release_channels.world.event import EventRun
 from release_channels.world.files import scratch
 from release_channels.world.git import Git
 from release_channels.world.github import GitHub, connect
+from release_channels.world.github.answers import NotFoundError
 from release_channels.world.observe import read_place
 
 # Room for the archive around a provenance, which is packed.
@@ -81,7 +82,10 @@ class Inquiry:
     def find_gate(self, test: WorkflowRun) -> WorkflowRun | None:
         """Find the newest run of the gate that followed a test run; its title points to it, and proves nothing."""
         title = gate_title(test.sha, test.id)
-        return self.hub.find_run(self.config.gate_workflow, title, event="workflow_run", since=test.created_at)
+        try:
+            return self.hub.find_run(self.config.gate_workflow, title, event="workflow_run", since=test.created_at)
+        except NotFoundError:  # a workflow that has never run is not known to GitHub
+            return None
 
     def newest_gate(self, test: WorkflowRun) -> WorkflowRun:
         """Give the newest run of the gate that followed a test run, if it passed.
