@@ -77,7 +77,7 @@ def tag(
 
 @task(help={"json": "for programs", "index": INDEX})
 def status(_: Context, json: bool = False, index: str = "pypi") -> None:
-    """Show both channels, what is half done, and the next command."""
+    """Show both channels, what is half done, and what is next."""
     from release_channels.maintain import tasks
 
     tasks.status(Path.cwd(), index, as_json=json)
@@ -93,7 +93,7 @@ def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -
 
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
 def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
-    """Say how to yank a bad release; run again, check that it is."""
+    """Say how to yank a bad release, then check that it is."""
     from release_channels.maintain import tasks
 
     tasks.withdraw(Path.cwd(), version, reason, index)
@@ -109,12 +109,27 @@ def index(context: Context, port: str = "") -> None:
         keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)
 
 
+@task(
+    help={
+        "channel": "preview or public; both without it",
+        "format": "text or markdown",
+        "write": "bring the marked block of this Markdown file up to date",
+        "check": "write nothing, and fail where the block of the file (README.md) is out of date",
+    }
+)
+def install_commands(_: Context, channel: str = "", format: str = "text", write: str = "", check: bool = False) -> None:
+    """Print how users install from each channel, and upgrade."""
+    from release_channels.setup import tasks
+
+    tasks.install_commands(Path.cwd(), channel, format, write, check=check)
+
+
 def _dry(context: Context, dry_run: bool) -> bool:
     """Tell whether nothing may be done: by --dry-run, or by invoke's own --dry and -R."""
     return dry_run or bool(context.config.run.dry)
 
 
-ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index)
+ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index, install_commands)
 
 
 def main() -> None:
