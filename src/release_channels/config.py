@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -22,6 +22,13 @@ class ClosedLine(StrEnum):
     SKIP = "skip"
 
 
+class Proof(StrEnum):
+    """What the public channel does when tests or gate have not passed for the tagged commit."""
+
+    REQUIRE = "require"
+    WARN = "warn"
+
+
 def _key(default: Any, help: str) -> Any:
     """Declare a key: its default, and one sentence for the reference page and the error messages."""
     return field(default=default, metadata={"help": help})
@@ -29,12 +36,19 @@ def _key(default: Any, help: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class VersionFile:
-    """A copy of the version in another file: the literal text around `{version}` and, if it is there, `{date}`."""
+    """A copy of the version or of its date in another file: the literal text around `{version}` and `{date}`."""
 
     path: str = field(metadata={"help": "the file, relative to the project's top"})
     pattern: str = field(
-        metadata={"help": "the text of the place; `{version}` stands in it once, `{date}` at most once"}
+        metadata={"help": "the text of the place, with `{version}`, with `{date}`, or with both in it"}
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """The settings of the integration gate."""
+
+    enabled: bool = _key(True, "whether there is a gate; without one, previews follow the tests directly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,13 @@ class Config:
     gate_workflow: str = _key("integration-eval.yml", "the workflow file of the integration gate")
     preview_workflow: str = _key("internal-preview-release.yml", "the workflow file that publishes previews")
     public_workflow: str = _key("public-release.yml", "the workflow file that publishes public releases")
+    gate_environment: str = _key(
+        "", "the GitHub environment that holds the gate's secrets; empty means the preview environment"
+    )
+    github_models_secret: str = _key("GH_MODELS_TOKEN", "the secret that becomes `GITHUB_MODELS_TOKEN` in the gate")
+    public_proof: Proof = _key(
+        Proof.REQUIRE, "what a public release does when tests or gate did not pass for its commit: `require` or `warn`"
+    )
     annotated_tags: bool = _key(False, "refuse a lightweight release tag")
     run_offset: int = _key(0, "added to every run number, after the test workflow's counter has restarted")
     closed_line: ClosedLine = _key(
@@ -62,6 +83,7 @@ class Config:
     rebuild: bool = _key(True, "`check` builds a second time and compares the bytes")
     file_limit: int = _key(100 * 2**20, "the index's limit for one file, in bytes")
     project_limit: int = _key(10 * 2**30, "the index's limit for all files of the project, in bytes")
+    gate: GateConfig = field(default_factory=GateConfig, metadata={"help": "the integration gate"})
 
 
 _Table = TypeVar("_Table")
@@ -87,12 +109,13 @@ def parse_config(table: object) -> Config:
 
 
 def _check_version_file(file: VersionFile, path: str) -> None:
-    rest = file.pattern.replace("{version}", "", 1).replace("{date}", "", 1)
-    if "{version}" not in file.pattern or "{version}" in rest or "{date}" in rest:
+    times = [file.pattern.count(place) for place in ("{version}", "{date}")]
+    if max(times) != 1:
         raise RefusedError(
             f'{path}.pattern is "{file.pattern}"',
-            hint='it holds {version} once and {date} at most once: "version: {version}"',
+            hint='it holds {version} once or {date} once, or both: "version: {version}"',
         )
+    rest = file.pattern.replace("{version}", "").replace("{date}", "")
     if "\n" in file.pattern or not rest.strip():
         raise RefusedError(
             f'{path}.pattern is "{file.pattern}"', hint="it is on one line, with text that tells the place from others"
@@ -113,7 +136,7 @@ def parse_table(shape: type[_Table], table: object, path: str) -> _Table:
             raise RefusedError(f"{path}.{key} is not a key of release-channels", hint=_nearest(key, list(known)))
     for item in fields(shape):  # type: ignore[arg-type]
         key = item.name.replace("_", "-")
-        if item.default is MISSING and key not in table:
+        if item.default is MISSING and item.default_factory is MISSING and key not in table:
             raise RefusedError(f"{path} has no {key}", hint=f"write {key}: {item.metadata['help']}")
     values = {key.replace("-", "_"): _parse(known[key], value, f"{path}.{key}") for key, value in table.items()}
     return shape(**values)
@@ -130,6 +153,8 @@ def _parse(kind: Any, value: object, path: str) -> object:
         if value not in allowed:
             raise RefusedError(f"{path} is {value!r}", hint="it is one of: " + ", ".join(allowed))
         return kind(value)
+    if isinstance(kind, type) and is_dataclass(kind):
+        return parse_table(kind, value, path)
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
             raise RefusedError(f"{path} is {value!r}", hint=f"it is a list of tables: [[{path}]]")

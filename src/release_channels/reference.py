@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import Field, fields
+from collections.abc import Iterator
+from dataclasses import Field, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -24,11 +25,21 @@ This page is generated from `release_channels.config.Config`: change the help th
 
 def configuration_page() -> str:
     """Write the page, one row for each setting."""
-    return _INTRODUCTION + "".join(_row(item) for item in fields(Config))
+    return _INTRODUCTION + "".join(_rows(Config, ""))
 
 
-def _row(item: Field[Any]) -> str:
-    key = item.name.replace("_", "-")
+def _rows(shape: Any, path: str) -> Iterator[str]:
+    """Write a row for each key; those of a table below follow with its name before them."""
+    for item in fields(shape):
+        below: object = item.default_factory
+        if is_dataclass(below):
+            yield from _rows(below, f"{item.name}.")
+        else:
+            yield _row(item, path)
+
+
+def _row(item: Field[Any], path: str) -> str:
+    key = path + item.name.replace("_", "-")
     return f"| `{key}` | `{_literal(item.default)}` | {item.metadata['help']} |\n"
 
 

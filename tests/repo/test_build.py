@@ -80,6 +80,21 @@ def test_version_and_commit_are_in_both_files(make_repo: MakeRepo, run_session: 
     assert (repo.root / "release.json").stat().st_mtime_ns >= max(p.stat().st_mtime_ns for p in [dist, *dist.iterdir()])
 
 
+def test_a_copy_of_the_version_goes_along(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """What a version-file holds is the preview's version in wheel and sdist, its date that of the release before."""
+    copies = "".join(
+        f'\n[[tool.release-channels.version-files]]\npath = "src/demo_tool/about.py"\npattern = "{pattern}"\n'
+        for pattern in ("VERSION = '{version}'", "RELEASED = '{date}'")
+    )
+    about = "VERSION = '1.2.0.dev0'\nRELEASED = '2026-01-02'\n"
+    repo = make_repo(Sample(tail=copies, files={"src/demo_tool/about.py": about}))
+    assert _build(run_session, repo, "--run-number", "7").result is Result.DONE
+    expected = "VERSION = '1.2.0.dev7'\nRELEASED = '2026-01-02'\n"
+    assert _wheel(repo)["demo_tool/about.py"] == expected
+    assert _sdist(repo)["src/demo_tool/about.py"] == expected
+    assert (repo.root / "src/demo_tool/about.py").read_text() == about
+
+
 def test_uncommitted_changes_are_told_and_not_built(
     make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,7 +146,8 @@ def test_a_failing_backend_shows_its_end_and_moves_nothing(make_repo: MakeRepo, 
     assert _build(run_session, repo).result is Result.DONE
     # All on one stream: uv reads a backend's two pipes side by side, and their lines reach it in no fixed order.
     body = (
-        "import sys\n\ndef during(kind):\n    for n in range(100):\n        print('line', n, file=sys.stderr, flush=True)\n"
+        "import sys\n\ndef during(kind):\n    for n in range(100):\n"
+        "        print('line', n, file=sys.stderr, flush=True)\n"
         "    raise SystemExit('no good')\n"
     )
     _change_backend(repo, body)

@@ -157,7 +157,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_text(""), "the manifest is not JSON"),
     "garbage": (lambda path: path.write_bytes(b"\xff\x00{"), "the manifest is not JSON"),
     "half": (lambda path: path.write_text(path.read_text()[:100]), "the manifest is not JSON"),
-    "a list": (lambda path: path.write_text("[]"), "its keys must be"),
+    "a list": (lambda path: path.write_text("[]"), "it has the keys"),
     "huge": (lambda path: path.write_text(" " * (2 << 20)), "the manifest is larger than"),
 }
 

@@ -65,6 +65,51 @@ RELEASED = {
         "<!--\n## Unreleased\n-->\n```\n## Unreleased\n```\n~~~~md\n## 9.0\n~~~\n## 8.0\n~~~~\n## [Unreleased]\n\n"
         "## [1.2.0] - 2026-11-22\n- a\n",
     ),
+    "announced": (
+        "## 1.2.0 (unreleased)\n- a\n## 1.1.0 (2026-01-02)\n- b\n",
+        "## 1.2.0 (2026-11-22)\n- a\n## 1.1.0 (2026-01-02)\n- b\n",
+    ),
+    "announced under another number, underlined": (
+        "1.1.1 (unreleased)\n------------------\n- a\n\n1.1.0 (2026-01-02)\n------------------\n- b\n",
+        "1.2.0 (2026-11-22)\n------------------\n- a\n\n1.1.0 (2026-01-02)\n------------------\n- b\n",
+    ),
+    "announced, Keep a Changelog": ("## [1.2.0] - Unreleased\n- a\n", "## [1.2.0] - 2026-11-22\n- a\n"),
+    "announced, YYYY-MM-DD": ("# v1.2.0 - YYYY-MM-DD\r\n- a\r\n", "# v1.2.0 - 2026-11-22\r\n- a\r\n"),
+    "underlined": (
+        "Unreleased\n==========\n- a\n\n1.1.0\n=====\n- b\n",
+        "Unreleased\n==========\n\n1.2.0\n=====\n- a\n\n1.1.0\n=====\n- b\n",
+    ),
+    "slashes in the date": (
+        "## Unreleased\n- a\n## 1.1.0 (2026/01/02)\n",
+        "## Unreleased\n\n## 1.2.0 (2026/11/22)\n- a\n## 1.1.0 (2026/01/02)\n"
+    ),
+    "the month by its name": (
+        "## Unreleased\n- a\n## 1.1.0 - January 2, 2026\n",
+        "## Unreleased\n\n## 1.2.0 - November 22, 2026\n- a\n## 1.1.0 - January 2, 2026\n",
+    ),
+    "the day first": (
+        "## Unreleased\n- a\n## 1.1.0, 02.01.2026\n",
+        "## Unreleased\n\n## 1.2.0, 22.11.2026\n- a\n## 1.1.0, 02.01.2026\n"
+    ),
+    "code in a line, a comment quoted": (
+        "`<!--` opens a comment\n\n```x``` is code\n\n## Unreleased\n- a, not `<!--`\n## 1.1.0\n- b\n",
+        "`<!--` opens a comment\n\n```x``` is code\n\n## Unreleased\n\n## 1.2.0\n- a, not `<!--`\n## 1.1.0\n- b\n",
+    ),
+    "headings in a list and a quote": (
+        "> ## Unreleased\n\n- ## Unreleased\n\n## Unreleased\n- a\n## 1.1.0\n",
+        "> ## Unreleased\n\n- ## Unreleased\n\n## Unreleased\n\n## 1.2.0\n- a\n## 1.1.0\n",
+    ),
+    "links in code": (
+        "## [Unreleased]\n- a\n\n```\n[Unreleased]: https://h.example/compare/v1...HEAD\n```\n\n"
+        "[Unreleased]: https://h.example/compare/v1.1.0...HEAD\n",
+        "## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n- a\n\n```\n[Unreleased]: https://h.example/compare/v1...HEAD\n```\n\n"
+        "[Unreleased]: https://h.example/compare/v1.2.0...HEAD\n[1.2.0]: https://h.example/compare/v1.1.0...v1.2.0\n",
+    ),
+    "links without a last newline": (
+        "## [Unreleased]\n- a\n\n[Unreleased]: https://h.example/compare/v1.1.0...HEAD",
+        "## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n- a\n\n[Unreleased]: https://h.example/compare/v1.2.0...HEAD\n"
+        "[1.2.0]: https://h.example/compare/v1.1.0...v1.2.0",
+    ),
     "links": (
         "## [Unreleased]\n- a\n\n[Unreleased]: https://h.example/o/n/compare/v1.1.0...HEAD\n[1.1.0]: x\n",
         "## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n- a\n\n[Unreleased]: https://h.example/o/n/compare/v1.2.0...HEAD\n"
@@ -110,6 +155,9 @@ UNFIT = {
     "nothing new": ("## Unreleased\n\n## 1.1.0\n- a\n", "nothing below", "1.2.0"),
     "nothing but links": ("## [Unreleased]\n\n[1.1.0]: x\n", "nothing below", "1.2.0"),
     "at the very end": ("## Unreleased", "nothing below", "1.2.0"),
+    "headings alone": ("## Unreleased\n### Added\n\n### Fixed\n## 1.1.0\n- a\n", "nothing below", "1.2.0"),
+    "a comment alone": ("## Unreleased\n<!-- write here -->\n## 1.1.0\n- a\n", "nothing below", "1.2.0"),
+    "announced twice": ("## 1.3.0 (unreleased)\n- a\n## 1.2.0 (unreleased)\n- b\n", "2 headings", "write one"),
     "section and more": ("## Unreleased\n- b\n## 1.2.0\n- a\n", "has a section for 1.2.0, and more", "move"),
 }
 
@@ -136,6 +184,8 @@ SECTIONS = {
     "not there": ("## 1.2.1\n- a\n### 1.2.0\n", None),
     "no heading": ("1.2.0\n- a\n", None),
     "half a bracket": ("## [1.2.0\n- a\n", None),
+    "announced, not released": ("## 1.2.0 (unreleased)\n- a\n", None),
+    "underlined": ("1.2.0\n=====\n- a\n\n1.1.0\n=====\n- b\n", "- a"),
     "a Python version": ("## Python 1.2.0 is gone\n- a\n", None),
 }
 
@@ -145,6 +195,20 @@ def test_a_section_is_what_stands_below_its_heading(text: str, expected: str | N
     """The body has neither heading nor closing links; an empty one counts as none."""
     assert section(text, NEW) == expected
     assert has_section(text, NEW) is bool(expected)
+
+
+@pytest.mark.parametrize("body", ["### Added\n\n### Fixed", "<!-- nothing yet -->", "<!--\n- a\n-->\n### Added", ""])
+def test_headings_and_comments_alone_are_no_section(body: str) -> None:
+    """What would leave the release's text without a word counts as nothing."""
+    assert not has_section(f"## 1.2.0\n{body}\n## 1.1.0\n- b\n", NEW)
+
+
+@pytest.mark.parametrize("odd", ["3/4/2026", "last week", "2026-13-01"])
+def test_a_date_that_nobody_can_be_sure_of_is_not_imitated(odd: str) -> None:
+    """The new heading goes without a date where the others have none that can be told."""
+    edit = plan_release(f"## Unreleased\n- a\n## 1.1.0 {odd}\n", NEW, DAY, "C.md")
+    assert edit is not None
+    assert "\n## 1.2.0\n" in edit.new
 
 
 def found(names: set[str], changelog: str = "auto") -> str | None:

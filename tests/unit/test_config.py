@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from release_channels.config import ClosedLine, Config, VersionFile, parse_config, parse_table
+from release_channels.config import ClosedLine, Config, GateConfig, Proof, VersionFile, parse_config, parse_table
 from release_channels.errors import RefusedError
 
 # As the reference document has them; the last ones are of our own and as the index documents its limits.
@@ -20,6 +20,9 @@ DEFAULTS = {
     "gate_workflow": "integration-eval.yml",
     "preview_workflow": "internal-preview-release.yml",
     "public_workflow": "public-release.yml",
+    "gate_environment": "",
+    "github_models_secret": "GH_MODELS_TOKEN",
+    "public_proof": Proof.REQUIRE,
     "annotated_tags": False,
     "run_offset": 0,
     "closed_line": ClosedLine.REFUSE,
@@ -30,6 +33,7 @@ DEFAULTS = {
     "rebuild": True,
     "file_limit": 100 * 1024 * 1024,
     "project_limit": 10 * 1024 * 1024 * 1024,
+    "gate": GateConfig(enabled=True),
 }
 
 
@@ -54,6 +58,9 @@ SET = {
     "gate-workflow": "g.yml",
     "preview-workflow": "pre.yml",
     "public-workflow": "pub.yml",
+    "gate-environment": "r",
+    "github-models-secret": "s",
+    "public-proof": "warn",
     "annotated-tags": True,
     "run-offset": 1000,
     "closed-line": "skip",
@@ -69,8 +76,8 @@ SET = {
 def test_every_key_can_be_set() -> None:
     """Each key is written with dashes and lands in its field."""
     copy = {"path": "CITATION.cff", "pattern": "version: {version}"}
-    config = parse_config(SET | {"version-files": [copy]})
-    expected = SET | {"version-files": (VersionFile(**copy),)}
+    config = parse_config(SET | {"version-files": [copy], "gate": {"enabled": False}})
+    expected = SET | {"version-files": (VersionFile(**copy),), "gate": GateConfig(enabled=False)}
     assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == expected
     assert config.closed_line is ClosedLine.SKIP
 
@@ -112,7 +119,7 @@ REFUSED = {
     "a copy with two versions": ({"version-files": [{"path": "x", "pattern": "v{version}{version}"}]},
                                  "version-files[0].pattern", "{version} once"),
     "a copy with two dates": ({"version-files": [{"path": "x", "pattern": "v{version}{date}{date}"}]},
-                              "version-files[0].pattern", "{date} at most once"),
+                              "version-files[0].pattern", "{date} once"),
     "a copy of nothing else": ({"version-files": [{"path": "x", "pattern": " {version} "}]},
                                "version-files[0].pattern", "tells the place"),
     "a copy of two lines": ({"version-files": [{"path": "x", "pattern": "a\n{version}"}]},
@@ -153,3 +160,14 @@ def test_a_table_below_is_named_by_its_whole_path(table: object, message: str) -
     with pytest.raises(RefusedError) as stop:
         parse_table(Nested, table, "tool.release-channels.nested")
     assert message in str(stop.value)
+
+
+def test_the_gate_has_a_table_of_its_own() -> None:
+    """Its keys are read below it, and an unknown one is named by its whole path."""
+    assert parse_config({}).gate.enabled
+    assert not parse_config({"gate": {"enabled": False}}).gate.enabled
+    with pytest.raises(RefusedError, match=r"tool\.release-channels\.gate\.enable is not a key") as stop:
+        parse_config({"gate": {"enable": True}})
+    assert stop.value.hint == "did you mean enabled?"
+    with pytest.raises(RefusedError, match=r"\[tool\.release-channels\.gate\] is not a table"):
+        parse_config({"gate": True})

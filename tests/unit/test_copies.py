@@ -34,6 +34,7 @@ WRITTEN = {
     "citation": ("\nversion: {version}".strip(), CFF,
                  "cff-version: 1.2.0\ntitle: x\nversion: 2.0.0\ndate-released: '2026-01-02'\n"),
     "date": ("version: {version} of {date}.", "version: 1.0 of 2026-01-02.", "version: 2.0.0 of 2026-11-22."),
+    "date alone": ("date-released: '{date}'", CFF, CFF.replace("2026-01-02", "2026-11-22")),
     "date first": ("{date}: {version}", "x 2026-01-02: 1.0.dev0\n", "x 2026-11-22: 2.0.0\n"),
     "end of a sentence": ("Version {version}", "Version 1.0.0.", "Version 2.0.0."),
     "badge": ("/x-v{version}-blue", "![](https://h/x-v1.0-blue)", "![](https://h/x-v2.0.0-blue)"),
@@ -51,7 +52,8 @@ def test_a_copy_is_written(pattern: str, text: str, expected: str) -> None:
     files = (VersionFile("a/b.txt", pattern),)
     assert plan_copies(files, reading({"a/b.txt": text}), NEW, DAY) == (Edit("a/b.txt", text, expected),)
     assert plan_copies(files, reading({"a/b.txt": expected}), NEW, DAY) == ()
-    assert [copy.version for copy in read_copies(files, reading({"a/b.txt": expected}))] == [NEW]
+    copies = [copy.version for copy in read_copies(files, reading({"a/b.txt": expected}))]
+    assert copies == ([NEW] if "{version}" in pattern else [])
 
 
 def test_two_places_of_one_file_are_one_edit() -> None:
@@ -63,6 +65,13 @@ def test_two_places_of_one_file_are_one_edit() -> None:
     text = "version: 1.0\nreleased: '2026-01-02' 1.0\n"
     edits = plan_copies(files, reading({"C.cff": text}), NEW, DAY)
     assert edits == (Edit("C.cff", text, "version: 2.0.0\nreleased: '2026-11-22' 2.0.0\n"),)
+
+
+def test_a_dev_line_leaves_the_date_of_the_release() -> None:
+    """Without a date only the version is written, also where one pattern has both."""
+    files = (VersionFile("C", "v: {version} of {date}"), VersionFile("C", "released {date}"))
+    (edit,) = plan_copies(files, reading({"C": "v: 1.0 of 2026-01-02, released 2026-01-02"}), NEW, None)
+    assert edit.new == "v: 2.0.0 of 2026-01-02, released 2026-01-02"
 
 
 REFUSED = {

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.project.commit_url import plan_preview
 from release_channels.project.edit import Edit, prove_content, prove_literal
+from release_channels.project.everywhere import plan_preview
 from release_channels.project.pyproject import parse_project
-from release_channels.project.source import TomlVersion
+from release_channels.project.source import TomlVersion, nothing
 
 BUILD = '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n'
 OLD = "1.0.dev0"
@@ -123,7 +123,7 @@ def test_a_preview_carries_version_and_commit(marked: str) -> None:
     urls["source-Commit" if "source-Commit" in urls else "Source commit"] = URL
     expected["project"]["version"] = "1.0.dev42"
 
-    (edit,) = plan_preview(parse_project(text.encode()), Version("1.0.dev42"), URL)
+    (edit,) = plan_preview(parse_project(text.encode()), nothing, Version("1.0.dev42"), URL)
 
     assert (edit.path, edit.old) == ("pyproject.toml", text)
     assert tomllib.loads(edit.new, parse_float=str) == expected
@@ -134,20 +134,20 @@ def test_a_preview_carries_version_and_commit(marked: str) -> None:
 @each_case
 def test_a_preview_of_an_unknown_repository_changes_the_version_alone(marked: str) -> None:
     """Without an address there is no URL to write."""
-    edits = plan_preview(parse_project(plain(marked).encode()), Version("1.0.dev42"), None)
+    edits = plan_preview(parse_project(plain(marked).encode()), nothing, Version("1.0.dev42"), None)
     assert edits == (Edit("pyproject.toml", plain(marked), with_version(marked, "1.0.dev42")),)
 
 
 def test_dynamic_urls_are_left_to_the_build_backend() -> None:
     """No URL is written where the project declares its URLs dynamic: that would be invalid metadata."""
     text = f'[project]\nname = "x"\nversion = "{OLD}"\ndynamic = ["urls"]\n' + BUILD
-    assert plan_preview(parse_project(text.encode()), Version(OLD), URL) == ()
+    assert plan_preview(parse_project(text.encode()), nothing, Version(OLD), URL) == ()
 
 
 def test_the_url_table_is_added_at_the_end() -> None:
     """A project without URLs gets a table of its own, in the newlines of the file."""
     text = f'[project]\r\nname = "x"\r\nversion = "{OLD}"\r\n' + BUILD.replace("\n", "\r\n").rstrip()
-    (edit,) = plan_preview(parse_project(text.encode()), Version(OLD), URL)
+    (edit,) = plan_preview(parse_project(text.encode()), nothing, Version(OLD), URL)
     assert edit.new == f'{text}\r\n\r\n[project.urls]\r\n"Source commit" = "{URL}"\r\n'
 
 
@@ -268,5 +268,5 @@ def test_any_file_takes_the_commit_of_a_preview(marked: str) -> None:
     expected: dict[str, Any] = tomllib.loads(plain(marked), parse_float=str)
     expected["project"]["version"] = "1.0.dev42"
     expected["project"].setdefault("urls", {})["Source commit"] = URL
-    (edit,) = plan_preview(parse_project(plain(marked).encode()), Version("1.0.dev42"), URL)
+    (edit,) = plan_preview(parse_project(plain(marked).encode()), nothing, Version("1.0.dev42"), URL)
     assert tomllib.loads(edit.new, parse_float=str) == expected

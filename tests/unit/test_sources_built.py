@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from release_channels.project.commit_url import plan_preview
+from release_channels.project.everywhere import plan_preview
 from release_channels.project.pyproject import parse_project
+from release_channels.project.source import nothing
 from release_channels.steps.build import Recipe, build_files
 from release_channels.world.git import Git
 from tests.support.repo import Repo
@@ -69,7 +70,7 @@ def test_the_backend_builds_the_version_that_was_planned(
     recipe = Recipe(
         repository=repo.root,
         commit=head,
-        edits=plan_preview(project, PREVIEW, "https://h.example/o/n/commit/" + head.sha),
+        edits=plan_preview(project, nothing, PREVIEW, "https://h.example/o/n/commit/" + head.sha),
         environment=project.source.environment(PREVIEW),
     )
     before = repo.fingerprint()

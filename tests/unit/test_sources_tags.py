@@ -7,9 +7,10 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.cargo import spell
-from release_channels.project.commit_url import plan_preview
 from release_channels.project.edit import Edit
+from release_channels.project.everywhere import plan_preview
 from release_channels.project.pyproject import Project, parse_project
+from release_channels.project.source import nothing
 from release_channels.project.tags import ReachableTags
 from release_channels.tags import version_of
 from tests.unit.test_sources import DYNAMIC, HATCH, MATURIN, NAMED_POETRY, PDM, SETUP, at, build, project
@@ -99,15 +100,15 @@ def test_a_tag_of_the_format_gives_its_version(tag: str, tag_format: str, versio
 def test_a_preview_from_tags_carries_its_commit() -> None:
     """Where no version is written, the commit's address still is."""
     text = TAGGED["pdm scm"][0]
-    (edit,) = plan_preview(tagged(text), Version("0.1.0.dev7"), URL)
+    (edit,) = plan_preview(tagged(text), nothing, Version("0.1.0.dev7"), URL)
     assert edit == Edit("pyproject.toml", text, f'{text}\n[project.urls]\n"Source commit" = "{URL}"\n')
-    assert plan_preview(tagged(text), Version("0.1.0.dev7"), None) == ()
+    assert plan_preview(tagged(text), nothing, Version("0.1.0.dev7"), None) == ()
 
 
 def test_a_preview_of_another_file_edits_both() -> None:
     """The version goes where it is written, the commit's address to pyproject.toml; one edit for each."""
     pyproject = SETUP + DYNAMIC + "[tool.setuptools.dynamic]\nversion = {file = 'VERSION'}\n"
-    edits = plan_preview(project(at(pyproject, "VERSION", "1.0.dev0\n")), Version("1.0.dev7"), URL)
+    edits = plan_preview(project(at(pyproject, "VERSION", "1.0.dev0\n")), nothing, Version("1.0.dev7"), URL)
     assert [edit.path for edit in edits] == ["VERSION", "pyproject.toml"]
     assert edits[0].new == "1.0.dev7\n"
     assert URL in edits[1].new
@@ -116,7 +117,7 @@ def test_a_preview_of_another_file_edits_both() -> None:
 def test_a_project_of_poetry_gets_no_url() -> None:
     """Without a [project] table there is no place for the commit's address that every index shows."""
     text = build("poetry.core.masonry.api") + NAMED_POETRY + 'version = "1.0.dev0"\n'
-    (edit,) = plan_preview(tagged(text), Version("1.0.dev7"), URL)
+    (edit,) = plan_preview(tagged(text), nothing, Version("1.0.dev7"), URL)
     assert edit.new == text.replace("dev0", "dev7")
 
 

@@ -67,7 +67,7 @@ def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Out
     return _carry_out(desk, plan, request, dry_run=dry_run)
 
 
-def bump_dev(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
+def bump_dev(desk: Desk, request: BumpRequest, *, dry_run: bool) -> Outcome:
     """Open the next dev line on main after a release.
 
     Raises: RefusedError for a line that may not be opened; nothing is changed then.
@@ -86,15 +86,9 @@ def bump_dev(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) ->
             hint="`invoke tag` releases it; `invoke bump-dev --part patch` goes on without it",
         )
     target = dev_target(current, taken, to=request.to, part=request.part)
-    edits = plan_version(project, read, target, today)
-    plan = BumpPlan(
-        current,
-        target,
-        edits,
-        f"Open the dev line {target}",
-        f"open-{target}",
-        "merge it, and previews go on",
-    )
+    edits = plan_version(project, read, target, None)
+    subject, branch = f"Open the dev line {target}", f"open-{target}"
+    plan = BumpPlan(current, target, edits, subject, branch, "merge it, and previews go on")
     return _carry_out(desk, plan, request, dry_run=dry_run)
 
 

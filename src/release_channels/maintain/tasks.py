@@ -37,8 +37,7 @@ def bump(root: Path, to: str, part: str, commit: bool, pull_request: bool, index
 def bump_dev(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
     """Open the next dev line."""
     request = bumping.BumpRequest(to, part, commit, pull_request)
-    today = datetime.now(UTC).date()
-    _run(root, _desk(root, index), lambda desk: bumping.bump_dev(desk, request, today=today, dry_run=dry_run))
+    _run(root, _desk(root, index), lambda desk: bumping.bump_dev(desk, request, dry_run=dry_run))
 
 
 def tag(

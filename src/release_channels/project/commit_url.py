@@ -7,9 +7,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from packaging.version import Version
-
-from release_channels.project.edit import Edit, prove_content, read_toml
+from release_channels.project.edit import prove_content, read_toml
 from release_channels.project.pyproject import Project
 from release_channels.project.source import parse_document, table_of
 
@@ -51,16 +49,14 @@ def commit_of(urls: Mapping[str, str]) -> str | None:
     return None
 
 
-def plan_preview(project: Project, version: Version, url: str | None) -> tuple[Edit, ...]:
-    """Plan the files of a preview's build: another version, and the commit's address where it can be written.
+def with_source_commit(project: Project, text: str, url: str) -> str:
+    """Write a commit's address into the text of the project's pyproject.toml, where the metadata is PEP 621.
 
-    Raises: RefusedError if the edits cannot be proven to change these two alone.
+    Raises: RefusedError if the edit cannot be proven to change that alone.
     """
-    edits = {edit.path: edit for edit in project.source.plan(version)}
-    if url is not None and project.has_project_table and "urls" not in project.dynamic:
-        before = edits.get(project.path, Edit(project.path, project.text, project.text))
-        edits[project.path] = Edit(project.path, project.text, _with_url(before.new, url, project.path))
-    return tuple(edit for edit in edits.values() if edit.old != edit.new)
+    if not project.has_project_table or "urls" in project.dynamic:
+        return text
+    return _with_url(text, url, project.path)
 
 
 def _with_url(text: str, url: str, path: str) -> str:

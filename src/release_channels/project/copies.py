@@ -30,15 +30,18 @@ class Copy:
 
 
 def read_copies(files: Sequence[VersionFile], read: Read) -> tuple[Copy, ...]:
-    """Read what the copies of the version say.
+    """Read what the copies of the version say; a pattern with a date alone is looked for and says nothing.
 
     Raises: RefusedError if a file is missing, or a pattern matches nothing, more than once, or no version.
     """
-    return tuple(_read_copy(file, _text(file, read)) for file in files)
+    found = (_read_copy(file, _text(file, read)) for file in files)
+    return tuple(copy for copy in found if copy is not None)
 
 
-def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date: Date) -> tuple[Edit, ...]:
+def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date: Date | None) -> tuple[Edit, ...]:
     """Plan the edits that write a version, and the date where a pattern has one; one edit for each file.
+
+    Without a date, as for a dev line, the dates stay those of the newest release.
 
     Raises: RefusedError if a file is missing, or a pattern matches nothing or more than once.
     """
@@ -50,8 +53,10 @@ def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date
     return tuple(Edit(path, old, new) for path, (old, new) in texts.items() if old != new)
 
 
-def _read_copy(file: VersionFile, text: str) -> Copy:
+def _read_copy(file: VersionFile, text: str) -> Copy | None:
     found = _match(file, text)
+    if "version" not in found.groupdict():
+        return None
     line = text.count("\n", 0, found.start("version")) + 1
     try:
         return Copy(_path(file), line, Version(found["version"]))
@@ -62,13 +67,13 @@ def _read_copy(file: VersionFile, text: str) -> Copy:
         ) from err
 
 
-def _write(file: VersionFile, text: str, version: Version, date: Date) -> str:
+def _write(file: VersionFile, text: str, version: Version, date: Date | None) -> str:
     """Replace what stands for version and date, from the last to the first, so that positions hold."""
     _read_copy(file, text)
     found = _match(file, text)
-    wanted = {"version": str(version), "date": date.isoformat()}
+    wanted = {"version": str(version), "date": date.isoformat() if date else found.groupdict().get("date")}
     for name in sorted(found.groupdict(), key=found.start, reverse=True):
-        text = text[: found.start(name)] + wanted[name] + text[found.end(name) :]
+        text = text[: found.start(name)] + str(wanted[name]) + text[found.end(name) :]
     return text
 
 

@@ -6,6 +6,7 @@ from datetime import date as Date
 
 from packaging.version import Version
 
+from release_channels.project.commit_url import with_source_commit
 from release_channels.project.copies import plan_copies, read_copies
 from release_channels.project.edit import Edit
 from release_channels.project.lockfile import LOCK, plan_lock, read_lock
@@ -42,8 +43,10 @@ def old_mentions(project: Project, read: Read, version: Version) -> tuple[Mentio
     return find_mentions(project.normalized_name, version, texts)
 
 
-def plan_version(project: Project, read: Read, version: Version, date: Date) -> tuple[Edit, ...]:
+def plan_version(project: Project, read: Read, version: Version, date: Date | None) -> tuple[Edit, ...]:
     """Plan every edit that takes a project to a version: the source, its copies, the lock file; one for each file.
+
+    `date` is the day of the release; None for a dev line, which leaves dates alone.
 
     Raises: RefusedError if one of them cannot be made; then none is.
     """
@@ -60,3 +63,15 @@ def plan_version(project: Project, read: Read, version: Version, date: Date) -> 
     add(plan_copies(project.config.version_files, read_edited, version, date))
     add(plan_lock(project.normalized_name, read_edited, version))
     return tuple(edits.values())
+
+
+def plan_preview(project: Project, read: Read, version: Version, url: str | None) -> tuple[Edit, ...]:
+    """Plan the files of a preview's build: its version wherever it is written, and its commit's address.
+
+    Raises: RefusedError if an edit cannot be proven to change these alone.
+    """
+    edits = {edit.path: edit for edit in plan_version(project, read, version, None)}
+    if url is not None:
+        before = edits.get(project.path, Edit(project.path, project.text, project.text))
+        edits[project.path] = Edit(project.path, project.text, with_source_commit(project, before.new, url))
+    return tuple(edit for edit in edits.values() if edit.old != edit.new)

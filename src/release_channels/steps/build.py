@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import Commit
 from release_channels.outcome import Result
 from release_channels.process import finish
-from release_channels.project.commit_url import plan_preview
 from release_channels.project.edit import Edit
+from release_channels.project.everywhere import plan_preview
 from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_taken
 from release_channels.steps.sdist import is_settled, let_pass, settle
 from release_channels.steps.step import Release, Report, Step
@@ -46,10 +47,11 @@ class Recipe:
 def recipe_of(release: Release, version: Version) -> Recipe:
     """Write down how the distributions of a release are made; a public one is made of the commit as it is."""
     is_preview = release.plan.channel is Channel.PREVIEW
+    read = partial(Git(release.root).read_file, release.observed.commit.sha)
     return Recipe(
         repository=release.root,
         commit=release.observed.commit,
-        edits=plan_preview(release.project, version, release.source_url) if is_preview else (),
+        edits=plan_preview(release.project, read, version, release.source_url) if is_preview else (),
         environment=release.project.source.environment(version),
         build_constraints=release.project.config.build_constraints,
     )

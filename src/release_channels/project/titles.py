@@ -1,0 +1,109 @@
+"""The titles of a changelog's sections: which version and date they name, and one like them for a new version. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date as Date
+from datetime import datetime
+
+from packaging.version import InvalidVersion, Version
+
+_TITLE = re.compile(
+    r"(?P<before>(?:[A-Za-z][\w.-]*[ ])?)(?P<open>\[?)(?P<v>v?)"
+    r"(?P<name>unreleased|[0-9][0-9A-Za-z.!+_-]*)(?P<close>\]?)"
+    r"(?P<link>\([^)\s]*\))?(?P<rest>.*)",
+    re.IGNORECASE,
+)
+_REST = re.compile(
+    r"(?P<between>[ \t]*(?:[-–—:,][ \t]*)?)(?P<paren>\(?)(?P<date>[^()\[\]]*?)(?P<end>\)?)[ \t]*"
+    r"(?:\[[^\]]*\])?[ \t]*"
+)
+_UNRELEASED = re.compile(r"unreleased|tbd|tba|yyyy-mm-dd|xxxx-xx-xx", re.IGNORECASE)
+# The last ones name the month, so day and month cannot be taken for each other; `3/4/2026` is read by nobody.
+_STYLES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y")
+_PADDED_DAY = re.compile(r"%d")
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """The title of a section; `version` is None for what is unreleased under no version's name."""
+
+    found: re.Match[str]
+    version: Version | None
+    is_released: bool
+
+    @property
+    def date(self) -> str:
+        """What stands where the date is, if it is a date."""
+        rest = _REST.fullmatch(self.found["rest"])
+        return rest["date"] if rest and style_of(rest["date"]) else ""
+
+
+def parse_title(text: str) -> Title | None:
+    """Read the title of a section; `2 ways to install` and `Python 3.9` are none."""
+    found = _TITLE.fullmatch(text.strip())
+    if found is None or bool(found["open"]) != bool(found["close"]):
+        return None
+    rest = _REST.fullmatch(found["rest"])
+    if found["before"] and (rest is None or not _is_dated(rest["date"])):
+        return None
+    if found["name"].lower() == "unreleased":
+        return None if found["before"] else Title(found, None, is_released=False)
+    version = _version(found["name"])
+    if version is None or ("." not in found["name"] and (found["rest"].strip() or found["before"])):
+        return None
+    return Title(found, version, is_released=not _UNRELEASED.search(found["rest"]))
+
+
+def title_like(others: list[Title], own: Title, version: Version, date: Date) -> str:
+    """Write the title of a version as the newest one is written; without another, as Keep a Changelog has it."""
+    if own.version is not None:
+        return _dated(own, version, date)
+    if not others:
+        return f"{own.found['open']}{version}{own.found['close']} - {date.isoformat()}"
+    model = next((other for other in others if other.date), None)
+    newest = others[0].found
+    name = f"{newest['before']}{newest['open']}{newest['v']}{version}{newest['close']}"
+    return name + (_day(model, date) if model else "")
+
+
+def style_of(text: str) -> str:
+    """Give the form of a date, as `strftime` takes it; empty if it is none of the known ones."""
+    for style in _STYLES:
+        try:
+            day = datetime.strptime(text, style).date()
+        except ValueError:
+            continue
+        return next((form for form in (style, _PADDED_DAY.sub("%-d", style)) if _write(form, day) == text), "")
+    return ""
+
+
+def _dated(own: Title, version: Version, date: Date) -> str:
+    """Put version and date into the title that announced the version as unreleased."""
+    found = own.found
+    rest = _REST.fullmatch(found["rest"])
+    day = f"{rest['between']}{rest['paren']}{date.isoformat()}{rest['end']}" if rest else f" - {date.isoformat()}"
+    return f"{found['before']}{found['open']}{found['v']}{version}{found['close']}{day}"
+
+
+def _day(model: Title, date: Date) -> str:
+    rest = _REST.fullmatch(model.found["rest"])
+    assert rest is not None  # its date was read out of it
+    return f"{rest['between']}{rest['paren']}{_write(style_of(rest['date']), date)}{rest['end']}"
+
+
+def _write(style: str, date: Date) -> str:
+    """Write a date; `%-d` is the day without a zero, which not every platform's `strftime` knows."""
+    return date.strftime(style.replace("%-d", str(date.day)))
+
+
+def _is_dated(text: str) -> bool:
+    return not text or bool(style_of(text)) or bool(_UNRELEASED.fullmatch(text))
+
+
+def _version(name: str) -> Version | None:
+    try:
+        return Version(name)
+    except (InvalidVersion, ValueError):
+        return None

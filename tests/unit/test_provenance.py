@@ -1,0 +1,100 @@
+"""The provenance: written once, read strictly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.provenance import (
+    MAX_BYTES,
+    GateRun,
+    Provenance,
+    TestRun,
+    parse_provenance,
+)
+from release_channels.strict import ManifestFile
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+FILE = ManifestFile("x-1.0.dev42-py3-none-any.whl", 7, "ab" * 32)
+GOOD = Provenance(
+    repository="example/x",
+    commit=SHA,
+    test_run=TestRun(id=11, number=42, attempt=1, path=".github/workflows/test.yml"),
+    gate_run=GateRun(id=12, attempt=2),
+    results={"judge": "passed", "daytona": "skipped"},
+    tool="1.0",
+    version=Version("1.0.dev42"),
+    files=(FILE,),
+)
+VALID: dict[str, Any] = json.loads(GOOD.to_json())
+
+
+@pytest.mark.parametrize("gate_run", [GOOD.gate_run, None])
+def test_a_provenance_survives_the_way_through_its_file(gate_run: GateRun | None) -> None:
+    """What is written is read back equal, with a gate's run of GitHub's and without one."""
+    provenance = replace(GOOD, gate_run=gate_run)
+    assert parse_provenance(provenance.to_json()) == provenance
+
+
+def _test_run(**values: object) -> dict[str, object]:
+    return {"test_run": {**VALID["test_run"], **values}}
+
+
+MALFORMED: dict[str, tuple[dict[str, object], str]] = {
+    "another schema": ({"schema": 2}, "schema 2 is not 1"),
+    "schema true": ({"schema": True}, "schema True is not 1"),
+    "a repository elsewhere": ({"repository": "../x"}, "`repository` '../x' has the wrong form"),
+    "a short commit": ({"commit": SHA[:12]}, "`commit` '0123456789ab' has the wrong form"),
+    "a commit with a line end": ({"commit": SHA + "\n"}, "has the wrong form"),
+    "a run that is text": (_test_run(id="11"), "`id` is a positive integer"),
+    "a run that is true": (_test_run(number=True), "`number` is a positive integer"),
+    "number zero": (_test_run(number=0), "`number` is a positive integer"),
+    "a workflow elsewhere": (_test_run(path="../../test.yml"), "`path` '../../test.yml' has the wrong form"),
+    "more in the run": (_test_run(more=1), "`test_run` has the keys attempt, id, number, path"),
+    "no test run": ({"test_run": None}, "`test_run` has the keys"),
+    "half a gate run": ({"gate_run": {"id": 12}}, "`gate_run` has the keys attempt, id"),
+    "results that are a list": ({"results": []}, "`results` maps names to text"),
+    "a version not in normal form": ({"version": "1.0dev42"}, "is not in normal form"),
+    "no version": ({"version": "one"}, "is no version"),
+    "no files": ({"files": []}, "`files` is a list of at least one file"),
+    "a file twice": ({"files": [FILE.to_table()] * 2}, "a file is named twice"),
+    "a file elsewhere": ({"files": [FILE.to_table() | {"name": "../x.whl"}]}, "`name` '../x.whl' has the wrong form"),
+    "a short digest": ({"files": [FILE.to_table() | {"sha256": "ab"}]}, "`sha256` 'ab' has the wrong form"),
+    "a key more": ({"more": 1}, "it has the keys commit, files"),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_anything_else_is_refused(values: dict[str, object], message: str) -> None:
+    """Each malformed value is named, and the hint says how to get a good file."""
+    with pytest.raises(RefusedError) as stop:
+        parse_provenance(json.dumps({**VALID, **values}))
+    assert message in str(stop.value)
+    assert "gate" in stop.value.hint
+
+
+@pytest.mark.parametrize("key", sorted(VALID))
+def test_a_missing_key_is_refused(key: str) -> None:
+    """Nothing is filled in."""
+    with pytest.raises(RefusedError, match="it has the keys"):
+        parse_provenance(json.dumps({name: value for name, value in VALID.items() if name != key}))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "is not JSON", id="empty"),
+        pytest.param(" " * (MAX_BYTES + 1), "is larger than", id="large"),
+        pytest.param('{"schema": 1, "schema": 1}', "a key stands twice", id="a key twice"),
+        pytest.param("[]", "it has the keys", id="a list"),
+    ],
+)
+def test_what_is_no_table_is_refused(text: str, message: str) -> None:
+    """Size and shape are judged before any value."""
+    with pytest.raises(RefusedError, match=message):
+        parse_provenance(text)
