@@ -1,1 +1,1 @@
-"""What brings a project to two channels: the files, the services' settings, and the look at both."""
+"""What a project gets when it adopts the tool: its workflow files, and the rules that they keep."""

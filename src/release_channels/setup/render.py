@@ -1,0 +1,214 @@
+"""Fill the templates: what a project is like becomes the text of its workflow files. Pure but for the templates."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import PurePosixPath
+
+from release_channels.config import TABLE, Config
+from release_channels.errors import RefusedError
+from release_channels.provenance import ARTIFACT, PROVENANCE
+
+WORKFLOWS = ".github/workflows"
+BUILD_ARTIFACT = "release-channels-build"
+# Source: the pins that uv's own guide for GitHub Actions names, August 2026.
+ACTIONS = {
+    "checkout": "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
+    "setup_uv": "astral-sh/setup-uv@c771a70e6277c0a99b617c7a806ffedaca235ff9 # v9.0.0",
+    "upload": "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1",
+    "download": "actions/download-artifact@3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c # v8.0.1",
+}
+# One uv, one Python and one kind of runner everywhere: the gate's bytes are compared with the published ones.
+UV, PYTHON, RUNNER = "0.13.9", "3.12", "ubuntu-24.04"
+RELEASE_REQUIREMENTS = "requirements/release.txt"
+
+_PLACE = re.compile(r"%%\{(\w+)\}")
+_BLOCK = re.compile(r"( *)%%\{(\w+)\}")
+_PLAIN = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9._/-]*", re.IGNORECASE)
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml")
+_SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TAG = re.compile(r"[A-Za-z0-9._/{}@=,-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """How the project's own checks are started: the words before `-s`, the sessions, and over which Pythons."""
+
+    __test__ = False  # not one of pytest's, whatever its name
+
+    start: str
+    sessions: tuple[str, ...]
+    pythons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What the workflow files of a project depend on."""
+
+    config: Config
+    tests: Tests | None = None
+    """How its tests are started; None where it keeps a test workflow of its own."""
+    test_name: str = ""
+    """The `name:` of the test workflow that it keeps; other workflows follow it by that name."""
+    noxfile: str = "noxfile.py"
+    """The file that registers the release sessions: one of its own where the noxfile imports what is not locked."""
+    is_private: bool = False
+    """Whether the repository is private, so that even a checkout needs a right."""
+    is_tool: bool = False
+    """Whether this is the tool's own repository, which runs from its sources."""
+
+
+def render(adoption: Adoption) -> Mapping[str, str]:
+    """Give the text of each workflow file by its path.
+
+    Raises: RefusedError for a setting that cannot stand in a workflow file.
+    """
+    config = adoption.config
+    values = _values(adoption)
+    wanted = {config.preview_workflow: "internal-preview-release", config.public_workflow: "public-release"}
+    if config.gate.enabled:
+        wanted[config.gate_workflow] = "integration-eval"
+    if adoption.tests is not None:
+        wanted[config.test_workflow] = "test"
+    if adoption.is_tool:
+        wanted["test-all.yml"] = "test-all"
+    return {f"{WORKFLOWS}/{file}": fill(template(f"{name}.yml"), values) for file, name in sorted(wanted.items())}
+
+
+def template(name: str) -> str:
+    """Read a template."""
+    return (files("release_channels.setup") / "templates" / name).read_text(encoding="utf-8")
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Put values into their places, also into those that values bring along.
+
+    A place with a line of its own takes any number of lines, indented as it is; without any the line goes away.
+
+    Raises: KeyError for a place without a value.
+    """
+    lines: list[str] = []
+    for line in text.splitlines():
+        block = _BLOCK.fullmatch(line)
+        if block is None:
+            lines.append(_PLACE.sub(lambda place: values[place[1]], line))
+        else:
+            inner = fill(values[block[2]], values).splitlines()
+            lines += [f"{block[1]}{line}" if line else "" for line in inner]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def tag_pattern(tag_format: str) -> str:
+    """Write a tag format as the filter of a workflow's `tags:`; a version begins with a digit.
+
+    Source: GitHub's workflow syntax reference, filter pattern cheat sheet.
+    """
+    before, _, after = tag_format.partition("{version}")
+    return f"{before}[0-9]*{after}"
+
+
+def quoted(text: str) -> str:
+    """Write a text so that YAML reads it as that text: plain where that is safe, else as JSON does.
+
+    Source: YAML 1.2, which takes every JSON string as it is.
+    """
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _values(adoption: Adoption) -> dict[str, str]:
+    config = adoption.config
+    _check(config)
+    test_name = quoted(adoption.test_name or _stem(config.test_workflow))
+    gate_name = quoted(_stem(config.gate_workflow))
+    gated = config.gate.enabled
+    return {
+        **ACTIONS,
+        **_starts(adoption),
+        "uv": UV,
+        "python": PYTHON,
+        "runner": RUNNER,
+        "main": config.main_branch,
+        "test_name": test_name,
+        "gate_name": gate_name,
+        "preview_name": quoted(_stem(config.preview_workflow)),
+        "public_name": quoted(_stem(config.public_workflow)),
+        "public_file": config.public_workflow,
+        "before": gate_name if gated else test_name,
+        "before_file": config.gate_workflow if gated else config.test_workflow,
+        "before_event": "workflow_run" if gated else "push",
+        "gate_environment": config.gate_environment or config.preview_environment,
+        "preview_environment": config.preview_environment,
+        "public_environment": config.public_environment,
+        "models_secret": config.github_models_secret,
+        "tag_pattern": tag_pattern(config.tag_format),
+        "build_artifact": BUILD_ARTIFACT,
+        "provenance_artifact": ARTIFACT,
+        "provenance_file": PROVENANCE,
+        "start": template("start.txt"),
+        "take_build": template("take_build.txt"),
+    }
+
+
+def _starts(adoption: Adoption) -> dict[str, str]:
+    """Say how nox is started: where a token can be had, the release tool runs and nothing else."""
+    tests, private = adoption.tests, adoption.is_private
+    token = "GH_TOKEN: ${{ github.token }}"
+    common = {
+        "no_rights": _PRIVATE_RIGHTS if private else "permissions: {}",
+        "private_token": token if private else "",
+        "private_env": f"env:\n  {token}" if private else "",
+        "test": tests.start if tests else "",
+        "test_sessions": " ".join(tests.sessions) if tests else "",
+        "pythons": ", ".join(f'"{python}"' for python in tests.pythons) if tests else "",
+    }
+    if adoption.is_tool:
+        return common | {
+            "env": "",
+            "nox": "uv run nox",
+            "prepare": f"- run: uv venv && uv pip install --require-hashes -r {RELEASE_REQUIREMENTS}",
+            "release": "uv run --no-project nox",
+            "release_env": "env:\n  PYTHONPATH: src",
+            "release_variables": "PYTHONPATH: src",
+        }
+    named = "" if adoption.noxfile == "noxfile.py" else f" -f {adoption.noxfile}"
+    start = f"uv run --frozen --script {adoption.noxfile}{named}"
+    locked = "env:\n  NOX_SCRIPT_MODE: none # uv has made the locked environment already\n\n"
+    return common | {
+        "env": locked, "nox": start, "prepare": "", "release": start, "release_env": "", "release_variables": "",
+    }  # fmt: skip
+
+
+_PRIVATE_RIGHTS = "permissions:\n  contents: read # to check a private repository out"
+
+
+def _stem(file: str) -> str:
+    return PurePosixPath(file).stem
+
+
+def _check(config: Config) -> None:
+    """Refuse a setting that would mean something else inside a workflow file.
+
+    Raises: RefusedError that names the key.
+    """
+    shapes = {
+        "main-branch": (config.main_branch, _PLAIN),
+        "tag-format": (config.tag_format, _TAG),
+        "preview-environment": (config.preview_environment, _PLAIN),
+        "public-environment": (config.public_environment, _PLAIN),
+        "gate-environment": (config.gate_environment or "none", _PLAIN),
+        "github-models-secret": (config.github_models_secret, _SECRET),
+        "test-workflow": (config.test_workflow, _FILE),
+        "gate-workflow": (config.gate_workflow, _FILE),
+        "preview-workflow": (config.preview_workflow, _FILE),
+        "public-workflow": (config.public_workflow, _FILE),
+    }
+    for key, (value, shape) in shapes.items():
+        if not shape.fullmatch(value):
+            raise RefusedError(
+                f"{TABLE}.{key} is {value!r}, which cannot stand in a workflow file",
+                hint="use letters, digits, dots, dashes and underscores",
+            )

@@ -1,0 +1,109 @@
+"""The run that started a `workflow_run` workflow, read from the file in which GitHub describes the event.
+
+In such a chain the workflow's own commit is the tip of main; the commit and the run that it is about stand in here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from release_channels.errors import RefusedError
+
+_EVENT, _FILE = "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH"
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_MAX_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class EventRun:
+    """A finished run as the event of the workflow that it started tells of it: a claim until the API confirms it.
+
+    `path` is the workflow's file in its repository; the repositories are written `owner/name`.
+    """
+
+    id: int
+    number: int
+    attempt: int
+    path: str
+    event: str
+    conclusion: str
+    sha: str
+    branch: str | None
+    repository: str
+    head_repository: str | None
+
+    @property
+    def workflow(self) -> str:
+        """The name of the workflow's file."""
+        return self.path.rpartition("/")[2]
+
+
+def read_event_run(env: Mapping[str, str]) -> EventRun | None:
+    """Read the run that started this job, or None where another event or nobody did.
+
+    Raises: RefusedError if the event's file is missing, or is not what GitHub writes.
+    Source: GitHub's webhook reference, workflow_run; GitHub's variables reference for the two names.
+    """
+    if env.get(_EVENT) != "workflow_run":
+        return None
+    try:
+        with Path(env.get(_FILE) or "").open("rb") as stream:
+            content = stream.read(_MAX_BYTES + 1)
+    except OSError as err:
+        raise RefusedError(f"the event cannot be read: {err.strerror or err}", hint=_WHERE) from err
+    if len(content) > _MAX_BYTES:
+        raise RefusedError(f"the event is larger than {_MAX_BYTES} bytes", hint=_WHERE)
+    return parse_event_run(content.decode("utf-8", "replace"))
+
+
+_WHERE = f"{_FILE} names the file in which GitHub describes the event; outside of Actions, unset {_EVENT}"
+
+
+def parse_event_run(text: str) -> EventRun:
+    """Read the `workflow_run` of an event's payload, strictly as far as it is used.
+
+    Raises: RefusedError with the first thing that is wrong.
+    """
+    try:
+        payload = json.loads(text)
+    except (ValueError, RecursionError) as err:
+        raise RefusedError(f"the event is not JSON: {err}", hint=_WHERE) from err
+    run = _table(payload, "workflow_run", "the event")
+    head = run.get("head_repository")  # null where the fork is gone
+    return EventRun(
+        id=_number(run, "id"),
+        number=_number(run, "run_number"),
+        attempt=_number(run, "run_attempt"),
+        path=_text(run, "path").partition("@")[0],
+        event=_text(run, "event"),
+        conclusion=_text(run, "conclusion"),
+        sha=_text(run, "head_sha", _SHA),
+        branch=None if run.get("head_branch") is None else _text(run, "head_branch"),
+        repository=_text(_table(payload, "repository", "the event"), "full_name"),
+        head_repository=None if head is None else _text(_table(run, "head_repository", "workflow_run"), "full_name"),
+    )
+
+
+def _table(content: object, key: str, owner: str) -> Mapping[str, object]:
+    found = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(found, dict):
+        raise RefusedError(f"{owner} has no {key}", hint=_WHERE)
+    return found
+
+
+def _number(table: Mapping[str, object], key: str) -> int:
+    value = table.get(key)
+    if type(value) is not int or value < 1:
+        raise RefusedError(f"the event's {key} is {str(value)[:80]!r}, not a number from 1 on", hint=_WHERE)
+    return value
+
+
+def _text(table: Mapping[str, object], key: str, shape: re.Pattern[str] | None = None) -> str:
+    value = table.get(key)
+    if not isinstance(value, str) or not value or (shape and not shape.fullmatch(value)):
+        raise RefusedError(f"the event's {key} is {str(value)[:80]!r}", hint=_WHERE)
+    return value
