@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from release_channels import hub
 from release_channels.world.github import parse
 from release_channels.world.github.answers import Answers, NotFoundError
+from release_channels.world.github.settings import Settings
 from release_channels.world.github.transfer import check_archive, fetch_archive, upload_file
 
 if TYPE_CHECKING:
@@ -50,6 +52,11 @@ class GitHub:
     def has_token(self) -> bool:
         """Whether it asks with a token; without one it sees public things alone and changes nothing."""
         return self._answers.token is not None
+
+    @property
+    def settings(self) -> Settings:
+        """The repository's settings, asked with the same token."""
+        return Settings(self._answers, self._request)
 
     def newest_run(self, workflow: str, sha: str, event: str | None = "push") -> hub.WorkflowRun | None:
         """Find the newest run of exactly this workflow file and commit, as its newest attempt stands."""
@@ -255,9 +262,9 @@ class GitHub:
         except NotFoundError:  # a run can be deleted, its deployment stays
             return None
 
-    def _request(self, verb: str, path: str) -> Any:
+    def _request(self, verb: str, path: str, sent: Mapping[str, Any] | None = None) -> Any:
         """Ask for something that the library has no method for."""
-        status, headers, body = self._api.requester.requestJson(verb, f"{self._repo.url}{path}")
+        status, headers, body = self._api.requester.requestJson(verb, f"{self._repo.url}{path}", input=sent)
         return self._check(status, headers, body)
 
     def _check(self, status: int, headers: dict[str, Any], body: str, *, redirect: bool = False) -> Any:
