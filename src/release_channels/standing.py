@@ -19,6 +19,14 @@ PACE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """A version on its way to main: where it stands, and what brings it there."""
+
+    where: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What was seen, as far as it could be seen: None is not known."""
 
@@ -36,6 +44,13 @@ class Standing:
     """Whether that workflow is at work right now."""
     is_written: bool = True
     """Whether a file holds the version; otherwise git tags do."""
+    ahead: Ahead | None = None
+    """What this clone holds and main does not yet."""
+
+    def invoke(self, *words: str) -> str:
+        """Word a task's command, with the index wherever it is not the one that the tasks look at by themselves."""
+        index = () if self.preview.index == "pypi" else ("--index", self.preview.index)
+        return " ".join(("invoke", *words, *index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +67,15 @@ def next_command(standing: Standing) -> Next:
     main, reason = standing.main, standing.preview.reason
     if standing.unfinished:
         return _finish(standing)
+    if standing.ahead is not None:
+        return Next(False, standing.ahead.then, standing.ahead.where)
     if reason in (Reason.CLOSED, Reason.RELEASED) and standing.is_written:
-        return Next(False, "invoke bump-dev", f"{main} is out, and main still holds it")
+        return Next(False, standing.invoke("bump-dev"), f"{main} is out, and main still holds it")
     if reason in (Reason.BEHIND, Reason.SUPERSEDED):
-        return Next(
-            False, "invoke bump-dev", f"the dev line {main} is behind what is out: nobody would get its previews"
-        )
+        behind = f"the dev line {main} is behind what is out: nobody would get its previews"
+        return Next(False, standing.invoke("bump-dev"), behind)
     if reason is Reason.STAGED:
-        return Next(False, "invoke tag", f"main holds {main}, which is not tagged yet")
+        return Next(False, standing.invoke("tag"), f"main holds {main}, which is not tagged yet")
     if reason in (Reason.UNFIT, Reason.RESTARTED, Reason.TAKEN):
         return Next(False, "mend what main holds", f"{standing.preview.message}; {standing.preview.hint}")
     if standing.commits_since_preview and reason is not Reason.RELEASED:
@@ -69,11 +85,12 @@ def next_command(standing: Standing) -> Next:
 
 def _finish(standing: Standing) -> Next:
     if standing.is_running:
-        watch = f"invoke tag --commit {standing.tag} --watch"
+        watch = standing.invoke("tag", "--commit", str(standing.tag), "--watch")
         return Next(False, watch, f"{standing.tag}: {standing.unfinished}; {standing.workflow}")
     told = f"; {standing.workflow}" if standing.workflow else ""
     return Next(
-        False, f"invoke resume {standing.tag} --index {standing.preview.index}",
+        False,
+        f"invoke resume {standing.tag} --index {standing.preview.index}",
         f"{standing.tag} is tagged, but {standing.unfinished}{told}",
     )  # fmt: skip
 
@@ -84,15 +101,16 @@ def _wait_for_preview(standing: Standing) -> Next:
     if standing.preview.index == "local":
         return Next(False, "nox -s preview", why)
     if standing.is_running:
-        return Next(False, "wait, then `invoke status` again", f"{why} yet: {standing.workflow}")
+        return Next(False, f"wait, then `{standing.invoke('status')}` again", f"{why} yet: {standing.workflow}")
     return Next(False, "look at the workflow", f"{why}: {standing.workflow or 'see why it is not green'}")
 
 
 def _begin(standing: Standing) -> str:
     if standing.is_written:
-        return "invoke bump"
+        return standing.invoke("bump")
     at_tag = standing.preview.reason is Reason.RELEASED
-    return f"invoke tag --version {final_of(next_dev_line(standing.main) if at_tag else standing.main)}"
+    following = final_of(next_dev_line(standing.main) if at_tag else standing.main)
+    return standing.invoke("tag", "--version", str(following))
 
 
 def unfinished(files: tuple[IndexFile, ...], release: HubRelease | None, now: datetime, *, asked: bool) -> str:

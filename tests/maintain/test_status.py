@@ -73,26 +73,34 @@ def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
 
     assert station() == "nox -s preview"
     preview(repo)
-    assert station() == "invoke bump"
-    tasks.bump(repo.root, "", "", True, False, "local", dry_run=False)
+    assert station() == "invoke bump --index local"
+    tasks.bump(repo.root, "", "", False, False, "local", dry_run=False)
+    assert station() == "commit it, then `invoke status` again"
+    assert rows(look(repo))["here"] == "the working tree holds 1.2.0, uncommitted"
+    repo.git("commit", "--quiet", "--all", "--message", "Release 1.2.0")
+    assert station() == "git push origin main"
+    assert rows(look(repo))["here"].endswith(" holds 1.2.0, which is not on origin/main")
+    repo.git("switch", "--quiet", "--create", "release-1.2.0")
+    assert station() == "merge the branch release-1.2.0"
+    repo.git("switch", "--quiet", "main")
     push(repo)
-    assert station() == "invoke tag"
+    assert station() == "invoke tag --index local"
     tasks.tag(repo.root, "HEAD", "", False, False, False, "local", dry_run=False)
     assert station() == f"invoke resume {TAG} --index local"
     assert public_steps(repo, "build", "public-publish").result is Result.PUBLISHED
     (index_of(repo) / SDIST).unlink()
     assert station() == f"invoke resume {TAG} --index local"
     assert public_steps(repo, "public-publish").result is Result.PUBLISHED
-    assert station() == "invoke bump-dev"
+    assert station() == "invoke bump-dev --index local"
     repo.commit("a later commit")
     push(repo)
-    assert station() == "invoke bump-dev"
+    assert station() == "invoke bump-dev --index local"
     tasks.bump_dev(repo.root, "", "", True, False, "local", dry_run=False)
     push(repo)
     assert station() == "nox -s preview"
     preview(repo)
-    assert station() == "invoke bump"
-    assert [converged for converged, _ in met] == [command == "invoke bump" for _, command in met]
+    assert station() == "invoke bump --index local"
+    assert [converged for converged, _ in met] == [command == "invoke bump --index local" for _, command in met]
 
 
 def test_a_dev_line_behind_the_index_is_reopened(make_repo: MakeRepo) -> None:
@@ -100,7 +108,7 @@ def test_a_dev_line_behind_the_index_is_reopened(make_repo: MakeRepo) -> None:
     repo = make_repo(sample("1.2.0.dev0"))
     put_on_index(repo, "1.3.0")
     seen = look(repo)
-    assert (seen.next.converged, seen.next.command) == (False, "invoke bump-dev")
+    assert (seen.next.converged, seen.next.command) == (False, "invoke bump-dev --index local")
     assert rows(seen)["main"].startswith("1.2.0.dev0, a dev line behind the index (commit ")
     tasks.bump_dev(repo.root, "", "", True, False, "local", dry_run=False)
     push(repo)
@@ -114,7 +122,11 @@ def test_main_is_read_on_the_remote(make_repo: MakeRepo) -> None:
     push(repo)
     repo.git("switch", "--quiet", "--detach", "HEAD~1")
     seen = look(repo)
-    assert (str(seen.seen.version), seen.seen.commit.sha, seen.next.command) == ("1.2.0", tip, "invoke tag")
+    assert (str(seen.seen.version), seen.seen.commit.sha, seen.next.command) == (
+        "1.2.0",
+        tip,
+        "invoke tag --index local",
+    )
 
 
 def test_without_a_remote_head_stands_for_main(make_repo: MakeRepo) -> None:
@@ -161,7 +173,7 @@ def test_a_whole_release_leaves_the_next_dev_line(released: Repo, hub: Hub, run_
     """Once the GitHub Release is out, what remains is bump-dev."""
     whole(released, run_session)
     seen = look(released)
-    assert (seen.unfinished, seen.next.command) == ("", "invoke bump-dev")
+    assert (seen.unfinished, seen.next.command) == ("", "invoke bump-dev --index local")
     assert rows(seen)["github"].startswith("published with 3 files: ")
 
 
@@ -179,7 +191,7 @@ def test_a_release_in_flight_shows_files_hashes_and_the_last_day(released: Repo,
     assert told["public"].startswith("1.2.0, 2 days ago, commit ")
 
     late = look(released, began + timedelta(days=15))
-    assert (late.unfinished, late.next.command) == ("", "invoke bump-dev")
+    assert (late.unfinished, late.next.command) == ("", "invoke bump-dev --index local")
     assert "1.2.0 is not whole" in rows(late)["spent"]
 
 
@@ -189,7 +201,7 @@ def test_while_the_release_workflow_is_at_work_it_is_watched(released: Repo, hub
     sha = released.git("rev-parse", "HEAD")
     run = hub.state.add_run("public-release.yml", sha, status="in_progress", branch=TAG)
     seen = look(released)
-    assert seen.next.command == f"invoke tag --commit {TAG} --watch"
+    assert seen.next.command == f"invoke tag --commit {TAG} --watch --index local"
     assert "public-release.yml is in progress" in seen.next.why
     hub.state.set_run(run, "completed", "failure")
     seen = look(released)
@@ -229,7 +241,7 @@ def test_a_silent_github_is_asked_once(released: Repo, hub: Hub) -> None:
     seen = look(released)
     assert [what for what in seen.unseen if "failed with 502" in what] == list(seen.unseen)
     assert len(seen.unseen) == 1
-    assert seen.next.command == "invoke bump-dev"
+    assert seen.next.command == "invoke bump-dev --index local"
 
 
 def test_a_yanked_release_is_done_with(released: Repo, hub: Hub) -> None:
@@ -237,7 +249,7 @@ def test_a_yanked_release_is_done_with(released: Repo, hub: Hub) -> None:
     for name in (WHEEL, SDIST):
         (index_of(released) / f"{name}.yanked").write_text("broken")
     seen = look(released)
-    assert seen.next.command == "invoke bump-dev"
+    assert seen.next.command == "invoke bump-dev --index local"
     assert rows(seen)["public"].endswith(", yanked")
 
 
@@ -263,7 +275,7 @@ def test_the_task_tells_and_exits(
     capsys.readouterr()
     tasks.status(repo.root, "local", as_json=False)
     shown = capsys.readouterr().out
-    assert "next: invoke bump\n" in shown
+    assert "next: invoke bump --index local\n" in shown
     assert "1.2.0.dev1, just now, commit " in shown
 
 

@@ -11,7 +11,7 @@ from packaging.version import Version
 from release_channels.hub import HubRelease, asset_name
 from release_channels.observed import IndexFile, IndexState
 from release_channels.plan import Plan, Reason, Verdict
-from release_channels.standing import Standing, ago, files_close_at, next_command, room, spent, unfinished
+from release_channels.standing import Ahead, Standing, ago, files_close_at, next_command, room, spent, unfinished
 from release_channels.version import Channel
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -47,6 +47,18 @@ NEXT = {
     "versions in tags": (standing("1.2.dev0", Reason.OPEN, is_written=False), True, "invoke tag --version 1.2"),
     "versions in tags, at one": (
         standing("1.2", Reason.RELEASED, 3, is_written=False), True, "invoke tag --version 1.2.1",
+    ),
+    "bumped, not merged": (standing("1.2.dev0", Reason.OPEN, 1, ahead=Ahead("here", "git push")), False, "git push"),
+    "half out, and bumped": (
+        standing("1.2", Reason.CLOSED, unfinished="x", ahead=Ahead("here", "git push")),
+        False,
+        "invoke resume v1.1 --index pypi",
+    ),
+    "in practice": (standing("1.2.dev0", Reason.OPEN, index="local"), True, "invoke bump --index local"),
+    "closed, in practice": (standing("1.2", Reason.CLOSED, 3, "local"), False, "invoke bump-dev --index local"),
+    "staged, in practice": (standing("1.2", Reason.STAGED, 0, "local"), False, "invoke tag --index local"),
+    "versions in tags, in practice": (
+        standing("1.2.dev0", Reason.OPEN, 0, "local", is_written=False), True, "invoke tag --version 1.2 --index local",
     ),
     "a post-release's line": (
         standing("1.2.post1.dev0", Reason.OPEN, is_written=False), True, "invoke tag --version 1.2.post1",

@@ -16,9 +16,9 @@ from release_channels.outcome import Outcome, Result
 from release_channels.project.changelog import find_changelog, plan_release, read_changelog
 from release_channels.project.edit import Edit
 from release_channels.project.everywhere import plan_version
-from release_channels.project.pyproject import PYPROJECT, Project, parse_project
+from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
-from release_channels.world.edits import apply_edits, reader, show_edits
+from release_channels.world.edits import apply_edits, show_edits
 from release_channels.world.git_write import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.world.github import GitHub
 
@@ -50,7 +50,7 @@ def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Out
 
     Raises: RefusedError for a version that may not be written; nothing is changed then.
     """
-    project, read = _working_tree(desk)
+    project, read = desk.working_tree()
     current = project.version
     if not project.source.is_written:
         return _nothing(
@@ -72,7 +72,7 @@ def bump_dev(desk: Desk, request: BumpRequest, *, dry_run: bool) -> Outcome:
 
     Raises: RefusedError for a line that may not be opened; nothing is changed then.
     """
-    project, read = _working_tree(desk)
+    project, read = desk.working_tree()
     current = project.version
     if not project.source.is_written:
         return _nothing(project, f"its version lives in {project.source.where}", "previews follow the newest tag")
@@ -99,12 +99,6 @@ def _after_final(desk: Desk, current: Version, taken: set[Version]) -> tuple[str
     if current in taken:
         return f"main holds {current}, which is released", "`invoke bump-dev` opens the next dev line"
     return f"main holds {current}, which is final already", "`invoke tag` releases it"
-
-
-def _working_tree(desk: Desk) -> tuple[Project, Read]:
-    """Read the project as it stands in the working tree: an edit goes on from what is there."""
-    read = reader(desk.git)
-    return parse_project(read(PYPROJECT), PYPROJECT, read=read), read
 
 
 def _changelog(project: Project, read: Read, target: Version, today: date) -> tuple[Edit, ...]:

@@ -14,9 +14,10 @@ from release_channels.config import Config
 from release_channels.hub import repository_name
 from release_channels.observed import Commit, IndexState
 from release_channels.opening import open_index, open_project
-from release_channels.project.pyproject import Project
+from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.source import Read
 from release_channels.tags import release_tags
+from release_channels.world.edits import reader
 from release_channels.world.git import Git
 from release_channels.world.github import GitHub, connect
 from release_channels.world.index import Index, read_index
@@ -46,6 +47,14 @@ class Desk:
     def read(self) -> Read:
         """Read a file as the commit holds it."""
         return partial(self.git.read_file, self.commit.sha)
+
+    def working_tree(self) -> tuple[Project, Read]:
+        """Read the project as it stands in the working tree, and give what reads the other files of it.
+
+        Raises: RefusedError for a project that cannot be released.
+        """
+        read = reader(self.git)
+        return parse_project(read(PYPROJECT), PYPROJECT, read=read), read
 
     def read_index(self) -> IndexState:
         """Read the project's releases."""

@@ -14,7 +14,7 @@ from release_channels.config import Config
 from release_channels.hub import Deployment, HubRelease
 from release_channels.observed import IndexFile, Observed
 from release_channels.plan import Plan, Reason
-from release_channels.standing import Next, ago, files_close_at, room
+from release_channels.standing import Ahead, Next, ago, files_close_at, room
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,6 +46,7 @@ class Picture:
     deployments: tuple[Deployment, ...]
     config: Config
     now: datetime
+    ahead: Ahead | None
     next: Next
     unseen: tuple[str, ...]
 
@@ -58,6 +59,8 @@ class Picture:
         """Tell each thing in a few words."""
         index = self.seen.index
         yield "main", f"{self.seen.version}, {self._state()} (commit {self.seen.commit.short})"
+        if self.ahead is not None:
+            yield "here", self.ahead.where
         yield "public", self._newest(index.newest_final(), self.public_commit)
         yield "preview", self._newest(index.newest_preview(), self._preview_commit())
         yield "since then", self._since()
@@ -103,6 +106,7 @@ class Picture:
             "main": {
                 "version": str(self.seen.version), "state": self.plan.reason.value, "commit": self.seen.commit.sha,
             },
+            "ahead": self.ahead.where if self.ahead else None,
             "public": self._on_channel(index.newest_final(), self.public_commit),
             "preview": self._on_channel(index.newest_preview(), self._preview_commit()),
             "commits_since_preview": self.behind,

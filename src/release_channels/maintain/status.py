@@ -12,12 +12,13 @@ from release_channels import console
 from release_channels.decide import Plan, Reason, Request, decide
 from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.hub import Deployment, HubRelease, WorkflowRun
+from release_channels.maintain.ahead import read_ahead
 from release_channels.maintain.desk import Desk
 from release_channels.maintain.picture import Picture
 from release_channels.observed import Commit, Observed, Relation
 from release_channels.opening import open_project
 from release_channels.project.pyproject import Project
-from release_channels.standing import Standing, next_command, unfinished
+from release_channels.standing import Ahead, Standing, next_command, unfinished
 from release_channels.tags import release_tags
 from release_channels.version import Channel
 from release_channels.world.actions import is_loopback
@@ -86,9 +87,11 @@ def _read(
     lacks = unfinished(files, release, now, asked=asked) if tag else ""
     behind = _behind(desk, seen, tip)
     workflow, is_running = _workflow(desk, hub, tip, tag if lacks else None, plan, behind)
+    ahead = _ahead(desk, hub, tip, project)
     standing = Standing(
-        project.version, plan, behind, tag, lacks, workflow, is_running, is_written=project.source.is_written
-    )
+        project.version, plan, behind, tag, lacks, workflow, is_running,
+        is_written=project.source.is_written, ahead=ahead,
+    )  # fmt: skip
     newest = seen.index.newest_final()
     return Picture(
         seen=seen,
@@ -103,6 +106,7 @@ def _read(
         deployments=_deployments(desk, hub),
         config=project.config,
         now=now,
+        ahead=ahead,
         next=next_command(standing),
         unseen=tuple(hub.unseen),
     )
@@ -121,6 +125,14 @@ def _main(desk: Desk, unseen: list[str]) -> tuple[Commit, Project]:
         unseen.append(f"{main}: {stop}, so HEAD stands for it")
         return desk.commit, desk.project
     return tip, open_project(desk.git, tip)
+
+
+def _ahead(desk: Desk, hub: Hub, tip: Commit, project: Project) -> Ahead | None:
+    try:
+        return read_ahead(desk, tip, project)
+    except ReleaseError as stop:
+        hub.unseen.append(f"the working tree: {stop}")
+        return None
 
 
 def _tags(desk: Desk, unseen: list[str]) -> Mapping[Version, str]:

@@ -126,6 +126,8 @@ def _version(desk: Desk, request: TagRequest) -> Version:
                 hint="leave --version out: the commit says it; `invoke bump --to` changes it",
             )
         return desk.project.version
+    if not request.version and not desk.project.version.is_prerelease:
+        return desk.project.version  # a release tag is on this very commit
     if not request.version:
         raise UsageError("which version? it lives in git tags here", hint="`invoke tag --version X.Y.Z`")
     return parse_project_version(request.version)

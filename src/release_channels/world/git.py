@@ -139,6 +139,11 @@ class Git:
         said = self._ask("for-each-ref", "--format=%(contents:signature)", f"refs/tags/{name}")
         return bool(said.or_raise().text.strip())
 
+    def branch(self) -> str | None:
+        """Give the name of the branch that is checked out; None where HEAD is detached."""
+        done = self._ask("symbolic-ref", "--quiet", "--short", "HEAD")
+        return done.text.strip() if done.code == 0 else None
+
     def has_branch(self, branch: str, remote: str) -> bool:
         """Tell whether there is a branch, here or on the remote.
 
