@@ -124,12 +124,26 @@ def install_commands(_: Context, channel: str = "", format: str = "text", write:
     tasks.install_commands(Path.cwd(), channel, format, write, check=check)
 
 
+@task(
+    help={
+        "apply": "set up GitHub's environments, then try each release workflow out",
+        "index": INDEX,
+        "dry_run": DRY,
+    }
+)
+def setup_publishing(context: Context, apply: bool = False, index: str = "pypi", dry_run: bool = False) -> None:
+    """Show the one-time set-up of the index and of GitHub."""
+    from release_channels.setup import tasks
+
+    tasks.setup_publishing(Path.cwd(), index, apply=apply, dry_run=_dry(context, dry_run))
+
+
 def _dry(context: Context, dry_run: bool) -> bool:
     """Tell whether nothing may be done: by --dry-run, or by invoke's own --dry and -R."""
     return dry_run or bool(context.config.run.dry)
 
 
-ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index, install_commands)
+ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index, install_commands, setup_publishing)
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.maintain.desk import sit_down
-from release_channels.maintain.tag import TagRequest, Waiting
+from release_channels.maintain.following import Waiting
+from release_channels.maintain.tag import TagRequest
 from release_channels.maintain.tag import tag as make_tag
 from release_channels.outcome import Outcome, Result
 from release_channels.rehearsal.github import Answer

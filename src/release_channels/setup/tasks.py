@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from release_channels.maintain.desk import sit_down
+from release_channels.maintain.tasks import run_task
 from release_channels.reporting import reporting
 from release_channels.setup.install_commands import README, keep_block, print_commands
+from release_channels.setup.setup_publishing import setup_publishing as set_up
 
 
 def install_commands(root: Path, channel: str, form: str, write: str, *, check: bool) -> None:
@@ -15,3 +19,9 @@ def install_commands(root: Path, channel: str, form: str, write: str, *, check: 
             keep_block(root, write or README, channel=channel, check=check)
         else:
             print_commands(root, channel=channel, form=form)
+
+
+def setup_publishing(root: Path, index: str, *, apply: bool, dry_run: bool) -> None:
+    """Show the one-time set-up, or do what an API allows of it."""
+    opening = sit_down(root, os.environ, index=index)
+    run_task(root, opening, lambda desk: set_up(desk, apply=apply, dry_run=dry_run))
