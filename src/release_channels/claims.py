@@ -1,12 +1,37 @@
-"""What enters as a claim leaves verified: the manifest against what was derived anew. Pure."""
+"""What enters as a claim leaves verified: manifest, provenance and runs against what was asked anew. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
+from packaging.version import Version
+
+from release_channels.config import Config
 from release_channels.decide import Plan
 from release_channels.errors import RefusedError
+from release_channels.hub import WorkflowRun
 from release_channels.manifest import Manifest
+from release_channels.provenance import Provenance
+from release_channels.strict import ManifestFile
+
+WORKFLOWS = ".github/workflows"
+AGAIN = "run the test workflow again for that commit (`gh run rerun`): the gate follows it by itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of a commit once GitHub has been asked: its test run, and what the gate has tested of it."""
+
+    commit: str
+    run: int
+    """The number of the test run, which names the preview."""
+    said: tuple[str, ...]
+    """Where each value comes from, a sentence each."""
+    version: Version | None = None
+    """The version of what was gated; None without a gate."""
+    files: tuple[ManifestFile, ...] = ()
+    """What was gated: nothing else may be published."""
 
 
 def verify_manifest(manifest: Manifest, plan: Plan) -> Manifest:
@@ -21,6 +46,120 @@ def verify_manifest(manifest: Manifest, plan: Plan) -> Manifest:
             hint="build again with the same options: `nox -s build`, or all steps at once: `nox -s preview`",
         )
     return manifest
+
+
+def verify_gated(manifest: Manifest, gated: Sequence[ManifestFile]) -> Manifest:
+    """Let a manifest through whose files are the ones that the gate tested, byte for byte; without a gate, any.
+
+    Raises: RefusedError that names each file with both digests.
+    """
+    built, tested = ({file.name: file.sha256 for file in files} for files in (manifest.files, gated))
+    wrong = [
+        f"{name} has sha256 {built.get(name, 'none')} here, and {tested.get(name, 'none')} in the gate"
+        for name in sorted(built.keys() | tested.keys())
+        if built.get(name) != tested.get(name)
+    ]
+    if gated and wrong:
+        raise RefusedError(
+            "this is not what the gate tested: " + "; ".join(wrong),
+            hint="the likely cause is another version of the build backend by now: pin it with build-constraints.\n"
+            + AGAIN,
+        )
+    return manifest
+
+
+def gate_title(commit: str, test_run: int) -> str:
+    """Word the title of the gate's run, by which it is found: the workflow's `run-name` says the same.
+
+    Source: GitHub lists a run that follows another one under the newest commit of the default branch.
+    """
+    return f"gate of {commit}, test run {test_run}"
+
+
+def check_test_run(run: WorkflowRun, commit: str, repository: str, config: Config) -> Iterator[str]:
+    """Say everything that keeps a run from being the passed tests of a commit that was pushed to main."""
+    yield from _check_run("the test run", run, config.test_workflow, "push", repository, config)
+    if run.sha != commit:
+        yield f"the test run {run.id} tested commit {run.sha[:12]}, not {commit[:12]}"
+
+
+def check_gate_run(run: WorkflowRun, repository: str, config: Config) -> Iterator[str]:
+    """Say everything that keeps a run from being a passed gate that followed a test run of this repository."""
+    yield from _check_run("the gate's run", run, config.gate_workflow, "workflow_run", repository, config)
+
+
+def verify_provenance(
+    claim: Provenance, test: WorkflowRun, gate: WorkflowRun, repository: str, config: Config
+) -> Proof:
+    """Let a provenance through of which GitHub says the same; both runs were asked for by their ids.
+
+    Raises: RefusedError that names every disagreement.
+    """
+    wrong = [
+        *check_gate_run(gate, repository, config),
+        *_compare_gate(claim, gate),
+        *check_test_run(test, claim.commit, repository, config),
+        *_compare_test(claim, test, repository),
+    ]
+    if wrong:
+        raise RefusedError(f"the provenance of run {gate.id} is not proven: " + "; ".join(wrong), hint=AGAIN)
+    return Proof(
+        claim.commit,
+        test.number,
+        (*test_said(test), f"{gate.workflow} passed for it: run {gate.id}, attempt {gate.attempt}"),
+        claim.version,
+        claim.files,
+    )
+
+
+def test_said(test: WorkflowRun) -> tuple[str, ...]:
+    """Say which run of the tests stands behind a proof."""
+    return (f"{test.workflow} passed for commit {test.sha[:12]}: run {test.number}, attempt {test.attempt}",)
+
+
+def _check_run(
+    what: str, run: WorkflowRun, workflow: str, event: str, repository: str, config: Config
+) -> Iterator[str]:
+    what = f"{what} {run.id}"
+    path = f"{WORKFLOWS}/{workflow}"
+    if run.path != path:
+        yield f"{what} is of {run.path}, not of {path}"
+    if run.repository.lower() != repository.lower():
+        yield f"{what} belongs to {run.repository}, not to {repository}"
+    if run.event != event:
+        yield f"{what} was started by {run.event}, not by {event}"
+    if (run.head_repository or "").lower() != repository.lower():
+        yield f"{what} is of a commit of {run.head_repository or 'a repository that is gone'}, not of {repository}"
+    if run.branch != config.main_branch:
+        yield f"{what} is of the branch {run.branch}, not of {config.main_branch}"
+    if not run.is_done:
+        yield f"{what} is {run.status} again, in attempt {run.attempt}"
+    elif not run.is_green:
+        yield f"{what} ended {run.conclusion} in attempt {run.attempt}"
+
+
+def _compare_gate(claim: Provenance, gate: WorkflowRun) -> Iterator[str]:
+    ran = claim.gate_run
+    if ran is None:
+        yield "it says that no run of GitHub's made it"
+    elif ran.id != gate.id:
+        yield f"it says that run {ran.id} made it, and it was found in run {gate.id}"
+    elif ran.attempt != gate.attempt:
+        yield f"it is from attempt {ran.attempt} of the gate's run, whose newest attempt is {gate.attempt}"
+
+
+def _compare_test(claim: Provenance, test: WorkflowRun, repository: str) -> Iterator[str]:
+    ran = claim.test_run
+    if claim.repository.lower() != repository.lower():
+        yield f"it is of the repository {claim.repository}, not of {repository}"
+    if ran.id != test.id:
+        yield f"it names the test run {ran.id}, and run {test.id} was asked for"
+    if ran.path != test.path:
+        yield f"it names {ran.path}, and the test run is of {test.path}"
+    if ran.number != test.number:
+        yield f"it gives the test run the number {ran.number}, and GitHub {test.number}"
+    if ran.attempt != test.attempt:
+        yield f"it is about attempt {ran.attempt} of the test run, whose newest attempt is {test.attempt}"
 
 
 def _disagreements(manifest: Manifest, plan: Plan) -> Iterable[str]:

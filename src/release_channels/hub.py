@@ -21,12 +21,17 @@ _REMOTE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRun:
-    """One run of a workflow, by its newest attempt; `workflow` is the name of the workflow's file."""
+    """One run of a workflow, by its newest attempt.
+
+    `path` is the workflow's file from the top of the repository that the run belongs to; `head_repository` is the one
+    that its commit came from, a fork perhaps, and None where that is gone.
+    """
 
     id: int
     number: int
     attempt: int
-    workflow: str
+    path: str
+    repository: str
     event: str
     status: str
     conclusion: str | None
@@ -36,6 +41,11 @@ class WorkflowRun:
     url: str
     title: str
     created_at: datetime
+
+    @property
+    def workflow(self) -> str:
+        """The name of the workflow's file."""
+        return self.path.rpartition("/")[2]
 
     @property
     def is_done(self) -> bool:

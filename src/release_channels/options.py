@@ -19,6 +19,8 @@ class Options:
     run: int | None = None
     commit: str = "HEAD"
     tag: str | None = None
+    source: str | None = None
+    """The directory in which another job's `dist/` and `release.json` lie."""
     dry_run: bool = False
     offline: bool = False
     verbose: bool = False
@@ -34,6 +36,7 @@ def parse_options(session: str, words: Sequence[str]) -> Options:
     parser.add_argument("--run-number", metavar="N")
     parser.add_argument("--commit", metavar="REV", default="HEAD")
     parser.add_argument("--tag", metavar="NAME")
+    parser.add_argument("--from", dest="source", metavar="DIR")
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--offline", action="store_true")
     parser.add_argument("--verbose", action="store_true")
@@ -43,6 +46,7 @@ def parse_options(session: str, words: Sequence[str]) -> Options:
         run=None if given.run_number is None else parse_run_number(given.run_number),
         commit=given.commit,
         tag=given.tag,
+        source=given.source,
         dry_run=given.dry_run,
         offline=given.offline,
         verbose=given.verbose,

@@ -39,6 +39,8 @@ class Outcome:
     project: str = ""
     version: str = ""
     commit: str = ""
+    run_number: int | None = None
+    """The number of the test run, as it was proven or given: what a later session needs to mean the same preview."""
     index: str = ""
     publish: bool = False
     """Whether there is something to publish: what later jobs ask before they start."""
@@ -62,6 +64,7 @@ class Outcome:
             "project": self.project,
             "version": self.version,
             "commit": self.commit,
+            "run-number": self.run_number,
             "index": self.index,
             "publish": self.publish,
             "rehearsal": self.rehearsal,
@@ -72,7 +75,13 @@ class Outcome:
 
     def to_outputs(self) -> dict[str, str]:
         """Give the values for later steps of a workflow."""
-        return {"outcome": self.result.value, "version": self.version, "publish": "true" if self.publish else "false"}
+        return {
+            "outcome": self.result.value,
+            "version": self.version,
+            "publish": "true" if self.publish else "false",
+            "commit": self.commit,
+            "run-number": str(self.run_number or ""),
+        }
 
     def to_markdown(self) -> str:
         """Write the outcome for a job's summary page."""

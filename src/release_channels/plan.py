@@ -46,6 +46,8 @@ class Request:
     tag: str | None = None
     """The release tag, as an event or somebody's hand gives it."""
     run: int | None = None
+    run_from: str = "as given"
+    """Where the run number comes from, in words."""
     may_count: bool = True
     """Whether a missing run number may be counted up from the index: true for local practice alone."""
 

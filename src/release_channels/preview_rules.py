@@ -160,7 +160,7 @@ def _run_number(observed: Observed, request: Request, config: Config) -> tuple[i
     """Take the number that was given, else the one this commit has, else the next free one; and say which."""
     if request.run is not None:
         offset = f", with the run-offset {config.run_offset}" if config.run_offset else ""
-        return request.run + config.run_offset, f"{request.run}, as given{offset}"
+        return request.run + config.run_offset, f"{request.run}, {request.run_from}{offset}"
     if not request.may_count:
         raise UsageError(
             f"no run number for the index {request.index}",

@@ -9,22 +9,28 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from packaging.version import Version
+
 from release_channels import console
+from release_channels.claims import Proof
 from release_channels.config import Config
 from release_channels.decide import Plan, Reason, Request, Verdict, decide
-from release_channels.errors import ReleaseError, UsageError
-from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
+from release_channels.errors import RefusedError, UsageError
 from release_channels.observed import Commit
 from release_channels.opening import open_index, open_project
-from release_channels.options import Options, parse_options
+from release_channels.options import Options
 from release_channels.outcome import Outcome, Result
 from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.project.pyproject import Project
+from release_channels.proving import gated, prove_preview, prove_public
+from release_channels.running import run_told
+from release_channels.steps.handover import bring_in
 from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
-from release_channels.tags import tag_of
-from release_channels.telling import show_plan, tell
+from release_channels.tags import release_tags, tag_of
+from release_channels.telling import show_plan
 from release_channels.version import Channel
-from release_channels.world.actions import Actions, is_rehearsal, read_actions
+from release_channels.world.actions import Actions
+from release_channels.world.event import read_choice
 from release_channels.world.files import only_one_run
 from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Index, upstream_url
@@ -58,31 +64,17 @@ def run_session(
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
-    actions = read_actions(env)
-    try:
-        with ended_like_ctrl_c():
-            options = parse_options(name, words)
-            console.set_verbose(options.verbose)
-            dry_run = dry_run or options.dry_run
-            outcome = _run(steps, channel, options, dry_run, root, env, actions, patience or Patience())
-    except ReleaseError as stop:
-        outcome = report_stop(stop)
-    except KeyboardInterrupt:
-        message = f"interrupted; `nox -s {name}` with the same options carries on from what is there"
-        tell(Outcome(Result.FAILED, message, rehearsal=is_rehearsal(env)), actions, None if dry_run else root)
-        raise
-    except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
-        outcome = report_bug(root, bug)
-    outcome = replace(outcome, rehearsal=is_rehearsal(env))
-    tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
-    return outcome
+    return run_told(
+        name, words,
+        lambda options, actions: _run(steps, channel, options, root, env, actions, patience or Patience()),
+        root=root, env=env, dry_run=dry_run,
+    )  # fmt: skip
 
 
 def _run(
     steps: Sequence[str],
     channel: Channel | None,
     options: Options,
-    dry_run: bool,
     root: Path,
     env: Mapping[str, str],
     actions: Actions,
@@ -91,20 +83,34 @@ def _run(
     git = Git.open(root)
     commit = git.commit(options.commit)
     project = open_project(git, commit)
+    _refuse_branch(git, project.config, actions, env)
+    proof = None
+    if channel is not Channel.PUBLIC:
+        proof = prove_preview(git, project.config, steps, options, actions, env)
+    if proof is not None:
+        commit = git.commit(proof.commit)
+        project = open_project(git, commit)
     with ExitStack() as stack:
-        if not dry_run:
+        if not options.dry_run:
             stack.enter_context(only_one_run(root))
         name = options.index or _default_index(project.config, actions)
         index = stack.enter_context(open_index(name, project, root, env, offline=options.offline))
-        request = _request(git, project, commit, channel, options, actions, index)
+        request = _request(git, project, commit, channel, options, actions, index, proof)
         observed = observe(git, project, commit, index, request, env=env)
         plan = decide(observed, request, project.config)
         show_plan(plan, observed, index, steps)
         if plan.verdict is not Verdict.PUBLISH:
             result = Result.SKIPPED if plan.verdict is Verdict.SKIP else Result.REFUSED
-            return replace(outcome_of(plan, result, f"{plan.reason}: {plan.message}"), hint=plan.hint)
-        if dry_run:
+            told = outcome_of(plan, result, f"{plan.reason}: {plan.message}")
+            return replace(told, hint=plan.hint, run_number=request.run)
+        proven = gated(proof, plan, project) if proof else prove_public(git, project, steps, plan, env)
+        for warning in proven.warnings:
+            console.warn(warning)
+        plan = replace(plan, warnings=plan.warnings + proven.warnings)
+        if options.dry_run:
             return _planned(plan, index)
+        if options.source is not None:
+            bring_in(root, Path(options.source))
         base = repository_url(project, git.remote_url(project.config.remote))
         release = Release(
             root=root,
@@ -115,10 +121,11 @@ def _run(
             upstream=upstream_url(env),
             env=env,
             source_url=commit_url(base, commit.sha) if base else None,
+            gated=proven.files,
             stored_tokens=actions.stored_tokens,
             patience=patience,
         )
-        return run_steps([_step(name) for name in steps], release)
+        return replace(run_steps([_step(name) for name in steps], release), run_number=request.run)
 
 
 def _request(
@@ -129,6 +136,7 @@ def _request(
     options: Options,
     actions: Actions,
     index: Index,
+    proof: Proof | None,
 ) -> Request:
     """Turn options and event into a request; a session that serves both channels is public where there is a tag."""
     if options.tag and channel is Channel.PREVIEW:
@@ -138,7 +146,8 @@ def _request(
     if channel is Channel.PUBLIC and tag is None:
         expected = tag_of(project.config.tag_format, project.version)
         tag = expected if expected in git.tags_at(commit.sha) else None
-    return Request(channel, index=index.name, tag=tag, run=options.run, may_count=index.name == LOCAL)
+    run, run_from = (proof.run, "of the proven test run") if proof else (options.run, "as given")
+    return Request(channel, index=index.name, tag=tag, run=run, run_from=run_from, may_count=index.name == LOCAL)
 
 
 def _planned(plan: Plan, index: Index) -> Outcome:
@@ -152,6 +161,21 @@ def _step(name: str) -> Step:
     step = pkgutil.resolve_name(_STEPS[name])
     assert isinstance(step, Step)
     return step
+
+
+def _refuse_branch(git: Git, config: Config, actions: Actions, env: Mapping[str, str]) -> None:
+    """Refuse to carry on a public release from a branch: what is built is the commit of the tag.
+
+    Raises: RefusedError with the command to use.
+    """
+    if actions.workflow != config.public_workflow or actions.tag or read_choice(env) != "resume":
+        return
+    known = release_tags(config.tag_format, git.tag_names(config.remote))
+    tag = known[max(known)] if known else tag_of(config.tag_format, Version("1.2.3"))
+    raise RefusedError(
+        f"{actions.workflow} was started on a branch, and `resume` carries on the release of a tag",
+        hint=f"gh workflow run {actions.workflow} --ref {tag} -f do=resume",
+    )
 
 
 def _default_index(config: Config, actions: Actions) -> str:

@@ -54,6 +54,21 @@ def public(session: Session) -> None:
     _run(session, *PUBLIC, channel="public")
 
 
+def provenance(session: Session) -> None:
+    """Prove which commit and run passed tests and gate."""
+    _run_alone(session, "proving:run_provenance")
+
+
+def preflight(session: Session) -> None:
+    """Ask the index whether it trusts this job, and upload nothing."""
+    _run_alone(session, "preflighting:run_preflight")
+
+
+def conclude(session: Session) -> None:
+    """End a release workflow: red when a job failed, or was skipped without a reason on the list."""
+    _run_alone(session, "ending:run_conclude")
+
+
 SESSIONS: dict[str, Callable[[Session], None]] = {
     "build": build,
     "check": check,
@@ -63,6 +78,9 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "verify": verify,
     "preview": preview,
     "public": public,
+    "provenance": provenance,
+    "preflight": preflight,
+    "conclude": conclude,
 }
 
 
@@ -95,11 +113,24 @@ def _run(session: Session, *steps: str, channel: str = "") -> None:
     from release_channels.release import run_session
     from release_channels.version import Channel
 
-    # nox has no public way to ask for --install-only, which promises that nothing is run.
-    only_install = bool(session._runner.global_config.install_only)
     outcome = run_session(
         session.name, steps, session.posargs,
-        root=Path.cwd(), channel=Channel(channel) if channel else None, dry_run=only_install,
+        root=Path.cwd(), channel=Channel(channel) if channel else None, dry_run=_only_install(session),
     )  # fmt: skip
     if not outcome.result.is_good:
         session.error(outcome.line)
+
+
+def _run_alone(session: Session, runner: str) -> None:
+    """Run a session that is no step of a release."""
+    from pkgutil import resolve_name
+
+    run = resolve_name(f"release_channels.{runner}")
+    outcome = run(session.posargs, root=Path.cwd(), dry_run=_only_install(session))
+    if not outcome.result.is_good:
+        session.error(outcome.line)
+
+
+def _only_install(session: Session) -> bool:
+    """Tell whether --install-only was given, which promises that nothing is run; nox has no public way to ask."""
+    return bool(session._runner.global_config.install_only)

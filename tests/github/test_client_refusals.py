@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,12 @@ from tests.github.hubs import NAME, NOBODY, NOW, READER, WRITER, Hub, open_hub, 
 from tests.support.repo import Repo
 
 SHA = "a" * 40
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 Ask = Callable[[GitHub, Path], object]
 RELEASE = HubRelease(7, "v1.2.0", "1.2.0", True, False, False, "", "")
 READS: dict[str, Ask] = {
     "newest_run": lambda client, _: client.newest_run("test.yml", SHA),
+    "find_run": lambda client, _: client.find_run("test.yml", "a title", event="push", since=LONG_AGO),
     "run": lambda client, _: client.run(7),
     "jobs": lambda client, _: client.jobs(7),
     "pending_reviewers": lambda client, _: client.pending_reviewers(7),

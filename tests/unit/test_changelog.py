@@ -15,6 +15,7 @@ from release_channels.project.changelog import (
     BODY_LIMIT,
     find_changelog,
     has_section,
+    parse_changelog,
     plan_release,
     release_body,
     section,
@@ -126,23 +127,23 @@ RELEASED = {
 @pytest.mark.parametrize(("text", "expected"), RELEASED.values(), ids=RELEASED)
 def test_what_is_unreleased_becomes_a_section(text: str, expected: str) -> None:
     """The section gets a heading as the file's others are, below a fresh one; nothing else changes."""
-    edit = plan_release(text, NEW, DAY, "C.md")
+    edit = plan_release(parse_changelog(text, "C.md"), NEW, DAY, "C.md")
     assert edit is not None
     assert (edit.path, edit.old, edit.new) == ("C.md", text, expected)
-    assert has_section(expected, NEW)
-    assert "- a" in (section(expected, NEW) or "")
+    assert has_section(parse_changelog(expected, "C.md"), NEW)
+    assert "- a" in (section(parse_changelog(expected, "C.md"), NEW) or "")
 
 
 @pytest.mark.parametrize(("text", "expected"), RELEASED.values(), ids=RELEASED)
 def test_a_second_run_finds_nothing_to_do(text: str, expected: str) -> None:
     """A version that has its section needs no edit."""
-    assert plan_release(expected, NEW, DAY, "C.md") is None
+    assert plan_release(parse_changelog(expected, "C.md"), NEW, DAY, "C.md") is None
 
 
 def test_a_tag_of_another_format_is_in_the_links() -> None:
     """Link references name the tags as they are configured."""
     text = "## [Unreleased]\n- a\n\n[Unreleased]: https://h.example/compare/rel-1.1.0...HEAD\n"
-    edit = plan_release(text, NEW, DAY, "C.md", "rel-{version}")
+    edit = plan_release(parse_changelog(text, "C.md"), NEW, DAY, "C.md", "rel-{version}")
     assert edit is not None
     assert "compare/rel-1.2.0...HEAD\n[1.2.0]: https://h.example/compare/rel-1.1.0...rel-1.2.0\n" in edit.new
 
@@ -166,7 +167,7 @@ UNFIT = {
 def test_a_changelog_that_is_not_ready_is_refused(text: str, message: str, hint: str) -> None:
     """Each reason names the file and says what to write."""
     with pytest.raises(RefusedError, match=r"^C\.md has ") as stop:
-        plan_release(text, NEW, DAY, "C.md")
+        plan_release(parse_changelog(text, "C.md"), NEW, DAY, "C.md")
     assert message in str(stop.value)
     assert hint in stop.value.hint
 
@@ -193,20 +194,20 @@ SECTIONS = {
 @pytest.mark.parametrize(("text", "expected"), SECTIONS.values(), ids=SECTIONS)
 def test_a_section_is_what_stands_below_its_heading(text: str, expected: str | None) -> None:
     """The body has neither heading nor closing links; an empty one counts as none."""
-    assert section(text, NEW) == expected
-    assert has_section(text, NEW) is bool(expected)
+    assert section(parse_changelog(text, "C.md"), NEW) == expected
+    assert has_section(parse_changelog(text, "C.md"), NEW) is bool(expected)
 
 
 @pytest.mark.parametrize("body", ["### Added\n\n### Fixed", "<!-- nothing yet -->", "<!--\n- a\n-->\n### Added", ""])
 def test_headings_and_comments_alone_are_no_section(body: str) -> None:
     """What would leave the release's text without a word counts as nothing."""
-    assert not has_section(f"## 1.2.0\n{body}\n## 1.1.0\n- b\n", NEW)
+    assert not has_section(parse_changelog(f"## 1.2.0\n{body}\n## 1.1.0\n- b\n", "C.md"), NEW)
 
 
 @pytest.mark.parametrize("odd", ["3/4/2026", "last week", "2026-13-01"])
 def test_a_date_that_nobody_can_be_sure_of_is_not_imitated(odd: str) -> None:
     """The new heading goes without a date where the others have none that can be told."""
-    edit = plan_release(f"## Unreleased\n- a\n## 1.1.0 {odd}\n", NEW, DAY, "C.md")
+    edit = plan_release(parse_changelog(f"## Unreleased\n- a\n## 1.1.0 {odd}\n", "C.md"), NEW, DAY, "C.md")
     assert edit is not None
     assert "\n## 1.2.0\n" in edit.new
 
@@ -221,6 +222,8 @@ def found(names: set[str], changelog: str = "auto") -> str | None:
         ({"CHANGELOG.md", "HISTORY.md"}, "auto", "CHANGELOG.md"),
         ({"docs/changelog.md"}, "auto", "docs/changelog.md"),
         ({"NEWS.md", "CHANGES.rst"}, "auto", "NEWS.md"),
+        ({"CHANGES.rst", "README.rst"}, "auto", "CHANGES.rst"),
+        ({"docs/HISTORY.rst"}, "auto", "docs/HISTORY.rst"),
         ({"README.md"}, "auto", None),
         ({"CHANGELOG.md"}, "", None),
         ({"CHANGELOG.md", "a/b.md"}, "./a/b.md", "a/b.md"),
@@ -234,17 +237,57 @@ def test_the_changelog_is_found(names: set[str], changelog: str, expected: str |
 @pytest.mark.parametrize(
     ("names", "changelog", "message"),
     [
-        ({"CHANGES.rst"}, "auto", "CHANGES.rst is not Markdown"),
-        ({"a.rst"}, "a.rst", "a.rst is not Markdown"),
         (set(), "a.md", "there is no a.md"),
         ({"a.md"}, "../a.md", "no file of this project"),
     ],
 )
 def test_a_changelog_that_cannot_be_read_is_refused(names: set[str], changelog: str, message: str) -> None:
-    """A wrong path and another markup are named, with what to do."""
+    """A wrong path is named, with what to do."""
     with pytest.raises(RefusedError, match=message) as stop:
         found(names, changelog)
     assert stop.value.hint
+
+
+ODD = "=======\nChanges\n=======\n\n::\n\n    Unreleased\n    ----------\n\n== ==\na  b\n== ==\n\n"
+RST = {
+    "unreleased": (
+        "Changes\n=======\n\nUnreleased\n----------\n\n* a\n\n1.1.0 (2026-01-02)\n------------------\n\n* b\n",
+        "Changes\n=======\n\nUnreleased\n----------\n\n1.2.0 (2026-11-22)\n------------------\n\n* a\n\n"
+        "1.1.0 (2026-01-02)\n------------------\n\n* b\n",
+    ),
+    "announced, CRLF": (
+        "1.2.0 (unreleased)\r\n==================\r\n\r\n* a\r\n\r\n1.1.0\r\n=====\r\n",
+        "1.2.0 (2026-11-22)\r\n==================\r\n\r\n* a\r\n\r\n1.1.0\r\n=====\r\n",
+    ),
+    "a longer title": (
+        "1.2 (unreleased)\n++++++++++++++++\n* a\n\n1.1\n+++\n",
+        "1.2.0 (2026-11-22)\n++++++++++++++++++\n* a\n\n1.1\n+++\n",
+    ),
+    "code, a table and an overline": (
+        f"{ODD}Unreleased\n----------\n* a\n",
+        f"{ODD}Unreleased\n----------\n\n1.2.0 - 2026-11-22\n------------------\n* a\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), RST.values(), ids=RST)
+def test_underlined_titles_are_read_and_written(text: str, expected: str) -> None:
+    """A changelog in reStructuredText gets its section in the same way, underlined as the others are."""
+    edit = plan_release(parse_changelog(text, "C.rst"), NEW, DAY, "C.rst")
+    assert edit is not None
+    assert edit.new == expected
+    assert (section(parse_changelog(expected, "C.rst"), NEW) or "").strip() == "* a"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", ".. nothing yet", "Added\n~~~~~\n", ".. _label:\n\nFixed\n~~~~~\n"],
+    ids=["empty", "comment", "title", "target"],
+)
+def test_titles_and_comments_alone_are_no_section(body: str) -> None:
+    """What says nothing to users counts as nothing in reStructuredText, too."""
+    text = f"1.2.0\n=====\n\n{body}\n\n1.1.0\n=====\n\n* b\n"
+    assert not has_section(parse_changelog(text, "C.rst"), NEW)
 
 
 def test_a_long_body_is_cut_with_a_link() -> None:
@@ -271,7 +314,7 @@ def test_any_changelog_gains_two_lines_alone(body: list[str], older: list[list[s
     for number, entries in enumerate(older):
         lines += [f"## [1.{9 - number}.0] - 2026-01-02", *entries]
     text = "\n".join(lines).replace("\n", newline)
-    edit = plan_release(text, Version("2.0.0"), DAY, "C.md")
+    edit = plan_release(parse_changelog(text, "C.md"), Version("2.0.0"), DAY, "C.md")
     assert edit is not None
     assert edit.new.replace(f"{newline}## {'[' if older or '[' in top else ''}2.0.0", "\0", 1).count("\0") == 1
     inserted = len(edit.new) - len(text)

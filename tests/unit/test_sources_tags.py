@@ -213,11 +213,17 @@ def test_what_cargo_cannot_carry_is_refused(version: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "files", "expected"),
-    [("", set(), False), ("[tool.towncrier]\n", set(), True), ("", {"towncrier.toml"}, True)],
+    ("text", "own", "expected"),
+    [
+        ("", None, ""),
+        ("[tool.towncrier]\n", None, "NEWS.rst"),
+        ('[tool.towncrier]\nfilename = "CHANGES.md"\n', None, "CHANGES.md"),
+        ('[tool.towncrier]\nfilename = "CHANGES.md"\n', '[tool.towncrier]\nfilename = "NEWS.md"\n', "NEWS.md"),
+        ("", "[tool.other]\n", ""),
+    ],
 )
-def test_towncrier_is_seen(text: str, files: set[str], expected: bool) -> None:
-    """A project uses towncrier if it configures it, in either file."""
+def test_the_file_that_towncrier_writes_is_known(text: str, own: str | None, expected: str) -> None:
+    """A project uses towncrier if it configures it; its own file comes before pyproject.toml."""
     base = HATCH + '[project]\nname = "x"\nversion = "1.0"\n'
-    found = parse_project((base + text).encode(), read=lambda path: b"" if path in files else None)
-    assert found.uses_towncrier is expected
+    files = {"towncrier.toml": own.encode()} if own else {}
+    assert parse_project((base + text).encode(), read=files.get).news_file == expected

@@ -12,9 +12,10 @@ from release_channels import console
 from release_channels.bumping import dev_target, final_target, is_open
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
 from release_channels.maintain.desk import Desk
+from release_channels.maintain.towncrier import plan_news
 from release_channels.outcome import Outcome, Result
-from release_channels.project.changelog import find_changelog, plan_release, read_changelog
-from release_channels.project.edit import Edit
+from release_channels.project.changelog import find_changelog, has_section, plan_release, read_changelog
+from release_channels.project.edit import Change
 from release_channels.project.everywhere import plan_version
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
@@ -39,7 +40,7 @@ class BumpPlan:
 
     current: Version
     target: Version
-    edits: tuple[Edit, ...]
+    edits: tuple[Change, ...]
     subject: str
     branch: str
     then: str
@@ -60,7 +61,7 @@ def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Out
     if not is_open(current) and not (request.to or request.part):
         return _nothing(project, *_after_final(desk, current, taken))
     target = final_target(current, taken, to=request.to, part=request.part)
-    edits = (*plan_version(project, read, target, today), *_changelog(project, read, target, today))
+    edits = (*plan_version(project, read, target, today), *_changelog(desk, project, read, target, today))
     plan = BumpPlan(
         current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", "merge it, then `invoke tag`"
     )
@@ -101,15 +102,19 @@ def _after_final(desk: Desk, current: Version, taken: set[Version]) -> tuple[str
     return f"main holds {current}, which is final already", "`invoke tag` releases it"
 
 
-def _changelog(project: Project, read: Read, target: Version, today: date) -> tuple[Edit, ...]:
-    path = find_changelog(project.config, read)
-    if path is None or project.uses_towncrier:
+def _changelog(desk: Desk, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
+    """Plan the version's section in the changelog, by towncrier where the project uses it."""
+    path = find_changelog(project.config, read, project.news_file)
+    if path is None:
         return ()
-    edit = plan_release(read_changelog(path, read), target, today, path, project.config.tag_format)
+    document = read_changelog(path, read)
+    if path == project.news_file:
+        return () if has_section(document, target) else plan_news(desk, path, target, today)
+    edit = plan_release(document, target, today, path, project.config.tag_format)
     return (edit,) if edit else ()
 
 
-def _each_file_once(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+def _each_file_once(edits: tuple[Change, ...]) -> tuple[Change, ...]:
     """Refuse two edits of one file: the later one would not know of the earlier."""
     paths = [edit.path for edit in edits]
     twice = sorted({path for path in paths if paths.count(path) > 1})

@@ -115,13 +115,13 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
 
 
 def _changelog(desk: Desk, version: Version) -> Row:
-    path = find_changelog(desk.config, desk.read)
+    path = find_changelog(desk.config, desk.read, desk.project.news_file)
     if path is None:
         return Row("changelog", Answer.YES, "the project has no changelog; GitHub's own notes are used")
     if has_section(read_changelog(path, desk.read), version):
         return Row("changelog", Answer.YES, f"{path} has a section for {version}")
-    how = "run towncrier" if desk.project.uses_towncrier else "`invoke bump` turns [Unreleased] into it"
-    return Row("changelog", Answer.NO, f"{path} has no section for {version}", how)
+    how = "runs towncrier, which makes it" if desk.project.news_file else "turns what is unreleased into it"
+    return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"`invoke bump` {how}")
 
 
 def _tag(desk: Desk, version: Version, *, sign: bool) -> Row:

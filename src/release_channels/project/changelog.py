@@ -1,4 +1,4 @@
-"""A changelog in the form of Keep a Changelog: its sections, and the release of what is unreleased. Pure.
+"""A changelog like Keep a Changelog: its sections, and the release of what is unreleased. Pure.
 
 Source: Keep a Changelog 1.1.0.
 """
@@ -17,6 +17,7 @@ from release_channels.project.edit import Edit
 from release_channels.project.markdown import Heading, Markdown
 from release_channels.project.source import Read
 from release_channels.project.titles import Title, parse_title, title_like
+from release_channels.project.underlined import Underlined
 from release_channels.project.values import decode, inside
 
 AUTO = "auto"
@@ -29,14 +30,17 @@ _NAMES = (
     *(f"{stem.capitalize()}.md" for stem in _STEMS),
     *(f"{folder}{stem.lower()}.md" for folder in ("", "docs/", "doc/") for stem in _STEMS),
     *(f"docs/{stem}.md" for stem in _STEMS),
+    *(f"{folder}{stem}{end}" for folder in ("", "docs/") for stem in _STEMS for end in (".rst", ".txt", "")),
 )
-_PLAIN_NAMES = tuple(f"{stem}{end}" for stem in _STEMS for end in (".rst", ".txt", ""))
-_UNDERLINES = ("=", "-")
 _UNRELEASED_LINK = re.compile(
     r"(?P<head>[ ]{0,3}\[unreleased\]:[ \t]*)(?P<base>\S+/compare/)"
     r"(?P<old>[^\s.]\S*?)(?P<dots>\.{2,3})(?P<tip>[^\s.]+)[ \t]*(?P<newline>\r\n|\r|\n|)",
     re.IGNORECASE,
 )
+
+
+Document = Markdown | Underlined
+"""A changelog, parsed: its text, headings and link references."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,56 +52,52 @@ class Section:
     end: int
 
 
-def find_changelog(config: Config, read: Read) -> str | None:
-    """Give the path of the changelog: the configured one, else one of the usual names; None if there is none.
+def find_changelog(config: Config, read: Read, news_file: str = "") -> str | None:
+    """Give the path of the changelog; None if there is none.
 
-    Raises: RefusedError if the configured file is missing, or the only one is not Markdown.
+    It is the configured one, else the one that towncrier writes, else the first of the usual names.
+
+    Raises: RefusedError if the file that is named somewhere is missing.
     """
     if not config.changelog:
         return None
-    if config.changelog != AUTO:
-        path = inside(config.changelog, "tool.release-channels.changelog")
-        if path.endswith((".rst", ".txt")):
-            raise _not_markdown(path)
+    if config.changelog != AUTO or news_file:
+        where = "tool.towncrier.filename" if config.changelog == AUTO else "tool.release-channels.changelog"
+        path = inside(news_file if config.changelog == AUTO else config.changelog, where)
         if read(path) is None:
-            raise RefusedError(f"there is no {path}", hint="correct tool.release-channels.changelog, or add the file")
+            raise RefusedError(f"there is no {path}", hint=f"correct {where}, or add the file and commit it")
         return path
-    found = next((name for name in _NAMES if read(name) is not None), None)
-    plain = next((name for name in _PLAIN_NAMES if read(name) is not None), None)
-    if found is None and plain is not None:
-        raise _not_markdown(plain)
-    return found
+    return next((name for name in _NAMES if read(name) is not None), None)
 
 
-def _not_markdown(path: str) -> RefusedError:
-    return RefusedError(
-        f"{path} is not Markdown: the underlined headings of reStructuredText are not read here",
-        hint="write the changelog in Markdown, and name it in tool.release-channels.changelog (empty for none)",
-    )
-
-
-def read_changelog(path: str, read: Read) -> str:
-    """Read a changelog as text.
+def read_changelog(path: str, read: Read) -> Document:
+    """Read a changelog, as Markdown unless its name says reStructuredText.
 
     Raises: RefusedError if it is not there, or not UTF-8.
     """
-    return decode(read(path), path)
+    return parse_changelog(decode(read(path), path), path)
 
 
-def has_section(text: str, version: Version) -> bool:
+def parse_changelog(text: str, path: str) -> Document:
+    """Parse a changelog in the form that its name says."""
+    return Underlined(text) if path.lower().endswith((".rst", ".txt")) else Markdown(text)
+
+
+def has_section(document: Document, version: Version) -> bool:
     """Tell whether a version has a section that says something, and is not announced as unreleased."""
-    document = Markdown(text)
     found = _released(_sections(document), version)
     return found is not None and document.says_something(found.heading.end, found.end)
 
 
-def section(text: str, version: Version) -> str | None:
+def section(document: Document, version: Version) -> str | None:
     """Give what stands below a version's heading, up to the next one; None if there is no such heading."""
-    found = _released(_sections(Markdown(text)), version)
-    return text[found.heading.end : found.end].strip() if found else None
+    found = _released(_sections(document), version)
+    return document.text[found.heading.end : found.end].strip() if found else None
 
 
-def plan_release(text: str, version: Version, date: Date, path: str, tag_format: str = "v{version}") -> Edit | None:
+def plan_release(
+    document: Document, version: Version, date: Date, path: str, tag_format: str = "v{version}"
+) -> Edit | None:
     """Plan the edit that turns what is unreleased into a version's section.
 
     Below `[Unreleased]` the section gets a heading of its own; one that announces a version as unreleased gets the
@@ -105,7 +105,7 @@ def plan_release(text: str, version: Version, date: Date, path: str, tag_format:
 
     Raises: RefusedError if nothing is unreleased, or both are there.
     """
-    document = Markdown(text)
+    text = document.text
     sections = _sections(document)
     open_ones = [section for section in sections if not section.title.is_released]
     there = _released(sections, version) is not None
@@ -132,7 +132,7 @@ def plan_release(text: str, version: Version, date: Date, path: str, tag_format:
         )
     others = [section.title for section in sections if section.title.is_released]
     title = title_like(others, unreleased.title, version, date)
-    return Edit(path, text, _with_links(_with_title(text, unreleased, title), version, tag_format))
+    return Edit(path, text, _with_links(_with_title(text, unreleased, title), version, tag_format, path))
 
 
 def release_body(section: str, link: str, limit: int = BODY_LIMIT) -> str:
@@ -144,7 +144,7 @@ def release_body(section: str, link: str, limit: int = BODY_LIMIT) -> str:
     return kept[: kept.rfind("\n")].rstrip() + more if "\n" in kept else kept + more
 
 
-def _sections(document: Markdown) -> list[Section]:
+def _sections(document: Document) -> list[Section]:
     """Give the sections of versions and of what is unreleased.
 
     The sections of one changelog have one level: that of the first such heading. A section ends at the next heading
@@ -173,17 +173,21 @@ def _with_title(text: str, unreleased: Section, title: str) -> str:
     if unreleased.title.version is not None:
         old = text[heading.start : heading.end]
         new = old.replace(heading.title, title, 1)
-        if heading.markup in _UNDERLINES:
+        if _is_underlined(heading):
             new = new.replace(heading.markup * len(heading.title), heading.markup * len(title), 1)
         return text[: heading.start] + new + text[heading.end :]
-    under = f"{newline}{heading.markup * len(title)}" if heading.markup in _UNDERLINES else ""
+    under = f"{newline}{heading.markup * len(title)}" if _is_underlined(heading) else ""
     marks = "" if under else f"{heading.markup} "
     return before + newline + marks + title + under + newline + text[heading.end :]
 
 
-def _with_links(text: str, version: Version, tag_format: str) -> str:
+def _is_underlined(heading: Heading) -> bool:
+    return set(heading.markup) != {"#"}
+
+
+def _with_links(text: str, version: Version, tag_format: str, path: str) -> str:
     """Let the reference `[Unreleased]: …compare/v1.1.0...HEAD` begin at the new tag, and add the version's own."""
-    places = [one for one in Markdown(text).references if one.label == "UNRELEASED"]
+    places = [one for one in parse_changelog(text, path).references if one.label == "UNRELEASED"]
     found = _UNRELEASED_LINK.fullmatch(text, places[0].start, places[0].end) if places else None
     if found is None:
         return text

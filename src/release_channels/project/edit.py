@@ -20,6 +20,17 @@ class Edit:
     new: str
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One file that is taken away, as it was before."""
+
+    path: str
+    old: bytes
+
+
+Change = Edit | Removal
+
+
 def prove_literal(old_text: str, new_text: str, old_literal: str, new_literal: str) -> None:
     """Prove that the new text is the old one with one literal replaced, once.
 

@@ -30,6 +30,9 @@ class UvIndex:
     publish_url: str | None
 
 
+_TOWNCRIER = "towncrier.toml"
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """What a release needs to know of a pyproject.toml; `text` is the whole file, byte for byte."""
@@ -47,7 +50,8 @@ class Project:
     uv_indexes: tuple[UvIndex, ...]
     text: str
     has_project_table: bool = True
-    uses_towncrier: bool = False
+    news_file: str = ""
+    """The file that towncrier writes, where the project uses it."""
 
     @property
     def version(self) -> Version:
@@ -104,12 +108,25 @@ def parse_project(
         uv_indexes=_uv_indexes(document, path),
         text=text,
         has_project_table="project" in document,
-        uses_towncrier="towncrier" in tables(document, "tool", path) or read("towncrier.toml") is not None,
+        news_file=_news_file(document, path, read),
     )
 
 
 def _source(layout: Layout, identity: Identity) -> VersionSource:
     return find_source(layout, dynamic="version" in identity.dynamic)
+
+
+def _news_file(document: Mapping[str, Any], path: str, read: Read) -> str:
+    """Give the file that towncrier writes; empty where the project does not use it.
+
+    Source: towncrier's configuration reference, `filename`; towncrier.toml comes before pyproject.toml.
+    """
+    own = read(_TOWNCRIER)
+    if own is not None:
+        document, path = parse_toml(decode(own, _TOWNCRIER), _TOWNCRIER), _TOWNCRIER
+    if "towncrier" not in tables(document, "tool", path):
+        return ""
+    return text_of(tables(document, "tool.towncrier", path), "filename", path, "tool.towncrier.") or "NEWS.rst"
 
 
 def _uv_indexes(document: Mapping[str, Any], path: str) -> tuple[UvIndex, ...]:

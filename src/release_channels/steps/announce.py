@@ -22,10 +22,9 @@ from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
 from release_channels.world.git import Git
 from release_channels.world.github import GitHub, Pauses, connect
-from release_channels.world.index import LOCAL, Index, read_index
+from release_channels.world.index import FOR_PRACTICE, Index, read_index
 
 ASSET = "manifest.json"
-_FOR_PRACTICE = (LOCAL, "testpypi")
 
 
 def _act(release: Release) -> Report:
@@ -33,7 +32,7 @@ def _act(release: Release) -> Report:
     name = repository_name(config.repository, Git(release.root).remote_url(config.remote), release.env)
     if name is None:
         return Report(Result.SKIPPED, f"no GitHub Release: the remote {config.remote} is not on GitHub")
-    if release.index.name in _FOR_PRACTICE and not is_loopback(release.env.get("GITHUB_API_URL")):
+    if release.index.name in FOR_PRACTICE and not is_loopback(release.env.get("GITHUB_API_URL")):
         return Report(Result.SKIPPED, f"no GitHub Release for what is on {release.index.title}: that is for practice")
     manifest = verify_manifest(take_over(release.root), release.plan)
     patience = release.patience

@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels import console
+from release_channels.claims import verify_gated
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import Commit
@@ -116,7 +117,7 @@ def _act(release: Release) -> Report:
             tools=_tools(),
             files=tuple(ManifestFile(file.name, file.stat().st_size, sha256_of(file)) for file in files),
         )
-        hand_over(release.root, files, manifest)
+        hand_over(release.root, files, verify_gated(manifest, release.gated))
     names = " and ".join(file.name for file in manifest.files)
     return Report(Result.DONE, f"built {names} from commit {release.observed.commit.short}", files=manifest.files)
 

@@ -36,12 +36,9 @@ def _act(release: Release) -> Report:
             lambda: check_release(_subject(release, manifest, workplace)),
             lambda: _rebuild(release, manifest, other) if release.project.config.rebuild else (),
         )
+    findings = (*_changed(release, manifest), *_texts(release), *found, *differing)
     errors, warnings, notes = (
-        tuple(
-            _word(finding)
-            for finding in (*_changed(release, manifest), *_texts(release), *found, *differing)
-            if finding.severity is kind
-        )
+        tuple(_word(finding) for finding in findings if finding.severity is kind)
         for kind in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
     )
     if errors:

@@ -24,6 +24,26 @@ def hand_over(root: Path, files: tuple[Path, ...], manifest: Manifest) -> None:
     write_whole(root / MANIFEST, manifest.to_json())
 
 
+def bring_in(root: Path, source: Path) -> None:
+    """Take over what another job built: its manifest and the files that this names, and nothing else that lies there.
+
+    Raises: RefusedError if the manifest is none, or a file is missing or no regular one.
+    """
+    if not source.is_dir():
+        raise RefusedError(
+            f"there is no directory {source}", hint="--from names where a build's dist/ and release.json are"
+        )
+    manifest = take_over(source)
+    files = tuple(source / DIST / file.name for file in manifest.files)
+    missing = [path.name for path in files if path.is_symlink() or not path.is_file()]
+    if missing:
+        raise RefusedError(f"{', '.join(missing)} is in the manifest and not in {source / DIST}", hint=_ANEW)
+    hand_over(root, files, manifest)
+
+
+_ANEW = "build again: `nox -s build`"
+
+
 def refuse_taken(root: Path) -> None:
     """Refuse a `dist/` or a `release.json` that is something else, before anything is built, read or taken away.
 

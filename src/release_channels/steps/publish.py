@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from release_channels import console
-from release_channels.claims import verify_manifest
+from release_channels.claims import verify_gated, verify_manifest
 from release_channels.errors import FailedError, RefusedError, UnansweredError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import IndexFile, Relation
@@ -35,7 +35,7 @@ _PASSING = re.compile(r"status code (429|500|502|503|504)\b")
 
 def _act(release: Release) -> Report:
     _refuse_stored_tokens(release)
-    manifest = verify_manifest(take_over(release.root), release.plan)
+    manifest = verify_gated(verify_manifest(take_over(release.root), release.plan), release.gated)
     with scratch("publish") as workplace:
         files = pass_fence(manifest, release.root / DIST, workplace)
         missing = _compare(release.index, manifest)

@@ -39,6 +39,8 @@ class Release:
     upstream: str
     env: Mapping[str, str]
     source_url: str | None = None
+    gated: tuple[ManifestFile, ...] = ()
+    """What the gate tested, where there was one: nothing else may be published."""
     stored_tokens: tuple[str, ...] = ()
     patience: Patience = field(default_factory=Patience)
 

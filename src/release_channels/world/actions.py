@@ -42,6 +42,10 @@ class Actions:
 
     runs: bool = False
     workflow: str | None = None
+    event: str | None = None
+    """What started the job: `push`, `workflow_run`, `workflow_dispatch`."""
+    temp: Path | None = None
+    """Where a job keeps what does not belong into its checkout."""
     tag: str | None = None
     """The tag that was pushed, where a tag started the job."""
     summary: Path | None = None
@@ -65,6 +69,8 @@ def read_actions(env: Mapping[str, str] = os.environ) -> Actions:
     return Actions(
         runs=True,
         workflow=workflow or None,
+        event=env.get("GITHUB_EVENT_NAME") or None,
+        temp=_path(env, "RUNNER_TEMP"),
         tag=env.get("GITHUB_REF", "").removeprefix(_TAGS) if env.get("GITHUB_REF", "").startswith(_TAGS) else None,
         summary=_path(env, "GITHUB_STEP_SUMMARY"),
         output=_path(env, "GITHUB_OUTPUT"),

@@ -37,6 +37,25 @@ def unpack_bundle(archive: Path, target: Path) -> Manifest | None:
     return manifest
 
 
+def read_only_member(archive: Path, name: str, max_bytes: int) -> str:
+    """Read the one file that an archive holds.
+
+    Raises: RefusedError if it holds another or more, or the file is larger than `max_bytes` or no regular one.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = opened.namelist()
+            if names != [name]:
+                raise RefusedError(f"the artifact holds {len(names)} files, not {name} alone", hint=_ANEW)
+            with _open(opened, name) as stream:
+                content = stream.read(max_bytes + 1)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as err:
+        raise RefusedError("the artifact is no ZIP archive that can be read", hint=_ANEW) from err
+    if len(content) > max_bytes:
+        raise RefusedError(f"{name} in the artifact is larger than {max_bytes} bytes", hint=_ANEW)
+    return content.decode("utf-8", "replace")
+
+
 _ANEW = "its bytes cannot be had from there; look at what the workflow put into the artifact"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from release_channels import console
 from release_channels.errors import RefusedError
-from release_channels.project.edit import Edit
+from release_channels.project.edit import Change, Edit, Removal
 from release_channels.project.source import Read
 from release_channels.world.files import write_whole
 from release_channels.world.git import Git
@@ -16,31 +16,49 @@ from release_channels.world.git import Git
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def apply_edits(root: Path, edits: Sequence[Edit]) -> None:
-    """Write every edit; if one cannot be written, those before it are taken back.
+def apply_edits(root: Path, changes: Sequence[Change]) -> None:
+    """Carry out every change; if one cannot be, those before it are taken back.
 
-    Raises: RefusedError if a file is no longer what the edit was planned on, or cannot be written.
+    Raises: RefusedError if a file is no longer what the change was planned on, or cannot be written.
     """
-    for edit in edits:
-        path = root / edit.path
-        if not path.is_file() or read_text(path) != edit.old:
-            raise RefusedError(f"{edit.path} changed while the edit was planned", hint="start again")
-    written: list[Edit] = []
+    for change in changes:
+        path = root / change.path
+        if not path.is_file() or _content(path, change) != change.old:
+            raise RefusedError(f"{change.path} changed while the edit was planned", hint="start again")
+    done: list[Change] = []
     try:
-        for edit in edits:
-            write_whole(root / edit.path, edit.new)
-            written.append(edit)
+        for change in changes:
+            if isinstance(change, Edit):
+                write_whole(root / change.path, change.new)
+            else:
+                (root / change.path).unlink()
+            done.append(change)
     except BaseException:
-        for edit in written:
-            write_whole(root / edit.path, edit.old)
+        for change in done:
+            _take_back(root / change.path, change)
         raise
 
 
-def show_edits(edits: Sequence[Edit]) -> None:
+def _content(path: Path, change: Change) -> str | bytes:
+    return read_text(path) if isinstance(change, Edit) else path.read_bytes()
+
+
+def _take_back(path: Path, change: Change) -> None:
+    if isinstance(change, Edit):
+        write_whole(path, change.old)
+    else:
+        path.write_bytes(change.old)
+
+
+def show_edits(changes: Sequence[Change]) -> None:
     """Show what changes, file by file, as a diff with colours on a terminal."""
-    for edit in edits:
-        old, new = edit.old.splitlines(), edit.new.splitlines()
-        for line in difflib.unified_diff(old, new, f"a/{edit.path}", f"b/{edit.path}", n=1, lineterm=""):
+    for change in changes:
+        if isinstance(change, Removal):
+            console.say(f"--- a/{change.path}", style=_STYLES["-"])
+            console.say("+++ /dev/null", style=_STYLES["+"])
+            continue
+        old, new = change.old.splitlines(), change.new.splitlines()
+        for line in difflib.unified_diff(old, new, f"a/{change.path}", f"b/{change.path}", n=1, lineterm=""):
             console.say(line, style=_STYLES.get(line[:1], ""))
 
 

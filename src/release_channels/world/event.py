@@ -48,8 +48,25 @@ def read_event_run(env: Mapping[str, str]) -> EventRun | None:
     Raises: RefusedError if the event's file is missing, or is not what GitHub writes.
     Source: GitHub's webhook reference, workflow_run; GitHub's variables reference for the two names.
     """
-    if env.get(_EVENT) != "workflow_run":
+    return parse_event_run(_read(env)) if env.get(_EVENT) == "workflow_run" else None
+
+
+def read_choice(env: Mapping[str, str], name: str = "do") -> str | None:
+    """Read what somebody chose who started this workflow by hand, or None where another event started it.
+
+    Raises: RefusedError if the event's file is missing, or is not what GitHub writes.
+    Source: GitHub's webhook reference, workflow_dispatch.
+    """
+    if env.get(_EVENT) != "workflow_dispatch":
         return None
+    return _text(_table(_parse(_read(env)), "inputs", "the event"), name)
+
+
+def _read(env: Mapping[str, str]) -> str:
+    """Read the event's file.
+
+    Raises: RefusedError if there is none, or it is too large to be one.
+    """
     try:
         with Path(env.get(_FILE) or "").open("rb") as stream:
             content = stream.read(_MAX_BYTES + 1)
@@ -57,7 +74,7 @@ def read_event_run(env: Mapping[str, str]) -> EventRun | None:
         raise RefusedError(f"the event cannot be read: {err.strerror or err}", hint=_WHERE) from err
     if len(content) > _MAX_BYTES:
         raise RefusedError(f"the event is larger than {_MAX_BYTES} bytes", hint=_WHERE)
-    return parse_event_run(content.decode("utf-8", "replace"))
+    return content.decode("utf-8", "replace")
 
 
 _WHERE = f"{_FILE} names the file in which GitHub describes the event; outside of Actions, unset {_EVENT}"
@@ -68,10 +85,7 @@ def parse_event_run(text: str) -> EventRun:
 
     Raises: RefusedError with the first thing that is wrong.
     """
-    try:
-        payload = json.loads(text)
-    except (ValueError, RecursionError) as err:
-        raise RefusedError(f"the event is not JSON: {err}", hint=_WHERE) from err
+    payload = _parse(text)
     run = _table(payload, "workflow_run", "the event")
     head = run.get("head_repository")  # null where the fork is gone
     return EventRun(
@@ -86,6 +100,14 @@ def parse_event_run(text: str) -> EventRun:
         repository=_text(_table(payload, "repository", "the event"), "full_name"),
         head_repository=None if head is None else _text(_table(run, "head_repository", "workflow_run"), "full_name"),
     )
+
+
+def _parse(text: str) -> object:
+    try:
+        payload: object = json.loads(text)
+    except (ValueError, RecursionError) as err:
+        raise RefusedError(f"the event is not JSON: {err}", hint=_WHERE) from err
+    return payload
 
 
 def _table(content: object, key: str, owner: str) -> Mapping[str, object]:

@@ -101,9 +101,13 @@ def staged(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str], None]]
 
 
 @contextmanager
-def scratch(name: str) -> Iterator[Path]:
-    """Lend an empty directory outside the project, and take it away again whatever happens."""
-    with tempfile.TemporaryDirectory(prefix=f"release-channels-{name}-", ignore_cleanup_errors=True) as directory:
+def scratch(name: str, inside: Path | None = None) -> Iterator[Path]:
+    """Lend an empty directory outside the project, and take it away again whatever happens.
+
+    `inside` is where to make it, if that matters: a runner has a place for it that it clears itself.
+    """
+    prefix = f"release-channels-{name}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=inside, ignore_cleanup_errors=True) as directory:
         yield Path(directory).resolve()
 
 

@@ -217,6 +217,10 @@ class Git:
         """Tell whether git tracks anything at or below a path."""
         return bool(self._run("ls-files", "-z", "--", path))
 
+    def tracked_files(self) -> tuple[str, ...]:
+        """List the files that git tracks, relative to the top."""
+        return tuple(filter(None, self._run("ls-files", "-z").split("\0")))
+
     def _is_ancestor(self, older: str, newer: str) -> bool:
         return self._ask("merge-base", "--is-ancestor", older, newer).code == 0
 

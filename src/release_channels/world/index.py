@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, PyPISimple
 
 LOCAL = "local"
+FOR_PRACTICE = (LOCAL, "testpypi")
 _SECONDS = 30.0
 _REASON = 300
 _USER_AND_PASSWORD = re.compile(r"//[^/@\s]+@")

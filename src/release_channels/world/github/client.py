@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import islice
+from datetime import datetime
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _RUN_IN_URL = re.compile(r"/actions/runs/(\d+)(?:/|$)")
 _CONTENTS = "contents: write"
 _PAGE = 100
+# Source: GitHub's REST reference, list workflow runs: at most this many where a filter is given.
+_MOST_RUNS = 1000
 
 
 class GitHub:
@@ -72,6 +75,18 @@ class GitHub:
             return runs
 
         found = self._answers.read(f"the runs of {workflow} for {sha[:12]}", ask, needs="actions: read")
+        return max(found, key=lambda run: run.number, default=None)
+
+    def find_run(self, workflow: str, title: str, *, event: str, since: datetime) -> hub.WorkflowRun | None:
+        """Find the newest run of this workflow file with exactly this title, among those made at that time or later."""
+
+        def ask() -> list[hub.WorkflowRun]:
+            listed = self._repo.get_workflow(workflow).get_runs(event=event, created=f">={since:%Y-%m-%dT%H:%M:%SZ}")
+            runs = (parse.parse_run(run) for run in islice(listed, _MOST_RUNS))
+            recent = takewhile(lambda run: run.created_at >= since, runs)  # newest first, whatever the filter did
+            return [run for run in recent if (run.title, run.workflow, run.event) == (title, workflow, event)]
+
+        found = self._answers.read(f"the run of {workflow} called {title!r}", ask, needs="actions: read")
         return max(found, key=lambda run: run.number, default=None)
 
     def run(self, run_id: int) -> hub.WorkflowRun:

@@ -1,0 +1,87 @@
+"""The last word on a release workflow: green only where every job ended well, or did not have to run. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from release_channels.errors import UsageError
+from release_channels.outcome import Outcome, Result
+
+PREFLIGHT = "preflight"
+# The jobs that have nothing to do where the build found that there is nothing to publish.
+_AFTER_BUILD = frozenset({"publish", "announce", "verify"})
+_HOW = "the job gives it: `NEEDS: ${{ toJSON(needs) }}` in its `env:`"
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """One job as the job that needs it sees it: `success`, `failure`, `cancelled` or `skipped`."""
+
+    name: str
+    result: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What started the workflow: what somebody chose by hand, or why a run that ended gave it nothing to do."""
+
+    choice: str | None = None
+    nothing_to_do: str = ""
+
+
+def parse_needs(text: str) -> tuple[EndedJob, ...]:
+    """Read the `needs` context of a job.
+
+    Raises: UsageError if it is not what GitHub makes of `toJSON(needs)`.
+    Source: GitHub's contexts reference, `needs.<job_id>.result` and `outputs`.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as err:
+        raise UsageError("NEEDS is not JSON" if text else "NEEDS is not set", hint=_HOW) from err
+    if not isinstance(content, dict) or not content:
+        raise UsageError("NEEDS names no job", hint=_HOW)
+    return tuple(_parse_job(name, job) for name, job in content.items())
+
+
+def conclude(jobs: Sequence[EndedJob], start: Start) -> Outcome:
+    """Judge how the jobs of a release workflow ended; one that was skipped needs a reason that is on the list."""
+    bad = [f"{job.name} ended {job.result}" for job in jobs if job.result not in ("success", "skipped")]
+    reasons = {job.name: next(_reasons(job, jobs, start), "") for job in jobs if job.result == "skipped"}
+    bad += [f"{name} was skipped, and nothing says why" for name, reason in reasons.items() if not reason]
+    if bad:
+        return Outcome(Result.FAILED, "; ".join(bad), hint="look at the first of these jobs: its last line says why")
+    told = dict.fromkeys(reason for name, reason in reasons.items() if name != PREFLIGHT)
+    ran = [job.name for job in jobs if job.result == "success"]
+    if told:
+        after = f"; {', '.join(ran)} ended well" if ran else ""
+        result = Result.DONE if ran == [PREFLIGHT] else Result.SKIPPED
+        return Outcome(result, "; ".join(told) + after)
+    return Outcome(Result.DONE, f"{', '.join(ran)} ended well")
+
+
+def _reasons(job: EndedJob, jobs: Sequence[EndedJob], start: Start) -> Iterator[str]:
+    """Give the reasons on the list for which a job may be skipped."""
+    if job.name == PREFLIGHT:
+        if start.choice != PREFLIGHT:
+            yield "nobody asked for a preflight"
+        return
+    if start.choice == PREFLIGHT:
+        yield "a preflight uploads nothing"
+    if start.nothing_to_do:
+        yield start.nothing_to_do
+    build = next((other for other in jobs if other.name == "build"), None)
+    # Skipped by its own outcome and not by the job's condition: a build that did not run says nothing.
+    if job.name in _AFTER_BUILD and build and build.result == "success" and build.outputs.get("outcome") == "skipped":
+        yield "build found nothing to publish"
+
+
+def _parse_job(name: str, job: object) -> EndedJob:
+    result = job.get("result") if isinstance(job, dict) else None
+    outputs = (job.get("outputs") or {}) if isinstance(job, dict) else None
+    if not isinstance(result, str) or not isinstance(outputs, dict):
+        raise UsageError(f"NEEDS says of the job {name} neither result nor outputs", hint=_HOW)
+    return EndedJob(name, result, {str(key): str(value) for key, value in outputs.items()})

@@ -1,0 +1,68 @@
+"""What towncrier makes of the news fragments, found out on a copy: nothing happens here before the plan is shown."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import date as Date
+from pathlib import Path
+
+from packaging.version import Version
+
+from release_channels import console
+from release_channels.errors import CommandError, RefusedError
+from release_channels.maintain.desk import Desk
+from release_channels.process import finish
+from release_channels.project.edit import Change, Edit, Removal
+from release_channels.world.edits import read_text
+from release_channels.world.files import scratch
+from release_channels.world.uv import foreign_environment, uv_program
+
+_SECONDS = 300
+
+
+def plan_news(desk: Desk, news_file: str, version: Version, date: Date) -> tuple[Change, ...]:
+    """Plan a version's section in the news file, and the fragments that go into it and away.
+
+    Raises: RefusedError with towncrier's own words if it fails, or if it would change anything else.
+    """
+    with scratch("towncrier") as place:
+        tracked = _copy(desk, place)
+        with console.progress("running towncrier on a copy"):
+            _run(desk, place, version, date)
+        return tuple(_changes(desk.root, place, tracked, news_file))
+
+
+def _copy(desk: Desk, place: Path) -> tuple[str, ...]:
+    """Copy what git tracks, as it stands in the working tree, and no history: towncrier then removes plain files."""
+    tracked = tuple(name for name in desk.git.tracked_files() if (desk.root / name).is_file())
+    for name in tracked:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(desk.root / name, place / name, follow_symlinks=False)
+    return tracked
+
+
+def _run(desk: Desk, place: Path, version: Version, date: Date) -> None:
+    words = ("towncrier", "build", "--yes", "--version", str(version), "--date", date.isoformat())
+    env = foreign_environment(desk.env)
+    try:
+        finish(uv_program(), "tool", "run", *words, cwd=place, env=env, timeout=_SECONDS).or_raise()
+    except CommandError as stop:
+        raise RefusedError(f"towncrier could not write the section for {version}", hint=stop.hint) from stop
+
+
+def _changes(root: Path, place: Path, tracked: tuple[str, ...], news_file: str) -> Iterator[Change]:
+    """Compare the copy with the working tree.
+
+    Raises: RefusedError if another file than the news file was changed.
+    """
+    for name in tracked:
+        old, copy = root / name, place / name
+        if not copy.exists():
+            yield Removal(name, old.read_bytes())
+        elif name == news_file:
+            yield Edit(name, read_text(old), read_text(copy))
+        elif not copy.is_symlink() and old.read_bytes() != copy.read_bytes():
+            raise RefusedError(
+                f"towncrier would change {name} and not {news_file} alone", hint="run it by hand, and look at the diff"
+            )

@@ -1,0 +1,152 @@
+"""The session `preflight`: would the index trust this job? The exchange is made, and nothing is uploaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from release_channels import console
+from release_channels.config import Config
+from release_channels.errors import RefusedError, UsageError
+from release_channels.hub import repository_name
+from release_channels.opening import open_index, open_project
+from release_channels.options import Options
+from release_channels.outcome import Outcome, Result
+from release_channels.running import run_told
+from release_channels.trust import (
+    Compared,
+    PublisherValues,
+    compare_claims,
+    explain_refusal,
+    read_claims,
+    unfit,
+)
+from release_channels.version import Channel
+from release_channels.world.actions import Actions
+from release_channels.world.exchange import Exchange, NotTrustedError, fetch_identity
+from release_channels.world.git import Git
+from release_channels.world.index import Credentials, Index, read_index
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One preflight: for which channel, at which index, and what the publisher should be."""
+
+    channel: Channel
+    index: Index
+    wanted: PublisherValues
+
+
+def run_preflight(
+    words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
+) -> Outcome:
+    """Exchange this job's identity for a token of the index and give that back at once; nothing is uploaded."""
+    return run_told(
+        "preflight", words, lambda options, actions: _preflight(options, actions, root, env),
+        root=root, env=env, dry_run=dry_run,
+    )  # fmt: skip
+
+
+def wanted_publisher(project: str, repository: str, channel: Channel, config: Config) -> PublisherValues:
+    """Give the values that the publisher of a channel has to have on the index."""
+    if channel is Channel.PREVIEW:
+        return PublisherValues(project, repository, config.preview_workflow, config.preview_environment)
+    return PublisherValues(project, repository, config.public_workflow, config.public_environment)
+
+
+def _preflight(options: Options, actions: Actions, root: Path, env: Mapping[str, str]) -> Outcome:
+    git = Git.open(root)
+    project = open_project(git, git.commit(options.commit))
+    config = project.config
+    channel = _channel(actions, config)
+    repository = repository_name(config.repository, git.remote_url(config.remote), env)
+    if repository is None:
+        raise UsageError(
+            f"the remote {config.remote} is not on GitHub", hint="`repository` in [tool.release-channels] names it"
+        )
+    if options.index is None:
+        raise UsageError("which index?", hint="end the line with `-- --index pypi`")
+    with open_index(options.index, project, root, env) as index:
+        if index.credentials is not Credentials.TRUSTED_PUBLISHING:
+            raise UsageError(f"{index.title} needs no identity", hint="end the line with `-- --index pypi`")
+        job = _Job(channel, index, wanted_publisher(project.name, repository, channel, config))
+        console.say(f"{project.name}: preflight of the {channel} channel, {index.title}", style="bold")
+        if options.dry_run:
+            _show_values(job.wanted)
+            return _outcome(job, Result.PLANNED, f"would ask {index.title} whether it trusts this job")
+        return _exchange(job, env)
+
+
+def _exchange(job: _Job, env: Mapping[str, str]) -> Outcome:
+    index, exchange = job.index, Exchange(job.index)
+    compared: tuple[Compared, ...] = ()
+    try:
+        identity = fetch_identity(env, exchange.audience(), rehearsal=index.rehearsal)
+        compared = compare_claims(read_claims(identity), job.wanted)
+        _show_claims(compared)
+        # A pending publisher's first token makes the project: that is for the first release to do.
+        if not read_index(index, job.wanted.project).releases:
+            return _not_there(job, compared)
+        token = exchange.mint(identity)
+    except NotTrustedError as stop:
+        _show_values(job.wanted)
+        raise explain_refusal(stop.code, str(stop), compared, index.title) from stop
+    warning = exchange.burn(token)
+    if warning:
+        console.warn(warning)
+    wrong = "; ".join(unfit(compared))
+    if wrong:
+        raise RefusedError(
+            f"{index.title} trusts this job although {wrong}",
+            hint="the publisher there is not the one that the settings imply: compare both with the values above",
+        )
+    return _outcome(job, Result.DONE, f"{index.title} trusts this job; nothing was uploaded", warning)
+
+
+def _not_there(job: _Job, compared: tuple[Compared, ...]) -> Outcome:
+    _show_values(job.wanted)
+    wrong = "; ".join(unfit(compared))
+    if wrong:
+        raise RefusedError(
+            f"{job.wanted.project} is not on {job.index.title} yet, and {wrong}",
+            hint="put the job and the settings right first, then register a pending publisher with the values above",
+        )
+    return _outcome(
+        job, Result.SKIPPED, f"{job.wanted.project} is not on {job.index.title} yet, and a token would make it: "
+        "register a pending publisher with the values above, for one channel alone",
+    )  # fmt: skip
+
+
+def _channel(actions: Actions, config: Config) -> Channel:
+    """Tell the channel by the workflow that runs: each has a publisher of its own."""
+    channels = {config.preview_workflow: Channel.PREVIEW, config.public_workflow: Channel.PUBLIC}
+    if actions.workflow not in channels:
+        where = f"{actions.workflow} is no release workflow" if actions.runs else "no job of GitHub Actions runs here"
+        raise UsageError(
+            f"{where}, so there is no identity to show",
+            hint=f"gh workflow run {config.preview_workflow} -f do=preflight\n"
+            f"gh workflow run {config.public_workflow} --ref TAG -f do=preflight",
+        )
+    return channels[actions.workflow]
+
+
+def _show_claims(compared: tuple[Compared, ...]) -> None:
+    console.say("this job says, and the settings say:")
+    for value in compared:
+        sign = "ok" if value.fits else "no"
+        console.say(f"  {sign:<3} {value.what:<14} {value.claimed or '-'}  |  {value.wanted}")
+
+
+def _show_values(wanted: PublisherValues) -> None:
+    console.say("the trusted publisher on the index has to be:")
+    for name, value in wanted.to_type:
+        console.say(f"  {name:<18} {value}")
+
+
+def _outcome(job: _Job, result: Result, message: str, warning: str = "") -> Outcome:
+    return Outcome(
+        result, message, channel=job.channel.value, project=job.wanted.project, index=job.index.name,
+        warnings=(warning,) if warning else (),
+    )  # fmt: skip

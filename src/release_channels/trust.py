@@ -1,0 +1,123 @@
+"""Trusted Publishing as a comparison: what a job claims to be, and what the publisher on the index has to say. Pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from release_channels.errors import FailedError, RefusedError
+
+_WORKFLOW = re.compile(r"(?P<repository>[^/]+/[^/]+)/\.github/workflows/(?P<file>[^/@]+)@.+")
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherValues:
+    """The values of one trusted publisher, as the index asks for them."""
+
+    project: str
+    repository: str
+    workflow: str
+    environment: str
+
+    @property
+    def to_type(self) -> tuple[tuple[str, str], ...]:
+        """The fields of the form and what to type.
+
+        Source: the index's form for a GitHub publisher, which wants the owner and the repository's name apart.
+        """
+        owner, _, name = self.repository.partition("/")
+        return (
+            ("project name", self.project),
+            ("owner", owner),
+            ("repository name", name),
+            ("workflow name", self.workflow),
+            ("environment name", self.environment),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One value that has to fit: as the job claims it, as the configuration has it, and what to change if not."""
+
+    what: str
+    claimed: str
+    wanted: str
+    change: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether the index would take one for the other, which it does without regard to case."""
+        return self.claimed.lower() == self.wanted.lower()
+
+
+def read_claims(token: str) -> Mapping[str, str]:
+    """Read the claims of an identity token, whose signature is the index's to check.
+
+    Raises: FailedError if it is no such token.
+    Source: RFC 7519, three parts in base64url, of which the second holds the claims.
+    """
+    try:
+        body = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, ValueError, RecursionError) as err:
+        raise FailedError("GitHub gave an identity token that cannot be read", hint="run the job again") from err
+    if not isinstance(claims, dict):
+        raise FailedError("GitHub gave an identity token without claims", hint="run the job again")
+    return {str(name): value for name, value in claims.items() if isinstance(value, str)}
+
+
+def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[Compared, ...]:
+    """Put what a job claims beside what the configuration has.
+
+    Source: the index's documentation: repository, workflow file of `job_workflow_ref`, environment.
+    """
+    reference = _WORKFLOW.fullmatch(claims.get("job_workflow_ref", ""))
+    file = reference["file"] if reference else claims.get("job_workflow_ref", "")
+    return (
+        Compared(
+            "repository", claims.get("repository", ""), wanted.repository,
+            "`repository` in [tool.release-channels], or was the repository renamed?",
+        ),
+        Compared(
+            "workflow file", file, wanted.workflow,
+            "the job stands in another file than the settings name: publish from that file itself, "
+            "never from a reusable workflow",
+        ),
+        Compared(
+            "environment", claims.get("environment", ""), wanted.environment,
+            f"`environment: {wanted.environment}` of the job",
+        ),
+    )  # fmt: skip
+
+
+def explain_refusal(code: str, said: str, compared: tuple[Compared, ...], index: str) -> RefusedError:
+    """Turn the index's refusal into the one thing to change."""
+    wrong = next((value for value in compared if not value.fits), None)
+    if code in ("invalid-publisher", "invalid-pending-publisher") and wrong is not None:
+        message = f"the {wrong.what} is {wrong.claimed or 'missing'} in this job, and should be {wrong.wanted}"
+        return RefusedError(f"{index} does not trust this job: {message}", hint=f"change {wrong.change}")
+    hint = _CURES.get(code, "look at what the index says, and at its status page")
+    return RefusedError(f"{index} does not trust this job: {code or 'no code'}: {said}", hint=hint)
+
+
+def unfit(compared: tuple[Compared, ...]) -> Iterator[str]:
+    """Say every value that does not fit."""
+    for value in compared:
+        if not value.fits:
+            yield f"the {value.what} is {value.claimed or 'missing'} in this job, and should be {value.wanted}"
+
+
+# Source: the codes as the index's source has them.
+_CURES = {
+    "invalid-publisher": "the job is as the settings say, so the publisher on the index is missing or differs: "
+    "add it there with the values above (the project's page, Publishing)",
+    "invalid-pending-publisher": "the project exists by now and the publisher was a pending one for it: "
+    "add it to the project itself with the values above (the project's page, Publishing)",
+    "invalid-token": "the identity has expired or is for another index: run the job again",
+    "invalid-reuse-token": "this identity was used before: run the job again, which gets a new one",
+    "invalid-payload": "the index does not know who signed this: GitHub Enterprise Server is not one of its publishers",
+    "not-enabled": "the index has switched Trusted Publishing off for now: try again later",
+}

@@ -1,0 +1,134 @@
+"""The exchange of Trusted Publishing, as uv does it: a job's identity for a token of the index, and the token burnt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from release_channels.errors import RefusedError, ReleaseError, UnansweredError
+from release_channels.world.actions import is_loopback
+from release_channels.world.index import Index, reason_of
+
+if TYPE_CHECKING:
+    from requests import Response
+
+_URL, _TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+
+
+class NotTrustedError(ReleaseError):
+    """The index does not give this job a token; `code` is the word that clients know."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The index's side of the exchange, at the host that takes uploads."""
+
+    index: Index
+
+    def audience(self) -> str:
+        """Ask for whom the identity has to be.
+
+        Raises: UnansweredError if the index does not answer; NotTrustedError if it takes no identities.
+        """
+        answer = self._ask("GET", "audience")
+        if answer.status_code == 403:
+            raise NotTrustedError("not-enabled", "Trusted Publishing is switched off")
+        return str(_field(answer, "audience", self.index.title))
+
+    def mint(self, identity: str) -> str:
+        """Exchange an identity for a token, which can upload for a quarter of an hour.
+
+        Raises: NotTrustedError with the index's code and words.
+        """
+        answer = self._ask("POST", "mint-token", {"token": identity})
+        if answer.status_code in (400, 403, 422):
+            raise _refusal(answer)
+        return str(_field(answer, "token", self.index.title))
+
+    def burn(self, token: str) -> str:
+        """Give a token back, and a warning where that did not work: it expires by itself."""
+        try:
+            answer = self._ask("POST", "burn-token", {"token": token})
+        except UnansweredError as stop:
+            return str(stop)
+        return "" if answer.ok else f"{self.index.title} answered {answer.status_code} when the token was given back"
+
+    def _ask(self, verb: str, what: str, content: dict[str, str] | None = None) -> Response:
+        import requests
+
+        parts = urlsplit(self.index.upload_url)
+        if parts.scheme != "https":
+            raise RefusedError(
+                f"{self.index.title} takes uploads without encryption", hint="an identity is shown over https alone"
+            )
+        url = f"https://{parts.netloc}/_/oidc/{what}"
+        try:
+            answer = requests.request(verb, url, json=content, timeout=self.index.patience, allow_redirects=False)
+        except requests.RequestException as err:
+            raise UnansweredError(f"{self.index.title} did not answer: {reason_of(err)}", hint=_LATER) from err
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise UnansweredError(f"{self.index.title} answered {answer.status_code}", hint=_LATER)
+        return answer
+
+
+def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool) -> str:
+    """Ask GitHub for this job's identity.
+
+    Raises: RefusedError if the job may not have one; UnansweredError if GitHub does not give it.
+    Source: GitHub's reference of OpenID Connect, requesting the token with the two variables.
+    """
+    import requests
+
+    url, token = env.get(_URL), env.get(_TOKEN)
+    if not url or not token:
+        raise RefusedError("this job may not have an identity", hint="give the job `permissions: id-token: write`")
+    if rehearsal and not is_loopback(url):
+        raise RefusedError(
+            "a rehearsal would ask the real GitHub for an identity", hint=f"point {_URL} to this machine"
+        )
+    try:
+        answer = requests.get(
+            url, params={"audience": audience}, headers={"Authorization": f"Bearer {token}"}, timeout=30,
+            allow_redirects=False,
+        )  # fmt: skip
+    except requests.RequestException as err:
+        raise UnansweredError(f"GitHub gave no identity: {reason_of(err)}", hint=_LATER) from err
+    return str(_field(answer, "value", "GitHub"))
+
+
+_LATER = "nothing was uploaded; try again later"
+
+
+def _field(answer: Response, name: str, who: str) -> object:
+    value = _table(answer).get(name)
+    if answer.status_code != 200 or not isinstance(value, str) or not value:
+        raise UnansweredError(f"{who} answered {answer.status_code} without {name}", hint=_LATER)
+    return value
+
+
+def _refusal(answer: Response) -> NotTrustedError:
+    content = _table(answer)
+    errors = content.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    said = first.get("description") or content.get("message") or f"status {answer.status_code}"
+    return NotTrustedError(_plain(first.get("code")), _plain(said))
+
+
+def _table(answer: Response) -> dict[str, Any]:
+    try:
+        content = answer.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _plain(value: object) -> str:
+    """Bring foreign words into one short printable line."""
+    text = " ".join("".join(sign if sign.isprintable() else " " for sign in str(value or "")).split())
+    return text[:300]
