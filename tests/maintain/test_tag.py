@@ -499,10 +499,10 @@ def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
     screen = run(
         sys.executable, "-c",
         "from pathlib import Path; from release_channels.maintain import tasks\n"
-        "from release_channels.maintain.tasks import _run\n"
+        "from release_channels.maintain.tasks import run_task\n"
         "from contextlib import nullcontext\n"
         "from invoke.exceptions import Exit\n"
-        "try: _run(Path.cwd(), nullcontext(None), lambda desk: desk.root)\n"
+        "try: run_task(Path.cwd(), nullcontext(None), lambda desk: desk.root)\n"
         "except Exit as stop: raise SystemExit(stop.code)\n",
         cwd=ready.root,
     )  # fmt: skip

@@ -221,6 +221,21 @@ def test_a_workflow_that_cannot_be_tried_is_named(make_repo: MakeRepo, monkeypat
     assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
 
 
+def test_a_green_trial_of_a_new_project_is_not_called_trust(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such a trial stops before the index is asked: what it did not see is not said."""
+    repo = make_repo(Sample(files=FILES))
+    with on_github(repo, monkeypatch, ADMIN) as hub:
+        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+        ends(hub)
+        outcome = apply(hub)
+    assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
+    told = capsys.readouterr().out
+    assert "the index itself is asked by the first release" in told
+    assert "lets it in" not in told
+
+
 def test_a_run_that_never_ends_is_given_up(hub: Hub) -> None:
     """With what it does at that time, and the way to go on."""
     assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "nowhere", apply=True, dry_run=False)) == 2

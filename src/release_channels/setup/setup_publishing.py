@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from packaging.version import Version
@@ -45,7 +45,8 @@ def setup_publishing(desk: Desk, *, apply: bool, dry_run: bool = False, waiting:
             hint='set `repository = "owner/name"` in [tool.release-channels], or add the remote',
         )
     wanted = publishers(desk.config, name)
-    _show_publishers(desk, wanted)
+    is_new = _is_new(desk)
+    _show_publishers(desk, wanted, is_new=is_new)
     hub = desk.github()
     assert hub is not None  # its name is known
     with hub:
@@ -54,19 +55,23 @@ def setup_publishing(desk: Desk, *, apply: bool, dry_run: bool = False, waiting:
         if not apply or dry_run:
             return _planned(desk, wanted, plans)
         _apply(desk, hub.settings, plans or ())
-        return _try_out(desk, hub, wanted, waiting or Waiting(longest=900))
+        return _try_out(desk, hub, wanted, waiting or Waiting(longest=900), is_new=is_new)
 
 
-def _show_publishers(desk: Desk, wanted: Sequence[Publisher]) -> None:
+def _is_new(desk: Desk) -> bool:
+    """Tell whether the index has nothing of the project yet; where it does not answer, that is said and not assumed."""
+    try:
+        return not desk.read_index().releases
+    except ReleaseError as stop:
+        console.warn(f"whether {desk.project.name} is on {desk.index.title} is not known: {stop}")
+        return False
+
+
+def _show_publishers(desk: Desk, wanted: Sequence[Publisher], *, is_new: bool) -> None:
     project = desk.project.name
     console.result(f"Trusted publishers of {project} on the index. No token is stored in GitHub.", style="bold")
     for line in publisher_table(wanted):
         console.result(f"  {line}")
-    try:
-        is_new = not desk.read_index().releases
-    except ReleaseError as stop:
-        console.warn(f"whether {project} is on {desk.index.title} is not known: {stop}")
-        is_new = False
     if not is_new:
         console.result(f"On the index, as an owner of {project}: Manage, Publishing, Add a new publisher, GitHub.")
         for publisher in wanted:
@@ -175,9 +180,11 @@ class _Trial:
     refused: str = ""
 
 
-def _try_out(desk: Desk, hub: GitHub, wanted: Sequence[Publisher], waiting: Waiting) -> Outcome:
+def _try_out(desk: Desk, hub: GitHub, wanted: Sequence[Publisher], waiting: Waiting, *, is_new: bool) -> Outcome:
     console.result("Trying the release workflows out: they show their identity and upload nothing", style="bold")
     trials = [_try(desk, hub, publisher, waiting) for publisher in wanted]
+    if is_new:  # a token would make the project, so the trial stops before it asks for one
+        trials = [trial if trial.refused or trial.untried else replace(trial, untried=_FIRST) for trial in trials]
     for trial in trials:
         console.result(f"  {trial.publisher.workflow}: {trial.refused or trial.untried or 'the index lets it in'}")
     if refused := [trial for trial in trials if trial.refused]:
@@ -188,6 +195,9 @@ def _try_out(desk: Desk, hub: GitHub, wanted: Sequence[Publisher], waiting: Wait
     left = [trial.publisher.workflow for trial in trials if trial.untried]
     message = f"GitHub is set up; not tried: {', '.join(left)}" if left else "GitHub and the index are set up"
     return Outcome(Result.DONE, message, project=desk.project.name)
+
+
+_FIRST = "the job is as the settings say; the index itself is asked by the first release, which makes the project"
 
 
 def _try(desk: Desk, hub: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
