@@ -80,21 +80,25 @@ def _run(
     actions: Actions,
     patience: Patience,
 ) -> Outcome:
+    if options.source is not None and "build" in steps:
+        raise UsageError(
+            "--from is for a build that is there already, and this session builds", hint="leave --from out"
+        )
     git = Git.open(root)
     commit = git.commit(options.commit)
     project = open_project(git, commit)
     _refuse_branch(git, project.config, actions, env)
-    proof = None
-    if channel is not Channel.PUBLIC:
-        proof = prove_preview(git, project.config, steps, options, actions, env)
-    if proof is not None:
-        commit = git.commit(proof.commit)
-        project = open_project(git, commit)
     with ExitStack() as stack:
         if not options.dry_run:
             stack.enter_context(only_one_run(root))
         name = options.index or _default_index(project.config, actions)
         index = stack.enter_context(open_index(name, project, root, env, offline=options.offline))
+        proof = None
+        if channel is not Channel.PUBLIC:
+            proof = prove_preview(git, project.config, steps, options, actions, env)
+        if proof is not None:
+            commit = git.commit(proof.commit)
+            project = open_project(git, commit)
         request = _request(git, project, commit, channel, options, actions, index, proof)
         observed = observe(git, project, commit, index, request, env=env)
         plan = decide(observed, request, project.config)

@@ -53,7 +53,7 @@ def test_the_readme_names_every_session_and_option() -> None:
     text = _text("README.md")
     assert set(re.findall(r"^\| `([a-z][a-z-]*)` \|", text, re.MULTILINE)) == set(SESSIONS)
     options = re.findall(r"^\| `(--[a-z-]+)( [A-Z]+)?` \|", text, re.MULTILINE)
-    assert len(options) == 7
+    assert len(options) == 8
     for option, value in options:
         parse_options("preview", [option, "1"] if value else [option])
 

@@ -17,7 +17,8 @@ from tests.index.servers import make_tls
 from tests.support.repo import Repo
 from tests.support.staging import Staging, build_sample, copy_repo, serve_staging
 
-WORKFLOW = "internal-preview-release.yml"
+# Any workflow can be a publisher; the preview workflow itself would have to prove its commit, too.
+WORKFLOW = "previews.yml"
 CLAIMS = {
     "repository": "example/demo-tool",
     "repository_owner": "example",
@@ -167,7 +168,7 @@ def test_a_stored_token_is_refused_before_anything(
     assert (job.repo.fingerprint(), job.staging.picture()) == before
 
 
-@pytest.mark.parametrize("workflow", [WORKFLOW, "public-release.yml"])
+@pytest.mark.parametrize("workflow", ["internal-preview-release.yml", "public-release.yml"])
 def test_a_release_workflow_names_its_index(
     make_job: MakeJob, run_session: RunSession, monkeypatch: pytest.MonkeyPatch, workflow: str
 ) -> None:

@@ -9,7 +9,8 @@ from enum import StrEnum
 from packaging.version import Version
 
 from release_channels import console
-from release_channels.errors import RefusedError, ReleaseError
+from release_channels.config import Proof
+from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.findings import Finding
 from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
@@ -17,6 +18,7 @@ from release_channels.observed import IndexState, Observed, Relation
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.everywhere import disagreements, old_mentions
 from release_channels.public_rules import check_place, check_version
+from release_channels.steps.prove import Inquiry, prove_gate
 from release_channels.tags import tag_of
 
 
@@ -55,8 +57,7 @@ def preflight(desk: Desk, version: Version, *, sign: bool = False) -> tuple[Row,
         _tag(desk, version, sign=sign),
         *_other_tags(desk, version),
         index,
-        _tests(desk),
-        Row("gate", Answer.UNKNOWN, "the integration gate was not asked"),
+        *(_softened(row, desk) for row in _runs(desk, version)),
     )
 
 
@@ -169,16 +170,47 @@ def _on_index(state: IndexState, version: Version, where: str) -> Row:
     return Row("index", Answer.YES, f"{version} is free on {where}")
 
 
-def _tests(desk: Desk) -> Row:
-    workflow = desk.config.test_workflow
+def _runs(desk: Desk, version: Version) -> Iterator[Row]:
+    """Ask for the newest attempts of tests and gate, as the public channel will."""
+    config, commit = desk.config, desk.commit
+    workflows = {"tests": config.test_workflow, "gate": config.gate_workflow}
     try:
         hub = desk.github()
         if hub is None:
-            return Row("tests", Answer.UNKNOWN, f"{workflow} was not asked: the remote is not on GitHub")
+            for topic, workflow in workflows.items():
+                yield Row(topic, Answer.UNKNOWN, f"{workflow} was not asked: the remote is not on GitHub")
+            return
         with hub:
-            return judge_run(hub.newest_run(workflow, desk.commit.sha), workflow, desk.commit.short)
+            test = hub.newest_run(config.test_workflow, commit.sha)
+            yield judge_run(test, workflows.pop("tests"), commit.short)
+            yield _gate(Inquiry(hub, config), test, version)
     except ReleaseError as stop:
-        return Row("tests", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
+        for topic, workflow in workflows.items():
+            yield Row(topic, Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
+
+
+def _gate(inquiry: Inquiry, test: WorkflowRun | None, version: Version) -> Row:
+    """Ask for the gate's run that followed the tests, and for what it says of the version."""
+    workflow = inquiry.config.gate_workflow
+    if not inquiry.config.gate.enabled:
+        return Row("gate", Answer.YES, "the project has none: gate.enabled is false")
+    if test is None or not test.is_green:
+        return Row("gate", Answer.NO, f"{workflow} follows the tests, which have not passed", "use --wait")
+    try:
+        proof = prove_gate(inquiry, test)
+    except UnansweredError as stop:
+        return Row("gate", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
+    except RefusedError as stop:
+        return Row("gate", Answer.NO, str(stop), stop.hint)
+    told = proof.said[-1].replace(" for it", f" for {test.sha[:12]}")
+    # Where the version lives in tags the gate could not know it: the tag makes it.
+    return Row("gate", Answer.YES, f"{told}, with {proof.version}" if proof.version != version else told)
+
+
+def _softened(row: Row, desk: Desk) -> Row:
+    """Turn a no into an open question where the public channel itself will only warn."""
+    warns = desk.config.public_proof is Proof.WARN and row.answer is Answer.NO
+    return replace(row, answer=Answer.UNKNOWN) if warns else row
 
 
 def judge_run(run: WorkflowRun | None, workflow: str, commit: str) -> Row:

@@ -14,6 +14,7 @@ from release_channels.maintain.following import Waiting, follow
 from release_channels.maintain.preflight import Answer, Row, preflight, show
 from release_channels.observed import Relation
 from release_channels.outcome import Outcome, Result
+from release_channels.steps.prove import Inquiry
 from release_channels.tags import tag_of
 from release_channels.version import parse_project_version
 from release_channels.world.git_write import create_tag, delete_tag, push_tag
@@ -63,8 +64,9 @@ def _ask(desk: Desk, request: TagRequest, version: Version, name: str) -> tuple[
 
 
 def _only_tests(rows: tuple[Row, ...]) -> bool:
-    """Tell whether the tests alone are missing: nobody should wait an hour to be told of a dirty tree."""
-    return {row.topic for row in rows if row.answer is Answer.NO} == {"tests"}
+    """Tell whether tests and gate alone are missing: nobody should wait an hour to be told of a dirty tree."""
+    missing = {row.topic for row in rows if row.answer is Answer.NO}
+    return bool(missing) and missing <= {"tests", "gate"}
 
 
 def _tag(
@@ -127,9 +129,12 @@ def _wait_for_tests(desk: Desk, waiting: Waiting) -> None:
     hub = desk.github()
     if hub is None:
         return
-    workflow = desk.config.test_workflow
+    config = desk.config
     with hub:
-        follow(lambda: hub.newest_run(workflow, desk.commit.sha), workflow, waiting)
+        test = follow(lambda: hub.newest_run(config.test_workflow, desk.commit.sha), config.test_workflow, waiting)
+        if test.is_green and config.gate.enabled:
+            gate = Inquiry(hub, config)
+            follow(lambda: gate.find_gate(test), config.gate_workflow, waiting)
 
 
 def _watch(desk: Desk, outcome: Outcome, name: str, waiting: Waiting) -> Outcome:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
 
+from release_channels.claims import WORKFLOWS
 from release_channels.config import TABLE, Config
 from release_channels.errors import RefusedError
 from release_channels.provenance import ARTIFACT, PROVENANCE
 
-WORKFLOWS = ".github/workflows"
 BUILD_ARTIFACT = "release-channels-build"
 # Source: the pins that uv's own guide for GitHub Actions names, August 2026.
 ACTIONS = {
@@ -24,7 +24,8 @@ ACTIONS = {
 }
 # One uv, one Python and one kind of runner everywhere: the gate's bytes are compared with the published ones.
 UV, PYTHON, RUNNER = "0.13.9", "3.12", "ubuntu-24.04"
-RELEASE_REQUIREMENTS = "requirements/release.txt"
+# Where the tool is its own project: the one line more, without which a build backend would run beside a token.
+PREPARE = "uv venv && uv pip install --require-hashes -r requirements/release.txt"
 
 _PLACE = re.compile(r"%%\{(\w+)\}")
 _BLOCK = re.compile(r"( *)%%\{(\w+)\}")
@@ -169,7 +170,7 @@ def _starts(adoption: Adoption) -> dict[str, str]:
         return common | {
             "env": "",
             "nox": "uv run nox",
-            "prepare": f"- run: uv venv && uv pip install --require-hashes -r {RELEASE_REQUIREMENTS}",
+            "prepare": f"- run: {PREPARE}",
             "release": "uv run --no-project nox",
             "release_env": "env:\n  PYTHONPATH: src",
             "release_variables": "PYTHONPATH: src",

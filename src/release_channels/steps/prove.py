@@ -78,14 +78,19 @@ class Inquiry:
         _require(check_test_run(run, commit, self.repository, self.config), f"see {run.url}")
         return run
 
+    def find_gate(self, test: WorkflowRun) -> WorkflowRun | None:
+        """Find the newest run of the gate that followed a test run; its title points to it, and proves nothing."""
+        title = gate_title(test.sha, test.id)
+        return self.hub.find_run(self.config.gate_workflow, title, event="workflow_run", since=test.created_at)
+
     def newest_gate(self, test: WorkflowRun) -> WorkflowRun:
         """Give the newest run of the gate that followed a test run, if it passed.
 
         Raises: RefusedError with every reason why it does not count.
         """
-        workflow, title = self.config.gate_workflow, gate_title(test.sha, test.id)
-        run = self.hub.find_run(workflow, title, event="workflow_run", since=test.created_at)
+        run = self.find_gate(test)
         if run is None:
+            workflow = self.config.gate_workflow
             raise RefusedError(f"{workflow} has not run for commit {test.sha[:12]} (test run {test.id})", hint=AGAIN)
         _require(check_gate_run(run, self.repository, self.config), f"see {run.url}")
         return run
@@ -97,8 +102,14 @@ def prove_commit(inquiry: Inquiry, commit: str) -> Proof:
     Raises: RefusedError if they did not, or GitHub does not answer.
     """
     test = inquiry.newest_test(commit)
-    if not inquiry.config.gate.enabled:
-        return Proof(commit, test.number, test_said(test))
+    return prove_gate(inquiry, test) if inquiry.config.gate.enabled else Proof(commit, test.number, test_said(test))
+
+
+def prove_gate(inquiry: Inquiry, test: WorkflowRun) -> Proof:
+    """Prove that the newest attempt of the gate passed after a test run.
+
+    Raises: RefusedError if it did not, or GitHub does not answer.
+    """
     gate = inquiry.newest_gate(test)
     return verify_provenance(inquiry.provenance(gate.id), test, gate, inquiry.repository, inquiry.config)
 
