@@ -126,6 +126,34 @@ def install_commands(_: Context, channel: str = "", format: str = "text", write:
 
 @task(
     help={
+        "path": "the top of the project, here by default",
+        "tool": "what brings release-channels: a requirement, or the path of a wheel or checkout",
+        "gate": "with or without a live gate (--no-gate); as it is configured by default",
+        "update": "also replace what differs, where git can bring it back",
+        "check": "write nothing, and fail where something differs",
+        "dry_run": DRY,
+    }
+)
+def init(
+    context: Context,
+    path: str = ".",
+    tool: str = "",
+    gate: bool = True,
+    update: bool = False,
+    check: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Write the files that a project needs for both channels."""
+    from release_channels.setup import tasks
+    from release_channels.setup.init import InitRequest
+
+    # Only --no-gate says anything: a gate is the default, and what is configured stays.
+    request = InitRequest(tuple(ns.task_names), tool, None if gate else False, update, check)
+    tasks.init(Path(path), request, dry_run=_dry(context, dry_run))
+
+
+@task(
+    help={
         "apply": "set up GitHub's environments, then try each release workflow out",
         "index": INDEX,
         "dry_run": DRY,
@@ -143,7 +171,18 @@ def _dry(context: Context, dry_run: bool) -> bool:
     return dry_run or bool(context.config.run.dry)
 
 
-ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index, install_commands, setup_publishing)
+ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index, install_commands, setup_publishing, init)
+
+
+def join(own: Collection) -> Collection:
+    """Add the release tasks to a project's own; one whose name is taken goes under `release.`."""
+    taken = {*own.task_names, *own.collections}
+    apart = Collection()
+    for name, release_task in ns.tasks.items():
+        (apart if name in taken else own).add_task(release_task, name=name)
+    if apart.tasks:
+        own.add_collection(apart, name="release-channels" if "release" in taken else "release")
+    return own
 
 
 def main() -> None:

@@ -5,11 +5,25 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from release_channels.errors import UsageError
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.tasks import run_task
 from release_channels.reporting import reporting
+from release_channels.setup.init import InitRequest
+from release_channels.setup.init import init as write_files
 from release_channels.setup.install_commands import README, keep_block, print_commands
 from release_channels.setup.setup_publishing import setup_publishing as set_up
+from release_channels.telling import tell
+from release_channels.world.actions import read_actions
+
+
+def init(root: Path, request: InitRequest, *, dry_run: bool) -> None:
+    """Write the files of an adoption, or check them."""
+    with reporting(root if root.is_dir() else Path.cwd()):
+        if not root.is_dir():
+            raise UsageError(f"{root} is no directory", hint="--path names the top of the project")
+        outcome = write_files(root, request, os.environ, dry_run=dry_run)
+        tell(outcome, read_actions(os.environ))
 
 
 def install_commands(root: Path, channel: str, form: str, write: str, *, check: bool) -> None:
