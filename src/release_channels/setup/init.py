@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from release_channels.process import finish
 from release_channels.sessions import SESSIONS
 from release_channels.setup.adopting import AdoptionPlan, Kind, Planned, plan_adoption, written
 from release_channels.setup.found import Found, look
+from release_channels.setup.rules import Broken
 from release_channels.setup.tool_source import ToolSource, asked_tool, running_tool
 from release_channels.world.files import write_whole
 from release_channels.world.git import Git
@@ -22,6 +23,8 @@ from release_channels.world.uv import uv_program
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _SECONDS = 300
+_SHOWN = 5
+"""How many broken rules of a file are named when nobody asked for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     plan = _plan(found, tool, request)
     lock = _Lock(root, plan.noxfile, env)
     _tell(found, tool, plan)
-    _show(plan, lock, whole=dry_run)
+    _show(plan, lock, whole=dry_run or request.update or request.check)
     project = found.project.name
     if request.check:
         return _checked(plan, lock, project)
@@ -125,17 +128,24 @@ def _tell(found: Found, tool: ToolSource, plan: AdoptionPlan) -> None:
 
 
 def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:
-    """Show each file and how it stands; of new ones the text is shown only when nothing is written."""
+    """Show how each file stands and what it gets; `whole` shows also what would be replaced, and every broken rule."""
     console.say("files", style="bold")
     for file in plan.files:
         why = f": {file.why}" if file.why else ""
         console.say(f"  {file.path}: {file.kind}{why}")
     console.say(f"  {lock.path}: {'as it should be' if lock.fits() else 'to be made'}")
     for file in plan.files:
-        if file.kind in (Kind.ADDS, Kind.DRIFTED, Kind.EDITED) or (whole and file.kind is Kind.NEW):
+        if file.kind is Kind.ADDS or (whole and file.kind in (Kind.DRIFTED, Kind.EDITED)):
             _show_diff(file)
-    for broken in plan.broken:
-        console.say(f"  {broken}", style="yellow")
+    for path in dict.fromkeys(one.path for one in plan.broken):
+        _show_broken([one for one in plan.broken if one.path == path], whole=whole)
+
+
+def _show_broken(broken: Sequence[Broken], *, whole: bool) -> None:
+    for one in broken if whole else broken[:_SHOWN]:
+        console.say(f"  {one}", style="yellow")
+    if not whole and len(broken) > _SHOWN:
+        console.say(f"  … {len(broken) - _SHOWN} more rules in this file: `release-channels init --check` names all")
 
 
 def _show_diff(file: Planned) -> None:
