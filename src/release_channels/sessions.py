@@ -118,7 +118,7 @@ def _run(session: Session, *steps: str, channel: str = "") -> None:
         root=Path.cwd(), channel=Channel(channel) if channel else None, dry_run=_only_install(session),
     )  # fmt: skip
     if not outcome.result.is_good:
-        session.error(outcome.line)
+        session.error(str(outcome.result))  # the reason stands above already
 
 
 def _run_alone(session: Session, runner: str) -> None:
@@ -128,7 +128,7 @@ def _run_alone(session: Session, runner: str) -> None:
     run = resolve_name(f"release_channels.{runner}")
     outcome = run(session.posargs, root=Path.cwd(), dry_run=_only_install(session))
     if not outcome.result.is_good:
-        session.error(outcome.line)
+        session.error(str(outcome.result))  # the reason stands above already
 
 
 def _only_install(session: Session) -> bool:

@@ -411,16 +411,19 @@ def test_other_sources_go_all_the_way_to_the_public_build(
 
 @pytest.mark.full
 def test_a_cargo_version_is_bumped_in_its_own_file(make_repo: MakeRepo) -> None:
-    """A maturin project's version is Cargo.toml's."""
+    """A maturin project's version is Cargo.toml's, and its entry in Cargo.lock follows."""
     text = (
         '[build-system]\nrequires = ["maturin>=1"]\nbuild-backend = "maturin"\n\n'
         '[project]\nname = "demo-tool"\ndynamic = ["version"]\n'
     )
     cargo = '[package]\nname = "demo-tool"\nversion = "1.2.0-dev0" # kept\n'
-    repo = make_repo(Sample(files={"pyproject.toml": text, "Cargo.toml": cargo}))
+    lock = 'version = 4\n\n[[package]]\nname = "demo-tool"\nversion = "1.2.0-dev0"\n'
+    repo = make_repo(Sample(files={"pyproject.toml": text, "Cargo.toml": cargo, "Cargo.lock": lock}))
     code = bump(repo, to="1.3.0", commit=True)
     assert code == 0
     assert (repo.root / "Cargo.toml").read_text() == cargo.replace("1.2.0-dev0", "1.3.0")
+    assert (repo.root / "Cargo.lock").read_text() == lock.replace("1.2.0-dev0", "1.3.0")
+    assert repo.git("status", "--porcelain") == ""
 
 
 def test_a_final_that_was_never_released_is_not_passed_over(

@@ -21,7 +21,7 @@ from release_channels.rehearsal.github import Answer
 from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, run, start, wait_until
 from tests.github.hubs import Hub
-from tests.maintain.doing import hook, on_github, on_index, some_of, tag
+from tests.maintain.doing import bump, hook, on_github, on_index, some_of, tag
 from tests.maintain.test_bump import vcs_pyproject
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -540,3 +540,15 @@ def test_a_tag_of_a_dev_release_is_not_called_done(make_repo: MakeRepo, capsys: 
     assert tag(repo) == 1
     assert "a dev release" in capsys.readouterr().err
     assert repo.fingerprint() == before
+
+
+def test_a_bump_that_is_not_committed_is_told(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """After `bump` alone the report says what is left to do, and not to bump again."""
+    repo = make_repo(Sample())
+    assert bump(repo) == 0
+    before = repo.fingerprint()
+    assert tag(repo) == 1
+    assert repo.fingerprint() == before
+    shown = capsys.readouterr().err
+    assert "the working tree holds 1.2.0, uncommitted: commit and merge that, then tag it" in shown
+    assert "make it final first" not in shown

@@ -9,8 +9,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
+from release_channels.project.cargo import cargo_version
 from release_channels.project.edit import Edit
-from release_channels.project.lockfile import plan_lock, read_lock
+from release_channels.project.lockfile import plan_cargo_lock, plan_lock, read_lock
+from release_channels.project.source import TomlVersion
 
 NAME = canonicalize_name("x-y")
 NEW = Version("2.0.0")
@@ -110,3 +112,49 @@ def test_any_lock_changes_in_one_version_alone(others: list[str], data: st.DataO
     newline = data.draw(st.sampled_from(["\n", "\r\n"]))
     marked = (HEAD + "".join(blocks)).replace("\n", newline)
     assert plan(plain(marked)) == (Edit("uv.lock", plain(marked), with_version(marked, "2.0.0")),)
+
+
+CARGO = 'version = 4\n\n[[package]]\nname = "a"\nversion = "1.0.0-dev0"\nsource = "registry+x"\n'
+CRATE = '[package]\nname = "crate"\nversion = "1.0.0-dev0"\n'
+SHARED = '[workspace]\nmembers = ["b"]\n[workspace.package]\nversion = "1.0.0-dev0"\n'
+
+
+def cargo_entry(name: str, version: str = "1.0.0-dev0") -> str:
+    return f'\n[[package]]\nname = "{name}"\nversion = "{version}"\ndependencies = [\n "a",\n]\n'
+
+
+CARGO_LOCKS = {
+    "the crate": ("Cargo.toml", CRATE, "Cargo.lock", cargo_entry("crate"), cargo_entry("crate", "2.0.0")),
+    "CRLF": (
+        "Cargo.toml", CRATE, "Cargo.lock",
+        cargo_entry("crate").replace("\n", "\r\n"), cargo_entry("crate", "2.0.0").replace("\n", "\r\n"),
+    ),
+    "another member stays": (
+        "rust/Cargo.toml", CRATE, "rust/Cargo.lock",
+        cargo_entry("crate") + cargo_entry("other"), cargo_entry("crate", "2.0.0") + cargo_entry("other"),
+    ),
+    "a workspace above": ("b/Cargo.toml", CRATE, "Cargo.lock", cargo_entry("crate"), cargo_entry("crate", "2.0.0")),
+    "shared by a workspace": (
+        "Cargo.toml", SHARED + '[package]\nname = "crate"\nversion.workspace = true\n', "Cargo.lock",
+        cargo_entry("b") + cargo_entry("crate") + cargo_entry("own", "0.1.0"),
+        cargo_entry("b", "2.0.0") + cargo_entry("crate", "2.0.0") + cargo_entry("own", "0.1.0"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("manifest", "toml", "lock", "before", "after"), CARGO_LOCKS.values(), ids=CARGO_LOCKS)
+def test_cargo_lock_follows_a_crates_version(manifest: str, toml: str, lock: str, before: str, after: str) -> None:
+    """Entries of the crates that have this version change, those of a registry and of other members do not."""
+    files = {manifest: toml.encode(), lock: (CARGO + before).encode()}
+    source = cargo_version(manifest, files.get)
+    assert plan_cargo_lock(source, files.get, NEW) == (Edit(lock, CARGO + before, CARGO + after),)
+    files[lock] = (CARGO + after).encode()
+    assert plan_cargo_lock(source, files.get, NEW) == ()
+
+
+def test_without_a_cargo_lock_there_is_nothing_to_plan() -> None:
+    """A crate may have none, and a Python project beside one has nothing to do with it."""
+    source = cargo_version("Cargo.toml", {"Cargo.toml": CRATE.encode()}.get)
+    assert plan_cargo_lock(source, {"Cargo.toml": CRATE.encode()}.get, NEW) == ()
+    python = TomlVersion("pyproject.toml", "w", Version("1.0.0.dev0"), '[project]\nversion = "1.0.0.dev0"\n')
+    assert plan_cargo_lock(python, {"Cargo.lock": CARGO.encode()}.get, NEW) == ()

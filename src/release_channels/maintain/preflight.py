@@ -86,7 +86,9 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
     main = f"{config.remote}/{config.main_branch}"
     is_normal = not desk.project.source.plan(desk.project.version)
     seen = Observed(desk.project.name, version, desk.commit, state, is_normal=is_normal)
-    yield from _rows("version", check_version(seen), f"{version} is a public version in normal form")
+    bumped = _bumped(desk)
+    for row in _rows("version", check_version(seen), f"{version} is a public version in normal form"):
+        yield replace(row, hint=bumped) if row.answer is Answer.NO and bumped else row
     try:
         tip = desk.git.remote_tip(config.remote, config.main_branch)
         seen = replace(seen, on_main=desk.git.relation(desk.commit.sha, tip))
@@ -97,6 +99,17 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
     more = ", …" if len(ahead) > _FEW else ""
     moved = f"; main has moved on by {len(ahead)}: {', '.join(ahead[:_FEW])}{more}" if ahead else ""
     yield from _rows("commit", check_place(seen, config), f"{desk.commit.short} is contained in {main}{moved}")
+
+
+def _bumped(desk: Desk) -> str:
+    """Say that the working tree holds a public version which no commit holds yet, if that is so."""
+    try:
+        there = desk.working_tree()[0].version
+    except RefusedError:  # an unreadable working tree tells nothing here: the report of the commit stands
+        return ""
+    if there == desk.project.version or there.is_prerelease:
+        return ""
+    return f"the working tree holds {there}, uncommitted: commit and merge that, then tag it"
 
 
 def _texts(desk: Desk, version: Version) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from packaging.version import Version
 from release_channels.project.commit_url import with_source_commit
 from release_channels.project.copies import plan_copies, read_copies
 from release_channels.project.edit import Edit
-from release_channels.project.lockfile import LOCK, plan_lock, read_lock
+from release_channels.project.lockfile import LOCK, plan_cargo_lock, plan_lock, read_lock
 from release_channels.project.mentions import Mention, find_mentions
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
@@ -62,6 +62,7 @@ def plan_version(project: Project, read: Read, version: Version, date: Date | No
 
     add(plan_copies(project.config.version_files, read_edited, version, date))
     add(plan_lock(project.normalized_name, read_edited, version))
+    add(plan_cargo_lock(project.source, read_edited, version))
     return tuple(edits.values())
 
 

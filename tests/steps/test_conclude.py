@@ -1,0 +1,92 @@
+"""`conclude` in the job that ends a release workflow: it reads what GitHub gives it, and says why."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from release_channels.ending import run_conclude
+from release_channels.outcome import Outcome, Result
+from release_channels.rehearsal.github import GitHubState
+from tests.conftest import MakeRepo
+from tests.support.proofs import add_chain, event_of
+from tests.support.repo import Repo
+
+SKIPPED = {name: {"result": "skipped", "outputs": {}} for name in ("preflight", "build", "publish", "verify")}
+DONE = {**SKIPPED, **{name: {"result": "success", "outputs": {}} for name in ("build", "publish", "verify")}}
+
+
+def conclude(repo: Repo, needs: object, env: dict[str, str]) -> Outcome:
+    """Run the session."""
+    return run_conclude((), root=repo.root, env={**os.environ, **env, "NEEDS": json.dumps(needs)})
+
+
+@pytest.fixture
+def state() -> GitHubState:
+    """Runs to be followed; nobody is asked here."""
+    return GitHubState()
+
+
+def test_a_published_preview_ends_green(repo: Repo, state: GitHubState, tmp_path: Path) -> None:
+    """Every job ended well."""
+    env = event_of(state, add_chain(state, "a" * 40).gate, tmp_path / "event.json")
+    assert conclude(repo, DONE, env).line == "done: build, publish, verify ended well"
+
+
+EVENTS: dict[str, tuple[dict[str, object], str]] = {
+    "failed": ({"conclusion": "failure"}, "skipped: integration-eval.yml ended failure"),
+    "skipped itself": ({"conclusion": "skipped"}, "skipped: integration-eval.yml ended skipped"),
+    "nightly": (
+        {"event": "schedule"},
+        "skipped: integration-eval.yml was started by schedule: only what follows a push to main is published",
+    ),
+    "a fork's": (
+        {"head_repository": {"full_name": "mallory/demo-tool"}},
+        "skipped: integration-eval.yml ran for main of mallory/demo-tool, not for main",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "line"), EVENTS.values(), ids=EVENTS)
+def test_a_run_that_is_not_to_be_published_ends_green_and_says_why(
+    repo: Repo, state: GitHubState, tmp_path: Path, changes: dict[str, object], line: str
+) -> None:
+    """What the jobs' condition leaves out is named, so that it is not taken for a success."""
+    env = event_of(state, add_chain(state, "a" * 40).gate, tmp_path / "event.json", **changes)
+    assert conclude(repo, SKIPPED, env).line == line
+
+
+def test_a_passed_gate_whose_preview_was_skipped_ends_red(repo: Repo, state: GitHubState, tmp_path: Path) -> None:
+    """A condition that somebody broke does not look like a release."""
+    env = event_of(state, add_chain(state, "a" * 40).gate, tmp_path / "event.json")
+    outcome = conclude(repo, SKIPPED, env)
+    assert outcome.result is Result.FAILED
+    assert "build was skipped, and nothing says why" in outcome.message
+
+
+def test_a_preflight_ends_green(repo: Repo, tmp_path: Path) -> None:
+    """By hand, with nothing but the preflight."""
+    (tmp_path / "event.json").write_text(json.dumps({"inputs": {"do": "preflight"}}))
+    env = {"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
+    needs = {**SKIPPED, "preflight": {"result": "success"}}
+    assert conclude(repo, needs, env).line == "done: a preflight uploads nothing; preflight ended well"
+
+
+def test_without_a_gate_the_preview_follows_the_tests(make_repo: MakeRepo, state: GitHubState, tmp_path: Path) -> None:
+    """Then a push is what started the run before."""
+    from tests.support.projects import Sample
+
+    repo = make_repo(Sample(settings="gate = { enabled = false }\n"))
+    env = event_of(state, state.add_run("test.yml", "a" * 40), tmp_path / "event.json")
+    assert conclude(repo, SKIPPED, env).result is Result.FAILED
+    pull = event_of(state, state.add_run("test.yml", "a" * 40, event="pull_request"), tmp_path / "event.json")
+    assert conclude(repo, SKIPPED, pull).line.startswith("skipped: test.yml was started by pull_request")
+
+
+def test_without_needs_nothing_is_concluded(repo: Repo) -> None:
+    """By hand somebody forgot to give it."""
+    outcome = run_conclude((), root=repo.root, env=dict(os.environ))
+    assert outcome.line == "refused: NEEDS is not set"

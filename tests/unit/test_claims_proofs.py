@@ -1,0 +1,180 @@
+"""A provenance is a claim: it passes only where GitHub says the same of both runs, and each lie has its own reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from packaging.version import Version
+
+from release_channels.claims import gate_title, verify_gated, verify_provenance
+from release_channels.config import Config
+from release_channels.errors import RefusedError
+from release_channels.hub import WorkflowRun
+from release_channels.manifest import Manifest
+from release_channels.provenance import GateRun, Provenance, TestRun
+from release_channels.strict import ManifestFile
+from release_channels.version import Channel
+
+REPOSITORY, SHA, TIP = "acme/demo-tool", "a" * 40, "c" * 40
+FILES = (ManifestFile("x-1.0.tar.gz", 1, "b" * 64), ManifestFile("x-1.0-py3-none-any.whl", 1, "d" * 64))
+TEST = WorkflowRun(
+    id=7, number=41, attempt=1, path=".github/workflows/test.yml", repository=REPOSITORY, event="push",
+    status="completed", conclusion="success", sha=SHA, branch="main", head_repository=REPOSITORY, url="", title="",
+    created_at=datetime(2026, 11, 1, tzinfo=UTC),
+)  # fmt: skip
+GATE = replace(
+    TEST, id=8, number=3, path=".github/workflows/integration-eval.yml", event="workflow_run", sha=TIP
+)  # fmt: skip
+CLAIM = Provenance(REPOSITORY, SHA, TestRun(7, 41, 1, TEST.path), GateRun(8, 1), {}, "x", Version("1.0.dev41"), FILES)
+
+Lie = tuple[Provenance, WorkflowRun, WorkflowRun]
+LIES: dict[str, tuple[Lie, str]] = {
+    "forged commit": (
+        (replace(CLAIM, commit=TIP), TEST, GATE), f"the test run 7 tested commit {SHA[:12]}, not {TIP[:12]}",
+    ),
+    "forged number": (
+        (replace(CLAIM, test_run=replace(CLAIM.test_run, number=999)), TEST, GATE),
+        "it gives the test run the number 999, and GitHub 41",
+    ),
+    "another test run": (
+        (replace(CLAIM, test_run=replace(CLAIM.test_run, id=6)), TEST, GATE),
+        "it names the test run 6, and run 7 was asked for",
+    ),
+    "another repository": (
+        (replace(CLAIM, repository="mallory/demo-tool"), TEST, GATE),
+        "it is of the repository mallory/demo-tool, not of acme/demo-tool",
+    ),
+    "stale test attempt": (
+        (CLAIM, replace(TEST, attempt=2), GATE), "it is about attempt 1 of the test run, whose newest attempt is 2",
+    ),
+    "another path": (
+        (replace(CLAIM, test_run=replace(CLAIM.test_run, path=".github/workflows/t.yml")), TEST, GATE),
+        "it names .github/workflows/t.yml, and the test run is of .github/workflows/test.yml",
+    ),
+    "test of another workflow with the same name": (
+        (replace(CLAIM, test_run=replace(CLAIM.test_run, path=".github/workflows/t.yml")),
+         replace(TEST, path=".github/workflows/t.yml"), GATE),
+        "the test run 7 is of .github/workflows/t.yml, not of .github/workflows/test.yml",
+    ),
+    "test of a pull request": (
+        (CLAIM, replace(TEST, event="pull_request"), GATE), "the test run 7 was started by pull_request, not by push",
+    ),
+    "test of a fork whose branch is called main": (
+        (CLAIM, replace(TEST, head_repository="mallory/demo-tool"), GATE),
+        "the test run 7 is of a commit of mallory/demo-tool, not of acme/demo-tool",
+    ),
+    "test of a fork that is gone": (
+        (CLAIM, replace(TEST, head_repository=None), GATE),
+        "the test run 7 is of a commit of a repository that is gone, not of acme/demo-tool",
+    ),
+    "test of another branch": (
+        (CLAIM, replace(TEST, branch="side"), GATE), "the test run 7 is of the branch side, not of main",
+    ),
+    "test that belongs elsewhere": (
+        (CLAIM, replace(TEST, repository="acme/other"), GATE),
+        "the test run 7 belongs to acme/other, not to acme/demo-tool",
+    ),
+    "failed test": ((CLAIM, replace(TEST, conclusion="failure"), GATE), "the test run 7 ended failure in attempt 1"),
+    "running test": (
+        (CLAIM, replace(TEST, status="in_progress", conclusion=None), GATE),
+        "the test run 7 is in_progress again, in attempt 1",
+    ),
+    "gate of another workflow with the same name": (
+        (CLAIM, TEST, replace(GATE, path=".github/workflows/other.yml")),
+        "the gate's run 8 is of .github/workflows/other.yml, not of .github/workflows/integration-eval.yml",
+    ),
+    "gate by hand": (
+        (CLAIM, TEST, replace(GATE, event="workflow_dispatch")),
+        "the gate's run 8 was started by workflow_dispatch, not by workflow_run",
+    ),
+    "gate of a fork": (
+        (CLAIM, TEST, replace(GATE, head_repository="mallory/demo-tool")),
+        "the gate's run 8 is of a commit of mallory/demo-tool, not of acme/demo-tool",
+    ),
+    "failed gate": ((CLAIM, TEST, replace(GATE, conclusion="failure")), "the gate's run 8 ended failure in attempt 1"),
+    "stale gate attempt": (
+        (CLAIM, TEST, replace(GATE, attempt=2)), "it is from attempt 1 of the gate's run, whose newest attempt is 2",
+    ),
+    "copied from another gate run": (
+        (replace(CLAIM, gate_run=GateRun(5, 1)), TEST, GATE), "it says that run 5 made it, and it was found in run 8",
+    ),
+    "made on no runner": (
+        (replace(CLAIM, gate_run=None), TEST, GATE), "it says that no run of GitHub's made it",
+    ),
+}  # fmt: skip
+
+
+def test_a_provenance_that_agrees_is_proven() -> None:
+    """Commit, run number, version and files come from it once GitHub has said the same; the repository in any case."""
+    proof = verify_provenance(CLAIM, TEST, GATE, "Acme/Demo-Tool", Config())
+    assert (proof.commit, proof.run, proof.version, proof.files) == (SHA, 41, Version("1.0.dev41"), FILES)
+    assert proof.said == (
+        "test.yml passed for commit aaaaaaaaaaaa: run 41, attempt 1",
+        "integration-eval.yml passed for it: run 8, attempt 1",
+    )
+
+
+@pytest.mark.parametrize(("lie", "reason"), LIES.values(), ids=LIES)
+def test_each_lie_is_refused_with_its_own_reason(lie: Lie, reason: str) -> None:
+    """Exactly the one value that does not hold is named."""
+    with pytest.raises(RefusedError) as stop:
+        verify_provenance(*lie, REPOSITORY, Config())
+    assert str(stop.value) == f"the provenance of run 8 is not proven: {reason}"
+    assert "run the test workflow again" in stop.value.hint
+
+
+def test_every_lie_is_named_at_once() -> None:
+    """A maintainer sees everything that is wrong in one message."""
+    with pytest.raises(RefusedError, match=r"started by schedule.*ended failure.*number 1, and GitHub 41"):
+        verify_provenance(
+            replace(CLAIM, test_run=replace(CLAIM.test_run, number=1)), replace(TEST, conclusion="failure"),
+            replace(GATE, event="schedule"), REPOSITORY, Config(),
+        )  # fmt: skip
+
+
+def test_the_settings_name_workflows_and_branch() -> None:
+    """What counts is what the project configures."""
+    config = Config(test_workflow="ci.yml", gate_workflow="live.yml", main_branch="trunk")
+    path, gate = ".github/workflows/ci.yml", ".github/workflows/live.yml"
+    claim = replace(CLAIM, test_run=replace(CLAIM.test_run, path=path))
+    runs = replace(TEST, path=path, branch="trunk"), replace(GATE, path=gate, branch="trunk")
+    assert verify_provenance(claim, *runs, REPOSITORY, config).run == 41
+
+
+def test_the_title_names_commit_and_test_run() -> None:
+    """The gate's run is found by it."""
+    assert gate_title(SHA, 7) == f"gate of {SHA}, test run 7"
+
+
+MANIFEST = Manifest(Channel.PUBLIC, "x", Version("1.0"), SHA, None, {}, FILES)
+Change = Callable[[tuple[ManifestFile, ...]], tuple[ManifestFile, ...]]
+OTHERS: dict[str, tuple[Change, str]] = {
+    "other bytes": (
+        lambda files: (replace(files[0], sha256="e" * 64), files[1]),
+        f"x-1.0.tar.gz has sha256 {'e' * 64} here, and {'b' * 64} in the gate",
+    ),
+    "a file more": (
+        lambda files: (*files, ManifestFile("x-1.0-cp311-none-any.whl", 1, "f" * 64)),
+        f"x-1.0-cp311-none-any.whl has sha256 {'f' * 64} here, and none in the gate",
+    ),
+    "a file less": (
+        lambda files: files[:1], f"x-1.0-py3-none-any.whl has sha256 none here, and {'d' * 64} in the gate",
+    ),
+}  # fmt: skip
+
+
+def test_what_was_gated_passes_and_without_a_gate_anything_does() -> None:
+    """The order of the files does not matter; where nothing was gated there is nothing to compare."""
+    assert verify_gated(MANIFEST, FILES[::-1]) is MANIFEST
+    assert verify_gated(MANIFEST, ()) is MANIFEST
+
+
+@pytest.mark.parametrize(("change", "reason"), OTHERS.values(), ids=OTHERS)
+def test_nothing_else_than_what_was_gated_passes(change: Change, reason: str) -> None:
+    """Another file, another digest or a missing file is refused with both digests."""
+    with pytest.raises(RefusedError) as stop:
+        verify_gated(replace(MANIFEST, files=change(FILES)), FILES)
+    assert str(stop.value) == f"this is not what the gate tested: {reason}"

@@ -1,0 +1,99 @@
+"""The last job is red unless every job ended well, or was skipped for a reason that is on the list."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from release_channels.concluding import EndedJob, Start, conclude, parse_needs
+from release_channels.errors import UsageError
+from release_channels.outcome import Result
+
+BUILD = EndedJob("build", "success", {"publish": "true", "outcome": "done"})
+FOUND_NOTHING = EndedJob("build", "success", {"publish": "false", "outcome": "skipped"})
+NO_PREFLIGHT = EndedJob("preflight", "skipped")
+
+
+def jobs(*build: EndedJob, **results: str) -> tuple[EndedJob, ...]:
+    """Make the jobs of a run in which nobody asked for a preflight."""
+    return (NO_PREFLIGHT, *build, *(EndedJob(name, result) for name, result in results.items()))
+
+
+DID_NOTHING = Start(nothing_to_do="integration-eval.yml ended failure")
+GREEN = {
+    "published": (
+        jobs(BUILD, publish="success", verify="success"), Start(), Result.DONE, "build, publish, verify ended well",
+    ),
+    "nothing to publish": (
+        jobs(FOUND_NOTHING, publish="skipped", verify="skipped"), Start(), Result.SKIPPED,
+        "build found nothing to publish; build ended well",
+    ),
+    "the gate did not pass": (
+        jobs(build="skipped", publish="skipped", verify="skipped"), DID_NOTHING, Result.SKIPPED,
+        "integration-eval.yml ended failure",
+    ),
+    "preflight": (
+        (EndedJob("preflight", "success"), *jobs(build="skipped", publish="skipped", verify="skipped")[1:]),
+        Start(choice="preflight"), Result.DONE, "a preflight uploads nothing; preflight ended well",
+    ),
+    "public": (
+        jobs(BUILD, publish="success", announce="success", verify="success"), Start(), Result.DONE,
+        "build, publish, announce, verify ended well",
+    ),
+}  # fmt: skip
+RED = {
+    "failed": (
+        jobs(EndedJob("build", "failure"), publish="skipped", verify="skipped"), Start(),
+        "build ended failure; publish was skipped, and nothing says why; verify was skipped, and nothing says why",
+    ),
+    "cancelled": (jobs(BUILD, publish="cancelled", verify="skipped"), Start(),
+                  "publish ended cancelled; verify was skipped, and nothing says why"),
+    "skipped although there was something to publish": (
+        jobs(BUILD, publish="skipped", verify="success"), Start(), "publish was skipped, and nothing says why",
+    ),
+    "skipped without a build": (
+        jobs(build="skipped", publish="skipped", verify="skipped"), Start(),
+        "build was skipped, and nothing says why; publish was skipped, and nothing says why; "
+        "verify was skipped, and nothing says why",
+    ),
+    "a foreign job that was skipped": (
+        jobs(FOUND_NOTHING, publish="skipped", verify="skipped", docs="skipped"), Start(),
+        "docs was skipped, and nothing says why",
+    ),
+    "the preflight that was asked for": (
+        jobs(build="skipped", publish="skipped"), Start(choice="preflight"), "preflight was skipped, and nothing says",
+    ),
+    "resumed and skipped": (
+        jobs(build="skipped", publish="skipped"), Start(choice="resume"), "build was skipped, and nothing says why",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("ended", "start", "result", "message"), GREEN.values(), ids=GREEN)
+def test_a_run_is_green_for_a_reason(ended: tuple[EndedJob, ...], start: Start, result: Result, message: str) -> None:
+    """Everything ended well, or the line says why not everything ran."""
+    outcome = conclude(ended, start)
+    assert (outcome.result, outcome.message) == (result, message)
+    assert outcome.result.is_good
+
+
+@pytest.mark.parametrize(("ended", "start", "message"), RED.values(), ids=RED)
+def test_a_run_is_red_without_one(ended: tuple[EndedJob, ...], start: Start, message: str) -> None:
+    """A job that failed, was cancelled, or was skipped for no reason on the list makes the run red, and is named."""
+    outcome = conclude(ended, start)
+    assert outcome.result is Result.FAILED
+    assert message in outcome.message
+
+
+def test_needs_are_read_as_github_writes_them() -> None:
+    """Results and outputs of each job; a job that was skipped has none."""
+    text = json.dumps({"build": {"result": "success", "outputs": {"outcome": "done"}}, "x": {"result": "skipped"}})
+    assert parse_needs(text) == (EndedJob("build", "success", {"outcome": "done"}), EndedJob("x", "skipped"))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"build": 1}', '{"build": {"result": 1}}', "[" * 100_000])
+def test_anything_else_is_refused(text: str) -> None:
+    """What is not that is no reason to be green."""
+    with pytest.raises(UsageError, match="NEEDS"):
+        parse_needs(text)

@@ -1,0 +1,214 @@
+"""One set of templates gives the workflow files of this repository and of every adopter."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from release_channels.claims import gate_title
+from release_channels.config import Config
+from release_channels.errors import RefusedError
+from release_channels.setup.render import Adoption, fill, quoted, render, tag_pattern
+from release_channels.setup.tool import own_workflows
+from release_channels.setup.workflow import parse_line
+from tests.workflows.adopters import ADOPTERS, HERE, own_config
+
+RELEASE = ("internal-preview-release", "public-release")
+
+
+def load(text: str) -> dict[str, Any]:
+    """Read a workflow as plain data, every scalar as its text."""
+    content: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
+    return content
+
+
+def rendered(name: str) -> dict[str, dict[str, Any]]:
+    """The workflows of an adopter, by the name of the file."""
+    return {path.rpartition("/")[2]: load(text) for path, text in render(ADOPTERS[name]).items()}
+
+
+def test_this_repositorys_files_are_rendered() -> None:
+    """Nobody edits them by hand; CONTRIBUTING.md says how to write them anew."""
+    wanted = own_workflows(own_config())
+    there = {f".github/workflows/{path.name}" for path in (HERE / ".github/workflows").iterdir()}
+    assert there == set(wanted)
+    for path, text in wanted.items():
+        assert (HERE / path).read_text(encoding="utf-8") == text, path
+
+
+@pytest.mark.parametrize("name", ADOPTERS)
+def test_every_place_is_filled_and_every_file_is_yaml(name: str) -> None:
+    """No placeholder is left, no line ends in blanks, and each file has its triggers and jobs."""
+    for path, text in render(ADOPTERS[name]).items():
+        assert "%%" not in text, path
+        assert not re.search(r"[ \t]$|\n\n\n", text, re.MULTILINE), path
+        assert {"name", "on", "permissions", "concurrency", "jobs"} <= set(load(text)), path
+
+
+def test_an_adopter_gets_four_files_and_the_tool_one_more() -> None:
+    """The names are those of the reference document."""
+    four = {"test.yml", "integration-eval.yml", "internal-preview-release.yml", "public-release.yml"}
+    assert set(rendered("plain")) == four
+    own = own_workflows(Config())
+    assert {path.rpartition("/")[2] for path in own} == four | {"test-all.yml"}
+
+
+def test_a_project_keeps_its_own_test_workflow() -> None:
+    """Its file is not written, and the gate follows it by its name, whatever that is."""
+    files = rendered("own-tests")
+    assert "ci.yaml" not in files
+    assert files["integration-eval.yml"]["on"]["workflow_run"]["workflows"] == ["CI: tests, all of them"]
+
+
+def test_without_a_gate_previews_follow_the_tests() -> None:
+    """No gate's file, and a push is what must have started the run before."""
+    files = rendered("no-gate")
+    assert "integration-eval.yml" not in files
+    preview = files["internal-preview-release.yml"]
+    assert preview["on"]["workflow_run"]["workflows"] == ["test"]
+    assert "github.event.workflow_run.event == 'push'" in preview["jobs"]["build"]["if"]
+
+
+def test_the_settings_stand_where_github_reads_them() -> None:
+    """Branch, tag pattern, environments, workflow names and the secret's name."""
+    files = rendered("renamed")
+    assert set(files) == {"checks.yml", "live.yml", "previews.yml", "finals.yml"}
+    assert files["checks.yml"]["on"]["push"]["branches"] == ["trunk"]
+    assert files["live.yml"]["on"]["workflow_run"]["workflows"] == ["checks"]
+    assert files["live.yml"]["jobs"]["gate"]["environment"] == "preview"
+    assert "secrets.MODELS" in str(files["live.yml"]["jobs"]["gate"])
+    assert files["previews.yml"]["on"]["workflow_run"] == {
+        "workflows": ["live"], "types": ["completed"], "branches": ["trunk"],
+    }  # fmt: skip
+    assert files["previews.yml"]["jobs"]["publish"]["environment"] == "preview"
+    assert files["finals.yml"]["on"]["push"]["tags"] == ["release/[0-9]*"]
+    assert files["finals.yml"]["jobs"]["publish"]["environment"] == "production"
+    assert rendered("private")["integration-eval.yml"]["jobs"]["gate"]["environment"] == "live-models"
+
+
+def test_the_gates_run_carries_commit_and_test_run_in_its_title() -> None:
+    """The words are those by which it is looked for afterwards."""
+    title = rendered("plain")["integration-eval.yml"]["run-name"]
+    title = title.replace("${{ github.event.workflow_run.head_sha || github.sha }}", "a" * 40)
+    assert title.replace("${{ github.event.workflow_run.id || 'none' }}", "7") == gate_title("a" * 40, 7)
+
+
+def test_nox_is_started_from_the_lock_in_an_adopter_and_from_the_sources_here() -> None:
+    """Nothing else differs between the two but the one line that installs the tool beside a token."""
+    adopter = render(replace(ADOPTERS["plain"], tests=None))
+    own = {path: text for path, text in own_workflows(Config()).items() if path in adopter}
+    adopted_start, own_start = "uv run --frozen --script noxfile.py", r"uv run (--no-project )?nox"
+    locked = "env:\n  NOX_SCRIPT_MODE: none # uv has made the locked environment already\n\n"
+    for path, text in own.items():
+        plain = re.sub(own_start, adopted_start, text)
+        plain = re.sub(r" *- run: uv venv && .*\n| *PYTHONPATH: src\n", "", plain)
+        plain = re.sub(r"( *)env:\n(?=\n)", "", plain)
+        assert plain == adopter[path].replace(locked, ""), path
+
+
+def test_release_sessions_in_a_file_of_their_own_are_named_with_f() -> None:
+    """nox would read noxfile.py otherwise, which imports what is not locked."""
+    for name in RELEASE:
+        for job in rendered("own-file")[f"{name}.yml"]["jobs"].values():
+            for step in job["steps"]:
+                if "run" in step:
+                    assert step["run"].startswith(
+                        "uv run --frozen --script release_noxfile.py -f release_noxfile.py -s "
+                    )
+
+
+def test_only_a_private_repository_gives_rights_to_the_last_jobs() -> None:
+    """A public one can be checked out without any."""
+    for name, rights in (("plain", {}), ("private", {"contents": "read"})):
+        for file in RELEASE:
+            jobs = rendered(name)[f"{file}.yml"]["jobs"]
+            assert (jobs["verify"]["permissions"] or {}) == rights
+            assert (jobs["conclude"]["permissions"] or {}) == rights
+
+
+def test_who_may_what() -> None:
+    """Identities in the publishing jobs alone, writing in `announce` alone, and never both; the gate has none."""
+    holders: dict[str, set[str]] = {"id-token": set(), "contents": set()}
+    for file, workflow in rendered("plain").items():
+        for name, job in workflow["jobs"].items():
+            for right, value in dict(job["permissions"] or {}).items():
+                if value == "write":
+                    holders[right].add(f"{file.removesuffix('.yml')}/{name}")
+    assert holders == {
+        "id-token": {f"{file}/{job}" for file in RELEASE for job in ("preflight", "publish")},
+        "contents": {"public-release/announce"},
+    }
+
+
+def test_the_walk_from_every_run_to_its_sessions() -> None:
+    """Which jobs start which sessions, in every file: the two that upload stand in one job each."""
+    started: dict[str, list[str]] = {}
+    for path, text in own_workflows(own_config()).items():
+        for job, content in load(text)["jobs"].items():
+            for step in content["steps"]:
+                line = parse_line(step.get("run", ""))
+                for session in line.sessions if line else ():
+                    started.setdefault(session, []).append(f"{path.rpartition('/')[2].removesuffix('.yml')}/{job}")
+    preview, public = RELEASE
+    assert started == {
+        "lint": ["test/test"],
+        "typecheck": ["test/test"],
+        "tests": ["test-all/test-all", "test/test"],
+        "gate": ["integration-eval/gate"],
+        "preflight": [f"{preview}/preflight", f"{public}/preflight"],
+        "provenance": [f"{preview}/build"],
+        "build": [f"{preview}/build", f"{public}/build"],
+        "check": [f"{preview}/build", f"{public}/build"],
+        "preview-publish": [f"{preview}/publish"],
+        "public-publish": [f"{public}/publish"],
+        "announce": [f"{public}/announce"],
+        "verify": [f"{preview}/verify", f"{public}/verify"],
+        "conclude": [f"{preview}/conclude", f"{public}/conclude"],
+    }
+
+
+UNFIT = {
+    "main-branch": Config(main_branch="main]\n    tags: [x"),
+    "tag-format": Config(tag_format='v{version}"'),
+    "preview-environment": Config(preview_environment="${{ inputs.x }}"),
+    "public-environment": Config(public_environment="true"),
+    "gate-environment": Config(gate_environment="a: b"),
+    "github-models-secret": Config(github_models_secret="A }} ${{ secrets.B"),
+    "test-workflow": Config(test_workflow="../test.yml"),
+    "gate-workflow": Config(gate_workflow="gate.txt"),
+    "preview-workflow": Config(preview_workflow="a b.yml"),
+    "public-workflow": Config(public_workflow="x/y.yml"),
+}
+
+
+@pytest.mark.parametrize(("key", "config"), UNFIT.items(), ids=UNFIT)
+def test_a_setting_that_would_mean_something_else_there_is_refused(key: str, config: Config) -> None:
+    """No value of a project becomes YAML, an expression, or a path out of the directory."""
+    with pytest.raises(RefusedError, match=rf"release-channels\.{key} is"):
+        render(Adoption(config))
+
+
+@pytest.mark.parametrize("text", ["test", "CI: tests", "#1", "on", "1.0", 'a "b"', "ä", "[x]", "- a", "yes", "a/b"])
+def test_any_name_is_read_back_as_it_is(text: str) -> None:
+    """Names of workflows are free text."""
+    assert yaml.safe_load(f"x: [{quoted(text)}]") == {"x": [text]}
+
+
+@pytest.mark.parametrize(
+    ("tag_format", "pattern"), [("v{version}", "v[0-9]*"), ("{version}", "[0-9]*"), ("a/{version}-x", "a/[0-9]*-x")]
+)
+def test_a_tag_format_becomes_a_filter(tag_format: str, pattern: str) -> None:
+    """A version begins with a digit, so that other tags start nothing."""
+    assert tag_pattern(tag_format) == pattern
+
+
+def test_a_place_on_a_line_of_its_own_takes_lines() -> None:
+    """Indented as it is, also inside what it brings along, and gone where there is nothing."""
+    values = {"a": "one\n%%{b}\nthree", "b": "two", "none": ""}
+    assert fill("x:\n  %%{a}\n  %%{none}\ny: <%%{b}>\n", values) == "x:\n  one\n  two\n  three\ny: <two>\n"
+    with pytest.raises(KeyError):
+        fill("%%{unknown}", values)

@@ -1,0 +1,205 @@
+"""Every rule of the workflows fires: a file that keeps them all is changed in one place, and that place is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from release_channels.config import Config
+from release_channels.setup.render import render
+from release_channels.setup.rules import check_workflows
+from release_channels.setup.tool import own_workflows
+from release_channels.setup.workflow import parse_line
+from tests.workflows.adopters import ADOPTERS, own_config
+
+PREVIEW, PUBLIC, GATE, TEST = "internal-preview-release.yml", "public-release.yml", "integration-eval.yml", "test.yml"
+FILES = render(ADOPTERS["plain"])
+CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
+START = "uv run --frozen --script noxfile.py"
+
+
+@pytest.mark.parametrize("name", ADOPTERS)
+def test_what_is_rendered_for_an_adopter_keeps_every_rule(name: str) -> None:
+    """Whatever the project is like."""
+    adoption = ADOPTERS[name]
+    files = render(adoption)
+    assert check_workflows(files, adoption.config, ours=files) == ()
+
+
+def test_this_repository_keeps_every_rule() -> None:
+    """The tool is its own first user."""
+    files = own_workflows(own_config())
+    assert check_workflows(files, own_config(), ours=files) == ()
+
+
+# file, text, its replacement, rule, a part of the message
+CASES: dict[str, tuple[str, str, str, str, str]] = {
+    "rights on top": (PREVIEW, "permissions: {}\n\n#", "permissions:\n  contents: read\n\n#", "no-rights", "on top"),
+    "no rights on top": (PREVIEW, "permissions: {}\n\n#", "#", "no-rights", "on top"),
+    "write-all": (GATE, "permissions:\n      contents: read # to check the sources out\n      actions: read # to ask "
+                  "for the test run", "permissions: write-all", "no-rights", "wholesale"),
+    "a job without rights": (
+        PREVIEW, "    permissions: {}\n    steps:", "    steps:", "no-rights", "does not say which rights",
+    ),
+    "a right without a reason": (
+        PREVIEW, "id-token: write # Trusted Publishing", "id-token: write", "say-why", "id-token: write",
+    ),
+    "a right that nothing needs": (
+        PUBLIC, "contents: write # to", "packages: write # to", "no-rights", "packages: write",
+    ),
+    "an identity in the gate": (
+        GATE, "actions: read # to", "id-token: write # to", "no-rights", "outside of the release workflows",
+    ),
+    "identity and writing in one job": (
+        PUBLIC, "contents: write # to", "id-token: write # x\n      contents: write # to", "no-rights", "in one job",
+    ),
+    "an identity without an environment": (
+        PUBLIC, "    environment: pypi-public\n", "", "environment", "no environment",
+    ),
+    "another environment": (
+        PREVIEW, "environment: pypi-internal-preview", "environment: production", "environment", "is not in",
+    ),
+    "no timeout": (TEST, "    timeout-minutes: 30\n", "", "timeout", "the job test has no"),
+    "a tag instead of a commit": (TEST, CHECKOUT, "actions/checkout@v7", "pinned", "actions/checkout@v7"),
+    "no version beside the commit": (TEST, CHECKOUT, CHECKOUT.partition(" #")[0], "pinned", "no comment"),
+    "credentials are kept": (
+        PREVIEW, "persist-credentials: false", "persist-credentials: true", "credentials", "keeps",
+    ),
+    "credentials are kept by default": (TEST, "          persist-credentials: false\n", "", "credentials", "keeps"),
+    "a cache": (PREVIEW, "enable-cache: false", "enable-cache: true", "no-cache", "enable-cache"),
+    "an action that caches": (
+        PUBLIC, CHECKOUT, f"actions/cache@{'a' * 40} # v1", "no-cache", "a cache",
+    ),
+    "an expression": (
+        PREVIEW, '--commit "$COMMIT"', '--commit "${{ needs.publish.outputs.commit }}"', "no-expression", "`env:`",
+    ),
+    "two commands": (PREVIEW, f"{START} -s conclude", f"{START} -s conclude && echo", "one-line", "one plain line"),
+    "two lines": (
+        PREVIEW, f"run: {START} -s conclude", f"run: |\n          {START} -s conclude\n          echo",
+        "one-line", "one plain line",
+    ),
+    "a pipe": (GATE, f"{START} -s gate", f"{START} -s gate | tee log", "one-line", "one plain line"),
+    "a substitution": (GATE, f"{START} -s gate", f'{START} -s gate -- "$(date)"', "one-line", "one plain line"),
+    "something else": (GATE, f"{START} -s gate", "python gate.py", "one-line", "nox or invoke"),
+    "another way to start": (
+        PREVIEW, f"run: {START} -s preview-publish", "run: uv run nox -s preview-publish", "tool-alone", "locked",
+    ),
+    "without the lock": (
+        PUBLIC, f"run: {START} -s announce", "run: uv run --script noxfile.py -s announce", "tool-alone", "locked",
+    ),
+    "a build beside a token": (
+        PUBLIC, "-s public-publish", "-s build public-publish", "tool-alone", "starts more: build",
+    ),
+    "the whole channel beside a token": (PUBLIC, "-s public-publish", "-s public", "tool-alone", "starts more: public"),
+    "no session beside a token": (
+        PUBLIC, f"run: {START} -s announce", f"run: {START}", "tool-alone", "no session by name",
+    ),
+    "no index": (PREVIEW, "-s build -- --index pypi", "-s build", "index", "without `-- --index pypi`"),
+    "the local index": (PUBLIC, "-s check -- --index pypi", "-s check -- --index local", "index", "without"),
+    "callable": (PUBLIC, "  push:\n", "  workflow_call:\n  push:\n", "trigger", "workflow_call must not"),
+    "a pull request": (
+        PREVIEW, "  workflow_dispatch:\n", "  pull_request_target:\n  workflow_dispatch:\n", "trigger", "pull_request",
+    ),
+    "a reusable workflow": (
+        PUBLIC, "  conclude:\n", "  more:\n    uses: ./.github/workflows/x.yml\n    permissions: {}\n  conclude:\n",
+        "trigger", "calls another workflow",
+    ),
+    "a secret": (
+        PREVIEW, "NEEDS: ${{ toJSON(needs) }}", "NEEDS: ${{ secrets.TOKEN }}", "no-secrets", "needs no secret",
+    ),
+    "publishes are cancelled": (PREVIEW, "cancel-in-progress: false", "cancel-in-progress: true", "order", "dropped"),
+    "publishes are dropped": (PUBLIC, "  queue: max\n", "", "order", "may be dropped"),
+    "a group for each preview": (
+        PREVIEW, "group: release-channels-preview", "group: p-${{ github.ref }}", "order", "one group for all previews",
+    ),
+    "one group for all tags": (
+        PUBLIC, "-public-${{ github.ref_name }}", "-public", "order", "one for each tag",
+    ),
+    "an artifact in the checkout": (
+        PUBLIC, "path: ${{ runner.temp }}/release-channels-build", "path: .", "beside", "into the checkout",
+    ),
+    "no last job": (PREVIEW, "-s conclude", "-s provenance", "last-job", "no job concludes"),
+    "a last job that overlooks one": (
+        PUBLIC, "needs: [preflight, build, publish, announce, verify]", "needs: [preflight, build, publish, announce]",
+        "last-job", "does not need verify",
+    ),
+    "a last job that is skipped with the others": (
+        PUBLIC, "    if: always()\n", "", "last-job", "does not run always",
+    ),
+    "no YAML": (TEST, "on:\n", "on: [\n", "yaml", "is not YAML"),
+    "a key twice": (TEST, "permissions: {}\n", "permissions: {}\npermissions: write-all\n", "yaml", "stands twice"),
+    "no table": (TEST, FILES[f".github/workflows/{TEST}"], "- a\n", "yaml", "is not a workflow"),
+    "an upload by uv itself": (
+        TEST, f"{START} -s tests lint", "uv publish dist/x.whl", "one-way-out", "past the release sessions",
+    ),
+    "an upload by an action": (
+        TEST, CHECKOUT, f"pypa/gh-action-pypi-publish@{'a' * 40} # v1.13.0", "one-way-out", "past the release sessions",
+    ),
+    "an upload from elsewhere": (
+        TEST, "-s tests lint", "-s preview -- --index pypi", "one-way-out", "uploads to pypi outside",
+    ),
+}  # fmt: skip
+
+
+def spoilt(file: str, old: str, new: str) -> tuple[Mapping[str, str], int]:
+    """Change one place of one file, and give the line on which the files differ first."""
+    path = f".github/workflows/{file}"
+    assert old in FILES[path], "the case is out of date"
+    text = FILES[path].replace(old, new, 1)
+    pairs = zip(FILES[path].splitlines(), text.splitlines(), strict=False)
+    line = next((number for number, (before, after) in enumerate(pairs, 1) if before != after), 0)
+    return {**FILES, path: text}, line
+
+
+@pytest.mark.parametrize(("file", "old", "new", "rule", "message"), CASES.values(), ids=CASES)
+def test_a_rule_that_is_not_kept_is_named_with_its_place(
+    file: str, old: str, new: str, rule: str, message: str
+) -> None:
+    """File, line, rule, and what to do; the other files stay without a finding."""
+    files, line = spoilt(file, old, new)
+    found = check_workflows(files, Config(), ours=files)
+    assert {broken.path for broken in found} == {f".github/workflows/{file}"}
+    fitting = [broken for broken in found if broken.rule == rule and message in broken.message]
+    assert fitting, [str(broken) for broken in found]
+    assert re.fullmatch(rf"\.github/workflows/{re.escape(file)}:\d+: {rule}: .*", str(fitting[0]))
+    if rule not in ("yaml", "timeout", "last-job") and "permissions: {}" not in old:  # there is no line of what is gone
+        near = 12 if rule in ("environment", "no-rights", "trigger", "order") else 4
+        assert abs(fitting[0].line - line) <= near
+
+
+def test_other_workflows_of_a_project_are_its_own_affair() -> None:
+    """They may cache, pin as they like and run what they want, as long as nothing leaves through them."""
+    theirs = "on: push\njobs:\n  x:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v7\n"
+    practice = "      - run: nox -s preview\n      - run: |\n          make\n          make docs\n"
+    path = ".github/workflows/docs.yml"
+    assert check_workflows({**FILES, path: theirs + practice}, Config()) == ()
+    leak = "    permissions:\n      id-token: write\n"
+    (broken,) = check_workflows({**FILES, path: theirs + practice + leak}, Config())
+    assert (broken.path, broken.rule) == (path, "one-way-out")
+
+
+LINES = {
+    "uv run nox -s lint typecheck tests": (("lint", "typecheck", "tests"), None),
+    "uv run --frozen --script noxfile.py -s build -- --index pypi": (("build",), "pypi"),
+    "uv run --frozen --script r.py -f r.py -s verify -- --index pypi --commit \"$C\"": (("verify",), "pypi"),
+    "nox --session a b --no-color -- -s c": (("a", "b"), None),
+    "uvx nox": ((), None),
+    "uv run invoke status": ((), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "found"), LINES.items(), ids=LINES)
+def test_a_line_is_read_as_the_shell_and_nox_read_it(text: str, found: tuple[tuple[str, ...], str | None]) -> None:
+    """Sessions stand before `--`, their options behind it."""
+    line = parse_line(text)
+    assert line is not None
+    assert (line.sessions, line.index) == found
+    assert line.starts_us
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a; b", "a && b", "a | b", "a > b", "a `b`", "a $(b)", "a 'b", "", "a & b"])
+def test_what_is_more_than_one_plain_command_is_no_line(text: str) -> None:
+    """However it is joined."""
+    assert parse_line(text) is None
