@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +179,21 @@ def both(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
     """
     first, second = side_by_side(one, cast("Callable[[], _T | _U]", other))
     return cast(_T, first), cast(_U, second)
+
+
+@contextmanager
+def in_background(act: Callable[[], _T]) -> Iterator[Future[_T]]:
+    """Do work beside what the block does; left before it has ended, its programs are ended with it."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    future = pool.submit(act)
+    try:
+        yield future
+    finally:
+        if future.done():
+            pool.shutdown()
+        else:
+            with _taken_down():
+                pool.shutdown()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from release_channels.project.pyproject import Project
 from release_channels.proving import gated, prove_preview, prove_public
 from release_channels.running import run_told
 from release_channels.steps.handover import bring_in
+from release_channels.steps.second import SecondBuild
 from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
 from release_channels.tags import release_tags, tag_of
 from release_channels.telling import show_plan
@@ -128,6 +129,7 @@ def _run(
             gated=proven.files,
             stored_tokens=actions.stored_tokens,
             patience=patience,
+            second=SecondBuild(stack, wanted=project.config.rebuild and {"build", "check"} <= set(steps)),
         )
         return replace(run_steps([_step(name) for name in steps], release), run_number=request.run)
 

@@ -76,19 +76,24 @@ def test_a_second_build_can_be_switched_off(make_repo: MakeRepo, run_session: Ru
     assert len((tmp_path / "runs").read_text().split()) == 6
 
 
+@pytest.mark.parametrize("steps", [("build", "check"), ("check",)], ids=["beside the first", "afterwards"])
 def test_a_second_build_that_fails_is_a_finding_among_the_others(
-    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
+    make_repo: MakeRepo, run_session: RunSession, steps: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A backend that works only once does not keep the report from being read."""
-    mark = str(tmp_path / "built")
+    """A backend that fails where it builds again does not keep the report from being read."""
     body = (
         "CORE += 'Classifier: No :: Such\\n'\n"
-        f"def during(kind):\n    if kind != 'wheel':\n        return\n"
-        f"    if os.path.exists({mark!r}):\n        raise SystemExit('only once')\n    open({mark!r}, 'w').close()\n"
+        "def during(kind):\n    if kind == 'wheel' and 'release-channels-rebuild' in os.getcwd():\n"
+        "        raise SystemExit('only once')\n"
     )
-    outcome = run_session(make_repo(own_backend(body)), steps=_CHECKED)
+    repo = make_repo(own_backend(body))
+    if "build" not in steps:
+        assert run_session(repo, steps=("build",)).result is Result.DONE
+    outcome = run_session(repo, steps=steps)
     assert outcome.result is Result.REFUSED
     assert "No :: Such" in outcome.hint
+    shown = capsys.readouterr().err
+    assert shown.count("a second build of the same commit failed: the build backend could not build the wheel") == 1
 
 
 def test_files_that_changed_after_the_build_are_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:

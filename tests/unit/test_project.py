@@ -112,3 +112,17 @@ def test_each_unusable_file_is_refused(content: bytes | str | None, message: str
     assert "pyproject.toml" in str(stop.value) or "tool.release-channels" in str(stop.value)
     assert message in str(stop.value)
     assert hint in stop.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[project]\nname = \n", "at line 2, column 8"),
+        ("[project]\nx = [", "at line 2, column 6, where the file ends"),
+        ("[project]\nx = [\n", "at line 3, column 1, where the file ends"),
+    ],
+)
+def test_toml_that_is_not_valid_names_the_place(text: str, place: str) -> None:
+    """File, line and column are told, also where the text breaks off."""
+    with pytest.raises(RefusedError, match=rf"pyproject\.toml is not valid TOML: .*{place}"):
+        parse_project(text.encode())

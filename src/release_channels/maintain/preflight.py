@@ -122,7 +122,8 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
         yield Row("copies", Answer.NO, "; ".join(wrong), "`invoke bump` writes them all")
     else:
         yield Row("copies", Answer.YES, "every copy of the version agrees")
-    yield _changelog(desk, version)
+    if not version.is_prerelease:  # a dev release is refused for what it is
+        yield _changelog(desk, version)
     for mention in old_mentions(desk.project, desk.read, version):
         where = f"{mention.path}, line {mention.line}"
         yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")

@@ -176,7 +176,7 @@ def _connect(desk: Desk, hub: Hub) -> None:
         hub.miss("GitHub", stop)
         return
     if hub.hub is None:
-        hub.unseen.append(f"GitHub: the remote {desk.config.remote} is not there")
+        hub.unseen.append(f"GitHub: the remote {desk.config.remote} is no repository on it")
     elif not hub.hub.has_token:
         hub.unseen.append("GitHub's drafts: they need a token (GH_TOKEN, or `gh auth login`)")
 

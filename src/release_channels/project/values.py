@@ -41,7 +41,14 @@ def parse_toml(text: str, path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as err:  # a number of 5,000 digits is a plain ValueError
-        raise RefusedError(f"{path} is not valid TOML: {err}", hint="correct that place in the file") from err
+        told = str(err).replace("at end of document", f"at {_end_of(text)}, where the file ends")
+        raise RefusedError(f"{path} is not valid TOML: {told}", hint="correct that place in the file") from err
+
+
+def _end_of(text: str) -> str:
+    """Word the place behind the last character as the parser words all others."""
+    lines = text.split("\n")
+    return f"line {len(lines)}, column {len(lines[-1]) + 1}"
 
 
 def version_at(where: str, value: object) -> Version:

@@ -107,7 +107,10 @@ def _act(release: Release) -> Report:
     refuse_taken(release.root)
     with scratch("build") as workplace:
         with console.progress(f"building {release.project.name} {version}"):
-            files = build_files(recipe_of(release, version), workplace, release.env)
+            recipe = recipe_of(release, version)
+            if release.second.is_wanted:
+                release.second.start(partial(build_files, recipe, env=release.env))
+            files = build_files(recipe, workplace, release.env)
         manifest = Manifest(
             channel=release.plan.channel,
             project=release.project.name,

@@ -31,10 +31,10 @@ from release_channels.world.uv import foreign_environment, uv_program
 
 def _act(release: Release) -> Report:
     manifest = verify_manifest(take_over(release.root), release.plan)
-    with scratch("check") as workplace, scratch("rebuild") as other, console.progress("checking the distributions"):
+    with scratch("check") as workplace, console.progress("checking the distributions"):
         found, differing = both(
             lambda: check_release(_subject(release, manifest, workplace)),
-            lambda: _rebuild(release, manifest, other) if release.project.config.rebuild else (),
+            lambda: _rebuild(release, manifest) if release.project.config.rebuild else (),
         )
     findings = (*_changed(release, manifest), *_texts(release), *found, *differing)
     errors, warnings, notes = (
@@ -111,10 +111,10 @@ def _changed(release: Release, manifest: Manifest) -> Iterator[Finding]:
             )
 
 
-def _rebuild(release: Release, manifest: Manifest, workplace: Path) -> tuple[Finding, ...]:
+def _rebuild(release: Release, manifest: Manifest) -> tuple[Finding, ...]:
     """Build once more, elsewhere, and report each file whose bytes come out differently."""
     try:
-        again = build_files(recipe_of(release, manifest.version), workplace, release.env)
+        again = release.second.result(partial(build_files, recipe_of(release, manifest.version), env=release.env))
     except (CommandError, FailedError) as stop:
         last = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
         message = f"a second build of the same commit failed: {stop}: {last}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from release_channels.manifest import ManifestFile
 from release_channels.observed import Observed
 from release_channels.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
+from release_channels.steps.second import SecondBuild
 from release_channels.world.index import Index
 
 
@@ -43,6 +45,7 @@ class Release:
     """What the gate tested, where there was one: nothing else may be published."""
     stored_tokens: tuple[str, ...] = ()
     patience: Patience = field(default_factory=Patience)
+    second: SecondBuild = field(default_factory=lambda: SecondBuild(ExitStack(), wanted=False))
 
 
 @dataclass(frozen=True, slots=True)
