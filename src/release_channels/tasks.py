@@ -152,6 +152,14 @@ def init(
     tasks.init(Path(path), request, dry_run=_dry(context, dry_run))
 
 
+@task(help={"json": "for programs", "index": INDEX})
+def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
+    """Find what would make a release fail, and say how to mend it."""
+    from release_channels.setup import tasks
+
+    tasks.doctor(Path.cwd(), index, tuple(ns.task_names), as_json=json)
+
+
 @task(
     help={
         "apply": "set up GitHub's environments, then try each release workflow out",
@@ -171,7 +179,7 @@ def _dry(context: Context, dry_run: bool) -> bool:
     return dry_run or bool(context.config.run.dry)
 
 
-ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index, install_commands, setup_publishing, init)
+ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index, install_commands, setup_publishing, init, doctor)
 
 
 def join(own: Collection) -> Collection:

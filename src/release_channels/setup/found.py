@@ -49,7 +49,7 @@ class Found:
         return tomllib.loads(self.project.text)
 
 
-def look(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> Found:
+def look_at(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> Found:
     """Look at a project.
 
     Raises: RefusedError where there is no repository, or no project that can be released.

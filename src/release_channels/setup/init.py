@@ -14,7 +14,7 @@ from release_channels.outcome import Outcome, Result
 from release_channels.process import finish
 from release_channels.sessions import SESSIONS
 from release_channels.setup.adopting import AdoptionPlan, Kind, Planned, plan_adoption, written
-from release_channels.setup.found import Found, look
+from release_channels.setup.found import Found, look_at
 from release_channels.setup.rules import Broken
 from release_channels.setup.tool_source import ToolSource, asked_tool, running_tool
 from release_channels.world.files import write_whole
@@ -46,7 +46,7 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     lose what git cannot bring back; FailedError where the lock cannot be made, and then nothing has changed.
     """
     root = root.resolve()
-    found = look(root, env)
+    found = look_at(root, env)
     tool = asked_tool(request.tool, root) if request.tool else running_tool()
     plan = _plan(found, tool, request)
     lock = _Lock(root, plan.noxfile, env)

@@ -233,6 +233,12 @@ class Git:
         """List the tags of this clone."""
         return frozenset(self._run("tag", "--list").splitlines())
 
+    def tags_by_age(self) -> tuple[str, ...]:
+        """List the tags of this clone, the oldest first: by the time of the tag, or of its commit without one."""
+        return tuple(
+            self._run("for-each-ref", "--sort=creatordate", "--format=%(refname:strip=2)", "refs/tags").splitlines()
+        )
+
     def tracks(self, path: str) -> bool:
         """Tell whether git tracks anything at or below a path."""
         return bool(self._run("ls-files", "-z", "--", path))
