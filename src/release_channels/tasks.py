@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 
 from invoke.collection import Collection
 from invoke.context import Context
-from invoke.program import Program
 from invoke.tasks import task
 
 INDEX = "which index to look at: pypi, testpypi, local, or a [[tool.uv.index]] of the project"
@@ -195,4 +193,6 @@ def join(own: Collection) -> Collection:
 
 def main() -> None:
     """Run a task by its name: the console script."""
-    Program(name="release-channels", namespace=ns, version=version("release-channels")).run()
+    from release_channels.program import TaskProgram
+
+    TaskProgram(ns).run()
