@@ -32,3 +32,9 @@ def typecheck(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Compare a preview with the same work typed by hand, as ratios."""
     session.run("python", "tests/bench.py", *session.posargs)
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of the README from a real run."""
+    session.run("python", "-m", "tests.pictures")

@@ -152,7 +152,7 @@ def init(
 
 @task(help={"json": "for programs", "index": INDEX})
 def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
-    """Find what would make a release fail, and say how to mend it."""
+    """Find what would make a release fail, and how to mend it."""
     from release_channels.setup import tasks
 
     tasks.doctor(Path.cwd(), index, tuple(ns.task_names), as_json=json)
