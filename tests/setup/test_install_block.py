@@ -96,7 +96,7 @@ def test_the_task_prints_writes_and_guards(tmp_path: Path, offline: None) -> Non
     ("words", "code", "told"),
     [
         pytest.param(("--channel", "nightly"), 2, "'nightly' is no channel", id="channel"),
-        pytest.param(("--format", "html"), 2, "'html' is no format", id="format"),
+        pytest.param(("--format", "html"), 2, "'html' is no format", id="format", marks=pytest.mark.full),
         pytest.param(("--write", "INSTALL.md"), 1, "there is no INSTALL.md", id="file"),
         pytest.param(("--write", "README.md"), 1, "has no place for the install commands", id="no marks"),
     ],

@@ -134,7 +134,13 @@ def test_every_printed_command_is_typed_here() -> None:
     assert {*INSTALLS, *(line for lines in LOCKS.values() for line in lines)} == set(PRINTED)
 
 
-@pytest.mark.parametrize("line", INSTALLS)
+# pip takes seconds for what uv does at once.
+_SLOW = {"python -m pip install --upgrade demo-tool", "python -m pip install --force-reinstall demo-tool"}
+
+
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=pytest.mark.full if line in _SLOW else ()) for line in INSTALLS]
+)
 @pytest.mark.parametrize("before", ["older", pytest.param("nothing", marks=pytest.mark.full)])
 def test_an_install_command_brings_the_newest_of_its_channel(
     machine: Machine, wheelhouse: Path, line: str, before: str

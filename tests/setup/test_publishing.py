@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.config import Config, GateConfig
+from release_channels.errors import FailedError
 from release_channels.hub_settings import Admits, Environment, Policy, Reviewer
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.following import Waiting
@@ -130,6 +131,12 @@ def hub(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield hub
 
 
+def set_up(hub: Hub) -> None:
+    """Let the environments be there already."""
+    hub.state.add_environment("pypi-internal-preview", branch_policies=["main"])
+    hub.state.add_environment("pypi-public", tag_policies=["v[0-9]*"])
+
+
 def ends(hub: Hub, conclusion: str = "success", said: str = "", workflow: str = "") -> None:
     """Let the runs that are started end at once, and say something if they end badly."""
 
@@ -201,6 +208,7 @@ def test_nothing_is_written_without_apply(hub: Hub, dry_run: bool, capsys: pytes
 
 def test_a_refused_trial_names_the_setting(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     """The task fails, with what to change; the other workflow is tried all the same."""
+    set_up(hub)
     ends(
         hub, "failure", "refused: invalid-publisher: valid token, but no corresponding publisher", "public-release.yml"
     )
@@ -216,6 +224,7 @@ def test_a_workflow_that_cannot_be_tried_is_named(make_repo: MakeRepo, monkeypat
     repo = make_repo(Sample(files={".gitignore": ".release-channels/\n"}))
     with on_github(repo, monkeypatch, ADMIN) as hub:
         hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(hub)
         outcome = apply(hub)
     assert outcome.result is Result.DONE
     assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
@@ -228,6 +237,7 @@ def test_a_green_trial_of_a_new_project_is_not_called_trust(
     repo = make_repo(Sample(files=FILES))
     with on_github(repo, monkeypatch, ADMIN) as hub:
         hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(hub)
         ends(hub)
         outcome = apply(hub)
     assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
@@ -239,7 +249,8 @@ def test_a_green_trial_of_a_new_project_is_not_called_trust(
 def test_a_run_that_never_ends_is_given_up(hub: Hub) -> None:
     """With what it does at that time, and the way to go on."""
     assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "nowhere", apply=True, dry_run=False)) == 2
-    with pytest.raises(Exception, match=r"internal-preview-release\.yml is queued, and that for 1 s"):
+    set_up(hub)
+    with pytest.raises(FailedError, match=r"internal-preview-release\.yml is queued, and that for 1 s"):
         apply(hub)
 
 

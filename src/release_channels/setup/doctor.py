@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from release_channels.decide import Request, decide
@@ -25,7 +26,8 @@ from release_channels.setup.diagnose_github import AREA as GITHUB
 from release_channels.setup.diagnose_github import diagnose_github
 from release_channels.setup.diagnose_places import INDEX, diagnose_git, diagnose_index, diagnose_publishers
 from release_channels.setup.diagnosis import Diagnosis, look, unknown
-from release_channels.setup.found import Found, look_at
+from release_channels.setup.found import Found
+from release_channels.setup.looking import look_at
 from release_channels.setup.publishing import publishers, wanted_environments
 from release_channels.setup.render import template
 from release_channels.setup.tool_source import running_tool
@@ -118,13 +120,13 @@ class _Reading:
         environments: dict[str, Environment | None] = {}
         for one in wanted:
             place = one.name
-            seen = self._see(f"the environment {place}", lambda place=place: (settings.environment(place),))  # type: ignore[misc]
+            seen = self._see(f"the environment {place}", partial(_one, settings.environment, place))
             if seen is not None:
                 environments[place] = seen[0]
         secrets: dict[str, frozenset[str] | None] = {"": self._see("secrets", settings.secret_names)}
         for place, environment in environments.items():
             if environment is not None:
-                secrets[place] = self._see(f"secrets of {place}", lambda place=place: settings.secret_names(place))  # type: ignore[misc]
+                secrets[place] = self._see(f"secrets of {place}", partial(settings.secret_names, place))
         return HubSettings(
             repository=name,
             is_private=is_private,
@@ -145,6 +147,11 @@ class _Reading:
             self._unseen.append(f"{what}: {stop}")
             self._is_silent = isinstance(stop, UnansweredError)
             return None
+
+
+def _one(ask: Callable[[str], _T], name: str) -> tuple[_T]:
+    """Wrap what may be None, which would look like an answer that did not come."""
+    return (ask(name),)
 
 
 def _index(desk: Desk, now: datetime) -> Iterator[Diagnosis]:

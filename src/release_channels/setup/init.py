@@ -14,7 +14,8 @@ from release_channels.outcome import Outcome, Result
 from release_channels.process import finish
 from release_channels.sessions import SESSIONS
 from release_channels.setup.adopting import AdoptionPlan, Kind, Planned, plan_adoption, written
-from release_channels.setup.found import Found, look_at
+from release_channels.setup.found import Found
+from release_channels.setup.looking import look_at
 from release_channels.setup.rules import Broken
 from release_channels.setup.tool_source import ToolSource, asked_tool, running_tool
 from release_channels.world.files import write_whole
