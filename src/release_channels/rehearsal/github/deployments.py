@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 from release_channels.rehearsal.github.answers import Answer, Call, Listing, not_found
 from release_channels.rehearsal.github.objects import Site, node_id, stamp
@@ -175,9 +176,14 @@ def _show_status(site: Site, one: StoredDeployment, place: int) -> dict[str, Any
     }
 
 
+def environment_name(call: Call) -> str:
+    """Read the name of the environment from a path, where a slash in it is written `%2F`."""
+    return unquote(call.values["environment"])
+
+
 def environment_of(call: Call) -> StoredEnvironment:
     """Find the environment that a path names."""
-    environment = call.state.environments.get(call.values["environment"])
+    environment = call.state.environments.get(environment_name(call))
     if environment is None:
         raise not_found()
     return environment

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from release_channels.rehearsal.github.answers import Answer, Call, Listing, Refused, invalid, not_found
-from release_channels.rehearsal.github.deployments import environment_of, show_environment, show_policy, show_reviewer
+from release_channels.rehearsal.github.deployments import (
+    environment_name,
+    environment_of,
+    show_environment,
+    show_policy,
+    show_reviewer,
+)
 from release_channels.rehearsal.github.objects import node_id, stamp
 from release_channels.rehearsal.github.routes import Route
 from release_channels.rehearsal.github.stored import StoredPolicy, StoredRuleset
@@ -19,7 +25,7 @@ def put_environment(call: Call) -> Answer:
 
     Source: GitHub's REST reference, create or update an environment.
     """
-    sent, name = call.sent(), call.values["environment"]
+    sent, name = call.sent(), environment_name(call)
     minutes, reviewers = sent.get("wait_timer") or 0, sent.get("reviewers") or []
     if not isinstance(minutes, int) or not 0 <= minutes <= _MOST_MINUTES:
         raise Refused(422, "Invalid request.\n\nwait_timer must be between 0 and 43200.")
