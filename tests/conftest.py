@@ -27,6 +27,8 @@ BUILD_TOOLS = (
     *("uv-dynamic-versioning==0.14.1", "poetry-dynamic-versioning==1.10.1", "towncrier==26.9.0"),
 )
 _FOREIGN = ("UV_", "PIP_", "GITHUB_", "ACTIONS_", "TWINE_", "GIT_", "RELEASE_CHANNELS_", "NOX")
+# Of this repository's pins, what no test installs: tools, and what the extras bring.
+_NOT_INSTALLED = ("mypy", "ruff", "openai", "daytona")
 _HARMLESS = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
 _GIT_CONFIG = "[user]\n\tname = Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n"
 
@@ -63,7 +65,7 @@ def wheelhouse(pytestconfig: pytest.Config) -> Path:
 def _runtime_pins(root: Path) -> list[str]:
     """The tool's own requirements at the versions that this repository pins."""
     content = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    return [pin for pin in content["dependency-groups"]["dev"] if not pin.startswith(("mypy", "ruff"))]
+    return [pin for pin in content["dependency-groups"]["dev"] if not pin.startswith(_NOT_INSTALLED)]
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from release_channels.errors import RefusedError
+from release_channels.gate_config import GateConfig as GateConfig
+from release_channels.gate_config import check_gate
 
 TABLE = "tool.release-channels"
 _REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
@@ -42,13 +44,6 @@ class VersionFile:
     pattern: str = field(
         metadata={"help": "the text of the place, with `{version}`, with `{date}`, or with both in it"}
     )
-
-
-@dataclass(frozen=True, slots=True)
-class GateConfig:
-    """The settings of the integration gate."""
-
-    enabled: bool = _key(True, "whether there is a gate; without one, previews follow the tests directly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +100,7 @@ def parse_config(table: object) -> Config:
         raise RefusedError(f'{TABLE}.repository is "{config.repository}"', hint='it is written "owner/name"')
     for number, file in enumerate(config.version_files):
         _check_version_file(file, f"{TABLE}.version-files[{number}]")
+    check_gate(config.gate, f"{TABLE}.gate")
     return config
 
 
@@ -147,6 +143,23 @@ def _nearest(key: str, known: list[str]) -> str:
     return f"did you mean {close[0]}?" if close else "known keys: " + ", ".join(known)
 
 
+def _parse_list(kind: Any, value: object, path: str) -> tuple[object, ...]:
+    """Read a list: of tables, of texts, or of lists of texts."""
+    if not isinstance(value, list):
+        raise RefusedError(f"{path} is {value!r}", hint=_list_hint(kind, path))
+    if isinstance(kind, type) and is_dataclass(kind):
+        return tuple(parse_table(kind, item, f"{path}[{number}]") for number, item in enumerate(value))
+    return tuple(_parse(kind, item, f"{path}[{number}]") for number, item in enumerate(value))
+
+
+def _list_hint(kind: Any, path: str) -> str:
+    if is_dataclass(kind):
+        return f"it is a list of tables: [[{path}]]"
+    return (
+        'it is a list of texts: ["one", "two"]' if kind is str else 'it is a list of lists of texts: [["one", "two"]]'
+    )
+
+
 def _parse(kind: Any, value: object, path: str) -> object:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         allowed = [member.value for member in kind]
@@ -156,9 +169,7 @@ def _parse(kind: Any, value: object, path: str) -> object:
     if isinstance(kind, type) and is_dataclass(kind):
         return parse_table(kind, value, path)
     if get_origin(kind) is tuple:
-        if not isinstance(value, list):
-            raise RefusedError(f"{path} is {value!r}", hint=f"it is a list of tables: [[{path}]]")
-        return tuple(parse_table(get_args(kind)[0], item, f"{path}[{number}]") for number, item in enumerate(value))
+        return _parse_list(get_args(kind)[0], value, path)
     if type(value) is not kind:  # `type is`, since True is an int to isinstance
         names = {str: "text", int: "a whole number", bool: "true or false"}
         raise RefusedError(f"{path} is {value!r}", hint=f"it is {names.get(kind, kind.__name__)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _verbose = False
 _picture: Console | None = None
+_veil: Callable[[str], str] = str
 
 
 def set_verbose(verbose: bool) -> None:
@@ -25,6 +26,12 @@ def set_verbose(verbose: bool) -> None:
     _verbose = verbose
     # nox lets every library log; what they say of their connections is no part of the story.
     logging.getLogger("urllib3").setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def set_veil(veil: Callable[[str], str]) -> None:
+    """Let everything that is printed from now on pass through a veil, which takes out what nobody may read."""
+    global _veil
+    _veil = veil
 
 
 def results() -> Console:
@@ -85,7 +92,7 @@ def result(text: str, *, style: str = "") -> None:
 
 def annotate(command: str) -> None:
     """Print a workflow command of our own on stdout: the one way past the guard on foreign text."""
-    results().print(command, markup=False)
+    results().print(_veil(command), markup=False)
 
 
 def _inert(text: str) -> str:
@@ -94,7 +101,7 @@ def _inert(text: str) -> str:
     Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
     """
     # What no encoding can carry, such as half a surrogate pair, is shown escaped; so is nobody's password.
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = _veil(text).encode("utf-8", "backslashreplace").decode("utf-8")
     plain = _PASSWORD.sub(r"\1//***@", _CONTROLS.sub("", text))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +25,9 @@ def report_stop(stop: ReleaseError) -> Outcome:
     return Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
 
 
-def report_bug(root: Path, bug: Exception) -> Outcome:
-    """Turn a bug into a sentence and an outcome, and keep its traceback in a file."""
-    told = "".join(traceback.format_exception(bug))
+def report_bug(root: Path, bug: Exception, veil: Callable[[str], str] = str) -> Outcome:
+    """Turn a bug into a sentence and an outcome, and keep its traceback, through a veil, in a file."""
+    told = veil("".join(traceback.format_exception(bug)))
     try:
         log = state_directory(root) / "debug.log"
         log.write_text(told, encoding="utf-8")
@@ -36,7 +36,7 @@ def report_bug(root: Path, bug: Exception) -> Outcome:
         kept = ""
     return report_stop(
         ReleaseError(
-            f"a bug in release-channels: {type(bug).__name__}: {bug}",
+            veil(f"a bug in release-channels: {type(bug).__name__}: {bug}"),
             hint=f"please report it{kept}; in a session `-- --verbose` shows the commands that led to it",
         )
     )

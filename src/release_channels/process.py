@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shlex
 import signal
 import subprocess
@@ -101,6 +102,73 @@ def finish(
     done = Done(argv, child.returncode, out, err_out or b"")
     console.output(done.messages)
     return done
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What is kept of a program that may write without end: its code, and both ends of what it wrote.
+
+    `code` is None where it was ended by us: it took too long, or wrote more than anybody can want.
+    """
+
+    code: int | None
+    output: bytes
+    size: int
+    is_late: bool = False
+
+
+def excerpt(
+    *words: str | Path, cwd: Path, env: Mapping[str, str], timeout: float, keep: int, most: int = 64 * 2**20
+) -> Excerpt:
+    """Run a program of somebody else's to its end, and keep `keep` bytes of its output: the first and the last half.
+
+    stderr comes along with stdout. After `timeout` seconds or `most` bytes it is ended with all that it started.
+
+    Raises: CommandError if it is missing.
+    """
+    argv = tuple(str(word) for word in words)
+    console.command(argv)
+    end = time.monotonic() + timeout
+    kept = _Ends(keep)
+    with _started(argv, cwd, env, -1, True, False) as child:
+        assert child.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(child.stdout, selectors.EVENT_READ)
+            while (left := end - time.monotonic()) > 0 and kept.size <= most:
+                if not selector.select(left):
+                    break
+                chunk = os.read(child.stdout.fileno(), 1 << 16)
+                if not chunk:
+                    break
+                kept.add(chunk)
+        is_late = time.monotonic() >= end
+        if kept.size <= most and not is_late:
+            with suppress(subprocess.TimeoutExpired):
+                code = child.wait(timeout=max(end - time.monotonic(), 0))
+                child.stdout.close()
+                return Excerpt(code, kept.text(), kept.size)
+            is_late = True
+        _end(child, False)
+    return Excerpt(None, kept.text(), kept.size, is_late)
+
+
+class _Ends:
+    """The first and the last half of a stream, with a word on what is left out between them."""
+
+    def __init__(self, keep: int) -> None:
+        self._half = keep // 2
+        self._head, self._tail, self.size = b"", b"", 0
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        room = self._half - len(self._head)
+        self._head += chunk[:room]
+        self._tail = (self._tail + chunk[room:])[-self._half :]
+
+    def text(self) -> bytes:
+        left_out = self.size - len(self._head) - len(self._tail)
+        between = f"\n[… {left_out} bytes left out …]\n".encode() if left_out else b""
+        return self._head + between + self._tail
 
 
 @contextmanager

@@ -69,6 +69,11 @@ def conclude(session: Session) -> None:
     _run_alone(session, "ending:run_conclude")
 
 
+def gate(session: Session) -> None:
+    """Run the live integration gate: a provider that answers, one real rollout, a judge, the Daytona checks."""
+    _run_alone(session, "gate.session:run_gate")
+
+
 SESSIONS: dict[str, Callable[[Session], None]] = {
     "build": build,
     "check": check,
@@ -81,6 +86,7 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "provenance": provenance,
     "preflight": preflight,
     "conclude": conclude,
+    "gate": gate,
 }
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from release_channels.config import Config, parse_config
+from release_channels.gate.options import parse_gate_options
+from release_channels.gate.providers import PROVIDERS
+from release_channels.gate_config import GateConfig
 from release_channels.options import parse_options
 from release_channels.reference import configuration_page
 from release_channels.sessions import SESSIONS
@@ -18,7 +21,15 @@ from release_channels.tasks import ns
 
 HERE = Path(__file__).parents[2]
 MORE = ("docs/adopting.md", "docs/moving.md", "docs/errors.md")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/configuration.md", "docs/guarantees.md", *MORE)
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/configuration.md",
+    "docs/guarantees.md",
+    "docs/gate.md",
+    *MORE,
+)
 MAIN_JOB = "python -m pip install uv && uv run nox -s preview"
 TESTS = "python -m pip install uv && uv run nox -s tests"
 
@@ -77,6 +88,22 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
     missing = [path for path in linked if not ((HERE / name).parent / path).exists()]
     missing += [path for path in named if not (HERE / path).exists()]
     assert missing == []
+
+
+def test_the_gates_page_names_its_options_providers_and_settings() -> None:
+    """Options, keys, addresses and models of the page are the program's; its tables are valid settings."""
+    text = _text("docs/gate.md")
+    for option in re.findall(r"^\| `(--[a-z-]+)( [A-Z]+)?` \|", text, re.MULTILINE):
+        parse_gate_options([option[0], "1"] if option[1] else [option[0]])
+    for provider in PROVIDERS:
+        keys = " or ".join(f"`{key}`" for key in provider.keys)
+        address = f"`{provider.base_url}`" if provider.base_url else "none: `LITELLM_BASE_URL` has to be set"
+        assert f"| {keys} | {address} | `{provider.model}` |" in text
+        assert f"`{provider.name}`" in text
+    tables = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert len(tables) == 5
+    for table in tables:
+        assert parse_config(tomllib.loads(table)["tool"]["release-channels"]).gate != GateConfig()
 
 
 def test_every_error_that_a_document_explains_is_one_of_ours() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from release_channels import console
 from release_channels.errors import CommandError, FailedError, RefusedError
-from release_channels.process import both, finish, run, side_by_side
+from release_channels.process import Excerpt, both, excerpt, finish, run, side_by_side
 from tests.support.processes import survivors
 
 _PYTHON = sys.executable
@@ -198,3 +198,30 @@ def test_commands_are_shown_on_request_alone(tmp_path: Path, capsys: pytest.Capt
     shown = capsys.readouterr().err
     assert shown.startswith("$ ")
     assert "\n  said\n" in shown
+
+
+def _excerpt(program: str, *, timeout: float = 30, keep: int = 100, most: int = 1 << 20) -> Excerpt:
+    return excerpt(*_code(program), cwd=Path("/"), env=dict(os.environ), timeout=timeout, keep=keep, most=most)
+
+
+def test_an_excerpt_keeps_code_and_both_ends() -> None:
+    """stdout and stderr come together; what is left out between the ends is counted."""
+    short = _excerpt("import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(3)")
+    assert short == Excerpt(3, b"out\nerr\n", 8)
+    long = _excerpt("print('a' * 1000 + 'b' * 1000, end='')")
+    assert long.output == b"a" * 50 + "\n[… 1900 bytes left out …]\n".encode() + b"b" * 50
+    assert (long.code, long.size) == (0, 2000)
+
+
+def test_an_excerpt_ends_what_takes_too_long_or_writes_too_much() -> None:
+    """There is no exit code then, and the program is gone with all that it started."""
+    marker = f"excerpt-{os.getpid()}"
+    starts = f"import subprocess, time; subprocess.Popen(['sleep', '300.{os.getpid()}']); time.sleep(60)"
+    slow = _excerpt(starts, timeout=1)
+    assert (slow.code, slow.is_late) == (None, True)
+    flood = _excerpt(f"import sys\nwhile True: sys.stdout.write('{marker}' * 1000)")
+    assert (flood.code, flood.is_late) == (None, False)
+    silent = _excerpt("import os, time; os.close(1); os.close(2); time.sleep(60)", timeout=1)
+    assert (silent.code, silent.is_late) == (None, True)
+    ps = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert f"sleep 300.{os.getpid()}" not in ps

@@ -65,7 +65,9 @@ def test_a_published_preview_is_told_everywhere(
     assert (told["outcome"], told["version"], told["index"], told["publish"]) == (
         "published", "1.2.0.dev1", "local", True,
     )  # fmt: skip
-    assert _outputs(runner) == {"outcome": "published", "version": "1.2.0.dev1", "publish": "true"}
+    assert _outputs(runner) == {
+        "outcome": "published", "version": "1.2.0.dev1", "publish": "true", "commit": outcome.commit, "run-number": "",
+    }  # fmt: skip
     summary = (runner / "STEP_SUMMARY").read_text()
     for file in outcome.files:
         assert f"{file.sha256}  dist/{file.name}" in out
@@ -82,7 +84,9 @@ def test_a_refusal_is_told_everywhere(
     captured = capsys.readouterr()
     assert captured.out.splitlines()[-1] == outcome.line
     assert _commands(captured.out) == [f"::error title=refused::{outcome.message}%0A{outcome.hint}"]
-    assert _outputs(runner) == {"outcome": "refused", "version": "1.2.0.dev1", "publish": "false"}
+    assert _outputs(runner) == {
+        "outcome": "refused", "version": "1.2.0.dev1", "publish": "false", "commit": outcome.commit, "run-number": "",
+    }  # fmt: skip
     assert "### demo-tool: refused" in (runner / "STEP_SUMMARY").read_text()
 
 

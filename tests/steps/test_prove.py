@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.version import Version
@@ -42,7 +43,7 @@ def chain(hub: Hub, tested: str) -> Chain:
     return add_chain(hub.state, tested, tip=hub.repo.git("rev-parse", "HEAD"))
 
 
-def prove(hub: Hub, tmp_path: Path, run: int, *words: str, token: str = READER, **event: object) -> Outcome:
+def prove(hub: Hub, tmp_path: Path, run: int, *words: str, token: str = READER, **event: Any) -> Outcome:
     """Run the session in a job that a run started."""
     env = {
         **os.environ, **event_of(hub.state, run, tmp_path / "event.json", **event),
@@ -101,7 +102,7 @@ LIES: dict[str, tuple[Spoil, str]] = {
         lambda chain: chain.leave({PROVENANCE: b"{}"}, name="other"), f"left no artifact {ARTIFACT}",
     ),
     "two artifacts": (
-        lambda chain: chain.state.add_artifact(chain.gate, ARTIFACT, {PROVENANCE: b"{}"}) and None,
+        lambda chain: chain.leave_another({PROVENANCE: b"{}"}),
         f"left 2 artifacts {ARTIFACT}, and only one can be meant",
     ),
     "not JSON": (lambda chain: chain.leave({PROVENANCE: b"{"}), "the provenance is not JSON"),
@@ -132,7 +133,7 @@ LIES: dict[str, tuple[Spoil, str]] = {
         lambda chain: chain.state.rerun(chain.test), "it is about attempt 1 of the test run, whose newest attempt is 2",
     ),
 }  # fmt: skip
-STALE = {"the gate runs again": {"run_attempt": 1, "conclusion": "success"}}
+STALE: dict[str, dict[str, Any]] = {"the gate runs again": {"run_attempt": 1, "conclusion": "success"}}
 _ALWAYS = ("forged number", "expired", "two artifacts", "a second file", "the tests ran again")
 
 

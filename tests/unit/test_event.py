@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from release_channels.errors import RefusedError
-from release_channels.world.event import EventRun, parse_event_run, read_event_run
+from release_channels.world.event import EventRun, parse_event_run, read_event_run, read_own_run
 
 _SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -87,3 +87,18 @@ def test_a_missing_or_huge_event_is_refused(tmp_path: Path) -> None:
     Path(huge["GITHUB_EVENT_PATH"]).write_bytes(b" " * (32 * 2**20 + 1))
     with pytest.raises(RefusedError, match="larger than"):
         read_event_run(huge)
+
+
+@pytest.mark.parametrize(
+    ("env", "own"),
+    [
+        ({"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "9001", "GITHUB_RUN_ATTEMPT": "3"}, (9001, 3)),
+        ({"GITHUB_RUN_ID": "9001", "GITHUB_RUN_ATTEMPT": "3"}, None),
+        ({"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "9001"}, None),
+        ({"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "x", "GITHUB_RUN_ATTEMPT": "1"}, None),
+        ({}, None),
+    ],
+)
+def test_the_run_of_this_job_is_read(env: dict[str, str], own: tuple[int, int] | None) -> None:
+    """On a runner the job knows its run; elsewhere there is none."""
+    assert read_own_run(env) == own

@@ -20,6 +20,7 @@ from release_channels.outcome import Result
 from release_channels.process import finish
 from release_channels.project.edit import Edit
 from release_channels.project.everywhere import plan_preview
+from release_channels.project.pyproject import Project
 from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_taken
 from release_channels.steps.sdist import is_settled, let_pass, settle
 from release_channels.steps.step import Release, Report, Step
@@ -46,15 +47,22 @@ class Recipe:
 
 
 def recipe_of(release: Release, version: Version) -> Recipe:
-    """Write down how the distributions of a release are made; a public one is made of the commit as it is."""
-    is_preview = release.plan.channel is Channel.PREVIEW
-    read = partial(Git(release.root).read_file, release.observed.commit.sha)
+    """Write down how the distributions of a release are made."""
+    commit, channel = release.observed.commit, release.plan.channel
+    return recipe_for(release.root, release.project, commit, channel, version, release.source_url)
+
+
+def recipe_for(
+    repository: Path, project: Project, commit: Commit, channel: Channel, version: Version, source_url: str | None
+) -> Recipe:
+    """Write down how distributions are made; a public release is made of the commit as it is."""
+    read = partial(Git(repository).read_file, commit.sha)
     return Recipe(
-        repository=release.root,
-        commit=release.observed.commit,
-        edits=plan_preview(release.project, read, version, release.source_url) if is_preview else (),
-        environment=release.project.source.environment(version),
-        build_constraints=release.project.config.build_constraints,
+        repository=repository,
+        commit=commit,
+        edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
+        environment=project.source.environment(version),
+        build_constraints=project.config.build_constraints,
     )
 
 

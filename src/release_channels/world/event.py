@@ -77,6 +77,18 @@ def _read(env: Mapping[str, str]) -> str:
     return content.decode("utf-8", "replace")
 
 
+def read_own_run(env: Mapping[str, str]) -> tuple[int, int] | None:
+    """Read the id and the attempt of the run that this job belongs to, or None outside of GitHub Actions.
+
+    Source: GitHub's variables reference.
+    """
+    values = [env.get(name, "") for name in ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")]
+    if env.get("GITHUB_ACTIONS") != "true" or not all(value.isascii() and value.isdigit() for value in values):
+        return None
+    run_id, attempt = map(int, values)
+    return run_id, attempt
+
+
 _WHERE = f"{_FILE} names the file in which GitHub describes the event; outside of Actions, unset {_EVENT}"
 
 

@@ -61,8 +61,13 @@ class GitHub:
         """The repository's settings, asked with the same token."""
         return Settings(self._answers, self._request)
 
-    def newest_run(self, workflow: str, sha: str, event: str | None = "push") -> hub.WorkflowRun | None:
-        """Find the newest run of exactly this workflow file and commit, as its newest attempt stands."""
+    def newest_run(
+        self, workflow: str, sha: str, event: str | None = "push", *, green_on: str | None = None
+    ) -> hub.WorkflowRun | None:
+        """Find the newest run of exactly this workflow file and commit, as its newest attempt stands.
+
+        With `green_on`, only a run on that branch which ended well counts.
+        """
 
         def ask() -> list[hub.WorkflowRun]:
             from github.GithubObject import NotSet
@@ -75,6 +80,8 @@ class GitHub:
             return runs
 
         found = self._answers.read(f"the runs of {workflow} for {sha[:12]}", ask, needs="actions: read")
+        if green_on is not None:
+            found = [run for run in found if run.is_green and run.branch == green_on]
         return max(found, key=lambda run: run.number, default=None)
 
     def find_run(self, workflow: str, title: str, *, event: str, since: datetime) -> hub.WorkflowRun | None:

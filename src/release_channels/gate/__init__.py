@@ -1,0 +1,1 @@
+"""The live integration gate: a provider that answers, one real rollout, a judge, and the Daytona checks."""

@@ -1,0 +1,202 @@
+"""Sandboxes of bubblewrap: namespaces of their own, and an allow-list of everything.
+
+Its first process is bubblewrap itself, whose environment can be read inside at /proc/1/environ. So it is started with
+the environment of the sandbox and nothing else; the processes that hold a key are in another process namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from packaging.version import Version
+
+from release_channels.errors import CommandError
+from release_channels.gate.sandbox import (
+    CANDIDATE,
+    WHEELHOUSE,
+    WORK,
+    Contents,
+    limited,
+    over_the_limit,
+    sandbox_environment,
+    size_of,
+)
+from release_channels.gate_config import GateConfig
+from release_channels.process import Excerpt, excerpt, finish
+from release_channels.world.files import scratch
+
+_ROOT = PurePosixPath("/")
+# What programs need to run, and nothing that is about this machine or its users.
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_SETTINGS = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/ssl",
+    "/etc/mime.types",
+)
+_NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf")
+_NESTED = Version("0.8")
+
+
+@dataclass(frozen=True, slots=True)
+class Bubblewrap:
+    """Bubblewrap as it works here: the program, through sudo or not, and the limits of what runs in it."""
+
+    program: str
+    gate: GateConfig
+    through_sudo: str | None = None
+    can_forbid_nesting: bool = False
+
+    @property
+    def name(self) -> str:
+        """What its sandboxes are called on the screen."""
+        return "bubblewrap through sudo" if self.through_sudo else "bubblewrap"
+
+    @contextmanager
+    def open(self, contents: Contents | None) -> Iterator[BubblewrapSandbox]:
+        """Make a sandbox with an empty `work`, and take it away when the block ends."""
+        with scratch("sandbox") as directory:
+            for name in (WORK, "tmp", "etc"):
+                (directory / name).mkdir()
+            for name, text in _ETC.items():
+                (directory / "etc" / name).write_text(text, encoding="utf-8")
+            yield BubblewrapSandbox(self, contents, directory)
+
+    def words(self, mounts: Sequence[str], command: Sequence[str], seconds: float) -> list[str]:
+        """Word one command in a sandbox with these mounts."""
+        own = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
+        own += [] if self.gate.network else ["--unshare-net"]
+        own += ["--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
+        if not self.through_sudo:
+            own += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
+            own += ["--disable-userns"] if self.can_forbid_nesting else []
+            return [self.program, *own, *mounts, "--", *command]
+        env = [f"{name}={value}" for name, value in sandbox_environment(_ROOT).items()]
+        # Nobody but root can end what root has started: it has to end by itself.
+        before = [self.through_sudo, "-n", "timeout", "-k", "2", f"{seconds:.0f}", "env", "-i", *env]
+        drop = ["setpriv", f"--reuid={os.getuid()}", f"--regid={os.getgid()}", "--clear-groups", "--no-new-privs"]
+        caps = [word for cap in ("SETUID", "SETGID", "SETPCAP") for word in ("--cap-add", f"CAP_{cap}")]
+        drop += ["--bounding-set=-all", "--inh-caps=-all"]
+        return [*before, self.program, *own, "--cap-drop", "ALL", *caps, *mounts, "--", *drop, *command]
+
+
+_ETC = {
+    "passwd": "user:x:1000:1000:user:/work:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+    "group": "user:x:1000:\nnogroup:x:65534:\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BubblewrapSandbox:
+    """One sandbox: each command in namespaces of its own, over the same directory."""
+
+    maker: Bubblewrap
+    contents: Contents | None
+    directory: Path
+
+    @property
+    def place(self) -> PurePosixPath:
+        """The directory in which everything is found."""
+        return _ROOT
+
+    @property
+    def results(self) -> Path:
+        """The directory behind `work`."""
+        return self.directory / WORK
+
+    def run(self, words: Sequence[str], *, seconds: float, keep: int) -> Excerpt:
+        """Run a command in `work`.
+
+        Raises: FailedError if it filled the disk.
+        """
+        began, extra = time.monotonic(), 5 if self.maker.through_sudo else 0
+        ran = excerpt(
+            *self.maker.words(self._mounts(), limited(words, self.maker.gate), seconds),
+            cwd=self.directory, env=sandbox_environment(_ROOT), timeout=seconds + extra,
+            keep=keep,
+        )  # fmt: skip
+        if extra and time.monotonic() - began >= seconds:  # ended by `timeout`, whose exit code is any program's
+            ran = replace(ran, code=None, is_late=True)
+        size, limit = size_of(self.directory), self.maker.gate.max_disk
+        if size > limit:
+            raise over_the_limit(f"{WORK} and /tmp", size, limit)
+        return ran
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file into `work`, before any command has run there: later a link might lead elsewhere."""
+        (self.directory / WORK / name).write_bytes(content)
+
+    def _mounts(self) -> list[str]:
+        contents = self.contents
+        shown = {f"/etc/{name}": self.directory / "etc" / name for name in _ETC}
+        if contents is not None:
+            shown |= {f"/{WHEELHOUSE}": contents.wheelhouse, f"/{CANDIDATE}": contents.environment}
+            shown |= {f"/{name}": path for name, path in contents.more.items()}
+        return [
+            *_system_mounts(contents.python_prefix if contents else None, network=self.maker.gate.network),
+            *(word for there, path in shown.items() for word in ("--ro-bind", str(path), there)),
+            *("--bind", str(self.directory / "tmp"), "/tmp"),
+            *("--bind", str(self.directory / WORK), f"/{WORK}", "--remount-ro", "/", "--chdir", f"/{WORK}"),
+        ]
+
+
+def find_bubblewrap(gate: GateConfig, env: Mapping[str, str]) -> tuple[Bubblewrap | None, str]:
+    """Find bubblewrap and the way in which it works here, directly or through sudo; or say why there is none."""
+    program = shutil.which("bwrap", path=env.get("PATH"))
+    if program is None:
+        return None, "bubblewrap is not installed"
+    found = Bubblewrap(program, gate, can_forbid_nesting=_version(program, env) >= _NESTED)
+    said = _try(found)
+    if not said:
+        return found, ""
+    sudo = shutil.which("sudo", path=env.get("PATH"))
+    if sudo:
+        through = Bubblewrap(program, gate, through_sudo=sudo)
+        if not _try(through):
+            return through, ""
+    return None, f"bubblewrap does not work here ({said}), nor through `sudo -n`"
+
+
+def _version(program: str, env: Mapping[str, str]) -> Version:
+    asked = finish(program, "--version", cwd=Path("/"), env=_bare(env), timeout=20)
+    found = re.search(r"\d+(\.\d+)+", asked.text)
+    return Version(found[0]) if found else Version("0")
+
+
+def _bare(env: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": env.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+
+
+def _try(bubblewrap: Bubblewrap) -> str:
+    """Say why a sandbox with nothing in it does not work here; empty if it does."""
+    words = bubblewrap.words(_system_mounts(None, network=False), ["true"], 20)
+    try:
+        ran = excerpt(*words, cwd=Path("/"), env=sandbox_environment(_ROOT), timeout=25, keep=400)
+    except CommandError as err:
+        return str(err)
+    said = ran.output.decode("utf-8", "replace").strip().splitlines()
+    return "" if ran.code == 0 else (said[-1] if said else "it said nothing")
+
+
+def _system_mounts(prefix: Path | None, *, network: bool) -> list[str]:
+    words: list[str] = []
+    for name in _SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            words += ["--symlink", str(path.readlink()), name]
+        elif path.is_dir():
+            words += ["--ro-bind", name, name]
+    for name in (*_SETTINGS, *(_NETWORK if network else ())):
+        words += ["--ro-bind-try", name, name]
+    if prefix is not None and not prefix.is_relative_to("/usr"):
+        words += ["--ro-bind", str(prefix), str(prefix)]
+    return words

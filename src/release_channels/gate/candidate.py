@@ -1,0 +1,120 @@
+"""The candidate: the very files that would be published, installed as a new user has them, with a wheelhouse beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from release_channels import console
+from release_channels.errors import CommandError, FailedError
+from release_channels.gate.sandbox import Contents
+from release_channels.manifest import ManifestFile
+from release_channels.observed import Commit
+from release_channels.process import finish, run
+from release_channels.project.pyproject import Project
+from release_channels.steps.build import build_files, recipe_for
+from release_channels.steps.installed import Wheel, read_wheel
+from release_channels.version import Channel, Line, line_of, preview_of
+from release_channels.world.distributions import sha256_of
+from release_channels.world.uv import foreign_environment, python_for, python_of, uv_program
+
+_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is gated: a commit, and the version and channel that it would be published with."""
+
+    project: Project
+    commit: Commit
+    channel: Channel
+    version: Version
+    source_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A target that was built and installed."""
+
+    target: Target
+    files: tuple[ManifestFile, ...]
+    wheel: Wheel
+    contents: Contents
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.target.project.name
+
+    @property
+    def version(self) -> Version:
+        """The version that was built."""
+        return self.target.version
+
+
+def target_of(project: Project, commit: Commit, run_number: int | None, source_url: str | None) -> Target:
+    """Tell what a commit would be published as: `.dev<run>` on a dev line, the final itself on a staged commit.
+
+    Without a run number a dev line keeps the version that it has.
+
+    Raises: RefusedError for a version that no channel publishes.
+    """
+    if line_of(project.version) is Line.FINAL:
+        return Target(project, commit, Channel.PUBLIC, project.version, source_url)
+    number = (project.version.dev or 0) if run_number is None else run_number + project.config.run_offset
+    return Target(project, commit, Channel.PREVIEW, preview_of(project.version, number), source_url)
+
+
+def make_candidate(target: Target, root: Path, workplace: Path, env: Mapping[str, str]) -> Candidate:
+    """Build a target and install it, from wheels alone, so that nothing of it has run outside of a sandbox yet.
+
+    Raises: FailedError if it cannot be built, or cannot be installed from wheels.
+    """
+    recipe = recipe_for(root, target.project, target.commit, target.channel, target.version, target.source_url)
+    with console.progress(f"building {target.project.name} {target.version}"):
+        files = build_files(recipe, workplace, env)
+    wheel = next(file for file in files if file.suffix == ".whl")
+    with console.progress("gathering its dependencies"):
+        contents = _install(target, wheel, workplace, env)
+    told = tuple(ManifestFile(file.name, file.stat().st_size, sha256_of(file)) for file in files)
+    return Candidate(target, told, read_wheel(wheel), contents)
+
+
+def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str]) -> Contents:
+    wheelhouse, environment = workplace / "wheelhouse", workplace / "candidate"
+    wheelhouse.mkdir()
+    quiet = foreign_environment(env) | {"UV_NO_CONFIG": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    python = python_for(target.project.requires_python)
+    # Relocatable, since the sandbox has it at another place.
+    run(uv_program(), "venv", "--quiet", "--relocatable", "--python", python, environment, cwd=workplace, env=quiet)
+    inside = python_of(environment)
+    # pip comes along for the new user; it also is what can download wheels, which uv cannot.
+    _do("pip", "install", "--quiet", "--python", str(inside), "pip", cwd=workplace, env=quiet)
+    words = ("-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(wheelhouse))
+    downloaded = finish(inside, "-I", *words, "pip", wheel, cwd=workplace, env=quiet, timeout=_SECONDS)
+    try:
+        downloaded.or_raise()
+    except CommandError as stop:
+        raise FailedError(
+            f"the dependencies of {target.project.name} {target.version} cannot be had as wheels",
+            hint=f"{stop.hint}\nthe sandbox has no network and builds nothing: each dependency needs a wheel",
+        ) from stop
+    requirement = f"{target.project.name}=={target.version}"
+    offline = ("--no-index", "--find-links", str(wheelhouse), "--no-build")
+    _do("pip", "install", "--quiet", *offline, "--python", str(inside), requirement, cwd=workplace, env=quiet)
+    prefix = run(inside, "-I", "-c", "import sys; print(sys.base_prefix)", cwd=workplace, env=quiet)
+    return Contents(wheelhouse, requirement, environment, Path(prefix).resolve())
+
+
+def _do(*words: str, cwd: Path, env: Mapping[str, str]) -> None:
+    """Let uv install something.
+
+    Raises: FailedError with the end of uv's words.
+    """
+    try:
+        finish(uv_program(), *words, cwd=cwd, env=env, timeout=_SECONDS).or_raise()
+    except CommandError as stop:
+        raise FailedError("the candidate cannot be installed", hint=stop.hint) from stop

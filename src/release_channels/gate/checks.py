@@ -1,0 +1,149 @@
+"""The gate's checks in their order; each says how it came out, and the first that does not pass ends the gate."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from release_channels import console
+from release_channels.errors import FailedError, RefusedError
+from release_channels.gate.bubblewrap import find_bubblewrap
+from release_channels.gate.candidate import Candidate
+from release_channels.gate.client import open_model
+from release_channels.gate.daytona_sandbox import KEY, DaytonaSandboxes
+from release_channels.gate.judge import ask_judge
+from release_channels.gate.parity import check_parity
+from release_channels.gate.providers import Configured
+from release_channels.gate.reaper import reap
+from release_channels.gate.rollout import Rollout, built_in, own_command, own_environment, words_of
+from release_channels.gate.sandbox import Sandboxes
+from release_channels.gate.tampering import find_tampering
+from release_channels.gate.trajectory import RESULT, TRAJECTORY, Recorder
+from release_channels.gate_config import GateConfig, SandboxKind
+
+_JUDGE_TIMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where the checks work: this machine's places, the environments, and what hides secrets.
+
+    `env` holds no key of any provider; `whole` holds all that the gate was given.
+    """
+
+    gate: GateConfig
+    kept: Path
+    workplace: Path
+    env: Mapping[str, str]
+    whole: Mapping[str, str]
+    veil: Callable[[str], str]
+    pause: float = 2.0
+    results: dict[str, str] = field(default_factory=dict)
+
+
+def find_sandboxes(gate: GateConfig, env: Mapping[str, str], daytona: Sandboxes | None) -> Sandboxes:
+    """Find where foreign commands can run: bubblewrap, else Daytona; never a bare process.
+
+    Raises: RefusedError with what to install if there is neither.
+    """
+    why = []
+    if gate.sandbox is not SandboxKind.DAYTONA:
+        found, missing = find_bubblewrap(gate, env)
+        if found is not None:
+            return found
+        why.append(missing)
+    if gate.sandbox is not SandboxKind.BUBBLEWRAP:
+        if daytona is not None:
+            return daytona
+        why.append(f"{KEY} is not set")
+    raise RefusedError(
+        "there is no sandbox for the agent: " + "; ".join(why),
+        hint="install bubblewrap (`apt-get install bubblewrap`); where the system forbids user namespaces it also "
+        f"needs `sudo -n`; or set {KEY}",
+    )
+
+
+def check_daytona(daytona: DaytonaSandboxes | None, bench: Bench) -> None:
+    """Run the parity and reaper checks where there is a key; without one they are skipped, and that fails nothing.
+
+    Raises: FailedError
+    """
+    if daytona is None:
+        bench.results.update(dict.fromkeys(("daytona-parity", "daytona-reaper"), f"skipped: {KEY} is not set"))
+    else:
+        bench.results["daytona-reaper"] = reap(daytona.client, daytona.project, bench.gate.daytona_max_age)
+        home, missing = find_bubblewrap(bench.gate, bench.env)
+        parity = check_parity(home, daytona) if home else f"skipped: there is nothing to compare with, since {missing}"
+        bench.results["daytona-parity"] = parity
+    for name in ("daytona-reaper", "daytona-parity"):
+        console.say(f"  {name.partition('-')[2]}: {bench.results[name]}")
+
+
+def check_commands(candidate: Candidate, sandboxes: Sandboxes, bench: Bench) -> str:
+    """Run the project's own commands against the installed candidate.
+
+    Raises: FailedError at the first that does not exit with 0.
+    """
+    with sandboxes.open(candidate.contents) as sandbox:
+        for words in bench.gate.commands:
+            ran = sandbox.run(words, seconds=bench.gate.command_seconds, keep=bench.gate.max_output)
+            said = bench.veil(ran.output.decode("utf-8", "replace").strip())
+            if ran.code != 0:
+                how = f"exited {ran.code}" if ran.code is not None else "was ended: it took too long or wrote too much"
+                raise FailedError(f"`{shlex.join(words)}` {how}", hint="\n".join(said.splitlines()[-20:]))
+            console.say(f"  `{shlex.join(words)}` exited 0")
+    return f"{len(bench.gate.commands)} of {len(bench.gate.commands)} exited 0"
+
+
+def check_rollout(
+    candidate: Candidate, sandboxes: Sandboxes | None, chosen: Configured, readme: str, bench: Bench
+) -> Rollout:
+    """Run one rollout, keep what it leaves, and refuse one that is not real or has not earned its reward.
+
+    Raises: FailedError
+    """
+    recorder = Recorder(bench.kept / TRAJECTORY, bench.veil)
+    if bench.gate.rollout:
+        jobs_dir = bench.workplace / "jobs"
+        rollout = own_command(
+            words_of(bench.gate, chosen, jobs_dir), own_environment(chosen, candidate, bench.env), chosen, bench.gate,
+            recorder, cwd=bench.workplace / "source", jobs_dir=jobs_dir, log=bench.kept / "rollout.log",
+        )  # fmt: skip
+    else:
+        assert sandboxes is not None
+        with open_model(chosen, bench.whole, pause=bench.pause) as model:
+            rollout = built_in(
+                model, candidate, sandboxes, bench.gate, recorder, readme=readme, project=bench.workplace / "source"
+            )
+    result = rollout.result
+    (bench.kept / RESULT).write_text(bench.veil(result.to_json()), encoding="utf-8")
+    problems = result.problems()
+    if problems:
+        raise FailedError(f"this was no real rollout: {', '.join(problems)} ({result.ended})", hint=_SEE)
+    if bench.gate.must_solve and (result.reward or 0.0) < 1.0:
+        raise FailedError(f"the reward is {result.reward:g}: {result.why} ({result.ended})", hint=_SEE)
+    return rollout
+
+
+_SEE = "see .release-channels/gate/trajectory.jsonl and result.json"
+
+
+def check_judgement(rollout: Rollout, chosen: Configured, bench: Bench) -> str:
+    """Let the fixed check and the judge look at the trajectory; each can fail the gate by itself.
+
+    Raises: FailedError
+    """
+    findings = find_tampering(rollout.events, bench.gate.verifier)
+    with open_model(chosen, bench.whole, pause=bench.pause) as model:
+        verdict = ask_judge(
+            model, rollout.events, rollout.result, findings,
+            rubric=bench.gate.rubric, seconds=_JUDGE_TIMES * bench.gate.probe_seconds,
+        )  # fmt: skip
+    console.say(f"  the judge: {'pass' if verdict.passed else 'fail'}: {verdict.reason}")
+    if findings:
+        raise FailedError(f"the agent went where it must not: {findings[0]}", hint="\n".join((*findings[1:], _SEE)))
+    if not verdict.passed:
+        raise FailedError(f"the judge fails the rollout: {verdict.reason}", hint=_SEE)
+    return f"passed: {verdict.reason}"

@@ -1,0 +1,308 @@
+"""One run of the gate: what is gated, the checks in order, the provenance, and one named outcome."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from release_channels import console
+from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.gate.candidate import Candidate, Target, make_candidate, target_of
+from release_channels.gate.checks import (
+    Bench,
+    check_commands,
+    check_daytona,
+    check_judgement,
+    check_rollout,
+    find_sandboxes,
+)
+from release_channels.gate.daytona_sandbox import KEY, DaytonaSandboxes, connect_daytona
+from release_channels.gate.options import GateOptions, parse_gate_options
+from release_channels.gate.origin import NothingToGate, Origin, ask_for_origin, origin_of_event
+from release_channels.gate.probe import choose_provider
+from release_channels.gate.providers import Provider, in_order, key_names, read_candidates
+from release_channels.gate.veil import Veil, without
+from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
+from release_channels.opening import open_project
+from release_channels.outcome import Outcome, Result
+from release_channels.project.commit_url import commit_url, repository_url
+from release_channels.provenance import PROVENANCE, GateRun, Provenance
+from release_channels.telling import tell
+from release_channels.world.actions import is_rehearsal, read_actions
+from release_channels.world.event import EventRun, read_event_run, read_own_run
+from release_channels.world.files import only_one_run, scratch, state_directory, write_whole
+from release_channels.world.git import Git
+
+_README = ("README.md", "README.rst", "README.txt", "README")
+_DAYTONA_KEYS = (KEY, "DAYTONA_JWT_TOKEN")
+_MOST_README = 64_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What a run of the gate is about."""
+
+    root: Path
+    git: Git
+    target: Target
+    origin: Origin
+    providers: tuple[Provider, ...]
+    env: Mapping[str, str]
+
+
+def run_gate(
+    words: Sequence[str], *, root: Path, dry_run: bool = False, env: Mapping[str, str] = os.environ, pause: float = 2.0
+) -> Outcome:
+    """Run the gate from its options to its outcome; errors end in an outcome, never in a traceback.
+
+    `pause` is how long a provider is given before it is asked again, in seconds.
+
+    Raises: KeyboardInterrupt, after the outcome was told.
+    """
+    actions, veil = read_actions(env), Veil(env, key_names(()))
+    console.set_veil(veil)
+    try:
+        with ended_like_ctrl_c():
+            options = parse_gate_options(words)
+            console.set_verbose(options.verbose)
+            dry_run = dry_run or options.dry_run
+            outcome = _run(options, dry_run, root, env, pause)
+    except ReleaseError as stop:
+        outcome = report_stop(stop)
+    except KeyboardInterrupt:
+        told = Outcome(
+            Result.FAILED, "interrupted: nothing has passed; run the gate again", rehearsal=is_rehearsal(env)
+        )
+        tell(told, actions, None if dry_run else root)
+        raise
+    except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
+        outcome = report_bug(root, bug, veil)
+    outcome = replace(
+        outcome, rehearsal=is_rehearsal(env), message=veil(outcome.message), hint=veil(outcome.hint),
+        warnings=tuple(map(veil, outcome.warnings)),
+    )  # fmt: skip
+    tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
+    console.set_veil(str)
+    return outcome
+
+
+def _run(options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str], pause: float) -> Outcome:
+    git, event = Git.open(root), read_event_run(env)
+    commit = git.commit(_revision(options, event))
+    project = open_project(git, commit)
+    if not project.config.gate.enabled:
+        why = "tool.release-channels.gate.enabled is false: previews follow the tests directly"
+        return Outcome(Result.SKIPPED, why, project=project.name, commit=commit.sha)
+    found = origin_of_event(event, project.config) if event else Origin(missing="a dry run asks nobody")
+    if isinstance(found, NothingToGate):
+        return Outcome(Result.SKIPPED, f"nothing to gate: {found.why}", project=project.name, commit=commit.sha)
+    if event is None and not dry_run:
+        found = ask_for_origin(commit.sha, project.config, git.remote_url(project.config.remote), env)
+    base = repository_url(project, git.remote_url(project.config.remote))
+    target = target_of(project, commit, _run_number(options, found), commit_url(base, commit.sha) if base else None)
+    case = _Case(root, git, target, found, _providers(options, in_order(project.config.gate)), env)
+    _refuse_nothing(case)
+    _show(case, dry_run)
+    if dry_run:
+        return _outcome(case, Result.PLANNED, f"{project.name} {target.version} would be gated")
+    with ExitStack() as stack:
+        stack.enter_context(only_one_run(root))
+        return _gated(case, stack.enter_context(scratch("gate")), pause)
+
+
+def _revision(options: GateOptions, event: EventRun | None) -> str:
+    if event is None:
+        return options.commit or "HEAD"
+    if options.commit is not None:
+        raise UsageError(
+            f"--commit {options.commit} in a job that gates the commit of its event, {event.sha[:12]}",
+            hint="leave --commit out of the workflow",
+        )
+    return event.sha
+
+
+def _run_number(options: GateOptions, origin: Origin) -> int | None:
+    """Give the run number: the test run's, which no option can change, or the one that was given."""
+    if origin.test_run is None:
+        return options.run
+    if options.run not in (None, origin.test_run.number):
+        raise UsageError(
+            f"--run-number {options.run}, but the test run of this commit has the number {origin.test_run.number}",
+            hint="leave --run-number out: it is known",
+        )
+    return origin.test_run.number
+
+
+def _providers(options: GateOptions, providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
+    """Narrow the providers to the one that was asked for.
+
+    Raises: UsageError if there is none of that name.
+    """
+    if options.provider is None:
+        return providers
+    chosen = tuple(provider for provider in providers if provider.name == options.provider)
+    if not chosen:
+        names = ", ".join(provider.name for provider in providers)
+        raise UsageError(f"--provider {options.provider} is none of the gate's providers", hint=f"they are: {names}")
+    return chosen
+
+
+def _refuse_nothing(case: _Case) -> None:
+    """Refuse a gate that would let everything through, and a place for the provenance that is something else's."""
+    gate = case.target.project.config.gate
+    if not gate.model and not gate.commands:
+        raise RefusedError(
+            "tool.release-channels.gate asks no model and has no commands: it would let everything through",
+            hint="give it `commands`, or leave the gate out with `enabled = false`",
+        )
+    path = case.root / PROVENANCE
+    if case.git.tracks(PROVENANCE) or path.is_symlink() or (path.exists() and not path.is_file()):
+        raise RefusedError(
+            f"{PROVENANCE} is something else's, and is written here", hint=f"rename it, or git rm --cached {PROVENANCE}"
+        )
+
+
+def _show(case: _Case, dry_run: bool) -> None:
+    """Show what is gated and how; a dry run and a real one show the same."""
+    target, gate = case.target, case.target.project.config.gate
+    test = case.origin.test_run
+    console.say(f"{target.project.name} {target.version}: the integration gate", style="bold")
+    rows = [("commit", target.commit.short), ("it holds", str(target.project.version))]
+    rows.append(("tests", f"run {test.number} of {test.path}" if test else f"none known: {case.origin.missing}"))
+    if gate.model:
+        rows.append(
+            ("rollout", "the project's own: " + " ".join(gate.rollout) if gate.rollout else "the built-in agent")
+        )
+        limits = f"{gate.max_turns} turns, {gate.max_tokens} tokens, {gate.max_seconds} s"
+        rows.append(("limits", f"{limits}, {gate.command_seconds} s and {gate.max_output} bytes a command"))
+        rows.append(("network", "open to the agent" if gate.network else "closed to the agent"))
+    if gate.commands:
+        rows.append(("commands", str(len(gate.commands))))
+    for name, value in rows:
+        console.say(f"  {name:<13}{value}")
+    if gate.model and dry_run:
+        for candidate in read_candidates(case.providers, case.env):
+            found = candidate.configured
+            said = f"configured: {found.model} at {found.base_url}" if found else f"not configured: {candidate.missing}"
+            console.say(f"  {candidate.provider.name:<15}{said}")
+    if test is None and not dry_run:
+        console.warn(f"there will be no {PROVENANCE}: {case.origin.missing}")
+
+
+def _gated(case: _Case, workplace: Path, pause: float) -> Outcome:
+    """Do the checks, and write down that they passed."""
+    gate = case.target.project.config.gate
+    kept = _make_room(case.root)
+    withheld = key_names(case.providers) | set(_DAYTONA_KEYS)
+    bench = Bench(
+        gate, kept, workplace, without(case.env, withheld), case.env, Veil(case.env, withheld), pause,
+    )  # fmt: skip
+    try:
+        candidate = _checked(case, bench)
+    except ReleaseError as stop:
+        console.error(stop)
+        result = Result.REFUSED if isinstance(stop, RefusedError) else Result.FAILED
+        return replace(_outcome(case, result, f"gate: {stop}"), hint=stop.hint)
+    written = _write_provenance(case, candidate, bench)
+    message = f"{candidate.name} {candidate.version} passed the gate" + (
+        f", and {PROVENANCE} says so" if written else f"; no {PROVENANCE} was written: {case.origin.missing}"
+    )
+    return _outcome(case, Result.DONE, message)
+
+
+def _make_room(root: Path) -> Path:
+    """Take away what an earlier run left: its provenance must not stand for this one."""
+    (root / PROVENANCE).unlink(missing_ok=True)
+    kept = state_directory(root) / "gate"
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir()
+    return kept
+
+
+def _checked(case: _Case, bench: Bench) -> Candidate:
+    """Do the checks in order: what costs nothing first."""
+    gate, results = bench.gate, bench.results
+    chosen = None
+    if gate.model:
+        _begin("provider", "the first that is configured and answers")
+        secret = case.target.project.config.github_models_secret
+        chosen = choose_provider(
+            read_candidates(case.providers, case.env), case.env, seconds=gate.probe_seconds, secret=secret,
+            pause=bench.pause,
+        )  # fmt: skip
+        results["provider"] = f"{chosen.name}, {chosen.model}"
+    needs_sandbox = bool(gate.commands) or (gate.model and not gate.rollout)
+    daytona = _daytona(case)
+    sandboxes = find_sandboxes(gate, case.env, daytona) if needs_sandbox else None
+    if gate.model:
+        _begin("daytona", "leftovers of killed runs, and the same results there as here")
+        check_daytona(daytona, bench)
+    _begin("candidate", "built as it would be published, and installed")
+    candidate = make_candidate(case.target, case.root, bench.workplace, bench.env)
+    for file in candidate.files:
+        console.say(f"  {file.sha256}  {file.name}")
+    if gate.commands:
+        assert sandboxes is not None
+        _begin("commands", f"the project's own, in {sandboxes.name}")
+        results["commands"] = check_commands(candidate, sandboxes, bench)
+    if chosen is not None:
+        where = sandboxes.name if sandboxes and not gate.rollout else "its own place"
+        _begin("rollout", f"{chosen.name} at work in {where}")
+        rollout = check_rollout(candidate, sandboxes, chosen, _readme(case), bench)
+        results["rollout"] = f"reward {rollout.result.reward:g}, {rollout.result.tokens} tokens"
+        _begin("judge", "the same model grades the trajectory")
+        results["judge"] = check_judgement(rollout, chosen, bench)
+    return candidate
+
+
+def _daytona(case: _Case) -> DaytonaSandboxes | None:
+    """Reach Daytona where there is a key for it; its sandboxes carry the repository's name, or else the project's."""
+    if not case.env.get(KEY, "").strip():
+        return None
+    project = case.origin.repository or case.target.project.normalized_name
+    own = read_own_run(case.env)
+    run = f"{own[0]}.{own[1]}" if own else secrets.token_hex(8)
+    return DaytonaSandboxes(connect_daytona(case.env), case.target.project.config.gate, project, run)
+
+
+def _begin(name: str, title: str) -> None:
+    console.say(f"{name}: {title}", style="bold")
+
+
+def _readme(case: _Case) -> str:
+    texts = (case.git.read_file(case.target.commit.sha, name) for name in _README)
+    return (next(filter(None, texts), None) or b"").decode("utf-8", "replace")[:_MOST_README]
+
+
+def _write_provenance(case: _Case, candidate: Candidate, bench: Bench) -> bool:
+    """Write down what passed, if there is a test run that it can be tied to."""
+    test_run, repository = case.origin.test_run, case.origin.repository
+    if test_run is None or repository is None:
+        return False
+    own = read_own_run(case.env)
+    provenance = Provenance(
+        repository=repository,
+        commit=case.target.commit.sha,
+        test_run=test_run,
+        gate_run=GateRun(*own) if own else None,
+        results={name: bench.veil(said) for name, said in bench.results.items()},
+        tool=f"release-channels {installed_version('release-channels')}",
+        version=candidate.version,
+        files=candidate.files,
+    )
+    write_whole(case.root / PROVENANCE, provenance.to_json())
+    return True
+
+
+def _outcome(case: _Case, result: Result, message: str) -> Outcome:
+    target = case.target
+    return Outcome(
+        result, message, channel=target.channel.value, project=target.project.name, version=str(target.version),
+        commit=target.commit.sha,
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""What the built-in agent is asked to do, and how it is decided whether it did. Pure but for the verifier's sandbox."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from release_channels.gate.agent import Session
+from release_channels.gate.candidate import Candidate
+from release_channels.gate.sandbox import Sandbox, Sandboxes
+from release_channels.gate.trajectory import Command
+from release_channels.gate_config import GateConfig
+from release_channels.world.files import scratch
+
+README = "README.md"
+_SHOWN = 6000
+VERIFIER, PROJECT, AGENT = "verifier", "project", "agent"
+
+
+def task_text(candidate: Candidate, sandbox: Sandbox, gate: GateConfig, readme: str) -> str:
+    """Word the task, with the beginning of the project's README as material."""
+    asked = gate.task or _TASK
+    place = sandbox.place
+    return (
+        f"You are a new user of the Python project `{candidate.name}`.\n\n{asked.strip()}\n\n"
+        f"You are in {place / 'work'}, which is yours to write in, as is /tmp. An environment with the project and "
+        f"with pip is on PATH. pip is set up to install from {place / 'wheelhouse'} alone. "
+        f"{'The network can be reached.' if gate.network else 'There is no network.'}\n\n"
+        f"{README} is in your directory. It begins:\n\n<readme>\n{readme[:_SHOWN]}\n</readme>\n"
+    )
+
+
+_TASK = (
+    "Install the project with pip, find out what it does, use it once (run its program, or import it if it has none), "
+    "and find out which version you have. Then call `submit` with that version and one sentence on what you did."
+)
+
+
+def reward_of(
+    session: Session, candidate: Candidate, sandboxes: Sandboxes, gate: GateConfig, *, project: Path, agent: Path | None
+) -> tuple[float | None, str]:
+    """Decide the reward and say why; None where the verifier could not decide.
+
+    The project's own verifier runs in a sandbox that the agent has never been in.
+    """
+    if session.submitted is None:
+        return 0.0, "nothing was submitted"
+    if not gate.verifier:
+        return _built_in(session.submitted["version"], session.commands, candidate)
+    with scratch("verifier") as directory:
+        told = {"expected": str(candidate.version), **session.submitted}
+        (directory / "submission.json").write_text(json.dumps(told), encoding="utf-8")
+        lines = (json.dumps({"command": command.text, "code": command.code}) + "\n" for command in session.commands)
+        (directory / "commands.jsonl").write_text("".join(lines), encoding="utf-8")
+        more = {VERIFIER: directory, PROJECT: project, **({AGENT: agent} if agent else {})}
+        with sandboxes.open(candidate.contents.with_more(**more)) as sandbox:
+            words = [*gate.verifier]
+            ran = sandbox.run(words, seconds=gate.command_seconds, keep=gate.max_output)
+    if ran.code is None:
+        return None, "the verifier did not come to an end"
+    said = ran.output.decode("utf-8", "replace").strip().splitlines()
+    return float(ran.code == 0), f"the verifier exited with {ran.code}" + (f": {said[-1]}" if said else "")
+
+
+def _built_in(reported: str, commands: Sequence[Command], candidate: Candidate) -> tuple[float, str]:
+    try:
+        is_right = Version(reported.strip()) == candidate.version
+    except InvalidVersion:
+        is_right = False
+    if not is_right:
+        return 0.0, f"the version {reported.strip()[:80]!r} was reported, and {candidate.version} was installed"
+    scripts, modules = candidate.wheel.scripts + candidate.wheel.ready_made, candidate.wheel.modules
+    if not any(command.code == 0 and uses(scripts, modules, command.text) for command in commands):
+        return 0.0, "no command that exited with 0 used a program of the project or imported it"
+    return 1.0, f"{candidate.version} was reported, and the project was used"
+
+
+def uses(scripts: Sequence[str], modules: Sequence[str], command: str) -> bool:
+    """Tell whether a command uses a project: starts one of its programs, or imports one of its packages."""
+    parts = []
+    if scripts:
+        names = "|".join(map(re.escape, scripts))
+        parts.append(rf"(?:^|[;&|(\n`]|\bthen|\bdo)\s*(?:[^\s;&|()]*/)?(?:{names})(?=[\s;&|)`<>]|$)")
+    if modules:
+        names = "|".join(map(re.escape, modules))
+        parts.append(rf"\b(?:import|from)\s+(?:{names})(?![\w-])|-m\s+(?:{names})(?![\w-])")
+    return bool(parts) and re.search("|".join(parts), command) is not None

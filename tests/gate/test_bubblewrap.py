@@ -1,0 +1,189 @@
+"""The sandbox of this machine: what is not in it, what is bounded, and what happens without one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from release_channels.errors import FailedError, RefusedError
+from release_channels.gate.bubblewrap import Bubblewrap, BubblewrapSandbox, find_bubblewrap
+from release_channels.gate.checks import find_sandboxes
+from release_channels.gate.sandbox import Contents
+from release_channels.gate_config import GateConfig, SandboxKind
+from tests.support.gating import MARK, Ready, bubblewrap
+
+
+@contextmanager
+def _open(ready: Ready, contents: Contents | None = None, **gate: int) -> Iterator[BubblewrapSandbox]:
+    with bubblewrap(GateConfig(**gate)).open(contents or ready.candidate.contents) as sandbox:  # type: ignore[arg-type]
+        yield sandbox
+
+
+def _run(sandbox: BubblewrapSandbox, command: str, seconds: float = 20) -> tuple[int | None, str]:
+    ran = sandbox.run(["/bin/sh", "-c", command], seconds=seconds, keep=20_000)
+    return ran.code, ran.output.decode()
+
+
+def test_nothing_of_this_process_is_in_it(ready: Ready, offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environment, processes, homes and temporary files of this machine are not there, and /proc shows its own."""
+    monkeypatch.setenv("OPENAI_API_KEY", f"{MARK}-key")
+    with _open(ready) as sandbox:
+        _, told = _run(sandbox, "env; for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/environ; echo; done")
+        assert MARK not in told
+        assert "PIP_NO_INDEX=1" in told
+        _, processes = _run(sandbox, "ls -d /proc/[0-9]* | wc -l")
+        assert int(processes) < 10
+        _, files = _run(sandbox, "ls -A /tmp /home /run /var /etc/shadow 2>&1; cat /etc/passwd")
+        assert "release-channels" not in files
+        assert files.count("No such file or directory") == 4
+        assert files.count(":x:") == 2
+
+
+def test_what_it_is_given_is_read_only_and_what_it_writes_lasts(ready: Ready, offline: None) -> None:
+    """Candidate, wheelhouse and system cannot be changed; `work` and /tmp go on from command to command."""
+    with _open(ready) as sandbox:
+        sandbox.put("README.md", b"# Demo\n")
+        for place in ("/candidate", "/wheelhouse", "/usr", "/", "/etc"):
+            code, told = _run(sandbox, f"touch {place}/mine")
+            assert (code, "Read-only file system" in told) == (1, True), place
+        assert _run(sandbox, "cat README.md; echo one > mine; echo two > /tmp/mine") == (0, "# Demo\n")
+        assert _run(sandbox, "cat mine /tmp/mine; pwd") == (0, "one\ntwo\n/work\n")
+
+
+def test_the_candidate_is_installed(ready: Ready, offline: None) -> None:
+    """Its program runs, and pip finds that there is nothing to do."""
+    with _open(ready) as sandbox:
+        assert _run(sandbox, "demo-tool hello") == (0, "demo-tool 1.2.0.dev42 hello\n")
+
+
+@pytest.mark.full
+def test_the_candidate_can_be_installed_again(ready: Ready, offline: None) -> None:
+    """A new environment gets it from the wheelhouse, without a network."""
+    with _open(ready) as sandbox:
+        code, told = _run(
+            sandbox, "python -m venv --system-site-packages v && v/bin/python -m pip install -q --force-reinstall"
+            " demo-tool && v/bin/demo-tool && readlink -f v/bin/demo-tool", 60,
+        )  # fmt: skip
+        assert (code, told) == (0, "demo-tool 1.2.0.dev42\n/work/v/bin/demo-tool\n")
+
+
+def test_there_is_no_network_unless_it_is_allowed(ready: Ready, offline: None) -> None:
+    """Loopback of this machine is not even there; with `network` it is."""
+    script = "import socket; s = socket.create_server(('127.0.0.1', 0)); print([n for _, n in socket.if_nameindex()])"
+    with _open(ready) as sandbox:
+        assert _run(sandbox, f'python -c "{script}"') == (0, "['lo']\n")
+        own = os.readlink("/proc/self/ns/net")  # noqa: PTH115 - no path, but a name
+        assert _run(sandbox, "readlink /proc/self/ns/net")[1].strip() != own
+    with _open(ready, network=True) as sandbox:
+        assert _run(sandbox, "readlink /proc/self/ns/net")[1].strip() == own
+
+
+def test_it_has_no_rights(ready: Ready, offline: None) -> None:
+    """No capabilities, no new privileges, no namespaces within, no user of this machine."""
+    with _open(ready) as sandbox:
+        _, told = _run(sandbox, "grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' /proc/self/status; id -u; unshare -U true")
+    assert told.count("0000000000000000") == 3
+    assert "NoNewPrivs:\t1" in told
+    assert "\n1000\n" in told
+    assert "unshare failed" in told
+
+
+def test_memory_files_and_disk_are_bounded(ready: Ready, offline: None) -> None:
+    """What wants too much is refused it, and who fills the disk bit by bit is stopped."""
+    with _open(ready, max_memory=256 << 20, max_disk=4 << 20) as sandbox:
+        assert "MemoryError" in _run(sandbox, "python -c 'bytearray(1 << 30)'")[1]
+        code, _ = _run(sandbox, "head -c 2000000 /dev/zero > big; code=$?; rm big; exit $code")
+        assert code == 153  # 128 and SIGXFSZ
+        with pytest.raises(FailedError, match=r"more than the 4194304 that it may"):
+            _run(sandbox, "for i in 1 2 3 4 5; do head -c 1000000 /dev/zero > f$i; done")
+
+
+@pytest.mark.full
+def test_a_fork_bomb_ends_with_its_command(ready: Ready, offline: None) -> None:
+    """Processes are bounded, and all of them go when the command's time is over."""
+    with _open(ready) as sandbox:
+        ran = sandbox.run(["/bin/sh", "-c", "f() { f | f & }; f; sleep 30"], seconds=1, keep=2000)
+        assert ran.is_late or ran.code is not None
+        assert int(_run(sandbox, "ls -d /proc/[0-9]* | wc -l")[1]) < 10
+
+
+def test_what_is_left_running_ends_with_its_command(ready: Ready, offline: None) -> None:
+    """A process in the background does not outlive the command that started it, nor hold it up."""
+    with _open(ready) as sandbox:
+        began = time.monotonic()
+        assert _run(sandbox, "sleep 300 & echo started") == (0, "started\n")
+        assert time.monotonic() - began < 60
+
+
+def test_a_link_out_of_work_leads_nowhere(ready: Ready, offline: None, tmp_path: Path) -> None:
+    """A link to a file of this machine is read inside of the sandbox, where there is no such file."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text(MARK)
+    with _open(ready) as sandbox:
+        _run(sandbox, f"ln -s {secret} link")
+        code, told = _run(sandbox, "cat -- link")
+    assert code == 1
+    assert MARK not in told
+
+
+def _shim(directory: Path, name: str, script: str) -> Path:
+    path = directory / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def sudo(tmp_path: Path) -> Path:
+    """A machine on which bubblewrap works through sudo alone: its own is refused, as where user namespaces are."""
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    real = bubblewrap().program
+    refusing = 'case "$*" in *--unshare-user*) echo "bwrap: setting up uid map: Permission denied" >&2; exit 1;; esac'
+    _shim(shims, "bwrap", f'{refusing}\nexec {real} "$@"')
+    _shim(shims, "sudo", '[ "$1" = -n ] || exit 9\nshift\nexec "$@"')
+    return shims
+
+
+def test_where_user_namespaces_are_forbidden_sudo_is_used(
+    ready: Ready, offline: None, sudo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through sudo the sandbox is the same: no rights, no secret, nothing of this machine, and an end in time."""
+    if os.getuid() != 0:
+        pytest.skip("a stand-in for sudo gives no rights: only root can try this")
+    monkeypatch.setenv("OPENAI_API_KEY", f"{MARK}-key")
+    found, missing = find_bubblewrap(GateConfig(), {"PATH": f"{sudo}:{os.environ['PATH']}"})
+    assert (found and found.name, missing) == ("bubblewrap through sudo", "")
+    assert isinstance(found, Bubblewrap)
+    with found.open(ready.candidate.contents) as sandbox:
+        code, told = _run(
+            sandbox, "grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' /proc/self/status; env; tr '\\0' ' ' < /proc/1/environ;"
+            " demo-tool; touch /candidate/x",
+        )  # fmt: skip
+        assert told.count("0000000000000000") == 3
+        assert "demo-tool 1.2.0.dev42" in told
+        assert "Read-only" in told
+        assert MARK not in told
+        assert code == 1
+        ran = sandbox.run(["sleep", "60"], seconds=1, keep=100)
+        assert (ran.code, ran.is_late) == (None, True)
+
+
+def test_without_any_sandbox_nothing_runs(tmp_path: Path) -> None:
+    """No bubblewrap, or one that does not work, and no Daytona: refused, with what to install."""
+    with pytest.raises(RefusedError, match="bubblewrap is not installed; DAYTONA_API_KEY is not set") as stop:
+        find_sandboxes(GateConfig(), {"PATH": str(tmp_path)}, None)
+    assert "apt-get install bubblewrap" in stop.value.hint
+    _shim(tmp_path, "bwrap", 'echo "bwrap: No permissions" >&2; exit 1')
+    for name in ("sudo", "nothing"):
+        with pytest.raises(RefusedError, match=r"does not work here \(bwrap: No permissions\), nor through"):
+            find_sandboxes(GateConfig(), {"PATH": str(tmp_path)}, None)
+        _shim(tmp_path, name, "echo 'sudo: a password is required' >&2; exit 1")
+    with pytest.raises(RefusedError, match="there is no sandbox for the agent: DAYTONA_API_KEY is not set"):
+        find_sandboxes(replace(GateConfig(), sandbox=SandboxKind.DAYTONA), os.environ, None)

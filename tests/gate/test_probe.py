@@ -1,0 +1,241 @@
+"""The probe against servers that answer well, badly, slowly, or not at all."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trustme
+from werkzeug.wrappers import Request, Response
+
+from release_channels.errors import RefusedError
+from release_channels.gate.probe import choose_provider
+from release_channels.gate.providers import Configured, in_order, read_candidates
+from release_channels.gate_config import GateConfig
+from release_channels.rehearsal.model import ModelServer, Reply, completion, refusal, serve_model
+from release_channels.serving import Tls
+
+KEY = "SECRET-probe-key"
+
+
+def _environment(url: str, **more: str) -> dict[str, str]:
+    return {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{url}/v1", **more}
+
+
+def _choose(env: Mapping[str, str], *, seconds: float = 5, pause: float = 0.01) -> Configured:
+    candidates = read_candidates(in_order(GateConfig()), env)
+    return choose_provider(candidates, env, seconds=seconds, secret="GH_MODELS_TOKEN", pause=pause)
+
+
+def _refused(env: Mapping[str, str], *, seconds: float = 5) -> str:
+    """Give the line of the provider that was asked in vain."""
+    with pytest.raises(RefusedError, match="no model provider answers") as stop:
+        _choose(env, seconds=seconds)
+    assert KEY not in f"{stop.value} {stop.value.hint}"
+    return next(line for line in stop.value.hint.splitlines() if line.startswith("openai: "))
+
+
+@pytest.fixture
+def server(offline: None) -> ModelServer:
+    """A server that knows the probe's key."""
+    return ModelServer(keys=frozenset({KEY}))
+
+
+def test_a_provider_that_answers_is_chosen(server: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its line tells how long it took, the others' that they are not configured."""
+    with serve_model(server) as running:
+        assert _choose(_environment(running.url)).name == "openai"
+    told = capsys.readouterr().err
+    assert "answered in 0." in told
+    assert "deepseek       not configured: DEEPSEEK_API_KEY is not set" in told
+    assert server.asked[0]["max_completion_tokens"] == 512
+
+
+def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None:
+    """A refused key is no end: the next provider with a key has its turn."""
+    with serve_model(server) as running:
+        env = _environment(running.url, DEEPSEEK_API_KEY="wrong-key", DEEPSEEK_BASE_URL=f"{running.url}/v1")
+        assert _choose(env).name == "openai"
+    assert [request.split()[-1] for request in running.requests] == ["401", "200"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "times"),
+    [
+        pytest.param(lambda: refusal(401, f"Incorrect API key: {KEY}"), "401: the key is refused", 1, id="401"),
+        pytest.param(lambda: refusal(402, "Insufficient Balance"), "402: no credit is left", 1, id="402"),
+        pytest.param(lambda: refusal(403, "Forbidden"), "403: the key may not do this", 1, id="403"),
+        pytest.param(lambda: refusal(404, "no model"), "404: there is no such model or address", 1, id="404"),
+        pytest.param(lambda: refusal(429, "slow down"), "429: the quota or the rate limit is reached", 2, id="429"),
+        pytest.param(lambda: refusal(400, f"bad: {KEY}"), "400: the request was refused", 1, id="400"),
+        pytest.param(lambda: refusal(500, "broken"), "500: the server failed", 2, id="500"),
+        pytest.param(lambda: refusal(503, "busy"), "503: the server failed", 2, id="503"),
+        pytest.param(
+            lambda: Response("<h1>Sign in</h1>", content_type="text/html"), "the answer is not JSON", 1, id="HTML"
+        ),
+        pytest.param(
+            lambda: Response("<h1>Sign in</h1>", content_type="application/json"), "not JSON", 1, id="HTML as JSON"
+        ),
+        pytest.param(
+            lambda: Response('{"choices": [{"message": {"cont', content_type="application/json"), "not JSON", 1,
+            id="truncated JSON",
+        ),
+        pytest.param(lambda: _json('{"choices": []}'), "the answer holds no choice", 1, id="empty choices"),
+        pytest.param(lambda: _json("{}"), "the answer holds no choice", 1, id="no choices"),
+        pytest.param(lambda: _json("[]"), "the answer holds no choice", 1, id="a list"),
+        pytest.param(lambda: _json('{"choices": [{"message": {"content": 5}}]}'), "message is none", 1, id="a number"),
+        pytest.param(lambda: completion(Reply("  \n"), "m"), "the answer is empty", 1, id="blank content"),
+        pytest.param(lambda: completion(Reply(None), "m"), "the answer is empty", 1, id="no content"),
+        pytest.param(
+            lambda: Response(status=302, headers={"Location": "http://127.0.0.1:9/v1"}), "302: the request was", 1,
+            id="a redirect",
+        ),
+        pytest.param(lambda: _json("[" * 100_000), "not JSON", 1, id="deep JSON"),
+        pytest.param(lambda: _json(" " * (9 << 20)), "larger than", 1, id="a flood"),
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_said_in_plain_words(
+    server: ModelServer, answer: Callable[[], Response], said: str, times: int
+) -> None:
+    """A status alone is no answer; what may pass is asked once more, the rest is not; no line quotes the server."""
+    server.faults.append(lambda request: answer())
+    with serve_model(server) as running:
+        assert said in _refused(_environment(running.url))
+    assert len(running.requests) == times
+
+
+def _json(text: str) -> Response:
+    return Response(text, content_type="application/json")
+
+
+def test_a_limit_that_passes_is_waited_for(server: ModelServer) -> None:
+    """After one 429 the provider is asked again and chosen."""
+    answers = iter([refusal(429, "slow down")])
+    server.faults.append(lambda request: next(answers, None))
+    with serve_model(server) as running:
+        assert _choose(_environment(running.url)).name == "openai"
+    assert len(running.requests) == 2
+
+
+@contextmanager
+def _hanging(server: ModelServer) -> Iterator[None]:
+    """Let the server hold every request until the block ends."""
+    released = threading.Event()
+
+    def hold(request: Request) -> Response | None:
+        released.wait(30)
+        return None
+
+    server.faults.append(hold)
+    try:
+        yield
+    finally:
+        released.set()
+
+
+def test_a_server_that_hangs_is_left_in_time(server: ModelServer) -> None:
+    """Silence is bounded, and is no answer."""
+    with serve_model(server) as running, _hanging(server):
+        assert _refused(_environment(running.url), seconds=0.3) == "openai: no answer within 0 s"
+
+
+def test_a_server_that_is_only_slow_is_chosen(server: ModelServer) -> None:
+    """An answer within the time counts."""
+
+    def late(request: Request) -> None:
+        time.sleep(0.2)
+
+    server.faults.append(late)
+    with serve_model(server) as running:
+        assert _choose(_environment(running.url)).name == "openai"
+
+
+@contextmanager
+def _raw(*pieces: bytes, forever: bytes = b"") -> Iterator[str]:
+    """Answer each connection with these pieces and hang up, or go on with one piece for as long as the block lasts."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.05)
+
+        def serve() -> None:
+            while not ended.is_set():
+                try:
+                    connection, _ = listening.accept()
+                except TimeoutError:
+                    continue
+                with connection, suppress(OSError):  # the client may hang up first
+                    connection.settimeout(5)
+                    connection.recv(1 << 16)
+                    connection.sendall(b"".join(pieces))
+                    while forever and not ended.wait(0.05):
+                        connection.sendall(forever)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_an_answer_cut_short_is_none(offline: None) -> None:
+    """A stream that ends before the length that was announced is no answer."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+    with _raw(head + b'{"choices": [{"message": {"content": "ready"') as url:
+        assert _refused(_environment(url)) == "openai: the answer was cut short"
+
+
+def test_a_stream_that_never_ends_is_left_in_time(offline: None) -> None:
+    """One byte now and then keeps no client waiting for longer than it was given."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with _raw(head, forever=b"1\r\n \r\n") as url:
+        assert _refused(_environment(url), seconds=0.5).startswith("openai: no answer within")
+
+
+def test_a_certificate_of_its_own_is_not_trusted(server: ModelServer, tmp_path: Path) -> None:
+    """TLS is verified: a key is not sent to whoever answers."""
+    authority = trustme.CA()
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    issued = authority.issue_cert("localhost")
+    issued.private_key_pem.write_to_path(key)
+    for pem in issued.cert_chain_pems:
+        pem.write_to_path(cert, append=True)
+    with serve_model(server, tls=Tls(cert, key)) as running:
+        assert _refused(_environment(running.url)) == "openai: TLS: its certificate is not trusted"
+    assert running.requests == ()
+
+
+def test_nobody_there_is_said(offline: None) -> None:
+    """A closed port is asked twice and told as such."""
+    assert _refused(_environment("http://127.0.0.1:9")) == "openai: it cannot be reached"
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "said"),
+    [
+        ("http://models.example", {}, "not https"),
+        ("https://user:pw@models.example", {}, "not the plain address"),
+        ("ftp://models.example", {}, "not the plain address"),
+        ("models.example", {}, "not the plain address"),
+        ("https://models.example", {"RELEASE_CHANNELS_REHEARSAL": "file"}, "this is a rehearsal"),
+    ],
+)
+def test_a_key_goes_to_no_address_that_is_unsafe(offline: None, url: str, more: dict[str, str], said: str) -> None:
+    """Unencrypted, odd, or out of a rehearsal: nothing is sent."""
+    assert said in _refused(_environment(url, **more))
+
+
+def test_no_key_at_all_says_which_secrets_to_set(offline: None) -> None:
+    """The refusal lists every candidate, and how GitHub Models gets its token although its name is not allowed."""
+    with pytest.raises(RefusedError) as stop:
+        _choose({})
+    hint = stop.value.hint
+    for words in ("DEEPSEEK_API_KEY", "LITELLM_API_KEY or BF_TOKEN", "GH_MODELS_TOKEN", "models: read", "GITHUB_"):
+        assert words in hint
+    assert hint.count("not configured") == 6

@@ -1,0 +1,536 @@
+"""The gate as a whole: from the options to the outcome, the provenance, and what is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from release_channels import console
+from release_channels.gate.session import run_gate
+from release_channels.outcome import Outcome, Result
+from release_channels.provenance import parse_provenance
+from release_channels.rehearsal.model import ModelServer, refusal, serve_model
+from tests.conftest import MakeRepo, RunSession
+from tests.faces.screen import BIN, nox, readme_noxfile, start, wait_until
+from tests.github.hubs import NAME, READER, Hub, open_hub
+from tests.support.backends import own_backend
+from tests.support.daytona_api import KEY as DAYTONA_KEY
+from tests.support.daytona_api import Daytona, serve_daytona
+from tests.support.gating import MARK, MODEL_KEY, gives_up, model_environment, runs, snoops
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+_GATE = "[tool.release-channels.gate]\n"
+_COMMANDS = _GATE + 'model = false\ncommands = [["demo-tool", "--version"]]\n'
+_IGNORED: dict[str, str | bytes] = {".gitignore": "dist/\nrelease.json\nprovenance.json\n.release-channels/\n"}
+
+
+def _sample(tail: str = "", version: str = "1.2.0.dev0") -> Sample:
+    files = {**own_backend().files, **_IGNORED}
+    files["pyproject.toml"] = str(files["pyproject.toml"]).replace("1.2.0.dev0", version) + tail
+    return Sample(files=files)
+
+
+def _event(directory: Path, sha: str, **changes: Any) -> dict[str, str]:
+    """The environment of a gate that a test run has started."""
+    run = {
+        "id": 7001, "run_number": 42, "run_attempt": 2, "path": ".github/workflows/test.yml", "event": "push",
+        "conclusion": "success", "head_sha": sha, "head_branch": "main", "head_repository": {"full_name": NAME},
+    }  # fmt: skip
+    file = directory / "event.json"
+    file.write_text(json.dumps({"workflow_run": run | changes, "repository": {"full_name": NAME}}))
+    return {
+        "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_EVENT_PATH": str(file),
+        "GITHUB_RUN_ID": "9001", "GITHUB_RUN_ATTEMPT": "3", "GITHUB_STEP_SUMMARY": str(directory / "summary.md"),
+        "GITHUB_OUTPUT": str(directory / "output"),
+    }  # fmt: skip
+
+
+def _run(repo: Repo, *words: str, env: Mapping[str, str] | None = None) -> Outcome:
+    return run_gate(words, root=repo.root, env={**os.environ, **(env or {})}, pause=0.01)
+
+
+@pytest.fixture
+def model(offline: None) -> Iterator[tuple[ModelServer, dict[str, str]]]:
+    """A model server and the environment in which it is the provider."""
+    server = ModelServer(keys=frozenset({MODEL_KEY}))
+    with serve_model(server) as running:
+        yield server, {k: v for k, v in model_environment(running.url).items() if k.startswith("OPENAI_")}
+    assert server.failures == []
+
+
+Model = tuple[ModelServer, dict[str, str]]
+
+
+def test_a_passed_gate_writes_what_it_passed(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
+    """Commit, runs, repository, results and the candidate's files stand in the provenance; the outcome says so."""
+    repo = make_repo(_sample())
+    sha = repo.git("rev-parse", "HEAD")
+    repo.commit("main has moved on", {"later.txt": "later"})
+    outcome = _run(repo, env=model[1] | _event(tmp_path, sha))
+    assert outcome.line == "done: demo-tool 1.2.0.dev42 passed the gate, and provenance.json says so"
+    assert (outcome.commit, outcome.version, outcome.channel) == (sha, "1.2.0.dev42", "preview")
+    told = parse_provenance((repo.root / "provenance.json").read_text())
+    assert (told.repository, told.commit, str(told.version)) == (NAME, sha, "1.2.0.dev42")
+    assert (told.test_run.id, told.test_run.number, told.test_run.attempt) == (7001, 42, 2)
+    assert told.test_run.path == ".github/workflows/test.yml"
+    assert told.gate_run is not None
+    assert (told.gate_run.id, told.gate_run.attempt) == (9001, 3)
+    assert set(told.results) == {"provider", "rollout", "judge", "daytona-parity", "daytona-reaper"}
+    assert told.results["daytona-parity"] == "skipped: DAYTONA_API_KEY is not set"
+    assert [file.name for file in told.files] == [
+        "demo_tool-1.2.0.dev42.tar.gz", "demo_tool-1.2.0.dev42-py3-none-any.whl",
+    ]  # fmt: skip
+    assert "outcome" in (tmp_path / "output").read_text()
+    assert "passed the gate" in (tmp_path / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("version", ["1.2.0.dev0", "1.2.0"])
+def test_what_was_gated_is_what_ships(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, offline: None, version: str
+) -> None:
+    """The candidate is bit for bit what `build` makes of that commit: the preview, or on a staged commit the final."""
+    repo = make_repo(_sample(_COMMANDS, version))
+    sha = repo.git("rev-parse", "HEAD")
+    repo.tag("v1.2.0")
+    repo.git("push", "--quiet", "origin", "v1.2.0")
+    assert _run(repo, env=_event(tmp_path, sha)).result is Result.DONE
+    gated = parse_provenance((repo.root / "provenance.json").read_text())
+    words = ("--tag", "v1.2.0") if version == "1.2.0" else ("--run-number", "42")
+    built = run_session(repo, "--offline", *words, steps=("build",))
+    assert built.result is Result.DONE
+    assert gated.files == built.files
+    assert str(gated.version) == built.version == ("1.2.0" if version == "1.2.0" else "1.2.0.dev42")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("backend", ["hatchling", "setuptools", "pdm-backend"])
+def test_real_build_backends_make_the_same_twice(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, backend: str
+) -> None:
+    """It holds for backends whose sdists have to be settled, too."""
+    sample = Sample(backend=backend, tail="\n" + _COMMANDS)
+    repo = make_repo(Sample(backend=backend, tail=sample.tail, files=_IGNORED))
+    assert _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD"))).result is Result.DONE
+    gated = parse_provenance((repo.root / "provenance.json").read_text())
+    assert gated.files == run_session(repo, "--offline", "--run-number", "42", steps=("build",)).files
+
+
+def test_commands_can_stand_instead_of_a_model(
+    make_repo: MakeRepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A project without a model in it runs its own commands against the installed candidate."""
+    repo = make_repo(_sample(_COMMANDS))
+    outcome = _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD")))
+    assert outcome.result is Result.DONE
+    told = parse_provenance((repo.root / "provenance.json").read_text())
+    assert dict(told.results) == {"commands": "1 of 1 exited 0"}
+    assert "`demo-tool --version` exited 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ('["false"]', "gate: `false` exited 1"),
+        ('["demo-tool", "--version"], ["sh", "-c", "echo why; exit 4"]', "exited 4"),
+        pytest.param('["sh", "-c", "demo-tool && cat /etc/shadow"]', "exited 1", marks=pytest.mark.full),
+        pytest.param('["no-such-program"]', "gate: `no-such-program` exited 127", marks=pytest.mark.full),
+    ],
+)
+def test_a_command_that_fails_fails_the_gate(make_repo: MakeRepo, tmp_path: Path, words: str, said: str) -> None:
+    """The first that does not exit with 0 is named; there is no provenance then."""
+    repo = make_repo(_sample(_GATE + f"model = false\ncommands = [{words}]\n"))
+    (repo.root / "provenance.json").write_text("of another commit")
+    outcome = _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD")))
+    assert outcome.result is Result.FAILED
+    assert said in outcome.message
+    assert not (repo.root / "provenance.json").exists()
+
+
+def test_a_rollout_that_fails_leaves_no_provenance(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
+    """An older provenance must not stand for a gate that failed; the trajectory is there to be read."""
+    model[0].agent = gives_up
+    repo = make_repo(_sample())
+    (repo.root / "provenance.json").write_text("of another commit")
+    outcome = _run(repo, env=model[1] | _event(tmp_path, repo.git("rev-parse", "HEAD")))
+    assert outcome.line.startswith("failed: gate: this was no real rollout: it called no tool")
+    assert not (repo.root / "provenance.json").exists()
+    assert "I cannot do this" in (repo.root / ".release-channels/gate/trajectory.jsonl").read_text()
+
+
+def test_no_provider_is_refused_before_anything_is_built(make_repo: MakeRepo, offline: None) -> None:
+    """Without a key nothing is built, and the refusal says which secrets to set."""
+    repo = make_repo(_sample())
+    before = repo.fingerprint()
+    outcome = _run(repo)
+    assert outcome.line == "refused: gate: no model provider answers"
+    assert "DEEPSEEK_API_KEY" in outcome.hint
+    assert repo.fingerprint() == before
+
+
+def test_a_gate_that_is_off_is_skipped(make_repo: MakeRepo, offline: None) -> None:
+    """It says so and asks nobody."""
+    repo = make_repo(_sample(_GATE + "enabled = false\n"))
+    before = repo.fingerprint()
+    outcome = _run(repo)
+    assert outcome.result is Result.SKIPPED
+    assert "enabled is false" in outcome.message
+    assert repo.fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    ("tail", "said"),
+    [
+        ("model = false\n", "it would let everything through"),
+        ("commands = [[]]\n", "commands[0] is empty"),
+        ('commands = ["demo-tool"]\n', "it is a list of texts"),
+        ('commands = "demo-tool"\n', "it is a list of lists of texts"),
+        ("max-turns = 0\n", "max-turns is 0"),
+        ('sandbox = "docker"\n', "it is one of: auto, bubblewrap, daytona"),
+        ('providers = ["opnai"]\n', "no provider 'opnai'"),
+        (
+            '[[tool.release-channels.gate.extra-providers]]\nname = "A"\nkey = "K"\nbase-url = ""\nmodel = ""\n',
+            "name is",
+        ),
+        ('[[tool.release-channels.gate.extra-providers]]\nname = "a"\n', "has no key"),
+        ("max-turn = 5\n", "max-turn is not a key"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(make_repo: MakeRepo, offline: None, tail: str, said: str) -> None:
+    """A wrong setting is named before anything moves."""
+    repo = make_repo(_sample(_GATE + tail))
+    before = repo.fingerprint()
+    outcome = _run(repo)
+    assert outcome.result is Result.REFUSED
+    assert said in f"{outcome.message} {outcome.hint}"
+    assert repo.fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"conclusion": "failure"}, "run 42 of test.yml ended with failure"),
+        ({"conclusion": "cancelled"}, "run 42 of test.yml ended with cancelled"),
+        ({"event": "pull_request"}, "run 42 of test.yml was no push to main"),
+        ({"head_branch": "topic"}, "run 42 of test.yml was no push to main"),
+        ({"head_branch": None}, "run 42 of test.yml was no push to main"),
+        ({"head_repository": {"full_name": "mallory/demo-tool"}}, "was of another repository's code"),
+        ({"head_repository": None}, "was of another repository's code"),
+    ],
+)
+def test_a_run_that_calls_for_no_gate_is_skipped(
+    make_repo: MakeRepo, tmp_path: Path, model: Model, changes: dict[str, Any], said: str
+) -> None:
+    """Code that did not pass its tests, or is not main's own, meets neither a key nor a build."""
+    repo = make_repo(_sample())
+    env = model[1] | _event(tmp_path, repo.git("rev-parse", "HEAD"), **changes)
+    before = repo.fingerprint()
+    outcome = _run(repo, env=env)
+    assert outcome.result is Result.SKIPPED
+    assert said in outcome.message
+    assert repo.fingerprint() == before
+    assert model[0].asked == []
+
+
+def test_a_gate_behind_another_workflow_is_refused(make_repo: MakeRepo, tmp_path: Path, offline: None) -> None:
+    """A wrong `workflow_run` is a mistake in the workflow, not a reason to go on."""
+    repo = make_repo(_sample())
+    path = ".github/workflows/lint.yml"
+    outcome = _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD"), path=path))
+    assert outcome.line == f"refused: this gate was started by a run of {path}, not of test.yml"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--commit", "HEAD"), "--commit HEAD in a job that gates the commit of its event"),
+        (("--run-number", "7"), "the test run of this commit has the number 42"),
+        (("--run-number", "x"), "'x' is not a run number"),
+        (("--provider", "acme"), "--provider acme is none of the gate's providers"),
+        (("--index", "pypi"), "unrecognized arguments"),
+    ],
+)
+def test_options_that_say_something_else_than_the_event_are_refused(
+    make_repo: MakeRepo, tmp_path: Path, offline: None, words: tuple[str, ...], said: str
+) -> None:
+    """What the event says cannot be overruled from the command line."""
+    repo = make_repo(_sample())
+    before = repo.fingerprint()
+    outcome = _run(repo, *words, env=_event(tmp_path, repo.git("rev-parse", "HEAD")))
+    assert outcome.result is Result.REFUSED
+    assert said in outcome.message
+    assert repo.fingerprint() == before
+
+
+def test_a_provider_can_be_asked_alone(make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]) -> None:
+    """--provider leaves the others out, also those that are configured before it."""
+    repo = make_repo(_sample())
+    env = model[1] | {"DEEPSEEK_API_KEY": "k", "DEEPSEEK_BASE_URL": "http://127.0.0.1:9"}
+    for words in (("--dry-run",), ()):
+        outcome = _run(repo, "--provider", "deepseek", *words, env=env)
+        assert outcome.result is (Result.PLANNED if words else Result.REFUSED)
+        assert "openai" not in capsys.readouterr().err + outcome.hint
+    assert model[0].asked == []
+
+
+def test_a_dry_run_shows_all_and_asks_nobody(
+    make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Providers, models and limits are shown; no server hears anything and nothing is written."""
+    repo = make_repo(_sample())
+    before = repo.fingerprint()
+    outcome = _run(repo, "--dry-run", "--run-number", "42", env=model[1] | {"GITHUB_REPOSITORY": NAME})
+    assert outcome.line == "planned: demo-tool 1.2.0.dev42 would be gated"
+    told = capsys.readouterr().err
+    for words in ("configured: gpt-5.4-nano at http://127.0.0.1", "GLM_API_KEY is not set", "30 turns, 200000 tokens"):
+        assert words in told
+    assert model[0].asked == []
+    assert repo.fingerprint() == before
+    assert not (repo.root / ".release-channels").exists()
+
+
+@contextmanager
+def _github(repo: Repo) -> Iterator[tuple[Hub, dict[str, str]]]:
+    with open_hub(repo) as hub:
+        yield hub, {"GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
+
+
+def test_a_local_gate_takes_the_newest_successful_test_run(make_repo: MakeRepo, offline: None) -> None:
+    """By hand or at night the run is asked of GitHub: the newest green one of a push of that commit to main."""
+    repo = make_repo(_sample(_COMMANDS))
+    sha = repo.git("rev-parse", "HEAD")
+    with _github(repo) as (hub, env):
+        hub.state.add_run("test.yml", sha, number=7)
+        wanted = hub.state.add_run("test.yml", sha, number=8)
+        hub.state.add_run("test.yml", sha, number=9, conclusion="failure")
+        hub.state.add_run("test.yml", sha, number=10, branch="topic")
+        hub.state.add_run("test.yml", sha, number=11, event="workflow_dispatch")
+        hub.state.add_run("lint.yml", sha, number=12)
+        assert _run(repo, env=env).result is Result.DONE
+    told = parse_provenance((repo.root / "provenance.json").read_text())
+    assert (told.test_run.id, told.test_run.number, str(told.version)) == (wanted, 8, "1.2.0.dev8")
+    assert told.gate_run is None
+
+
+@pytest.mark.parametrize("why", ["no run", "no GitHub", "no token"])
+def test_without_a_test_run_the_gate_runs_and_says_that_it_proves_nothing(
+    make_repo: MakeRepo, offline: None, why: str
+) -> None:
+    """No provenance is written, an older one is taken away, and the outcome says why."""
+    repo = make_repo(_sample(_COMMANDS))
+    (repo.root / "provenance.json").write_text("old")
+    with _github(repo) as (hub, env):
+        hub.state.workflows.add("test.yml")
+        if why == "no token":
+            env["GH_TOKEN"] = "unknown"
+        outcome = _run(repo, env={} if why == "no GitHub" else env)
+    assert outcome.result is Result.DONE
+    said = {"no run": "no run of test.yml has succeeded", "no GitHub": "no repository on GitHub", "no token": "401"}
+    assert "no provenance.json was written" in outcome.message
+    assert said[why] in outcome.message or why == "no token"
+    assert not (repo.root / "provenance.json").exists()
+    assert outcome.version == "1.2.0.dev0"
+
+
+@pytest.mark.parametrize("version", ["1.2.0rc1", "1.2.0+local"])
+def test_a_version_that_no_channel_publishes_is_refused(make_repo: MakeRepo, offline: None, version: str) -> None:
+    """There is nothing to gate that could ever ship."""
+    repo = make_repo(_sample(version=version))
+    before = repo.fingerprint()
+    assert _run(repo).result is Result.REFUSED
+    assert repo.fingerprint() == before
+
+
+def test_a_place_that_is_something_elses_is_refused(make_repo: MakeRepo, offline: None) -> None:
+    """What git tracks, or is no file, is not written over."""
+    repo = make_repo(_sample())
+    (repo.root / "provenance.json").mkdir()
+    assert "provenance.json is something else's" in _run(repo).message
+    (repo.root / "provenance.json").rmdir()
+    repo.write({"provenance.json": "mine"})
+    repo.git("add", "--force", "provenance.json")
+    repo.git("commit", "--quiet", "--message", "mine")
+    assert "provenance.json is something else's" in _run(repo).message
+    assert (repo.root / "provenance.json").read_text() == "mine"
+
+
+@pytest.mark.full
+def test_dependencies_come_along_as_wheels(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """The wheelhouse holds the candidate's dependencies; one that cannot be had fails the gate."""
+    tail = _GATE + 'model = false\ncommands = [["python", "-c", "import idna, demo_tool"]]\n'
+    sample = Sample(dependencies=("idna>=3",), tail="\n" + tail, files=_IGNORED)
+    repo = make_repo(sample)
+    assert _run(repo).result is Result.DONE
+    repo.commit("one more", {"pyproject.toml": sample.pyproject().replace("idna>=3", "no-such-thing-anywhere")})
+    outcome = _run(repo)
+    assert outcome.result is Result.FAILED
+    assert "cannot be had as wheels" in outcome.message
+
+
+@pytest.fixture
+def planted(make_repo: MakeRepo, tmp_path: Path) -> dict[str, str]:
+    """Every kind of secret that a gate's job may have, marked."""
+    return {
+        "DEEPSEEK_API_KEY": f"{MARK}-deepseek", "DEEPSEEK_BASE_URL": "http://127.0.0.1:9", "BF_TOKEN": f"{MARK}-bf",
+        "GITHUB_MODELS_TOKEN": f"{MARK}-models-token", "GITHUB_MODELS_BASE_URL": "http://127.0.0.1:9",
+        "GITHUB_TOKEN": f"{MARK}-github-token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": f"{MARK}-oidc-token",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": "http://127.0.0.1:9", "ACME_SECRET": f"{MARK}-acme",
+    }  # fmt: skip
+
+
+def _echo(request: Any) -> Any:
+    """A provider that quotes what it was sent."""
+    return refusal(400, f"bad request: {dict(request.headers)}") if "SECRET-wrong" in str(request.headers) else None
+
+
+@pytest.mark.parametrize(
+    ("agent", "verbose"),
+    [
+        ("good", True),
+        pytest.param("good", False, marks=pytest.mark.full),
+        pytest.param("snoops", True, marks=pytest.mark.full),
+        pytest.param("snoops", False, marks=pytest.mark.full),
+    ],
+)
+def test_no_secret_is_left_anywhere(
+    make_repo: MakeRepo, model: Model, tmp_path: Path, planted: dict[str, str], agent: str, verbose: bool
+) -> None:
+    """A whole run with every secret marked, in a process of its own: neither its output nor any file holds one."""
+    model[0].faults.append(_echo)
+    if agent == "snoops":
+        model[0].agent = snoops
+    repo = make_repo(_sample())
+    (repo.root / "noxfile.py").write_text(readme_noxfile())
+    repo.commit("a noxfile")
+    event = _event(tmp_path, repo.git("rev-parse", "HEAD"))
+    cloud = tmp_path / "cloud"
+    cloud.mkdir()
+    places = {"TMPDIR": str(tmp_path / "tmp")}
+    (tmp_path / "tmp").mkdir()
+    qwen = {"QWEN_API_KEY": f"{MARK}-wrong", "QWEN_BASE_URL": model[1]["OPENAI_BASE_URL"]}
+    with serve_daytona(Daytona(cloud)) as daytona, _watched_arguments() as arguments:
+        env = {**model[1], **planted, **event, **qwen, **places, "OPENAI_LOG": "debug"}
+        env |= {"DAYTONA_API_KEY": DAYTONA_KEY, "DAYTONA_API_URL": f"{daytona.url}/api"}
+        screen = nox(repo.root, "-s", "gate", *(["--", "--verbose"] if verbose else []), env=env)
+    assert (screen.code == 0) is (agent == "good"), screen.text
+    assert MARK not in screen.text
+    if verbose:
+        assert "$ " in screen.text
+    assert "bwrap" in arguments[0]
+    assert MARK not in arguments[0]
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert MARK.encode() not in path.read_bytes(), path
+
+
+_WATCH = """
+import pathlib, sys, time
+seen = set()
+while True:
+    for process in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            seen.add((process / 'cmdline').read_bytes())
+        except OSError:
+            pass
+    new = pathlib.Path(sys.argv[1] + '.new')
+    new.write_bytes(b'\\n'.join(seen))
+    new.rename(sys.argv[1])
+    time.sleep(0.02)
+"""
+
+
+@contextmanager
+def _watched_arguments() -> Iterator[list[str]]:
+    """Watch the arguments of every process of this machine while the block lasts; the list holds them afterwards."""
+    seen: list[str] = []
+    with TemporaryDirectory() as directory:
+        file = Path(directory, "seen")
+        child = subprocess.Popen([sys.executable, "-c", _WATCH, str(file)])
+        try:
+            wait_until(file.exists, "the watcher is at work")
+            yield seen
+        finally:
+            child.kill()
+            child.wait()
+            seen.append(file.read_bytes().decode("utf-8", "replace"))
+
+
+def test_a_crash_tells_no_secret(
+    make_repo: MakeRepo, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bug's sentence and its traceback in debug.log pass through the same veil."""
+    repo = make_repo(_sample())
+    env = {**os.environ, **model[1]}
+
+    class Broken(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            if name == "OPENAI_BASE_URL":
+                raise RuntimeError(f"with {self['OPENAI_API_KEY']} in it")
+            return super().get(name, default)
+
+    outcome = run_gate(["--verbose"], root=repo.root, env=Broken(env))
+    assert outcome.result is Result.FAILED
+    assert "a bug in release-channels: RuntimeError: with *** in it" in outcome.message
+    log = (repo.root / ".release-channels" / "debug.log").read_text()
+    assert "with *** in it" in log
+    captured = capsys.readouterr()
+    assert MARK not in log + captured.out + captured.err
+    console.say("the veil is off again")
+    assert "the veil is off again" in capsys.readouterr().err
+
+
+def test_daytona_joins_where_there_is_a_key(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
+    """With a key, parity and reaper belong to the gate, and their failure is the gate's."""
+    repo = make_repo(_sample())
+    cloud = tmp_path / "cloud"
+    cloud.mkdir()
+    state = Daytona(cloud)
+    event = _event(tmp_path, repo.git("rev-parse", "HEAD"))
+    with serve_daytona(state) as running:
+        env = {**model[1], **event, "DAYTONA_API_KEY": DAYTONA_KEY, "DAYTONA_API_URL": f"{running.url}/api"}
+        assert _run(repo, env=env).result is Result.DONE
+        told = parse_provenance((repo.root / "provenance.json").read_text())
+        assert "gave the same on Daytona" in told.results["daytona-parity"]
+        assert "0 old sandboxes of acme/demo-tool" in told.results["daytona-reaper"]
+        state.faults["list"] = (500, "broken")
+        outcome = _run(repo, env=env)
+    assert outcome.result is Result.FAILED
+    assert "Daytona does not list its sandboxes" in outcome.message
+    assert not (repo.root / "provenance.json").exists()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("ending", ["SIGTERM", "SIGINT"])
+def test_a_gate_that_is_ended_leaves_nothing_running(
+    make_repo: MakeRepo, model: Model, tmp_path: Path, ending: str
+) -> None:
+    """Ctrl-C and a cancelled job end the agent's command, take the sandbox away, and are told as a failure."""
+    marker = f"271.{os.getpid()}"
+    model[0].agent = lambda messages: runs(f"sleep {marker}")
+    repo = make_repo(_sample())
+    (repo.root / "noxfile.py").write_text(readme_noxfile())
+    (tmp_path / "tmp").mkdir()
+    env = {**model[1], "TMPDIR": str(tmp_path / "tmp"), "NOX_SCRIPT_MODE": "none"}
+    with start(BIN / "nox", "-s", "gate", cwd=repo.root, env=env) as child:
+        wait_until(lambda: f"sleep {marker}" in _processes(), "the agent is at work")
+        os.killpg(child.pid, getattr(signal, ending))
+        out, _ = child.communicate(timeout=60)
+    assert child.returncode != 0
+    assert "failed: interrupted: nothing has passed" in out
+    assert f"sleep {marker}" not in _processes()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not (repo.root / "provenance.json").exists()
+
+
+def _processes() -> str:
+    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
