@@ -15,6 +15,7 @@ from release_channels.errors import ReleaseError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+_WIDE = 160
 _verbose = False
 _picture: Console | None = None
 _veil: Callable[[str], str] = str
@@ -111,9 +112,14 @@ _PASSWORD = re.compile(r"([a-z]:)//[^/@\s]*:[^/@\s]*@")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 
-def show(what: RenderableType) -> None:
-    """Print a table or a panel on stdout."""
-    results().print(what)
+def show(what: RenderableType, *, wide: bool = False) -> None:
+    """Print a table or a panel on stdout; a wide one gets more room than a terminal has where there is none."""
+    from rich.console import Console
+
+    console = results()
+    if wide and not console.is_terminal:
+        console = Console(file=console.file, highlight=False, emoji=False, width=_WIDE)
+    console.print(what)
 
 
 def error(stop: ReleaseError) -> None:

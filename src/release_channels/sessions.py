@@ -74,6 +74,12 @@ def gate(session: Session) -> None:
     _run_alone(session, "gate.session:run_gate")
 
 
+def rehearse(session: Session) -> None:
+    """Practise the whole release train on this machine, with the real workflow files and a local index."""
+    # By its name alone: the rehearsal stands above the sessions, and may use them.
+    _run_alone(session, "rehearsal.rehearse:run_rehearsal")
+
+
 SESSIONS: dict[str, Callable[[Session], None]] = {
     "build": build,
     "check": check,
@@ -87,6 +93,7 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "preflight": preflight,
     "conclude": conclude,
     "gate": gate,
+    "rehearse": rehearse,
 }
 
 

@@ -58,6 +58,17 @@ def test_ci_calls_the_readmes_test_command() -> None:
     subprocess.run(["bash", "-n", script], check=True)
 
 
+def test_a_job_with_a_token_installs_what_development_uses() -> None:
+    """requirements/release.txt pins every runtime requirement with hashes, at the version of the dev group."""
+    project = tomllib.loads(_text("pyproject.toml"))
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", _text("requirements/release.txt"), re.MULTILINE))
+    development = dict(pin.split(";")[0].strip().split("==") for pin in project["dependency-groups"]["dev"])
+    for requirement in project["project"]["dependencies"]:
+        name = re.split(r"[^a-z0-9-]", requirement)[0]
+        assert pinned[name] == development[name], f"{name}: `nox -s generate` writes it anew"
+    assert _text("requirements/release.txt").count("--hash=sha256:") >= len(pinned)
+
+
 def test_the_page_of_settings_is_up_to_date() -> None:
     """docs/configuration.md is what is generated from the settings; CONTRIBUTING.md says how to write it anew."""
     assert _text("docs/configuration.md") == configuration_page()

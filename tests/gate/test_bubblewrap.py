@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.errors import FailedError, RefusedError
-from release_channels.gate.bubblewrap import Bubblewrap, BubblewrapSandbox, find_bubblewrap
+from release_channels.gate.bubblewrap import Bubblewrap, BubblewrapSandbox, bundled_program, find_bubblewrap
 from release_channels.gate.checks import find_sandboxes
 from release_channels.gate.sandbox import Contents
 from release_channels.gate_config import GateConfig, SandboxKind
@@ -175,10 +175,19 @@ def test_where_user_namespaces_are_forbidden_sudo_is_used(
         assert (ran.code, ran.is_late) == (None, True)
 
 
+def test_the_extras_own_bubblewrap_works_where_the_system_has_none(ready: Ready, tmp_path: Path) -> None:
+    """Nothing has to be installed beside the extra: on GitHub's runners there is no bubblewrap."""
+    found, missing = find_bubblewrap(GateConfig(), {"PATH": str(tmp_path)})
+    assert (found and found.program, missing) == (bundled_program(), "")
+    assert found is not None
+    with found.open(ready.candidate.contents) as sandbox:
+        assert "demo-tool 1.2.0.dev42" in _run(sandbox, "demo-tool")[1]
+
+
 def test_without_any_sandbox_nothing_runs(tmp_path: Path) -> None:
     """No bubblewrap, or one that does not work, and no Daytona: refused, with what to install."""
     with pytest.raises(RefusedError, match="bubblewrap is not installed; DAYTONA_API_KEY is not set") as stop:
-        find_sandboxes(GateConfig(), {"PATH": str(tmp_path)}, None)
+        find_sandboxes(GateConfig(), {"PATH": str(tmp_path)}, None, lambda: None)
     assert "apt-get install bubblewrap" in stop.value.hint
     _shim(tmp_path, "bwrap", 'echo "bwrap: No permissions" >&2; exit 1')
     for name in ("sudo", "nothing"):

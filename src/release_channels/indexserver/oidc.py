@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
@@ -101,13 +101,13 @@ class Publisher:
 class TrustedPublishing:
     """Who may publish what, and the issuer whose word is taken for it."""
 
-    publishers: tuple[Publisher, ...]
+    publishers: Sequence[Publisher]
     issuer: Issuer
     audience: str = "pypi"
     clock: Callable[[], float] = time.time
 
 
-def allowed_projects(publishers: tuple[Publisher, ...], claims: Claims) -> frozenset[str]:
+def allowed_projects(publishers: Sequence[Publisher], claims: Claims) -> frozenset[str]:
     """Give the normalized names of the projects that a job with these claims may publish.
 
     A publisher with the job's environment wins over one without.

@@ -15,6 +15,7 @@ from release_channels.observed import Observed
 from release_channels.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
 from release_channels.steps.second import SecondBuild
+from release_channels.world.actions import read_rehearsal
 from release_channels.world.index import Index
 
 
@@ -46,6 +47,12 @@ class Release:
     stored_tokens: tuple[str, ...] = ()
     patience: Patience = field(default_factory=Patience)
     second: SecondBuild = field(default_factory=lambda: SecondBuild(ExitStack(), wanted=False))
+
+    @property
+    def installers(self) -> tuple[str, ...]:
+        """With which installers it is looked from outside: both, unless a rehearsal is content with one."""
+        rehearsal = read_rehearsal(self.env)
+        return rehearsal.installers if rehearsal and rehearsal.installers else ("pip", "uv")
 
 
 @dataclass(frozen=True, slots=True)

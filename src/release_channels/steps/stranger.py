@@ -151,7 +151,7 @@ def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:
     """Say where this machine keeps downloads and interpreters, since the stranger's home is another one."""
     asked = {"UV_CACHE_DIR": ("cache", "dir"), "UV_PYTHON_INSTALL_DIR": ("python", "dir")}
     found = {name: outer.get(name) or run(uv_program(), *words, cwd=home, env=outer) for name, words in asked.items()}
-    return found | {"PIP_CACHE_DIR": outer.get("PIP_CACHE_DIR") or str(_pip_cache(outer))}
+    return found | {"PIP_CACHE_DIR": outer.get("PIP_CACHE_DIR") or str(pip_cache(outer))}
 
 
 def _addresses(index: Index, upstream: str) -> dict[str, str]:
@@ -194,7 +194,7 @@ def _python(project: Project, home: Path, env: Mapping[str, str]) -> Path:
         ) from err
 
 
-def _pip_cache(env: Mapping[str, str]) -> Path:
+def pip_cache(env: Mapping[str, str]) -> Path:
     """Where pip keeps its downloads by default; without it a stranger would fetch every dependency each time."""
     home = Path(env.get("HOME", str(Path.home())))
     if sys.platform == "darwin":

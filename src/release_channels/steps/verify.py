@@ -5,26 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from packaging.version import Version
 
 from release_channels import console
-from release_channels.claims import verify_manifest
-from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
+from release_channels.errors import CommandError, FailedError, ReleaseError
 from release_channels.installing import pip_command, uv_command
-from release_channels.manifest import Manifest
 from release_channels.observed import IndexState
 from release_channels.outcome import Result
 from release_channels.process import side_by_side
-from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.installed import Wheel, compare_files, installed_version, look_at, read_wheel, start
 from release_channels.steps.older import offered_final, older_pythons, withheld_finals
+from release_channels.steps.published import find_release
 from release_channels.steps.step import Release, Report, Step
 from release_channels.steps.stranger import Environment, Stranger, stranger
 from release_channels.version import Channel
-from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
 from release_channels.world.index import read_index
 
@@ -62,42 +58,30 @@ class _Expected:
 
 
 def _act(release: Release) -> Report:
-    manifest = verify_manifest(take_over(release.root), release.plan)
-    wheel = read_wheel(_wheel_of(release.root, manifest))
-    expected = _Expected(manifest.channel, manifest.version, wheel, release.patience.script)
     with scratch("verify") as home:
+        manifest, path = find_release(release, home / "published")
+        wheel = read_wheel(path)
+        expected = _Expected(manifest.channel, manifest.version, wheel, release.patience.script)
         guest = stranger(home, release.project, release.index, release.upstream, release.env)
-        with console.progress("installing from the index, with pip and with uv"):
-            came = _all_of(
-                lambda: _by_pip(guest, expected),
-                lambda: _by_uv(guest, expected),
-                lambda: _other_by_pip(guest, expected.other),
-                lambda: _other_by_uv(guest, expected.other, wheel.is_tool),
-            )
+        with console.progress(f"installing from the index, with {' and with '.join(release.installers)}"):
+            came = _all_of(*_acts(release.installers, guest, expected))
     state = read_index(release.index, release.project.name)
     check = _check_public if expected.channel is Channel.PREVIEW else _check_preview
-    public = tuple(warning for one in came[2:] for warning in check(one, state, guest, release))
-    warnings = tuple(dict.fromkeys([warning for one in came[:2] for warning in one.warnings] + list(public)))
+    own, others = came[: len(came) // 2], came[len(came) // 2 :]
+    public = tuple(warning for one in others for warning in check(one, state, guest, release))
+    warnings = tuple(dict.fromkeys([warning for one in own for warning in one.warnings] + list(public)))
     return Report(
-        Result.DONE, f"from outside: {_told(came[:2])}; {_proven(came[:2], expected)}",
+        Result.DONE, f"from outside: {_told(own)}; {_proven(own, expected)}",
         warnings=warnings, notes=older_pythons(state, manifest.version), files=manifest.files,
     )  # fmt: skip
 
 
-def _wheel_of(root: Path, manifest: Manifest) -> Path:
-    """Find the manifest's wheel in `dist/`, and make sure that it is the manifest's.
-
-    Raises: RefusedError if it is not there, or has other bytes.
-    """
-    file = next((file for file in manifest.files if file.name.endswith(".whl")), None)
-    if file is None:
-        raise RefusedError("release.json names no wheel", hint="`nox -s build` makes one")
-    path = root / DIST / file.name
-    if not path.is_file():
-        raise RefusedError(f"{DIST}/{file.name} is not there", hint="`nox -s build` makes it, and release.json with it")
-    if sha256_of(path) != file.sha256:
-        raise RefusedError(f"{DIST}/{file.name} is not the file in release.json", hint="build again: `nox -s build`")
-    return path
+def _acts(installers: tuple[str, ...], guest: Stranger, expected: _Expected) -> list[Callable[[], Came]]:
+    """Give what is done: each installer for the channel at hand, then each for the other one."""
+    is_tool, other = expected.wheel.is_tool, expected.other
+    own = {"pip": lambda: _by_pip(guest, expected), "uv": lambda: _by_uv(guest, expected)}
+    others = {"pip": lambda: _other_by_pip(guest, other), "uv": lambda: _other_by_uv(guest, other, is_tool)}
+    return [acts[installer] for acts in (own, others) for installer in installers]
 
 
 def _all_of(*acts: Callable[[], Came]) -> list[Came]:
@@ -108,7 +92,7 @@ def _all_of(*acts: Callable[[], Came]) -> list[Came]:
     ends = side_by_side(*(_caught(act) for act in acts))
     stops = [end for end in ends if isinstance(end, ReleaseError)]
     if stops:
-        fine = [end for end in ends[:2] if isinstance(end, Came)]
+        fine = [end for end in ends[: len(ends) // 2] if isinstance(end, Came)]
         hints = [*dict.fromkeys(stop.hint for stop in stops if stop.hint), *(f"but {_told([one])}" for one in fine)]
         raise FailedError("; ".join(str(stop) for stop in stops), hint="\n".join(hints)) from stops[0]
     return [end for end in ends if isinstance(end, Came)]

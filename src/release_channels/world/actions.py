@@ -34,6 +34,12 @@ class Rehearsal:
 
     simple: str
     upload: str
+    own: str = ""
+    """Where the index is read without leading upstream for other names, if it has such an address."""
+    oidc: str = ""
+    """Below which the index exchanges identities for tokens; by default beside the place that takes uploads."""
+    installers: tuple[str, ...] = ()
+    """With which installers `verify` looks; all of them unless some are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,9 @@ def read_rehearsal(env: Mapping[str, str] = os.environ) -> Rehearsal | None:
         content = json.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as err:
         raise RefusedError(f"the rehearsal file {name} cannot be read: {err}", hint=_LEAVE) from err
-    return Rehearsal(simple=_address(content, "simple", name), upload=_address(content, "upload", name))
+    simple, upload = (_address(content, key, name) for key in ("simple", "upload"))
+    own, oidc = (_address(content, key, name) if content.get(key) else "" for key in ("own", "oidc"))
+    return Rehearsal(simple, upload, own, oidc, tuple(str(one) for one in content.get("installers") or ()))
 
 
 def _address(content: object, key: str, name: str) -> str:

@@ -77,7 +77,10 @@ def remote_index(
     if rehearsal is not None:
         if name != "pypi":
             raise RefusedError(f"a rehearsal cannot publish to {name}", hint="it stands for pypi alone")
-        return Index(name, rehearsal.simple, rehearsal.upload, credentials, rehearsal=True, patience=patience)
+        return Index(
+            name, rehearsal.simple, rehearsal.upload, credentials, rehearsal=True, own_url=rehearsal.own,
+            patience=patience,
+        )  # fmt: skip
     if name == "pypi":
         return Index(name, _default_simple_url(), _twine("DEFAULT_REPOSITORY"), credentials, patience=patience)
     if name == "testpypi":

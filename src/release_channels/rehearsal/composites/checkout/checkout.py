@@ -1,0 +1,54 @@
+"""Stands in for actions/checkout: one commit (or all history) of the rehearsal's remote, in an empty workspace."""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def git(*words: str) -> str:
+    """Run git in the workspace."""
+    done = subprocess.run(["git", *words], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
+
+
+def wanted() -> tuple[str, str]:
+    """Give what to fetch, and what to call it here: a tag and a branch keep their names, as the action leaves them."""
+    ref, own = os.environ["REHEARSAL_REF"], os.environ["GITHUB_REF"]
+    if not ref:
+        return os.environ["GITHUB_SHA"], own
+    if ref.startswith("refs/"):
+        return ref, ref
+    for full in (f"refs/heads/{ref}", f"refs/tags/{ref}"):
+        if git("ls-remote", "origin", full):
+            return full, full
+    return ref, ""
+
+
+def main() -> None:
+    """Check out, and tell which commit it became."""
+    address = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
+    depth = int(os.environ["REHEARSAL_FETCH_DEPTH"])
+    if not Path(".git").exists():
+        git("init", "--quiet")
+        git("remote", "add", "origin", address)
+    what, name = wanted()
+    if depth == 0:
+        everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+        git("fetch", "--quiet", "--no-tags", "origin", *everything)
+    shallow = (f"--depth={depth}",) if depth else ()
+    git("fetch", "--quiet", "--no-tags", *shallow, "origin", what)
+    commit = git("rev-parse", "FETCH_HEAD^{commit}")
+    git("checkout", "--quiet", "--force", "--detach", commit)
+    git("clean", "-ffdxq")
+    if name.startswith("refs/heads/"):
+        git("update-ref", f"refs/remotes/origin/{name.removeprefix('refs/heads/')}", commit)
+        git("checkout", "--quiet", "-B", name.removeprefix("refs/heads/"), commit)
+    elif name.startswith("refs/tags/") and what == name:
+        git("update-ref", name, "FETCH_HEAD")
+    elif name.startswith("refs/tags/"):
+        git("fetch", "--quiet", "--no-tags", "origin", f"+{name}:{name}")
+    with Path(os.environ["GITHUB_OUTPUT"]).open("a") as stream:
+        stream.write(f"ref={name or what}\ncommit={commit}\n")
+
+
+main()

@@ -1,0 +1,30 @@
+"""Stands in for astral-sh/setup-uv: the uv of this machine, with the asked Python if it is here."""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def notice(text: str) -> None:
+    """Tell the rehearsal what it could not practise."""
+    print(f"::notice title=not rehearsed::{text}")
+
+
+def main() -> None:
+    """Choose the Python; another version of uv than the one that is here is told, not fetched."""
+    here = subprocess.run(["uv", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1]
+    version, python = os.environ["REHEARSAL_VERSION"], os.environ["REHEARSAL_PYTHON_VERSION"]
+    if version not in ("", "latest", here):
+        notice(f"uv {version} (this machine has {here})")
+    if python:
+        asked = ["uv", "python", "find", "--no-project", "--no-python-downloads", python]
+        if subprocess.run(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+            with Path(os.environ["GITHUB_ENV"]).open("a") as stream:
+                stream.write(f"UV_PYTHON={python}\n")
+        else:
+            notice(f"Python {python} (not on this machine)")
+    with Path(os.environ["GITHUB_OUTPUT"]).open("a") as stream:
+        stream.write(f"uv-version={here}\n")
+
+
+main()

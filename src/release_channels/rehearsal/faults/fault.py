@@ -1,0 +1,127 @@
+"""A fault as a value, and the scene that it plays in."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from release_channels.rehearsal.forge import Changes, Forge, Ran
+from release_channels.rehearsal.ground import Ground
+from release_channels.rehearsal.hands import Hands
+from release_channels.rehearsal.leftovers import end_marked
+from release_channels.rehearsal.rights import Stop
+from release_channels.rehearsal.triggers import Event
+from release_channels.rehearsal.workflow import Workflow
+from release_channels.version import Channel
+
+_PAUSE = 0.05
+
+
+class End(StrEnum):
+    """How the world has to be in the end."""
+
+    CONVERGED = "converged"
+    """As after a release without any fault."""
+    UNCHANGED = "unchanged"
+    """As before."""
+    MORE = "converged, and more"
+    """As after a release without any fault, and what the fault itself brought."""
+
+
+@dataclass(slots=True)
+class Injection:
+    """A fault that is set: how the run differs by it, and how often it has fired."""
+
+    changes: Changes = field(default_factory=Changes)
+    fired: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A world right before a release workflow starts: everything up to there went well."""
+
+    ground: Ground
+    forge: Forge
+    hands: Hands
+    channel: Channel
+    workflow: Workflow
+    event: Event
+    gate: Ran | None
+    """The run that the preview follows."""
+    tag: str = ""
+
+    def release(self, injection: Injection) -> Ran:
+        """Run the release workflow."""
+        return self.forge.run(self.workflow, self.event, injection.changes)
+
+
+Inject = Callable[[Scene], AbstractContextManager[Injection]]
+Act = Callable[[Scene, Injection], Ran]
+GoOn = Callable[[Scene, Ran], Ran]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong."""
+
+    name: str
+    what: str
+    channel: Channel
+    inject: Inject
+    sees: str
+    """What a user reads in the run's log."""
+    end: End
+    then: str = ""
+    """The documented next command; nothing where the run gets over it by itself, or nothing is to be done."""
+    go_on: GoOn | None = None
+    act: Act = Scene.release
+
+
+AGAIN = "re-run the jobs of the run"
+RESUME = "gh workflow run {file} --ref {tag} -f do=resume"
+
+
+def again(scene: Scene, ran: Ran) -> Ran:
+    """Do what the button `Re-run all jobs` does."""
+    return scene.forge.run_again(ran)
+
+
+def resume(scene: Scene, _ran: Ran) -> Ran:
+    """Start the public workflow by hand on the tag."""
+    return scene.forge.dispatch(scene.workflow.file, f"refs/tags/{scene.tag}", {"do": "resume"})
+
+
+@contextmanager
+def held_at(scene: Scene, job: str, step: str, act: Callable[[Injection], None]) -> Iterator[Injection]:
+    """Do something while a run waits right before a step; the step goes on afterwards, unless nothing is left of it."""
+    directory = scene.ground.place / f"stop-{secrets.token_hex(4)}"
+    directory.mkdir()
+    stop = Stop(job, step, str(directory))
+    injection = Injection(Changes(stops=(stop,), mark=secrets.token_hex(12)))
+    over = threading.Event()
+
+    def wait() -> None:
+        while not over.wait(_PAUSE):
+            if Path(stop.reached).exists():
+                injection.fired += 1
+                act(injection)
+                Path(stop.go).touch()
+                return
+
+    watcher = threading.Thread(target=wait, name="fault", daemon=True)
+    watcher.start()
+    try:
+        yield injection
+    finally:
+        over.set()
+        watcher.join()
+
+
+def kill(injection: Injection) -> None:
+    """Let the runner die: everything of the run ends at once, without a word."""
+    end_marked(injection.changes.mark)

@@ -1,0 +1,55 @@
+"""The tag is not what it should be: moved in the middle, or on a side branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from release_channels.rehearsal.faults.fault import End, Fault, Injection, Scene, held_at
+from release_channels.rehearsal.forge import Ran
+from release_channels.version import Channel
+
+
+@contextmanager
+def _moved(scene: Scene) -> Iterator[Injection]:
+    """Move the tag after the build, before the job that publishes begins."""
+    job = next(job for job in scene.workflow.jobs if job.id == "publish")
+    step = next(step for step in job.steps if f"{scene.channel}-publish" in step.run)
+
+    def move(_injection: Injection) -> None:
+        parent = scene.ground.git("rev-parse", f"{scene.event.sha}^", at=scene.ground.remote)
+        scene.ground.git("update-ref", f"refs/tags/{scene.tag}", parent, at=scene.ground.remote)
+
+    with held_at(scene, job.id, step.id, move) as injection:
+        yield injection
+
+
+@contextmanager
+def _nothing(_scene: Scene) -> Iterator[Injection]:
+    yield Injection()
+
+
+def _aside(scene: Scene, injection: Injection) -> Ran:
+    """Tag a commit that no merge has brought to main."""
+    ground = scene.ground
+    tree = ground.git("rev-parse", f"{scene.event.sha}^{{tree}}", at=ground.remote)
+    words = ("commit-tree", tree, "-p", scene.event.sha, "-m", "Aside")
+    side = ground.git(*words, at=ground.remote)
+    ground.git("update-ref", "refs/heads/aside", side, at=ground.remote)
+    ground.git("update-ref", f"refs/tags/{scene.tag}", side, at=ground.remote)
+    injection.fired = 1
+    event = replace(scene.event, sha=side, payload={**scene.event.payload, "after": side})
+    return scene.forge.run(scene.workflow, event)
+
+
+FAULTS = (
+    Fault(
+        "tag-moved", "somebody moves the tag between build and publish", Channel.PUBLIC, _moved,
+        "a release tag is never moved", End.UNCHANGED,
+    ),
+    Fault(
+        "tag-aside", "the tag is on a commit that main does not contain", Channel.PUBLIC, _nothing,
+        "is not contained in", End.UNCHANGED, act=_aside,
+    ),
+)  # fmt: skip

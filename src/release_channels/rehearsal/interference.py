@@ -1,0 +1,34 @@
+"""What stands between the clients and the index, and spoils answers while a fault is on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# Sees a request and the index behind it, and answers in its place; None lets the request through.
+Spoiler = Callable[["WSGIEnvironment", "WSGIApplication"], Response | None]
+
+
+class Interference:
+    """An index as its clients see it; without a spoiler it is the index itself."""
+
+    def __init__(self) -> None:
+        self.spoiler: Spoiler | None = None
+
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        """Stand in front of an index."""
+
+        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            spoilt = self.spoiler(environ, app) if self.spoiler else None
+            if spoilt is None:
+                return app(environ, start_response)
+            while environ["wsgi.input"].read(1 << 20):  # a client that still sends would not see the answer
+                pass
+            return spoilt(environ, start_response)
+
+        return answer

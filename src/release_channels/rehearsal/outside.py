@@ -1,0 +1,145 @@
+"""What a rehearsal's children see of the machine: whom they trust, where they may go, and whose caches they use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from release_channels.errors import RefusedError
+from release_channels.process import run
+from release_channels.serving import Tls
+from release_channels.steps.stranger import pip_cache
+from release_channels.world.index import reason_of
+from release_channels.world.uv import foreign_environment, uv_program
+
+_DEAD = "http://127.0.0.1:9"  # the discard port: who leaves this machine is refused
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
+_PROGRAMS = ("bash", "git", "tar", "sh")
+# A package that every index has which serves installers: its page tells on which hosts the files lie.
+_PROBE = "pip"
+_GIT_CONFIG = """[user]
+\tname = Rehearsal
+\temail = rehearsal@example.invalid
+[init]
+\tdefaultBranch = main
+[advice]
+\tdetachedHead = false
+[url "{remote}"]
+\tinsteadOf = {address}
+\tinsteadOf = {address}.git
+"""
+
+
+def make_certificates(directory: Path, env: Mapping[str, str]) -> tuple[Tls, Path]:
+    """Make a certificate for this machine, and a bundle of the authorities that are trusted anyway and its own.
+
+    The authorities of the system stay in it, since the index that dependencies come from is asked, too.
+
+    Raises: RefusedError if the library is missing.
+    """
+    try:
+        import trustme
+    except ImportError as err:
+        hint = "install the extra: `pip install 'release-channels[rehearsal]'`"
+        raise RefusedError("trustme, which makes the certificates, is not installed", hint=hint) from err
+    import certifi
+
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    tls = Tls(directory / "cert.pem", directory / "key.pem")
+    tls.cert_file.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    certificate.private_key_pem.write_to_path(tls.key_file)
+    known = (env.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, certifi.where())
+    trusted = next(Path(name) for name in known if name and Path(name).is_file())
+    bundle = directory / "authorities.pem"
+    bundle.write_bytes(trusted.read_bytes() + b"\n" + authority.cert_pem.bytes())
+    return tls, bundle
+
+
+def make_programs(directory: Path) -> str:
+    """Make a PATH with uv, a bare Python, git and bash: what else is installed beside this tool is not found there."""
+    directory.mkdir()
+    for name, target in (("uv", uv_program()), ("python3", sys.executable), ("python", sys.executable)):
+        (directory / name).symlink_to(target)
+    places = [Path(found).parent for name in _PROGRAMS if (found := shutil.which(name))]
+    return os.pathsep.join(dict.fromkeys(str(place) for place in (directory, *places, Path("/usr/bin"), Path("/bin"))))
+
+
+def write_git_config(home: Path, remote: Path, address: str) -> Path:
+    """Write the only git configuration there is: the repository's address leads to the bare remote on this machine."""
+    path = home / ".gitconfig"
+    path.write_text(_GIT_CONFIG.format(remote=remote, address=address), encoding="utf-8")
+    return path
+
+
+def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: Path, upstream: str) -> dict[str, str]:
+    """Make the environment of every program in a rehearsal, from nothing.
+
+    Of the user's it has where packages come from, and uv's and pip's caches, on purpose: without them each job would
+    fetch everything again. The way out is closed but for the index that dependencies come from.
+
+    Raises: RefusedError if that index does not answer.
+    """
+    kept = {name: value for name, value in foreign_environment(env).items() if name.startswith(("UV_", "PIP_"))}
+    for name, words in (("UV_CACHE_DIR", ("cache", "dir")), ("UV_PYTHON_INSTALL_DIR", ("python", "dir"))):
+        kept[name] = env.get(name) or run(uv_program(), *words, cwd=home, env=env)
+    return {
+        **kept,
+        **dict.fromkeys(_BUNDLES, str(bundle)),
+        **{name: _DEAD for proxy in _PROXIES for name in (proxy, proxy.lower())},
+        **open_ways({}, upstream_hosts(upstream)),
+        "PIP_CACHE_DIR": env.get("PIP_CACHE_DIR") or str(pip_cache(env)),
+        "PATH": path,
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "LANG": "C.UTF-8",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        # Steps get a terminal from act: nothing may ask there, page, or colour.
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "PAGER": "cat",
+        "GIT_PAGER": "cat",
+        "GIT_TERMINAL_PROMPT": "0",
+        "PIP_NO_INPUT": "1",
+    }
+
+
+def open_ways(env: Mapping[str, str], hosts: Iterable[str]) -> dict[str, str]:
+    """Give the variables that let programs reach hosts: this machine, those that are open already, and more."""
+    known = env.get("NO_PROXY", "localhost,127.0.0.1").split(",")
+    value = ",".join(dict.fromkeys((*known, *sorted(hosts))))
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+def upstream_hosts(upstream: str) -> frozenset[str]:
+    """Name the hosts of the index that dependencies come from: of its pages, and of the files that they link to.
+
+    Raises: RefusedError if it does not answer.
+    """
+    from pypi_simple import ACCEPT_JSON_PREFERRED, NoSuchProjectError, PyPISimple
+    from requests import RequestException
+
+    own = {urlsplit(upstream).hostname or ""}
+    try:
+        with PyPISimple(upstream, accept=ACCEPT_JSON_PREFERRED) as client:
+            page = client.get_project_page(_PROBE, timeout=30)
+    except NoSuchProjectError:
+        return frozenset(own)
+    except (RequestException, ValueError) as err:
+        raise RefusedError(
+            f"the index that dependencies come from did not answer: {reason_of(err)}",
+            hint="it is all that a rehearsal needs from outside: set UV_DEFAULT_INDEX to one that answers",
+        ) from err
+    return frozenset({*own, *(urlsplit(package.url).hostname or "" for package in page.packages)})

@@ -1,0 +1,171 @@
+"""`nox -s rehearse`: practise the release with the project's own workflow files, on this machine alone."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from release_channels import console
+from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
+from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
+from release_channels.observed import Commit
+from release_channels.opening import open_project
+from release_channels.outcome import Outcome, Result
+from release_channels.project.pyproject import Project
+from release_channels.rehearsal.act import find_act
+from release_channels.rehearsal.faults.play import Judged, MakeTrain, chosen, play_faults
+from release_channels.rehearsal.forge import Forge
+from release_channels.rehearsal.ground import make_ground
+from release_channels.rehearsal.hands import Hands
+from release_channels.rehearsal.telling import show_faults, show_not_rehearsed, show_stations
+from release_channels.rehearsal.train import Train
+from release_channels.rehearsal.users import make_users
+from release_channels.telling import tell
+from release_channels.world.actions import REHEARSAL, is_rehearsal, read_actions
+from release_channels.world.files import scratch
+from release_channels.world.git import Git
+
+_PARTS = ("preview", "public")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What stands behind `--` on the command line."""
+
+    keep: bool = False
+    only: str = ""
+    quick: bool = False
+    with_tests: bool = False
+    fault: str = ""
+    verbose: bool = False
+
+
+def parse_wishes(words: Sequence[str]) -> Wishes:
+    """Read the options of the session.
+
+    Raises: UsageError for an unknown one.
+    """
+    parser = _Parser(prog="nox -s rehearse --", add_help=False, allow_abbrev=False)
+    for flag in ("--keep", "--quick", "--with-tests", "--verbose"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--only", choices=_PARTS, default="")
+    parser.add_argument("--fault", metavar="NAME|all", default="")
+    return Wishes(**vars(parser.parse_args(words)))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=self.format_usage().strip())
+
+
+def run_rehearsal(
+    words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
+) -> Outcome:
+    """Rehearse from options to outcome; errors end in an outcome, never in a traceback.
+
+    Raises: KeyboardInterrupt, after the outcome was told.
+    """
+    actions = read_actions(env)
+    try:
+        with ended_like_ctrl_c():
+            wishes = parse_wishes(words)
+            console.set_verbose(wishes.verbose)
+            outcome = _rehearse(root, wishes, env, dry_run=dry_run)
+    except ReleaseError as stop:
+        outcome = report_stop(stop)
+    except KeyboardInterrupt:
+        message = "interrupted; nothing is left of it, and the next one begins anew"
+        tell(Outcome(Result.FAILED, message, rehearsal=True), actions, None if dry_run else root)
+        raise
+    except Exception as bug:  # noqa: BLE001 - as in every session: a bug becomes a sentence
+        outcome = report_bug(root, bug)
+    outcome = replace(outcome, rehearsal=True)
+    tell(outcome, actions, None if dry_run else root)
+    return outcome
+
+
+def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
+    if is_rehearsal(env):
+        raise RefusedError(f"{REHEARSAL} is set: this is a rehearsal already", hint="one inside another shows nothing")
+    if sys.platform == "win32":
+        raise RefusedError("a rehearsal needs Linux or macOS", hint="act runs the jobs on this machine, with bash")
+    find_act()
+    git = Git.open(root)
+    commit = git.commit("HEAD")
+    project = open_project(git, commit)
+    if dry_run:
+        return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
+    if left_out := git.uncommitted():
+        console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")
+    world = partial(_train, git, project, commit, wishes, env)
+    return _play(wishes, world, project) if wishes.fault else _ride(wishes, world)
+
+
+@contextmanager
+def _train(git: Git, project: Project, commit: Commit, wishes: Wishes, env: Mapping[str, str]) -> Iterator[Train]:
+    """Make a scratch world with a train in it.
+
+    Raises: FailedError if something went wrong in the world itself.
+    """
+    with (
+        _place(wishes) as place,
+        make_ground(place, git, project, commit, env, is_quick=wishes.quick, keep=wishes.keep) as ground,
+    ):
+        yield Train(ground, Forge(ground, with_tests=wishes.with_tests), Hands(ground), make_users(ground))
+        wrong = ground.warnings()
+    if wrong:
+        raise FailedError("something went wrong in the rehearsal itself", hint="\n".join(wrong))
+
+
+def _ride(wishes: Wishes, world: MakeTrain) -> Outcome:
+    """Run the train from station to station."""
+    begun = time.monotonic()
+    with world() as train:
+        try:
+            train.run(wishes.only)
+        finally:
+            show_stations(train.stations)
+            show_not_rehearsed(train.forge.not_rehearsed)
+    project = train.ground.project.name
+    brings = [station.brings for station in train.stations if station.brings]
+    what = f"the {wishes.only} part of the train" if wishes.only else "the whole train"
+    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; in the end users get {brings[-1]}"
+    return Outcome(Result.DONE, message, project=project, commit=train.ground.commit.sha, index="pypi")
+
+
+def _play(wishes: Wishes, world: MakeTrain, project: Project) -> Outcome:
+    """Play faults, and fail if one did not fire or did not end as it has to."""
+    judged: list[Judged] = []
+    chosen(wishes.fault)
+    try:
+        judged.extend(play_faults(wishes.fault, world))  # what was judged before an error stays in it
+    finally:
+        show_faults(judged)
+    wrong = [f"{one.fault.name}: {'; '.join(one.wrong)}" for one in judged if one.wrong]
+    if wrong:
+        raise FailedError(f"{len(wrong)} of {len(judged)} faults did not end as they have to", hint="\n".join(wrong))
+    message = f"{project.name}: {len(judged)} faults fired, and each ended converged or left the world unchanged"
+    return Outcome(Result.DONE, message, project=project.name, index="pypi")
+
+
+@contextmanager
+def _place(wishes: Wishes) -> Iterator[Path]:
+    """Lend the scratch directory; with --keep it stays, and where it is comes last."""
+    if not wishes.keep:
+        with scratch("rehearse") as place:
+            yield place
+        return
+    place = Path(tempfile.mkdtemp(prefix="release-channels-rehearse-")).resolve()
+    try:
+        yield place
+    finally:
+        console.say(f"kept: {place} (checkout, remote.git, index, and each run's log.txt in runs)")

@@ -1,0 +1,47 @@
+"""The title of a run: `run-name` with its few expressions worked out. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from release_channels.errors import RefusedError
+
+_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+_PATH = re.compile(r"(github|inputs)((?:\.[A-Za-z_][\w-]*)+)")
+
+
+def title_of(run_name: str, contexts: Mapping[str, Any], otherwise: str) -> str:
+    """Work out the title; paths into `github` and `inputs`, literals and `||` are known.
+
+    Raises: RefusedError for any other expression: a wrong title would hide a run.
+    """
+    if not run_name.strip():
+        return otherwise
+    return " ".join(_EXPRESSION.sub(lambda found: _value(found[1].strip(), contexts), run_name).split())
+
+
+def _value(expression: str, contexts: Mapping[str, Any]) -> str:
+    for operand in expression.split("||"):
+        value = _operand(operand.strip(), contexts)
+        if value:
+            return value
+    return ""
+
+
+def _operand(text: str, contexts: Mapping[str, Any]) -> str:
+    literal = _LITERAL.fullmatch(text)
+    if literal:
+        return literal[1].replace("''", "'")
+    path = _PATH.fullmatch(text)
+    if path is None:
+        raise RefusedError(
+            f"the rehearsal does not work out `{text}` in a run-name",
+            hint="it knows paths below github and inputs, texts in quotes, and ||",
+        )
+    value: Any = contexts.get(path[1], {})
+    for name in path[2].split(".")[1:]:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return "" if value is None or value is False else str(value)

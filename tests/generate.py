@@ -1,0 +1,52 @@
+"""Write anew what is generated: the page of settings, this repository's workflow files, and the hashed requirements."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from release_channels.config import parse_config
+from release_channels.reference import configuration_page
+from release_channels.setup.tool import own_workflows
+
+HERE = Path(__file__).parents[1]
+_COMPILE = (
+    "pip",
+    "compile",
+    "--quiet",
+    "--generate-hashes",
+    "--universal",
+    "--python-version",
+    "3.11",
+    "--no-annotate",
+)
+
+
+def main() -> None:
+    """Write every file."""
+    project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))
+    (HERE / "docs" / "configuration.md").write_text(configuration_page(), encoding="utf-8")
+    config = parse_config(project["tool"].get("release-channels", {}))
+    for path, text in own_workflows(config).items():
+        (HERE / path).write_text(text, encoding="utf-8")
+    _compile(project["dependency-groups"]["dev"])
+
+
+def _compile(pins: list[str]) -> None:
+    """Lock what a job with a token installs, at the versions that development uses.
+
+    Without a header: it would name this machine's files.
+    """
+    done = subprocess.run(
+        ("uv", *_COMPILE, "--no-header", "--constraints", "-", "pyproject.toml"),
+        cwd=HERE, check=True, capture_output=True, text=True, input="\n".join(pins),
+    )  # fmt: skip
+    (HERE / "requirements" / "release.txt").write_text(done.stdout, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""A project that has adopted the tool: its noxfile with a lock, and the workflow files that are rendered for it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from release_channels.project.pyproject import parse_project
+from release_channels.setup.render import Adoption, Tests, render
+from tests.faces.screen import BIN
+from tests.support.projects import Sample
+from tests.support.releasing import environment
+from tests.support.repo import Repo
+
+HERE = Path(__file__).parents[2]
+NO_GATE = "[tool.release-channels.gate]\nenabled = false\n"
+_NOXFILE = """\
+# /// script
+# requires-python = "=={python}"
+# dependencies = ["nox", "release-channels{extra} @ {wheel}"]
+# [tool.uv]
+# override-dependencies = ["colorama; python_version < '3'", "pywin32-ctypes; python_version < '3'"]
+# ///
+import nox
+
+from release_channels import sessions
+
+sessions.register(nox)
+
+if __name__ == "__main__":
+    nox.main()
+"""
+
+
+@pytest.fixture(scope="session")
+def tool_wheel(offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this repository as it stands."""
+    place = tmp_path_factory.mktemp("tool")
+    # This repository takes nothing that is newer than its pins; the wheelhouse was filled today.
+    words = ("build", "--quiet", "--wheel", "--no-config", "--out-dir", str(place), str(HERE))
+    subprocess.run([BIN / "uv", *words], check=True, env=offline_environment, cwd=place)
+    return next(place.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def adopted(
+    tool_wheel: Path, offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[bool], Repo]:
+    """Make the repository of an adopter, with the gate or without; each is made once, and nothing changes it."""
+    made: dict[bool, Repo] = {}
+
+    def make(with_gate: bool) -> Repo:
+        if with_gate not in made:
+            place = tmp_path_factory.mktemp("adopter")
+            with environment(offline_environment):
+                made[with_gate] = _adopt(place, tool_wheel, with_gate=with_gate)
+        return made[with_gate]
+
+    return make
+
+
+def _adopt(place: Path, wheel: Path, *, with_gate: bool) -> Repo:
+    """Write what `init` writes, and lock the noxfile."""
+    sample = Sample(tail="" if with_gate else NO_GATE, settings="rebuild = false\n")
+    # The wheelhouse holds what this machine installs, and no more; a lock is for all machines.
+    python = platform.python_version()
+    files = sample.tree() | {
+        "noxfile.py": _NOXFILE.format(extra="[gate]" if with_gate else "", wheel=wheel.as_uri(), python=python),
+        "CHANGELOG.md": "# Changelog\n\n## [Unreleased]\n\n- Everything.\n",
+        ".gitignore": "dist/\nrelease.json\n.release-channels/\n.nox/\n__pycache__/\n",
+    }
+    config = parse_project(str(files["pyproject.toml"]).encode(), "pyproject.toml").config
+    tests = Tests("uv run --frozen --script noxfile.py", ("tests",), ("3.11",))
+    (place / "noxfile.py").write_text(str(files["noxfile.py"]))
+    words = ("lock", "--quiet", "--no-config", "--script", str(place / "noxfile.py"))
+    subprocess.run([BIN / "uv", *words], check=True, cwd=place, env=dict(os.environ))
+    files["noxfile.py.lock"] = (place / "noxfile.py.lock").read_text()
+    return Repo.create(place / "repo", files | dict(render(Adoption(config, tests))))

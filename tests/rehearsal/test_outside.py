@@ -1,0 +1,101 @@
+"""What a rehearsal's programs see of the machine, and whom the gate asks."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from release_channels.config import Config
+from release_channels.errors import RefusedError
+from release_channels.gate_config import GateConfig
+from release_channels.rehearsal.gatemodel import open_model
+from release_channels.rehearsal.model import KEY
+from release_channels.rehearsal.outside import (
+    children_environment,
+    make_certificates,
+    make_programs,
+    open_ways,
+    upstream_hosts,
+)
+from release_channels.serving import Tls, serve_wsgi
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Tls:
+    """A certificate for this machine."""
+    return make_certificates(tmp_path, {})[0]
+
+
+def test_the_authorities_of_the_system_are_trusted_beside_our_own(tmp_path: Path) -> None:
+    """The one bundle holds both: with our own alone, the index that dependencies come from would be a stranger."""
+    system = tmp_path / "system.pem"
+    own = make_certificates(tmp_path, {})[1].read_text()
+    system.write_text(own[: own.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----\n")])
+    bundle = make_certificates(tmp_path, {"SSL_CERT_FILE": str(system)})[1]
+    context = ssl.create_default_context(cafile=str(bundle))
+    assert len(context.get_ca_certs()) == 2
+    assert any("trustme" in str(one["subject"]) for one in context.get_ca_certs())
+
+
+def test_nothing_that_is_installed_beside_this_tool_is_on_the_path(tmp_path: Path) -> None:
+    """uv and Python are, and a job that relies on another program of ours would not find it on GitHub either."""
+    path = make_programs(tmp_path / "bin")
+    assert sorted(one.name for one in (tmp_path / "bin").iterdir()) == ["python", "python3", "uv"]
+    assert str(Path(ssl.__file__).parent) not in path
+    assert "/usr/bin" in path.split(os.pathsep)
+
+
+def test_secrets_and_proxies_of_the_user_stay_outside(offline: None, tmp_path: Path, upstream: str) -> None:
+    """Where packages come from is kept; tokens are not, and the way out leads nowhere."""
+    more = {"UV_PUBLISH_TOKEN": "no", "PIP_INDEX_URL": "http://127.0.0.1:1/simple/", "HTTPS_PROXY": "http://a.example"}
+    env = children_environment({**os.environ, **more}, tmp_path, "/usr/bin", tmp_path / "ca.pem", upstream)
+    assert "UV_PUBLISH_TOKEN" not in env
+    assert env["PIP_INDEX_URL"] == more["PIP_INDEX_URL"]
+    assert {env[name] for name in ("HTTP_PROXY", "https_proxy", "ALL_PROXY")} == {"http://127.0.0.1:9"}
+    assert env["NO_PROXY"] == env["no_proxy"] == "localhost,127.0.0.1"
+    assert env["HOME"] == str(tmp_path)
+
+
+def test_ways_are_opened_one_by_one() -> None:
+    """What is open stays open, and nothing is opened twice."""
+    first = open_ways({}, ["b.example", "a.example"])
+    assert first["no_proxy"] == "localhost,127.0.0.1,a.example,b.example"
+    assert open_ways(first, ["c.example", "a.example"])["NO_PROXY"] == f"{first['NO_PROXY']},c.example"
+
+
+def test_an_index_that_does_not_answer_is_said_before_anything_begins(offline: None) -> None:
+    """192.0.2.1 is an address that nobody has: without the index for dependencies no job could start."""
+    with pytest.raises(RefusedError, match="the index that dependencies come from did not answer") as stop:
+        upstream_hosts("http://192.0.2.1/simple/")
+    assert "UV_DEFAULT_INDEX" in stop.value.hint
+
+
+def test_hosts_of_files_are_found_on_the_index_itself(offline: None) -> None:
+    """The files lie elsewhere, and no host's name is written down in this tool."""
+
+    def page(environ: object, start_response: object) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/html")])  # type: ignore[operator]
+        yield b'<a href="https://files.example/a/pip-1.0-py3-none-any.whl">pip-1.0-py3-none-any.whl</a>'
+
+    with serve_wsgi(page, "an index") as served:
+        assert upstream_hosts(f"{served.url}/simple/") == {"127.0.0.1", "files.example"}
+
+
+def test_the_gate_asks_a_scripted_model_unless_a_key_is_there(tls: Tls) -> None:
+    """The first provider in order is played, on this machine; with a key, that one is asked and its host opened."""
+    config = Config()
+    with open_model(config, {}, tls) as model:
+        assert dict(model.secrets) == {"DEEPSEEK_API_KEY": KEY}
+        assert model.variables["DEEPSEEK_BASE_URL"].startswith("https://localhost:")
+        assert model.hosts == frozenset()
+    live = {"GITHUB_MODELS_TOKEN": "mine", "GITHUB_MODELS_BASE_URL": "https://models.example/v1"}
+    with open_model(config, live, tls) as model:
+        assert dict(model.secrets) == {config.github_models_secret: "mine"}
+        assert dict(model.variables) == {"GITHUB_MODELS_BASE_URL": "https://models.example/v1"}
+        assert model.hosts == {"models.example"}
+    with open_model(Config(gate=GateConfig(enabled=False)), live, tls) as model:
+        assert (model.secrets, model.variables, model.hosts) == ({}, {}, frozenset())

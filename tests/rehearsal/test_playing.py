@@ -1,0 +1,179 @@
+"""What act plays: checkout, artifacts, chains of workflows, and the end of everything that a run started."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from release_channels.errors import FailedError, RefusedError
+from release_channels.rehearsal.act import find_act
+from release_channels.rehearsal.faults.fault import Scene, held_at, kill
+from release_channels.rehearsal.forge import Changes
+from release_channels.version import Channel
+from tests.rehearsal.stages import Stage, job, set_stage, workflow
+from tests.support.processes import survivors
+
+LOOK = (
+    "git rev-parse HEAD", "git rev-list --count HEAD", "git tag --list", "git status --porcelain",
+    "git symbolic-ref --short HEAD || echo detached", "git config remote.origin.url",
+)  # fmt: skip
+
+
+def lines(text: str) -> list[str]:
+    """The lines that a job wrote, without git's own remarks."""
+    return [line for line in text.splitlines() if line and not line.startswith("fatal:")]
+
+
+def test_a_checkout_is_that_of_the_commit_as_github_makes_it(offline: None, tmp_path: Path) -> None:
+    """One commit without tags, or all of them; the remote is called as on GitHub and leads to the bare one here."""
+    full = "{uses: actions/checkout@v7, with: {fetch-depth: 0, persist-credentials: false}}"
+    text = workflow(
+        job("{uses: actions/checkout@v7}", *LOOK),
+        job(full, *LOOK, "git rev-parse origin/main", "git ls-remote --tags origin v0.9", name="full"),
+    )
+    with set_stage(tmp_path, {"one.yml": text}) as stage:
+        stage.ground.git("commit", "--quiet", "--allow-empty", "--message", "More")
+        stage.ground.git("tag", "v0.9")
+        stage.ground.git("push", "--quiet", "origin", "v0.9")
+        (stage.ground.checkout / "uncommitted.txt").write_text("no")
+        ran = stage.run()
+        assert ran.is_green, ran.played.said()
+        sha = stage.ground.git("rev-parse", "HEAD")
+        address = f"https://github.com/{stage.ground.repository}"
+        assert lines(ran.played.said("one")) == [sha, "1", "main", address]
+        told = lines(ran.played.said("full"))
+        assert told == [sha, "2", "v0.9", "main", address, sha, f"{sha}\trefs/tags/v0.9"]
+
+
+def test_artifacts_go_from_job_to_job_and_from_run_to_run(offline: None, tmp_path: Path) -> None:
+    """Layout is kept, hidden files stay behind, another run's artifact takes a right, and GitHub's API lists it."""
+    make = "mkdir -p dist/sub && touch dist/a.txt dist/sub/b.txt dist/.hidden r.json"
+    upload = '{id: up, uses: actions/upload-artifact@v7, with: {name: built, path: "dist/\\nr.json"}}'
+    where = "artifact-ids: '${{ needs.one.outputs.id }}', path: '${{ runner.temp }}/got'"
+    get = f"{{uses: actions/download-artifact@v8, with: {{{where}}}}}"
+    show = "cd $RUNNER_TEMP/got && find . -type f | sort"
+    first = workflow(
+        job(make, upload, outputs="{id: '${{ steps.up.outputs.artifact-id }}'}"),
+        job(get, show, name="two", needs="one"),
+    )
+    where = "run-id: '${{ github.event.workflow_run.id }}', github-token: '${{ github.token }}'"
+    other = f"{{uses: actions/download-artifact@v8, with: {{name: built, {where}}}}}"
+    follow = "{workflow_run: {workflows: [one], types: [completed]}}"
+    second = workflow(
+        job(other, "find . -type f | sort", name="may", permissions="{actions: read}"), on=follow
+    ).replace("name: one", "name: second")
+    missing = workflow(job("{uses: actions/upload-artifact@v7, with: {name: x, path: gone, if-no-files-found: error}}"))
+    files = {"one.yml": first, "two.yml": second, "three.yml": missing.replace("on: push", "on: workflow_dispatch")}
+    with set_stage(tmp_path, files) as stage:
+        stage.push()
+        one, two = stage.forge.run_all(stage.forge.pushed())
+        assert one.is_green, one.played.said()
+        assert lines(one.played.said("two")) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
+        assert (two.workflow.file, two.event.payload["workflow_run"]["id"]) == ("two.yml", one.id)
+        assert lines(two.played.said()) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
+        assert [(item.name, item.run_id) for item in stage.ground.state.artifacts.values()] == [("built", one.id)]
+        ran = stage.forge.dispatch("three.yml", "refs/heads/main", {})
+        assert "No files were found" in ran.played.said()
+        assert len(stage.ground.state.artifacts) == 1
+
+
+def test_runs_count_by_workflow_and_keep_their_number(offline: None, tmp_path: Path) -> None:
+    """Each file has a counter of its own; a run that is repeated keeps number and id, and becomes an attempt."""
+    say = "echo $GITHUB_RUN_NUMBER $GITHUB_RUN_ATTEMPT $GITHUB_RUN_ID"
+    head = "run-name: run for ${{ github.sha }}\n"
+    with set_stage(tmp_path, {"one.yml": workflow(job(say), head=head), "two.yml": workflow(job(say))}) as stage:
+        stage.push()
+        first, other = stage.forge.run_all(stage.forge.pushed())
+        again = stage.forge.run_again(first)
+        assert [lines(ran.played.said()) for ran in (first, other, again)] == [
+            [f"1 1 {first.id}"], [f"1 1 {other.id}"], [f"1 2 {first.id}"],
+        ]  # fmt: skip
+        stored = stage.ground.state.runs[first.id]
+        assert (stored.number, len(stored.attempts), stored.now.conclusion) == (1, 2, "success")
+        assert stored.title == f"run for {stage.forge.main}"
+        assert [item.conclusion for item in stored.now.jobs] == ["success"]
+
+
+def test_jobs_that_do_not_run_are_told_from_those_that_fail(offline: None, tmp_path: Path) -> None:
+    """act says nothing of a job that is skipped, and names one that failed alone."""
+    text = workflow(
+        job("exit 3"),
+        job("true", name="after", needs="one"),
+        job("true", name="never", **{"if": "github.ref == 'elsewhere'"}),
+        job(
+            "echo $NEEDS",
+            name="last",
+            needs="[one, after]",
+            **{"if": "always()", "env": "{NEEDS: '${{ toJSON(needs) }}'}"},
+        ),
+    )
+    with set_stage(tmp_path, {"one.yml": text}) as stage:
+        ran = stage.run()
+    assert ran.jobs == {"one": "failure", "after": "skipped", "never": "skipped", "last": "success"}
+    assert ran.conclusion == "failure"
+    assert {key: need["result"] for key, need in json.loads(ran.played.said("last")).items()} == {
+        "one": "failure", "after": "skipped",
+    }  # fmt: skip
+
+
+def test_a_file_that_act_does_not_take_is_refused_with_its_words(offline: None, tmp_path: Path) -> None:
+    """A key that nobody knows is no failure of a job: no job has begun."""
+    with (
+        set_stage(tmp_path, {"one.yml": workflow(job("true", nonsense="5"))}) as stage,
+        pytest.raises(FailedError, match=r"act could not run \.github/workflows/one\.yml") as stop,
+    ):
+        stage.run()
+    assert "nonsense" in stop.value.hint
+
+
+STUBBORN = (
+    "setsid python3 -c 'import os, signal, time; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    "print(os.getpid(), flush=True); time.sleep(600)' > pid & disown; sleep 1; cp pid $KEPT; sleep {rest}"
+)
+
+
+@pytest.mark.parametrize(("rest", "seconds"), [("0", 60), ("600", 4)], ids=["it ended", "it took too long"])
+def test_nothing_outlives_a_run(offline: None, tmp_path: Path, rest: str, seconds: int) -> None:
+    """A child in a session of its own, which ignores that its terminal is gone, is ended all the same."""
+    step = json.dumps(STUBBORN.format(rest=rest))
+    with set_stage(tmp_path, {"one.yml": workflow(job(step, env=f"{{KEPT: {tmp_path / 'pid'}}}"))}) as stage:
+        ran = stage.run(changes=Changes(seconds=seconds))
+        assert ran.played.broke_off is (rest != "0")
+        assert ran.conclusion == ("success" if rest == "0" else "failure")
+        assert survivors([int((tmp_path / "pid").read_text())]) == []
+
+
+def scene_of(stage: Stage) -> Scene:
+    """A scene at the start of the one workflow."""
+    stage.push()
+    event = stage.forge.pushed()[0]
+    return Scene(stage.ground, stage.forge, None, Channel.PREVIEW, stage.forge.workflow("one.yml"), event, None)  # type: ignore[arg-type]
+
+
+def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> None:
+    """What was before has happened, what comes after has not, and the run is no success."""
+    text = workflow(job("echo before", "{id: here, run: echo after}"))
+    with set_stage(tmp_path, {"one.yml": text}) as stage:
+        scene = scene_of(stage)
+        with held_at(scene, "one", "here", kill) as injection:
+            ran = scene.release(injection)
+        assert (injection.fired, ran.played.broke_off, ran.conclusion) == (1, True, "failure")
+        assert lines(ran.played.said()) == ["before"]
+        again = stage.forge.run_again(ran)
+        assert lines(again.played.said()) == ["before", "after"]
+
+
+def test_act_is_found_or_what_to_install_is_said(tmp_path: Path) -> None:
+    """The one that was installed with this tool comes first, then one on the PATH."""
+    program = tmp_path / "bin" / "act"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert find_act() == Path(sys.executable).with_name("act")
+    assert find_act(tmp_path / "python", str(program.parent)) == program
+    with pytest.raises(RefusedError, match="act, which runs the workflow files, is not installed") as stop:
+        find_act(tmp_path / "python", str(tmp_path))
+    assert "release-channels[rehearsal]" in stop.value.hint

@@ -1,0 +1,42 @@
+"""Ctrl-C in the middle of a rehearsal: nothing is left, and it is said how it ended."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faces.screen import Screen, marked, start, wait_until
+from tests.rehearsal.stages import NO_GATE, job, workflow
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+REHEARSE = (
+    "import sys; from pathlib import Path; from release_channels.rehearsal.rehearse import run_rehearsal; "
+    "sys.exit(not run_rehearsal(sys.argv[1:], root=Path.cwd()).result.is_good)"
+)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: signal.Signals) -> None:
+    """A job that would sleep for long, act above it, the servers and the scratch directory: all of it goes."""
+    files = {".github/workflows/one.yml": workflow(job("echo begun; sleep 600"))}
+    repo = Repo.create(tmp_path / "repo", Sample(tail=NO_GATE, files=files).tree())  # type: ignore[arg-type]
+    before = repo.fingerprint()
+    place = tmp_path / "tmp"
+    place.mkdir()
+    words = (sys.executable, "-c", REHEARSE, "--quick")
+    with start(*words, cwd=repo.root, env={"TMPDIR": str(place)}) as child:
+        wait_until(lambda: any("sleep 600" in one for one in marked(str(place))), "the job to sleep")
+        child.send_signal(ending)
+        out, err = child.communicate(timeout=60)
+    screen = Screen(child.returncode, out, err)
+    # Below nox, which says the rest, the interrupt itself is what ends the process.
+    assert screen.out.splitlines()[-1] == (
+        "failed: interrupted; nothing is left of it, and the next one begins anew (rehearsal)"
+    )
+    assert list(place.iterdir()) == []
+    assert marked(str(place)) == []
+    assert repo.fingerprint() == before

@@ -1,0 +1,144 @@
+"""`nox -s rehearse`, with the workflow files of an adopter: the train, its faults, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from release_channels.outcome import Outcome, Result
+from release_channels.rehearsal.rehearse import run_rehearsal
+from tests.rehearsal.stages import stage_of
+from tests.support.repo import Repo
+
+Adopted = Callable[[bool], Repo]
+
+
+@pytest.fixture
+def place(tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory for temporary files, which has to be empty at the end."""
+    import tempfile
+
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # asked anew from here on
+    return tmp_path / "tmp"
+
+
+def practise(repo: Repo, *words: str) -> Outcome:
+    """Rehearse, and see that the project itself is as it was."""
+    before = repo.fingerprint()
+    outcome = run_rehearsal(words, root=repo.root, env=dict(os.environ))
+    assert repo.fingerprint() == before
+    assert outcome.rehearsal
+    return outcome
+
+
+def table(text: str) -> dict[str, list[str]]:
+    """Read the table: the cells of each row by their first one; a cell may go over several lines."""
+    rows: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line[:1] == "│":
+            first, *cells = (cell.strip() for cell in line.strip("│").split("│"))
+            if first:
+                rows[first] = cells
+            else:
+                last = next(reversed(rows))
+                rows[last] = [f"{one} {more}".strip() for one, more in zip(rows[last], cells, strict=True)]
+    return rows
+
+
+def test_a_preview_is_rehearsed_and_a_fault_is_seen(
+    adopted: Adopted, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its permission nothing is published and the line to add is shown; granted, it ends as without a fault."""
+    outcome = practise(adopted(False), "--quick", "--fault", "oidc-permission")
+    shown = capsys.readouterr().out
+    assert outcome.result is Result.DONE, shown
+    assert outcome.line.endswith("1 faults fired, and each ended converged or left the world unchanged (rehearsal)")
+    fired, seen, then, world, _ = table(shown)["oidc-permission"]
+    assert (fired, world) == ("1 x", "converged")
+    assert "did not take the upload" in seen
+    assert then.startswith("grant it, then re-run")
+    assert list(place.iterdir()) == []
+
+
+def test_a_redirect_that_leads_away_is_refused_and_uploads_nothing(
+    adopted: Adopted, place: Path, tmp_path: Path
+) -> None:
+    """The YAML says `--index pypi`, and the one place that redirects it is broken by hand: no step goes on."""
+    with stage_of(adopted(False), tmp_path / "world") as stage:
+        addresses = Path(stage.ground.env["RELEASE_CHANNELS_REHEARSAL"])
+        broken = json.loads(addresses.read_text()) | {"upload": "https://192.0.2.1/legacy/"}
+        addresses.write_text(json.dumps(broken))
+        stage.push()
+        tests, preview = stage.forge.run_all(stage.forge.pushed())
+        assert (tests.conclusion, preview.workflow.file) == ("success", "internal-preview-release.yml")
+        assert "--index pypi" in preview.workflow.text
+        assert preview.conclusion == "failure"
+        assert preview.jobs["publish"] == "skipped"
+        assert 'gives as "upload" no http(s) address on this machine' in preview.played.said("build")
+        assert [line for line in stage.ground.index.requests if not line.startswith("GET ")] == []
+        assert not stage.ground.index_root.exists()
+
+
+REFUSED = {
+    "inside another": ({"RELEASE_CHANNELS_REHEARSAL": "x"}, (), "this is a rehearsal already"),
+    "unknown option": ({}, ("--nonsense",), "unrecognized arguments: --nonsense"),
+    "unknown part": ({}, ("--only", "gate"), "invalid choice"),
+    "unknown fault": ({}, ("--fault", "earthquake"), "there is no fault 'earthquake'"),
+}
+
+
+@pytest.mark.parametrize(("env", "words", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_rehearsed_is_refused_at_once(
+    repo: Repo, place: Path, env: dict[str, str], words: tuple[str, ...], message: str
+) -> None:
+    """Nothing is made before it is refused, and the outcome says why."""
+    before = repo.fingerprint()
+    outcome = run_rehearsal(words, root=repo.root, env={**os.environ, **env})
+    assert outcome.result is Result.REFUSED
+    assert message in outcome.line
+    assert outcome.line.endswith("(rehearsal)")
+    assert outcome.hint
+    assert repo.fingerprint() == before
+    assert list(place.iterdir()) == []
+
+
+def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(repo: Repo, place: Path) -> None:
+    """nox's --install-only promises that nothing is run."""
+    before = repo.fingerprint()
+    outcome = run_rehearsal((), root=repo.root, env=dict(os.environ), dry_run=True)
+    assert outcome.line == "planned: demo-tool 1.2.0.dev0 would be rehearsed (rehearsal)"
+    assert repo.fingerprint() == before
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("part", ["", "preview", "public"])
+def test_the_train_runs_from_station_to_station(
+    adopted: Adopted, place: Path, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    """With the gate: preview, final, next preview, and what pip and uv bring from each channel at each station."""
+    outcome = practise(adopted(True), *(("--only", part) if part else ()))
+    shown = capsys.readouterr()
+    assert outcome.result is Result.DONE, shown.out + shown.err
+    brings = {"": "public: 1.2.0, preview: 1.2.1.dev3", "public": "public: 1.2.0, preview: 1.2.0"}
+    assert brings.get(part, "public: 1.2.0.dev1, preview: 1.2.0.dev1") in outcome.message
+    assert "concurrency.queue: internal-preview-release.yml" in shown.err
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_every_fault_ends_converged_or_leaves_the_world_unchanged(
+    adopted: Adopted, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them, and a kill between any two steps of both release workflows."""
+    outcome = practise(adopted(True), "--quick", "--fault", "all")
+    assert outcome.result is Result.DONE, capsys.readouterr().out
+    assert list(place.iterdir()) == []

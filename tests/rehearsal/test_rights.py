@@ -1,0 +1,134 @@
+"""What GitHub keeps from a job is kept from it here, so that a rehearsal is not greener than GitHub."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from release_channels.rehearsal.forge import Changes
+from tests.rehearsal.stages import job, set_stage, workflow
+
+# A step that asks for what a job may have, and says what it got.
+ASK = """\
+import json, os, urllib.error, urllib.request
+
+def ask(address, token, data=None):
+    headers = {"Authorization": f"Bearer {token}", "User-Agent": "test"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, data, headers)) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as err:
+        return err.code, {}
+
+api = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
+draft = json.dumps({"tag_name": "v9", "draft": True}).encode()
+print("release", ask(f"{api}/releases", os.environ["GH_TOKEN"], draft)[0])
+url = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_URL")
+print("identity", "has none" if not url else "is offered")
+job = os.environ["GITHUB_JOB"]
+forced = f"{os.environ['REHEARSAL_RUNNER']}/identity?job={job}&audience=pypi"
+print("forced", ask(forced, os.environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "none"))[0])
+if url:
+    import base64
+    body = ask(url + "&audience=pypi", os.environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"])[1]["value"].split(".")[1]
+    print("claims", base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode())
+"""
+STEP = "{uses: actions/checkout@v7}", "{run: python3 ask.py, env: {GH_TOKEN: '${{ github.token }}'}}"
+
+
+@pytest.fixture
+def asking(offline: None) -> str:
+    """A workflow with a job for each kind of right."""
+    return workflow(
+        job(*STEP, name="none", permissions="{contents: read}"),
+        job(*STEP, name="write", permissions="{contents: write}"),
+        job(*STEP, name="publish", permissions="{id-token: write}", environment="pypi-internal-preview"),
+    )
+
+
+def test_each_job_has_the_rights_that_its_file_gives_it(asking: str, tmp_path: Path) -> None:
+    """A token writes, and an identity is had, in the one job that names it; its claims say who that is."""
+    with set_stage(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as stage:
+        ran = stage.run()
+        assert ran.conclusion == "success", ran.played.said()
+        said = {name: [line for line in ran.played.said(name).splitlines() if line] for name in ran.jobs}
+        assert said["none"] == ["release 403", "identity has none", "forced 403"]
+        assert said["write"] == ["release 201", "identity has none", "forced 403"]
+        assert said["publish"][:3] == ["release 403", "identity is offered", "forced 200"]
+        claims = json.loads(said["publish"][3].removeprefix("claims "))
+        repository = stage.ground.repository
+        assert {key: claims[key] for key in ("environment", "job_workflow_ref", "ref", "event_name", "aud")} == {
+            "environment": "pypi-internal-preview",
+            "job_workflow_ref": f"{repository}/.github/workflows/one.yml@refs/heads/main",
+            "ref": "refs/heads/main", "event_name": "push", "aud": "pypi",
+        }  # fmt: skip
+        assert claims["sub"] == f"repo:{repository}:environment:pypi-internal-preview"
+
+
+def test_a_right_that_is_taken_away_is_gone(asking: str, tmp_path: Path) -> None:
+    """A fault takes a right from one job, and the same file shows it."""
+    with set_stage(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as stage:
+        ran = stage.run(changes=Changes(without=("publish/id-token: write",)))
+        assert ran.played.said("publish").splitlines() == ["release 403", "identity has none", "forced 403"]
+
+
+def test_an_environment_admits_its_refs_alone(offline: None, tmp_path: Path) -> None:
+    """The public environment takes tags: a job that names it does not begin on main."""
+    text = workflow(job("echo begun", environment="pypi-public"), job("echo begun", name="other"))
+    with set_stage(tmp_path, {"one.yml": text}) as stage:
+        ran = stage.run()
+        assert ran.jobs == {"one": "failure", "other": "success"}
+        assert "begun" not in ran.played.said("one")
+        assert "main is not allowed to deploy to pypi-public" in ran.played.said("one")
+        deployed = [(one.environment, one.states[-1][1]) for one in stage.ground.state.deployments.values()]
+        assert deployed == [("pypi-public", "failure")]
+
+
+def test_nothing_of_the_user_comes_into_a_step(offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables, tokens and files of whoever rehearses are not there, and nothing asks on a terminal."""
+    for name in ("LEAK", "PYPI_TOKEN", "UV_PUBLISH_TOKEN", "GH_TOKEN"):
+        monkeypatch.setenv(name, "leaked")
+    (tmp_path / ".env").write_text("LEAK=leaked\n")
+    monkeypatch.chdir(tmp_path)
+    text = workflow(job("env", "echo home $HOME", "command -v nox act twine || echo nothing else"))
+    with set_stage(tmp_path, {"one.yml": text}) as stage:
+        said = stage.run().played.said()
+    assert "leaked" not in said
+    assert "nothing else" in said
+    assert f"home {os.environ['HOME']}" not in said
+    for line in ("TERM=dumb", "GIT_TERMINAL_PROMPT=0", "PIP_NO_INPUT=1", "UV_PYTHON_DOWNLOADS=never"):
+        assert line in said.splitlines()
+
+
+def test_there_is_no_way_out_of_this_machine(offline: None, tmp_path: Path) -> None:
+    """A step that asks somebody else is refused at once; 192.0.2.1 is an address that nobody has."""
+    look = (
+        "python3 -c 'import urllib.request; urllib.request.urlopen(\"http://192.0.2.1/\", timeout=20)' || echo refused"
+    )
+    with set_stage(tmp_path, {"one.yml": workflow(job(json.dumps(look)))}) as stage:
+        ran = stage.run()
+    assert "refused" in ran.played.said().splitlines()
+    assert "Connection refused" in ran.played.said()
+
+
+def test_a_secret_is_nowhere_in_what_is_kept(offline: None, tmp_path: Path) -> None:
+    """Not in what a step writes, nor in its name, nor in the log of the run."""
+    secret = "a-very-secret-word"
+    text = workflow(
+        job("echo ${{ secrets.KEY }}", 'echo "${KEY:0:6}-${KEY:7}"').replace(
+            "steps:", "env: {KEY: '${{ secrets.KEY }}'}\n    steps:"
+        )
+    )
+    with set_stage(tmp_path, {"one.yml": text}) as stage:
+        object.__setattr__(stage.ground, "secrets", {"KEY": secret})
+        ran = stage.run()
+        kept = [path for path in (stage.ground.place / "runs").rglob("*") if path.is_file()]
+        assert ran.is_green
+        holding = [path.name for path in kept if secret in path.read_text(errors="replace")]
+    assert secret not in str(ran.played)
+    assert holding == ["secrets"]
+    assert subprocess.run(["ls", tmp_path / "world"], check=True, capture_output=True).returncode == 0

@@ -1,0 +1,131 @@
+"""The copy of a workflow file that act runs: what goes, what stays, and that all that goes is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from release_channels.errors import RefusedError
+from release_channels.rehearsal.cleaning import STAND_IN, clean
+from release_channels.rehearsal.forge import mapped_actions
+from release_channels.rehearsal.workflow import Workflow, parse_workflow
+
+MAPPED = mapped_actions()
+OWN = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
+TEXT = """\
+name: one
+on: push
+permissions:
+  contents: read # kept
+  artifact-metadata: write
+concurrency:
+  group: one # kept, too
+  queue: max
+jobs:
+  a:
+    runs-on: x
+    environment: {deployment: false, name: live}
+    timeout-minutes: 5
+    concurrency: {group: b, queue: max}
+    steps:
+      - uses: actions/checkout@v7
+        with:
+          submodules: true
+          fetch-depth: 0
+      - run: |
+          one
+          two
+        env:
+          A: b
+      - run: three
+"""
+
+
+def workflow(text: str = TEXT, file: str = "one.yml") -> Workflow:
+    """Read a text as a workflow file."""
+    return parse_workflow(f".github/workflows/{file}", text)
+
+
+def load(text: str) -> Any:
+    """Read YAML as plain data."""
+    return yaml.safe_load(text)
+
+
+def test_what_act_does_not_know_goes_and_is_named() -> None:
+    """The rest of the file means what it meant, and every line keeps its number."""
+    cleaned = clean(workflow(), MAPPED)
+    expected = load(TEXT)
+    del expected["permissions"]["artifact-metadata"]
+    del expected["concurrency"]["queue"]
+    del expected["jobs"]["a"]["environment"]["deployment"]
+    del expected["jobs"]["a"]["concurrency"]["queue"]
+    assert load(cleaned.text) == expected
+    before, after = TEXT.splitlines(), cleaned.text.splitlines()
+    assert [after[number] for number, line in enumerate(before) if "kept" in line or "- run: three" in line] == [
+        line for line in before if "kept" in line or "- run: three" in line
+    ]
+    assert set(cleaned.not_rehearsed) == {
+        "one.yml: permissions.artifact-metadata", "one.yml: concurrency.queue", "one.yml: environment.deployment",
+        "one.yml: concurrency", "one.yml: timeout-minutes", "one.yml: submodules of actions/checkout",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
+def test_our_own_files_lose_nothing_but_the_queue(path: Path) -> None:
+    """What is rehearsed is the file itself, but for the one key that act refuses."""
+    text = path.read_text(encoding="utf-8")
+    cleaned = clean(workflow(text, path.name), MAPPED)
+    expected = load(text)
+    expected.get("concurrency", {}).pop("queue", None)
+    assert load(cleaned.text) == expected
+    assert text.count("--index pypi") == cleaned.text.count("--index pypi")
+
+
+def test_the_tests_are_replaced_by_a_line_that_says_so() -> None:
+    """Only what is run is replaced: the job, its checkout and its steps are there."""
+    cleaned = clean(workflow(), MAPPED, only_stand_ins=True)
+    steps = load(cleaned.text)["jobs"]["a"]["steps"]
+    assert [step.get("run", step.get("uses")) for step in steps] == [
+        "actions/checkout@v7", 'echo "not rehearsed"', 'echo "not rehearsed"',
+    ]  # fmt: skip
+    assert steps[1]["env"] == {"A": "b"}
+    assert "one.yml: what its jobs run (--with-tests runs it)" in cleaned.not_rehearsed
+
+
+@pytest.mark.parametrize("uses", ["codecov/codecov-action@v5", "./.github/actions/mine", "docker://alpine:3"])
+def test_an_action_without_a_counterpart_is_refused_where_something_is_released(uses: str) -> None:
+    """act would fetch it from outside; in the project's own tests it is left out instead, and named."""
+    other = workflow(TEXT.replace("actions/checkout@v7", uses))
+    with pytest.raises(RefusedError, match="has no counterpart for"):
+        clean(other, MAPPED)
+    cleaned = clean(other, MAPPED, only_stand_ins=True)
+    assert cleaned.actions == {uses: STAND_IN}
+    assert f"one.yml: {uses.partition('@')[0]}" in cleaned.not_rehearsed
+
+
+BROKEN = {
+    "no YAML": ("on: [", "is no YAML"),
+    "no mapping": ("- on", "holds no mapping"),
+    "no jobs": ("on: push\n", "has no `on:` or no `jobs:`"),
+    "no event": (TEXT.replace("on: push\n", ""), "has no `on:` or no `jobs:`"),
+    "a reusable workflow": ("on: push\njobs:\n  a:\n    uses: ./.github/workflows/b.yml\n", "cannot be rehearsed"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN.values(), ids=BROKEN)
+def test_what_is_no_workflow_file_is_refused(text: str, message: str) -> None:
+    """A file that cannot be read is not half run."""
+    with pytest.raises(RefusedError, match=message):
+        workflow(text)
+
+
+def test_rights_are_those_of_the_job() -> None:
+    """A job's own rights replace the file's; a right of `none` is none."""
+    text = "on: push\npermissions: {contents: write}\njobs:\n  a: {runs-on: x, steps: []}\n"
+    text += "  b: {runs-on: x, permissions: {id-token: write, contents: none}, steps: []}\n"
+    text += "  c: {runs-on: x, permissions: {}, steps: []}\n"
+    jobs = {job.id: job.permissions for job in workflow(text).jobs}
+    assert jobs == {"a": {"contents: write"}, "b": {"id-token: write"}, "c": frozenset()}

@@ -1,0 +1,38 @@
+"""The faults as a list: each has a name of its own, stands in the documents, and says how it has to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from release_channels.errors import UsageError
+from release_channels.rehearsal.faults.fault import End
+from release_channels.rehearsal.faults.play import ALL, FAULTS, chosen
+from release_channels.rehearsal.reference import fault_rows
+
+PAGE = Path(__file__).parents[2] / "docs" / "rehearsal.md"
+
+
+def test_each_fault_stands_in_the_documents() -> None:
+    """The table is made from the faults themselves."""
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert [row for row in rows if not row.startswith("| `--")] == list(fault_rows())
+
+
+def test_each_fault_has_a_name_of_its_own_and_a_way_on() -> None:
+    """What does not end by itself names the next command, and what leaves the world unchanged has none."""
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    for fault in FAULTS:
+        assert bool(fault.then) is (fault.go_on is not None), fault.name
+        assert fault.sees or fault.name.startswith("killed"), fault.name
+        assert fault.go_on is None or fault.end is not End.UNCHANGED, fault.name
+
+
+def test_faults_are_chosen_by_name() -> None:
+    """One, several, or all of them; an unknown name is refused with the known ones."""
+    assert [fault.name for fault in chosen("twice,killed")] == ["killed", "twice"]
+    assert chosen(ALL) == FAULTS
+    with pytest.raises(UsageError) as stop:
+        chosen("twice,nothing")
+    assert "out-of-order" in stop.value.hint

@@ -1,0 +1,102 @@
+"""Which workflows an event starts, as GitHub's documentation of `on:` decides it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from release_channels.errors import RefusedError
+from release_channels.rehearsal.titles import title_of
+from release_channels.rehearsal.triggers import Event, is_started, matches
+from release_channels.rehearsal.workflow import parse_workflow
+
+JOBS = "jobs:\n  one:\n    runs-on: x\n    steps:\n      - run: 'true'\n"
+
+
+def push(ref: str) -> Event:
+    """A push to a ref."""
+    return Event("push", ref, "a" * 40)
+
+
+def ended(name: str = "test", branch: str | None = "main", action: str = "completed") -> Event:
+    """The end of a run."""
+    run: dict[str, Any] = {"name": name, "head_branch": branch}
+    return Event("workflow_run", "refs/heads/main", "a" * 40, {"action": action, "workflow_run": run})
+
+
+MAIN, SIDE, TAG = push("refs/heads/main"), push("refs/heads/side"), push("refs/tags/v1.0")
+FOLLOWS = "{workflow_run: {workflows: [test], types: [completed], branches: [main]}}"
+STARTED = {
+    "any push": ("push", MAIN, True),
+    "any push, a tag": ("push", TAG, True),
+    "in a list": ("[push, pull_request]", MAIN, True),
+    "another event": ("pull_request", MAIN, False),
+    "the branch": ("{push: {branches: [main]}}", MAIN, True),
+    "another branch": ("{push: {branches: [main]}}", SIDE, False),
+    "branches alone leave tags out": ("{push: {branches: [main]}}", TAG, False),
+    "tags alone leave branches out": ("{push: {tags: ['v[0-9]*']}}", MAIN, False),
+    "the tag": ("{push: {tags: ['v[0-9]*']}}", TAG, True),
+    "another tag": ("{push: {tags: ['v[0-9]*']}}", push("refs/tags/very"), False),
+    "both, a branch": ("{push: {branches: [main], tags: [v*]}}", MAIN, True),
+    "ignored": ("{push: {branches-ignore: [side]}}", SIDE, False),
+    "not ignored": ("{push: {branches-ignore: [side]}}", MAIN, True),
+    "an empty filter": ("{push: }", MAIN, True),
+    "a run that is followed": (FOLLOWS, ended(), True),
+    "a run of another workflow": (FOLLOWS, ended("lint"), False),
+    "a run on another branch": (FOLLOWS, ended(branch="side"), False),
+    "a run that has begun": (FOLLOWS, ended(action="requested"), False),
+    "a run without a branch": (FOLLOWS, ended(branch=None), False),
+    "by hand": ("workflow_dispatch", Event("workflow_dispatch", "refs/heads/main", "a" * 40), True),
+}
+
+
+@pytest.mark.parametrize(("on", "event", "expected"), STARTED.values(), ids=STARTED)
+def test_an_event_starts_what_names_it(on: str, event: Event, expected: bool) -> None:
+    """Filters of branches, tags, workflows and types are obeyed."""
+    workflow = parse_workflow(".github/workflows/one.yml", f"name: one\non: {on}\n{JOBS}")
+    assert is_started(workflow, event) is expected
+
+
+PATTERNS = {
+    "star stops at a slash": ("releases/1", ("*",), False),
+    "two stars do not": ("releases/1", ("**",), True),
+    "a later pattern takes back": ("releases/1", ("releases/**", "!releases/1"), False),
+    "and gives again": ("releases/1", ("releases/**", "!releases/**", "releases/1"), True),
+    "a question mark": ("v", ("va?",), True),
+    "a plus": ("v11", ("v1+",), True),
+    "a set": ("v1", ("v[0-9]",), True),
+    "a dot is a dot": ("v1x0", ("v1.0",), False),
+    "nothing": ("main", (), False),
+}
+
+
+@pytest.mark.parametrize(("name", "patterns", "expected"), PATTERNS.values(), ids=PATTERNS)
+def test_patterns_match_as_documented(name: str, patterns: tuple[str, ...], expected: bool) -> None:
+    """The cheat sheet's signs mean here what they mean there."""
+    assert matches(name, patterns) is expected
+
+
+CONTEXTS = {"github": {"event": {"workflow_run": {"id": 7, "head_sha": "abc"}}, "sha": "def"}, "inputs": {}}
+TITLES = {
+    "none": ("", "otherwise"),
+    "a path": ("gate of ${{ github.event.workflow_run.head_sha || github.sha }}", "gate of abc"),
+    "the second": ("${{ github.event.nothing.at.all || github.sha }}", "def"),
+    "a literal": ("run ${{ github.event.none || 'it''s none' }}", "run it's none"),
+    "a number": ("${{ github.event.workflow_run.id }}", "7"),
+    "folded": ("one\n  ${{ github.sha }}\n", "one def"),
+    "empty": ("do ${{ inputs.do }}", "do"),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), TITLES.values(), ids=TITLES)
+def test_a_run_is_called_as_its_file_says(name: str, expected: str) -> None:
+    """The gate's run of a commit is found by its title alone."""
+    assert title_of(name, CONTEXTS, "otherwise") == expected
+
+
+@pytest.mark.parametrize("expression", ["format('{0}', github.sha)", "github.sha && 'x'", "secrets.A", "github['sha']"])
+def test_an_expression_that_is_not_worked_out_is_refused(expression: str) -> None:
+    """A title that came out wrong would hide a run."""
+    with pytest.raises(RefusedError, match="does not work out"):
+        title_of(f"x ${{{{ {expression} }}}}", CONTEXTS, "otherwise")
