@@ -35,6 +35,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of the README from a real run."""
+    session.run("python", "-m", "tests.pictures")
+
+
+@nox.session(default=False)
 def generate(session: nox.Session) -> None:
     """Write anew what is generated: the page of settings, the workflow files, the hashed requirements."""
     session.run("python", "tests/generate.py")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WIDE = 160
 _verbose = False
+_picture: Console | None = None
 _veil: Callable[[str], str] = str
 
 
@@ -34,20 +35,45 @@ def set_veil(veil: Callable[[str], str]) -> None:
     _veil = veil
 
 
-@cache
 def results() -> Console:
     """The console for what was asked for (stdout)."""
+    return _picture or _results()
+
+
+def messages() -> Console:
+    """The console for everything on the way there (stderr)."""
+    return _picture or _messages()
+
+
+@cache
+def _results() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 @cache
-def messages() -> Console:
-    """The console for everything on the way there (stderr)."""
+def _messages() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+@contextmanager
+def pictured(width: int) -> Iterator[Console]:
+    """Record everything that is said instead of saying it, as on a terminal of so many columns, to draw it later."""
+    import io
+
+    from rich.console import Console
+
+    global _picture
+    _picture = Console(
+        file=io.StringIO(), record=True, width=width, color_system="truecolor", highlight=False, emoji=False
+    )
+    try:
+        yield _picture
+    finally:
+        _picture = None
 
 
 def say(text: str, *, style: str = "") -> None:

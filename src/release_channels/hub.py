@@ -60,8 +60,9 @@ class WorkflowRun:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job of a run."""
+    """One job of a run; by its id GitHub knows its annotations, too."""
 
+    id: int
     name: str
     status: str
     conclusion: str | None

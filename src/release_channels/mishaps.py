@@ -37,7 +37,7 @@ def report_bug(root: Path, bug: Exception, veil: Callable[[str], str] = str) -> 
     return report_stop(
         ReleaseError(
             veil(f"a bug in release-channels: {type(bug).__name__}: {bug}"),
-            hint=f"please report it{kept}; --verbose shows the commands that led to it",
+            hint=f"please report it{kept}; in a session `-- --verbose` shows the commands that led to it",
         )
     )
 

@@ -31,6 +31,8 @@ class IndexFile:
     requires_python: str | None = None
     upload_time: datetime | None = None
     yanked: bool = False
+    provenance_url: str | None = None
+    """Where the index tells who published it, if it was uploaded with an attestation."""
 
 
 @dataclass(frozen=True, slots=True)

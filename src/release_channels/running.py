@@ -13,6 +13,7 @@ from release_channels.options import Options, parse_options
 from release_channels.outcome import Outcome, Result
 from release_channels.telling import tell
 from release_channels.world.actions import Actions, is_rehearsal, read_actions
+from release_channels.world.locked_tool import warn_of_another
 
 Act = Callable[[Options, Actions], Outcome]
 
@@ -31,6 +32,7 @@ def run_told(
             options = replace(options, dry_run=options.dry_run or dry_run)
             console.set_verbose(options.verbose)
             dry_run = options.dry_run
+            warn_of_another(root)
             outcome = act(options, actions)
     except ReleaseError as stop:
         outcome = report_stop(stop)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 
 from invoke.collection import Collection
 from invoke.context import Context
-from invoke.program import Program
 from invoke.tasks import task
 
 INDEX = "which index to look at: pypi, testpypi, local, or a [[tool.uv.index]] of the project"
@@ -77,7 +75,7 @@ def tag(
 
 @task(help={"json": "for programs", "index": INDEX})
 def status(_: Context, json: bool = False, index: str = "pypi") -> None:
-    """Show both channels, what is half done, and the next command."""
+    """Show both channels, what is half done, and what is next."""
     from release_channels.maintain import tasks
 
     tasks.status(Path.cwd(), index, as_json=json)
@@ -93,7 +91,7 @@ def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -
 
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
 def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
-    """Say how to yank a bad release; run again, check that it is."""
+    """Say how to yank a bad release, then check that it is."""
     from release_channels.maintain import tasks
 
     tasks.withdraw(Path.cwd(), version, reason, index)
@@ -109,14 +107,92 @@ def index(context: Context, port: str = "") -> None:
         keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)
 
 
+@task(
+    help={
+        "channel": "preview or public; both without it",
+        "format": "text or markdown",
+        "write": "bring the marked block of this Markdown file up to date",
+        "check": "write nothing, and fail where the block of the file (README.md) is out of date",
+    }
+)
+def install_commands(_: Context, channel: str = "", format: str = "text", write: str = "", check: bool = False) -> None:
+    """Print how users install from each channel, and upgrade."""
+    from release_channels.setup import tasks
+
+    tasks.install_commands(Path.cwd(), channel, format, write, check=check)
+
+
+@task(
+    help={
+        "path": "the top of the project, here by default",
+        "tool": "what brings release-channels: a requirement, or the path of a wheel or checkout",
+        "gate": "with or without a live gate (--no-gate); as it is configured by default",
+        "update": "also replace what differs, where git can bring it back",
+        "check": "write nothing, and fail where something differs",
+        "dry_run": DRY,
+    }
+)
+def init(
+    context: Context,
+    path: str = ".",
+    tool: str = "",
+    gate: bool = True,
+    update: bool = False,
+    check: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Write the files that a project needs for both channels."""
+    from release_channels.setup import tasks
+    from release_channels.setup.init import InitRequest
+
+    # Only --no-gate says anything: a gate is the default, and what is configured stays.
+    request = InitRequest(tuple(ns.task_names), tool, None if gate else False, update, check)
+    tasks.init(Path(path), request, dry_run=_dry(context, dry_run))
+
+
+@task(help={"json": "for programs", "index": INDEX})
+def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
+    """Find what would make a release fail, and how to mend it."""
+    from release_channels.setup import tasks
+
+    tasks.doctor(Path.cwd(), index, tuple(ns.task_names), as_json=json)
+
+
+@task(
+    help={
+        "apply": "set up GitHub's environments, then try each release workflow out",
+        "index": INDEX,
+        "dry_run": DRY,
+    }
+)
+def setup_publishing(context: Context, apply: bool = False, index: str = "pypi", dry_run: bool = False) -> None:
+    """Show the one-time set-up of the index and of GitHub."""
+    from release_channels.setup import tasks
+
+    tasks.setup_publishing(Path.cwd(), index, apply=apply, dry_run=_dry(context, dry_run))
+
+
 def _dry(context: Context, dry_run: bool) -> bool:
     """Tell whether nothing may be done: by --dry-run, or by invoke's own --dry and -R."""
     return dry_run or bool(context.config.run.dry)
 
 
-ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index)
+ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index, install_commands, setup_publishing, init, doctor)
+
+
+def join(own: Collection) -> Collection:
+    """Add the release tasks to a project's own; one whose name is taken goes under `release.`."""
+    taken = {*own.task_names, *own.collections}
+    apart = Collection()
+    for name, release_task in ns.tasks.items():
+        (apart if name in taken else own).add_task(release_task, name=name)
+    if apart.tasks:
+        own.add_collection(apart, name="release-channels" if "release" in taken else "release")
+    return own
 
 
 def main() -> None:
     """Run a task by its name: the console script."""
-    Program(name="release-channels", namespace=ns, version=version("release-channels")).run()
+    from release_channels.program import TaskProgram
+
+    TaskProgram(ns).run()

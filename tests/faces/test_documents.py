@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tomllib
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.config import parse_config
+from release_channels.config import Config, parse_config
 from release_channels.gate.options import parse_gate_options
 from release_channels.gate.providers import PROVIDERS
 from release_channels.gate_config import GateConfig
@@ -19,6 +20,7 @@ from release_channels.sessions import SESSIONS
 from release_channels.tasks import ns
 
 HERE = Path(__file__).parents[2]
+MORE = ("docs/adopting.md", "docs/moving.md", "docs/errors.md")
 DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
@@ -26,6 +28,7 @@ DOCUMENTS = (
     "docs/configuration.md",
     "docs/guarantees.md",
     "docs/gate.md",
+    *MORE,
 )
 MAIN_JOB = "python -m pip install uv && uv run nox -s preview"
 TESTS = "python -m pip install uv && uv run nox -s tests"
@@ -112,3 +115,48 @@ def test_the_gates_page_names_its_options_providers_and_settings() -> None:
     assert len(tables) == 5
     for table in tables:
         assert parse_config(tomllib.loads(table)["tool"]["release-channels"]).gate != GateConfig()
+
+
+def test_every_error_that_a_document_explains_is_one_of_ours() -> None:
+    """The first column of docs/errors.md is looked for in the sources."""
+    sources = " ".join(path.read_text() for path in (HERE / "src").rglob("*.py"))
+    flat = " ".join(re.sub(r'"\s*\n\s*f?"', "", sources).split())
+    rows = re.findall(r"^\| `([^`]+)` \|", _text("docs/errors.md"), re.MULTILINE)
+    assert len(rows) > 10
+    assert [row for row in rows if row not in flat] == []
+
+
+def test_the_settings_that_a_document_shows_are_settings() -> None:
+    """Each table of settings in the documents is read by the program's own parser."""
+    shown = [
+        block for name in MORE for block in re.findall(r"^```toml\n(.*?)^```", _text(name), re.DOTALL | re.MULTILINE)
+    ]
+    assert shown
+    for block in shown:
+        assert parse_config(tomllib.loads(block)["tool"]["release-channels"]) != Config()
+
+
+def test_the_tasks_and_options_that_a_document_shows_are_there() -> None:
+    """`release-channels TASK --option` in the documents names a task, and options that it takes."""
+    for name in (*MORE, "README.md", "CONTRIBUTING.md"):
+        for task, options in re.findall(
+            r"(?:release-channels|invoke) ([a-z][a-z-]+)((?: --?[a-z][\w-]*)*)", _text(name)
+        ):
+            if task not in ns.tasks:
+                assert not options, f"{name}: {task}{options}"
+                continue
+            known = {
+                flag for argument in ns.tasks[task].get_arguments() for flag in (argument.name, argument.attr_name)
+            }
+            asked = {option.lstrip("-").removeprefix("no-").replace("-", "_") for option in options.split()}
+            assert asked <= {flag.replace("-", "_") for flag in known if flag}, f"{name}: {task}{options}"
+
+
+@pytest.mark.full
+def test_the_pictures_are_those_of_a_run_of_today(tmp_path: Path, offline: None) -> None:
+    """What they say is drawn anew and compared; commits, digests and sizes are left out."""
+    from tests.pictures import PICTURES, draw, words
+
+    for name, svg in draw(tmp_path, dict(os.environ)).items():
+        shown = (PICTURES / f"{name}.svg").read_text(encoding="utf-8")
+        assert " ".join(words(svg)).split() == " ".join(words(shown)).split(), f"run `nox -s pictures`: {name}"

@@ -15,7 +15,8 @@ import pytest
 from release_channels.claims import gate_title
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.maintain.desk import sit_down
-from release_channels.maintain.tag import TagRequest, Waiting
+from release_channels.maintain.following import Waiting
+from release_channels.maintain.tag import TagRequest
 from release_channels.maintain.tag import tag as make_tag
 from release_channels.outcome import Outcome, Result
 from release_channels.rehearsal.github import Answer
@@ -582,10 +583,10 @@ def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
     screen = run(
         sys.executable, "-c",
         "from pathlib import Path; from release_channels.maintain import tasks\n"
-        "from release_channels.maintain.tasks import _run\n"
+        "from release_channels.maintain.tasks import run_task\n"
         "from contextlib import nullcontext\n"
         "from invoke.exceptions import Exit\n"
-        "try: _run(Path.cwd(), nullcontext(None), lambda desk: desk.root)\n"
+        "try: run_task(Path.cwd(), nullcontext(None), lambda desk: desk.root)\n"
         "except Exit as stop: raise SystemExit(stop.code)\n",
         cwd=ready.root,
     )  # fmt: skip

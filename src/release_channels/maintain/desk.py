@@ -21,6 +21,7 @@ from release_channels.world.edits import reader
 from release_channels.world.git import Git
 from release_channels.world.github import GitHub, connect
 from release_channels.world.index import Index, read_index
+from release_channels.world.locked_tool import warn_of_another
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def sit_down(root: Path, env: Mapping[str, str], *, index: str = "pypi", revisio
     Raises: RefusedError where there is no repository, commit or project; UsageError for an unknown index.
     """
     git = Git.open(root)
+    warn_of_another(root)
     commit = git.commit(revision)
     project = open_project(git, commit)
     with open_index(index, project, root, env) as opened:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from packaging.version import Version
@@ -12,6 +10,7 @@ from release_channels import console
 from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
 from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
+from release_channels.maintain.following import Waiting, follow
 from release_channels.maintain.preflight import Answer, Row, preflight, show
 from release_channels.observed import Relation
 from release_channels.outcome import Outcome, Result
@@ -30,15 +29,6 @@ class TagRequest:
     sign: bool = False
     wait: bool = False
     watch: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How long to follow a workflow, in seconds, and how to sleep in between."""
-
-    longest: float = 3600.0
-    pause: float = 10.0
-    sleep: Callable[[float], None] = time.sleep
 
 
 def tag(desk: Desk, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
@@ -141,10 +131,10 @@ def _wait_for_tests(desk: Desk, waiting: Waiting) -> None:
         return
     config = desk.config
     with hub:
-        test = _follow(lambda: hub.newest_run(config.test_workflow, desk.commit.sha), config.test_workflow, waiting)
+        test = follow(lambda: hub.newest_run(config.test_workflow, desk.commit.sha), config.test_workflow, waiting)
         if test.is_green and config.gate.enabled:
             gate = Inquiry(hub, config)
-            _follow(lambda: gate.find_gate(test), config.gate_workflow, waiting)
+            follow(lambda: gate.find_gate(test), config.gate_workflow, waiting)
 
 
 def _watch(desk: Desk, outcome: Outcome, name: str, waiting: Waiting) -> Outcome:
@@ -156,7 +146,7 @@ def _watch(desk: Desk, outcome: Outcome, name: str, waiting: Waiting) -> Outcome
         return replace(outcome, warnings=(warning,))
     workflow = desk.config.public_workflow
     with hub:
-        run = _follow(lambda: _run_of_tag(hub, workflow, desk.commit.sha, name), workflow, waiting, hub)
+        run = follow(lambda: _run_of_tag(hub, workflow, desk.commit.sha, name), workflow, waiting, hub)
     if not run.is_green:
         raise FailedError(
             f"{name} is on {desk.config.remote}, and {workflow} ended {run.conclusion} for it",
@@ -168,37 +158,6 @@ def _watch(desk: Desk, outcome: Outcome, name: str, waiting: Waiting) -> Outcome
 def _run_of_tag(hub: GitHub, workflow: str, sha: str, name: str) -> WorkflowRun | None:
     run = hub.newest_run(workflow, sha)
     return run if run is not None and run.branch == name else None
-
-
-def _follow(
-    ask: Callable[[], WorkflowRun | None], workflow: str, waiting: Waiting, hub: GitHub | None = None
-) -> WorkflowRun:
-    """Ask again until a run has ended, and say what it waits for.
-
-    Raises: FailedError if it takes too long.
-    """
-    said, left = "", waiting.longest
-    while True:
-        run = ask()
-        if run is not None and run.is_done:
-            return run
-        told = _state(run, workflow, hub)
-        if told != said:
-            console.say(f"  {told}")
-            said = told
-        if left <= 0:
-            raise FailedError(
-                f"{told}, and that for {waiting.longest:g} s", hint="start the same again to go on waiting"
-            )
-        waiting.sleep(waiting.pause)
-        left -= waiting.pause
-
-
-def _state(run: WorkflowRun | None, workflow: str, hub: GitHub | None) -> str:
-    if run is None:
-        return f"{workflow} has not started"
-    who = hub.pending_reviewers(run.id) if hub is not None and run.status == "waiting" else ()
-    return f"{workflow} is waiting for approval by {', '.join(who)}" if who else f"{workflow} is {run.status}"
 
 
 def _outcome(desk: Desk, version: Version, result: Result, message: str) -> Outcome:

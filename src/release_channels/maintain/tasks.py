@@ -31,13 +31,13 @@ def bump(root: Path, to: str, part: str, commit: bool, pull_request: bool, index
     """Make main's dev version final."""
     request = bumping.BumpRequest(to, part, commit, pull_request)
     today = datetime.now(UTC).date()
-    _run(root, _desk(root, index), lambda desk: bumping.bump(desk, request, today=today, dry_run=dry_run))
+    run_task(root, _desk(root, index), lambda desk: bumping.bump(desk, request, today=today, dry_run=dry_run))
 
 
 def bump_dev(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
     """Open the next dev line."""
     request = bumping.BumpRequest(to, part, commit, pull_request)
-    _run(root, _desk(root, index), lambda desk: bumping.bump_dev(desk, request, dry_run=dry_run))
+    run_task(root, _desk(root, index), lambda desk: bumping.bump_dev(desk, request, dry_run=dry_run))
 
 
 def tag(
@@ -45,7 +45,7 @@ def tag(
 ) -> None:
     """Cut a public release."""
     request = TagRequest(version, sign, wait, watch)
-    _run(root, _desk(root, index, commit), lambda desk: make_tag(desk, request, dry_run=dry_run))
+    run_task(root, _desk(root, index, commit), lambda desk: make_tag(desk, request, dry_run=dry_run))
 
 
 def status(root: Path, index: str, *, as_json: bool) -> None:
@@ -70,14 +70,14 @@ def resume(root: Path, tag: str, index: str, *, dry_run: bool) -> None:
 
 def withdraw(root: Path, version: str, reason: str, index: str) -> None:
     """Say how to take a bad release back."""
-    _run(root, _desk(root, index), lambda desk: show_withdrawal(desk, version, reason=reason))
+    run_task(root, _desk(root, index), lambda desk: show_withdrawal(desk, version, reason=reason))
 
 
 def _desk(root: Path, index: str, revision: str = "HEAD") -> AbstractContextManager[Desk]:
     return sit_down(root, os.environ, index=index, revision=revision)
 
 
-def _run(root: Path, opening: AbstractContextManager[Desk], act: Callable[[Desk], Outcome]) -> None:
+def run_task(root: Path, opening: AbstractContextManager[Desk], act: Callable[[Desk], Outcome]) -> None:
     """Do one task and tell its outcome; an error is one, too, and so are a bug and Ctrl-C."""
     outcome, code = _outcome(root, opening, act)
     tell(replace(outcome, rehearsal=is_rehearsal()), read_actions(os.environ))

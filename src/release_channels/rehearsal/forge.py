@@ -13,6 +13,7 @@ from typing import Any
 
 from release_channels import console
 from release_channels.errors import FailedError, RefusedError
+from release_channels.hub_settings import Policy
 from release_channels.outcome import Result
 from release_channels.rehearsal.act import COMPOSITES, Play, Played, find_act, play
 from release_channels.rehearsal.cleaning import STAND_IN, Cleaned, clean
@@ -22,7 +23,7 @@ from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.rights import Stop, job_tokens, rights_script
 from release_channels.rehearsal.runnerservice import OWNER_ID, REPOSITORY_ID, Session
 from release_channels.rehearsal.titles import title_of
-from release_channels.rehearsal.triggers import Event, is_started, matches
+from release_channels.rehearsal.triggers import Event, is_started
 from release_channels.rehearsal.workflow import DIRECTORY, Workflow, parse_workflow
 from release_channels.rehearsal.yamltext import child, compose, entries
 
@@ -273,9 +274,9 @@ class Forge:
         barred = {}
         for job in session.workflow.jobs:
             environment = self.ground.state.environments.get(job.environment)
-            policies = environment.branch_policies if environment else ()
-            if policies and not matches(session.event.ref, policies):
-                name = session.event.branch
+            name, kind = session.event.branch, "tag" if session.event.ref.startswith("refs/tags/") else "branch"
+            policies = [Policy(one.kind, one.name) for one in environment.policies] if environment else []
+            if policies and not any(policy.lets_in(kind, name) for policy in policies):
                 barred[job.id] = f"{name} is not allowed to deploy to {job.environment} due to its protection rules"
         return barred
 

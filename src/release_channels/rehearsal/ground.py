@@ -27,6 +27,7 @@ from release_channels.rehearsal.outside import (
 )
 from release_channels.rehearsal.runnerservice import OWNER_ID, RunnerService
 from release_channels.serving import Served, serve_wsgi
+from release_channels.setup.publishing import wanted_environments
 from release_channels.world.actions import REHEARSAL
 from release_channels.world.git import Git
 from release_channels.world.index import Credentials, Index, upstream_url
@@ -134,8 +135,9 @@ def make_ground(
             publishers=publishers, env=base, upstream=upstream, is_quick=is_quick, keep=keep, secrets=model.secrets,
         )  # fmt: skip
         _make_repository(ground, git, address)
-        for name in dict.fromkeys((config.preview_environment, config.public_environment)):
-            state.add_environment(name, branch_policies=_policies(config, name))
+        for wanted in wanted_environments(config):  # what `setup-publishing --apply` creates
+            kinds = {kind: [wanted.policy.pattern] * (kind == wanted.policy.kind) for kind in ("branch", "tag")}
+            state.add_environment(wanted.name, branch_policies=kinds["branch"], tag_policies=kinds["tag"])
         yield ground
 
 
@@ -146,12 +148,6 @@ def _publishers(config: Config, repository: str, project: str) -> tuple[Publishe
         (config.public_workflow, config.public_environment),
     )
     return tuple(Publisher(repository, OWNER_ID, workflow, environment, project) for workflow, environment in pairs)
-
-
-def _policies(config: Config, environment: str) -> tuple[str, ...]:
-    """Give the refs that an environment admits: release tags for public releases, main for the rest."""
-    tags = config.tag_format.replace("{version}", "*")
-    return (f"refs/tags/{tags}",) if environment == config.public_environment else (f"refs/heads/{config.main_branch}",)
 
 
 def _write_addresses(place: Path, index: RunningIndex, *, is_quick: bool) -> Path:

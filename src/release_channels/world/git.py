@@ -170,7 +170,7 @@ class Git:
 
         Raises: RefusedError if the remote cannot be read.
         """
-        here = frozenset(self._run("tag", "--list").splitlines())
+        here = self.tag_names_here()
         if self.remote_url(remote) is None:
             return here
         asked = self._ask("ls-remote", "--quiet", "--tags", "--refs", remote, timeout=_REMOTE_SECONDS)
@@ -212,6 +212,32 @@ class Git:
     def remote_url(self, remote: str) -> str | None:
         """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
         return self._ask("config", "--get", f"remote.{remote}.url").text or None
+
+    def remotes(self) -> tuple[str, ...]:
+        """List the remotes by name."""
+        return tuple(self._run("remote").splitlines())
+
+    def default_branch(self, remote: str) -> str:
+        """Tell the default branch: as the remote is known to have it, else by its usual names, else the one at hand."""
+        place = f"refs/remotes/{remote}/" if remote else "refs/heads/"
+        known = self._ask("symbolic-ref", "--quiet", f"{place}HEAD") if remote else None
+        if known is not None and known.code == 0:
+            return known.text.removeprefix(place)
+        listed = {
+            ref.removeprefix(place) for ref in self._run("for-each-ref", "--format=%(refname)", place).splitlines()
+        }
+        usual = next((name for name in ("main", "master") if name in listed), "")
+        return usual or self._ask("symbolic-ref", "--quiet", "--short", "HEAD").text
+
+    def tag_names_here(self) -> frozenset[str]:
+        """List the tags of this clone."""
+        return frozenset(self._run("tag", "--list").splitlines())
+
+    def tags_by_age(self) -> tuple[str, ...]:
+        """List the tags of this clone, the oldest first: by the time of the tag, or of its commit without one."""
+        return tuple(
+            self._run("for-each-ref", "--sort=creatordate", "--format=%(refname:strip=2)", "refs/tags").splitlines()
+        )
 
     def tracks(self, path: str) -> bool:
         """Tell whether git tracks anything at or below a path."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import defaultdict
@@ -172,6 +173,18 @@ def fetch_file(index: Index, file: IndexFile, directory: Path) -> Path | None:
     return target
 
 
+def fetch_provenance(index: Index, file: IndexFile) -> str | None:
+    """Fetch what the index knows of a file's publisher, as it is; None if there is nothing, or it cannot be had."""
+    from pypi_simple import NoProvenanceError
+    from requests import RequestException
+
+    with _client(index) as client:
+        try:
+            return json.dumps(client.get_provenance(_package(file), timeout=index.patience))
+        except (NoProvenanceError, RequestException, ValueError):
+            return None
+
+
 def _client(index: Index) -> PyPISimple:
     """Make a client that tries again, with growing pauses, when an index is overloaded."""
     import requests
@@ -200,6 +213,7 @@ def _index_file(package: DistributionPackage) -> IndexFile:
         requires_python=package.requires_python,
         upload_time=package.upload_time,
         yanked=package.is_yanked,
+        provenance_url=package.provenance_url,
     )
 
 
@@ -209,7 +223,7 @@ def _package(file: IndexFile) -> DistributionPackage:
     digests = {"sha256": file.sha256} if file.sha256 else {}
     return DistributionPackage(
         filename=file.name, url=file.url, project=None, version=None, package_type=None, digests=digests,
-        requires_python=None, has_sig=None,
+        requires_python=None, has_sig=None, provenance_url=file.provenance_url,
     )  # fmt: skip
 
 

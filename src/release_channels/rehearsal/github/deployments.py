@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 from release_channels.rehearsal.github.answers import Answer, Call, Listing, not_found
 from release_channels.rehearsal.github.objects import Site, node_id, stamp
 from release_channels.rehearsal.github.routes import Route
-from release_channels.rehearsal.github.stored import StoredDeployment, StoredEnvironment
+from release_channels.rehearsal.github.stored import StoredDeployment, StoredEnvironment, StoredPolicy
 
 
 def list_environments(call: Call) -> Listing:
     """List the environments."""
-    return Listing([_show_environment(call, one) for one in call.state.environments.values()], "environments")
+    return Listing([show_environment(call, one) for one in call.state.environments.values()], "environments")
 
 
 def get_environment(call: Call) -> Answer:
     """Show one environment with its rules."""
-    return Answer(200, _show_environment(call, _environment(call)))
+    return Answer(200, show_environment(call, environment_of(call)))
 
 
 def list_branch_policies(call: Call) -> Listing:
     """List the branches and tags that may deploy to an environment."""
-    environment = _environment(call)
-    shown = [
-        {"id": environment.id * 10 + place, "node_id": node_id("GBP", place), "name": name, "type": "branch"}
-        for place, name in enumerate(environment.branch_policies)
-    ]
-    return Listing(shown, "branch_policies")
+    return Listing([show_policy(one) for one in environment_of(call).policies], "branch_policies")
 
 
 def list_deployments(call: Call) -> Listing:
@@ -112,9 +108,25 @@ def show_reviewer(site: Site, name: str) -> dict[str, Any]:
     return {"type": "Team", "reviewer": team}
 
 
-def _show_environment(call: Call, environment: StoredEnvironment) -> dict[str, Any]:
+def show_policy(policy: StoredPolicy) -> dict[str, Any]:
+    """Show what an environment lets in."""
+    return {"id": policy.id, "node_id": node_id("GBP", policy.id), "name": policy.name, "type": policy.kind}
+
+
+def show_environment(call: Call, environment: StoredEnvironment) -> dict[str, Any]:
+    """Show an environment with its rules."""
     now = stamp(call.state.clock())
     rules: list[dict[str, Any]] = []
+    if environment.wait_minutes:
+        number = environment.id + 3
+        rules.append(
+            {
+                "id": number,
+                "node_id": node_id("GA", number),
+                "type": "wait_timer",
+                "wait_timer": environment.wait_minutes,
+            }
+        )
     if environment.reviewers:
         reviewers = [show_reviewer(call.site, name) for name in environment.reviewers]
         rules.append(
@@ -122,18 +134,19 @@ def _show_environment(call: Call, environment: StoredEnvironment) -> dict[str, A
                 "id": environment.id + 1,
                 "node_id": node_id("GA", environment.id + 1),
                 "type": "required_reviewers",
-                "prevent_self_review": False,
+                "prevent_self_review": environment.prevents_self_review,
                 "reviewers": reviewers,
             }
         )
     policy = None
-    if environment.branch_policies:
+    if environment.policy:
         rules.append({"id": environment.id + 2, "node_id": node_id("GA", environment.id + 2), "type": "branch_policy"})
-        policy = {"protected_branches": False, "custom_branch_policies": True}
+        named = environment.policy == "named"
+        policy = {"protected_branches": not named, "custom_branch_policies": named}
     return show_environment_short(call.site, environment) | {
         "created_at": now,
         "updated_at": now,
-        "can_admins_bypass": True,
+        "can_admins_bypass": environment.admins_bypass,
         "protection_rules": rules,
         "deployment_branch_policy": policy,
     }
@@ -163,8 +176,14 @@ def _show_status(site: Site, one: StoredDeployment, place: int) -> dict[str, Any
     }
 
 
-def _environment(call: Call) -> StoredEnvironment:
-    environment = call.state.environments.get(call.values["environment"])
+def environment_name(call: Call) -> str:
+    """Read the name of the environment from a path, where a slash in it is written `%2F`."""
+    return unquote(call.values["environment"])
+
+
+def environment_of(call: Call) -> StoredEnvironment:
+    """Find the environment that a path names."""
+    environment = call.state.environments.get(environment_name(call))
     if environment is None:
         raise not_found()
     return environment

@@ -54,6 +54,12 @@ class History:
         lines = dict(line.split(" ", 1) for line in head.splitlines())
         return lines["tag"], lines["object"], lines["type"], message
 
+    def file(self, revision: str, path: str) -> str | None:
+        """Read a text file as a commit holds it."""
+        sha = self.commit(revision)
+        asked = self._ask("cat-file", "blob", f"{sha}:{path}") if sha else None
+        return asked.text if asked is not None and asked.code == 0 else None
+
     def create_tag(self, name: str, sha: str) -> None:
         """Make a lightweight tag, as publishing a release without a tag does."""
         asked = self._ask("update-ref", f"refs/tags/{name}", sha)

@@ -13,12 +13,15 @@ from release_channels.rehearsal.github.answers import Fault
 from release_channels.rehearsal.github.history import History
 from release_channels.rehearsal.github.stored import (
     Attempt,
+    StoredAnnotation,
     StoredArtifact,
     StoredDeployment,
     StoredEnvironment,
     StoredJob,
+    StoredPolicy,
     StoredPull,
     StoredRelease,
+    StoredRuleset,
     StoredRun,
 )
 
@@ -66,6 +69,12 @@ class GitHubState:
         self.environments: dict[str, StoredEnvironment] = {}
         self.deployments: dict[int, StoredDeployment] = {}
         self.pulls: dict[int, StoredPull] = {}
+        self.rulesets: dict[int, StoredRuleset] = {}
+        self.secrets: dict[str, set[str]] = {}
+        """The names of secrets by environment; those of the repository stand under an empty name."""
+        self.annotations: dict[int, list[StoredAnnotation]] = {}
+        self.on_dispatch: Callable[[int, Mapping[str, str]], None] = lambda *_: None
+        """What happens when a workflow was started by hand: it gets the id of the new run, and the inputs."""
         self.asked: dict[str, int] = {}
         self._last_id = 1000
 
@@ -143,11 +152,41 @@ class GitHubState:
         with self.lock:
             self.artifacts[artifact_id].expires_at = self.clock() - timedelta(seconds=1)
 
-    def add_environment(self, name: str, *, reviewers: Sequence[str] = (), branch_policies: Sequence[str] = ()) -> None:
+    def add_environment(
+        self,
+        name: str,
+        *,
+        reviewers: Sequence[str] = (),
+        branch_policies: Sequence[str] = (),
+        tag_policies: Sequence[str] = (),
+        wait_minutes: int = 0,
+        admins_bypass: bool = True,
+    ) -> StoredEnvironment:
         """Add an environment; a reviewer is a login, or `team NAME`."""
         with self.lock:
-            made = StoredEnvironment(self.new_id(), name, tuple(reviewers), tuple(branch_policies))
+            named = [("branch", pattern) for pattern in branch_policies] + [("tag", one) for one in tag_policies]
+            made = StoredEnvironment(
+                id=self.new_id(),
+                name=name,
+                reviewers=tuple(reviewers),
+                policy="named" if named else "",
+                policies=[StoredPolicy(self.new_id(), kind, pattern) for kind, pattern in named],
+                wait_minutes=wait_minutes,
+                admins_bypass=admins_bypass,
+            )
             self.environments[name] = made
+            return made
+
+    def add_ruleset(self, name: str, *includes: str, rules: Sequence[str], enforcement: str = "active") -> None:
+        """Add a ruleset for tags."""
+        with self.lock:
+            made = StoredRuleset(self.new_id(), name, includes, tuple(rules), enforcement=enforcement)
+            self.rulesets[made.id] = made
+
+    def annotate(self, job_id: int, message: str, *, level: str = "failure", title: str = "") -> None:
+        """Let a job say something on the page of its run."""
+        with self.lock:
+            self.annotations.setdefault(job_id, []).append(StoredAnnotation(level, title, message))
 
     def wait_for_approval(self, run_id: int, environment: str) -> None:
         """Let a run wait for the reviewers of an environment."""

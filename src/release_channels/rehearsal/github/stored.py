@@ -99,13 +99,48 @@ class StoredRelease:
 
 
 @dataclass(slots=True)
+class StoredPolicy:
+    """One pattern that an environment lets in; `kind` is branch or tag."""
+
+    id: int
+    kind: str
+    name: str
+
+
+@dataclass(slots=True)
 class StoredEnvironment:
-    """One environment and who has to approve."""
+    """One environment and its rules; without `policy` every ref is let in, else protected branches or `policies`."""
 
     id: int
     name: str
-    reviewers: tuple[str, ...]
-    branch_policies: tuple[str, ...]
+    reviewers: tuple[str, ...] = ()
+    policy: str = ""
+    policies: list[StoredPolicy] = field(default_factory=list)
+    wait_minutes: int = 0
+    prevents_self_review: bool = False
+    admins_bypass: bool = True
+
+
+@dataclass(slots=True)
+class StoredRuleset:
+    """One ruleset; patterns are whole ref names, rules their types."""
+
+    id: int
+    name: str
+    includes: tuple[str, ...]
+    rules: tuple[str, ...]
+    excludes: tuple[str, ...] = ()
+    target: str = "tag"
+    enforcement: str = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnnotation:
+    """What a job left on the page of its run."""
+
+    level: str
+    title: str
+    message: str
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice, takewhile
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from release_channels import hub
 from release_channels.world.github import parse
 from release_channels.world.github.answers import Answers, NotFoundError
+from release_channels.world.github.settings import Settings
 from release_channels.world.github.transfer import check_archive, fetch_archive, upload_file
 
 if TYPE_CHECKING:
@@ -53,6 +55,11 @@ class GitHub:
     def has_token(self) -> bool:
         """Whether it asks with a token; without one it sees public things alone and changes nothing."""
         return self._answers.token is not None
+
+    @property
+    def settings(self) -> Settings:
+        """The repository's settings, asked with the same token."""
+        return Settings(self._answers, self._request)
 
     def newest_run(
         self, workflow: str, sha: str, event: str | None = "push", *, green_on: str | None = None
@@ -277,9 +284,9 @@ class GitHub:
         except NotFoundError:  # a run can be deleted, its deployment stays
             return None
 
-    def _request(self, verb: str, path: str) -> Any:
+    def _request(self, verb: str, path: str, sent: Mapping[str, Any] | None = None) -> Any:
         """Ask for something that the library has no method for."""
-        status, headers, body = self._api.requester.requestJson(verb, f"{self._repo.url}{path}")
+        status, headers, body = self._api.requester.requestJson(verb, f"{self._repo.url}{path}", input=sent)
         return self._check(status, headers, body)
 
     def _check(self, status: int, headers: dict[str, Any], body: str, *, redirect: bool = False) -> Any:

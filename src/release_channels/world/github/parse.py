@@ -46,7 +46,13 @@ def parse_run(run: github.WorkflowRun.WorkflowRun) -> WorkflowRun:
 
 def parse_job(job: github.WorkflowJob.WorkflowJob) -> Job:
     """Read a job."""
-    return Job(name=sure(job.name), status=sure(job.status), conclusion=job.conclusion, url=job.html_url or "")
+    return Job(
+        id=sure(job.id),
+        name=sure(job.name),
+        status=sure(job.status),
+        conclusion=job.conclusion,
+        url=job.html_url or "",
+    )
 
 
 def parse_artifact(artifact: github.Artifact.Artifact) -> Artifact:

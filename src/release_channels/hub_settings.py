@@ -1,0 +1,122 @@
+"""What GitHub's settings say of a repository: environments, who they let in, tag rulesets. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+
+class Admits(StrEnum):
+    """Which refs an environment lets in."""
+
+    ALL = "every branch and tag"
+    PROTECTED = "protected branches"
+    NAMED = "named branches and tags"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A pattern of branches or tags that an environment lets in; `kind` is branch or tag."""
+
+    kind: str
+    pattern: str
+
+    def __str__(self) -> str:
+        """Write it as people say it."""
+        return f"{self.kind} {self.pattern}"
+
+    def lets_in(self, kind: str, name: str) -> bool:
+        """Tell whether a branch or a tag is let in.
+
+        Source: GitHub's documentation of environments: Ruby's File.fnmatch, so that `*` does not match a slash.
+        """
+        patterns, parts = self.pattern.split("/"), name.split("/")
+        return (
+            kind == self.kind
+            and len(patterns) == len(parts)
+            and all(fnmatchcase(part, pattern) for part, pattern in zip(parts, patterns, strict=True))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Somebody whose approval a job waits for; `kind` is User or Team."""
+
+    kind: str
+    id: int
+    name: str
+
+    def __str__(self) -> str:
+        """Write it as people say it."""
+        return self.name if self.kind == "User" else f"team {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment and its rules; `admins_bypass` is None where GitHub does not tell."""
+
+    name: str
+    admits: Admits = Admits.ALL
+    policies: tuple[Policy, ...] = ()
+    reviewers: tuple[Reviewer, ...] = ()
+    wait_minutes: int = 0
+    prevents_self_review: bool = False
+    admins_bypass: bool | None = None
+
+    def lets_in(self, kind: str, name: str) -> bool | None:
+        """Tell whether a branch or a tag is let in; None where it depends on the protection of branches."""
+        if self.admits is Admits.ALL:
+            return True
+        if self.admits is Admits.NAMED:
+            return any(policy.lets_in(kind, name) for policy in self.policies)
+        return False if kind == "tag" else None
+
+    def describe(self) -> str:
+        """Say in a few words whom it lets in, and what it asks of them."""
+        admits = self.admits.value
+        if self.admits is Admits.NAMED:
+            admits = ", ".join(map(str, self.policies)) or "nothing"
+        parts = [f"lets in {admits}"]
+        parts += [f"waits {self.wait_minutes} minutes"] if self.wait_minutes else []
+        parts += [f"asks {', '.join(map(str, self.reviewers))}"] if self.reviewers else []
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class TagRuleset:
+    """A ruleset for tags: which refs it covers, and which acts it keeps for those who may bypass it."""
+
+    name: str
+    is_active: bool
+    includes: tuple[str, ...]
+    excludes: tuple[str, ...]
+    restricts: frozenset[str]
+
+    def covers(self, tag: str) -> bool:
+        """Tell whether a tag is covered.
+
+        Source: GitHub's REST reference, rulesets: `~ALL`, or patterns of whole ref names.
+        """
+        ref = f"refs/tags/{tag}"
+
+        def matches(pattern: str) -> bool:
+            return pattern == "~ALL" or Policy("tag", pattern).lets_in("tag", ref)
+
+        return self.is_active and any(map(matches, self.includes)) and not any(map(matches, self.excludes))
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """All that was read of a repository's settings; None is what could not be read, and `unseen` says why."""
+
+    repository: str
+    is_private: bool
+    default_branch: str
+    environments: Mapping[str, Environment | None]
+    secrets: Mapping[str, frozenset[str] | None]
+    """The names of secrets by environment; those of the repository under an empty name."""
+    rulesets: tuple[TagRuleset, ...] | None
+    immutable_releases: bool | None
+    unseen: tuple[str, ...] = ()

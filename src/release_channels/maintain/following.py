@@ -1,0 +1,52 @@
+"""Following a workflow run to its end, and saying what it waits for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from release_channels import console
+from release_channels.errors import FailedError
+from release_channels.hub import WorkflowRun
+from release_channels.world.github import GitHub
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How long to follow a workflow, in seconds, and how to sleep in between."""
+
+    longest: float = 3600.0
+    pause: float = 10.0
+    sleep: Callable[[float], None] = time.sleep
+
+
+def follow(
+    ask: Callable[[], WorkflowRun | None], workflow: str, waiting: Waiting, hub: GitHub | None = None
+) -> WorkflowRun:
+    """Ask again until a run has ended, and say what it waits for.
+
+    Raises: FailedError if it takes too long.
+    """
+    said, left = "", waiting.longest
+    while True:
+        run = ask()
+        if run is not None and run.is_done:
+            return run
+        told = _state(run, workflow, hub)
+        if told != said:
+            console.say(f"  {told}")
+            said = told
+        if left <= 0:
+            raise FailedError(
+                f"{told}, and that for {waiting.longest:g} s", hint="start the same again to go on waiting"
+            )
+        waiting.sleep(waiting.pause)
+        left -= waiting.pause
+
+
+def _state(run: WorkflowRun | None, workflow: str, hub: GitHub | None) -> str:
+    if run is None:
+        return f"{workflow} has not started"
+    who = hub.pending_reviewers(run.id) if hub is not None and run.status == "waiting" else ()
+    return f"{workflow} is waiting for approval by {', '.join(who)}" if who else f"{workflow} is {run.status}"

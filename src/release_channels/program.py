@@ -1,0 +1,57 @@
+"""The console script: the tasks as a program of their own, whose mistakes end in a sentence and a next step."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from importlib.metadata import version
+from typing import NoReturn
+
+from invoke.collection import Collection
+from invoke.exceptions import ParseError
+from invoke.program import Program
+
+NAME = "release-channels"
+_UNKNOWN = re.compile(r"No idea what '(?P<word>.*)' is!", re.DOTALL)
+_NO_VALUE = re.compile(r"Flag <Argument: (?P<name>[\w-]+).*needed value and was not given one", re.DOTALL)
+
+
+class TaskProgram(Program):
+    """invoke's program with sentences of our own where it cannot read the command line."""
+
+    def __init__(self, tasks: Collection) -> None:
+        super().__init__(name=NAME, namespace=tasks, version=version(NAME))
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Read what stands before the first task."""
+        try:
+            super().parse_core(argv)
+        except ParseError as err:
+            self._explain(err)
+
+    def parse_tasks(self) -> None:
+        """Read the tasks and their options."""
+        try:
+            super().parse_tasks()
+        except ParseError as err:
+            self._explain(err)
+
+    def _explain(self, err: ParseError) -> NoReturn:
+        """Say what cannot be read, and what can be typed instead.
+
+        Raises: ParseError, which invoke prints before it leaves with 1.
+        """
+        task = err.context.name if err.context is not None else None
+        names = sorted(self.namespace.task_names) if self.namespace is not None else []
+        text, hint = str(err), f"`{NAME} --list` names the tasks"
+        if task:
+            hint = f"`{NAME} --help {task}` names its options"
+        if found := _UNKNOWN.search(text):
+            word = found["word"]
+            what = f"an option of {task or NAME}" if word.startswith("-") else "a task"
+            text = f"{word[:60]!r} is not {what}"
+            if close := difflib.get_close_matches(word, names, n=1):
+                hint = f"did you mean `{NAME} {close[0]}`? {hint}"
+        elif found := _NO_VALUE.search(text):
+            text = f"--{found['name']} needs a value"
+        raise ParseError(f"error: {text}\n  {hint}", err.context) from err

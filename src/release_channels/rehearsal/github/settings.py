@@ -1,0 +1,155 @@
+"""What administrators set up: environments and their policies, rulesets, secrets by name, immutable releases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from release_channels.rehearsal.github.answers import Answer, Call, Listing, Refused, invalid, not_found
+from release_channels.rehearsal.github.deployments import (
+    environment_name,
+    environment_of,
+    show_environment,
+    show_policy,
+    show_reviewer,
+)
+from release_channels.rehearsal.github.objects import node_id, stamp
+from release_channels.rehearsal.github.routes import Route
+from release_channels.rehearsal.github.stored import StoredPolicy, StoredRuleset
+
+_MOST_MINUTES = 43_200
+_MOST_REVIEWERS = 6
+
+
+def put_environment(call: Call) -> Answer:
+    """Create an environment, or set its rules: whatever is not sent is taken away.
+
+    Source: GitHub's REST reference, create or update an environment.
+    """
+    sent, name = call.sent(), environment_name(call)
+    minutes, reviewers = sent.get("wait_timer") or 0, sent.get("reviewers") or []
+    if not isinstance(minutes, int) or not 0 <= minutes <= _MOST_MINUTES:
+        raise Refused(422, "Invalid request.\n\nwait_timer must be between 0 and 43200.")
+    if len(reviewers) > _MOST_REVIEWERS:
+        raise Refused(422, "Invalid request.\n\nNo more than 6 reviewers are allowed.")
+    policy = _policy(sent.get("deployment_branch_policy"))
+    names = tuple(_reviewer(call, one) for one in reviewers)
+    environment = call.state.environments.get(name) or call.state.add_environment(name)
+    environment.wait_minutes, environment.reviewers = minutes, names
+    environment.prevents_self_review = bool(sent.get("prevent_self_review"))
+    environment.policy = policy
+    if policy != "named":
+        environment.policies.clear()
+    return Answer(200, show_environment(call, environment))
+
+
+def add_policy(call: Call) -> Answer:
+    """Let a pattern into an environment; one that is there already leads to itself.
+
+    Source: GitHub's REST reference, create a deployment branch policy.
+    """
+    environment, sent = environment_of(call), call.sent()
+    name, kind = sent.get("name"), sent.get("type", "branch")
+    if environment.policy != "named":
+        raise not_found()
+    if not name or kind not in ("branch", "tag"):
+        raise invalid("DeploymentBranchPolicy", "name" if not name else "type", "invalid")
+    for policy in environment.policies:
+        if (policy.kind, policy.name) == (kind, name):
+            place = f"{call.site.repo}/environments/{environment.name}/deployment-branch-policies/{policy.id}"
+            return Answer(303, b"", {"Location": place})
+    made = StoredPolicy(call.state.new_id(), kind, name)
+    environment.policies.append(made)
+    return Answer(200, show_policy(made))
+
+
+def list_rulesets(call: Call) -> Listing:
+    """List the rulesets, without what they say."""
+    wanted = call.query.get("targets", "").split(",") if call.query.get("targets") else []
+    found = [one for one in call.state.rulesets.values() if not wanted or one.target in wanted]
+    return Listing([_show_ruleset(call, one) for one in found])
+
+
+def get_ruleset(call: Call) -> Answer:
+    """Show one ruleset whole."""
+    found = call.state.rulesets.get(call.values["ruleset_id"])
+    if found is None:
+        raise not_found()
+    conditions = {"ref_name": {"include": list(found.includes), "exclude": list(found.excludes)}}
+    rules = [{"type": rule} for rule in found.rules]
+    return Answer(200, _show_ruleset(call, found) | {"conditions": conditions, "rules": rules, "bypass_actors": []})
+
+
+def get_immutable(call: Call) -> Answer:
+    """Tell whether releases are immutable; 404 where that is not switched on."""
+    if not call.state.immutable_releases:
+        raise not_found()
+    return Answer(200, {"enabled": True, "enforced_by_owner": False})
+
+
+def list_secrets(call: Call) -> Listing:
+    """List the secrets of the repository."""
+    return _secrets(call, "")
+
+
+def list_organization_secrets(_: Call) -> Listing:
+    """List the secrets that the organization shares with the repository: none here."""
+    return Listing([], "secrets")
+
+
+def list_environment_secrets(call: Call) -> Listing:
+    """List the secrets of an environment."""
+    return _secrets(call, environment_of(call).name)
+
+
+def _secrets(call: Call, environment: str) -> Listing:
+    now = stamp(call.state.clock())
+    names = sorted(call.state.secrets.get(environment, ()))
+    return Listing([{"name": name, "created_at": now, "updated_at": now} for name in names], "secrets")
+
+
+def _policy(sent: Any) -> str:
+    if sent is None:
+        return ""
+    protected, named = sent.get("protected_branches"), sent.get("custom_branch_policies")
+    if not isinstance(protected, bool) or protected is named:
+        raise Refused(422, "Invalid request.\n\nprotected_branches and custom_branch_policies cannot have one value.")
+    return "named" if named else "protected"
+
+
+def _reviewer(call: Call, sent: Any) -> str:
+    """Find the one that is meant: only who reviews somewhere already has access here."""
+    known = {name for environment in call.state.environments.values() for name in environment.reviewers}
+    for name in known:
+        shown = show_reviewer(call.site, name)
+        if (shown["type"], shown["reviewer"]["id"]) == (sent.get("type"), sent.get("id")):
+            return name
+    raise Refused(422, "Invalid request.\n\nA reviewer has no access to the repository.")
+
+
+def _show_ruleset(call: Call, ruleset: StoredRuleset) -> dict[str, Any]:
+    now, url = stamp(call.state.clock()), f"{call.site.repo}/rulesets/{ruleset.id}"
+    return {
+        "id": ruleset.id,
+        "node_id": node_id("RRS", ruleset.id),
+        "name": ruleset.name,
+        "target": ruleset.target,
+        "source_type": "Repository",
+        "source": call.site.repository,
+        "enforcement": ruleset.enforcement,
+        "created_at": now,
+        "updated_at": now,
+        "_links": {"self": {"href": url}, "html": {"href": f"{call.site.html}/rules/{ruleset.id}"}},
+    }
+
+
+_ONE = "/environments/<environment>"
+ROUTES = (
+    Route("PUT", _ONE, put_environment, "administration", "write"),
+    Route("POST", f"{_ONE}/deployment-branch-policies", add_policy, "administration", "write"),
+    Route("GET", "/rulesets", list_rulesets, "metadata"),
+    Route("GET", "/rulesets/<int:ruleset_id>", get_ruleset, "metadata"),
+    Route("GET", "/immutable-releases", get_immutable, "administration", with_token=True),
+    Route("GET", "/actions/secrets", list_secrets, "secrets", with_token=True),
+    Route("GET", "/actions/organization-secrets", list_organization_secrets, "secrets", with_token=True),
+    Route("GET", f"{_ONE}/secrets", list_environment_secrets, "environments", with_token=True),
+)

@@ -1,0 +1,216 @@
+"""What an adoption writes: each file as it is and as it should be, decided before anything is touched. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from release_channels.config import Config, parse_config
+from release_channels.project.pyproject import PYPROJECT
+from release_channels.project.values import parse_toml
+from release_channels.setup import noxfile as noxfiles
+from release_channels.setup import tasksfile
+from release_channels.setup.conventions import foreign_settings, own_tests, test_session
+from release_channels.setup.found import Found
+from release_channels.setup.render import Adoption, render
+from release_channels.setup.rules import Broken, check_workflows
+from release_channels.setup.script_block import tool_requirement, with_requirement
+from release_channels.setup.settings_table import with_settings
+from release_channels.setup.tool_source import ToolSource
+
+_IGNORED = (".nox/", "dist/", "release.json")
+_PRIVATE_MARK = "# to check a private repository out"
+
+
+class Kind(StrEnum):
+    """How a file stands to what it should be."""
+
+    SAME = "as it should be"
+    NEW = "new"
+    ADDS = "gets lines, keeps its own"
+    EDITED = "edited, keeps the rules"
+    DRIFTED = "differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One file, as it is and as it should be; `broken` are the rules that it does not keep as it is."""
+
+    path: str
+    old: str | None
+    new: str
+    kind: Kind
+    why: str = ""
+    broken: tuple[Broken, ...] = ()
+
+    @property
+    def is_addition(self) -> bool:
+        """Whether writing it loses no line."""
+        return self.kind in (Kind.NEW, Kind.ADDS)
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether nothing has to be done."""
+        return self.kind in (Kind.SAME, Kind.EDITED)
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionPlan:
+    """All files of an adoption, what breaks a rule beside them, and what a person should know."""
+
+    files: tuple[Planned, ...]
+    config: Config
+    noxfile: str
+    """The file that has the release sessions."""
+    requirement: str
+    """What the noxfile names as the tool, once everything is written."""
+    others_broken: tuple[Broken, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """Every rule that is not kept, by file and line."""
+        return (*(one for file in self.files for one in file.broken), *self.others_broken)
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether there is nothing to write and no rule is broken."""
+        return all(file.is_fine for file in self.files) and not self.broken
+
+
+def plan_adoption(
+    found: Found, tool: ToolSource, tasks: Collection[str], sessions: Collection[str], *, gate: bool | None = None
+) -> AdoptionPlan:
+    """Decide every file; `tasks` and `sessions` are the names that the tool brings, `gate` whether one was asked for.
+
+    Raises: RefusedError for a file that cannot be read, or a setting that cannot stand in a workflow.
+    """
+    settings = foreign_settings(found, gate)
+    pyproject = with_settings(found.project.text, settings, PYPROJECT)
+    config = parse_config(parse_toml(pyproject, PYPROJECT).get("tool", {}).get("release-channels", {}))
+    noxfile, notes = _noxfile(found, tool, config, sessions)
+    files = [_kept(PYPROJECT, found.project.text, pyproject), noxfile]
+    files += _tasks(found, tasks, noxfile.path, notes)
+    files.append(_ignore(found))
+    workflows, others = _workflows(found, config, noxfile)
+    return AdoptionPlan(
+        files=(*files, *workflows),
+        config=config,
+        noxfile=noxfile.path,
+        requirement=tool_requirement(noxfile.new, noxfile.path) or tool.requirement,
+        others_broken=others,
+        notes=(*notes, *_notes(found, config)),
+    )
+
+
+def _kept(path: str, old: str | None, new: str, why: str = "") -> Planned:
+    kind = Kind.NEW if old is None else Kind.SAME if old == new else Kind.ADDS
+    return Planned(path, old, new, kind, why)
+
+
+def _noxfile(found: Found, tool: ToolSource, config: Config, sessions: Collection[str]) -> tuple[Planned, list[str]]:
+    """Decide where the release sessions go: into the project's noxfile, or into a file of their own."""
+    text, apart = found.files[noxfiles.NOXFILE], found.files[noxfiles.OWN]
+    if text is None and apart is None:
+        tests = None if own_tests(found, config) else test_session(found)
+        return _kept(noxfiles.NOXFILE, None, noxfiles.new_noxfile(tool.requirement, tests)), []
+    if apart is not None:
+        return _renewed(noxfiles.OWN, apart, tool), []
+    parsed = noxfiles.parse_noxfile(text or "")
+    why = "" if parsed.registers else parsed.why_apart(sessions)
+    if not why:
+        return _renewed(noxfiles.NOXFILE, parsed.text, tool), []
+    note = f"{noxfiles.NOXFILE} stays as it is: {why}. The release sessions are in {noxfiles.OWN}"
+    return _kept(noxfiles.OWN, None, noxfiles.new_noxfile(tool.requirement, apart=True)), [note]
+
+
+def _renewed(path: str, text: str, tool: ToolSource) -> Planned:
+    """Add what a noxfile lacks; another requirement on the tool is replaced only when that is asked for."""
+    new = noxfiles.joined(noxfiles.parse_noxfile(text, path), tool.requirement, path)
+    named = tool_requirement(new, path) or ""
+    if tool.accepts(named):
+        return _kept(path, text, new)
+    return Planned(
+        path, text, with_requirement(new, path, tool.requirement), Kind.DRIFTED,
+        f"it names {named}, and {tool.version} runs here",
+    )  # fmt: skip
+
+
+def _tasks(found: Found, tasks: Collection[str], noxfile: str, notes: list[str]) -> Iterator[Planned]:
+    path, text, lock = found.tasks_path, found.files[found.tasks_path], f"{noxfile}.lock"
+    if text is None:
+        yield _kept(path, None, tasksfile.new_tasks(tasks, lock))
+        return
+    parsed = tasksfile.parse_tasks(text, path)
+    if not parsed.is_invokes:
+        notes.append(f"{path} is not invoke's, and stays as it is: the tasks are `uvx release-channels TASK`")
+        return
+    yield _kept(path, text, tasksfile.joined(parsed, tasks, lock))
+
+
+def _ignore(found: Found) -> Planned:
+    text = found.files[".gitignore"]
+    there = {line.strip().strip("/") for line in (text or "").splitlines()}
+    missing = [line for line in _IGNORED if line.strip("/") not in there]
+    before = f"{text.rstrip()}\n" if text and text.strip() else ""
+    new = before + "".join(f"{line}\n" for line in missing) if missing else text or ""
+    return _kept(".gitignore", text, new)
+
+
+def _workflows(found: Found, config: Config, noxfile: Planned) -> tuple[list[Planned], tuple[Broken, ...]]:
+    """Hold each workflow file against its template, and all of them against the rules."""
+    adoption = Adoption(
+        config,
+        tests=own_tests(found, config, noxfile.new, noxfile.path),
+        test_name=_name_of(found, config),
+        noxfile=noxfile.path,
+        is_private=_is_private(found, config),
+    )
+    rendered = render(adoption)
+    broken = check_workflows(found.workflows, config)
+    planned = [_workflow(path, found.workflows.get(path), text, broken) for path, text in rendered.items()]
+    return planned, tuple(one for one in broken if one.path not in rendered)
+
+
+def _workflow(path: str, old: str | None, new: str, broken: tuple[Broken, ...]) -> Planned:
+    if old is None or old == new:
+        return _kept(path, old, new)
+    own = tuple(one for one in broken if one.path == path)
+    return Planned(path, old, new, Kind.DRIFTED if own else Kind.EDITED, "it breaks rules" if own else "", own)
+
+
+def _name_of(found: Found, config: Config) -> str:
+    """Give the `name:` of the test workflow, by which the others follow it."""
+    from release_channels.setup.workflow import read_workflow
+
+    path = f".github/workflows/{config.test_workflow}"
+    text = found.workflows.get(path)
+    return read_workflow(text, path)["name"].text if text is not None else ""
+
+
+def _is_private(found: Found, config: Config) -> bool:
+    """Tell whether the files are for a private repository; where GitHub does not tell, as they are already."""
+    if found.is_private is not None:
+        return found.is_private
+    return _PRIVATE_MARK in found.workflows.get(f".github/workflows/{config.preview_workflow}", "")
+
+
+def _notes(found: Found, config: Config) -> Iterator[str]:
+    version = found.project.version
+    if found.project.source.is_written and not version.is_devrelease:
+        yield (
+            f"main holds {version}, which is no dev release: previews are published once it does "
+            "(`invoke bump-dev` opens the next line)"
+        )
+    if not found.remote:
+        yield "there is no remote: everything works on the local index; publishing needs one on GitHub"
+    elif found.repository is None:
+        yield f"the remote {found.remote} is not on GitHub, where the workflows would run"
+    if config.gate.enabled:
+        yield "the gate needs the secret of at least one model provider; a project without: `init --no-gate`"
+
+
+def written(plan: AdoptionPlan, *, update: bool) -> Mapping[str, str]:
+    """Give what is to be written: what loses no line, and with `update` also what differs."""
+    return {file.path: file.new for file in plan.files if file.is_addition or (update and file.kind is not Kind.SAME)}

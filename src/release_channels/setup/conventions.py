@@ -1,0 +1,154 @@
+"""What projects usually do, so that an adoption has to be told little: tag formats, test workflows, Pythons. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from release_channels.claims import WORKFLOWS
+from release_channels.config import Config
+from release_channels.errors import RefusedError
+from release_channels.setup.found import Found
+from release_channels.setup.noxfile import NOXFILE, TestSession, parse_noxfile
+from release_channels.setup.render import PYTHON, Tests
+from release_channels.setup.settings_table import missing_settings
+from release_channels.setup.workflow import Value, read_workflow
+from release_channels.tags import release_tags
+
+_TAG_FORMATS = (
+    *("v{version}", "{version}", "V{version}", "release-{version}", "release/{version}", "version-{version}"),
+    *("NAME-{version}", "NAME-v{version}", "NAME@{version}", "NAME/{version}"),
+)
+_TEST_NAMES = ("test", "tests", "ci", "pytest", "python-package", "check", "checks", "build", "main")
+_PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
+_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
+_TEST_GROUPS = ("test", "tests", "testing", "dev")
+_OURS = re.compile(r"run: (?P<start>uv run --frozen --script \S+( -f \S+)?|uvx nox) -s (?P<sessions>[^\n]+)")
+_MATRIX = re.compile(r"^ *python: \[(?P<pythons>[^\]]*)\]", re.MULTILINE)
+
+
+def foreign_settings(found: Found, gate: bool | None) -> dict[str, object]:
+    """Give the settings whose default does not fit the project, and which it does not have."""
+    default = Config()
+    config = found.project.config
+    wanted: dict[str, object] = {}
+    if found.branch != default.main_branch:
+        wanted["main-branch"] = found.branch
+    if found.remote not in ("", default.remote):
+        wanted["remote"] = found.remote
+    if (tag_format := _tag_format(found)) != default.tag_format:
+        wanted["tag-format"] = tag_format
+    if (workflow := _test_workflow(found, config)) not in ("", default.test_workflow):
+        wanted["test-workflow"] = workflow
+    if gate is not None and gate is not default.gate.enabled:
+        wanted["gate.enabled"] = gate
+    return missing_settings(found.project.text, wanted)
+
+
+def own_tests(found: Found, config: Config, noxfile: str = "", path: str = NOXFILE) -> Tests | None:
+    """Say how the test workflow starts the tests; None where the project keeps a test workflow of its own.
+
+    One that an adoption wrote says itself what it starts, so that edits of that stay.
+    """
+    text = found.workflows.get(f"{WORKFLOWS}/{config.test_workflow}")
+    start = f"uv run --frozen --script {path}" + ("" if path == NOXFILE else f" -f {path}")
+    if text is not None:
+        ours, matrix = _OURS.search(text), _MATRIX.search(text)
+        if ours is None or matrix is None:
+            return None
+        pythons = tuple(word.strip().strip("\"'") for word in matrix["pythons"].split(","))
+        return Tests(ours["start"], tuple(ours["sessions"].split()), pythons)
+    if not noxfile:
+        return None
+    theirs = found.files[NOXFILE]
+    if path != NOXFILE and theirs is not None:  # the tests are in a noxfile that is not locked
+        return Tests("uvx nox", _sessions_of(theirs, NOXFILE), (PYTHON,))
+    return Tests(start, _sessions_of(noxfile, path), (PYTHON,))
+
+
+def test_session(found: Found) -> TestSession:
+    """Write the test session of a new noxfile, over the Pythons of the project."""
+    pythons = supported_pythons(found)
+    if not found.has_tests:
+        told = (
+            f'"python", "-c", "import importlib.metadata; print(importlib.metadata.version(\'{found.project.name}\'))"'
+        )
+        return TestSession(pythons, '"."', told, "Install the project: there are no tests yet.")
+    return TestSession(pythons, _installs(found.pyproject), '"pytest", *session.posargs', "Run the tests.")
+
+
+def supported_pythons(found: Found) -> tuple[str, ...]:
+    """Give the Pythons that a project says it supports: by its classifiers, else by its requirement."""
+    project = found.pyproject.get("project", {})
+    classified = tuple(
+        named[1] for line in project.get("classifiers", []) if (named := _CLASSIFIER.fullmatch(str(line)))
+    )
+    if classified:
+        return classified
+    try:
+        supported = SpecifierSet(found.project.requires_python or "")
+    except InvalidSpecifier:
+        return (PYTHON,)
+    return tuple(python for python in _PYTHONS if supported.contains(f"{python}.99")) or (PYTHON,)
+
+
+def _installs(pyproject: Mapping[str, Any]) -> str:
+    """Write what the test session installs: the project, with the group or extra that has its test tools."""
+    groups = pyproject.get("dependency-groups", {})
+    extras = pyproject.get("project", {}).get("optional-dependencies", {})
+    if group := next((name for name in _TEST_GROUPS if name in groups), ""):
+        return f'".", *nox.project.dependency_groups(nox.project.load_toml(), "{group}")'
+    if extra := next((name for name in _TEST_GROUPS if name in extras), ""):
+        return f'".[{extra}]"'
+    return '".", "pytest"'
+
+
+def _sessions_of(noxfile: str, path: str) -> tuple[str, ...]:
+    sessions = parse_noxfile(noxfile, path).sessions
+    return tuple(name for name in sessions if name.startswith("test")) or sessions or ("tests",)
+
+
+def _tag_format(found: Found) -> str:
+    """Choose the format that most release tags of the project have; the default where none does better."""
+    formats = [one.replace("NAME", found.project.name) for one in _TAG_FORMATS]
+    return max(formats, key=lambda one: len(release_tags(one, found.tags)))
+
+
+def _test_workflow(found: Found, config: Config) -> str:
+    """Find the workflow that runs the project's tests on a push to main; nothing where there is none."""
+    if f"{WORKFLOWS}/{config.test_workflow}" in found.workflows:
+        return config.test_workflow
+    candidates = {PurePosixPath(path).name: text for path, text in found.workflows.items()}
+    likely = sorted(_likely(candidates, found.branch), key=lambda name: _TEST_NAMES.index(PurePosixPath(name).stem))
+    return likely[0] if likely else ""
+
+
+def _likely(files: Mapping[str, str], branch: str) -> Iterator[str]:
+    for name, text in files.items():
+        if PurePosixPath(name).stem not in _TEST_NAMES:
+            continue
+        try:
+            on = read_workflow(text, name)["on"]
+        except RefusedError:
+            continue
+        if follows_pushes(on, branch):
+            yield name
+
+
+def follows_pushes(on: Value, branch: str) -> bool:
+    """Tell whether a workflow runs for a push to a branch; patterns are left to GitHub.
+
+    Source: GitHub's workflow syntax reference, `on.push.branches`.
+    """
+    if "push" in on.texts:
+        return True
+    if "push" not in on:
+        return False
+    push = on["push"]
+    if "branches" not in push:
+        return "tags" not in push
+    return any(branch == one or any(sign in one for sign in "*?[") for one in push["branches"].texts)

@@ -1,0 +1,180 @@
+"""What `doctor` says of a project's files. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from packaging.version import Version
+
+from release_channels.claims import WORKFLOWS
+from release_channels.config import Config
+from release_channels.errors import RefusedError
+from release_channels.project.changelog import find_changelog, read_changelog
+from release_channels.project.everywhere import disagreements
+from release_channels.project.pyproject import Project
+from release_channels.project.source import Read
+from release_channels.setup.adopting import AdoptionPlan
+from release_channels.setup.conventions import follows_pushes
+from release_channels.setup.diagnosis import Diagnosis, bad, good, look
+from release_channels.setup.publishing import Publisher
+from release_channels.setup.workflow import read_workflow, steps_of
+from release_channels.version import Line, line_of
+
+AREA = "files"
+_TOKENS = re.compile(r"secrets\.(\w*(?:PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX|PDM_PUBLISH)\w*)")
+_TAGGING = re.compile(r"\bgit\s+(tag\s+[^-\s]|push\b[^\n]*(--tags|refs/tags/|--follow-tags))")
+
+
+def diagnose_project(project: Project, read: Read) -> Iterator[Diagnosis]:
+    """Look at configuration, version, copies and changelog."""
+    yield good(AREA, "configuration", "every setting is known and of its type")
+    source = project.source.where
+    if project.source.is_written:
+        yield _version(project, source)
+    else:
+        yield good(AREA, "version", f"lives in git tags, read by {source}")
+    try:
+        wrong = disagreements(project, read)
+    except RefusedError as stop:
+        wrong = (str(stop),)
+    if wrong:
+        yield bad(AREA, "copies", "; ".join(wrong), "write the same version everywhere: `invoke bump` does from now on")
+    else:
+        yield good(AREA, "copies", "every copy of the version agrees")
+    yield _changelog(project, read)
+
+
+def _version(project: Project, source: str) -> Diagnosis:
+    try:
+        line = line_of(project.version)
+    except RefusedError as stop:
+        return bad(AREA, "version", f"{project.version}, from {source}: {stop}", stop.hint)
+    if project.source.plan(project.version):
+        return look(AREA, "version", f"{source} does not write {project.version} in its normal form", "write it so")
+    if line is Line.FINAL:
+        return look(
+            AREA, "version", f"{source} holds {project.version}, a public version: no previews are published now",
+            "`invoke tag` releases it; once it is out, `invoke bump-dev` opens the next line",
+        )  # fmt: skip
+    return good(AREA, "version", f"{project.version}, from {source}: previews sort before their public release")
+
+
+def _changelog(project: Project, read: Read) -> Diagnosis:
+    try:
+        path = find_changelog(project.config, read, project.news_file)
+        if path is None:
+            return good(AREA, "changelog", "there is none; GitHub's own notes are used")
+        read_changelog(path, read)
+    except RefusedError as stop:
+        return bad(AREA, "changelog", str(stop), stop.hint)
+    return good(AREA, "changelog", f"{path} can be read")
+
+
+def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnosis]:
+    """Look at the files that `init` writes, and at the rules of the workflows."""
+    for file in plan.files:
+        if not file.is_fine and not file.broken:
+            why = f" ({file.why})" if file.why else ""
+            yield look(
+                AREA, "adoption", f"{file.path}: {file.kind}{why}", "`release-channels init` shows and writes it"
+            )
+    if not has_lock:
+        yield bad(
+            AREA, "lock", f"{plan.noxfile}.lock is not there", "`release-channels init` makes it; CI runs from it"
+        )
+    for one in plan.broken:
+        yield bad(AREA, "rules", f"{one.path}:{one.line}: {one.message}", f"rule {one.rule}; `init --update` mends it")
+    if not plan.broken:
+        yield good(AREA, "rules", "every workflow keeps the rules")
+    if "file:" in plan.requirement:
+        yield bad(
+            AREA, "tool", f"{plan.noxfile} names a tool of this machine: {plan.requirement}",
+            "`release-channels init --tool release-channels==VERSION --update`, before you push",
+        )  # fmt: skip
+
+
+def diagnose_tool(locked: Version | None, running: Version, lock: str) -> Iterator[Diagnosis]:
+    """Compare the tool that runs with the one that CI runs."""
+    if locked is None:
+        return
+    if locked == running:
+        yield good(AREA, "tool", f"{running} runs here and in CI")
+    else:
+        fix = f"`uvx release-channels@{locked} …` runs what CI does; `init --update` renews {lock}"
+        yield look(AREA, "tool", f"{running} runs here, and {lock} has {locked}", fix)
+
+
+def diagnose_workflows(
+    workflows: Mapping[str, str], config: Config, wanted: tuple[Publisher, ...]
+) -> Iterator[Diagnosis]:
+    """Look at the names that the publishers must have, and at what other workflows do."""
+    for publisher in wanted:
+        yield _names(workflows, publisher)
+    yield _tests(workflows, config)
+    for path, text in sorted(workflows.items()):
+        for name in dict.fromkeys(_TOKENS.findall(text)):
+            yield bad(
+                AREA, "tokens", f"{path} uses the secret {name}: a stored token can upload anything",
+                "use Trusted Publishing alone, and delete the secret",
+            )  # fmt: skip
+        yield from _tagging(path, text)
+
+
+def _names(workflows: Mapping[str, str], publisher: Publisher) -> Diagnosis:
+    path = f"{WORKFLOWS}/{publisher.workflow}"
+    if path not in workflows:
+        return bad(
+            AREA, "names", f"there is no {path}, which the {publisher.channel} publisher names", "`init` writes it"
+        )
+    try:
+        jobs = read_workflow(workflows[path], path)["jobs"].table.values()
+    except RefusedError as stop:
+        return bad(AREA, "names", str(stop), stop.hint)
+    with_identity = [job for job in jobs if "id-token" in job["permissions"]]
+    named = {job["environment"]["name"].text or job["environment"].text for job in with_identity}
+    if named != {publisher.environment}:
+        told = ", ".join(sorted(name or "none" for name in named)) or "none"
+        return bad(
+            AREA, "names", f"{path} publishes from the environment {told}, and the settings say "
+            f"{publisher.environment}",
+            "one of both was renamed: the commonest cause of `invalid-publisher`",
+        )  # fmt: skip
+    return good(AREA, "names", f"{publisher.workflow} publishes from {publisher.environment}, as the settings say")
+
+
+def _tests(workflows: Mapping[str, str], config: Config) -> Diagnosis:
+    path = f"{WORKFLOWS}/{config.test_workflow}"
+    if path not in workflows:
+        return bad(
+            AREA, "tests", f"there is no {path}, whose run numbers name the previews",
+            "`init` writes one; another file is named by `test-workflow` in [tool.release-channels]",
+        )  # fmt: skip
+    try:
+        on = read_workflow(workflows[path], path)["on"]
+    except RefusedError as stop:
+        return bad(AREA, "tests", str(stop), stop.hint)
+    if not follows_pushes(on, config.main_branch):
+        return bad(
+            AREA, "tests", f"{path} does not run for a push to {config.main_branch}, so no preview follows one",
+            f"add `push: branches: [{config.main_branch}]` under its `on:`",
+        )  # fmt: skip
+    return good(AREA, "tests", f"{path} runs for each push to {config.main_branch}")
+
+
+def _tagging(path: str, text: str) -> Iterator[Diagnosis]:
+    """Find a workflow that tags.
+
+    Source: GitHub's documentation: what is pushed with the job's own token starts no workflow.
+    """
+    try:
+        steps = list(steps_of(read_workflow(text, path)))
+    except RefusedError:
+        return  # the rules have said so
+    for _, _, step in steps:
+        if _TAGGING.search(step["run"].text):
+            yield look(
+                AREA, "tagging", f"{path}:{step['run'].line} makes or pushes a tag",
+                "a tag that is pushed with the job's own token starts no workflow: `invoke tag` is a person's act",
+            )  # fmt: skip
+            return

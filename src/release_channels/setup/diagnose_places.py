@@ -1,0 +1,149 @@
+"""What `doctor` says of git and of the index. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from packaging.version import Version
+
+from release_channels.config import Config
+from release_channels.observed import IndexState
+from release_channels.plan import Plan, Verdict
+from release_channels.setup.diagnosis import Diagnosis, bad, declared, good, look
+from release_channels.setup.publishing import Publisher
+from release_channels.standing import room
+from release_channels.tags import release_tags, tag_of, version_of
+from release_channels.version import Channel
+
+GIT, INDEX = "git", "index"
+_SOON = 60
+"""Days for which the room on the index should do."""
+_FEW = 5
+_VERSION_LIKE = re.compile(r"\d+\.\d+")
+
+
+class Attested(Protocol):
+    """Who published a file, as the index has verified it."""
+
+    @property
+    def file(self) -> str:
+        """The file."""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Repository, workflow file and environment, in lower case: the index compares them so."""
+
+
+def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence[str]) -> Iterator[Diagnosis]:
+    """Look at remote, default branch and tags, which come oldest first."""
+    if remote is None:
+        yield look(
+            GIT, "remote", f"there is no remote {config.remote}: everything works on the local index",
+            f"`git remote add {config.remote} …`, or `remote` in [tool.release-channels]",
+        )  # fmt: skip
+    else:
+        yield good(GIT, "remote", f"{config.remote} is there")
+    if branch != config.main_branch:
+        yield bad(
+            GIT, "default branch", f"it is {branch}, and the settings say {config.main_branch}",
+            f'`main-branch = "{branch}"` in [tool.release-channels]: workflows follow the default branch',
+        )  # fmt: skip
+    else:
+        yield good(GIT, "default branch", f"it is {branch}")
+    yield from _tags(config, tags)
+
+
+def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
+    releases = release_tags(config.tag_format, tags)
+    others = [name for name in tags if _VERSION_LIKE.search(name) and version_of(name, config.tag_format) is None]
+    if others:
+        yield look(
+            GIT, "tags", f"not written as {config.tag_format}: {_some(others)}",
+            "they are no releases; `tag-format` in [tool.release-channels] says how a release tag is written",
+        )  # fmt: skip
+    ordered = [version for version in (version_of(name, config.tag_format) for name in tags) if version in releases]
+    if down := [
+        f"{tag_of(config.tag_format, now)} after {tag_of(config.tag_format, before)}" for before, now in _down(ordered)
+    ]:
+        yield look(
+            GIT, "tags", f"versions that went down: {_some(down)}",
+            "users are offered the highest version, whenever it was made: number the next one above all of them",
+        )  # fmt: skip
+    if not others and not down:
+        count = len(releases)
+        told = f"{count} release tags, each above those before it" if count > 1 else f"release tags so far: {count}"
+        yield good(GIT, "tags", told)
+
+
+def _down(versions: Sequence[Version | None]) -> Iterator[tuple[Version, Version]]:
+    highest: Version | None = None
+    for version in versions:
+        if version is None:
+            continue
+        if highest is not None and version < highest:
+            yield highest, version
+        highest = version if highest is None or version > highest else highest
+
+
+def diagnose_index(state: IndexState, plan: Plan, config: Config, now: datetime) -> Iterator[Diagnosis]:
+    """Look at what is on each channel, at main's place above it, and at the room that is left."""
+    final, preview = state.newest_final(), state.newest_preview()
+    if not state.releases:
+        yield look(
+            INDEX, "project", f"{plan.project} has no file on {state.index} yet",
+            "`invoke setup-publishing` says how to register the first publisher",
+        )  # fmt: skip
+        return
+    yield good(
+        INDEX, "project", f"on {state.index}: newest public {final or 'none'}, newest preview {preview or 'none'}"
+    )
+    if final is None:
+        yield look(
+            INDEX, "channels", "there is no final release: until the first one, everybody gets the previews",
+            "release a first final version, however small",
+        )  # fmt: skip
+    if plan.verdict is Verdict.REFUSE:
+        yield bad(INDEX, "next preview", plan.message, plan.hint)
+    else:
+        yield good(INDEX, "next preview", plan.message)
+    yield _room(state, config, now)
+
+
+def _room(state: IndexState, config: Config, now: datetime) -> Diagnosis:
+    seen = room(state, config.project_limit, now)
+    used = f"{seen.used / seen.limit:.0%} of the project's room is used"
+    if seen.days is not None and seen.days < _SOON:
+        return look(
+            INDEX, "room", f"{used}; the rest is enough for {seen.days:.0f} days at the present pace",
+            "delete old previews on the index's own page, or ask it for more room (`project-limit` then)",
+        )  # fmt: skip
+    return good(INDEX, "room", used)
+
+
+def diagnose_publishers(
+    wanted: Collection[Publisher], attested: Mapping[Channel, Attested | None], project: str
+) -> Iterator[Diagnosis]:
+    """Compare the publishers that the settings imply with those that each channel's newest attested file names."""
+    for publisher in wanted:
+        topic, file = f"{publisher.channel} publisher", attested.get(publisher.channel)
+        told = ", ".join(publisher.row[1:])
+        if file is None:
+            yield declared(
+                INDEX, topic, f"{told}: no attested file tells, and only the owners of {project} see it on the index",
+                "`invoke setup-publishing --apply` lets the workflow show its identity to the index",
+            )  # fmt: skip
+        elif file.values == tuple(value.lower() for value in publisher.row[1:]):
+            yield good(INDEX, topic, f"{told}: {file.file} was published by it")
+        else:
+            yield bad(
+                INDEX, topic, f"{file.file} was published by {', '.join(value or 'none' for value in file.values)}; "
+                f"the settings say {told}",
+                "put settings and publisher in step: `invoke setup-publishing` shows the values",
+            )  # fmt: skip
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_FEW]) + (f", and {len(names) - _FEW} more" if len(names) > _FEW else "")

@@ -1,0 +1,174 @@
+"""`doctor`: look at files, git, GitHub and index for what would make a release fail, and say how surely it is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from release_channels.decide import Request, decide
+from release_channels.errors import ReleaseError, UnansweredError
+from release_channels.hub import repository_name
+from release_channels.hub_settings import Environment, HubSettings
+from release_channels.maintain.desk import Desk
+from release_channels.observed import IndexState
+from release_channels.sessions import SESSIONS
+from release_channels.setup.adopting import plan_adoption
+from release_channels.setup.diagnose_files import (
+    diagnose_adoption,
+    diagnose_project,
+    diagnose_tool,
+    diagnose_workflows,
+)
+from release_channels.setup.diagnose_github import AREA as GITHUB
+from release_channels.setup.diagnose_github import diagnose_github
+from release_channels.setup.diagnose_places import INDEX, diagnose_git, diagnose_index, diagnose_publishers
+from release_channels.setup.diagnosis import Diagnosis, look, unknown
+from release_channels.setup.found import Found
+from release_channels.setup.looking import look_at
+from release_channels.setup.publishing import publishers, wanted_environments
+from release_channels.setup.render import template
+from release_channels.setup.tool_source import running_tool
+from release_channels.setup.tree import Tree
+from release_channels.version import Channel
+from release_channels.world.attested import AttestedBy, fetch_attested
+from release_channels.world.github.settings import Settings
+from release_channels.world.locked_tool import locked_tool, running_version
+from release_channels.world.observe import observe
+
+_T = TypeVar("_T")
+_SECRET = re.compile(r"secrets\.([A-Z0-9_]+)")
+_NO_PROVIDER = frozenset({"DAYTONA_API_KEY"})
+_FEW = 5
+
+
+def examine(desk: Desk, tasks: tuple[str, ...], now: datetime | None = None) -> tuple[Diagnosis, ...]:
+    """Look at everything that can be seen from here; what cannot be seen is a finding, too."""
+    found = look_at(desk.root, desk.env)
+    return (
+        *_files(desk, found, tasks),
+        *diagnose_git(desk.config, desk.git.remote_url(desk.config.remote), found.branch, desk.git.tags_by_age()),
+        *_github(desk),
+        *_index(desk, now or datetime.now(UTC)),
+    )
+
+
+def gate_secrets(models_secret: str) -> frozenset[str]:
+    """Name the secrets of which the gate needs one, as its workflow hands them on."""
+    names = _SECRET.findall(template("integration-eval.yml"))
+    return frozenset({*names, models_secret}) - _NO_PROVIDER
+
+
+def _files(desk: Desk, found: Found, tasks: tuple[str, ...]) -> Iterator[Diagnosis]:
+    uncommitted = desk.git.uncommitted()
+    if uncommitted:
+        some = ", ".join(uncommitted[:_FEW]) + (", …" if len(uncommitted) > _FEW else "")
+        yield look("files", "uncommitted", f"what is found here is not what a release holds: {some}", "commit it")
+    tree = Tree(desk.root)
+    yield from diagnose_project(found.project, tree.read)
+    plan = plan_adoption(found, running_tool(), tasks, SESSIONS)
+    yield from diagnose_adoption(plan, has_lock=found.files.get(f"{plan.noxfile}.lock") is not None)
+    locked = locked_tool(desk.root)
+    yield from diagnose_tool(locked.version if locked else None, running_version(), locked.lock if locked else "")
+    yield from diagnose_workflows(
+        found.workflows, plan.config, publishers(plan.config, _repository(desk) or "OWNER/NAME")
+    )
+
+
+def _repository(desk: Desk) -> str | None:
+    return repository_name(desk.config.repository, desk.git.remote_url(desk.config.remote), desk.env)
+
+
+def _github(desk: Desk) -> Iterator[Diagnosis]:
+    name = _repository(desk)
+    if name is None:
+        yield unknown(
+            GITHUB, "repository", "no remote of this project is on GitHub",
+            'a remote there, or `repository = "owner/name"` in [tool.release-channels]',
+        )  # fmt: skip
+        return
+    hub = desk.github()
+    assert hub is not None  # its name is known
+    with hub:
+        try:
+            is_private, branch = hub.settings.repository()
+        except ReleaseError as stop:
+            yield unknown(GITHUB, name, str(stop), stop.hint)
+            return
+        settings = _Reading(desk, hub.settings).read(name, branch, is_private=is_private)
+    for what in settings.unseen:
+        yield unknown(GITHUB, "not seen", what, "a token in GH_TOKEN with that right, or `gh auth login`")
+    yield from diagnose_github(
+        settings, desk.config, desk.git.tags_by_age(), gate_secrets(desk.config.github_models_secret)
+    )  # fmt: skip
+
+
+class _Reading:
+    """Reading settings one by one: what the token may not see is noted, and one that is silent is asked no more."""
+
+    def __init__(self, desk: Desk, settings: Settings) -> None:
+        self._desk = desk
+        self._settings = settings
+        self._unseen: list[str] = []
+        self._is_silent = False
+
+    def read(self, name: str, branch: str, *, is_private: bool) -> HubSettings:
+        """Read all that the findings need."""
+        settings, wanted = self._settings, wanted_environments(self._desk.config)
+        environments: dict[str, Environment | None] = {}
+        for one in wanted:
+            place = one.name
+            seen = self._see(f"the environment {place}", partial(_one, settings.environment, place))
+            if seen is not None:
+                environments[place] = seen[0]
+        secrets: dict[str, frozenset[str] | None] = {"": self._see("secrets", settings.secret_names)}
+        for place, environment in environments.items():
+            if environment is not None:
+                secrets[place] = self._see(f"secrets of {place}", partial(settings.secret_names, place))
+        return HubSettings(
+            repository=name,
+            is_private=is_private,
+            default_branch=branch,
+            environments=environments,
+            secrets=secrets,
+            rulesets=self._see("tag rulesets", settings.tag_rulesets),
+            immutable_releases=self._see("immutable releases", settings.immutable_releases),
+            unseen=tuple(self._unseen),
+        )
+
+    def _see(self, what: str, ask: Callable[[], _T]) -> _T | None:
+        if self._is_silent:
+            return None
+        try:
+            return ask()
+        except ReleaseError as stop:
+            self._unseen.append(f"{what}: {stop}")
+            self._is_silent = isinstance(stop, UnansweredError)
+            return None
+
+
+def _one(ask: Callable[[str], _T], name: str) -> tuple[_T]:
+    """Wrap what may be None, which would look like an answer that did not come."""
+    return (ask(name),)
+
+
+def _index(desk: Desk, now: datetime) -> Iterator[Diagnosis]:
+    request = Request(Channel.PREVIEW, index=desk.index.name, may_count=True)
+    try:
+        seen = observe(desk.git, desk.project, desk.commit, desk.index, request, asks_main=False)
+        plan = decide(seen, request, desk.config)
+    except ReleaseError as stop:
+        yield unknown(INDEX, desk.index.title, str(stop), stop.hint)
+        return
+    yield from diagnose_index(seen.index, plan, desk.config, now)
+    attested = {channel: _attested(desk, seen.index, channel) for channel in Channel}
+    wanted = publishers(desk.config, _repository(desk) or "OWNER/NAME")
+    yield from diagnose_publishers(wanted, attested, desk.project.name)
+
+
+def _attested(desk: Desk, state: IndexState, channel: Channel) -> AttestedBy | None:
+    newest = state.newest_final() if channel is Channel.PUBLIC else state.newest_preview()
+    files = state.releases.get(newest, ()) if newest else ()
+    return next((found for file in files if file.provenance_url and (found := fetch_attested(desk.index, file))), None)

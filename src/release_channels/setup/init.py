@@ -1,0 +1,242 @@
+"""`init`: look at a project, show what it gets, and write it; run again, show what differs and mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from release_channels import console
+from release_channels.errors import CommandError, FailedError, RefusedError
+from release_channels.outcome import Outcome, Result
+from release_channels.process import finish
+from release_channels.sessions import SESSIONS
+from release_channels.setup.adopting import AdoptionPlan, Kind, Planned, plan_adoption, written
+from release_channels.setup.found import Found
+from release_channels.setup.looking import look_at
+from release_channels.setup.rules import Broken
+from release_channels.setup.tool_source import ToolSource, asked_tool, running_tool
+from release_channels.world.files import write_whole
+from release_channels.world.git import Git
+from release_channels.world.uv import uv_program
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_SECONDS = 300
+_SHOWN = 5
+"""How many broken rules of a file are named when nobody asked for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitRequest:
+    """What somebody asked for; `gate` is None where nothing was said of it."""
+
+    tasks: tuple[str, ...]
+    """The names of the tasks that the tool brings."""
+    tool: str = ""
+    gate: bool | None = None
+    update: bool = False
+    check: bool = False
+
+
+def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: bool = False) -> Outcome:
+    """Bring the files of an adoption into a project, or with `check` only say what is missing.
+
+    Raises: RefusedError where there is nothing to adopt, where `check` finds a difference, and where an update would
+    lose what git cannot bring back; FailedError where the lock cannot be made, and then nothing has changed.
+    """
+    root = root.resolve()
+    found = look_at(root, env)
+    tool = asked_tool(request.tool, root) if request.tool else running_tool()
+    plan = _plan(found, tool, request)
+    lock = _Lock(root, plan.noxfile, env)
+    _tell(found, tool, plan)
+    _show(plan, lock, whole=dry_run or request.update or request.check)
+    project = found.project.name
+    if request.check:
+        return _checked(plan, lock, project)
+    files = written(plan, update=request.update)
+    if dry_run:
+        return Outcome(Result.PLANNED, f"{len(files)} files would be written; nothing was", project=project)
+    _refuse_loss(root, plan, files)
+    with _all_or_nothing(root, files):
+        renewed = lock.renew()
+    _next_steps(root, plan, found)
+    return _outcome(plan, files, renewed, project, update=request.update)
+
+
+def _plan(found: Found, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
+    return plan_adoption(found, tool, request.tasks, SESSIONS, gate=request.gate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    """The lock file of the noxfile, which CI runs from."""
+
+    root: Path
+    noxfile: str
+    env: Mapping[str, str]
+
+    @property
+    def path(self) -> str:
+        """The lock file."""
+        return f"{self.noxfile}.lock"
+
+    def fits(self) -> bool:
+        """Tell whether there is a lock, and it is the noxfile's."""
+        words = ("lock", "--check", "--quiet", "--script", self.noxfile)
+        there = (self.root / self.path).exists() and (self.root / self.noxfile).exists()
+        return there and finish(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).code == 0
+
+    def renew(self) -> bool:
+        """Make the lock fit, and tell whether it had to change.
+
+        Raises: FailedError if it cannot be made.
+        """
+        path = self.root / self.path
+        before = path.read_bytes() if path.exists() else None
+        words = ("lock", "--quiet", "--script", self.noxfile)
+        with console.progress(f"locking what {self.noxfile} needs"):
+            try:
+                finish(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).or_raise()
+            except CommandError as err:
+                raise FailedError(f"{self.path} cannot be made, so nothing was written", hint=err.hint) from err
+        return path.read_bytes() != before
+
+
+def _tell(found: Found, tool: ToolSource, plan: AdoptionPlan) -> None:
+    """Say what was found."""
+    project = found.project
+    console.say(f"{project.name}: what is here", style="bold")
+    scripts = ", ".join(project.scripts) or "none"
+    rows = [
+        ("version", f"{project.version}, from {project.source.where}"),
+        ("backend", project.build_backend or "none named"),
+        ("scripts", scripts),
+        ("remote", f"{found.remote}, {found.repository or 'not on GitHub'}" if found.remote else "none"),
+        ("main branch", plan.config.main_branch),
+        ("release tags", plan.config.tag_format),
+        ("workflows", f"{len(found.workflows)}, tests in {plan.config.test_workflow}"),
+        ("gate", plan.config.gate_workflow if plan.config.gate.enabled else "none: previews follow the tests"),
+        ("uv.lock", "there, stays untouched" if found.has_uv_lock else "none"),
+        ("tool", tool.requirement),
+    ]
+    for name, value in rows:
+        console.say(f"  {name:<13}{value}")
+    for note in plan.notes:
+        console.say(f"  note: {note}", style="cyan")
+
+
+def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:
+    """Show how each file stands and what it gets; `whole` shows also what would be replaced, and every broken rule."""
+    console.say("files", style="bold")
+    for file in plan.files:
+        why = f": {file.why}" if file.why else ""
+        console.say(f"  {file.path}: {file.kind}{why}")
+    console.say(f"  {lock.path}: {'as it should be' if lock.fits() else 'to be made'}")
+    for file in plan.files:
+        if file.kind is Kind.ADDS or (whole and file.kind in (Kind.DRIFTED, Kind.EDITED)):
+            _show_diff(file)
+    for path in dict.fromkeys(one.path for one in plan.broken):
+        _show_broken([one for one in plan.broken if one.path == path], whole=whole)
+
+
+def _show_broken(broken: Sequence[Broken], *, whole: bool) -> None:
+    for one in broken if whole else broken[:_SHOWN]:
+        console.say(f"  {one}", style="yellow")
+    if not whole and len(broken) > _SHOWN:
+        console.say(f"  … {len(broken) - _SHOWN} more rules in this file: `release-channels init --check` names all")
+
+
+def _show_diff(file: Planned) -> None:
+    old, new = (file.old or "").splitlines(), file.new.splitlines()
+    for line in difflib.unified_diff(old, new, f"a/{file.path}", f"b/{file.path}", n=1, lineterm=""):
+        console.say(line, style=_STYLES.get(line[:1], ""))
+
+
+def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
+    """End a check.
+
+    Raises: RefusedError where something differs.
+    """
+    wrong = [file.path for file in plan.files if not file.is_fine]
+    wrong += [] if lock.fits() else [lock.path]
+    wrong += [f"{one.path}:{one.line}" for one in plan.others_broken]
+    if wrong:
+        raise RefusedError(
+            f"not as it should be: {', '.join(wrong)}",
+            hint="`release-channels init` writes what is missing; `--update` also replaces what differs",
+        )
+    return Outcome(Result.DONE, "every file is as it should be", project=project)
+
+
+def _refuse_loss(root: Path, plan: AdoptionPlan, files: Mapping[str, str]) -> None:
+    """Refuse to replace what git could not bring back.
+
+    Raises: RefusedError that names the files.
+    """
+    git = Git.open(root)
+    uncommitted = set(git.uncommitted())
+    replaced = [file.path for file in plan.files if file.path in files and not file.is_addition]
+    lost = [path for path in replaced if path in uncommitted or not git.tracks(path)]
+    if lost:
+        raise RefusedError(
+            f"an update would replace what git cannot bring back: {', '.join(lost)}",
+            hint="commit them first, then run the same again",
+        )
+    for path in files:
+        if (root / path).is_symlink():
+            raise RefusedError(f"{path} is a symbolic link", hint="put the file itself in its place")
+
+
+@contextmanager
+def _all_or_nothing(root: Path, files: Mapping[str, str]) -> Iterator[None]:
+    """Write files, and take all of them back if what follows does not work."""
+    before = {path: (root / path).read_bytes() if (root / path).exists() else None for path in files}
+    made = [directory for path in files for directory in reversed((root / path).parents) if not directory.exists()]
+    try:
+        for path, text in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(root / path, text)
+        yield
+    except BaseException:
+        for path, content in before.items():
+            if content is None:
+                (root / path).unlink(missing_ok=True)
+            else:
+                (root / path).write_bytes(content)
+        for directory in reversed(made):
+            if directory.is_dir() and not any(directory.iterdir()):
+                directory.rmdir()
+        raise
+
+
+def _next_steps(root: Path, plan: AdoptionPlan, found: Found) -> None:
+    option = "" if plan.noxfile == "noxfile.py" else f" -f {plan.noxfile}"
+    steps = [
+        f"look at it with `git -C {root} status`, and commit it",
+        f"`nox{option} -s preview` rehearses a preview on the local index",
+        "`invoke doctor` looks for what would make a release fail",
+    ]
+    if found.repository:
+        steps.append("`invoke setup-publishing` shows the one-time set-up of the index and of GitHub")
+    console.say("next", style="bold")
+    for number, step in enumerate(steps, 1):
+        console.say(f"  {number}. {step}")
+    if "file:" in plan.requirement:
+        console.warn(
+            f"{plan.noxfile} names a tool of this machine: before you push, renew it with "
+            "`release-channels init --tool release-channels==VERSION --update`"
+        )
+
+
+def _outcome(plan: AdoptionPlan, files: Mapping[str, str], renewed: bool, project: str, *, update: bool) -> Outcome:
+    left = [] if update else [file.path for file in plan.files if file.kind is Kind.DRIFTED]
+    count = len(files) + renewed
+    told = f"{count} file{'s' if count != 1 else ''} written" if count else "nothing to write"
+    if left:
+        told += f"; left as they are: {', '.join(left)} (`--update` replaces them)"
+    if plan.others_broken:
+        told += f"; rules broken in {', '.join(sorted({one.path for one in plan.others_broken}))}"
+    return Outcome(Result.DONE, told, project=project)

@@ -1,0 +1,132 @@
+"""The one-time set-up: which publishers and environments a project needs, and what is missing. Pure.
+
+Source: the reference document, "One-Time PyPI Setup".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from release_channels.config import Config
+from release_channels.hub_settings import Admits, Environment, Policy
+from release_channels.setup.render import tag_pattern
+from release_channels.version import Channel
+
+HEADINGS = ("Channel", "Repository", "Workflow filename", "Environment")
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """A trusted publisher as the index is to know it."""
+
+    channel: Channel
+    repository: str
+    workflow: str
+    environment: str
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """Its row of the reference document's table."""
+        title = "Internal preview" if self.channel is Channel.PREVIEW else "Public"
+        return title, self.repository, self.workflow, self.environment
+
+    def fields(self, project: str, *, pending: bool) -> tuple[tuple[str, str], ...]:
+        """Give the fields of the index's form, in its order; only a pending publisher names the project.
+
+        Source: the index's documentation of trusted publishers on GitHub.
+        """
+        owner, _, name = self.repository.partition("/")
+        first = (("PyPI Project Name", project),) if pending else ()
+        return (
+            *first,
+            ("Owner", owner),
+            ("Repository name", name),
+            ("Workflow name", self.workflow),
+            ("Environment name", self.environment),
+        )
+
+
+def publishers(config: Config, repository: str) -> tuple[Publisher, Publisher]:
+    """Give the publishers of both channels, in the order of the reference document."""
+    return (
+        Publisher(Channel.PREVIEW, repository, config.preview_workflow, config.preview_environment),
+        Publisher(Channel.PUBLIC, repository, config.public_workflow, config.public_environment),
+    )
+
+
+def publisher_table(wanted: Sequence[Publisher]) -> tuple[str, ...]:
+    """Lay out the reference document's table, its values whole however narrow a terminal is: they are copied."""
+    rows = [HEADINGS, *(publisher.row for publisher in wanted)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return tuple("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedEnvironment:
+    """An environment that the workflows name: what it is for, and the one thing that it lets in."""
+
+    name: str
+    purpose: str
+    policy: Policy
+
+
+def wanted_environments(config: Config) -> tuple[WantedEnvironment, ...]:
+    """Give the environments of a project; a gate without one of its own shares the preview's."""
+    main = Policy("branch", config.main_branch)
+    wanted = [
+        WantedEnvironment(
+            config.preview_environment, f"used for automatic preview publishing from {config.main_branch}", main
+        ),
+        WantedEnvironment(
+            config.public_environment,
+            "used for tag-driven public releases",
+            Policy("tag", tag_pattern(config.tag_format)),
+        ),
+    ]
+    if config.gate.enabled and config.gate_environment not in ("", config.preview_environment):
+        wanted.append(WantedEnvironment(config.gate_environment, "holds the secrets of the integration gate", main))
+    return tuple(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPlan:
+    """What is there, what is to be done, and what stays for a person to look at."""
+
+    wanted: WantedEnvironment
+    before: Environment | None
+    put: Environment | None
+    add: Policy | None
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.put is None and self.add is None
+
+    @property
+    def after(self) -> Environment:
+        """The environment when all is done."""
+        environment = self.put or self.before
+        assert environment is not None  # an environment that is not there is put
+        return replace(environment, policies=(*environment.policies, *([self.add] if self.add else [])))
+
+    def remarks(self) -> Iterator[str]:
+        """Say what is there beyond what is wanted; none of it is taken away here."""
+        after = self.after
+        if more := [policy for policy in after.policies if policy != self.wanted.policy]:
+            yield f"it also lets in {', '.join(map(str, more))}: take that away by hand if nobody needs it"
+
+
+def plan_environments(found: Mapping[str, Environment | None], config: Config) -> tuple[EnvironmentPlan, ...]:
+    """Decide what leads from the environments that were found to those that are wanted; reviewers and waits stay."""
+    return tuple(_plan(wanted, found.get(wanted.name)) for wanted in wanted_environments(config))
+
+
+def _plan(wanted: WantedEnvironment, before: Environment | None) -> EnvironmentPlan:
+    put = None
+    if before is None:
+        put = Environment(wanted.name, Admits.NAMED)
+    elif before.admits is not Admits.NAMED:
+        put = replace(before, admits=Admits.NAMED, policies=())
+    missing = before is None or put is not None or wanted.policy not in before.policies
+    return EnvironmentPlan(wanted, before, put, wanted.policy if missing else None)

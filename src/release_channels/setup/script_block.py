@@ -1,0 +1,86 @@
+"""The block of inline script metadata in a noxfile: what the file needs, so that nothing but nox or uv has to be there.
+
+Pure. Source: the inline script metadata specification (once PEP 723).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import tomlkit
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from release_channels.errors import RefusedError
+
+TOOL = "release-channels"
+REQUIRES_PYTHON = ">=3.11"
+_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
+# A line for the system and one for the parser have to stay first.
+_FIRST_LINES = re.compile(r"(#![^\n]*\n)?(#[^\n]*coding[:=][^\n]*\n)?")
+
+
+def tool_requirement(text: str, path: str) -> str | None:
+    """Give the requirement on the tool that a file's block has; None without a block, or without one in it.
+
+    Raises: RefusedError for a block that cannot be read.
+    """
+    return next((one for one in _requirements(_read(text, path)) if _name(one) == TOOL), None)
+
+
+def needs_nox(text: str, path: str) -> bool:
+    """Tell whether a file's block names nox."""
+    return any(_name(one) == "nox" for one in _requirements(_read(text, path)))
+
+
+def with_requirement(text: str, path: str, requirement: str) -> str:
+    """Give a file with a block that names nox and the tool as required; all else in block and file stays.
+
+    Raises: RefusedError for a block that cannot be read.
+    """
+    document = _read(text, path)
+    wanted = [one for one in _requirements(document) if _name(one) != TOOL]
+    if not any(_name(one) == "nox" for one in wanted):
+        wanted.insert(0, "nox")
+    document.setdefault("requires-python", REQUIRES_PYTHON)
+    array = tomlkit.array()
+    for one in [*wanted, requirement]:
+        array.append(one)
+    document["dependencies"] = array.multiline(True)
+    block = _written(document)
+    found = _find(text)
+    if found is not None:
+        return text[: found.start()] + block + text[found.end() :]
+    start = _FIRST_LINES.match(text)
+    first = start.end() if start else 0
+    return f"{text[:first]}{block}\n{text[first:]}"
+
+
+def _find(text: str) -> re.Match[str] | None:
+    return next((found for found in _BLOCK.finditer(text) if found["type"] == "script"), None)
+
+
+def _read(text: str, path: str) -> tomlkit.TOMLDocument:
+    found = _find(text)
+    lines = found["content"].splitlines() if found else []
+    try:
+        return tomlkit.parse("".join(f"{line[2:] if line.startswith('# ') else line[1:]}\n" for line in lines))
+    except tomlkit.exceptions.TOMLKitError as err:
+        raise RefusedError(f"the script block of {path} is no TOML: {err}", hint="mend it, and try again") from err
+
+
+def _requirements(document: Any) -> list[str]:
+    return [str(one) for one in document.get("dependencies", [])]
+
+
+def _name(requirement: str) -> str:
+    try:
+        return canonicalize_name(Requirement(requirement).name)
+    except InvalidRequirement:
+        return ""
+
+
+def _written(document: tomlkit.TOMLDocument) -> str:
+    lines = tomlkit.dumps(document).rstrip("\n").splitlines()
+    return "\n".join(["# /// script", *(f"# {line}" if line else "#" for line in lines), "# ///"])

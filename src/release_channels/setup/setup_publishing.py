@@ -1,0 +1,244 @@
+"""`setup-publishing`: show what the index and GitHub have to know, set up what an API allows, and try it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from packaging.version import Version
+
+from release_channels import console
+from release_channels.errors import FailedError, RefusedError, ReleaseError
+from release_channels.hub import WorkflowRun, repository_name
+from release_channels.hub_settings import Environment
+from release_channels.maintain.desk import Desk
+from release_channels.maintain.following import Waiting, follow
+from release_channels.outcome import Outcome, Result
+from release_channels.setup.publishing import (
+    EnvironmentPlan,
+    Publisher,
+    plan_environments,
+    publisher_table,
+    publishers,
+    wanted_environments,
+)
+from release_channels.setup.refusals import translate
+from release_channels.tags import release_tags
+from release_channels.version import Channel
+from release_channels.world.github import GitHub
+from release_channels.world.github.answers import NotFoundError
+from release_channels.world.github.settings import Settings
+
+PREFLIGHT = {"do": "preflight"}
+
+
+def setup_publishing(desk: Desk, *, apply: bool, dry_run: bool = False, waiting: Waiting | None = None) -> Outcome:
+    """Show the set-up of a project; with `apply`, set GitHub's side up and let each release workflow try it.
+
+    Raises: RefusedError where no repository on GitHub is known, or it says no; FailedError where a trial is refused.
+    """
+    name = repository_name(desk.config.repository, desk.git.remote_url(desk.config.remote), desk.env)
+    if name is None:
+        raise RefusedError(
+            f"which repository on GitHub is this? the remote {desk.config.remote} does not tell",
+            hint='set `repository = "owner/name"` in [tool.release-channels], or add the remote',
+        )
+    wanted = publishers(desk.config, name)
+    is_new = _is_new(desk)
+    _show_publishers(desk, wanted, is_new=is_new)
+    hub = desk.github()
+    assert hub is not None  # its name is known
+    with hub:
+        plans = _plans(desk, hub.settings, needs_answer=apply)
+        _show_environments(desk, plans)
+        if not apply or dry_run:
+            return _planned(desk, wanted, plans)
+        _apply(desk, hub.settings, plans or ())
+        return _try_out(desk, hub, wanted, waiting or Waiting(longest=900), is_new=is_new)
+
+
+def _is_new(desk: Desk) -> bool:
+    """Tell whether the index has nothing of the project yet; where it does not answer, that is said and not assumed."""
+    try:
+        return not desk.read_index().releases
+    except ReleaseError as stop:
+        console.warn(f"whether {desk.project.name} is on {desk.index.title} is not known: {stop}")
+        return False
+
+
+def _show_publishers(desk: Desk, wanted: Sequence[Publisher], *, is_new: bool) -> None:
+    project = desk.project.name
+    console.result(f"Trusted publishers of {project} on the index. No token is stored in GitHub.", style="bold")
+    for line in publisher_table(wanted):
+        console.result(f"  {line}")
+    if not is_new:
+        console.result(f"On the index, as an owner of {project}: Manage, Publishing, Add a new publisher, GitHub.")
+        for publisher in wanted:
+            _show_form(publisher, project, pending=False)
+        return
+    public = next(one for one in wanted if one.channel is Channel.PUBLIC)
+    preview = next(one for one in wanted if one.channel is Channel.PREVIEW)
+    console.result(
+        f"{desk.index.title} has no file of {project} yet. Register a pending publisher for one channel only, the "
+        "public one: the first release should be a final one, since before that every user would get previews. In "
+        "your account: Publishing, Add a new pending publisher, GitHub."
+    )
+    _show_form(public, project, pending=True)
+    console.result(
+        f"A pending publisher does not reserve the name. After the first release add the other one on {project}'s own "
+        "page: Manage, Publishing."
+    )
+    _show_form(preview, project, pending=False)
+
+
+def _show_form(publisher: Publisher, project: str, *, pending: bool) -> None:
+    console.result(f"  {publisher.row[0]}:")
+    for field, value in publisher.fields(project, pending=pending):
+        console.result(f"    {field + ':':<19} {value}")
+
+
+def _plans(desk: Desk, settings: Settings, *, needs_answer: bool) -> tuple[EnvironmentPlan, ...] | None:
+    """Read the environments and plan; None where GitHub cannot be asked and nobody needs its answer.
+
+    Raises: RefusedError where its answer is needed.
+    """
+    try:
+        settings.repository()  # an environment that is not there looks like a repository that is hidden
+        names = [wanted.name for wanted in wanted_environments(desk.config)]
+        found = {name: settings.environment(name) for name in names}
+    except ReleaseError as stop:
+        if needs_answer:
+            raise
+        console.warn(f"how GitHub is set up is not known: {stop}")
+        return None
+    return plan_environments(found, desk.config)
+
+
+def _show_environments(desk: Desk, plans: Sequence[EnvironmentPlan] | None) -> None:
+    console.result("Environments on GitHub", style="bold")
+    if plans is None:
+        for wanted in wanted_environments(desk.config):
+            console.result(f"  {wanted.name}: {wanted.purpose}; it lets in {wanted.policy} and nothing else")
+        return
+    for plan in plans:
+        console.result(f"  {plan.wanted.name}: {plan.wanted.purpose}")
+        console.result(f"    now:   {_describe(plan.before)}")
+        if not plan.is_reached:
+            console.result(f"    then:  {plan.after.describe()}")
+        for remark in plan.remarks():
+            console.warn(f"{plan.wanted.name}: {remark}")
+
+
+def _describe(environment: Environment | None) -> str:
+    return environment.describe() if environment else "not there"
+
+
+def _apply(desk: Desk, settings: Settings, plans: Sequence[EnvironmentPlan]) -> None:
+    """Do what is planned, then read again: what is told afterwards is what GitHub says.
+
+    Raises: FailedError if an environment is not what it should be.
+    """
+    for plan in plans:
+        if plan.put is not None:
+            settings.put_environment(plan.put)
+        if plan.add is not None:
+            settings.add_policy(plan.wanted.name, plan.add)
+    if all(plan.is_reached for plan in plans):
+        console.result("  nothing to do: the environments are as they should be")
+        return
+    again = _plans(desk, settings, needs_answer=True) or ()
+    for plan in again:
+        console.result(f"  {plan.wanted.name} is set up: {_describe(plan.before)}")
+        if not plan.is_reached:
+            raise FailedError(
+                f"the environment {plan.wanted.name} is not what it was set to: {_describe(plan.before)}",
+                hint="somebody else changes it, too: run the same again",
+            )
+
+
+def _planned(desk: Desk, wanted: Sequence[Publisher], plans: Sequence[EnvironmentPlan] | None) -> Outcome:
+    console.result("Then try each workflow out: it shows its identity to the index, and uploads nothing", style="bold")
+    for publisher in wanted:
+        ref = _trial_ref(desk, publisher) or "RELEASE-TAG"
+        console.result(f"  gh workflow run {publisher.workflow} --ref {ref} -f do=preflight")
+    if plans is not None and all(plan.is_reached for plan in plans):
+        message = "GitHub is set up; `invoke setup-publishing --apply` tries the publishers out"
+        return Outcome(Result.DONE, message, project=desk.project.name)
+    message = (
+        "nothing was changed; once the publishers are on the index, `invoke setup-publishing --apply` does the rest"
+    )
+    return Outcome(Result.PLANNED, message, project=desk.project.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """How one workflow's trial ended; nothing is wrong where no text says so."""
+
+    publisher: Publisher
+    untried: str = ""
+    refused: str = ""
+
+
+def _try_out(desk: Desk, hub: GitHub, wanted: Sequence[Publisher], waiting: Waiting, *, is_new: bool) -> Outcome:
+    console.result("Trying the release workflows out: they show their identity and upload nothing", style="bold")
+    trials = [_try(desk, hub, publisher, waiting) for publisher in wanted]
+    if is_new:  # a token would make the project, so the trial stops before it asks for one
+        trials = [trial if trial.refused or trial.untried else replace(trial, untried=_FIRST) for trial in trials]
+    for trial in trials:
+        console.result(f"  {trial.publisher.workflow}: {trial.refused or trial.untried or 'the index lets it in'}")
+    if refused := [trial for trial in trials if trial.refused]:
+        raise FailedError(
+            f"the index does not let in {' and '.join(trial.publisher.workflow for trial in refused)}",
+            hint="\n".join(trial.refused for trial in refused),
+        )
+    left = [trial.publisher.workflow for trial in trials if trial.untried]
+    message = f"GitHub is set up; not tried: {', '.join(left)}" if left else "GitHub and the index are set up"
+    return Outcome(Result.DONE, message, project=desk.project.name)
+
+
+_FIRST = "the job is as the settings say; the index itself is asked by the first release, which makes the project"
+
+
+def _try(desk: Desk, hub: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
+    ref = _trial_ref(desk, publisher)
+    if ref is None:
+        return _Trial(publisher, untried="not tried: its environment lets in release tags alone, and there is none yet")
+    try:
+        run_id = hub.settings.dispatch(publisher.workflow, ref, PREFLIGHT)
+    except NotFoundError:
+        return _Trial(
+            publisher, untried=f"not tried: GitHub knows no such workflow; push it to {desk.config.main_branch}"
+        )
+    except RefusedError as stop:
+        return _Trial(publisher, untried=f"not tried: {stop}")
+    if run_id is None:
+        return _Trial(publisher, untried="started, and GitHub does not tell which run it is: look at its page")
+    run = follow(partial(hub.run, run_id), publisher.workflow, waiting, hub)
+    if run.is_green:
+        return _Trial(publisher)
+    wanted = next(one for one in wanted_environments(desk.config) if one.name == publisher.environment)
+    why = translate(_complaints(hub, run), publisher, wanted.policy, desk.project.name)
+    return _Trial(publisher, refused=f"{why} ({run.url})")
+
+
+def _complaints(hub: GitHub, run: WorkflowRun) -> tuple[str, ...]:
+    """Collect what the failed jobs of a run say; one that says nothing is looked at by a person."""
+
+    def said() -> Iterator[str]:
+        for job in hub.jobs(run.id):
+            if job.conclusion not in ("success", "skipped"):
+                yield from hub.settings.complaints(job.id)
+
+    return tuple(said())
+
+
+def _trial_ref(desk: Desk, publisher: Publisher) -> str | None:
+    """Choose where a workflow is tried: on main, or on the newest release tag, which its environment lets in."""
+    if publisher.channel is Channel.PREVIEW:
+        return desk.config.main_branch
+    try:
+        tags: Mapping[Version, str] = desk.tags()
+    except ReleaseError:
+        tags = release_tags(desk.config.tag_format, desk.git.tags_before(desk.commit.sha))
+    return tags[max(tags)] if tags else None

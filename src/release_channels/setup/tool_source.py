@@ -1,0 +1,72 @@
+"""Where this tool comes from, as a project's noxfile has to name it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from release_channels.errors import UsageError
+from release_channels.setup.script_block import TOOL
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSource:
+    """The requirement that brings the tool, and the version that runs now; `was_asked` tells who chose it."""
+
+    requirement: str
+    version: Version
+    was_asked: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file of this machine, which nobody else can install."""
+        return "file:" in self.requirement
+
+    def accepts(self, requirement: str) -> bool:
+        """Tell whether a noxfile's requirement may stay: one that was asked for replaces any other."""
+        if self.was_asked or requirement == self.requirement:
+            return requirement == self.requirement
+        if self.is_local:  # whoever runs a checkout does not want it in a project that has a release
+            return True
+        return "file:" not in requirement and Requirement(requirement).specifier.contains(
+            self.version, prereleases=True
+        )
+
+
+def running_tool() -> ToolSource:
+    """Find the tool that runs: the checkout or the file that it was installed from, else its version on the index.
+
+    Source: the direct URL specification (once PEP 610).
+    """
+    installed = distribution(TOOL)
+    version = Version(installed.version)
+    url = json.loads(installed.read_text("direct_url.json") or "{}").get("url", "")
+    if url.startswith("file:"):
+        return ToolSource(f"{TOOL} @ {url}", version)
+    return ToolSource(f"{TOOL}=={version}", version)
+
+
+def asked_tool(text: str, root: Path) -> ToolSource:
+    """Read the requirement that somebody asked for: a specifier, an address, or a wheel or checkout by its path.
+
+    Raises: UsageError for what does not bring this tool.
+    """
+    version = running_tool().version
+    path = (root / text).resolve()
+    if path.exists():
+        return ToolSource(f"{TOOL} @ {path.as_uri()}", version, was_asked=True)
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as err:
+        raise UsageError(
+            f"{text!r} is neither a requirement nor a file", hint=f'--tool "{TOOL}==1.2.3", or the path of a wheel'
+        ) from err
+    if canonicalize_name(requirement.name) != TOOL:
+        raise UsageError(f"{text!r} does not bring {TOOL}", hint=f'--tool "{TOOL}==1.2.3"')
+    return ToolSource(text, version, was_asked=True)

@@ -1,0 +1,144 @@
+"""A repository's settings on GitHub: read, and the few that `setup-publishing` changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from release_channels.hub_settings import Environment, Policy, TagRuleset
+from release_channels.world.github import parse_settings as parse
+from release_channels.world.github.answers import Answers, NotFoundError
+
+_PAGE = 100
+_MANY = 20
+"""How many pages are read of a list that has a few entries in any repository."""
+_ADMINISTRATION = "administration: write"
+
+
+class Ask(Protocol):
+    """Ask GitHub for something below the repository that the library has no method for."""
+
+    def __call__(self, verb: str, path: str, sent: Mapping[str, Any] | None = None) -> Any:
+        """Give the JSON of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one repository; every method raises what GitHub's methods raise."""
+
+    answers: Answers
+    ask: Ask
+
+    def repository(self) -> tuple[bool, str]:
+        """Tell whether the repository is private, and its default branch.
+
+        Raises: NotFoundError where it is not there, or not visible to this token.
+        """
+        return self.answers.read("the repository", lambda: parse.parse_repository(self.ask("GET", "")))
+
+    def environment(self, name: str) -> Environment | None:
+        """Read an environment with its rules; None where there is none."""
+        place = _place(name)
+
+        def ask() -> Environment:
+            found = self.ask("GET", place)
+            policies = list(self._pages(f"{place}/deployment-branch-policies", "branch_policies"))
+            return parse.parse_environment(found, policies)
+
+        try:
+            return self.answers.read(f"the environment {name}", ask, needs="actions: read")
+        except NotFoundError:
+            return None
+
+    def put_environment(self, environment: Environment) -> None:
+        """Create an environment, or bring its rules to what is given.
+
+        Source: GitHub's REST reference, create or update an environment: what is not sent is taken away.
+        """
+        sent = parse.write_environment(environment)
+        self.answers.write(
+            f"set up the environment {environment.name}",
+            lambda: self.ask("PUT", _place(environment.name), sent),
+            needs=_ADMINISTRATION,
+        )
+
+    def add_policy(self, environment: str, policy: Policy) -> None:
+        """Let a pattern of branches or tags into an environment."""
+        sent = {"name": policy.pattern, "type": policy.kind}
+        self.answers.write(
+            f"let {policy} into {environment}",
+            lambda: self.ask("POST", f"{_place(environment)}/deployment-branch-policies", sent),
+            needs=_ADMINISTRATION,
+        )
+
+    def tag_rulesets(self) -> tuple[TagRuleset, ...]:
+        """Read the rulesets for tags, those of the organization too."""
+
+        def ask() -> tuple[TagRuleset, ...]:
+            listed = self._pages("/rulesets?targets=tag&includes_parents=true", "")
+            ids = [int(one["id"]) for one in listed]
+            return tuple(parse.parse_ruleset(self.ask("GET", f"/rulesets/{number}")) for number in ids)
+
+        return self.answers.read("the tag rulesets", ask, needs="metadata: read")
+
+    def immutable_releases(self) -> bool:
+        """Tell whether published releases can be changed no more.
+
+        Source: GitHub's REST reference: 404 where it is not switched on.
+        """
+
+        def ask() -> bool:
+            return parse.parse_enabled(self.ask("GET", "/immutable-releases"))
+
+        try:
+            return self.answers.read("whether releases are immutable", ask, needs="administration: read")
+        except NotFoundError:
+            return False
+
+    def secret_names(self, environment: str = "") -> frozenset[str]:
+        """Name the secrets of an environment, or those that the whole repository has; their values nobody can read."""
+
+        def ask() -> frozenset[str]:
+            if environment:
+                return parse.parse_names(self._pages(f"{_place(environment)}/secrets", "secrets"))
+            own = parse.parse_names(self._pages("/actions/secrets", "secrets"))
+            return own | parse.parse_names(self._pages("/actions/organization-secrets", "secrets"))
+
+        of = f"the environment {environment}" if environment else "the repository"
+        needs = "environments: read" if environment else "secrets: read"
+        return self.answers.read(f"the names of the secrets of {of}", ask, needs=needs)
+
+    def dispatch(self, workflow: str, ref: str, inputs: Mapping[str, str]) -> int | None:
+        """Start a workflow by hand, and give the id of its run where GitHub tells it."""
+        sent = {"ref": ref, "inputs": dict(inputs), "return_run_details": True}
+        answer = self.answers.write(
+            f"start {workflow} on {ref}",
+            lambda: self.ask("POST", f"/actions/workflows/{quote(workflow, safe='')}/dispatches", sent),
+            needs="actions: write",
+        )
+        return parse.parse_dispatched(answer)
+
+    def complaints(self, job_id: int) -> tuple[str, ...]:
+        """Read what a job says went wrong, which is told on the page of its run."""
+
+        def ask() -> tuple[str, ...]:
+            return parse.parse_complaints(self._pages(f"/check-runs/{job_id}/annotations", ""))
+
+        return self.answers.read(f"what job {job_id} complains of", ask, needs="checks: read")
+
+    def _pages(self, path: str, key: str) -> Iterator[Mapping[str, Any]]:
+        """Read a list, page by page, wherever it stands in the answer."""
+        joint = "&" if "?" in path else "?"
+        for page in range(1, _MANY + 1):
+            answer = self.ask("GET", f"{path}{joint}per_page={_PAGE}&page={page}")
+            entries = parse.parse_list(answer, key)
+            yield from entries
+            if len(entries) < _PAGE:
+                return
+        raise ValueError(f"more than {_MANY * _PAGE} entries")
+
+
+def _place(environment: str) -> str:
+    return f"/environments/{quote(environment, safe='')}"

@@ -1,0 +1,52 @@
+"""The version of this tool that a project's CI runs, as the lock beside its noxfile has it."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from release_channels import console
+
+_TOOL = "release-channels"
+LOCKS = ("release_noxfile.py.lock", "noxfile.py.lock")
+"""Where a lock may stand; the release sessions' own file comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedTool:
+    """A lock file, and the version of the tool in it."""
+
+    lock: str
+    version: Version
+
+
+def locked_tool(root: Path) -> LockedTool | None:
+    """Read which version of the tool is locked; None where no lock tells."""
+    for name in LOCKS:
+        try:
+            packages = tomllib.loads((root / name).read_text(encoding="utf-8")).get("package", [])
+            versions = [one["version"] for one in packages if one.get("name") == _TOOL]
+            if versions:
+                return LockedTool(name, Version(versions[0]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidVersion):
+            continue  # what cannot be read here, `uv run --frozen` refuses, and `doctor` names
+    return None
+
+
+def running_version() -> Version:
+    """Give the version that runs."""
+    return Version(installed_version(_TOOL))
+
+
+def warn_of_another(root: Path) -> None:
+    """Warn where another version runs than CI would run."""
+    locked = locked_tool(root)
+    if locked is not None and locked.version != running_version():
+        console.warn(
+            f"{_TOOL} {running_version()} runs here, and {locked.lock} has {locked.version}: "
+            f"`uvx {_TOOL}@{locked.version} …` runs what CI does"
+        )

@@ -1,0 +1,157 @@
+"""A repository's settings: read whole, changed once, and refused as GitHub refuses them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from release_channels.errors import RefusedError
+from release_channels.hub_settings import Admits, Environment, Policy, TagRuleset
+from tests.github.hubs import READER, WRITER, Hub, api
+
+ADMIN = "SECRET-admin-token"
+RIGHTS = (
+    *("administration: write", "actions: write", "checks: read", "contents: read"),
+    *("secrets: read", "environments: read"),
+)
+TAGS = Policy("tag", "v*")
+DISPATCH = "on:\n  workflow_dispatch:\n    inputs:\n      do: {type: choice, required: true, options: [preflight]}\n"
+
+
+@pytest.fixture
+def admin(hub: Hub) -> Hub:
+    """A GitHub with a token that may set it up."""
+    hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+    return hub
+
+
+def test_an_environment_is_written_and_read_back(admin: Hub) -> None:
+    """Rules that are sent are kept, and a policy for tags is one for tags."""
+    admin.state.add_environment("other", reviewers=["ada", "team Crew"])
+    client = admin.client(ADMIN)
+    people = client.settings.environment("other")
+    assert people is not None
+    wanted = Environment("a/b", Admits.NAMED, (), people.reviewers, 7, prevents_self_review=True, admins_bypass=True)
+    client.settings.put_environment(wanted)
+    client.settings.add_policy("a/b", TAGS)
+    assert client.settings.environment("a/b") == replace(wanted, policies=(TAGS,))
+    client.settings.put_environment(replace(wanted, admits=Admits.ALL, reviewers=(), wait_minutes=0))
+    again = client.settings.environment("a/b")
+    assert again is not None
+    assert (again.admits, again.policies, again.reviewers, again.wait_minutes) == (Admits.ALL, (), (), 0)
+    assert client.settings.environment("nowhere") is None
+
+
+def test_every_page_of_a_list_is_read(admin: Hub) -> None:
+    """More than a hundred names are all there."""
+    admin.state.secrets[""] = {f"NAME_{number}" for number in range(130)}
+    assert len(admin.client(ADMIN).settings.secret_names()) == 130
+
+
+def test_rulesets_and_immutability_are_read(admin: Hub) -> None:
+    """Of the rulesets those for tags, with what they restrict."""
+    admin.state.add_ruleset("tags", "refs/tags/v*", rules=["deletion"], enforcement="disabled")
+    settings = admin.client(ADMIN).settings
+    assert settings.tag_rulesets() == (TagRuleset("tags", False, ("refs/tags/v*",), (), frozenset({"deletion"})),)
+    assert settings.immutable_releases() is False
+    admin.state.immutable_releases = True
+    assert settings.immutable_releases() is True
+
+
+def test_a_workflow_is_started_and_its_complaints_are_read(admin: Hub) -> None:
+    """The run's id comes back, and of a job's annotations those of a failure."""
+    admin.repo.commit("workflow", {".github/workflows/go.yml": DISPATCH})
+    admin.repo.git("push", "--quiet", "origin", "main")
+    settings = admin.client(ADMIN).settings
+    run_id = settings.dispatch("go.yml", "main", {"do": "preflight"})
+    assert run_id is not None
+    assert admin.client(ADMIN).run(run_id).event == "workflow_dispatch"
+    job = admin.state.add_job(run_id, "preflight", conclusion="failure")
+    admin.state.annotate(job, "a hint", level="notice")
+    admin.state.annotate(job, "what went wrong")
+    assert settings.complaints(job) == ("what went wrong",)
+    assert [one.id for one in admin.client(ADMIN).jobs(run_id)] == [job]
+
+
+@pytest.mark.parametrize(
+    ("workflow", "ref", "inputs", "told"),
+    [
+        ("nowhere.yml", "main", {"do": "preflight"}, "not found in"),
+        ("go.yml", "nowhere", {"do": "preflight"}, "No ref found for: nowhere"),
+        ("go.yml", "main", {}, "Required input 'do' not provided"),
+        ("go.yml", "main", {"do": "dance"}, "not in the list of allowed values"),
+        ("go.yml", "main", {"do": "preflight", "more": "x"}, "Unexpected inputs provided"),
+        ("still.yml", "main", {}, "does not have 'workflow_dispatch' trigger"),
+    ],
+)
+def test_a_workflow_that_cannot_be_started_so_is_refused(
+    admin: Hub, workflow: str, ref: str, inputs: dict[str, str], told: str
+) -> None:
+    """With GitHub's reason, and no run is made."""
+    files = {".github/workflows/go.yml": DISPATCH, ".github/workflows/still.yml": "on: push\n"}
+    admin.repo.commit("workflows", files)
+    admin.repo.git("push", "--quiet", "origin", "main")
+    before = admin.fingerprint()
+    with pytest.raises(RefusedError, match=told):
+        admin.client(ADMIN).settings.dispatch(workflow, ref, inputs)
+    assert admin.fingerprint() == before
+
+
+@pytest.mark.parametrize("token", [READER, WRITER])
+def test_a_token_without_the_right_changes_and_sees_nothing(hub: Hub, token: str) -> None:
+    """What takes a right names it, and nothing moves."""
+    hub.state.add_environment("pypi-public")
+    settings, before = hub.client(token).settings, hub.fingerprint()
+    for act, right in (
+        (lambda: settings.put_environment(Environment("new")), "administration: write"),
+        (lambda: settings.add_policy("pypi-public", TAGS), "administration: write"),
+        (lambda: settings.dispatch("go.yml", "main", {}), "actions: write"),
+        (settings.secret_names, "secrets: read"),
+        (lambda: settings.secret_names("pypi-public"), "environments: read"),
+        (settings.immutable_releases, "administration: read"),
+    ):
+        with pytest.raises(RefusedError, match="forbids it") as caught:
+            act()
+        assert right in caught.value.hint
+    assert hub.fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"wait_timer": 50_000}, 422),
+        ({"reviewers": [{"type": "User", "id": 1}]}, 422),
+        ({"reviewers": [{"type": "User", "id": 1}] * 7}, 422),
+        ({"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": True}}, 422),
+    ],
+)
+def test_the_stand_in_refuses_what_github_refuses(admin: Hub, sent: dict[str, Any], status: int) -> None:
+    """And no environment is made of it."""
+    assert api(admin, "PUT", "/environments/new", token=ADMIN, json=sent).status_code == status
+    assert "new" not in admin.state.environments
+
+
+def test_the_stand_in_keeps_the_rules_of_policies(admin: Hub) -> None:
+    """None where the environment lets in everything, none of an unknown kind, and one that is there leads to itself."""
+    admin.state.add_environment("open")
+    admin.state.add_environment("named", branch_policies=["main"])
+    path = "/environments/{}/deployment-branch-policies"
+    assert api(admin, "POST", path.format("open"), token=ADMIN, json={"name": "x"}).status_code == 404
+    assert api(admin, "POST", path.format("named"), token=ADMIN, json={"name": "x", "type": "ref"}).status_code == 422
+    assert api(admin, "POST", path.format("named"), token=ADMIN, json={"name": "main"}).status_code == 303
+    assert len(admin.state.environments["named"].policies) == 1
+
+
+@pytest.mark.parametrize("missing", ["name", "protection_rules", "deployment_branch_policy"])
+def test_an_answer_of_another_form_is_not_believed(admin: Hub, missing: str) -> None:
+    """A field that GitHub always sends and that is not there stops the reading."""
+    from release_channels.rehearsal.github.answers import Answer
+
+    whole: dict[str, Any] = {"name": "x", "protection_rules": [], "deployment_branch_policy": None}
+    whole.pop(missing)
+    admin.state.faults.append(lambda _, path: Answer(200, whole) if path.endswith("/environments/x") else None)
+    admin.state.add_environment("x")
+    with pytest.raises(RefusedError, match="cannot be used"):
+        admin.client(ADMIN).settings.environment("x")
