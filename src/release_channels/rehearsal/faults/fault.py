@@ -35,8 +35,9 @@ class End(StrEnum):
 
 @dataclass(slots=True)
 class Injection:
-    """A fault that is set: how the run differs by it, and how often it has fired."""
+    """A fault that is set: where, how the run differs by it, and how often it has fired."""
 
+    where: str
     changes: Changes = field(default_factory=Changes)
     fired: int = 0
 
@@ -102,7 +103,7 @@ def held_at(scene: Scene, job: str, step: str, act: Callable[[Injection], None])
     directory = scene.ground.place / f"stop-{secrets.token_hex(4)}"
     directory.mkdir()
     stop = Stop(job, step, str(directory))
-    injection = Injection(Changes(stops=(stop,), mark=secrets.token_hex(12)))
+    injection = Injection(f"before {job}/{step}", Changes(stops=(stop,), mark=secrets.token_hex(12)))
     over = threading.Event()
 
     def wait() -> None:

@@ -27,7 +27,7 @@ def _left(scene: Scene, *, is_draft: bool) -> StoredRelease:
 @contextmanager
 def _draft(scene: Scene) -> Iterator[Injection]:
     left = _left(scene, is_draft=True)
-    injection = Injection()
+    injection = Injection(f"the draft {scene.tag}")
     yield injection
     injection.fired = int(bool(left.assets))
 
@@ -35,7 +35,7 @@ def _draft(scene: Scene) -> Iterator[Injection]:
 @contextmanager
 def _empty_release(scene: Scene) -> Iterator[Injection]:
     _left(scene, is_draft=False)
-    yield Injection(fired=1)
+    yield Injection(f"the release {scene.tag}", fired=1)
 
 
 def _delete_and_resume(scene: Scene, ran: Ran) -> Ran:
@@ -50,7 +50,7 @@ def _failing(answer: Callable[[Scene], Answer]) -> Inject:
 
     @contextmanager
     def inject(scene: Scene) -> Iterator[Injection]:
-        injection = Injection()
+        injection = Injection("GitHub's API")
 
         def fail(_method: str, _path: str) -> Answer:
             injection.fired += 1

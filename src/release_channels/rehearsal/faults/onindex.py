@@ -28,7 +28,7 @@ def _spoilt(
 
     @contextmanager
     def inject(scene: Scene) -> Iterator[Injection]:
-        injection = Injection(changes or Changes())
+        injection = Injection(f"the index, {path}", changes or Changes())
         seen = 0
 
         def spoil(environ: WSGIEnvironment, _app: WSGIApplication) -> Response | None:

@@ -29,7 +29,7 @@ class Judged:
     """What became of one fault."""
 
     fault: Fault
-    fired: int
+    fired: str
     seen: str
     then: str
     world: str
@@ -121,7 +121,15 @@ def _judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
         console.say(tail(scene.ground, last if fault.go_on and not last.is_green else ran))
     then = fault.then.format(file=scene.workflow.file, tag=scene.tag)
     told = f"{then}: {last.outcome()}" if fault.go_on else then
-    return Judged(fault, injection.fired, _shown(ran), told, world, tuple(wrong), time.monotonic() - begun)
+    return Judged(
+        fault,
+        f"{injection.where}, {injection.fired} x",
+        _shown(fault, ran),
+        told,
+        world,
+        tuple(wrong),
+        time.monotonic() - begun,
+    )
 
 
 def _unlike(fault: Fault, ran: Ran, fired: int) -> Iterator[str]:
@@ -151,5 +159,9 @@ def _difference(now: Picture, wanted: Picture) -> str:
     return ", ".join(parts)
 
 
-def _shown(ran: Ran) -> str:
-    return "the run broke off" if ran.played.broke_off else ran.outcome()
+def _shown(fault: Fault, ran: Ran) -> str:
+    """Say what a user sees: how the run ended, and the sentence that matters where that does not hold it."""
+    if ran.played.broke_off:
+        return "the run broke off"
+    outcome = ran.outcome().removesuffix(" (rehearsal)")
+    return outcome if fault.sees in outcome else f"{outcome}; {fault.sees}"

@@ -26,8 +26,8 @@ def _moved(scene: Scene) -> Iterator[Injection]:
 
 
 @contextmanager
-def _nothing(_scene: Scene) -> Iterator[Injection]:
-    yield Injection()
+def _nothing(scene: Scene) -> Iterator[Injection]:
+    yield Injection(f"the tag {scene.tag}")
 
 
 def _aside(scene: Scene, injection: Injection) -> Ran:
