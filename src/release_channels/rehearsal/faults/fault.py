@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from release_channels.rehearsal.forge import Changes, Forge, Ran
+from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.hands import Hands
 from release_channels.rehearsal.leftovers import end_marked
+from release_channels.rehearsal.ran import Changes, Ran
 from release_channels.rehearsal.rights import Stop
 from release_channels.rehearsal.triggers import Event
 from release_channels.rehearsal.workflow import Workflow

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from release_channels.provenance import ARTIFACT, PROVENANCE
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
-from release_channels.rehearsal.forge import Ran
+from release_channels.rehearsal.ran import Ran
 from release_channels.steps.handover import MANIFEST
 from release_channels.version import Channel
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Inject, Injection, Scene, again
-from release_channels.rehearsal.forge import Changes
+from release_channels.rehearsal.ran import Changes
 from release_channels.version import Channel
 
 _COMPARE = "compare owner, repository, workflow file name and environment with the trusted publisher"

@@ -11,7 +11,7 @@ from release_channels import console
 from release_channels.errors import FailedError, UsageError
 from release_channels.rehearsal.faults import forged, identity, onhub, onindex, runs, tags
 from release_channels.rehearsal.faults.fault import End, Fault, Scene
-from release_channels.rehearsal.forge import Ran
+from release_channels.rehearsal.ran import Ran
 from release_channels.rehearsal.snapshot import Picture, picture, restore, take
 from release_channels.rehearsal.train import Train, tail
 from release_channels.tags import tag_of

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from release_channels.rehearsal.faults.fault import End, Fault, Injection, Scene, held_at
-from release_channels.rehearsal.forge import Ran
+from release_channels.rehearsal.ran import Ran
 from release_channels.version import Channel
 
 
