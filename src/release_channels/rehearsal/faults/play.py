@@ -21,6 +21,8 @@ FAULTS: tuple[Fault, ...] = tuple(
     fault for part in (onindex, identity, runs, tags, forged, onhub) for fault in part.FAULTS
 )
 ALL = "all"
+KILLS = "kills"
+"""A kill of the runner before each line that is run; part of `all`."""
 MakeTrain = Callable[[], AbstractContextManager[Train]]
 
 
@@ -38,17 +40,15 @@ class Judged:
 
 
 def chosen(name: str) -> tuple[Fault, ...]:
-    """Find the faults that a name stands for; `all` is every one, and a kill between any two steps besides.
+    """Find the faults that names stand for; kills between any two steps are made when the workflow is known.
 
     Raises: UsageError for an unknown name.
     """
-    if name == ALL:
-        return FAULTS
-    found = tuple(fault for fault in FAULTS if fault.name in name.split(","))
-    if len(found) != len(name.split(",")):
-        known = ", ".join((ALL, *(fault.name for fault in FAULTS)))
-        raise UsageError(f"there is no fault {name!r}", hint=f"known: {known}")
-    return found
+    names = set(name.split(","))
+    known = (ALL, KILLS, *(fault.name for fault in FAULTS))
+    if names - {*known}:
+        raise UsageError(f"there is no fault {name!r}", hint=f"known: {', '.join(known)}")
+    return FAULTS if ALL in names else tuple(fault for fault in FAULTS if fault.name in names)
 
 
 def play_faults(name: str, make_train: MakeTrain) -> Iterator[Judged]:
@@ -57,11 +57,12 @@ def play_faults(name: str, make_train: MakeTrain) -> Iterator[Judged]:
     Raises: FailedError if a release without any fault does not go well.
     """
     faults = chosen(name)
+    every_kill = not {ALL, KILLS}.isdisjoint(name.split(","))
     for channel in Channel:
         ours = tuple(fault for fault in faults if fault.channel is channel)
-        if ours:
+        if ours or every_kill:
             with make_train() as train:
-                yield from _play_in(train, channel, ours, every_kill=name == ALL)
+                yield from _play_in(train, channel, ours, every_kill=every_kill)
 
 
 def _play_in(train: Train, channel: Channel, faults: Sequence[Fault], *, every_kill: bool) -> Iterator[Judged]:
