@@ -11,7 +11,7 @@ import pytest
 from release_channels.errors import FailedError, RefusedError
 from release_channels.rehearsal.act import find_act
 from release_channels.rehearsal.faults.fault import Scene, held_at, kill
-from release_channels.rehearsal.forge import Changes
+from release_channels.rehearsal.ran import Changes
 from release_channels.version import Channel
 from tests.rehearsal.stages import Stage, job, set_stage, workflow
 from tests.support.processes import survivors

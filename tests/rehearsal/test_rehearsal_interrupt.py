@@ -19,7 +19,13 @@ REHEARSE = (
 )
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(signal.SIGINT, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.full),
+    ],
+)
 def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: signal.Signals) -> None:
     """A job that would sleep for long, act above it, the servers and the scratch directory: all of it goes."""
     files = {".github/workflows/one.yml": workflow(job("echo begun; sleep 600"))}

@@ -60,8 +60,9 @@ def test_a_preview_is_rehearsed_and_a_fault_is_seen(
     assert outcome.result is Result.DONE, shown
     assert outcome.line.endswith("1 faults fired, and each ended converged or left the world unchanged (rehearsal)")
     fired, seen, then, world, _ = table(shown)["oidc-permission"]
-    assert (fired, world) == ("1 x", "converged")
+    assert (fired, world) == ("the job publish, 1 x", "converged")
     assert "did not take the upload" in seen
+    assert "give the publishing job `permissions: id-token: write`" in seen
     assert then.startswith("grant it, then re-run")
     assert list(place.iterdir()) == []
 

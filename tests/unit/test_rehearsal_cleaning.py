@@ -10,7 +10,7 @@ import yaml
 
 from release_channels.errors import RefusedError
 from release_channels.rehearsal.cleaning import STAND_IN, clean
-from release_channels.rehearsal.forge import mapped_actions
+from release_channels.rehearsal.runfiles import mapped_actions
 from release_channels.rehearsal.workflow import Workflow, parse_workflow
 
 MAPPED = mapped_actions()

@@ -8,7 +8,7 @@ import pytest
 
 from release_channels.errors import UsageError
 from release_channels.rehearsal.faults.fault import End
-from release_channels.rehearsal.faults.play import ALL, FAULTS, chosen
+from release_channels.rehearsal.faults.play import ALL, FAULTS, KILLS, chosen
 from release_channels.rehearsal.reference import fault_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "rehearsal.md"
@@ -33,6 +33,7 @@ def test_faults_are_chosen_by_name() -> None:
     """One, several, or all of them; an unknown name is refused with the known ones."""
     assert [fault.name for fault in chosen("twice,killed")] == ["killed", "twice"]
     assert chosen(ALL) == FAULTS
+    assert chosen(KILLS) == ()
     with pytest.raises(UsageError) as stop:
         chosen("twice,nothing")
     assert "out-of-order" in stop.value.hint

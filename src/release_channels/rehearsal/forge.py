@@ -2,88 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from release_channels import console
 from release_channels.errors import FailedError, RefusedError
-from release_channels.hub_settings import Policy
-from release_channels.outcome import Result
-from release_channels.rehearsal.act import COMPOSITES, Play, Played, find_act, play
-from release_channels.rehearsal.cleaning import STAND_IN, Cleaned, clean
+from release_channels.rehearsal.act import Played, find_act, play
+from release_channels.rehearsal.cleaning import Cleaned, clean
 from release_channels.rehearsal.github.actions import show_run
 from release_channels.rehearsal.github.objects import Site
 from release_channels.rehearsal.ground import Ground
-from release_channels.rehearsal.rights import Stop, job_tokens, rights_script
+from release_channels.rehearsal.ran import Changes, Ran
+from release_channels.rehearsal.rights import job_tokens
+from release_channels.rehearsal.runfiles import keep_log, mapped_actions, prepare
 from release_channels.rehearsal.runnerservice import OWNER_ID, REPOSITORY_ID, Session
 from release_channels.rehearsal.titles import title_of
 from release_channels.rehearsal.triggers import Event, is_started
 from release_channels.rehearsal.workflow import DIRECTORY, Workflow, parse_workflow
-from release_channels.rehearsal.yamltext import child, compose, entries
 
 _NOBODY = "0" * 40
 _NOTICE = "not rehearsed: "
-_SERVER = "https://github.com"
-_OUTCOME = re.compile(rf"^({'|'.join(re.escape(result) for result in Result)}): .*$")
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What differs from the workflow as it is: a fault's doing, or the wish to run less."""
-
-    stops: tuple[Stop, ...] = ()
-    without: tuple[str, ...] = ()
-    """Jobs that lose a right, as in `publish/id-token: write`."""
-    mark: str = ""
-    """By what its processes are known to somebody who ends them."""
-    env: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 900
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """One run of a workflow: what started it, and how it ended."""
-
-    id: int
-    number: int
-    attempt: int
-    workflow: Workflow
-    event: Event
-    played: Played
-    jobs: Mapping[str, str]
-    conclusion: str
-    seconds: float
-    not_rehearsed: tuple[str, ...]
-
-    @property
-    def is_green(self) -> bool:
-        """Whether it ended well."""
-        return self.conclusion == "success"
-
-    @property
-    def outcomes(self) -> tuple[str, ...]:
-        """The last lines of the sessions in it, in the order in which they were written."""
-        return tuple(line.text for line in self.played.lines if _OUTCOME.match(line.text))
-
-    def outcome(self) -> str:
-        """Give the outcome that tells most: one that is not good, else one that published, else the last."""
-        told = [line for line in self.outcomes if not line.startswith(f"{Result.DONE}:")] or list(self.outcomes)
-        for kinds in ((Result.REFUSED, Result.FAILED), (Result.PUBLISHED, Result.ALREADY), (Result.SKIPPED,)):
-            for line in told:
-                if line.startswith(tuple(f"{kind}:" for kind in kinds)):
-                    return line
-        return told[-1] if told else self.conclusion
-
-    def __str__(self) -> str:
-        """Name it as people do."""
-        again = f", attempt {self.attempt}" if self.attempt > 1 else ""
-        return f"{self.workflow.file} #{self.number}{again}"
 
 
 @dataclass(slots=True)
@@ -198,7 +139,7 @@ class Forge:
         is_tests = workflow.file == ground.config.test_workflow and not self.with_tests
         cleaned = clean(workflow, mapped_actions(), only_stand_ins=is_tests)
         token = f"rehearsal-{session.run_id}-{session.attempt}-{secrets.token_hex(6)}"
-        run = self._prepare(session, cleaned, token, changes)
+        run = prepare(self.ground, session, cleaned, token, changes)
         console.say(f"  {workflow.file} #{session.number}: {', '.join(job.id for job in workflow.jobs)}")
         begun = time.monotonic()
         with ground.state.lock:
@@ -218,68 +159,6 @@ class Forge:
         ran = self._note(session, played, cleaned, time.monotonic() - begun)
         return replace(ran, workflow=as_it_is)
 
-    def _prepare(self, session: Session, cleaned: Cleaned, token: str, changes: Changes) -> Play:
-        """Write the files of one run."""
-        ground, workflow, event = self.ground, session.workflow, session.event
-        directory = ground.place / "runs" / f"{session.run_id}-{session.attempt}"
-        directory.mkdir(parents=True)
-        names = {"workflow": workflow.file, "payload": "event.json", "rights": "rights.sh", "secrets": "secrets"}
-        files = {key: directory / name for key, name in names.items()}
-        files["workflow"].write_text(cleaned.text, encoding="utf-8")
-        files["payload"].write_text(json.dumps(event.payload), encoding="utf-8")
-        files["rights"].write_text(rights_script(workflow, token, self._barred(session), changes.stops), "utf-8")
-        files["secrets"].touch(mode=0o600)
-        given = {"GITHUB_TOKEN": token, **ground.secrets}
-        files["secrets"].write_text("".join(f"{key}={json.dumps(value)}\n" for key, value in given.items()), "utf-8")
-        labels = tuple(dict.fromkeys(label for job in workflow.jobs for label in job.labels))
-        return Play(
-            event=event.name, workflow=files["workflow"], payload=files["payload"], secrets=files["secrets"],
-            home=directory / "home", labels=labels, actions=cleaned.actions, default_branch=ground.config.main_branch,
-            env={**ground.env, **self._variables(session), **changes.env, "BASH_ENV": str(files["rights"])},
-            mark=changes.mark or secrets.token_hex(12), keep=ground.keep, seconds=changes.seconds,
-        )  # fmt: skip
-
-    def _variables(self, session: Session) -> dict[str, str]:
-        """Give the variables that GitHub sets and act does not, or gets wrong.
-
-        `SHA_REF` is the one by which act takes the commit.
-        """
-        ground, event, workflow = self.ground, session.event, session.workflow
-        service = f"{ground.runner_url}/{session.run_id}"
-        return {
-            "GITHUB_REPOSITORY": ground.repository,
-            "GITHUB_REPOSITORY_OWNER": ground.repository.partition("/")[0],
-            "GITHUB_REPOSITORY_ID": REPOSITORY_ID,
-            "GITHUB_REPOSITORY_OWNER_ID": OWNER_ID,
-            "GITHUB_REF": event.ref,
-            "SHA_REF": event.sha,
-            "GITHUB_RUN_ID": str(session.run_id),
-            "GITHUB_RUN_NUMBER": str(session.number),
-            "GITHUB_RUN_ATTEMPT": str(session.attempt),
-            "GITHUB_API_URL": ground.hub.api_url,
-            "GITHUB_SERVER_URL": _SERVER,
-            "GITHUB_WORKFLOW_REF": f"{ground.repository}/{workflow.path}@{event.ref}",
-            "GITHUB_WORKFLOW_SHA": event.sha,
-            "GITHUB_TRIGGERING_ACTOR": "tester",
-            "RUNNER_ENVIRONMENT": "github-hosted",
-            # uv appends `&audience=…`; the name of the job is filled in by act, for each job.
-            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{service}/identity?job=${{{{ github.job }}}}",
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": session.request_token,
-            "REHEARSAL_RUNNER": service,
-            "REHEARSAL_RUNNER_TOKEN": session.runner_token,
-        }
-
-    def _barred(self, session: Session) -> dict[str, str]:
-        """Say which jobs their environment does not let begin on this ref."""
-        barred = {}
-        for job in session.workflow.jobs:
-            environment = self.ground.state.environments.get(job.environment)
-            name, kind = session.event.branch, "tag" if session.event.ref.startswith("refs/tags/") else "branch"
-            policies = [Policy(one.kind, one.name) for one in environment.policies] if environment else []
-            if policies and not any(policy.lets_in(kind, name) for policy in policies):
-                barred[job.id] = f"{name} is not allowed to deploy to {job.environment} due to its protection rules"
-        return barred
-
     def _note(self, session: Session, played: Played, cleaned: Cleaned, seconds: float) -> Ran:
         """Write down how a run ended, here and in the stand-in."""
         workflow, state = session.workflow, self.ground.state
@@ -296,17 +175,11 @@ class Forge:
         notices = (said.removeprefix(_NOTICE) for said in played.notices if said.startswith(_NOTICE))
         told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
         self.not_rehearsed += [one for one in told if one not in self.not_rehearsed]
-        self._keep_log(session, played)
+        keep_log(self.ground, session, played)
         return Ran(
             session.run_id, session.number, session.attempt, session.workflow, session.event, played, jobs,
             conclusion, seconds, told,
         )  # fmt: skip
-
-    def _keep_log(self, session: Session, played: Played) -> None:
-        directory = self.ground.place / "runs" / f"{session.run_id}-{session.attempt}"
-        text = "".join(f"[{line.job}/{line.step}] {line.text}\n" for line in played.lines)
-        ends = "".join(f"[{step.job}/{step.id}] {step.result}, {step.seconds:.1f} s\n" for step in played.steps)
-        (directory / "log.txt").write_text(text + ends + played.complaint, encoding="utf-8")
 
     def _title(self, workflow: Workflow, event: Event, number: int) -> str:
         github = {
@@ -340,15 +213,6 @@ class Forge:
         return {"repository": repository, "sender": {"login": "tester"}}
 
 
-def mapped_actions() -> dict[str, frozenset[str]]:
-    """Name the actions that have a counterpart here, with the inputs that these know."""
-    found = {}
-    for path in sorted(COMPOSITES.glob("*/action.yml")):
-        inputs = child(compose(path.read_text(encoding="utf-8"), path.name), "inputs")
-        found[path.parent.name] = frozenset(key for key, _, _ in entries(inputs))
-    return {name: inputs for name, inputs in found.items() if name != STAND_IN}
-
-
 def _without(workflow: Workflow, rights: Sequence[str]) -> Workflow:
     """Take rights away from jobs."""
     taken = [right.partition("/") for right in rights]
@@ -357,8 +221,3 @@ def _without(workflow: Workflow, rights: Sequence[str]) -> Workflow:
         for job in workflow.jobs
     )
     return replace(workflow, jobs=jobs)
-
-
-def log_of(ground: Ground, ran: Ran) -> Path:
-    """Give the file that holds what a run wrote."""
-    return ground.place / "runs" / f"{ran.id}-{ran.attempt}" / "log.txt"

@@ -34,13 +34,12 @@ def show_stations(stations: Sequence[Station]) -> None:
 def show_faults(judged: Sequence[Judged]) -> None:
     """Show what became of each fault."""
     table = Table(title="faults (rehearsal)", title_justify="left")
-    for heading in ("fault", "fired", "what a user sees", "then", "the world"):
+    for heading in ("fault", "where it fired", "what a user sees", "then", "the world"):
         table.add_column(heading, overflow="fold")
     table.add_column("s", justify="right")
     for one in judged:
         world = Text("; ".join(one.wrong) or one.world, style="bold red" if one.wrong else "green")
-        seen = one.seen.removesuffix(" (rehearsal)")
-        table.add_row(one.fault.name, f"{one.fired} x", seen, one.then or "-", world, f"{one.seconds:.1f}")
+        table.add_row(one.fault.name, one.fired, one.seen, one.then or "-", world, f"{one.seconds:.1f}")
     console.show(table, wide=True)
 
 

@@ -12,9 +12,11 @@ from release_channels import console
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.opening import open_project
 from release_channels.outcome import Result
-from release_channels.rehearsal.forge import Forge, Ran, log_of
+from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.hands import Hands, on_index
+from release_channels.rehearsal.ran import Ran
+from release_channels.rehearsal.runfiles import log_of
 from release_channels.rehearsal.triggers import Event
 from release_channels.rehearsal.users import Got, Users, told
 from release_channels.rehearsal.workflow import Workflow

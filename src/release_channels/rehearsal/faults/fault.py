@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from release_channels.rehearsal.forge import Changes, Forge, Ran
+from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.hands import Hands
 from release_channels.rehearsal.leftovers import end_marked
+from release_channels.rehearsal.ran import Changes, Ran
 from release_channels.rehearsal.rights import Stop
 from release_channels.rehearsal.triggers import Event
 from release_channels.rehearsal.workflow import Workflow
@@ -35,8 +36,9 @@ class End(StrEnum):
 
 @dataclass(slots=True)
 class Injection:
-    """A fault that is set: how the run differs by it, and how often it has fired."""
+    """A fault that is set: where, how the run differs by it, and how often it has fired."""
 
+    where: str
     changes: Changes = field(default_factory=Changes)
     fired: int = 0
 
@@ -102,7 +104,7 @@ def held_at(scene: Scene, job: str, step: str, act: Callable[[Injection], None])
     directory = scene.ground.place / f"stop-{secrets.token_hex(4)}"
     directory.mkdir()
     stop = Stop(job, step, str(directory))
-    injection = Injection(Changes(stops=(stop,), mark=secrets.token_hex(12)))
+    injection = Injection(f"before {job}/{step}", Changes(stops=(stop,), mark=secrets.token_hex(12)))
     over = threading.Event()
 
     def wait() -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from release_channels.provenance import ARTIFACT, PROVENANCE
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
-from release_channels.rehearsal.forge import Ran
+from release_channels.rehearsal.ran import Ran
 from release_channels.steps.handover import MANIFEST
 from release_channels.version import Channel
 
@@ -21,7 +21,7 @@ _OTHER = "0" * 40
 @contextmanager
 def _provenance(scene: Scene) -> Iterator[Injection]:
     """Let the gate's artifact speak of files that it has not tested."""
-    injection = Injection()
+    injection = Injection(f"the artifact {ARTIFACT}")
     with scene.ground.state.lock:
         for artifact in scene.ground.state.artifacts.values():
             if artifact.name == ARTIFACT and scene.gate and artifact.run_id == scene.gate.id:
@@ -33,7 +33,7 @@ def _provenance(scene: Scene) -> Iterator[Injection]:
 @contextmanager
 def _manifest(scene: Scene) -> Iterator[Injection]:
     """Let the build hand on a manifest of another commit."""
-    injection = Injection()
+    injection = Injection("the artifact of the build")
 
     def forge(_name: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
         if MANIFEST not in files:
@@ -72,8 +72,8 @@ def _gate_again(scene: Scene, _ran: Ran) -> Ran:
 
 
 @contextmanager
-def _nothing(_scene: Scene) -> Iterator[Injection]:
-    yield Injection()
+def _nothing(scene: Scene) -> Iterator[Injection]:
+    yield Injection(f"the event of {scene.workflow.file}")
 
 
 def _from_fork(scene: Scene, injection: Injection) -> Ran:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Inject, Injection, Scene, again
-from release_channels.rehearsal.forge import Changes
+from release_channels.rehearsal.ran import Changes
 from release_channels.version import Channel
 
 _COMPARE = "compare owner, repository, workflow file name and environment with the trusted publisher"
 _PUBLISH = "publish"
+_EXCHANGE = "the exchange of the identity"
 IDENTITY = "id-token: write"
 
 
@@ -19,7 +20,7 @@ def _claims(**changed: str) -> Inject:
 
     @contextmanager
     def inject(scene: Scene) -> Iterator[Injection]:
-        injection = Injection()
+        injection = Injection(_EXCHANGE)
         before = _minted(scene)
         scene.ground.runner.claims.update(
             {key: value.format(repository=scene.ground.repository) for key, value in changed.items()}
@@ -35,7 +36,7 @@ def _claims(**changed: str) -> Inject:
 
 @contextmanager
 def _no_publisher(scene: Scene) -> Iterator[Injection]:
-    injection = Injection()
+    injection = Injection(_EXCHANGE)
     before = _minted(scene)
     kept = list(scene.ground.publishers)
     scene.ground.publishers.clear()
@@ -49,7 +50,11 @@ def _no_publisher(scene: Scene) -> Iterator[Injection]:
 @contextmanager
 def _no_permission(scene: Scene) -> Iterator[Injection]:
     job = scene.workflow.job(_PUBLISH)
-    yield Injection(Changes(without=(f"{_PUBLISH}/{IDENTITY}",)), fired=int(job is not None and job.may(IDENTITY)))
+    yield Injection(
+        f"the job {_PUBLISH}",
+        Changes(without=(f"{_PUBLISH}/{IDENTITY}",)),
+        fired=int(job is not None and job.may(IDENTITY)),
+    )
 
 
 def _minted(scene: Scene) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from release_channels.rehearsal.faults.fault import AGAIN, RESUME, End, Fault, Inject, Injection, Scene, again, resume
-from release_channels.rehearsal.forge import Ran
 from release_channels.rehearsal.github.answers import Answer, broken, rate_limited
 from release_channels.rehearsal.github.stored import StoredRelease
+from release_channels.rehearsal.ran import Ran
 from release_channels.version import Channel
 
 
@@ -27,7 +27,7 @@ def _left(scene: Scene, *, is_draft: bool) -> StoredRelease:
 @contextmanager
 def _draft(scene: Scene) -> Iterator[Injection]:
     left = _left(scene, is_draft=True)
-    injection = Injection()
+    injection = Injection(f"the draft {scene.tag}")
     yield injection
     injection.fired = int(bool(left.assets))
 
@@ -35,7 +35,7 @@ def _draft(scene: Scene) -> Iterator[Injection]:
 @contextmanager
 def _empty_release(scene: Scene) -> Iterator[Injection]:
     _left(scene, is_draft=False)
-    yield Injection(fired=1)
+    yield Injection(f"the release {scene.tag}", fired=1)
 
 
 def _delete_and_resume(scene: Scene, ran: Ran) -> Ran:
@@ -50,7 +50,7 @@ def _failing(answer: Callable[[Scene], Answer]) -> Inject:
 
     @contextmanager
     def inject(scene: Scene) -> Iterator[Injection]:
-        injection = Injection()
+        injection = Injection("GitHub's API")
 
         def fail(_method: str, _path: str) -> Answer:
             injection.fired += 1

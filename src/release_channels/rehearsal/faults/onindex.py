@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Response
 
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
-from release_channels.rehearsal.forge import Changes
+from release_channels.rehearsal.ran import Changes
 from release_channels.version import Channel
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _spoilt(
 
     @contextmanager
     def inject(scene: Scene) -> Iterator[Injection]:
-        injection = Injection(changes or Changes())
+        injection = Injection(f"the index, {path}", changes or Changes())
         seen = 0
 
         def spoil(environ: WSGIEnvironment, _app: WSGIApplication) -> Response | None:

@@ -11,7 +11,7 @@ from release_channels import console
 from release_channels.errors import FailedError, UsageError
 from release_channels.rehearsal.faults import forged, identity, onhub, onindex, runs, tags
 from release_channels.rehearsal.faults.fault import End, Fault, Scene
-from release_channels.rehearsal.forge import Ran
+from release_channels.rehearsal.ran import Ran
 from release_channels.rehearsal.snapshot import Picture, picture, restore, take
 from release_channels.rehearsal.train import Train, tail
 from release_channels.tags import tag_of
@@ -21,6 +21,8 @@ FAULTS: tuple[Fault, ...] = tuple(
     fault for part in (onindex, identity, runs, tags, forged, onhub) for fault in part.FAULTS
 )
 ALL = "all"
+KILLS = "kills"
+"""A kill of the runner before each line that is run; part of `all`."""
 MakeTrain = Callable[[], AbstractContextManager[Train]]
 
 
@@ -29,7 +31,7 @@ class Judged:
     """What became of one fault."""
 
     fault: Fault
-    fired: int
+    fired: str
     seen: str
     then: str
     world: str
@@ -38,17 +40,15 @@ class Judged:
 
 
 def chosen(name: str) -> tuple[Fault, ...]:
-    """Find the faults that a name stands for; `all` is every one, and a kill between any two steps besides.
+    """Find the faults that names stand for; kills between any two steps are made when the workflow is known.
 
     Raises: UsageError for an unknown name.
     """
-    if name == ALL:
-        return FAULTS
-    found = tuple(fault for fault in FAULTS if fault.name in name.split(","))
-    if len(found) != len(name.split(",")):
-        known = ", ".join((ALL, *(fault.name for fault in FAULTS)))
-        raise UsageError(f"there is no fault {name!r}", hint=f"known: {known}")
-    return found
+    names = set(name.split(","))
+    known = (ALL, KILLS, *(fault.name for fault in FAULTS))
+    if names - {*known}:
+        raise UsageError(f"there is no fault {name!r}", hint=f"known: {', '.join(known)}")
+    return FAULTS if ALL in names else tuple(fault for fault in FAULTS if fault.name in names)
 
 
 def play_faults(name: str, make_train: MakeTrain) -> Iterator[Judged]:
@@ -57,11 +57,12 @@ def play_faults(name: str, make_train: MakeTrain) -> Iterator[Judged]:
     Raises: FailedError if a release without any fault does not go well.
     """
     faults = chosen(name)
+    every_kill = not {ALL, KILLS}.isdisjoint(name.split(","))
     for channel in Channel:
         ours = tuple(fault for fault in faults if fault.channel is channel)
-        if ours:
+        if ours or every_kill:
             with make_train() as train:
-                yield from _play_in(train, channel, ours, every_kill=name == ALL)
+                yield from _play_in(train, channel, ours, every_kill=every_kill)
 
 
 def _play_in(train: Train, channel: Channel, faults: Sequence[Fault], *, every_kill: bool) -> Iterator[Judged]:
@@ -121,7 +122,15 @@ def _judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
         console.say(tail(scene.ground, last if fault.go_on and not last.is_green else ran))
     then = fault.then.format(file=scene.workflow.file, tag=scene.tag)
     told = f"{then}: {last.outcome()}" if fault.go_on else then
-    return Judged(fault, injection.fired, _shown(ran), told, world, tuple(wrong), time.monotonic() - begun)
+    return Judged(
+        fault,
+        f"{injection.where}, {injection.fired} x",
+        _shown(fault, ran),
+        told,
+        world,
+        tuple(wrong),
+        time.monotonic() - begun,
+    )
 
 
 def _unlike(fault: Fault, ran: Ran, fired: int) -> Iterator[str]:
@@ -151,5 +160,9 @@ def _difference(now: Picture, wanted: Picture) -> str:
     return ", ".join(parts)
 
 
-def _shown(ran: Ran) -> str:
-    return "the run broke off" if ran.played.broke_off else ran.outcome()
+def _shown(fault: Fault, ran: Ran) -> str:
+    """Say what a user sees: how the run ended, and the sentence that matters where that does not hold it."""
+    if ran.played.broke_off:
+        return "the run broke off"
+    outcome = ran.outcome().removesuffix(" (rehearsal)")
+    return outcome if fault.sees in outcome else f"{outcome}; {fault.sees}"

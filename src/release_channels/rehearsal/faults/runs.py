@@ -9,14 +9,14 @@ from functools import partial
 from release_channels.errors import RefusedError
 from release_channels.process import both
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again, held_at, kill
-from release_channels.rehearsal.forge import Ran
+from release_channels.rehearsal.ran import Ran
 from release_channels.rehearsal.workflow import Workflow
 from release_channels.version import Channel
 
 
 @contextmanager
-def _nothing(_scene: Scene) -> Iterator[Injection]:
-    yield Injection()
+def _nothing(scene: Scene) -> Iterator[Injection]:
+    yield Injection(f"two runs of {scene.workflow.file}")
 
 
 def _twice(scene: Scene, injection: Injection) -> Ran:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from release_channels.rehearsal.faults.fault import End, Fault, Injection, Scene, held_at
-from release_channels.rehearsal.forge import Ran
+from release_channels.rehearsal.ran import Ran
 from release_channels.version import Channel
 
 
@@ -26,8 +26,8 @@ def _moved(scene: Scene) -> Iterator[Injection]:
 
 
 @contextmanager
-def _nothing(_scene: Scene) -> Iterator[Injection]:
-    yield Injection()
+def _nothing(scene: Scene) -> Iterator[Injection]:
+    yield Injection(f"the tag {scene.tag}")
 
 
 def _aside(scene: Scene, injection: Injection) -> Ran:
