@@ -12,7 +12,7 @@ from release_channels.world.locked_tool import running_version
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.repo import Repo
 
-TOOL = f"release-channels=={running_version()}"
+TOOL = f"release-channels[gate,rehearsal]=={running_version()}"
 TASKS = tuple(ns.task_names)
 
 

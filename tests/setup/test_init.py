@@ -296,6 +296,29 @@ def test_a_tool_that_cannot_be_locked_leaves_nothing_behind(make_repo: MakeRepo)
     assert not (repo.root / ".github").exists()
 
 
+@pytest.mark.parametrize(
+    ("gate", "extras"), [(None, "[gate,rehearsal]"), (False, "[rehearsal]")], ids=["with a gate", "without"]
+)
+def test_the_block_brings_what_gate_and_rehearsal_need(make_repo: MakeRepo, gate: bool | None, extras: str) -> None:
+    """Whatever was asked for, the extras of what this project uses are added; a block that lacks one has drifted."""
+    repo = make_repo(Sample())
+    adopt(repo, tool=TOOL.replace("[gate,rehearsal]", ""), gate=gate)
+    text = (repo.root / "noxfile.py").read_text()
+    assert f'"release-channels{extras}==' in text
+    (repo.root / "noxfile.py").write_text(text.replace(extras, ""))
+    with pytest.raises(RefusedError, match=r"noxfile\.py"):
+        adopt(repo, tool=TOOL.replace("[gate,rehearsal]", ""), check=True)
+
+
+def test_the_tool_itself_adopts_nothing(make_repo: MakeRepo) -> None:
+    """Its own repository has workflow files of another kind, which would be replaced."""
+    repo = make_repo(Sample(name="release-channels"))
+    before = repo.fingerprint()
+    with pytest.raises(RefusedError, match="is the tool itself and adopts nothing"):
+        adopt(repo)
+    assert repo.fingerprint() == before
+
+
 def test_a_dry_run_and_a_check_write_nothing(make_repo: MakeRepo) -> None:
     """They show what would be written, and the check fails."""
     repo = make_repo(Sample())
@@ -318,7 +341,7 @@ def test_a_checkout_is_named_as_one_that_nobody_else_has(
     )
     repo = make_repo(Sample())
     adopt(repo, tool=str(wheel))
-    assert f"release-channels @ {wheel.as_uri()}" in (repo.root / "noxfile.py").read_text()
+    assert f"release-channels[gate,rehearsal] @ {wheel.as_uri()}" in (repo.root / "noxfile.py").read_text()
     assert "names a tool of this machine: before you push, renew it" in capsys.readouterr().err
 
 

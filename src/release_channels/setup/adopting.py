@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from release_channels.config import Config, parse_config
+from release_channels.errors import RefusedError
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.values import parse_toml
 from release_channels.setup import noxfile as noxfiles
@@ -15,7 +16,7 @@ from release_channels.setup.conventions import foreign_settings, own_tests, test
 from release_channels.setup.found import Found
 from release_channels.setup.render import Adoption, render
 from release_channels.setup.rules import Broken, check_workflows
-from release_channels.setup.script_block import tool_requirement, with_requirement
+from release_channels.setup.script_block import TOOL, tool_requirement, with_requirement
 from release_channels.setup.settings_table import with_settings
 from release_channels.setup.tool_source import ToolSource
 
@@ -84,11 +85,16 @@ def plan_adoption(
 ) -> AdoptionPlan:
     """Decide every file; `tasks` and `sessions` are the names that the tool brings, `gate` whether one was asked for.
 
-    Raises: RefusedError for a file that cannot be read, or a setting that cannot stand in a workflow.
+    Raises: RefusedError for a file that cannot be read, a setting that cannot stand in a workflow, or the tool itself.
     """
+    if found.project.normalized_name == TOOL:
+        raise RefusedError(
+            f"{TOOL} is the tool itself and adopts nothing", hint="start this in the project that is to be released"
+        )
     settings = foreign_settings(found, gate)
     pyproject = with_settings(found.project.text, settings, PYPROJECT)
     config = parse_config(parse_toml(pyproject, PYPROJECT).get("tool", {}).get("release-channels", {}))
+    tool = tool.with_extras(("gate", "rehearsal") if config.gate.enabled else ("rehearsal",))
     noxfile, notes = _noxfile(found, tool, config, sessions)
     files = [_kept(PYPROJECT, found.project.text, pyproject), noxfile]
     files += _tasks(found, tasks, noxfile.path, notes)

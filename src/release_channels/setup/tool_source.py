@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -28,10 +29,18 @@ class ToolSource:
         """Whether it is a file of this machine, which nobody else can install."""
         return "file:" in self.requirement
 
+    def with_extras(self, extras: Collection[str]) -> ToolSource:
+        """Give the same tool with more of what it can do: what its gate and its rehearsal need."""
+        wanted = Requirement(self.requirement)
+        wanted.extras |= set(extras)
+        return replace(self, requirement=str(wanted))
+
     def accepts(self, requirement: str) -> bool:
         """Tell whether a noxfile's requirement may stay: one that was asked for replaces any other."""
         if self.was_asked or requirement == self.requirement:
             return requirement == self.requirement
+        if not Requirement(self.requirement).extras <= Requirement(requirement).extras:
+            return False
         if self.is_local:  # whoever runs a checkout does not want it in a project that has a release
             return True
         return "file:" not in requirement and Requirement(requirement).specifier.contains(
