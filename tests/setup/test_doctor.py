@@ -25,6 +25,7 @@ from release_channels.setup.diagnose_places import diagnose_git, diagnose_index,
 from release_channels.setup.diagnosis import Certainty, Diagnosis, Verdict
 from release_channels.setup.doctor import examine, gate_secrets
 from release_channels.setup.publishing import publishers
+from release_channels.setup.tool import own_workflows
 from release_channels.version import Channel
 from release_channels.world.attested import AttestedBy
 from tests.conftest import MakeRepo
@@ -369,3 +370,12 @@ def test_doctor_for_programs_is_one_object(project: Repo) -> None:
     screen = run(BIN / "release-channels", "doctor", "--index", "local", cwd=project.root)
     assert screen.code == 1
     screen.sentence("noxfile.py.lock is not there", "1 to mend", "carried by the tagged commit itself", "from outside")
+
+
+def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:
+    """It runs from its sources, so it has workflow files of another kind, and no locked noxfile."""
+    repo = make_repo(Sample(name="release-channels", files=dict(own_workflows(Config()))))
+    with sit_down(repo.root, os.environ, index="local") as desk:
+        told = [one for one in examine(desk, TASKS) if one.area == "files"]
+    assert [one for one in told if one.verdict is not Verdict.GOOD] == []
+    assert "every workflow keeps the rules" in [one.message for one in told]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from release_channels.config import Config, parse_config
-from release_channels.errors import RefusedError
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.values import parse_toml
 from release_channels.setup import noxfile as noxfiles
@@ -16,8 +15,9 @@ from release_channels.setup.conventions import foreign_settings, own_tests, test
 from release_channels.setup.found import Found
 from release_channels.setup.render import Adoption, render
 from release_channels.setup.rules import Broken, check_workflows
-from release_channels.setup.script_block import TOOL, tool_requirement, with_requirement
+from release_channels.setup.script_block import tool_requirement, with_requirement
 from release_channels.setup.settings_table import with_settings
+from release_channels.setup.tool import own_workflows
 from release_channels.setup.tool_source import ToolSource
 
 _IGNORED = (".nox/", "dist/", "release.json")
@@ -65,7 +65,7 @@ class AdoptionPlan:
     noxfile: str
     """The file that has the release sessions."""
     requirement: str
-    """What the noxfile names as the tool, once everything is written."""
+    """What the noxfile names as the tool, once everything is written; empty in the tool's own repository."""
     others_broken: tuple[Broken, ...]
     notes: tuple[str, ...]
 
@@ -85,12 +85,8 @@ def plan_adoption(
 ) -> AdoptionPlan:
     """Decide every file; `tasks` and `sessions` are the names that the tool brings, `gate` whether one was asked for.
 
-    Raises: RefusedError for a file that cannot be read, a setting that cannot stand in a workflow, or the tool itself.
+    Raises: RefusedError for a file that cannot be read, or a setting that cannot stand in a workflow.
     """
-    if found.project.normalized_name == TOOL:
-        raise RefusedError(
-            f"{TOOL} is the tool itself and adopts nothing", hint="start this in the project that is to be released"
-        )
     settings = foreign_settings(found, gate)
     pyproject = with_settings(found.project.text, settings, PYPROJECT)
     config = parse_config(parse_toml(pyproject, PYPROJECT).get("tool", {}).get("release-channels", {}))
@@ -107,6 +103,21 @@ def plan_adoption(
         requirement=tool_requirement(noxfile.new, noxfile.path) or tool.requirement,
         others_broken=others,
         notes=(*notes, *_notes(found, config)),
+    )
+
+
+def plan_own(found: Found) -> AdoptionPlan:
+    """Decide the files of the tool's own repository: its workflows alone, since it runs from its sources."""
+    config = found.project.config
+    rendered = own_workflows(config)
+    broken = check_workflows(found.workflows, config, ours=rendered)
+    return AdoptionPlan(
+        files=tuple(_workflow(path, found.workflows.get(path), text, broken) for path, text in rendered.items()),
+        config=config,
+        noxfile=noxfiles.NOXFILE,
+        requirement="",
+        others_broken=tuple(one for one in broken if one.path not in rendered),
+        notes=(),
     )
 
 

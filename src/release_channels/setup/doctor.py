@@ -15,7 +15,7 @@ from release_channels.hub_settings import Environment, HubSettings
 from release_channels.maintain.desk import Desk
 from release_channels.observed import IndexState
 from release_channels.sessions import SESSIONS
-from release_channels.setup.adopting import plan_adoption
+from release_channels.setup.adopting import plan_adoption, plan_own
 from release_channels.setup.diagnose_files import (
     diagnose_adoption,
     diagnose_project,
@@ -30,6 +30,7 @@ from release_channels.setup.found import Found
 from release_channels.setup.looking import look_at
 from release_channels.setup.publishing import publishers, wanted_environments
 from release_channels.setup.render import template
+from release_channels.setup.script_block import TOOL
 from release_channels.setup.tool_source import running_tool
 from release_channels.setup.tree import Tree
 from release_channels.version import Channel
@@ -68,8 +69,10 @@ def _files(desk: Desk, found: Found, tasks: tuple[str, ...]) -> Iterator[Diagnos
         yield look("files", "uncommitted", f"what is found here is not what a release holds: {some}", "commit it")
     tree = Tree(desk.root)
     yield from diagnose_project(found.project, tree.read)
-    plan = plan_adoption(found, running_tool(), tasks, SESSIONS)
-    yield from diagnose_adoption(plan, has_lock=found.files.get(f"{plan.noxfile}.lock") is not None)
+    is_tool = found.project.normalized_name == TOOL
+    plan = plan_own(found) if is_tool else plan_adoption(found, running_tool(), tasks, SESSIONS)
+    has_lock = is_tool or found.files.get(f"{plan.noxfile}.lock") is not None
+    yield from diagnose_adoption(plan, has_lock=has_lock)
     locked = locked_tool(desk.root)
     yield from diagnose_tool(locked.version if locked else None, running_version(), locked.lock if locked else "")
     yield from diagnose_workflows(

@@ -17,6 +17,7 @@ from release_channels.setup.adopting import AdoptionPlan, Kind, Planned, plan_ad
 from release_channels.setup.found import Found
 from release_channels.setup.looking import look_at
 from release_channels.setup.rules import Broken
+from release_channels.setup.script_block import TOOL
 from release_channels.setup.tool_source import ToolSource, asked_tool, running_tool
 from release_channels.world.files import write_whole
 from release_channels.world.git import Git
@@ -67,6 +68,10 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
 
 
 def _plan(found: Found, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
+    if found.project.normalized_name == TOOL:
+        raise RefusedError(
+            f"{TOOL} is the tool itself and adopts nothing", hint="start this in the project that is to be released"
+        )
     return plan_adoption(found, tool, request.tasks, SESSIONS, gate=request.gate)
 
 
