@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from release_channels.errors import RefusedError, UnansweredError, UsageError
+from release_channels.masking import mask
 from release_channels.observed import IndexFile, IndexState
 from release_channels.project.pyproject import UvIndex
 from release_channels.world.actions import Rehearsal
@@ -27,7 +27,6 @@ LOCAL = "local"
 FOR_PRACTICE = (LOCAL, "testpypi")
 _SECONDS = 30.0
 _REASON = 300
-_USER_AND_PASSWORD = re.compile(r"//[^/@\s]+@")
 
 
 class Credentials(StrEnum):
@@ -251,6 +250,6 @@ def reason_of(err: Exception) -> str:
     """Say in one line why a request failed, without object addresses of the libraries below and without passwords."""
     cause = next(iter(err.args), None)
     reason = getattr(cause, "reason", None) or err
-    text = _USER_AND_PASSWORD.sub("//", " ".join(str(reason).split()))
+    text = mask(" ".join(str(reason).split()))
     text = text.rpartition(">: ")[2] or text
     return (text or type(err).__name__)[:_REASON]
