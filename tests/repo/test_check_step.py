@@ -16,6 +16,7 @@ from tests.conftest import MakeRepo, RunSession
 from tests.support.backends import own_backend
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.projects import Sample
+from tests.support.releasing import index_of, public_steps, tagged
 from tests.support.repo import Repo
 
 _CHECKED = ("build", "check")
@@ -123,6 +124,42 @@ def test_a_script_that_the_last_release_had_may_not_get_lost(make_repo: MakeRepo
     assert outcome.result is Result.REFUSED
     assert "demo-tool 1.2.0.dev1 has lost the scripts that demo-tool 1.0.0 had: b" in outcome.hint
     assert _on_index(repo) == before
+
+
+def _final(make_repo: MakeRepo, settings: str = "") -> Repo:
+    """Make a tagged commit that holds the final 1.2.0 with the one script `a`."""
+    made = own_backend(scripts=("a",), settings=settings + "rebuild = false\n")
+    text = str(made.files["pyproject.toml"]).replace("1.2.0.dev0", "1.2.0")
+    repo = tagged(make_repo(Sample(files={**made.files, "pyproject.toml": text})))
+    index_of(repo).mkdir(parents=True)
+    return repo
+
+
+def _wheel(repo: Repo, version: str, *scripts: str) -> None:
+    make_wheel(index_of(repo), Recipe(version=version, scripts=dict.fromkeys(scripts, "demo_tool.cli:main")))
+
+
+def test_what_a_preview_alone_had_is_nothing_that_a_final_loses(make_repo: MakeRepo) -> None:
+    """A final is compared with the newest final: a script may come and go between two of them."""
+    repo = _final(make_repo)
+    _wheel(repo, "1.1.0", "a")
+    _wheel(repo, "1.2.0.dev4", "a", "tried")
+    _wheel(repo, "1.2.0rc1", "a", "tried")
+    assert public_steps(repo, *_CHECKED).result is Result.DONE
+    _wheel(repo, "1.1.1", "a", "b")
+    outcome = public_steps(repo, *_CHECKED)
+    assert outcome.result is Result.REFUSED
+    assert "demo-tool 1.2.0 has lost the scripts that demo-tool 1.1.1 had: b (" in outcome.hint
+
+
+def test_a_loss_that_is_meant_is_told_and_goes_on(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """`allow-lost-scripts` names them one by one: any other is missed all the same."""
+    repo = _final(make_repo, 'allow-lost-scripts = ["b"]\n')
+    _wheel(repo, "1.1.0", "a", "b")
+    assert public_steps(repo, *_CHECKED).result is Result.DONE
+    assert "had: b (allow-lost-scripts says that this is meant)" in capsys.readouterr().err
+    _wheel(repo, "1.1.1", "a", "b", "c")
+    assert "had: c (keep the script" in public_steps(repo, *_CHECKED).hint
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from release_channels.steps.build import build_files, recipe_of
 from release_channels.steps.difference import explain_difference
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Release, Report, Step
+from release_channels.version import Channel
 from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
 from release_channels.world.git import Git
@@ -65,7 +66,7 @@ def _texts(release: Release) -> Iterator[Finding]:
 
 def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:
     state, config = release.observed.index, release.project.config
-    newest = _newest_release(state, manifest.version)
+    newest = _newest_release(state, manifest.version, manifest.channel)
     wheel = _smallest_wheel(state.releases[newest]) if newest else None
     return Subject(
         project=manifest.project,
@@ -82,13 +83,18 @@ def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:
         practice=release.index.name == LOCAL,
         previous=fetch_file(release.index, wheel, workplace) if wheel else None,
         previous_version=newest,
+        allow_lost_scripts=frozenset(config.allow_lost_scripts),
     )
 
 
-def _newest_release(state: IndexState, version: Version) -> Version | None:
-    """Find the newest release that users may have, which is the one they would upgrade from."""
+def _newest_release(state: IndexState, version: Version, channel: Channel) -> Version | None:
+    """Find the newest release that users of the channel may have, which is the one they would upgrade from.
+
+    What a preview alone had was never promised: a final is compared with finals.
+    """
     offered = (v for v, files in state.releases.items() if not all(file.yanked for file in files))
-    return max((v for v in offered if v != version), default=None)
+    theirs = (v for v in offered if channel is Channel.PREVIEW or not v.is_prerelease)
+    return max((v for v in theirs if v != version), default=None)
 
 
 def _smallest_wheel(files: Sequence[IndexFile]) -> IndexFile | None:
