@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from werkzeug.wrappers import Response
 
 from release_channels.outcome import Result
 from release_channels.steps.difference import explain_difference
+from release_channels.version import Channel
 from tests.conftest import MakeRepo, RunSession
 from tests.support.backends import own_backend
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.projects import Sample
 from tests.support.releasing import index_of, public_steps, tagged
 from tests.support.repo import Repo
+from tests.support.staging import serve_staging
 
 _CHECKED = ("build", "check")
 _UPLOADED = (*_CHECKED, "preview-publish")
@@ -126,9 +130,15 @@ def test_a_script_that_the_last_release_had_may_not_get_lost(make_repo: MakeRepo
     assert _on_index(repo) == before
 
 
-def _final(make_repo: MakeRepo, settings: str = "") -> Repo:
-    """Make a tagged commit that holds the final 1.2.0 with the one script `a`."""
+def _with_tail(tail: str, settings: str = "") -> Sample:
+    """Make a project with the one script `a` and more at the end of its pyproject.toml."""
     made = own_backend(scripts=("a",), settings=settings + "rebuild = false\n")
+    return Sample(files={**made.files, "pyproject.toml": str(made.files["pyproject.toml"]) + tail})
+
+
+def _final(make_repo: MakeRepo, settings: str = "", tail: str = "") -> Repo:
+    """Make a tagged commit of it that holds the final 1.2.0."""
+    made = _with_tail(tail, settings)
     text = str(made.files["pyproject.toml"]).replace("1.2.0.dev0", "1.2.0")
     repo = tagged(make_repo(Sample(files={**made.files, "pyproject.toml": text})))
     index_of(repo).mkdir(parents=True)
@@ -160,6 +170,45 @@ def test_a_loss_that_is_meant_is_told_and_goes_on(make_repo: MakeRepo, capsys: p
     assert "had: b (allow-lost-scripts says that this is meant)" in capsys.readouterr().err
     _wheel(repo, "1.1.1", "a", "b", "c")
     assert "had: c (keep the script" in public_steps(repo, *_CHECKED).hint
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_a_comparison_that_cannot_be_made_is_told(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, channel: Channel
+) -> None:
+    """The newest release's wheel is listed and cannot be had: a warning for a preview, and the end for a final."""
+    with serve_staging(tmp_path / "staging") as staging:
+        tail = staging.tail()
+        repo = _final(make_repo, tail=tail) if channel is Channel.PUBLIC else make_repo(_with_tail(tail))
+        make_wheel(staging.root, Recipe(version="1.1.0", scripts={"gone": "demo_tool.cli:main"}))
+        staging.fault = lambda environ, app: (
+            Response(status=404) if environ["PATH_INFO"].endswith(".whl") else None
+        )
+        words = () if channel is Channel.PUBLIC else ("--run-number", "7")
+        outcome = run_session(repo, "--index", "staging", *words, steps=_CHECKED, channel=channel)
+    told = "demo_tool-1.1.0-py3-none-any.whl: the index staging does not give this file"
+    if channel is Channel.PUBLIC:
+        assert (outcome.result, told in outcome.hint) == (Result.REFUSED, True), outcome
+    else:
+        assert (outcome.result, told in "".join(outcome.warnings)) == (Result.DONE, True), outcome
+
+
+def test_a_yanked_release_is_not_compared_with(make_repo: MakeRepo) -> None:
+    """Nobody upgrades from a release that was taken back: what it had is not missed."""
+    repo = _final(make_repo)
+    _wheel(repo, "1.0.0", "a")
+    _wheel(repo, "1.1.0", "a", "b")
+    assert "had: b (" in public_steps(repo, *_CHECKED).hint
+    (index_of(repo) / "demo_tool-1.1.0-py3-none-any.whl.yanked").write_text("broken")
+    assert public_steps(repo, *_CHECKED).result is Result.DONE
+
+
+def test_what_the_project_has_on_the_index_takes_room(make_repo: MakeRepo) -> None:
+    """Every other release counts against the project's limit."""
+    repo = _final(make_repo, "project-limit = 40000\n")
+    big = {"demo_tool/data.bin": random.Random(0).randbytes(50_000)}
+    make_wheel(index_of(repo), Recipe(version="1.0.0", scripts={}, files=big))
+    assert "its limit is 40000 bytes" in public_steps(repo, *_CHECKED).hint
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,12 @@ from release_channels.world.uv import foreign_environment, uv_program
 def _act(release: Release) -> Report:
     manifest = verify_manifest(take_over(release.root), release.plan)
     with scratch("check") as workplace, console.progress("checking the distributions"):
+        subject, unread = _subject(release, manifest, workplace)
         found, differing = both(
-            lambda: check_release(_subject(release, manifest, workplace)),
+            lambda: check_release(subject),
             lambda: _rebuild(release, manifest) if release.project.config.rebuild else (),
         )
-    findings = (*_changed(release, manifest), *_texts(release), *found, *differing)
+    findings = (*_changed(release, manifest), *_texts(release), *unread, *found, *differing)
     errors, warnings, notes = (
         tuple(_word(finding) for finding in findings if finding.severity is kind)
         for kind in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
@@ -64,11 +65,13 @@ def _texts(release: Release) -> Iterator[Finding]:
         yield Finding(Severity.NOTE, "", f"{where}, names {mention.version}", "is that still meant?")
 
 
-def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:
+def _subject(release: Release, manifest: Manifest, workplace: Path) -> tuple[Subject, tuple[Finding, ...]]:
+    """Say what is checked, and what it should have been compared with and could not be."""
     state, config = release.observed.index, release.project.config
     newest = _newest_release(state, manifest.version, manifest.channel)
     wheel = _smallest_wheel(state.releases[newest]) if newest else None
-    return Subject(
+    previous = fetch_file(release.index, wheel, workplace) if wheel else None
+    subject = Subject(
         project=manifest.project,
         version=manifest.version,
         channel=manifest.channel,
@@ -81,10 +84,18 @@ def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:
         project_limit=config.project_limit,
         project_bytes=_bytes_there(state, manifest.version),
         practice=release.index.name == LOCAL,
-        previous=fetch_file(release.index, wheel, workplace) if wheel else None,
+        previous=previous,
         previous_version=newest,
         allow_lost_scripts=frozenset(config.allow_lost_scripts),
     )
+    return subject, (_not_compared(release, manifest, wheel),) if wheel and previous is None else ()
+
+
+def _not_compared(release: Release, manifest: Manifest, wheel: IndexFile) -> Finding:
+    """Word that nobody looked for lost scripts: a preview is followed by a better one soon, a final is not."""
+    severity = Severity.ERROR if manifest.channel is Channel.PUBLIC else Severity.WARNING
+    told = f"{release.index.title} does not give this file, the newest release's, so no script can be missed"
+    return Finding(severity, wheel.name, told, "try again when it does")
 
 
 def _newest_release(state: IndexState, version: Version, channel: Channel) -> Version | None:
