@@ -13,7 +13,7 @@ import pytest
 from werkzeug.wrappers import Response
 
 from release_channels.outcome import Result
-from release_channels.steps.difference import explain_difference
+from release_channels.steps.difference import Difference, explain_difference
 from release_channels.version import Channel
 from tests.conftest import MakeRepo, RunSession
 from tests.support.backends import own_backend
@@ -101,6 +101,65 @@ def test_a_second_build_that_fails_is_a_finding_among_the_others(
     assert shown.count("a second build of the same commit failed: the build backend could not build the wheel") == 1
 
 
+def test_a_final_whose_second_build_holds_something_else_is_refused(make_repo: MakeRepo) -> None:
+    """Which of the two its users get would be chance, and a release that breaks off could never be completed."""
+    made = own_backend(_CLOCK)
+    text = str(made.files["pyproject.toml"]).replace("1.2.0.dev0", "1.2.0")
+    repo = tagged(make_repo(Sample(files={**made.files, "pyproject.toml": text})))
+    outcome = public_steps(repo, *_CHECKED, "public-publish")
+    assert outcome.result is Result.REFUSED
+    assert "the contents of demo_tool/when.py differ" in outcome.hint
+    assert not index_of(repo).exists()
+
+
+_SHARED = """
+import time
+HERE = Path(SHARED)
+IS_SECOND = "release-channels-rebuild" in os.getcwd()
+
+def wait_for(name):
+    end = time.monotonic() + 60
+    while not (HERE / name).exists() and time.monotonic() < end:
+        time.sleep(0.02)
+"""
+
+
+def test_a_build_that_fails_beside_the_second_is_tried_alone(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
+) -> None:
+    """A backend that stages in a shared place finds it taken; alone it builds, and both things are told."""
+    body = f"SHARED = {str(tmp_path)!r}\n{_SHARED}" + (
+        "def during(kind):\n"
+        "    if IS_SECOND:\n        (HERE / 'taken').touch()\n        wait_for('alone')\n"
+        "    elif kind == 'sdist' and (HERE / 'tried').exists():\n        (HERE / 'alone').touch()\n"
+        "    elif kind == 'sdist':\n        (HERE / 'tried').touch()\n        wait_for('taken')\n"
+        "        raise SystemExit('the place is taken')\n"
+    )
+    outcome = run_session(make_repo(own_backend(body)), steps=_CHECKED)
+    assert outcome.result is Result.DONE, outcome
+    (warning,) = (text for text in outcome.warnings if "second build" in text)
+    assert "could not build the sdist beside the second build, and could alone" in warning
+    assert "a second build gave the same bytes" in outcome.message
+
+
+@pytest.mark.parametrize(
+    "harm", ["raise SystemExit('taken')", "EXTRA['demo_tool/x.py'] = 'X = 1'"], ids=["fail", "mix"]
+)
+@pytest.mark.full
+def test_what_goes_wrong_beside_the_first_build_alone_is_not_believed(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, harm: str
+) -> None:
+    """The second build is made once more, with no other beside it, before anything is said of it."""
+    body = f"SHARED = {str(tmp_path)!r}\n{_SHARED}" + (
+        "def during(kind):\n    if IS_SECOND and kind == 'wheel' and not (HERE / 'once').exists():\n"
+        f"        (HERE / 'once').touch()\n        {harm}\n"
+    )
+    outcome = run_session(make_repo(own_backend(body)), steps=_CHECKED)
+    assert (tmp_path / "once").exists()
+    assert [text for text in outcome.warnings if "second build" in text] == []
+    assert "a second build gave the same bytes" in outcome.message
+
+
 def test_files_that_changed_after_the_build_are_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:
     """What is checked must be what was built: a file in dist/ with other bytes is named."""
     repo = make_repo(own_backend())
@@ -181,9 +240,7 @@ def test_a_comparison_that_cannot_be_made_is_told(
         tail = staging.tail()
         repo = _final(make_repo, tail=tail) if channel is Channel.PUBLIC else make_repo(_with_tail(tail))
         make_wheel(staging.root, Recipe(version="1.1.0", scripts={"gone": "demo_tool.cli:main"}))
-        staging.fault = lambda environ, app: (
-            Response(status=404) if environ["PATH_INFO"].endswith(".whl") else None
-        )
+        staging.fault = lambda environ, app: Response(status=404) if environ["PATH_INFO"].endswith(".whl") else None
         words = () if channel is Channel.PUBLIC else ("--run-number", "7")
         outcome = run_session(repo, "--index", "staging", *words, steps=_CHECKED, channel=channel)
     told = "demo_tool-1.1.0-py3-none-any.whl: the index staging does not give this file"
@@ -268,7 +325,9 @@ def test_why_two_builds_differ_is_said_in_words(
     """The weightiest difference is named, with the member where there is one."""
     one = _pack(tmp_path / f"one{ending}", _SAME, 9)
     other = _pack(tmp_path / f"other{ending}", members, level)
-    assert says in explain_difference(one, other)
+    difference = explain_difference(one, other)
+    assert says in difference.words
+    assert difference.is_weighty is (says.endswith(("only one of them", "differ")))
 
 
 def test_another_target_of_a_link_is_another_content(tmp_path: Path) -> None:
@@ -278,7 +337,8 @@ def test_another_target_of_a_link_is_another_content(tmp_path: Path) -> None:
             member = tarfile.TarInfo("link")
             member.type, member.linkname = tarfile.SYMTYPE, target
             sdist.addfile(member)
-    assert explain_difference(tmp_path / "one.tar.gz", tmp_path / "other.tar.gz") == "the contents of link differ"
+    expected = Difference("the contents of link differ", is_weighty=True)
+    assert explain_difference(tmp_path / "one.tar.gz", tmp_path / "other.tar.gz") == expected
 
 
 def test_a_copy_of_the_version_that_disagrees_is_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:

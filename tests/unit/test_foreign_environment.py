@@ -13,16 +13,16 @@ _SECRETS = """
     GITHUB_TOKEN NPM_AUTH DEPLOY_PAT API_KEY SIGNING_KEYS SLACK_WEBHOOK_URL AWS_SECRET_ACCESS_KEY KUBECONFIG
     ACTIONS_RUNTIME_URL ACTIONS_CACHE_URL ACTIONS_RESULTS_URL SSH_AUTH_SOCK
     GITHUB_ENV GITHUB_PATH GITHUB_OUTPUT GITHUB_STATE GITHUB_STEP_SUMMARY
-""".split()
+"""
 _NEEDED = """
     PATH HOME LANG LC_ALL TMPDIR PWD OLDPWD SHELL TERM USER CI GITHUB_ACTIONS GITHUB_SHA GITHUB_REPOSITORY RUNNER_TEMP
     CC CXX CFLAGS LDFLAGS MAKEFLAGS CARGO_HOME RUSTFLAGS JAVA_HOME PKG_CONFIG_PATH LD_LIBRARY_PATH SSL_CERT_FILE
     UV_CACHE_DIR UV_DEFAULT_INDEX PIP_INDEX_URL HTTPS_PROXY https_proxy NO_PROXY XDG_CACHE_HOME KEYBOARD MONKEY
     DOCS_URL HOMEPAGE_URL PATTERN AUTHOR
-""".split()
+"""
 
 
-@pytest.mark.parametrize("name", _SECRETS)
+@pytest.mark.parametrize("name", _SECRETS.split())
 def test_what_is_named_like_a_secret_is_withheld(name: str) -> None:
     """A name is enough, in small letters too: what it holds may be anything."""
     assert foreign_environment({name: "plain", name.lower(): "plain", "PATH": "/bin"}) == {"PATH": "/bin"}
@@ -30,7 +30,7 @@ def test_what_is_named_like_a_secret_is_withheld(name: str) -> None:
 
 def test_what_a_build_needs_comes_along() -> None:
     """Compilers, languages, caches and the addresses of indexes stay as they are."""
-    env = dict.fromkeys(_NEEDED, "plain")
+    env = dict.fromkeys(_NEEDED.split(), "plain")
     assert foreign_environment(env) == env
 
 

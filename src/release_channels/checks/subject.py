@@ -17,8 +17,8 @@ class Subject:
     """What is checked: the files of one release, and what they must be.
 
     Sizes are in bytes; `project_bytes` is what the project has on the index already. `previous` is the wheel of the
-    release that its users upgrade from, if it could be had. `scratch` is an empty directory to work in, `env` the environment
-    of the programs that are run.
+    release that users upgrade from, if it could be had. `scratch` is an empty directory to work in, `env` the
+    environment of the programs that are run.
     """
 
     project: str

@@ -19,7 +19,7 @@ from release_channels.outcome import Result
 from release_channels.process import both
 from release_channels.project.everywhere import disagreements, old_mentions
 from release_channels.steps.build import build_files, recipe_of
-from release_channels.steps.difference import explain_difference
+from release_channels.steps.difference import Difference, explain_difference
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Release, Report, Step
 from release_channels.version import Channel
@@ -130,30 +130,38 @@ def _changed(release: Release, manifest: Manifest) -> Iterator[Finding]:
 
 def _rebuild(release: Release, manifest: Manifest) -> tuple[Finding, ...]:
     """Build once more, elsewhere, and report each file whose bytes come out differently."""
+    build = partial(build_files, recipe_of(release, manifest.version), env=release.env)
     try:
-        again = release.second.result(partial(build_files, recipe_of(release, manifest.version), env=release.env))
+        differing = tuple(_differing(release, manifest, release.second.result(build)))
+        if differing and release.second.was_beside:
+            differing = tuple(_differing(release, manifest, release.second.alone(build)))
     except (CommandError, FailedError) as stop:
         last = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
         message = f"a second build of the same commit failed: {stop}: {last}"
         return (Finding(Severity.WARNING, "", message, _IRREPRODUCIBLE),)
+    return differing
+
+
+def _differing(release: Release, manifest: Manifest, again: Sequence[Path]) -> Iterator[Finding]:
+    """Report the files of the manifest that another build gives differently; a final with other contents stops."""
     built = {file.name: file for file in again}
-    return tuple(
-        Finding(
-            Severity.WARNING, file.name, f"a second build of the same commit has other bytes: {why}", _IRREPRODUCIBLE
-        )
-        for file in manifest.files
-        if (why := _difference(file, release.root / DIST / file.name, built.get(file.name)))
-    )
+    for file in manifest.files:
+        why = _difference(file, release.root / DIST / file.name, built.get(file.name))
+        if why is not None:
+            is_final = manifest.channel is Channel.PUBLIC
+            severity = Severity.ERROR if why.is_weighty and is_final else Severity.WARNING
+            told = f"a second build of the same commit has other bytes: {why.words}"
+            yield Finding(severity, file.name, told, _UNLIKE if why.is_weighty and not is_final else _IRREPRODUCIBLE)
 
 
-def _difference(file: ManifestFile, first: Path, second: Path | None) -> str:
+def _difference(file: ManifestFile, first: Path, second: Path | None) -> Difference | None:
     """Say what differs between a file of the manifest and the second build of it; nothing if nothing does."""
     if second is None:
-        return "it did not come out again"
+        return Difference("it did not come out again", is_weighty=True)
     if sha256_of(second) == file.sha256:
-        return ""
+        return None
     if not first.is_file() or sha256_of(first) != file.sha256:
-        return f"the file in {DIST}/ is not the first build any more, so there is nothing to compare"
+        return Difference(f"the file in {DIST}/ is not the first build any more, so there is nothing to compare")
     return explain_difference(first, second)
 
 
@@ -161,6 +169,7 @@ _IRREPRODUCIBLE = (
     "an upload that breaks off half-way cannot be completed from a new build; "
     "pin the build backend (build-constraints) or set rebuild = false if you know why"
 )
+_UNLIKE = f"a final is refused for this; {_IRREPRODUCIBLE}"
 
 
 def _word(finding: Finding) -> str:
