@@ -21,7 +21,7 @@ from release_channels.world.actions import Rehearsal
 from release_channels.world.distributions import parse_file_name
 
 if TYPE_CHECKING:
-    from pypi_simple import DistributionPackage, PyPISimple
+    from pypi_simple import DistributionPackage, ProjectPage, PyPISimple
 
 LOCAL = "local"
 FOR_PRACTICE = (LOCAL, "testpypi")
@@ -125,6 +125,7 @@ def read_index(index: Index, project: str) -> IndexState:
         with _client(index) as client:
             # Caches in front of an index may be minutes old; what is decided on must be what it holds now.
             page = client.get_project_page(project, timeout=index.patience, headers={"Cache-Control": "no-cache"})
+            require_listing(page)
     except NoSuchProjectError:
         return IndexState(index.name, warnings=index.warnings())
     except (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError) as err:
@@ -140,6 +141,16 @@ def read_index(index: Index, project: str) -> IndexState:
     return IndexState(
         index.name, {version: tuple(files) for version, files in releases.items()}, warnings=index.warnings()
     )
+
+
+def require_listing(page: ProjectPage) -> None:
+    """Make sure that a page is an index's: a login portal answers 200, too, and says nothing of what is published.
+
+    Raises: ValueError for a page that neither lists a file nor names the version of an index's interface.
+    Source: simple repository API, versioning (once PEP 629), which JSON needs and HTML should have.
+    """
+    if page.repository_version is None and not any(package.package_type for package in page.packages):
+        raise ValueError("it gave a web page that is no page of an index, a login portal's for instance")
 
 
 def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
