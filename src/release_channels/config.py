@@ -76,6 +76,9 @@ class Config:
     changelog: str = _key("auto", "the changelog file; `auto` looks for the usual names, and empty means none")
     build_constraints: str = _key("", "a requirements file that pins the build backend, with hashes")
     rebuild: bool = _key(True, "`check` builds a second time and compares the bytes")
+    allow_lost_scripts: tuple[str, ...] = _key(
+        (), "scripts that a release may lose although the one before it had them: `check` refuses any other loss"
+    )
     file_limit: int = _key(100 * 2**20, "the index's limit for one file, in bytes")
     project_limit: int = _key(10 * 2**30, "the index's limit for all files of the project, in bytes")
     gate: GateConfig = field(default_factory=GateConfig, metadata={"help": "the integration gate"})

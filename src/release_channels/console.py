@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from release_channels.errors import ReleaseError
+from release_channels.masking import mask
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -103,12 +104,11 @@ def _inert(text: str) -> str:
     """
     # What no encoding can carry, such as half a surrogate pair, is shown escaped; so is nobody's password.
     text = _veil(text).encode("utf-8", "backslashreplace").decode("utf-8")
-    plain = _PASSWORD.sub(r"\1//***@", _CONTROLS.sub("", text))
+    plain = mask(_CONTROLS.sub("", text))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
-_PASSWORD = re.compile(r"([a-z]:)//[^/@\s]*:[^/@\s]*@")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 

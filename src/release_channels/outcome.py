@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from release_channels.manifest import ManifestFile
+from release_channels.masking import mask
 
 
 class Result(StrEnum):
@@ -30,7 +31,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended, for people and for programs."""
+    """How a run ended, for people and for programs; its texts are masked, since they go to pages that others read."""
 
     result: Result
     message: str
@@ -47,6 +48,12 @@ class Outcome:
     rehearsal: bool = False
     warnings: tuple[str, ...] = ()
     files: tuple[ManifestFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take passwords out of what programs and people said; the one change before nothing changes any more."""
+        object.__setattr__(self, "message", mask(self.message))
+        object.__setattr__(self, "hint", mask(self.hint))
+        object.__setattr__(self, "warnings", tuple(mask(warning) for warning in self.warnings))
 
     @property
     def line(self) -> str:

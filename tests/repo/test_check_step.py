@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from werkzeug.wrappers import Response
 
 from release_channels.outcome import Result
-from release_channels.steps.difference import explain_difference
+from release_channels.steps.difference import Difference, explain_difference
+from release_channels.version import Channel
 from tests.conftest import MakeRepo, RunSession
 from tests.support.backends import own_backend
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.projects import Sample
+from tests.support.releasing import index_of, public_steps, tagged
 from tests.support.repo import Repo
+from tests.support.staging import serve_staging
 
 _CHECKED = ("build", "check")
 _UPLOADED = (*_CHECKED, "preview-publish")
@@ -96,6 +101,65 @@ def test_a_second_build_that_fails_is_a_finding_among_the_others(
     assert shown.count("a second build of the same commit failed: the build backend could not build the wheel") == 1
 
 
+def test_a_final_whose_second_build_holds_something_else_is_refused(make_repo: MakeRepo) -> None:
+    """Which of the two its users get would be chance, and a release that breaks off could never be completed."""
+    made = own_backend(_CLOCK)
+    text = str(made.files["pyproject.toml"]).replace("1.2.0.dev0", "1.2.0")
+    repo = tagged(make_repo(Sample(files={**made.files, "pyproject.toml": text})))
+    outcome = public_steps(repo, *_CHECKED, "public-publish")
+    assert outcome.result is Result.REFUSED
+    assert "the contents of demo_tool/when.py differ" in outcome.hint
+    assert not index_of(repo).exists()
+
+
+_SHARED = """
+import time
+HERE = Path(SHARED)
+IS_SECOND = "release-channels-rebuild" in os.getcwd()
+
+def wait_for(name):
+    end = time.monotonic() + 60
+    while not (HERE / name).exists() and time.monotonic() < end:
+        time.sleep(0.02)
+"""
+
+
+def test_a_build_that_fails_beside_the_second_is_tried_alone(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
+) -> None:
+    """A backend that stages in a shared place finds it taken; alone it builds, and both things are told."""
+    body = f"SHARED = {str(tmp_path)!r}\n{_SHARED}" + (
+        "def during(kind):\n"
+        "    if IS_SECOND:\n        (HERE / 'taken').touch()\n        wait_for('alone')\n"
+        "    elif kind == 'sdist' and (HERE / 'tried').exists():\n        (HERE / 'alone').touch()\n"
+        "    elif kind == 'sdist':\n        (HERE / 'tried').touch()\n        wait_for('taken')\n"
+        "        raise SystemExit('the place is taken')\n"
+    )
+    outcome = run_session(make_repo(own_backend(body)), steps=_CHECKED)
+    assert outcome.result is Result.DONE, outcome
+    (warning,) = (text for text in outcome.warnings if "second build" in text)
+    assert "could not build the sdist beside the second build, and could alone" in warning
+    assert "a second build gave the same bytes" in outcome.message
+
+
+@pytest.mark.parametrize(
+    "harm", ["raise SystemExit('taken')", "EXTRA['demo_tool/x.py'] = 'X = 1'"], ids=["fail", "mix"]
+)
+@pytest.mark.full
+def test_what_goes_wrong_beside_the_first_build_alone_is_not_believed(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, harm: str
+) -> None:
+    """The second build is made once more, with no other beside it, before anything is said of it."""
+    body = f"SHARED = {str(tmp_path)!r}\n{_SHARED}" + (
+        "def during(kind):\n    if IS_SECOND and kind == 'wheel' and not (HERE / 'once').exists():\n"
+        f"        (HERE / 'once').touch()\n        {harm}\n"
+    )
+    outcome = run_session(make_repo(own_backend(body)), steps=_CHECKED)
+    assert (tmp_path / "once").exists()
+    assert [text for text in outcome.warnings if "second build" in text] == []
+    assert "a second build gave the same bytes" in outcome.message
+
+
 def test_files_that_changed_after_the_build_are_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:
     """What is checked must be what was built: a file in dist/ with other bytes is named."""
     repo = make_repo(own_backend())
@@ -123,6 +187,85 @@ def test_a_script_that_the_last_release_had_may_not_get_lost(make_repo: MakeRepo
     assert outcome.result is Result.REFUSED
     assert "demo-tool 1.2.0.dev1 has lost the scripts that demo-tool 1.0.0 had: b" in outcome.hint
     assert _on_index(repo) == before
+
+
+def _with_tail(tail: str, settings: str = "") -> Sample:
+    """Make a project with the one script `a` and more at the end of its pyproject.toml."""
+    made = own_backend(scripts=("a",), settings=settings + "rebuild = false\n")
+    return Sample(files={**made.files, "pyproject.toml": str(made.files["pyproject.toml"]) + tail})
+
+
+def _final(make_repo: MakeRepo, settings: str = "", tail: str = "") -> Repo:
+    """Make a tagged commit of it that holds the final 1.2.0."""
+    made = _with_tail(tail, settings)
+    text = str(made.files["pyproject.toml"]).replace("1.2.0.dev0", "1.2.0")
+    repo = tagged(make_repo(Sample(files={**made.files, "pyproject.toml": text})))
+    index_of(repo).mkdir(parents=True)
+    return repo
+
+
+def _wheel(repo: Repo, version: str, *scripts: str) -> None:
+    make_wheel(index_of(repo), Recipe(version=version, scripts=dict.fromkeys(scripts, "demo_tool.cli:main")))
+
+
+def test_what_a_preview_alone_had_is_nothing_that_a_final_loses(make_repo: MakeRepo) -> None:
+    """A final is compared with the newest final: a script may come and go between two of them."""
+    repo = _final(make_repo)
+    _wheel(repo, "1.1.0", "a")
+    _wheel(repo, "1.2.0.dev4", "a", "tried")
+    _wheel(repo, "1.2.0rc1", "a", "tried")
+    assert public_steps(repo, *_CHECKED).result is Result.DONE
+    _wheel(repo, "1.1.1", "a", "b")
+    outcome = public_steps(repo, *_CHECKED)
+    assert outcome.result is Result.REFUSED
+    assert "demo-tool 1.2.0 has lost the scripts that demo-tool 1.1.1 had: b (" in outcome.hint
+
+
+def test_a_loss_that_is_meant_is_told_and_goes_on(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """`allow-lost-scripts` names them one by one: any other is missed all the same."""
+    repo = _final(make_repo, 'allow-lost-scripts = ["b"]\n')
+    _wheel(repo, "1.1.0", "a", "b")
+    assert public_steps(repo, *_CHECKED).result is Result.DONE
+    assert "had: b (allow-lost-scripts says that this is meant)" in capsys.readouterr().err
+    _wheel(repo, "1.1.1", "a", "b", "c")
+    assert "had: c (keep the script" in public_steps(repo, *_CHECKED).hint
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_a_comparison_that_cannot_be_made_is_told(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, channel: Channel
+) -> None:
+    """The newest release's wheel is listed and cannot be had: a warning for a preview, and the end for a final."""
+    with serve_staging(tmp_path / "staging") as staging:
+        tail = staging.tail()
+        repo = _final(make_repo, tail=tail) if channel is Channel.PUBLIC else make_repo(_with_tail(tail))
+        make_wheel(staging.root, Recipe(version="1.1.0", scripts={"gone": "demo_tool.cli:main"}))
+        staging.fault = lambda environ, app: Response(status=404) if environ["PATH_INFO"].endswith(".whl") else None
+        words = () if channel is Channel.PUBLIC else ("--run-number", "7")
+        outcome = run_session(repo, "--index", "staging", *words, steps=_CHECKED, channel=channel)
+    told = "demo_tool-1.1.0-py3-none-any.whl: the index staging does not give this file"
+    if channel is Channel.PUBLIC:
+        assert (outcome.result, told in outcome.hint) == (Result.REFUSED, True), outcome
+    else:
+        assert (outcome.result, told in "".join(outcome.warnings)) == (Result.DONE, True), outcome
+
+
+def test_a_yanked_release_is_not_compared_with(make_repo: MakeRepo) -> None:
+    """Nobody upgrades from a release that was taken back: what it had is not missed."""
+    repo = _final(make_repo)
+    _wheel(repo, "1.0.0", "a")
+    _wheel(repo, "1.1.0", "a", "b")
+    assert "had: b (" in public_steps(repo, *_CHECKED).hint
+    (index_of(repo) / "demo_tool-1.1.0-py3-none-any.whl.yanked").write_text("broken")
+    assert public_steps(repo, *_CHECKED).result is Result.DONE
+
+
+def test_what_the_project_has_on_the_index_takes_room(make_repo: MakeRepo) -> None:
+    """Every other release counts against the project's limit."""
+    repo = _final(make_repo, "project-limit = 40000\n")
+    big = {"demo_tool/data.bin": random.Random(0).randbytes(50_000)}
+    make_wheel(index_of(repo), Recipe(version="1.0.0", scripts={}, files=big))
+    assert "its limit is 40000 bytes" in public_steps(repo, *_CHECKED).hint
 
 
 @pytest.mark.parametrize(
@@ -182,7 +325,9 @@ def test_why_two_builds_differ_is_said_in_words(
     """The weightiest difference is named, with the member where there is one."""
     one = _pack(tmp_path / f"one{ending}", _SAME, 9)
     other = _pack(tmp_path / f"other{ending}", members, level)
-    assert says in explain_difference(one, other)
+    difference = explain_difference(one, other)
+    assert says in difference.words
+    assert difference.is_weighty is (says.endswith(("only one of them", "differ")))
 
 
 def test_another_target_of_a_link_is_another_content(tmp_path: Path) -> None:
@@ -192,7 +337,8 @@ def test_another_target_of_a_link_is_another_content(tmp_path: Path) -> None:
             member = tarfile.TarInfo("link")
             member.type, member.linkname = tarfile.SYMTYPE, target
             sdist.addfile(member)
-    assert explain_difference(tmp_path / "one.tar.gz", tmp_path / "other.tar.gz") == "the contents of link differ"
+    expected = Difference("the contents of link differ", is_weighty=True)
+    assert explain_difference(tmp_path / "one.tar.gz", tmp_path / "other.tar.gz") == expected
 
 
 def test_a_copy_of_the_version_that_disagrees_is_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:

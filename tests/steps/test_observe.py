@@ -195,6 +195,41 @@ def test_old_kinds_of_files_are_left_aside(world: World, merged: bool) -> None:
     assert (outcome.result, outcome.warnings) == (Result.PLANNED, ())
 
 
+PORTALS = {
+    "bare": "<!DOCTYPE html><title>Sign in</title><form action='/login'><input name='password'></form>",
+    "with links": "<html><body><a href='/login'>Sign in</a> <a href='/help.pdf'>Help</a></body></html>",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("merged", [True, False], ids=["behind the local index", "published to"])
+@pytest.mark.parametrize("portal", PORTALS.values(), ids=PORTALS)
+def test_a_login_portal_is_no_empty_project(world: World, portal: str, merged: bool) -> None:
+    """A page that answers 200 and is not an index's says nothing of what is out: nothing is decided on it."""
+    world.set_up(DEV, ["1.2.0"], tail=world.staging.tail())
+    world.staging.fault = lambda environ, app: Response(portal, mimetype="text/html")
+    outcome = world.plan(*(("--run-number", "7") if merged else AT_STAGING))
+    told = outcome.warnings[0] if merged else outcome.message
+    assert outcome.result is (Result.PLANNED if merged else Result.REFUSED)
+    assert "did not answer" in told
+    assert "no page of an index, a login portal's for instance" in told
+
+
+_PAGES = {
+    "says its version": ('<meta name="pypi:repository-version" content="1.0"><title>Links</title>', Result.PLANNED),
+    "lists files": ('<a href="/f/demo_tool-1.2.0.tar.gz">demo_tool-1.2.0.tar.gz</a>', Result.REFUSED),
+}
+
+
+@pytest.mark.parametrize(("page", "result"), _PAGES.values(), ids=_PAGES)
+def test_a_plain_page_of_an_index_is_believed(world: World, page: str, result: Result) -> None:
+    """An index without JSON is read as well: one page holds nothing, the other one the final that closes the line."""
+    world.set_up(DEV, tail=world.staging.tail())
+    world.staging.fault = lambda environ, app: Response(f"<!DOCTYPE html>{page}", mimetype="text/html")
+    outcome = world.plan(*AT_STAGING)
+    assert (outcome.result, "did not answer" in outcome.message) == (result, False)
+
+
 def test_a_project_that_the_index_does_not_know_is_empty(world: World) -> None:
     """The first preview of all is above everything."""
     world.set_up(DEV, tail=world.staging.tail())

@@ -142,6 +142,28 @@ def test_no_field_gives_a_command(
     assert "\x1b" not in captured.out.splitlines()[-1]
 
 
+def test_no_password_gets_to_where_others_read(
+    tmp_path: Path, offline: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Screen, annotation, summary, outputs and the file are public or kept: none has a login of an index."""
+    (tmp_path / ".release-channels").mkdir()
+    text = "`uv pip install --index http://ci:s3cretpw@127.0.0.1/ --extra-index https://t0ken@127.0.0.1/` exited 1"
+    outcome = Outcome(Result.FAILED, text, hint=text, warnings=(text,))
+    tell(outcome, Actions(runs=True, output=tmp_path / "out", summary=tmp_path / "summary.md"), tmp_path)
+    console.set_verbose(True)
+    try:
+        console.command(text.split())
+        console.output(text)
+    finally:
+        console.set_verbose(False)
+    captured = capsys.readouterr()
+    kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(kept) >= 3  # outputs, summary and outcome.json
+    told = "".join([captured.out, captured.err, *kept])
+    assert "https://***@127.0.0.1/" in told
+    assert not [word for word in ("s3cretpw", "t0ken") if word in told]
+
+
 def test_the_story_gives_no_command(offline: None, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither stream lets foreign text through as a command: the runner reads both."""
     for tell_it in (console.say, console.warn, console.result, console.output):

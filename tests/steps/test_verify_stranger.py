@@ -14,12 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.errors import FailedError
+from release_channels.errors import CommandError, FailedError
 from release_channels.indexserver.server import serve
 from release_channels.process import run
+from release_channels.steps.stranger import stranger
+from release_channels.version import Channel
+from release_channels.world.index import LOCAL, Credentials, Index
 from release_channels.world.uv import uv_program
 from tests.support.distributions import Recipe, make_wheel
-from tests.support.verifying import Shop
+from tests.support.verifying import Shop, release_of
 
 HELP = "import sys\n\ndef main():\n    print('usage: demo', sys.argv[1:])\n    return 0\n"
 PREVIEW = Recipe(version="1.3.0.dev5", cli=HELP, requires=["demo-dep"])
@@ -83,6 +86,21 @@ def test_a_python_that_no_machine_has_is_a_plain_failure(shop: Shop) -> None:
         shop.verify(recipe)
     assert "uv python install" in caught.value.hint
     assert list((shop.root.parent / "tmp").iterdir()) == []
+
+
+def test_the_password_of_the_upstream_index_is_in_no_words(shop: Shop, tmp_path: Path) -> None:
+    """Where pip cannot be had, what was typed is told, and the upstream's address with its password is not in it."""
+    shop.release(PREVIEW)
+    next(shop.upstream.glob("pip-*.whl")).unlink()
+    with shop.index() as (local, upstream):
+        index = Index(LOCAL, local.simple_url, "", Credentials.NONE, own_url=local.own_url)
+        address = upstream.simple_url.replace("://", "://ci:marked-password@")
+        release = release_of(shop.root, PREVIEW, index, address, shop.env)
+        (tmp_path / "home").mkdir()
+        guest = stranger(tmp_path / "home", release.project, index, address, shop.env)
+        with pytest.raises(CommandError, match="pip install --quiet pip") as caught:
+            guest.pip_install(Channel.PUBLIC)
+    assert "marked-password" not in f"{caught.value}"
 
 
 @pytest.mark.full

@@ -32,6 +32,7 @@ DEFAULTS = {
     "changelog": "auto",
     "build_constraints": "",
     "rebuild": True,
+    "allow_lost_scripts": (),
     "file_limit": 100 * 1024 * 1024,
     "project_limit": 10 * 1024 * 1024 * 1024,
     "gate": GateConfig(enabled=True),
@@ -77,8 +78,11 @@ SET = {
 def test_every_key_can_be_set() -> None:
     """Each key is written with dashes and lands in its field."""
     copy = {"path": "CITATION.cff", "pattern": "version: {version}"}
-    config = parse_config(SET | {"version-files": [copy], "gate": {"enabled": False}})
-    expected = SET | {"version-files": (VersionFile(**copy),), "gate": GateConfig(enabled=False)}
+    more = {"version-files": [copy], "allow-lost-scripts": ["old"], "gate": {"enabled": False}}
+    config = parse_config(SET | more)
+    expected = SET | {
+        "version-files": (VersionFile(**copy),), "allow-lost-scripts": ("old",), "gate": GateConfig(enabled=False),
+    }  # fmt: skip
     assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == expected
     assert config.closed_line is ClosedLine.SKIP
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from release_channels.checks.archive import Archive
 from release_channels.checks.layout import script_files
-from release_channels.checks.subject import Subject, error, few
+from release_channels.checks.subject import Subject, error, few, note
 from release_channels.findings import Finding
 
 _GROUPS = ("console_scripts", "gui_scripts")
@@ -90,13 +90,17 @@ def check_lost_scripts(subject: Subject, archive: Archive, previous: Archive | N
     """Find scripts that the newest release had and this one lost: with the upgrade users lose the tool."""
     if previous is None:
         return
-    lost = sorted(_programs(previous) - _programs(archive))
-    if lost:
-        before = f"{subject.project} {subject.previous_version}" if subject.previous_version else previous.name
+    lost = _programs(previous) - _programs(archive)
+    before = f"{subject.project} {subject.previous_version}" if subject.previous_version else previous.name
+    told = f"{subject.project} {subject.version} has lost the scripts that {before} had: "
+    if meant := sorted(lost & subject.allow_lost_scripts):
+        yield note(archive.name, told + few(meant, 10), "allow-lost-scripts says that this is meant")
+    if missed := sorted(lost - subject.allow_lost_scripts):
         yield error(
             archive.name,
-            f"{subject.project} {subject.version} has lost the scripts that {before} had: {few(lost, 10)}",
-            "keep the script (it may print where it went): an upgrade takes the tool away from its users",
+            told + few(missed, 10),
+            "keep the script (it may print where it went): an upgrade takes the tool away from its users; "
+            "where that is meant, name it in allow-lost-scripts",
         )
 
 

@@ -17,8 +17,8 @@ class Subject:
     """What is checked: the files of one release, and what they must be.
 
     Sizes are in bytes; `project_bytes` is what the project has on the index already. `previous` is the wheel of the
-    newest release on the index, if it could be had. `scratch` is an empty directory to work in, `env` the environment
-    of the programs that are run.
+    release that users upgrade from, if it could be had. `scratch` is an empty directory to work in, `env` the
+    environment of the programs that are run.
     """
 
     project: str
@@ -36,6 +36,7 @@ class Subject:
     """Whether the local index is meant, which takes wheels that no other one does."""
     previous: Path | None = None
     previous_version: Version | None = None
+    allow_lost_scripts: frozenset[str] = frozenset()
 
 
 def error(file: str, message: str, hint: str = "") -> Finding:

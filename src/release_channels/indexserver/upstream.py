@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import NormalizedName
 
 from release_channels.indexserver.pages import PageFile
-from release_channels.world.index import reason_of
+from release_channels.world.index import reason_of, require_listing
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage
@@ -60,6 +60,7 @@ class Upstream:
         try:
             with PyPISimple(self._url, accept=ACCEPT_JSON_PREFERRED) as client:  # HTML knows no size or time
                 page = client.get_project_page(self._project, timeout=_TIMEOUT)
+                require_listing(page)
         except NoSuchProjectError:
             return ()
         except failures as err:

@@ -90,8 +90,8 @@ def make_users(ground: Ground) -> Users:
 
 def _make_pip(home: Path, guest: Stranger, upstream: str) -> None:
     run(uv_program(), "venv", "--quiet", "--python", guest.python, home / "with-pip", cwd=home, env=guest.env)
-    words = ("pip", "install", "--quiet", "--default-index", upstream, "--python", python_of(home / "with-pip"), "pip")
-    run(uv_program(), *words, cwd=home, env=guest.env)
+    words = ("pip", "install", "--quiet", "--python", python_of(home / "with-pip"), "pip")
+    run(uv_program(), *words, cwd=home, env={**guest.env, "UV_DEFAULT_INDEX": upstream})
 
 
 def told(got: tuple[Got, ...]) -> str:

@@ -115,10 +115,7 @@ def _act(release: Release) -> Report:
     refuse_taken(release.root)
     with scratch("build") as workplace:
         with console.progress(f"building {release.project.name} {version}"):
-            recipe = recipe_of(release, version)
-            if release.second.is_wanted:
-                release.second.start(partial(build_files, recipe, env=release.env))
-            files = build_files(recipe, workplace, release.env)
+            files, warnings = _build(release, recipe_of(release, version), workplace)
         manifest = Manifest(
             channel=release.plan.channel,
             project=release.project.name,
@@ -130,7 +127,28 @@ def _act(release: Release) -> Report:
         )
         hand_over(release.root, files, verify_gated(manifest, release.gated))
     names = " and ".join(file.name for file in manifest.files)
-    return Report(Result.DONE, f"built {names} from commit {release.observed.commit.short}", files=manifest.files)
+    told = f"built {names} from commit {release.observed.commit.short}"
+    return Report(Result.DONE, told, warnings=warnings, files=manifest.files)
+
+
+def _build(release: Release, recipe: Recipe, workplace: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Build, beside the second build where one is wanted; what fails there is tried again alone, with a warning.
+
+    Raises: what the build raises.
+    """
+    build = partial(build_files, recipe, env=release.env)
+    if not release.second.is_wanted:
+        return build(workplace), ()
+    release.second.start(build)
+    try:
+        return build(workplace), ()
+    except FailedError as stop:
+        why = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
+        warning = f"{stop} beside the second build, and could alone ({why}): do both write to one place, a cache maybe?"
+    release.second.give_up()
+    again = workplace / "alone"
+    again.mkdir()
+    return build(again), (warning,)
 
 
 def _refuse_tracked(root: Path) -> None:

@@ -19,9 +19,10 @@ from release_channels.outcome import Result
 from release_channels.process import both
 from release_channels.project.everywhere import disagreements, old_mentions
 from release_channels.steps.build import build_files, recipe_of
-from release_channels.steps.difference import explain_difference
+from release_channels.steps.difference import Difference, explain_difference
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Release, Report, Step
+from release_channels.version import Channel
 from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
 from release_channels.world.git import Git
@@ -32,11 +33,12 @@ from release_channels.world.uv import foreign_environment, uv_program
 def _act(release: Release) -> Report:
     manifest = verify_manifest(take_over(release.root), release.plan)
     with scratch("check") as workplace, console.progress("checking the distributions"):
+        subject, unread = _subject(release, manifest, workplace)
         found, differing = both(
-            lambda: check_release(_subject(release, manifest, workplace)),
+            lambda: check_release(subject),
             lambda: _rebuild(release, manifest) if release.project.config.rebuild else (),
         )
-    findings = (*_changed(release, manifest), *_texts(release), *found, *differing)
+    findings = (*_changed(release, manifest), *_texts(release), *unread, *found, *differing)
     errors, warnings, notes = (
         tuple(_word(finding) for finding in findings if finding.severity is kind)
         for kind in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
@@ -63,11 +65,13 @@ def _texts(release: Release) -> Iterator[Finding]:
         yield Finding(Severity.NOTE, "", f"{where}, names {mention.version}", "is that still meant?")
 
 
-def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:
+def _subject(release: Release, manifest: Manifest, workplace: Path) -> tuple[Subject, tuple[Finding, ...]]:
+    """Say what is checked, and what it should have been compared with and could not be."""
     state, config = release.observed.index, release.project.config
-    newest = _newest_release(state, manifest.version)
+    newest = _newest_release(state, manifest.version, manifest.channel)
     wheel = _smallest_wheel(state.releases[newest]) if newest else None
-    return Subject(
+    previous = fetch_file(release.index, wheel, workplace) if wheel else None
+    subject = Subject(
         project=manifest.project,
         version=manifest.version,
         channel=manifest.channel,
@@ -80,15 +84,28 @@ def _subject(release: Release, manifest: Manifest, workplace: Path) -> Subject:
         project_limit=config.project_limit,
         project_bytes=_bytes_there(state, manifest.version),
         practice=release.index.name == LOCAL,
-        previous=fetch_file(release.index, wheel, workplace) if wheel else None,
+        previous=previous,
         previous_version=newest,
+        allow_lost_scripts=frozenset(config.allow_lost_scripts),
     )
+    return subject, (_not_compared(release, manifest, wheel),) if wheel and previous is None else ()
 
 
-def _newest_release(state: IndexState, version: Version) -> Version | None:
-    """Find the newest release that users may have, which is the one they would upgrade from."""
+def _not_compared(release: Release, manifest: Manifest, wheel: IndexFile) -> Finding:
+    """Word that nobody looked for lost scripts: a preview is followed by a better one soon, a final is not."""
+    severity = Severity.ERROR if manifest.channel is Channel.PUBLIC else Severity.WARNING
+    told = f"{release.index.title} does not give this file, the newest release's, so no script can be missed"
+    return Finding(severity, wheel.name, told, "try again when it does")
+
+
+def _newest_release(state: IndexState, version: Version, channel: Channel) -> Version | None:
+    """Find the newest release that users of the channel may have, which is the one they would upgrade from.
+
+    What a preview alone had was never promised: a final is compared with finals.
+    """
     offered = (v for v, files in state.releases.items() if not all(file.yanked for file in files))
-    return max((v for v in offered if v != version), default=None)
+    theirs = (v for v in offered if channel is Channel.PREVIEW or not v.is_prerelease)
+    return max((v for v in theirs if v != version), default=None)
 
 
 def _smallest_wheel(files: Sequence[IndexFile]) -> IndexFile | None:
@@ -113,30 +130,38 @@ def _changed(release: Release, manifest: Manifest) -> Iterator[Finding]:
 
 def _rebuild(release: Release, manifest: Manifest) -> tuple[Finding, ...]:
     """Build once more, elsewhere, and report each file whose bytes come out differently."""
+    build = partial(build_files, recipe_of(release, manifest.version), env=release.env)
     try:
-        again = release.second.result(partial(build_files, recipe_of(release, manifest.version), env=release.env))
+        differing = tuple(_differing(release, manifest, release.second.result(build)))
+        if differing and release.second.was_beside:
+            differing = tuple(_differing(release, manifest, release.second.alone(build)))
     except (CommandError, FailedError) as stop:
         last = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
         message = f"a second build of the same commit failed: {stop}: {last}"
         return (Finding(Severity.WARNING, "", message, _IRREPRODUCIBLE),)
+    return differing
+
+
+def _differing(release: Release, manifest: Manifest, again: Sequence[Path]) -> Iterator[Finding]:
+    """Report the files of the manifest that another build gives differently; a final with other contents stops."""
     built = {file.name: file for file in again}
-    return tuple(
-        Finding(
-            Severity.WARNING, file.name, f"a second build of the same commit has other bytes: {why}", _IRREPRODUCIBLE
-        )
-        for file in manifest.files
-        if (why := _difference(file, release.root / DIST / file.name, built.get(file.name)))
-    )
+    for file in manifest.files:
+        why = _difference(file, release.root / DIST / file.name, built.get(file.name))
+        if why is not None:
+            is_final = manifest.channel is Channel.PUBLIC
+            severity = Severity.ERROR if why.is_weighty and is_final else Severity.WARNING
+            told = f"a second build of the same commit has other bytes: {why.words}"
+            yield Finding(severity, file.name, told, _UNLIKE if why.is_weighty and not is_final else _IRREPRODUCIBLE)
 
 
-def _difference(file: ManifestFile, first: Path, second: Path | None) -> str:
+def _difference(file: ManifestFile, first: Path, second: Path | None) -> Difference | None:
     """Say what differs between a file of the manifest and the second build of it; nothing if nothing does."""
     if second is None:
-        return "it did not come out again"
+        return Difference("it did not come out again", is_weighty=True)
     if sha256_of(second) == file.sha256:
-        return ""
+        return None
     if not first.is_file() or sha256_of(first) != file.sha256:
-        return f"the file in {DIST}/ is not the first build any more, so there is nothing to compare"
+        return Difference(f"the file in {DIST}/ is not the first build any more, so there is nothing to compare")
     return explain_difference(first, second)
 
 
@@ -144,6 +169,7 @@ _IRREPRODUCIBLE = (
     "an upload that breaks off half-way cannot be completed from a new build; "
     "pin the build backend (build-constraints) or set rebuild = false if you know why"
 )
+_UNLIKE = f"a final is refused for this; {_IRREPRODUCIBLE}"
 
 
 def _word(finding: Finding) -> str:

@@ -114,8 +114,10 @@ class Stranger:
         self._type(uv_program(), "venv", "--quiet", "--python", str(self.python), str(directory))
         if with_pip:
             # Not through the local index: uv keeps downloads by index, and that one's address lasts for one run.
-            words = ("pip", "install", "--quiet", "--default-index", self.upstream, "pip")
-            self._type(uv_program(), *words, "--python", str(python_of(directory)))
+            words = ("pip", "install", "--quiet", "pip", "--python", str(python_of(directory)))
+            # By a variable: the address may hold a password, and words are shown and listed by `ps`.
+            env = {**self.env, "UV_DEFAULT_INDEX": self.upstream}
+            finish(uv_program(), *words, cwd=self.home, env=env, timeout=_SECONDS).or_raise()
         return python_of(directory)
 
     def _type(self, *words: str | Path) -> None:

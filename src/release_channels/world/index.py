@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,19 +14,19 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from release_channels.errors import RefusedError, UnansweredError, UsageError
+from release_channels.masking import mask
 from release_channels.observed import IndexFile, IndexState
 from release_channels.project.pyproject import UvIndex
 from release_channels.world.actions import Rehearsal
 from release_channels.world.distributions import parse_file_name
 
 if TYPE_CHECKING:
-    from pypi_simple import DistributionPackage, PyPISimple
+    from pypi_simple import DistributionPackage, ProjectPage, PyPISimple
 
 LOCAL = "local"
 FOR_PRACTICE = (LOCAL, "testpypi")
 _SECONDS = 30.0
 _REASON = 300
-_USER_AND_PASSWORD = re.compile(r"//[^/@\s]+@")
 
 
 class Credentials(StrEnum):
@@ -126,6 +125,7 @@ def read_index(index: Index, project: str) -> IndexState:
         with _client(index) as client:
             # Caches in front of an index may be minutes old; what is decided on must be what it holds now.
             page = client.get_project_page(project, timeout=index.patience, headers={"Cache-Control": "no-cache"})
+            require_listing(page)
     except NoSuchProjectError:
         return IndexState(index.name, warnings=index.warnings())
     except (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError) as err:
@@ -141,6 +141,16 @@ def read_index(index: Index, project: str) -> IndexState:
     return IndexState(
         index.name, {version: tuple(files) for version, files in releases.items()}, warnings=index.warnings()
     )
+
+
+def require_listing(page: ProjectPage) -> None:
+    """Make sure that a page is an index's: a login portal answers 200, too, and says nothing of what is published.
+
+    Raises: ValueError for a page that neither lists a file nor names the version of an index's interface.
+    Source: simple repository API, versioning (once PEP 629), which JSON needs and HTML should have.
+    """
+    if page.repository_version is None and not any(package.package_type for package in page.packages):
+        raise ValueError("it gave a web page that is no page of an index, a login portal's for instance")
 
 
 def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
@@ -251,6 +261,6 @@ def reason_of(err: Exception) -> str:
     """Say in one line why a request failed, without object addresses of the libraries below and without passwords."""
     cause = next(iter(err.args), None)
     reason = getattr(cause, "reason", None) or err
-    text = _USER_AND_PASSWORD.sub("//", " ".join(str(reason).split()))
+    text = mask(" ".join(str(reason).split()))
     text = text.rpartition(">: ")[2] or text
     return (text or type(err).__name__)[:_REASON]

@@ -13,11 +13,14 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from release_channels.errors import CommandError
+from release_channels.masking import mask
 
 # What foreign code must not see: it runs while a distribution is built, installed or imported.
 _SECRET = re.compile(
-    r"TOKEN|PASSW|PASSPHRASE|SECRET|CREDENTIAL|CREDS|APIKEY|PRIVATE|WEBHOOK|BEARER|ASKPASS|_DSN$|^DATABASE_URL|KUBECONFIG"
-    r"|(^|_)(KEYS?|PAT|AUTH)(_|$)|_PWD$|^ACTIONS_|^SSH_AUTH_SOCK$"
+    r"TOKEN|PASS|SECRET|CREDENTIAL|CREDS|APIKEY|PRIVATE|WEBHOOK|BEARER|JWT|KUBECONFIG|_DSN$|CONN(ECTION)?_?STR(ING)?"
+    r"|(^|_)(KEYS?|PAT|AUTH|SESSION)(_|$)|_PWD$|^ACTIONS_|^SSH_AUTH_SOCK$"
+    # Where a database or a broker is, which as a rule says how to log in there, too.
+    r"|(DATABASE|DB|SQL|MARIA|PG|POSTGRES|MONGO|REDIS|VALKEY|AMQP|RABBIT|BROKER|ELASTIC|SENTRY)\w*_UR[IL]($|_)"
     # The files through which a step speaks to later ones: foreign code has nothing to tell them.
     r"|^GITHUB_(ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)$",
     re.IGNORECASE,
@@ -31,6 +34,8 @@ _PLACES = re.compile(
     r"UV_(CACHE_DIR|DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_\w+_(USERNAME|PASSWORD)|OFFLINE|HTTP_TIMEOUT"
     r"|PYTHON_(DOWNLOADS|INSTALL_DIR|PREFERENCE)|SYSTEM_CERTS|NATIVE_TLS|INSECURE_HOST|KEYRING_PROVIDER|LINK_MODE"
     r"|CONCURRENT_\w+)|PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT|TRUSTED_HOST|CACHE_DIR|DEFAULT_TIMEOUT)"
+    # Without the proxy, whose address may hold a login, no index can be reached at all.
+    r"|(HTTPS?|ALL)_PROXY|(https?|all)_proxy"
 )
 
 
@@ -67,8 +72,9 @@ def python_of(environment: Path) -> Path:
 
 def foreign_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     """An environment for foreign code: no secrets, and of installers only where their indexes and caches are."""
-    return {name: value for name, value in env.items() if _PLACES.fullmatch(name) or not _is_withheld(name)}
+    return {name: value for name, value in env.items() if _PLACES.fullmatch(name) or not _is_withheld(name, value)}
 
 
-def _is_withheld(name: str) -> bool:
-    return bool(_SECRET.search(name)) or name.startswith(_OF_INSTALLERS)
+def _is_withheld(name: str, value: str) -> bool:
+    """Tell a secret by its name, or by its value: an address that says who logs in."""
+    return bool(_SECRET.search(name)) or name.startswith(_OF_INSTALLERS) or mask(value) != value
