@@ -11,6 +11,7 @@ from release_channels.errors import FailedError, RefusedError, ReleaseError, Usa
 from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
 from release_channels.maintain.following import Waiting, follow
+from release_channels.maintain.practice import refuse_practice
 from release_channels.maintain.preflight import Answer, Row, preflight, show
 from release_channels.observed import Relation
 from release_channels.outcome import Outcome, Result
@@ -34,11 +35,13 @@ class TagRequest:
 def tag(desk: Desk, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
     """Cut a public release: ask everything, then tag the commit and push the tag.
 
-    Raises: RefusedError with everything that does not hold, or if the remote refuses; no new tag is left here then.
+    Raises: RefusedError with everything that does not hold, for a tag on GitHub in practice, or if the remote refuses;
+    no new tag is left here then.
     """
     waiting = waiting or Waiting()
     version = _version(desk, request)
     name = tag_of(desk.config.tag_format, version)
+    refuse_practice(desk, f"the tag {name}", "`invoke tag` makes the real one")
     remote = desk.config.remote
     there = desk.git.remote_tag(name, desk.commit.sha, remote)
     # A tag that should never have been made, such as one of a dev release, is asked about all the same.

@@ -213,6 +213,11 @@ class Git:
         """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
         return self._ask("config", "--get", f"remote.{remote}.url").text or None
 
+    def push_addresses(self, remote: str) -> tuple[str, ...]:
+        """List where a push to a remote really goes: `insteadOf` rules and push addresses of its own count."""
+        asked = self._ask("remote", "get-url", "--push", "--all", remote)
+        return tuple(asked.text.splitlines()) if asked.code == 0 else ()
+
     def remotes(self) -> tuple[str, ...]:
         """List the remotes by name."""
         return tuple(self._run("remote").splitlines())
