@@ -119,6 +119,18 @@ class Git:
             return None
         return Tag(name, target, self.relation(commit, target), annotated=f"{ref}^{{}}" in listed)
 
+    def commit_of_remote_tag(self, name: str, remote: str) -> str | None:
+        """Ask the remote which commit a tag leads to, as it is now, and fetch nothing.
+
+        Raises: RefusedError or CommandError if the remote does not answer.
+        """
+        ref = f"refs/tags/{name}"
+        asked = self._ask("ls-remote", "--quiet", "--tags", remote, ref, f"{ref}^{{}}", timeout=_REMOTE_SECONDS)
+        if asked.code:
+            raise RefusedError(f"the tags of {remote} cannot be read", hint=asked.messages)
+        listed = _listed(asked)
+        return listed.get(f"{ref}^{{}}") or listed.get(ref)
+
     def can_read(self, remote: str) -> bool:
         """Tell whether a remote answers: a job without credentials cannot read a private one."""
         try:
