@@ -14,6 +14,7 @@ from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, adopter, nox
 from tests.github.hubs import READER
 from tests.maintain.doing import bump, hook, on_github, public, some_of
+from tests.maintain.doing import tag as make_tag
 from tests.support.backends import own_backend
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -93,6 +94,55 @@ def test_a_tag_on_a_side_branch_is_refused(make_repo: MakeRepo) -> None:
     said = refused(repo, "--tag", "v1.2.3").message
     assert said.startswith("not a version to release: commit ")
     assert said.endswith(" is not contained in origin/main")
+
+
+def released_from_elsewhere(make_repo: MakeRepo, settings: str = 'main-branch = "evil"\n') -> Repo:
+    """A commit of a branch that is not main, whose own settings say where it has to be contained, tagged and pushed."""
+    repo = released(make_repo, tag="other")
+    repo.git("switch", "--quiet", "--create", "evil")
+    repo.commit("mine", {"pyproject.toml": Sample(version="1.2.3", settings=settings).pyproject()})
+    repo.tag("v1.2.3")
+    repo.git("push", "--quiet", "origin", "evil", "v1.2.3")
+    return repo
+
+
+@pytest.mark.parametrize("session", [True, False], ids=["public", "tag"])
+def test_a_commit_does_not_choose_the_branch_that_has_to_contain_it(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], session: bool
+) -> None:
+    """Its settings name its own branch, which contains it; those of the default branch count, and say another."""
+    repo = released_from_elsewhere(make_repo)
+    if session:
+        said = refused(repo, "--tag", "v1.2.3").message
+    else:
+        repo.git("push", "--quiet", "--delete", "origin", "v1.2.3")
+        repo.git("tag", "--delete", "v1.2.3")
+        before = repo.fingerprint()
+        assert make_tag(repo) == 1
+        assert repo.fingerprint() == before
+        said = capsys.readouterr().err
+    assert "main-branch is 'evil' in the commit and 'main' in origin/main" in said
+
+
+@pytest.mark.full
+def test_a_commit_does_not_choose_its_remote(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """A fork among the remotes would say whatever the commit says: `origin` is asked all the same."""
+    repo = released_from_elsewhere(make_repo, 'remote = "fork"\n')
+    fork = tmp_path / "fork.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", str(fork)], check=True)
+    repo.git("remote", "add", "fork", str(fork))
+    repo.git("push", "--quiet", "fork", "evil:main", "v1.2.3")
+    assert "remote is 'fork' in the commit and 'origin' in origin/main" in refused(repo, "--tag", "v1.2.3").message
+
+
+@pytest.mark.full
+def test_a_remote_without_a_default_branch_is_refused(make_repo: MakeRepo) -> None:
+    """Where nobody says which branch counts, the commit's own word does not stand in for it."""
+    repo = released(make_repo)
+    subprocess.run(["git", "symbolic-ref", "HEAD", "refs/heads/none"], cwd=repo.remote, check=True)
+    outcome = refused(repo)
+    assert "origin does not tell its default branch" in outcome.message
+    assert "git symbolic-ref HEAD" in outcome.hint
 
 
 def test_a_lightweight_tag_is_refused_where_annotated_ones_are_asked_for(make_repo: MakeRepo) -> None:
@@ -204,6 +254,15 @@ def test_where_git_gets_no_answer_the_api_is_asked(make_repo: MakeRepo, monkeypa
     unreadable(repo)
     with on_github(repo, monkeypatch, READER, private=True):
         assert public(repo, "--tag", "v1.2.3", steps=RELEASE).result is Result.PUBLISHED
+
+
+def test_the_api_tells_the_default_branchs_settings_too(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job without credentials for git believes the commit no more than one with them."""
+    repo = released_from_elsewhere(make_repo)
+    unreadable(repo)
+    with on_github(repo, monkeypatch, READER, private=True):
+        said = refused(repo, "--tag", "v1.2.3").message
+    assert "main-branch is 'evil' in the commit and 'main' in the default branch of acme/demo-tool" in said
 
 
 PRIVATE = {

@@ -213,6 +213,22 @@ class Git:
         self._fetch(remote, ref, tip)
         return tip
 
+    def default_tip(self, remote: str) -> tuple[str, str]:
+        """Fetch a remote's default branch, as it is now, without moving a ref here; give its name and its commit.
+
+        Raises: RefusedError if the remote does not tell.
+        """
+        asked = self._ask("ls-remote", "--quiet", "--symref", remote, "HEAD", timeout=_REMOTE_SECONDS)
+        named = next((line for line in asked.text.splitlines() if line.startswith("ref: ")), "")
+        ref, tip = named.removeprefix("ref: ").partition("\t")[0], _listed(asked).get("HEAD", "")
+        if asked.code or not ref or not tip or tip.startswith("ref: "):
+            raise RefusedError(
+                f"{remote} does not tell its default branch, whose settings count",
+                hint=asked.messages or "on the remote, `git symbolic-ref HEAD refs/heads/NAME` names it",
+            )
+        self._fetch(remote, ref, tip)
+        return ref.removeprefix("refs/heads/"), tip
+
     def _fetch(self, remote: str, ref: str, commit: str) -> None:
         """Fetch a commit that a remote's ref names, if it is not here, and move no ref."""
         if self._ask("cat-file", "-e", f"{commit}^{{commit}}").code == 0:

@@ -168,6 +168,18 @@ class GitHub:
         except NotFoundError:
             return None
 
+    def default_file(self, path: str) -> bytes | None:
+        """Read a file as the tip of the default branch holds it; None if it has no such file."""
+
+        def ask() -> bytes:
+            found = self._repo.get_contents(path)
+            return (found[0] if isinstance(found, list) else found).decoded_content
+
+        try:
+            return self._answers.read(f"the default branch's {path[:80]}", ask, needs="contents: read")
+        except NotFoundError:
+            return None
+
     def releases(self) -> tuple[hub.HubRelease, ...]:
         """List every release, newest first; drafts only to a token that may write."""
 
