@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -138,10 +139,16 @@ def files_close_at(files: tuple[IndexFile, ...]) -> datetime | None:
     return min(times) + FILES_CLOSE_AFTER if times else None
 
 
-def spent(version: Version, why: str) -> RefusedError:
-    """Say that a version cannot be finished, and which one is next."""
+def next_free(version: Version, taken: Iterable[Version]) -> Version:
+    """Give the next patch release above a version and above every final that is on the index or tagged."""
+    finals = (other for other in taken if not other.is_prerelease)
+    return final_of(next_dev_line(max((version, *finals))))
+
+
+def spent(version: Version, why: str, taken: Iterable[Version] = ()) -> RefusedError:
+    """Say that a version cannot be finished, and which one is next, where these are on the index or tagged."""
     return RefusedError(
-        f"{version} is spent: {why}", hint=f"the next version is {final_of(next_dev_line(version))}; yank what is there"
+        f"{version} is spent: {why}", hint=f"the next version is {next_free(version, taken)}; yank what is there"
     )
 
 

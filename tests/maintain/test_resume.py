@@ -27,7 +27,7 @@ from release_channels.version import Channel
 from release_channels.world.bundle import unpack_bundle
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
-from tests.support.releasing import TAG, clone_of, index_of, release_once, sample, tagged
+from tests.support.releasing import TAG, clone_of, index_of, public_steps, release_once, sample, tagged
 from tests.support.repo import Repo
 
 WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
@@ -259,6 +259,22 @@ def test_bytes_that_cannot_be_had_again_spend_the_version(unsteady: Repo, unstea
     assert "1.2.0 is spent: its build does not give the bytes that the index has" in outcome.message
     assert outcome.hint.startswith("the next version is 1.2.1")
     assert (on_index(unsteady), unsteady.git("ls-remote", "origin"), repr(state.releases)) == (index, refs, hub)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "without the sdist"])
+def test_other_bytes_alone_spend_no_version(unsteady: Repo, whole: bool) -> None:
+    """Built again with other bytes: a release that is whole is healthy, and the other one may still be finished."""
+    if not whole:
+        (index_of(unsteady) / SDIST).unlink()
+    index = on_index(unsteady)
+    lose_everything_local(unsteady)
+    outcome = public_steps(unsteady, "build", "public-publish")
+    assert outcome.result is Result.REFUSED
+    assert on_index(unsteady) == index
+    assert f"`invoke resume {TAG} --index local`" in outcome.hint
+    assert "yank" not in outcome.hint
+    assert ("1.2.0 is complete on the local index, built with other bytes here" in outcome.message) is whole
+    assert (f"has {WHEEL} with other bytes: sha256" in outcome.message) is not whole
 
 
 def test_the_task_refuses_with_1(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ def plan_resumption(desk: Desk, tag: str, now: datetime | None = None) -> Resump
     there = desk.read_index().releases.get(version, ())
     plan = Resumption(tag, found.commit, version, there, files_close_at(there))
     if plan.closes is not None and now > plan.closes and not plan.is_uploaded:
-        raise spent(version, f"the index has taken no more files of it since {plan.closes:%Y-%m-%d}")
+        raise spent(version, f"the index has taken no more files of it since {plan.closes:%Y-%m-%d}", _taken(desk))
     return plan
 
 
@@ -101,6 +101,11 @@ def resume(desk: Desk, tag: str, *, acts: bool, dry_run: bool = False, patience:
     outcome = replace(outcome, channel="public", project=desk.project.name, index=desk.index.name)
     tell(outcome, read_actions(desk.env))
     return outcome
+
+
+def _taken(desk: Desk) -> set[Version]:
+    """Give every version that is on the index or tagged."""
+    return set(desk.read_index().releases) | set(desk.tags())
 
 
 def _find_tag(desk: Desk, name: str) -> Tag:
@@ -166,6 +171,7 @@ def _take_first_bytes(desk: Desk, plan: Resumption, rebuilt: Manifest, place: Pa
             plan.version,
             "its build does not give the bytes that the index has, and no artifact of "
             f"{desk.config.public_workflow} holds them",
+            _taken(desk),
         )
     hand_over(desk.root, tuple(place / DIST / file.name for file in manifest.files), manifest)
 
