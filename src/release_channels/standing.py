@@ -12,7 +12,7 @@ from release_channels.errors import RefusedError
 from release_channels.hub import HubRelease
 from release_channels.observed import IndexFile, IndexState
 from release_channels.plan import Plan, Reason
-from release_channels.version import final_of, next_dev_line
+from release_channels.version import final_of, next_dev_line, next_free
 
 # Source: the index refuses new files in releases that are older than this (rule of 2026-07-08).
 FILES_CLOSE_AFTER = timedelta(days=14)
@@ -137,12 +137,6 @@ def files_close_at(files: tuple[IndexFile, ...]) -> datetime | None:
     """Give the time after which the index takes no more files of a release, if the index tells when it began."""
     times = [file.upload_time for file in files if file.upload_time is not None]
     return min(times) + FILES_CLOSE_AFTER if times else None
-
-
-def next_free(version: Version, taken: Iterable[Version]) -> Version:
-    """Give the next patch release above a version and above every final that is on the index or tagged."""
-    finals = (other for other in taken if not other.is_prerelease)
-    return final_of(next_dev_line(max((version, *finals))))
 
 
 def spent(version: Version, why: str, taken: Iterable[Version] = ()) -> RefusedError:
