@@ -203,6 +203,25 @@ def test_a_tag_that_moves_in_the_same_run_is_refused_right_before_the_upload(
     assert not list((repo.root / ".release-channels").glob("index/*.whl"))
 
 
+def test_a_tag_is_looked_at_again_where_every_file_is_there(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """Nothing to upload is no reason to go on with a tag that is gone: the GitHub Release comes next."""
+    remote, gone = tmp_path / "repo-0/remote.git", tmp_path / "gone"
+    body = (
+        f"def during(kind):\n    import subprocess\n    if Path({str(gone)!r}).exists():\n"
+        "        words = ['update-ref', '-d', 'refs/tags/v1.2.0']\n"
+        f"        subprocess.run(['git', '--git-dir', {str(remote)!r}, *words], check=True)\n"
+    )
+    repo = make_repo(own_backend(body))
+    assert bump(repo, commit=True) == 0
+    repo.tag("v1.2.0")
+    repo.git("push", "--quiet", "origin", "main", "v1.2.0")
+    assert public(repo, steps=RELEASE).result is Result.PUBLISHED
+    gone.touch()
+    outcome = public(repo, steps=RELEASE)
+    assert outcome.result is Result.REFUSED
+    assert "the tag v1.2.0 is gone" in outcome.message
+
+
 def checkout(repo: Repo, target: Path, *words: str) -> Repo:
     """Check out as a job does."""
     subprocess.run(["git", "clone", "--quiet", *words, f"file://{repo.remote}", str(target)], check=True)

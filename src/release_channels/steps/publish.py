@@ -11,20 +11,19 @@ from release_channels import console
 from release_channels.claims import verify_gated, verify_manifest
 from release_channels.errors import FailedError, RefusedError, UnansweredError
 from release_channels.manifest import Manifest, ManifestFile
-from release_channels.observed import IndexFile, Relation
+from release_channels.observed import IndexFile
 from release_channels.outcome import Result
 from release_channels.process import finish
 from release_channels.steps.fence import pass_fence
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Release, Report, Step
+from release_channels.steps.tagged import look_at_tag_again
 from release_channels.tags import tag_of
 from release_channels.version import Channel
 from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
-from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Credentials, Index, fetch_file, read_index
 from release_channels.world.kept import keep_manifest
-from release_channels.world.observe import read_tag
 from release_channels.world.uv import foreign_environment, uv_program
 
 _SECONDS = 1800
@@ -39,12 +38,12 @@ def _act(release: Release) -> Report:
     with scratch("publish") as workplace:
         files = pass_fence(manifest, release.root / DIST, workplace)
         missing = _compare(release, manifest)
+        look_at_tag_again(release)
         where = f"{manifest.project} {manifest.version} on {release.index.title}"
         if release.index.name == LOCAL:
             keep_manifest(release.root, manifest)
         if not missing:
             return Report(Result.ALREADY, f"{where}: all {len(files)} files are there", files=manifest.files)
-        _look_at_tag_again(release)
         with console.progress(f"uploading to {release.index.title}"):
             accepted = _upload(release, files, workplace)
     warnings = _confirm(release, manifest, accepted)
@@ -58,23 +57,6 @@ def _refuse_stored_tokens(release: Release) -> None:
         raise RefusedError(
             f"a stored index token is set ({names})",
             hint="delete it from the repository's secrets and from the workflow: Trusted Publishing needs none",
-        )
-
-
-def _look_at_tag_again(release: Release) -> None:
-    """Read the tag once more, right before the upload: somebody may have moved it while files were built.
-
-    Raises: RefusedError if it does not point to the commit that was built.
-    """
-    tag = release.observed.tag
-    if release.plan.channel is not Channel.PUBLIC or tag is None:
-        return
-    now = read_tag(Git(release.root), tag.name, release.observed.commit, release.project.config, release.env)
-    if now is None or now.relation is not Relation.SAME:
-        where = f"points to commit {now.commit[:12]} now" if now else "is gone"
-        raise RefusedError(
-            f"the tag {tag.name} {where}; what was built is commit {release.observed.commit.short}",
-            hint="a release tag is never moved: find out who did, and release the next version",
         )
 
 
