@@ -175,6 +175,20 @@ def is_repository_name(text: str) -> bool:
     return found is not None and found["name"] not in (".", "..")
 
 
+def is_on_github(url: str) -> bool:
+    """Tell whether the address of a remote is one on github.com."""
+    return bool(_from_remote(url))
+
+
+def is_beyond(url: str) -> bool:
+    """Tell whether the address of a remote leads away from this machine: it is neither a path nor a file's address.
+
+    Source: git's manual, GIT URLS: `host:path` is ssh where no slash stands before the colon.
+    """
+    scheme, there, _ = url.partition("://")
+    return scheme != "file" if there else ":" in url.partition("/")[0]
+
+
 def _from_remote(url: str) -> str:
     found = _REMOTE.fullmatch(url.strip())
     return found["path"] if found else ""

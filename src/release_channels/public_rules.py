@@ -9,15 +9,18 @@ from packaging.version import Version
 from release_channels.config import Config
 from release_channels.errors import RefusedError
 from release_channels.findings import Finding, Severity
-from release_channels.observed import Observed, Relation
+from release_channels.observed import IndexState, Observed, Relation
 from release_channels.plan import Plan, Reason, Request, Verdict, make_plan
 from release_channels.tags import tag_of, why_wrong
-from release_channels.version import Line, final_of, line_of, next_dev_line
+from release_channels.version import Line, final_of, line_of, next_dev_line, next_free
 
 
 def decide_public(observed: Observed, request: Request, config: Config) -> Plan:
     """Decide what becomes of a tag: it releases its version once every rule holds."""
-    stops = (*check_version(observed), *check_tag(observed, request, config), *check_place(observed, config))
+    stops = (
+        *check_version(observed), *check_tag(observed, request, config),
+        *check_place(observed, config), *check_yanked(observed.version, observed.index),
+    )  # fmt: skip
     if stops:
         return make_plan(
             observed, request, Verdict.REFUSE, Reason.UNFIT,
@@ -91,6 +94,18 @@ def check_place(observed: Observed, config: Config) -> Iterator[Finding]:
     newest, version = observed.index.newest_final(), observed.version
     if newest is not None and newest > version and version not in observed.index.releases:
         yield _error(f"{version} is below {newest}, which is on the index", _above(newest))
+
+
+def check_yanked(version: Version, index: IndexState) -> Iterator[Finding]:
+    """Check that nobody has taken the version back: a yanked file says so for the whole release."""
+    yanked = [file.name for file in index.releases.get(version, ()) if file.yanked]
+    if yanked:
+        following = next_free(version, index.releases)
+        yield _error(
+            f"{version} is yanked on the index ({', '.join(yanked)})",
+            f"it was taken back, so nothing is added to it and nothing announced: the next version is {following}; "
+            "if the yank was a mistake, take it back on the index first",
+        )
 
 
 def _above(newest: Version) -> str:

@@ -14,7 +14,8 @@ _INTRODUCTION = f"""# Configuration
 
 Settings stand in the table `[{TABLE}]` of `pyproject.toml`, and each has a default. They are read from the commit
 that is released, not from the working tree. An unknown key or a value of the wrong type is refused before anything
-moves; the message names the key and the nearest known one.
+moves; the message names the key and the nearest known one. `main-branch`, `remote` and `tag-format` say what may be
+released, so a commit whose values are not those of the remote's default branch is refused.
 
 This page is generated from `release_channels.config.Config`: change the help there (CONTRIBUTING.md says how).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from release_channels.errors import RefusedError
 from release_channels.hub import HubRelease
 from release_channels.observed import IndexFile, IndexState
 from release_channels.plan import Plan, Reason
-from release_channels.version import final_of, next_dev_line
+from release_channels.version import final_of, next_dev_line, next_free
 
 # Source: the index refuses new files in releases that are older than this (rule of 2026-07-08).
 FILES_CLOSE_AFTER = timedelta(days=14)
@@ -138,10 +139,10 @@ def files_close_at(files: tuple[IndexFile, ...]) -> datetime | None:
     return min(times) + FILES_CLOSE_AFTER if times else None
 
 
-def spent(version: Version, why: str) -> RefusedError:
-    """Say that a version cannot be finished, and which one is next."""
+def spent(version: Version, why: str, taken: Iterable[Version] = ()) -> RefusedError:
+    """Say that a version cannot be finished, and which one is next, where these are on the index or tagged."""
     return RefusedError(
-        f"{version} is spent: {why}", hint=f"the next version is {final_of(next_dev_line(version))}; yank what is there"
+        f"{version} is spent: {why}", hint=f"the next version is {next_free(version, taken)}; yank what is there"
     )
 
 

@@ -7,6 +7,7 @@ Source: version specifiers specification (once PEP 440).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 from packaging.version import Version
@@ -95,6 +96,12 @@ def next_dev_line(version: Version) -> Version:
     """Give the dev line that follows a version: the next patch release, `.dev0`."""
     major, minor, patch = (*version.release, 0, 0)[:3]
     return Version(_text(version.epoch, (major, minor, patch + 1)) + ".dev0")
+
+
+def next_free(version: Version, taken: Iterable[Version]) -> Version:
+    """Give the next patch release above a version and above every final that is on the index or tagged."""
+    finals = (other for other in taken if not other.is_prerelease)
+    return final_of(next_dev_line(max((version, *finals))))
 
 
 def _text(epoch: int, release: tuple[int, ...], post: int | None = None) -> str:

@@ -306,6 +306,44 @@ def test_a_rate_limit_is_told_with_its_end(released: Repo, hub: Hub, announce: A
     assert "answers no more questions before 2027-01-15 08:10:00 UTC" in outcome.message
 
 
+@pytest.mark.parametrize("moment", ["before the draft", "before it is published"])
+@pytest.mark.parametrize("moved", [True, False], ids=["moved", "deleted"])
+def test_a_tag_that_is_touched_meanwhile_is_not_made_anew_by_github(
+    released: Repo, hub: Hub, announce: Announce, moment: str, moved: bool
+) -> None:
+    """Somebody moves or deletes the tag while it is announced: nothing is published, and no tag appears elsewhere."""
+    first = released.git("rev-parse", "HEAD")
+    other = released.commit("later")
+    released.git("push", "--quiet", "origin", "main")
+    released.git("checkout", "--quiet", first)
+
+    def touch(method: str, path: str) -> Answer | None:
+        begins = moment == "before the draft" and path.endswith("/releases")
+        if begins or (method == "POST" and path.endswith("/assets")):
+            words = ("update-ref", f"refs/tags/{TAG}", other) if moved else ("update-ref", "-d", f"refs/tags/{TAG}")
+            released.git("--git-dir", str(released.remote), *words)
+        return None
+
+    hub.state.faults.append(touch)
+    outcome = announce(released)
+    assert outcome.result is Result.REFUSED
+    assert f"the tag {TAG} {'points to commit' if moved else 'is gone'}" in outcome.message
+    assert len(hub.state.releases) == (moment != "before the draft")
+    assert all(one.is_draft for one in hub.state.releases.values())
+    shown = released.git("ls-remote", "--tags", "origin", TAG)
+    assert shown.partition("\t")[0] == (other if moved else "")
+
+
+def test_the_draft_is_of_the_commit_that_was_built(released: Repo, hub: Hub, announce: Announce) -> None:
+    """Should GitHub make the tag all the same, it makes it on that commit, and not on main's tip."""
+    left = draft(hub)
+    announce(released)
+    assert left.target == released.git("rev-parse", "HEAD")
+    hub.state.releases.clear()
+    announce(released)
+    assert only(hub).target == released.git("rev-parse", "HEAD")
+
+
 def test_two_runs_at_once_make_one_release(released: Repo, hub: Hub, announce: Announce, tmp_path: Path) -> None:
     """Two machines announce together: at most one waits for a next run, and there is one whole release."""
     repos = [released, clone_of(released, tmp_path / "second")]

@@ -14,6 +14,7 @@ from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, adopter, nox
 from tests.github.hubs import READER
 from tests.maintain.doing import bump, hook, on_github, public, some_of
+from tests.maintain.doing import tag as make_tag
 from tests.support.backends import own_backend
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -95,6 +96,55 @@ def test_a_tag_on_a_side_branch_is_refused(make_repo: MakeRepo) -> None:
     assert said.endswith(" is not contained in origin/main")
 
 
+def released_from_elsewhere(make_repo: MakeRepo, settings: str = 'main-branch = "evil"\n') -> Repo:
+    """A commit of a branch that is not main, whose own settings say where it has to be contained, tagged and pushed."""
+    repo = released(make_repo, tag="other")
+    repo.git("switch", "--quiet", "--create", "evil")
+    repo.commit("mine", {"pyproject.toml": Sample(version="1.2.3", settings=settings).pyproject()})
+    repo.tag("v1.2.3")
+    repo.git("push", "--quiet", "origin", "evil", "v1.2.3")
+    return repo
+
+
+@pytest.mark.parametrize("session", [True, False], ids=["public", "tag"])
+def test_a_commit_does_not_choose_the_branch_that_has_to_contain_it(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], session: bool
+) -> None:
+    """Its settings name its own branch, which contains it; those of the default branch count, and say another."""
+    repo = released_from_elsewhere(make_repo)
+    if session:
+        said = refused(repo, "--tag", "v1.2.3").message
+    else:
+        repo.git("push", "--quiet", "--delete", "origin", "v1.2.3")
+        repo.git("tag", "--delete", "v1.2.3")
+        before = repo.fingerprint()
+        assert make_tag(repo) == 1
+        assert repo.fingerprint() == before
+        said = capsys.readouterr().err
+    assert "main-branch is 'evil' in the commit and 'main' in origin/main" in said
+
+
+@pytest.mark.full
+def test_a_commit_does_not_choose_its_remote(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """A fork among the remotes would say whatever the commit says: `origin` is asked all the same."""
+    repo = released_from_elsewhere(make_repo, 'remote = "fork"\n')
+    fork = tmp_path / "fork.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", str(fork)], check=True)
+    repo.git("remote", "add", "fork", str(fork))
+    repo.git("push", "--quiet", "fork", "evil:main", "v1.2.3")
+    assert "remote is 'fork' in the commit and 'origin' in origin/main" in refused(repo, "--tag", "v1.2.3").message
+
+
+@pytest.mark.full
+def test_a_remote_without_a_default_branch_is_refused(make_repo: MakeRepo) -> None:
+    """Where nobody says which branch counts, the commit's own word does not stand in for it."""
+    repo = released(make_repo)
+    subprocess.run(["git", "symbolic-ref", "HEAD", "refs/heads/none"], cwd=repo.remote, check=True)
+    outcome = refused(repo)
+    assert "origin does not tell its default branch" in outcome.message
+    assert "git symbolic-ref HEAD" in outcome.hint
+
+
 def test_a_lightweight_tag_is_refused_where_annotated_ones_are_asked_for(make_repo: MakeRepo) -> None:
     """Only with annotated-tags; the remote's tag counts, whatever the one here is like."""
     repo = make_repo(Sample(version="1.2.3", settings="annotated-tags = true\n"))
@@ -153,6 +203,25 @@ def test_a_tag_that_moves_in_the_same_run_is_refused_right_before_the_upload(
     assert not list((repo.root / ".release-channels").glob("index/*.whl"))
 
 
+def test_a_tag_is_looked_at_again_where_every_file_is_there(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """Nothing to upload is no reason to go on with a tag that is gone: the GitHub Release comes next."""
+    remote, gone = tmp_path / "repo-0/remote.git", tmp_path / "gone"
+    body = (
+        f"def during(kind):\n    import subprocess\n    if Path({str(gone)!r}).exists():\n"
+        "        words = ['update-ref', '-d', 'refs/tags/v1.2.0']\n"
+        f"        subprocess.run(['git', '--git-dir', {str(remote)!r}, *words], check=True)\n"
+    )
+    repo = make_repo(own_backend(body))
+    assert bump(repo, commit=True) == 0
+    repo.tag("v1.2.0")
+    repo.git("push", "--quiet", "origin", "main", "v1.2.0")
+    assert public(repo, steps=RELEASE).result is Result.PUBLISHED
+    gone.touch()
+    outcome = public(repo, steps=RELEASE)
+    assert outcome.result is Result.REFUSED
+    assert "the tag v1.2.0 is gone" in outcome.message
+
+
 def checkout(repo: Repo, target: Path, *words: str) -> Repo:
     """Check out as a job does."""
     subprocess.run(["git", "clone", "--quiet", *words, f"file://{repo.remote}", str(target)], check=True)
@@ -204,6 +273,15 @@ def test_where_git_gets_no_answer_the_api_is_asked(make_repo: MakeRepo, monkeypa
     unreadable(repo)
     with on_github(repo, monkeypatch, READER, private=True):
         assert public(repo, "--tag", "v1.2.3", steps=RELEASE).result is Result.PUBLISHED
+
+
+def test_the_api_tells_the_default_branchs_settings_too(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job without credentials for git believes the commit no more than one with them."""
+    repo = released_from_elsewhere(make_repo)
+    unreadable(repo)
+    with on_github(repo, monkeypatch, READER, private=True):
+        said = refused(repo, "--tag", "v1.2.3").message
+    assert "main-branch is 'evil' in the commit and 'main' in the default branch of acme/demo-tool" in said
 
 
 PRIVATE = {

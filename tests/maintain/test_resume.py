@@ -22,12 +22,13 @@ from release_channels.manifest import Manifest, ManifestFile
 from release_channels.outcome import Outcome, Result
 from release_channels.rehearsal.github.answers import broken
 from release_channels.rehearsal.github.stored import StoredRelease
+from release_channels.sessions import PUBLIC
 from release_channels.steps.step import Patience
 from release_channels.version import Channel
 from release_channels.world.bundle import unpack_bundle
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
-from tests.support.releasing import TAG, clone_of, index_of, release_once, sample, tagged
+from tests.support.releasing import TAG, clone_of, index_of, public_steps, release_once, sample, tagged
 from tests.support.repo import Repo
 
 WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
@@ -259,6 +260,35 @@ def test_bytes_that_cannot_be_had_again_spend_the_version(unsteady: Repo, unstea
     assert "1.2.0 is spent: its build does not give the bytes that the index has" in outcome.message
     assert outcome.hint.startswith("the next version is 1.2.1")
     assert (on_index(unsteady), unsteady.git("ls-remote", "origin"), repr(state.releases)) == (index, refs, hub)
+
+
+@pytest.mark.parametrize("how", ["resume", "public"])
+def test_a_yanked_release_is_neither_completed_nor_announced(released: Repo, hub: Hub, how: str) -> None:
+    """Its sdist is yanked and its wheel is missing: nothing is uploaded, which would bring it back, or announced."""
+    (index_of(released) / WHEEL).unlink()
+    (index_of(released) / f"{SDIST}.yanked").write_text("broken")
+    before = hub.fingerprint()
+    outcome = finish(released) if how == "resume" else public_steps(released, *PUBLIC)
+    assert outcome.result is Result.REFUSED
+    assert f"1.2.0 is yanked on the index ({SDIST})" in outcome.message
+    assert "the next version is 1.2.1" in outcome.hint
+    assert hub.fingerprint() == before
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "without the sdist"])
+def test_other_bytes_alone_spend_no_version(unsteady: Repo, whole: bool) -> None:
+    """Built again with other bytes: a release that is whole is healthy, and the other one may still be finished."""
+    if not whole:
+        (index_of(unsteady) / SDIST).unlink()
+    index = on_index(unsteady)
+    lose_everything_local(unsteady)
+    outcome = public_steps(unsteady, "build", "public-publish")
+    assert outcome.result is Result.REFUSED
+    assert on_index(unsteady) == index
+    assert f"`invoke resume {TAG} --index local`" in outcome.hint
+    assert "yank" not in outcome.hint
+    assert ("1.2.0 is complete on the local index, built with other bytes here" in outcome.message) is whole
+    assert (f"has {WHEEL} with other bytes: sha256" in outcome.message) is not whole
 
 
 def test_the_task_refuses_with_1(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:

@@ -578,6 +578,45 @@ def test_ctrl_c_ends_in_a_sentence_and_leaves_no_tag(ready: Repo) -> None:
     assert ready.fingerprint() == before
 
 
+def test_a_push_that_breaks_after_the_remote_took_the_tag_is_told_as_done(
+    ready: Repo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The remote is asked before anything is taken away: the tag is there, so it is kept and called what it is."""
+    hook(ready.remote, "post-receive", "kill -9 $PPID")
+    assert tag(ready) == 0
+    assert remote_refs(ready)["refs/tags/v1.2.0"] == ready.git("rev-parse", "v1.2.0")
+    shown = capsys.readouterr()
+    assert "the tag v1.2.0 IS on origin, on commit " in shown.err
+    assert "though the push broke off" in shown.err
+    assert shown.out.splitlines()[-1].startswith("done: the tag v1.2.0 is on origin")
+
+
+def test_ctrl_c_after_the_remote_took_the_tag_says_so(ready: Repo) -> None:
+    """Interrupted when the tag is out already: it is not taken away here, and the last line says that it is there."""
+    waiting = ready.remote / "waiting"
+    hook(ready.remote, "post-receive", f"touch {waiting}; exec sleep 30")
+    with start(BIN / "release-channels", "tag", "--index", "local", cwd=ready.root) as child:
+        wait_until(waiting.exists, "the push has reached the remote", 30)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, "Traceback" in out + err) == (130, False)
+    assert out.splitlines()[-1].startswith("failed: interrupted, and the tag v1.2.0 IS on origin, on commit ")
+    assert remote_refs(ready)["refs/tags/v1.2.0"] == ready.git("rev-parse", "v1.2.0")
+
+
+def test_a_tag_is_kept_where_nobody_can_see_whether_it_arrived(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The remote vanishes during the push: nothing is claimed either way, and the next run looks first."""
+    away = ready.remote.with_name("away.git")
+    hook(ready.remote, "pre-receive", f"mv {ready.remote} {away}; exit 1")
+    assert tag(ready) == 1
+    assert "whether v1.2.0 has arrived on origin cannot be seen" in capsys.readouterr().err
+    assert ready.git("tag", "--list") == "v1.2.0"
+    away.rename(ready.remote)
+    (ready.remote / "hooks" / "pre-receive").unlink()
+    assert tag(ready) == 0
+    assert "refs/tags/v1.2.0" in remote_refs(ready)
+
+
 def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
     """Whatever a task stumbles over, the screen shows no traceback, and a file keeps it."""
     screen = run(

@@ -18,7 +18,7 @@ HERE, THERE = "a" * 40, "b" * 40
 def world(main: str, *there: str, **changes: object) -> Observed:
     """A commit on main, tagged with its own version."""
     version = Version(main)
-    releases = {Version(text): (IndexFile("f", "u", None, yanked=True),) for text in there}
+    releases = {Version(text): (IndexFile("f", "u", None),) for text in there}
     seen = Observed(
         "x", version, Commit(HERE, 0), IndexState("pypi", releases),
         on_main=Relation.ANCESTOR, tag=Tag(f"v{version}", HERE, Relation.SAME),
@@ -47,6 +47,18 @@ def test_a_tag_releases_its_version(main: str, there: list[str], reason: Reason)
     """A tag on main with its own version is published, or completed."""
     made = plan(world(main, *there))
     assert (made.verdict, made.reason, made.version) == (Verdict.PUBLISH, reason, Version(main))
+
+
+@pytest.mark.parametrize("all_of_it", [True, False], ids=["all of it", "its sdist"])
+def test_a_yanked_version_is_not_released_again(all_of_it: bool) -> None:
+    """One yanked file says it for the release; the next version is above all that is out, yanked or not."""
+    files = (IndexFile("x.whl", "u", None, yanked=all_of_it), IndexFile("x.tar.gz", "u", None, yanked=True))
+    seen = world("1.2.3", "1.4.0")
+    seen = replace(seen, index=IndexState("pypi", {**seen.index.releases, Version("1.2.3"): files}))
+    made = plan(seen)
+    assert (made.verdict, made.version) == (Verdict.REFUSE, None)
+    assert "1.2.3 is yanked on the index" in made.message
+    assert "the next version is 1.4.1" in made.hint
 
 
 SIDE = Relation.DIVERGED

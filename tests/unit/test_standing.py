@@ -128,6 +128,12 @@ def test_a_spent_version_names_the_next() -> None:
     assert (str(stop), stop.hint) == ("1.2 is spent: why", "the next version is 1.2.1; yank what is there")
 
 
+def test_the_next_version_is_above_all_that_is_out() -> None:
+    """Other finals, on the index or tagged, push it up; dev releases do not."""
+    taken = [Version(text) for text in ("1.2.1", "1.3.0", "1.2.5.post1", "2.0.0.dev3")]
+    assert spent(Version("1.2"), "why", taken).hint == "the next version is 1.3.1; yank what is there"
+
+
 AGES = {
     "now": (timedelta(seconds=59), "just now"),
     "a clock that is ahead": (-DAY, "just now"),

@@ -12,6 +12,7 @@ from release_channels import console
 from release_channels.bumping import dev_target, final_target, is_open
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
 from release_channels.maintain.desk import Desk
+from release_channels.maintain.practice import refuse_practice
 from release_channels.maintain.towncrier import plan_news
 from release_channels.outcome import Outcome, Result
 from release_channels.project.changelog import find_changelog, has_section, plan_release, read_changelog
@@ -51,6 +52,7 @@ def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Out
 
     Raises: RefusedError for a version that may not be written; nothing is changed then.
     """
+    _refuse_practice(desk, request)
     project, read = desk.working_tree()
     current = project.version
     if not project.source.is_written:
@@ -73,6 +75,7 @@ def bump_dev(desk: Desk, request: BumpRequest, *, dry_run: bool) -> Outcome:
 
     Raises: RefusedError for a line that may not be opened; nothing is changed then.
     """
+    _refuse_practice(desk, request)
     project, read = desk.working_tree()
     current = project.version
     if not project.source.is_written:
@@ -91,6 +94,11 @@ def bump_dev(desk: Desk, request: BumpRequest, *, dry_run: bool) -> Outcome:
     subject, branch = f"Open the dev line {target}", f"open-{target}"
     plan = BumpPlan(current, target, edits, subject, branch, "merge it, and previews go on")
     return _carry_out(desk, plan, request, dry_run=dry_run)
+
+
+def _refuse_practice(desk: Desk, request: BumpRequest) -> None:
+    if request.pull_request:
+        refuse_practice(desk, "the pull request", "without --pull-request nothing leaves this machine")
 
 
 def _after_final(desk: Desk, current: Version, taken: set[Version]) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from release_channels.project.everywhere import disagreements, old_mentions
 from release_channels.public_rules import check_place, check_version
 from release_channels.steps.prove import Inquiry, prove_gate
 from release_channels.tags import tag_of
+from release_channels.world.anchor import require_settings
 
 
 class Answer(StrEnum):
@@ -91,6 +92,7 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
         yield replace(row, hint=bumped) if row.answer is Answer.NO and bumped else row
     try:
         tip = desk.git.remote_tip(config.remote, config.main_branch)
+        require_settings(desk.git, config)
         seen = replace(seen, on_main=desk.git.relation(desk.commit.sha, tip))
     except ReleaseError as stop:
         yield Row("commit", Answer.NO, str(stop), stop.hint)

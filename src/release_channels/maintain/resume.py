@@ -16,6 +16,7 @@ from release_channels.maintain.desk import Desk
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import IndexFile, Tag
 from release_channels.outcome import Outcome, Result
+from release_channels.public_rules import check_yanked
 from release_channels.release import run_session
 from release_channels.sessions import PUBLIC
 from release_channels.standing import files_close_at, spent
@@ -68,7 +69,8 @@ class Resumption:
 def plan_resumption(desk: Desk, tag: str, now: datetime | None = None) -> Resumption:
     """Look at what there is of a release.
 
-    Raises: RefusedError if there is no such tag, it was moved, or the index takes no more files of that release.
+    Raises: RefusedError if there is no such tag, it was moved, the release was yanked, or the index takes no more
+    files of it.
     """
     now = now or datetime.now(UTC)
     version = version_of(tag, desk.config.tag_format)
@@ -77,10 +79,13 @@ def plan_resumption(desk: Desk, tag: str, now: datetime | None = None) -> Resump
             f"{tag!r} is no release tag", hint=f"one is written as {desk.config.tag_format}, with a final version"
         )
     found = _find_tag(desk, tag)
-    there = desk.read_index().releases.get(version, ())
+    state = desk.read_index()
+    for stop in check_yanked(version, state):
+        raise RefusedError(stop.message, hint=stop.hint)
+    there = state.releases.get(version, ())
     plan = Resumption(tag, found.commit, version, there, files_close_at(there))
     if plan.closes is not None and now > plan.closes and not plan.is_uploaded:
-        raise spent(version, f"the index has taken no more files of it since {plan.closes:%Y-%m-%d}")
+        raise spent(version, f"the index has taken no more files of it since {plan.closes:%Y-%m-%d}", _taken(desk))
     return plan
 
 
@@ -101,6 +106,11 @@ def resume(desk: Desk, tag: str, *, acts: bool, dry_run: bool = False, patience:
     outcome = replace(outcome, channel="public", project=desk.project.name, index=desk.index.name)
     tell(outcome, read_actions(desk.env))
     return outcome
+
+
+def _taken(desk: Desk) -> set[Version]:
+    """Give every version that is on the index or tagged."""
+    return set(desk.read_index().releases) | set(desk.tags())
 
 
 def _find_tag(desk: Desk, name: str) -> Tag:
@@ -166,6 +176,7 @@ def _take_first_bytes(desk: Desk, plan: Resumption, rebuilt: Manifest, place: Pa
             plan.version,
             "its build does not give the bytes that the index has, and no artifact of "
             f"{desk.config.public_workflow} holds them",
+            _taken(desk),
         )
     hand_over(desk.root, tuple(place / DIST / file.name for file in manifest.files), manifest)
 

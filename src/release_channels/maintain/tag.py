@@ -11,6 +11,7 @@ from release_channels.errors import FailedError, RefusedError, ReleaseError, Usa
 from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
 from release_channels.maintain.following import Waiting, follow
+from release_channels.maintain.practice import refuse_practice
 from release_channels.maintain.preflight import Answer, Row, preflight, show
 from release_channels.observed import Relation
 from release_channels.outcome import Outcome, Result
@@ -34,11 +35,13 @@ class TagRequest:
 def tag(desk: Desk, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
     """Cut a public release: ask everything, then tag the commit and push the tag.
 
-    Raises: RefusedError with everything that does not hold, or if the remote refuses; no new tag is left here then.
+    Raises: RefusedError with everything that does not hold, for a tag on GitHub in practice, or if the remote refuses;
+    no new tag is left here then.
     """
     waiting = waiting or Waiting()
     version = _version(desk, request)
     name = tag_of(desk.config.tag_format, version)
+    refuse_practice(desk, f"the tag {name}", "`invoke tag` makes the real one")
     remote = desk.config.remote
     there = desk.git.remote_tag(name, desk.commit.sha, remote)
     # A tag that should never have been made, such as one of a dev release, is asked about all the same.
@@ -93,7 +96,7 @@ def _tag(
 def _make_and_push(desk: Desk, version: Version, name: str, *, sign: bool) -> None:
     """Make the tag, unless one is here already, and push it; what was made for nothing is taken away again.
 
-    Raises: RefusedError if the remote refuses.
+    Raises: RefusedError if the remote refuses; what broke the push, unless the tag arrived all the same.
     """
     remote = desk.config.remote
     is_here = desk.git.local_tag(name, desk.commit.sha) is not None
@@ -102,12 +105,35 @@ def _make_and_push(desk: Desk, version: Version, name: str, *, sign: bool) -> No
     try:
         push_tag(desk.root, remote, name)
     except (ReleaseError, KeyboardInterrupt) as stop:
-        if not is_here:
-            delete_tag(desk.root, name)
-        if not isinstance(stop, RefusedError):
-            raise
-        left = "the one that was here before is here still" if is_here else "it is not left here either"
-        raise RefusedError(f"{stop}; {left}", hint=stop.hint) from stop
+        _look_after(desk, name, stop, is_here=is_here)
+
+
+def _look_after(desk: Desk, name: str, stop: ReleaseError | KeyboardInterrupt, *, is_here: bool) -> None:
+    """Look at the remote after a push that broke, before anything is taken away: it may have taken the tag.
+
+    Raises: what broke the push, with what became of the tag, unless the remote has it and nobody interrupted.
+    """
+    remote, sha = desk.config.remote, desk.commit.sha
+    try:
+        there = desk.git.commit_of_remote_tag(name, remote)
+    except ReleaseError as unseen:
+        told = f"whether {name} has arrived on {remote} cannot be seen ({unseen}), so it is kept here"
+        if isinstance(stop, KeyboardInterrupt):
+            raise KeyboardInterrupt(told) from stop
+        again = "run the same again when the remote answers: it looks first"
+        raise FailedError(f"{stop}; {told}", hint=f"{stop.hint}\n{again}".strip()) from stop
+    if there == sha:
+        told = f"the tag {name} IS on {remote}, on commit {desk.commit.short}"
+        if isinstance(stop, KeyboardInterrupt):
+            raise KeyboardInterrupt(told) from stop
+        console.warn(f"{told}, though the push broke off: {stop}")
+        return
+    if not is_here:
+        delete_tag(desk.root, name)
+    if not isinstance(stop, RefusedError):
+        raise stop
+    left = "the one that was here before is here still" if is_here else "it is not left here either"
+    raise RefusedError(f"{stop}; {left}", hint=stop.hint) from stop
 
 
 def _version(desk: Desk, request: TagRequest) -> Version:

@@ -91,9 +91,9 @@ def _outcome(root: Path, opening: AbstractContextManager[Desk], act: Callable[[D
             return act(desk), 0
     except ReleaseError as stop:
         return report_stop(stop), stop.exit_code
-    except KeyboardInterrupt:
-        return Outcome(
-            Result.FAILED, "interrupted; run the same again, which looks first at what is there"
-        ), INTERRUPTED
+    except KeyboardInterrupt as stop:
+        far = f", and {stop}" if str(stop) else ""  # what had happened by then, where somebody looked
+        told = f"interrupted{far}; run the same again, which looks first at what is there"
+        return Outcome(Result.FAILED, told), INTERRUPTED
     except Exception as bug:  # noqa: BLE001 - as in a session: a bug becomes a sentence
         return report_bug(root, bug), 1

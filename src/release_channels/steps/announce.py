@@ -16,6 +16,7 @@ from release_channels.steps.fence import pass_fence
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.notes import release_notes
 from release_channels.steps.step import Release, Report, Step
+from release_channels.steps.tagged import look_at_tag_again
 from release_channels.tags import tag_of
 from release_channels.world.actions import is_loopback
 from release_channels.world.distributions import sha256_of
@@ -51,6 +52,7 @@ def _announce(release: Release, hub: GitHub, tag: str, files: Mapping[str, Path]
     if published is not None:
         _require_same(published, files, release)
         return Report(Result.ALREADY, f"the GitHub Release {tag} is out, with the same files: {published.url}")
+    look_at_tag_again(release)  # for a tag that is gone GitHub would make one of its own
     draft = _oldest(found) or _create_draft(release, hub, tag)
     _refuse_foreign(draft, files, release)
     for name, path in files.items():
@@ -61,13 +63,15 @@ def _announce(release: Release, hub: GitHub, tag: str, files: Mapping[str, Path]
     _require_same(filled, files, release)
     if not filled.is_draft:
         return Report(Result.ALREADY, f"somebody else has published the GitHub Release {tag} by now: {filled.url}")
-    out = hub.publish(filled, latest=_is_newest(release))
+    latest = _is_newest(release)
+    look_at_tag_again(release)
+    out = hub.publish(filled, latest=latest, target=release.observed.commit.sha)
     return Report(Result.PUBLISHED, f"the GitHub Release {tag} is out: {out.url}")
 
 
 def _create_draft(release: Release, hub: GitHub, tag: str) -> HubRelease:
     """Make a draft; where two runs do so at once, both go on with the older one and the other is taken away."""
-    made = hub.create_draft(tag, tag, release_notes(release, hub, tag))
+    made = hub.create_draft(tag, tag, release_notes(release, hub, tag), target=release.observed.commit.sha)
     oldest = _oldest(hub.find_releases(tag)) or made
     if oldest.id != made.id:
         hub.delete_draft(made)

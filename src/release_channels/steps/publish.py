@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from release_channels import console
 from release_channels.claims import verify_gated, verify_manifest
 from release_channels.errors import FailedError, RefusedError, UnansweredError
 from release_channels.manifest import Manifest, ManifestFile
-from release_channels.observed import IndexFile, Relation
+from release_channels.observed import IndexFile
 from release_channels.outcome import Result
 from release_channels.process import finish
-from release_channels.standing import spent
 from release_channels.steps.fence import pass_fence
 from release_channels.steps.handover import DIST, take_over
-from release_channels.steps.step import Patience, Release, Report, Step
+from release_channels.steps.step import Release, Report, Step
+from release_channels.steps.tagged import look_at_tag_again
+from release_channels.tags import tag_of
 from release_channels.version import Channel
 from release_channels.world.distributions import sha256_of
 from release_channels.world.files import scratch
-from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Credentials, Index, fetch_file, read_index
 from release_channels.world.kept import keep_manifest
-from release_channels.world.observe import read_tag
 from release_channels.world.uv import foreign_environment, uv_program
 
 _SECONDS = 1800
@@ -38,16 +37,16 @@ def _act(release: Release) -> Report:
     manifest = verify_gated(verify_manifest(take_over(release.root), release.plan), release.gated)
     with scratch("publish") as workplace:
         files = pass_fence(manifest, release.root / DIST, workplace)
-        missing = _compare(release.index, manifest)
+        missing = _compare(release, manifest)
+        look_at_tag_again(release)
         where = f"{manifest.project} {manifest.version} on {release.index.title}"
         if release.index.name == LOCAL:
             keep_manifest(release.root, manifest)
         if not missing:
             return Report(Result.ALREADY, f"{where}: all {len(files)} files are there", files=manifest.files)
-        _look_at_tag_again(release)
         with console.progress(f"uploading to {release.index.title}"):
             accepted = _upload(release, files, workplace)
-    warnings = _confirm(release.index, manifest, accepted, release.patience)
+    warnings = _confirm(release, manifest, accepted)
     return Report(Result.PUBLISHED, where, warnings=warnings, files=manifest.files)
 
 
@@ -61,28 +60,12 @@ def _refuse_stored_tokens(release: Release) -> None:
         )
 
 
-def _look_at_tag_again(release: Release) -> None:
-    """Read the tag once more, right before the upload: somebody may have moved it while files were built.
-
-    Raises: RefusedError if it does not point to the commit that was built.
-    """
-    tag = release.observed.tag
-    if release.plan.channel is not Channel.PUBLIC or tag is None:
-        return
-    now = read_tag(Git(release.root), tag.name, release.observed.commit, release.project.config, release.env)
-    if now is None or now.relation is not Relation.SAME:
-        where = f"points to commit {now.commit[:12]} now" if now else "is gone"
-        raise RefusedError(
-            f"the tag {tag.name} {where}; what was built is commit {release.observed.commit.short}",
-            hint="a release tag is never moved: find out who did, and release the next version",
-        )
-
-
-def _compare(index: Index, manifest: Manifest) -> tuple[ManifestFile, ...]:
+def _compare(release: Release, manifest: Manifest) -> tuple[ManifestFile, ...]:
     """Give the files that the index lacks.
 
     Raises: RefusedError if it has one of them with other bytes.
     """
+    index = release.index
     there = _files_there(index, manifest)
     for file in manifest.files:
         found = there.get(file.name)
@@ -90,13 +73,28 @@ def _compare(index: Index, manifest: Manifest) -> tuple[ManifestFile, ...]:
         if digest != file.sha256:
             why = f"{index.title} has {file.name} with other bytes: sha256 {digest} there, {file.sha256} here"
             if manifest.channel is Channel.PUBLIC:
-                raise spent(manifest.version, why)
+                raise _other_bytes(release, manifest, why, there)
             raise RefusedError(
                 why,
                 hint="the likely cause is another version of the build backend, or another commit under the same "
                 "run number; what is on the index stays, so publish under the next number",
             )
     return tuple(file for file in manifest.files if file.name not in there)
+
+
+def _other_bytes(release: Release, manifest: Manifest, why: str, there: Mapping[str, IndexFile]) -> RefusedError:
+    """Say what other bytes mean for a public release: one that is whole needs nothing, the other its first bytes."""
+    tag = tag_of(release.project.config.tag_format, manifest.version)
+    resume = f"`invoke resume {tag} --index {release.index.name}`"
+    if {name.endswith(".whl") for name in there} == {True, False}:
+        return RefusedError(
+            f"{manifest.version} is complete on {release.index.title}, built with other bytes here: nothing to upload",
+            hint=f"{resume} finishes the rest with the bytes that are there\n{why}",
+        )
+    return RefusedError(
+        why,
+        hint=f"{resume} looks for the bytes that were built first, and adds what is missing; nothing is lost yet",
+    )
 
 
 def _files_there(index: Index, manifest: Manifest) -> dict[str, IndexFile]:
@@ -194,14 +192,15 @@ _ADVICE = (
 )
 
 
-def _confirm(index: Index, manifest: Manifest, accepted: frozenset[str], patience: Patience) -> tuple[str, ...]:
+def _confirm(release: Release, manifest: Manifest, accepted: frozenset[str]) -> tuple[str, ...]:
     """Read the index until every file is there with its bytes; what stays unseen for long is a warning.
 
     Raises: FailedError if a file was not accepted, or has other bytes.
     """
+    index, patience = release.index, release.patience
     deadline = time.monotonic() + patience.visible
     for pause in _pauses(patience.first_pause):
-        unseen = _unseen(index, manifest)
+        unseen = _unseen(release, manifest)
         if not unseen:
             return ()
         lost = sorted(unseen - accepted)
@@ -220,13 +219,13 @@ def _confirm(index: Index, manifest: Manifest, accepted: frozenset[str], patienc
     )
 
 
-def _unseen(index: Index, manifest: Manifest) -> frozenset[str]:
+def _unseen(release: Release, manifest: Manifest) -> frozenset[str]:
     """Name the files that the index does not show; one that does not answer shows none.
 
     Raises: FailedError if it shows other bytes.
     """
     try:
-        return frozenset(file.name for file in _compare(index, manifest))
+        return frozenset(file.name for file in _compare(release, manifest))
     except UnansweredError:
         return frozenset(file.name for file in manifest.files)
     except RefusedError as stop:

@@ -119,6 +119,18 @@ class Git:
             return None
         return Tag(name, target, self.relation(commit, target), annotated=f"{ref}^{{}}" in listed)
 
+    def commit_of_remote_tag(self, name: str, remote: str) -> str | None:
+        """Ask the remote which commit a tag leads to, as it is now, and fetch nothing.
+
+        Raises: RefusedError or CommandError if the remote does not answer.
+        """
+        ref = f"refs/tags/{name}"
+        asked = self._ask("ls-remote", "--quiet", "--tags", remote, ref, f"{ref}^{{}}", timeout=_REMOTE_SECONDS)
+        if asked.code:
+            raise RefusedError(f"the tags of {remote} cannot be read", hint=asked.messages)
+        listed = _listed(asked)
+        return listed.get(f"{ref}^{{}}") or listed.get(ref)
+
     def can_read(self, remote: str) -> bool:
         """Tell whether a remote answers: a job without credentials cannot read a private one."""
         try:
@@ -201,6 +213,22 @@ class Git:
         self._fetch(remote, ref, tip)
         return tip
 
+    def default_tip(self, remote: str) -> tuple[str, str]:
+        """Fetch a remote's default branch, as it is now, without moving a ref here; give its name and its commit.
+
+        Raises: RefusedError if the remote does not tell.
+        """
+        asked = self._ask("ls-remote", "--quiet", "--symref", remote, "HEAD", timeout=_REMOTE_SECONDS)
+        named = next((line for line in asked.text.splitlines() if line.startswith("ref: ")), "")
+        ref, tip = named.removeprefix("ref: ").partition("\t")[0], _listed(asked).get("HEAD", "")
+        if asked.code or not ref or not tip or tip.startswith("ref: "):
+            raise RefusedError(
+                f"{remote} does not tell its default branch, whose settings count",
+                hint=asked.messages or "on the remote, `git symbolic-ref HEAD refs/heads/NAME` names it",
+            )
+        self._fetch(remote, ref, tip)
+        return ref.removeprefix("refs/heads/"), tip
+
     def _fetch(self, remote: str, ref: str, commit: str) -> None:
         """Fetch a commit that a remote's ref names, if it is not here, and move no ref."""
         if self._ask("cat-file", "-e", f"{commit}^{{commit}}").code == 0:
@@ -212,6 +240,11 @@ class Git:
     def remote_url(self, remote: str) -> str | None:
         """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
         return self._ask("config", "--get", f"remote.{remote}.url").text or None
+
+    def push_addresses(self, remote: str) -> tuple[str, ...]:
+        """List where a push to a remote really goes: `insteadOf` rules and push addresses of its own count."""
+        asked = self._ask("remote", "get-url", "--push", "--all", remote)
+        return tuple(asked.text.splitlines()) if asked.code == 0 else ()
 
     def remotes(self) -> tuple[str, ...]:
         """List the remotes by name."""

@@ -15,9 +15,10 @@ from release_channels.hub import repository_name
 from release_channels.observed import Commit, IndexState, Observed, Preview, Relation, Tag
 from release_channels.process import both
 from release_channels.project.commit_url import commit_of
-from release_channels.project.pyproject import Project
+from release_channels.project.pyproject import PYPROJECT, Project
 from release_channels.tags import tag_of
 from release_channels.version import Channel, final_of, preview_of
+from release_channels.world.anchor import require_same, require_settings
 from release_channels.world.distributions import project_urls
 from release_channels.world.git import Git
 from release_channels.world.github import GitHub, connect
@@ -75,15 +76,23 @@ def observe(
 def read_place(git: Git, commit: Commit, config: Config, env: Mapping[str, str]) -> Relation:
     """Tell how a commit stands to the remote's main branch as it is now, by git or else by GitHub's API.
 
-    Raises: RefusedError if neither answers.
+    The commit's own settings name that branch, so they must be those of the remote's default branch.
+
+    Raises: RefusedError if neither answers, or the settings differ.
     """
     try:
-        return git.relation(commit.sha, git.remote_tip(config.remote, config.main_branch))
+        tip = git.remote_tip(config.remote, config.main_branch)
     except RefusedError as stop:
         if git.can_read(config.remote):
+            require_settings(git, config)  # a branch that is not there is the smaller of the two errors
             raise
         with _through_api(git, config, env, stop) as hub:
             compared = hub.compare(config.main_branch, commit.sha)
+            content = hub.default_file(PYPROJECT)
+        require_same(config, content, f"the default branch of {hub.repository}")
+    else:
+        require_settings(git, config)
+        return git.relation(commit.sha, tip)
     return Relation.ANCESTOR if compared.contains_head else Relation.UNKNOWN
 
 
@@ -111,8 +120,9 @@ def _through_api(git: Git, config: Config, env: Mapping[str, str], stop: Refused
 
     Raises: `stop` where there is no GitHub to ask, and with GitHub's reason if it says no.
     """
-    name = repository_name(config.repository, git.remote_url(config.remote), env)
-    if name is None:
+    # The commit's own word comes last: it is the commit that is judged here.
+    name = repository_name("", git.remote_url(config.remote), env) or config.repository
+    if not name:
         raise stop
     with connect(name, env) as hub:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 from release_channels.rehearsal.github.answers import Answer, Call, Refused, not_found
@@ -98,6 +100,36 @@ def get_commit(call: Call) -> Answer:
     return Answer(200, _commit(call, shown) | more)
 
 
+def get_contents(call: Call) -> Answer:
+    """Show a text file as a branch, a tag or a commit holds it.
+
+    Source: GitHub's REST reference, get repository content: base64 up to one megabyte.
+    """
+    path, ref = call.values["path"], call.query.get("ref") or call.state.default_branch
+    text = call.state.history.file(ref, path)
+    if text is None:
+        raise not_found()
+    content = text.encode()
+    sha = hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
+    url, html = f"{call.site.repo}/contents/{path}?ref={ref}", f"{call.site.html}/blob/{ref}/{path}"
+    git = f"{call.site.repo}/git/blobs/{sha}"
+    shown = {
+        "type": "file",
+        "encoding": "base64",
+        "size": len(content),
+        "name": path.rpartition("/")[2],
+        "path": path,
+        "content": base64.encodebytes(content).decode(),
+        "sha": sha,
+        "url": url,
+        "git_url": git,
+        "html_url": html,
+        "download_url": f"{call.site.html}/raw/{ref}/{path}",
+        "_links": {"self": url, "git": git, "html": html},
+    }
+    return Answer(200, shown)
+
+
 def generate_notes(call: Call) -> Answer:
     """Word notes from the commits since a tag."""
     sent = call.sent()
@@ -148,6 +180,7 @@ ROUTES = (
     Route("GET", "", get_repository, "metadata"),
     Route("GET", "/compare/<path:basehead>", compare, "contents"),
     Route("GET", "/commits/<path:revision>", get_commit, "contents"),
+    Route("GET", "/contents/<path:path>", get_contents, "contents"),
     Route("GET", "/git/ref/<path:ref>", get_ref, "contents"),
     Route("GET", "/git/tags/<sha>", get_tag, "contents"),
     Route("POST", "/releases/generate-notes", generate_notes, "contents", "write"),

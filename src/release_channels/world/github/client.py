@@ -168,6 +168,18 @@ class GitHub:
         except NotFoundError:
             return None
 
+    def default_file(self, path: str) -> bytes | None:
+        """Read a file as the tip of the default branch holds it; None if it has no such file."""
+
+        def ask() -> bytes:
+            found = self._repo.get_contents(path)
+            return (found[0] if isinstance(found, list) else found).decoded_content
+
+        try:
+            return self._answers.read(f"the default branch's {path[:80]}", ask, needs="contents: read")
+        except NotFoundError:
+            return None
+
     def releases(self) -> tuple[hub.HubRelease, ...]:
         """List every release, newest first; drafts only to a token that may write."""
 
@@ -180,11 +192,18 @@ class GitHub:
         """Find the releases of a tag by listing, since a look-up by tag hides drafts."""
         return tuple(release for release in self.releases() if release.tag == tag)
 
-    def create_draft(self, tag: str, name: str, body: str) -> hub.HubRelease:
-        """Create a draft, which nobody sees who may not write."""
+    def create_draft(self, tag: str, name: str, body: str, *, target: str = "") -> hub.HubRelease:
+        """Create a draft, which nobody sees who may not write; `target` is the commit of a tag that is not there yet.
+
+        Source: GitHub's REST reference: publishing makes a tag that is missing, by default on the default branch.
+        """
 
         def act() -> hub.HubRelease:
-            made = self._repo.create_git_release(tag, name, body, draft=True, make_latest="false")
+            from github.GithubObject import NotSet
+
+            made = self._repo.create_git_release(
+                tag, name, body, draft=True, make_latest="false", target_commitish=target or NotSet
+            )
             return parse.parse_release(made)
 
         return self._answers.write(f"create the draft release of {tag}", act, needs=_CONTENTS)
@@ -222,10 +241,12 @@ class GitHub:
             needs=_CONTENTS,
         )
 
-    def publish(self, release: hub.HubRelease, *, latest: bool) -> hub.HubRelease:
-        """Publish a draft, as the latest release or beside it."""
+    def publish(self, release: hub.HubRelease, *, latest: bool, target: str = "") -> hub.HubRelease:
+        """Publish a draft with these words, as the latest release or beside it; `target` as in a draft."""
 
         def act() -> hub.HubRelease:
+            from github.GithubObject import NotSet
+
             done = self._repo.get_release(release.id).update_release(
                 release.name,
                 release.body,
@@ -233,6 +254,7 @@ class GitHub:
                 prerelease=release.is_prerelease,
                 tag_name=release.tag,
                 make_latest="true" if latest else "false",
+                target_commitish=target or NotSet,
             )
             return parse.parse_release(done)
 

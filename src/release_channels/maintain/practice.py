@@ -1,0 +1,31 @@
+"""Practice stays on this machine: with an index for practice nothing is pushed where a workflow listens."""
+
+from __future__ import annotations
+
+from release_channels.errors import RefusedError
+from release_channels.hub import is_beyond, is_on_github
+from release_channels.maintain.desk import Desk
+from release_channels.world.actions import is_loopback, is_rehearsal
+from release_channels.world.index import FOR_PRACTICE
+
+
+def refuse_practice(desk: Desk, what: str, instead: str) -> None:
+    """Refuse to push something real for the sake of practice: on GitHub the release workflow would start, in earnest.
+
+    Raises: RefusedError where the index is for practice and the remote is on GitHub; a rehearsal may do it.
+    """
+    if desk.index.name not in FOR_PRACTICE or _is_rehearsed(desk):
+        return
+    remote = desk.config.remote
+    addresses = (desk.git.remote_url(remote) or "", *desk.git.push_addresses(remote))
+    # An address that only an ssh configuration understands may lead there, where the settings name a repository.
+    real = any(is_on_github(url) or (desk.config.repository and is_beyond(url)) for url in addresses)
+    if real:
+        raise RefusedError(
+            f"{desk.index.title} is for practice, and {what} would be real: {remote} is on GitHub",
+            hint=f"`nox -s rehearse` practises the whole release and pushes nothing; {instead}",
+        )
+
+
+def _is_rehearsed(desk: Desk) -> bool:
+    return is_rehearsal(desk.env) or is_loopback(desk.env.get("GITHUB_API_URL"))

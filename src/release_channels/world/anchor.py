@@ -1,0 +1,58 @@
+"""What a commit may not say of itself: the default branch says which branch counts, and how tags are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from release_channels.config import Config
+from release_channels.errors import RefusedError
+from release_channels.project.pyproject import PYPROJECT
+from release_channels.project.values import decode, parse_toml
+from release_channels.world.git import Git
+
+# What decides whether a commit may be released; a commit of any branch could set them so that it may.
+_KEYS = ("main-branch", "remote", "tag-format")
+_USUAL = "origin"
+
+
+def require_settings(git: Git, config: Config) -> None:
+    """Require that a commit's settings are those of the default branch, of its own remote and of `origin`.
+
+    Raises: RefusedError if they differ, or if a remote does not tell its default branch.
+    """
+    for remote in dict.fromkeys((_USUAL, config.remote)):
+        if git.remote_url(remote) is not None:
+            branch, tip = git.default_tip(remote)
+            require_same(config, git.read_file(tip, PYPROJECT), f"{remote}/{branch}")
+
+
+def require_same(config: Config, content: bytes | None, where: str) -> None:
+    """Require that a default branch's pyproject.toml says the same; keys that nobody asks for may be any.
+
+    Raises: RefusedError that names every key that differs.
+    """
+    there = _table(content, where)
+    wrong = []
+    for key in _KEYS:
+        field = key.replace("-", "_")
+        says, expected = getattr(config, field), there.get(key, getattr(Config(), field))
+        if says != expected:
+            wrong.append(f"{key} is {says!r} in the commit and {expected!r} in {where}")
+    if wrong:
+        raise RefusedError(
+            "; ".join(wrong),
+            hint="the default branch's settings count: a commit does not say by itself where it has to be contained; "
+            f"release one that has the settings of {where}",
+        )
+
+
+def _table(content: bytes | None, where: str) -> Mapping[str, Any]:
+    """Read the table as far as it can be read: a branch without one has the defaults."""
+    found: Any = {}
+    if content is not None:
+        path = f"{PYPROJECT} of {where}"
+        found = parse_toml(decode(content, path), path)
+    for key in ("tool", "release-channels"):
+        found = found.get(key, {}) if isinstance(found, Mapping) else {}
+    return found if isinstance(found, Mapping) else {}
