@@ -196,6 +196,11 @@ def _behind(observed: Observed, request: Request, config: Config, why: str) -> P
 def _reopen(observed: Observed) -> str:
     """Name the next dev line, above everything that a preview must be above."""
     line = next_dev_line(max(v for v in observed.index.releases if _binds(v)))
+    if not observed.is_written:
+        return (
+            "previews follow the newest release tag: `git fetch --tags`, and push the tag that the remote lacks; "
+            f"`invoke tag --version {final_of(line)}` goes above all that is out"
+        )
     return f"open the next dev line: `invoke bump-dev --to {final_of(line)}` (writes {line})"
 
 

@@ -138,6 +138,21 @@ def test_a_tag_on_the_remote_alone_counts(world: World) -> None:
     assert (outcome.result, outcome.message.partition(":")[0]) == (Result.SKIPPED, "superseded")
 
 
+def test_a_stray_tag_makes_no_version_for_a_real_index(world: World) -> None:
+    """A version that lives in git tags is the remote's for a real index, and the clone's in practice."""
+    sample = Sample(backend="setuptools", tail=f"\n[tool.setuptools_scm]\n{world.staging.tail()}")
+    text = sample.pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
+    world.repo = world.make_repo(Sample(files={**IGNORED, "pyproject.toml": text}))
+    world.repo.tag("v1.2.0")
+    world.repo.commit("more")
+    world.repo.git("push", "--quiet", "origin", "main", "v1.2.0")
+    world.repo.tag("v7.0.0", "HEAD")
+    world.repo.commit("and more")
+    world.repo.git("push", "--quiet")
+    assert world.plan(*AT_STAGING).version == "1.2.1.dev7"
+    assert world.plan("--run-number", "7").version == "7.0.1.dev7"
+
+
 def test_the_next_number_is_above_everything_known(world: World) -> None:
     """Local practice counts on from the real index's previews."""
     world.set_up(DEV, ["1.1.0.dev41", "1.2.0.dev9@old"])

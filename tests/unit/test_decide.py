@@ -199,6 +199,14 @@ def test_what_nobody_would_be_offered_is_refused(world: Observed, reason: Reason
     assert hint in made.hint
 
 
+def test_where_versions_live_in_tags_a_tag_is_missing() -> None:
+    """`bump-dev` writes nothing there, so the hint names what does help."""
+    made = plan(replace(observed("1.0.dev0", "1.0"), is_written=False))
+    assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.BEHIND)
+    assert "bump-dev" not in made.hint
+    assert "`git fetch --tags`, and push the tag that the remote lacks; `invoke tag --version 1.0.1`" in made.hint
+
+
 @pytest.mark.parametrize("row", [row for row in REFUSED if REFUSED[row][1] is Reason.BEHIND])
 def test_the_line_that_a_hint_names_is_open(row: str) -> None:
     """Whoever follows the `bump-dev` hint gets a dev line that is published."""

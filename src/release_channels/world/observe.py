@@ -62,6 +62,7 @@ def observe(
         version=project.version,
         commit=commit,
         index=state,
+        is_written=project.source.is_written,
         is_normal=not project.source.plan(project.version),
         on_main=on_main,
         tag=tag,
