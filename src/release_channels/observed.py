@@ -116,3 +116,5 @@ class Observed:
     kept: Mapping[Version, str] = field(default_factory=dict)
     """The commit of each version that this machine has given to its local index."""
     uncommitted: tuple[str, ...] = ()
+    is_shallow: bool = False
+    """Whether the history at hand is cut off, so that an unknown relation may be any."""

@@ -223,6 +223,20 @@ def test_the_commit_of_a_preview_is_read_from_its_metadata(world: World) -> None
     assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "counter restarted")
 
 
+def test_a_shallow_clone_cannot_hide_a_restarted_counter(world: World, tmp_path: Path) -> None:
+    """At depth 1 the newest preview's commit is out of sight: nothing goes to a real index."""
+    world.set_up(DEV, ["1.2.0.dev9@old"], tail=world.staging.tail())
+    assert world.repo is not None
+    shallow = Repo(tmp_path / "shallow", world.repo.remote)
+    world.repo.git("clone", "--quiet", "--depth", "1", world.repo.remote.as_uri(), str(shallow.root))
+    world.repo = shallow
+    outcome = world.plan(*AT_STAGING)
+    assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "history cut off")
+    practice = world.plan("--run-number", "7")
+    assert practice.result is Result.PLANNED
+    assert "whose history is cut off" in "".join(practice.warnings)
+
+
 @pytest.mark.parametrize("status", [404, pytest.param(500, marks=pytest.mark.full)])
 def test_metadata_that_cannot_be_had_leaves_the_commit_unknown(world: World, status: int) -> None:
     """Without its metadata a preview's commit is unknown, which is said and stops nothing."""

@@ -70,6 +70,7 @@ def observe(
         same_version=preview(asked if asked in state.releases else None),
         kept=kept,
         uncommitted=uncommitted,
+        is_shallow=git.is_shallow(),
     )
 
 
