@@ -267,6 +267,15 @@ RST = {
         f"{ODD}Unreleased\n----------\n* a\n",
         f"{ODD}Unreleased\n----------\n\n1.2.0 - 2026-11-22\n------------------\n* a\n",
     ),
+    "lines above and below": (
+        "===\nLog\n===\n\n------------\n Unreleased\n------------\n\n* a\n\n-----\n1.1.0\n-----\n",
+        "===\nLog\n===\n\n------------\n Unreleased\n------------\n\n-------\n 1.2.0\n-------\n\n"
+        "* a\n\n-----\n1.1.0\n-----\n",
+    ),
+    "announced, lines above and below, CRLF": (
+        "-----------\r\n1.2.0 (TBD)\r\n-----------\r\n\r\n* a\r\n",
+        "------------------\r\n1.2.0 (2026-11-22)\r\n------------------\r\n\r\n* a\r\n",
+    ),
 }  # fmt: skip
 
 
@@ -277,6 +286,13 @@ def test_underlined_titles_are_read_and_written(text: str, expected: str) -> Non
     assert edit is not None
     assert edit.new == expected
     assert (section(parse_changelog(expected, "C.rst"), NEW) or "").strip() == "* a"
+
+
+def test_a_section_that_would_not_be_found_again_is_not_written() -> None:
+    """What is planned is read as `tag` will read it: a Markdown heading is none in reStructuredText."""
+    with pytest.raises(RefusedError, match=r"C\.rst would not be read as having a section for 1\.2\.0") as stop:
+        plan_release(parse_changelog("## Unreleased\n- a\n", "C.md"), NEW, DAY, "C.rst")
+    assert "1.2.0" in stop.value.hint
 
 
 @pytest.mark.parametrize(
