@@ -20,6 +20,7 @@ from release_channels.project.changelog import (
     release_body,
     section,
 )
+from release_channels.project.titles import parse_title
 
 DAY = date(2026, 11, 22)
 NEW = Version("1.2.0")
@@ -337,3 +338,17 @@ def test_any_changelog_gains_two_lines_alone(body: list[str], older: list[list[s
     at = edit.new.index("2.0.0")
     start = edit.new.rindex(newline, 0, edit.new.rindex(newline, 0, at)) + len(newline)
     assert edit.new[:start] + edit.new[start + inserted :] == text
+
+
+@pytest.mark.parametrize(
+    ("title", "version"),
+    [
+        ("My Demo Tool 1.1.0 (2026-01-02)", "1.1.0"), ("Tool & Die v2 1.1.0 - 2026-01-02", "1.1.0"),
+        ("v1.1.0 2026-01-02", "1.1.0"), ("Version 1.1.0 2026-01-02", "1.1.0"), ("demo-tool 1.1.0", "1.1.0"),
+        ("How to use 3.9", None), ("Tested with Python 3.9 (3.10 fails)", None), ("2 ways to install", None),
+    ],
+)  # fmt: skip
+def test_a_title_names_a_version_behind_any_name(title: str, version: str | None) -> None:
+    """Several words before a version are a name where a date stands behind it, else they are a sentence."""
+    found = parse_title(title)
+    assert (found and str(found.version)) == version

@@ -14,7 +14,13 @@ from release_channels.errors import CommandError, FailedError, RefusedError, Rel
 from release_channels.maintain.desk import Desk
 from release_channels.maintain.towncrier import plan_news
 from release_channels.outcome import Outcome, Result
-from release_channels.project.changelog import find_changelog, has_section, plan_release, read_changelog
+from release_channels.project.changelog import (
+    find_changelog,
+    has_section,
+    named_changelog,
+    plan_release,
+    read_changelog,
+)
 from release_channels.project.edit import Change
 from release_channels.project.everywhere import plan_version
 from release_channels.project.pyproject import Project
@@ -104,12 +110,15 @@ def _after_final(desk: Desk, current: Version, taken: set[Version]) -> tuple[str
 
 def _changelog(desk: Desk, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
     """Plan the version's section in the changelog, by towncrier where the project uses it."""
-    path = find_changelog(project.config, read, project.news_file)
+    news = project.news_file(target)
+    if project.news is not None and named_changelog(project.config, news) == news and read(news) is None:
+        return plan_news(desk, project.news, target, today)
+    path = find_changelog(project.config, read, news)
     if path is None:
         return ()
     document = read_changelog(path, read)
-    if path == project.news_file:
-        return () if has_section(document, target) else plan_news(desk, path, target, today)
+    if project.news is not None and path == news:
+        return () if has_section(document, target) else plan_news(desk, project.news, target, today)
     edit = plan_release(document, target, today, path, project.config.tag_format)
     return (edit,) if edit else ()
 
@@ -164,7 +173,7 @@ def _commit(desk: Desk, plan: BumpPlan, paths: list[str], *, where: str = "") ->
     Raises: FailedError that says what stands where.
     """
     try:
-        return commit_files(desk.root, paths, plan.subject)
+        return commit_files(desk.root, paths, plan.subject, new=[path for path in paths if not desk.git.tracks(path)])
     except CommandError as stop:
         by_hand = shlex.join(["git", "commit", "--message", plan.subject, "--", *paths])
         back = shlex.join(["git", "restore", "--staged", "--worktree", "--", *paths])

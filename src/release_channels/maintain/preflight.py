@@ -130,12 +130,12 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
 
 
 def _changelog(desk: Desk, version: Version) -> Row:
-    path = find_changelog(desk.config, desk.read, desk.project.news_file)
+    path = find_changelog(desk.config, desk.read, desk.project.news_file(version))
     if path is None:
         return Row("changelog", Answer.YES, "the project has no changelog; GitHub's own notes are used")
     if has_section(read_changelog(path, desk.read), version):
         return Row("changelog", Answer.YES, f"{path} has a section for {version}")
-    how = "runs towncrier, which makes it" if desk.project.news_file else "turns what is unreleased into it"
+    how = "runs towncrier, which makes it" if desk.project.news else "turns what is unreleased into it"
     return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"`invoke bump` {how}")
 
 

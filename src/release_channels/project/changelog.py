@@ -61,13 +61,24 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
     """
     if not config.changelog:
         return None
-    if config.changelog != AUTO or news_file:
+    path = named_changelog(config, news_file)
+    if not path:
+        return next((name for name in _NAMES if read(name) is not None), None)
+    if read(path) is None:
         where = "tool.towncrier.filename" if config.changelog == AUTO else "tool.release-channels.changelog"
-        path = inside(news_file if config.changelog == AUTO else config.changelog, where)
-        if read(path) is None:
-            raise RefusedError(f"there is no {path}", hint=f"correct {where}, or add the file and commit it")
-        return path
-    return next((name for name in _NAMES if read(name) is not None), None)
+        made = "`invoke bump` lets towncrier make it" if path == news_file else "add the file and commit it"
+        raise RefusedError(f"there is no {path}", hint=f"{made}, or correct {where}")
+    return path
+
+
+def named_changelog(config: Config, news_file: str) -> str:
+    """Give the path that the settings or else towncrier's name; empty where nobody names one.
+
+    Raises: RefusedError for a path that leads out of the project.
+    """
+    if config.changelog == AUTO:
+        return inside(news_file, "tool.towncrier.filename") if news_file else ""
+    return inside(config.changelog, "tool.release-channels.changelog") if config.changelog else ""
 
 
 def read_changelog(path: str, read: Read) -> Document:
