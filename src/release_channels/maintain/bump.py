@@ -55,21 +55,26 @@ class BumpPlan:
 def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
     """Make main's dev version final, everywhere it is written.
 
+    Where the version lives in git tags, a version that is named is written into the copies and the changelog.
+
     Raises: RefusedError for a version that may not be written; nothing is changed then.
     """
     project, read = desk.working_tree()
-    current = project.version
-    if not project.source.is_written:
+    is_written = project.source.is_written
+    current = project.version if is_written else desk.project.version
+    if not is_written and not (request.to or request.part):
         return _nothing(
-            project, f"its version lives in {project.source.where}", "`invoke tag --version X.Y.Z` names it"
-        )
+            project, f"its version lives in {project.source.where}",
+            "`invoke tag --version X.Y.Z` names it; `invoke bump --to X.Y.Z` writes changelog and copies before",
+        )  # fmt: skip
     taken = _taken(desk)
     if not is_open(current) and not (request.to or request.part):
         return _nothing(project, *_after_final(desk, current, taken))
     target = final_target(current, taken, to=request.to, part=request.part)
     edits = (*plan_version(project, read, target, today), *_changelog(desk, project, read, target, today))
+    then = "`invoke tag`" if is_written else f"`invoke tag --version {target}`"
     plan = BumpPlan(
-        current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", "merge it, then `invoke tag`"
+        current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", f"merge it, then {then}"
     )
     return _carry_out(desk, plan, request, dry_run=dry_run)
 
