@@ -327,7 +327,19 @@ def _branch_there(repo: Repo) -> None:
     repo.git("push", "--quiet", "origin", "main:release-1.2.0")
 
 
+def _ahead_of_main(repo: Repo) -> None:
+    repo.commit("half a feature")
+
+
+def _behind_main(repo: Repo) -> None:
+    repo.commit("somebody else's")
+    repo.git("push", "--quiet")
+    repo.git("reset", "--quiet", "--hard", "HEAD^")
+
+
 NO_PULL = {
+    "more on HEAD": (WRITER, _ahead_of_main, "1 more would come along into the pull request: ", "half a feature"),
+    "HEAD behind": (WRITER, _behind_main, "HEAD is behind origin/main, which has moved on", "`git pull origin main`"),
     "no token": (None, lambda repo: None, "needs a token", "GH_TOKEN"),
     "branch here": (WRITER, _branch_here, "there is a branch release-1.2.0 already", "merge that"),
     "branch there": (WRITER, _branch_there, "there is a branch release-1.2.0 already", "merge that"),

@@ -29,6 +29,8 @@ from release_channels.world.edits import apply_edits, show_edits
 from release_channels.world.git_write import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.world.github import GitHub
 
+_FEW = 5
+
 
 @dataclass(frozen=True, slots=True)
 class BumpRequest:
@@ -209,7 +211,28 @@ def _hub_for(desk: Desk, plan: BumpPlan) -> GitHub:
             f"there is a branch {plan.branch} already, here or on {desk.config.remote}",
             hint="is its pull request open? then merge that; else delete the branch in both places",
         )
+    _refuse_beside_main(desk)
     return hub
+
+
+def _refuse_beside_main(desk: Desk) -> None:
+    """Refuse a pull request that would hold more than the bump, or be made of an old main.
+
+    Raises: RefusedError that names what would come along.
+    """
+    config = desk.config
+    main, sync = f"{config.remote}/{config.main_branch}", f"`git pull {config.remote} {config.main_branch}`"
+    tip = desk.git.remote_tip(config.remote, config.main_branch)
+    if tip == desk.commit.sha:
+        return
+    more = desk.git.subjects(tip, desk.commit.sha)
+    if more:
+        shown = ", ".join(more[:_FEW]) + (", …" if len(more) > _FEW else "")
+        raise RefusedError(
+            f"HEAD is not the tip of {main}: {len(more)} more would come along into the pull request: {shown}",
+            hint=f"merge those first, or start from {main}; --commit alone stays on top of whatever HEAD is",
+        )
+    raise RefusedError(f"HEAD is behind {main}, which has moved on to commit {tip[:12]}", hint=f"{sync} first")
 
 
 def _pull_request(desk: Desk, hub: GitHub, plan: BumpPlan, paths: list[str]) -> str:
