@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from packaging.version import Version
 
+UNSHALLOW = "fetch all of it: `fetch-depth: 0` in the checkout, or `git fetch --unshallow --tags` by hand"
+"""What to do about a clone whose history is cut off."""
+
 
 class Relation(StrEnum):
     """How the commit at hand stands to another one."""
@@ -101,6 +104,8 @@ class Observed:
     version: Version
     commit: Commit
     index: IndexState
+    is_written: bool = True
+    """Whether a file holds the version; otherwise git tags do."""
     is_normal: bool = True
     """Whether the version is written in normal form."""
     on_main: Relation | None = None
@@ -111,3 +116,5 @@ class Observed:
     kept: Mapping[Version, str] = field(default_factory=dict)
     """The commit of each version that this machine has given to its local index."""
     uncommitted: tuple[str, ...] = ()
+    is_shallow: bool = False
+    """Whether the history at hand is cut off, so that an unknown relation may be any."""

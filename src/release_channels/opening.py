@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from release_channels.observed import Commit
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.observed import UNSHALLOW, Commit
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.tags import ReachableTags
 from release_channels.tags import release_tags
@@ -15,12 +19,15 @@ from release_channels.world.actions import read_actions, read_rehearsal
 from release_channels.world.git import Git
 from release_channels.world.index import LOCAL, Credentials, Index, answer_seconds, remote_index, upstream_url
 from release_channels.world.kept import local_files
+from release_channels.world.observe import read_tag
 
 
-def open_project(git: Git, commit: Commit) -> Project:
+def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ) -> Project:
     """Read the project as a commit holds it; where its version lives in git tags, from the tags at that commit.
 
-    Raises: RefusedError for a project that cannot be released.
+    For any index but the local one a tag counts only if the remote has it, on the same commit.
+
+    Raises: RefusedError for a project that cannot be released, and for a clone whose history is cut off above the tag.
     """
     read = partial(git.read_file, commit.sha)
     project = parse_project(read(PYPROJECT), PYPROJECT, read=read)
@@ -29,11 +36,34 @@ def open_project(git: Git, commit: Commit) -> Project:
     tag_format = project.config.tag_format
     here = release_tags(tag_format, git.tags_at(commit.sha))
     before = release_tags(tag_format, git.tags_before(commit.sha))
-    return project.with_tags(
-        ReachableTags(
-            exact=here[max(here)] if here else None, nearest=before[max(before)] if before else None
+    if index == LOCAL:
+        return project.with_tags(ReachableTags(exact=_newest(here), nearest=_newest(before)))
+    exact = _newest_shared(git, commit, project, here, env)
+    if exact is not None:
+        return project.with_tags(ReachableTags(exact=exact, nearest=exact))
+    if git.is_shallow():
+        raise RefusedError(
+            f"the version of {project.name} lives in git tags, and the history of this clone is cut off: "
+            "the newest tag may lie beyond",
+            hint=UNSHALLOW,
         )
-    )  # fmt: skip
+    return project.with_tags(ReachableTags(nearest=_newest_shared(git, commit, project, before, env)))
+
+
+def _newest(tags: Mapping[Version, str]) -> str | None:
+    return tags[max(tags)] if tags else None
+
+
+def _newest_shared(
+    git: Git, commit: Commit, project: Project, tags: Mapping[Version, str], env: Mapping[str, str]
+) -> str | None:
+    """Give the newest tag that the remote has on the same commit; every tag counts where there is no remote."""
+    for version in sorted(tags, reverse=True):
+        here = git.local_tag(tags[version], commit.sha)
+        there = read_tag(git, tags[version], commit, project.config, env)
+        if here is not None and there is not None and here.commit == there.commit:
+            return tags[version]
+    return None
 
 
 @contextmanager

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     CLOSED = "line closed"
     BEHIND = "behind the index"
     RESTARTED = "counter restarted"
+    CUT_OFF = "history cut off"
     TAKEN = "taken"
     UNFIT = "not a version to release"
     ASIDE = "not on main"

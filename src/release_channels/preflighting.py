@@ -27,7 +27,7 @@ from release_channels.version import Channel
 from release_channels.world.actions import Actions
 from release_channels.world.exchange import Exchange, NotTrustedError, fetch_identity
 from release_channels.world.git import Git
-from release_channels.world.index import Credentials, Index, read_index
+from release_channels.world.index import LOCAL, Credentials, Index, read_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def wanted_publisher(project: str, repository: str, channel: Channel, config: Co
 
 def _preflight(options: Options, actions: Actions, root: Path, env: Mapping[str, str]) -> Outcome:
     git = Git.open(root)
-    project = open_project(git, git.commit(options.commit))
+    project = open_project(git, git.commit(options.commit), index=options.index or LOCAL, env=env)
     config = project.config
     channel = _channel(actions, config)
     repository = repository_name(config.repository, git.remote_url(config.remote), env)

@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from release_channels.config import ClosedLine, Config
 from release_channels.errors import RefusedError, UsageError
-from release_channels.observed import Observed, Preview, Relation
+from release_channels.observed import UNSHALLOW, Observed, Preview, Relation
 from release_channels.plan import Plan, Reason, Request, Verdict, make_plan
 from release_channels.version import Line, final_of, line_of, next_dev_line, preview_of
 
@@ -77,7 +77,7 @@ def _number(observed: Observed, request: Request, config: Config, version: Versi
     """Judge a preview against the previews that are there: its own version, then the newest."""
     there, newest = observed.same_version, _newest(observed)
     is_there = version in observed.index.releases
-    if is_there and (there is None or there.relation in (Relation.SAME, Relation.UNKNOWN)):
+    if is_there and (there is None or there.commit is None or there.relation is Relation.SAME):
         return make_plan(
             observed, request, Verdict.PUBLISH, Reason.ALREADY,
             f"{version} is on the index ({len(observed.index.releases[version])} files): "
@@ -92,13 +92,21 @@ def _number(observed: Observed, request: Request, config: Config, version: Versi
             hint=_offset(newest, run, config),
             version=version, run=run,
         )  # fmt: skip
+    if newest is not None and newest.version > version and _is_cut_off(observed, request, newest, version):
+        return make_plan(
+            observed, request, Verdict.REFUSE, Reason.CUT_OFF,
+            f"{newest.version} was built from commit {(newest.commit or '')[:12]}, which the shallow clone at hand "
+            f"does not reach: nobody can tell whether {version} is late, or the run counter has started again",
+            hint=UNSHALLOW,
+            version=version, run=run,
+        )  # fmt: skip
     if is_there and there is not None:
         return _taken(observed, request, config, there, version, run)
     if newest is not None and newest.version > version:
         return make_plan(
             observed, request, Verdict.PUBLISH, Reason.LATE,
             f"{version} arrives after {newest.version}, and preview users stay on that one",
-            version=version, run=run, warnings=_twice(newest, version) + _why_late(newest),
+            version=version, run=run, warnings=_twice(newest, version) + _why_late(newest, observed),
         )  # fmt: skip
     return make_plan(
         observed, request, Verdict.PUBLISH, Reason.OPEN,
@@ -132,13 +140,19 @@ def _restarted(other: Preview, version: Version) -> bool:
     return other.relation is Relation.DESCENDANT and final_of(other.version) == final_of(version)
 
 
+def _is_cut_off(observed: Observed, request: Request, other: Preview, version: Version) -> bool:
+    """Tell whether a restarted counter could hide behind the end of a shallow history; practice harms nobody."""
+    hidden = other.relation is Relation.UNKNOWN and other.commit is not None and observed.is_shallow
+    return hidden and request.index != "local" and final_of(other.version) == final_of(version)
+
+
 def _offset(other: Preview, run: int, config: Config) -> str:
     """Name the offset that lifts this run just above a preview; the present offset is in the number already."""
     offset = (other.version.dev or 0) + 1 - (run - config.run_offset)
     return f"set run-offset = {offset} in [tool.release-channels]"
 
 
-def _why_late(newest: Preview) -> tuple[str, ...]:
+def _why_late(newest: Preview, observed: Observed) -> tuple[str, ...]:
     """Warn where being late is not known to be harmless."""
     if newest.relation in (Relation.ANCESTOR, Relation.SAME):
         return ()
@@ -147,6 +161,10 @@ def _why_late(newest: Preview) -> tuple[str, ...]:
     if newest.relation is Relation.DIVERGED:
         built = f"{newest.version} was built from commit {(newest.commit or '')[:12]}, {newest.relation}"
         return (f"{built}: was the history of main rewritten?",)
+    if newest.commit is not None:
+        reach = f"whose history is cut off ({UNSHALLOW})" if observed.is_shallow else "which lacks it"
+        built = f"{newest.version} was built from commit {newest.commit[:12]}"
+        return (f"{built}, and the order could not be checked in this clone, {reach}",)
     return (f"{newest.version} does not say which commit it was built from, so the order could not be checked",)
 
 
@@ -196,6 +214,11 @@ def _behind(observed: Observed, request: Request, config: Config, why: str) -> P
 def _reopen(observed: Observed) -> str:
     """Name the next dev line, above everything that a preview must be above."""
     line = next_dev_line(max(v for v in observed.index.releases if _binds(v)))
+    if not observed.is_written:
+        return (
+            "previews follow the newest release tag: `git fetch --tags`, and push the tag that the remote lacks; "
+            f"`invoke tag --version {final_of(line)}` goes above all that is out"
+        )
     return f"open the next dev line: `invoke bump-dev --to {final_of(line)}` (writes {line})"
 
 

@@ -25,7 +25,7 @@ from release_channels.version import Channel, Line, line_of, preview_of
 from release_channels.world.actions import Actions
 from release_channels.world.event import read_event_run
 from release_channels.world.git import Git
-from release_channels.world.index import FOR_PRACTICE
+from release_channels.world.index import DEFAULT, FOR_PRACTICE
 
 # What comes before the upload, and the upload: each proves for itself, since each may be a job of its own.
 _STEPS = frozenset({"build", "check", "preview-publish", "public-publish"})
@@ -129,7 +129,7 @@ def _provenance(options: Options, actions: Actions, root: Path, env: Mapping[str
     config = open_project(git, commit).config
     is_event = actions.event == "workflow_run"
     proof = prove_trigger(git, config, actions, env) if is_event else _prove_by_hand(git, config, commit, env)
-    project = open_project(git, git.commit(proof.commit))
+    project = open_project(git, git.commit(proof.commit), index=DEFAULT, env=env)
     version = _version(project, proof)
     gate = f"{config.test_workflow} and {config.gate_workflow}" if config.gate.enabled else config.test_workflow
     source = "the event" if is_event else "--commit" if options.commit != "HEAD" else "the checkout"

@@ -87,7 +87,7 @@ def _run(
         )
     git = Git.open(root)
     commit = git.commit(options.commit)
-    project = open_project(git, commit)
+    project = open_project(git, commit, index=options.index or LOCAL, env=env)
     _refuse_branch(git, project.config, actions, env)
     with ExitStack() as stack:
         if not options.dry_run:
@@ -99,7 +99,7 @@ def _run(
             proof = prove_preview(git, project.config, steps, options, actions, env)
         if proof is not None:
             commit = git.commit(proof.commit)
-            project = open_project(git, commit)
+            project = open_project(git, commit, index=index.name, env=env)
         request = _request(git, project, commit, channel, options, actions, index, proof)
         observed = observe(git, project, commit, index, request, env=env)
         plan = decide(observed, request, project.config)

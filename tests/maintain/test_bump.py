@@ -244,6 +244,41 @@ def test_a_version_in_git_tags_needs_no_bump(make_repo: MakeRepo, capsys: pytest
     assert repo.fingerprint() == before
     out = capsys.readouterr().out
     assert "its version lives in the git tags (hatch-vcs); `invoke tag --version X.Y.Z`" in out
+    assert "`invoke bump --to X.Y.Z` writes changelog and copies" in out
+
+
+def test_a_version_in_git_tags_has_a_changelog_and_copies_all_the_same(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `tag --version` misses is written by the very command that it names, and then it is content."""
+    citation = {"CITATION.cff": "version: 1.1.0\n", "CHANGELOG.md": CHANGELOG}
+    repo = make_repo(Sample(files={**citation, "pyproject.toml": vcs_pyproject() + COPY}))
+    repo.tag("v1.1.0")
+    repo.commit("more")
+    repo.git("push", "--quiet", "origin", "main", "v1.1.0")
+    before = repo.fingerprint()
+    assert tag(repo, version="1.2.0") == 1
+    assert repo.fingerprint() == before
+    said = capsys.readouterr().err
+    assert "CHANGELOG.md has no section for 1.2.0" in said
+    assert "`invoke bump --to 1.2.0` turns what is unreleased into it" in said
+    assert "`invoke bump --to 1.2.0` writes them all" in said
+    assert bump(repo, to="1.2.0", commit=True) == 0
+    assert "1.1.1.dev0 becomes 1.2.0 in CITATION.cff, CHANGELOG.md" in capsys.readouterr().out
+    assert (repo.root / "CITATION.cff").read_text() == "version: 1.2.0\n"
+    assert bump(repo, to="1.2.0") == 0
+    assert "merge it, then `invoke tag --version 1.2.0`" in capsys.readouterr().out
+    repo.git("push", "--quiet")
+    assert tag(repo, version="1.2.0", dry_run=True) == 0
+
+
+def test_a_version_in_git_tags_goes_up(make_repo: MakeRepo) -> None:
+    """What is tagged is not written again."""
+    repo = make_repo(Sample(files={"CHANGELOG.md": CHANGELOG, "pyproject.toml": vcs_pyproject()}))
+    repo.tag("v1.2.0")
+    before = repo.fingerprint()
+    assert (bump(repo, to="1.2.0"), bump(repo, to="1.1.0")) == (1, 1)
+    assert repo.fingerprint() == before
 
 
 def vcs_pyproject() -> str:
@@ -292,7 +327,19 @@ def _branch_there(repo: Repo) -> None:
     repo.git("push", "--quiet", "origin", "main:release-1.2.0")
 
 
+def _ahead_of_main(repo: Repo) -> None:
+    repo.commit("half a feature")
+
+
+def _behind_main(repo: Repo) -> None:
+    repo.commit("somebody else's")
+    repo.git("push", "--quiet")
+    repo.git("reset", "--quiet", "--hard", "HEAD^")
+
+
 NO_PULL = {
+    "more on HEAD": (WRITER, _ahead_of_main, "1 more would come along into the pull request: ", "half a feature"),
+    "HEAD behind": (WRITER, _behind_main, "HEAD is behind origin/main, which has moved on", "`git pull origin main`"),
     "no token": (None, lambda repo: None, "needs a token", "GH_TOKEN"),
     "branch here": (WRITER, _branch_here, "there is a branch release-1.2.0 already", "merge that"),
     "branch there": (WRITER, _branch_there, "there is a branch release-1.2.0 already", "merge that"),

@@ -138,6 +138,21 @@ def test_a_tag_on_the_remote_alone_counts(world: World) -> None:
     assert (outcome.result, outcome.message.partition(":")[0]) == (Result.SKIPPED, "superseded")
 
 
+def test_a_stray_tag_makes_no_version_for_a_real_index(world: World) -> None:
+    """A version that lives in git tags is the remote's for a real index, and the clone's in practice."""
+    sample = Sample(backend="setuptools", tail=f"\n[tool.setuptools_scm]\n{world.staging.tail()}")
+    text = sample.pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
+    world.repo = world.make_repo(Sample(files={**IGNORED, "pyproject.toml": text}))
+    world.repo.tag("v1.2.0")
+    world.repo.commit("more")
+    world.repo.git("push", "--quiet", "origin", "main", "v1.2.0")
+    world.repo.tag("v7.0.0", "HEAD")
+    world.repo.commit("and more")
+    world.repo.git("push", "--quiet")
+    assert world.plan(*AT_STAGING).version == "1.2.1.dev7"
+    assert world.plan("--run-number", "7").version == "7.0.1.dev7"
+
+
 def test_the_next_number_is_above_everything_known(world: World) -> None:
     """Local practice counts on from the real index's previews."""
     world.set_up(DEV, ["1.1.0.dev41", "1.2.0.dev9@old"])
@@ -241,6 +256,20 @@ def test_the_commit_of_a_preview_is_read_from_its_metadata(world: World) -> None
     world.set_up(DEV, ["1.2.0.dev9@old"], tail=world.staging.tail())
     outcome = world.plan(*AT_STAGING)
     assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "counter restarted")
+
+
+def test_a_shallow_clone_cannot_hide_a_restarted_counter(world: World, tmp_path: Path) -> None:
+    """At depth 1 the newest preview's commit is out of sight: nothing goes to a real index."""
+    world.set_up(DEV, ["1.2.0.dev9@old"], tail=world.staging.tail())
+    assert world.repo is not None
+    shallow = Repo(tmp_path / "shallow", world.repo.remote)
+    world.repo.git("clone", "--quiet", "--depth", "1", world.repo.remote.as_uri(), str(shallow.root))
+    world.repo = shallow
+    outcome = world.plan(*AT_STAGING)
+    assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "history cut off")
+    practice = world.plan("--run-number", "7")
+    assert practice.result is Result.PLANNED
+    assert "whose history is cut off" in "".join(practice.warnings)
 
 
 @pytest.mark.parametrize("status", [404, pytest.param(500, marks=pytest.mark.full)])

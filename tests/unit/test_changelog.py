@@ -20,6 +20,7 @@ from release_channels.project.changelog import (
     release_body,
     section,
 )
+from release_channels.project.titles import parse_title
 
 DAY = date(2026, 11, 22)
 NEW = Version("1.2.0")
@@ -267,6 +268,15 @@ RST = {
         f"{ODD}Unreleased\n----------\n* a\n",
         f"{ODD}Unreleased\n----------\n\n1.2.0 - 2026-11-22\n------------------\n* a\n",
     ),
+    "lines above and below": (
+        "===\nLog\n===\n\n------------\n Unreleased\n------------\n\n* a\n\n-----\n1.1.0\n-----\n",
+        "===\nLog\n===\n\n------------\n Unreleased\n------------\n\n-------\n 1.2.0\n-------\n\n"
+        "* a\n\n-----\n1.1.0\n-----\n",
+    ),
+    "announced, lines above and below, CRLF": (
+        "-----------\r\n1.2.0 (TBD)\r\n-----------\r\n\r\n* a\r\n",
+        "------------------\r\n1.2.0 (2026-11-22)\r\n------------------\r\n\r\n* a\r\n",
+    ),
 }  # fmt: skip
 
 
@@ -277,6 +287,13 @@ def test_underlined_titles_are_read_and_written(text: str, expected: str) -> Non
     assert edit is not None
     assert edit.new == expected
     assert (section(parse_changelog(expected, "C.rst"), NEW) or "").strip() == "* a"
+
+
+def test_a_section_that_would_not_be_found_again_is_not_written() -> None:
+    """What is planned is read as `tag` will read it: a Markdown heading is none in reStructuredText."""
+    with pytest.raises(RefusedError, match=r"C\.rst would not be read as having a section for 1\.2\.0") as stop:
+        plan_release(parse_changelog("## Unreleased\n- a\n", "C.md"), NEW, DAY, "C.rst")
+    assert "1.2.0" in stop.value.hint
 
 
 @pytest.mark.parametrize(
@@ -321,3 +338,17 @@ def test_any_changelog_gains_two_lines_alone(body: list[str], older: list[list[s
     at = edit.new.index("2.0.0")
     start = edit.new.rindex(newline, 0, edit.new.rindex(newline, 0, at)) + len(newline)
     assert edit.new[:start] + edit.new[start + inserted :] == text
+
+
+@pytest.mark.parametrize(
+    ("title", "version"),
+    [
+        ("My Demo Tool 1.1.0 (2026-01-02)", "1.1.0"), ("Tool & Die v2 1.1.0 - 2026-01-02", "1.1.0"),
+        ("v1.1.0 2026-01-02", "1.1.0"), ("Version 1.1.0 2026-01-02", "1.1.0"), ("demo-tool 1.1.0", "1.1.0"),
+        ("How to use 3.9", None), ("Tested with Python 3.9 (3.10 fails)", None), ("2 ways to install", None),
+    ],
+)  # fmt: skip
+def test_a_title_names_a_version_behind_any_name(title: str, version: str | None) -> None:
+    """Several words before a version are a name where a date stands behind it, else they are a sentence."""
+    found = parse_title(title)
+    assert (found and str(found.version)) == version

@@ -199,6 +199,40 @@ def test_what_nobody_would_be_offered_is_refused(world: Observed, reason: Reason
     assert hint in made.hint
 
 
+CUT_OFF = replace(
+    observed("1.0.dev0", "1.0.dev43"),
+    newest_preview=Preview(Version("1.0.dev43"), THERE, Relation.UNKNOWN),
+    is_shallow=True,
+)
+
+
+def test_a_cut_history_cannot_hide_a_restarted_counter() -> None:
+    """Where the clone ends before the newest preview's commit, a real index gets nothing, and practice a true word."""
+    made = decide(CUT_OFF, Request(Channel.PREVIEW, index="pypi", run=42, may_count=False), CONFIG)
+    assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.CUT_OFF)
+    assert f"commit {THERE[:12]}, which the shallow clone at hand does not reach" in made.message
+    assert "fetch-depth: 0" in made.hint
+    practice = plan(CUT_OFF)
+    assert (practice.verdict, practice.reason) == (Verdict.PUBLISH, Reason.LATE)
+    assert "in this clone, whose history is cut off" in practice.warnings[0]
+    assert "which lacks it" in plan(replace(CUT_OFF, is_shallow=False)).warnings[0]
+
+
+def test_the_same_number_of_a_commit_out_of_sight_is_taken() -> None:
+    """A commit that is known is not this one, whether or not the clone has it."""
+    there = Preview(Version("1.0.dev42"), THERE, Relation.UNKNOWN)
+    made = plan(replace(observed("1.0.dev0", "1.0.dev42"), newest_preview=there, same_version=there))
+    assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.TAKEN)
+
+
+def test_where_versions_live_in_tags_a_tag_is_missing() -> None:
+    """`bump-dev` writes nothing there, so the hint names what does help."""
+    made = plan(replace(observed("1.0.dev0", "1.0"), is_written=False))
+    assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.BEHIND)
+    assert "bump-dev" not in made.hint
+    assert "`git fetch --tags`, and push the tag that the remote lacks; `invoke tag --version 1.0.1`" in made.hint
+
+
 @pytest.mark.parametrize("row", [row for row in REFUSED if REFUSED[row][1] is Reason.BEHIND])
 def test_the_line_that_a_hint_names_is_open(row: str) -> None:
     """Whoever follows the `bump-dev` hint gets a dev line that is published."""

@@ -10,8 +10,11 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.cargo import cargo_version
+from release_channels.project.cargo_lock import cargo_disagreements, plan_cargo_lock
 from release_channels.project.edit import Edit
-from release_channels.project.lockfile import plan_cargo_lock, plan_lock, read_lock
+from release_channels.project.everywhere import disagreements
+from release_channels.project.lockfile import plan_lock, read_lock
+from release_channels.project.pyproject import parse_project
 from release_channels.project.source import TomlVersion
 
 NAME = canonicalize_name("x-y")
@@ -116,7 +119,6 @@ def test_any_lock_changes_in_one_version_alone(others: list[str], data: st.DataO
 
 CARGO = 'version = 4\n\n[[package]]\nname = "a"\nversion = "1.0.0-dev0"\nsource = "registry+x"\n'
 CRATE = '[package]\nname = "crate"\nversion = "1.0.0-dev0"\n'
-SHARED = '[workspace]\nmembers = ["b"]\n[workspace.package]\nversion = "1.0.0-dev0"\n'
 
 
 def cargo_entry(name: str, version: str = "1.0.0-dev0") -> str:
@@ -134,11 +136,6 @@ CARGO_LOCKS = {
         cargo_entry("crate") + cargo_entry("other"), cargo_entry("crate", "2.0.0") + cargo_entry("other"),
     ),
     "a workspace above": ("b/Cargo.toml", CRATE, "Cargo.lock", cargo_entry("crate"), cargo_entry("crate", "2.0.0")),
-    "shared by a workspace": (
-        "Cargo.toml", SHARED + '[package]\nname = "crate"\nversion.workspace = true\n', "Cargo.lock",
-        cargo_entry("b") + cargo_entry("crate") + cargo_entry("own", "0.1.0"),
-        cargo_entry("b", "2.0.0") + cargo_entry("crate", "2.0.0") + cargo_entry("own", "0.1.0"),
-    ),
 }  # fmt: skip
 
 
@@ -150,6 +147,59 @@ def test_cargo_lock_follows_a_crates_version(manifest: str, toml: str, lock: str
     assert plan_cargo_lock(source, files.get, NEW) == (Edit(lock, CARGO + before, CARGO + after),)
     files[lock] = (CARGO + after).encode()
     assert plan_cargo_lock(source, files.get, NEW) == ()
+
+
+INHERITS = '[package]\nname = "{}"\nversion.workspace = true\n'
+OWN = '[package]\nname = "{}"\nversion = "1.0.0-dev0"\n'
+WORKSPACE = {
+    "Cargo.toml": '[workspace]\nmembers = ["b", "crates/*"]\n[workspace.package]\nversion = "1.0.0-dev0"\n'
+    + INHERITS.format("crate") + '[dependencies]\nby-path = { path = "there" }\n',
+    "b/Cargo.toml": INHERITS.format("b"),
+    "crates/one_more/Cargo.toml": INHERITS.format("one-more"),
+    "crates/alone/Cargo.toml": OWN.format("alone"),
+    "there/Cargo.toml": INHERITS.format("by-path"),
+}  # fmt: skip
+SHARING = ("crate", "b", "one-more", "by-path")
+
+
+def workspace(lock: str) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in {**WORKSPACE, "Cargo.lock": CARGO + lock}.items()}
+
+
+def test_cargo_lock_follows_the_crates_that_inherit_alone() -> None:
+    """A member with an equal version of its own stays: the manifests are read, not the numbers compared."""
+    before = "".join(map(cargo_entry, (*SHARING, "alone")))
+    after = "".join(cargo_entry(name, "2.0.0") for name in SHARING) + cargo_entry("alone")
+    files = workspace(before)
+    source = cargo_version("Cargo.toml", files.get)
+    assert plan_cargo_lock(source, files.get, NEW) == (Edit("Cargo.lock", CARGO + before, CARGO + after),)
+
+
+def test_a_crate_whose_manifest_is_nowhere_is_not_guessed_at() -> None:
+    """Where nobody can tell whether it inherits the version, nothing is edited; with another version it does not."""
+    files = workspace(cargo_entry("lost", "0.1.0"))
+    source = cargo_version("Cargo.toml", files.get)
+    assert plan_cargo_lock(source, files.get, NEW) == ()
+    files = workspace(cargo_entry("lost"))
+    with pytest.raises(RefusedError, match=r"the crate lost 1\.0\.0-dev0, and its Cargo\.toml was not found") as stop:
+        plan_cargo_lock(source, files.get, NEW)
+    assert "workspace.members" in stop.value.hint
+
+
+@pytest.mark.parametrize("crate", ["crate", "b"])
+def test_a_stale_entry_is_a_copy_that_differs(crate: str) -> None:
+    """What Cargo has not brought up to date is found before a release, and `bump` mends it."""
+    files = workspace(cargo_entry(crate, "0.9.0") + cargo_entry("alone", "0.9.0"))
+    files["pyproject.toml"] = (
+        b'[build-system]\nrequires = ["maturin"]\nbuild-backend = "maturin"\n'
+        b'[project]\nname = "x"\ndynamic = ["version"]\n'
+    )
+    project = parse_project(files["pyproject.toml"], read=files.get)
+    (found,) = disagreements(project, files.get)
+    assert f"Cargo.lock says 0.9.0 for the crate {crate}, and Cargo.toml " in found
+    assert list(cargo_disagreements(project.source, files.get, Version("0.9.0"))) == []
+    (edit,) = plan_cargo_lock(project.source, files.get, project.version)
+    assert edit.new == CARGO + cargo_entry(crate) + cargo_entry("alone", "0.9.0")
 
 
 def test_without_a_cargo_lock_there_is_nothing_to_plan() -> None:

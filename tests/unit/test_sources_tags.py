@@ -220,10 +220,38 @@ def test_what_cargo_cannot_carry_is_refused(version: str, message: str) -> None:
         ('[tool.towncrier]\nfilename = "CHANGES.md"\n', None, "CHANGES.md"),
         ('[tool.towncrier]\nfilename = "CHANGES.md"\n', '[tool.towncrier]\nfilename = "NEWS.md"\n', "NEWS.md"),
         ("", "[tool.other]\n", ""),
+        (
+            '[tool.towncrier]\nsingle_file = false\nname = "X"\nfilename = "n/{name}-{version}.md"\n',
+            None,
+            "n/X-1.2.0.md",
+        ),
     ],
 )
 def test_the_file_that_towncrier_writes_is_known(text: str, own: str | None, expected: str) -> None:
     """A project uses towncrier if it configures it; its own file comes before pyproject.toml."""
     base = HATCH + '[project]\nname = "x"\nversion = "1.0"\n'
     files = {"towncrier.toml": own.encode()} if own else {}
-    assert parse_project((base + text).encode(), read=files.get).news_file == expected
+    assert parse_project((base + text).encode(), read=files.get).news_file(Version("1.2.0")) == expected
+
+
+def test_a_news_file_named_by_the_day_is_refused() -> None:
+    """Nobody would find its section again on another day."""
+    text = '[project]\nname = "x"\nversion = "1.0"\n'
+    text += '[tool.towncrier]\nsingle_file = false\nfilename = "{project_date}.md"\n'
+    with pytest.raises(RefusedError, match="not known beforehand") as stop:
+        parse_project((HATCH + text).encode())
+    assert "{version}" in stop.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "directory"),
+    [
+        ("", "newsfragments"), ("directory = 'news'\n", "news"), ("package = 'a.b'\n", "a/b/newsfragments"),
+        ("package = 'a'\npackage_dir = 'src'\n", "src/a/newsfragments"),
+    ],
+)  # fmt: skip
+def test_the_place_of_the_fragments_is_known(text: str, directory: str) -> None:
+    """As towncrier has it: a directory, else one in the package, else one at the top."""
+    news = parse_project((HATCH + f'[project]\nname = "x"\nversion = "1.0"\n[tool.towncrier]\n{text}').encode()).news
+    assert news is not None
+    assert news.directory == directory

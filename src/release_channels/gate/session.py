@@ -38,6 +38,7 @@ from release_channels.world.actions import is_rehearsal, read_actions
 from release_channels.world.event import EventRun, read_event_run, read_own_run
 from release_channels.world.files import only_one_run, scratch, state_directory, write_whole
 from release_channels.world.git import Git
+from release_channels.world.index import DEFAULT, LOCAL
 
 _README = ("README.md", "README.rst", "README.txt", "README")
 _DAYTONA_KEYS = (KEY, "DAYTONA_JWT_TOKEN")
@@ -110,7 +111,7 @@ def _run(options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str]
     """Find out what is to be gated and how, show it, and do it unless this is a dry run."""
     git, event = Git.open(root), read_event_run(env)
     commit = git.commit(_revision(options, event))
-    project = open_project(git, commit)
+    project = open_project(git, commit, index=LOCAL if event is None else DEFAULT, env=env)
     if not project.config.gate.enabled:
         why = "tool.release-channels.gate.enabled is false: previews follow the tests directly"
         return Outcome(Result.SKIPPED, why, project=project.name, commit=commit.sha)

@@ -15,7 +15,13 @@ from release_channels.maintain.desk import Desk
 from release_channels.maintain.practice import refuse_practice
 from release_channels.maintain.towncrier import plan_news
 from release_channels.outcome import Outcome, Result
-from release_channels.project.changelog import find_changelog, has_section, plan_release, read_changelog
+from release_channels.project.changelog import (
+    find_changelog,
+    has_section,
+    named_changelog,
+    plan_release,
+    read_changelog,
+)
 from release_channels.project.edit import Change
 from release_channels.project.everywhere import plan_version
 from release_channels.project.pyproject import Project
@@ -23,6 +29,8 @@ from release_channels.project.source import Read
 from release_channels.world.edits import apply_edits, show_edits
 from release_channels.world.git_write import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.world.github import GitHub
+
+_FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +58,27 @@ class BumpPlan:
 def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
     """Make main's dev version final, everywhere it is written.
 
+    Where the version lives in git tags, a version that is named is written into the copies and the changelog.
+
     Raises: RefusedError for a version that may not be written; nothing is changed then.
     """
     _refuse_practice(desk, request)
     project, read = desk.working_tree()
-    current = project.version
-    if not project.source.is_written:
+    is_written = project.source.is_written
+    current = project.version if is_written else desk.project.version
+    if not is_written and not (request.to or request.part):
         return _nothing(
-            project, f"its version lives in {project.source.where}", "`invoke tag --version X.Y.Z` names it"
-        )
+            project, f"its version lives in {project.source.where}",
+            "`invoke tag --version X.Y.Z` names it; `invoke bump --to X.Y.Z` writes changelog and copies before",
+        )  # fmt: skip
     taken = _taken(desk)
     if not is_open(current) and not (request.to or request.part):
         return _nothing(project, *_after_final(desk, current, taken))
     target = final_target(current, taken, to=request.to, part=request.part)
     edits = (*plan_version(project, read, target, today), *_changelog(desk, project, read, target, today))
+    then = "`invoke tag`" if is_written else f"`invoke tag --version {target}`"
     plan = BumpPlan(
-        current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", "merge it, then `invoke tag`"
+        current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", f"merge it, then {then}"
     )
     return _carry_out(desk, plan, request, dry_run=dry_run)
 
@@ -112,12 +125,15 @@ def _after_final(desk: Desk, current: Version, taken: set[Version]) -> tuple[str
 
 def _changelog(desk: Desk, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
     """Plan the version's section in the changelog, by towncrier where the project uses it."""
-    path = find_changelog(project.config, read, project.news_file)
+    news = project.news_file(target)
+    if project.news is not None and named_changelog(project.config, news) == news and read(news) is None:
+        return plan_news(desk, project.news, target, today)
+    path = find_changelog(project.config, read, news)
     if path is None:
         return ()
     document = read_changelog(path, read)
-    if path == project.news_file:
-        return () if has_section(document, target) else plan_news(desk, path, target, today)
+    if project.news is not None and path == news:
+        return () if has_section(document, target) else plan_news(desk, project.news, target, today)
     edit = plan_release(document, target, today, path, project.config.tag_format)
     return (edit,) if edit else ()
 
@@ -172,7 +188,7 @@ def _commit(desk: Desk, plan: BumpPlan, paths: list[str], *, where: str = "") ->
     Raises: FailedError that says what stands where.
     """
     try:
-        return commit_files(desk.root, paths, plan.subject)
+        return commit_files(desk.root, paths, plan.subject, new=[path for path in paths if not desk.git.tracks(path)])
     except CommandError as stop:
         by_hand = shlex.join(["git", "commit", "--message", plan.subject, "--", *paths])
         back = shlex.join(["git", "restore", "--staged", "--worktree", "--", *paths])
@@ -203,7 +219,28 @@ def _hub_for(desk: Desk, plan: BumpPlan) -> GitHub:
             f"there is a branch {plan.branch} already, here or on {desk.config.remote}",
             hint="is its pull request open? then merge that; else delete the branch in both places",
         )
+    _refuse_beside_main(desk)
     return hub
+
+
+def _refuse_beside_main(desk: Desk) -> None:
+    """Refuse a pull request that would hold more than the bump, or be made of an old main.
+
+    Raises: RefusedError that names what would come along.
+    """
+    config = desk.config
+    main, sync = f"{config.remote}/{config.main_branch}", f"`git pull {config.remote} {config.main_branch}`"
+    tip = desk.git.remote_tip(config.remote, config.main_branch)
+    if tip == desk.commit.sha:
+        return
+    more = desk.git.subjects(tip, desk.commit.sha)
+    if more:
+        shown = ", ".join(more[:_FEW]) + (", …" if len(more) > _FEW else "")
+        raise RefusedError(
+            f"HEAD is not the tip of {main}: {len(more)} more would come along into the pull request: {shown}",
+            hint=f"merge those first, or start from {main}; --commit alone stays on top of whatever HEAD is",
+        )
+    raise RefusedError(f"HEAD is behind {main}, which has moved on to commit {tip[:12]}", hint=f"{sync} first")
 
 
 def _pull_request(desk: Desk, hub: GitHub, plan: BumpPlan, paths: list[str]) -> str:

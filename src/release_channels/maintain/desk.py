@@ -80,6 +80,6 @@ def sit_down(root: Path, env: Mapping[str, str], *, index: str = "pypi", revisio
     git = Git.open(root)
     warn_of_another(root)
     commit = git.commit(revision)
-    project = open_project(git, commit)
+    project = open_project(git, commit, index=index, env=env)
     with open_index(index, project, root, env) as opened:
         yield Desk(git, commit, project, opened, env)

@@ -121,7 +121,7 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
     except RefusedError as stop:
         wrong = (str(stop),)
     if wrong:
-        yield Row("copies", Answer.NO, "; ".join(wrong), "`invoke bump` writes them all")
+        yield Row("copies", Answer.NO, "; ".join(wrong), f"{_bump(desk, version)} writes them all")
     else:
         yield Row("copies", Answer.YES, "every copy of the version agrees")
     if not version.is_prerelease:  # a dev release is refused for what it is
@@ -132,13 +132,18 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
 
 
 def _changelog(desk: Desk, version: Version) -> Row:
-    path = find_changelog(desk.config, desk.read, desk.project.news_file)
+    path = find_changelog(desk.config, desk.read, desk.project.news_file(version))
     if path is None:
         return Row("changelog", Answer.YES, "the project has no changelog; GitHub's own notes are used")
     if has_section(read_changelog(path, desk.read), version):
         return Row("changelog", Answer.YES, f"{path} has a section for {version}")
-    how = "runs towncrier, which makes it" if desk.project.news_file else "turns what is unreleased into it"
-    return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"`invoke bump` {how}")
+    how = "runs towncrier, which makes it" if desk.project.news else "turns what is unreleased into it"
+    return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"{_bump(desk, version)} {how}")
+
+
+def _bump(desk: Desk, version: Version) -> str:
+    """Word the command that writes a version; where it lives in git tags, it has to be named."""
+    return "`invoke bump`" if desk.project.source.is_written else f"`invoke bump --to {version}`"
 
 
 def _tag(desk: Desk, version: Version, *, sign: bool) -> Row:

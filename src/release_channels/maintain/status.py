@@ -124,7 +124,7 @@ def _main(desk: Desk, unseen: list[str]) -> tuple[Commit, Project]:
     except ReleaseError as stop:
         unseen.append(f"{main}: {stop}, so HEAD stands for it")
         return desk.commit, desk.project
-    return tip, open_project(desk.git, tip)
+    return tip, open_project(desk.git, tip, index=desk.index.name, env=desk.env)
 
 
 def _ahead(desk: Desk, hub: Hub, tip: Commit, project: Project) -> Ahead | None:

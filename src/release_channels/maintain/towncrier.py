@@ -13,7 +13,8 @@ from release_channels import console
 from release_channels.errors import CommandError, RefusedError
 from release_channels.maintain.desk import Desk
 from release_channels.process import finish
-from release_channels.project.edit import Change, Edit, Removal
+from release_channels.project.edit import Change, Creation, Edit, Removal
+from release_channels.project.pyproject import News
 from release_channels.world.edits import read_text
 from release_channels.world.files import scratch
 from release_channels.world.uv import foreign_environment, uv_program
@@ -21,25 +22,45 @@ from release_channels.world.uv import foreign_environment, uv_program
 _SECONDS = 300
 
 
-def plan_news(desk: Desk, news_file: str, version: Version, date: Date) -> tuple[Change, ...]:
+def plan_news(desk: Desk, news: News, version: Version, date: Date) -> tuple[Change, ...]:
     """Plan a version's section in the news file, and the fragments that go into it and away.
 
     Raises: RefusedError with towncrier's own words if it fails, or if it would change anything else.
     """
+    news_file = news.file.replace("{version}", str(version))
+    _tell_left_out(desk, news)
     with scratch("towncrier") as place:
-        tracked = _copy(desk, place)
+        copied = _copy(desk, place, news_file)
         with console.progress("running towncrier on a copy"):
             _run(desk, place, version, date)
-        return tuple(_changes(desk.root, place, tracked, news_file))
+        return tuple(_changes(desk.root, place, copied, news_file))
 
 
-def _copy(desk: Desk, place: Path) -> tuple[str, ...]:
-    """Copy what git tracks, as it stands in the working tree, and no history: towncrier then removes plain files."""
-    tracked = tuple(name for name in desk.git.tracked_files() if (desk.root / name).is_file())
-    for name in tracked:
+def _tell_left_out(desk: Desk, news: News) -> None:
+    """Say which fragments nobody has committed: the section would do without them in silence.
+
+    Source: towncrier's tutorial: a fragment is named `ISSUE.TYPE`; what begins with a dot or is a read-me is none.
+    """
+    names = [
+        name for name in desk.git.untracked_files(news.directory)
+        if "." in (last := name.rpartition("/")[2].lower()) and not last.startswith((".", "readme"))
+    ]  # fmt: skip
+    if names:
+        console.warn(f"not in the section, since git does not track them: {', '.join(names)}")
+
+
+def _copy(desk: Desk, place: Path, news_file: str) -> tuple[str, ...]:
+    """Copy what git tracks, and the news file if it is there, as they stand in the working tree, and no history.
+
+    Without history towncrier removes plain files.
+    """
+    names = dict.fromkeys((*desk.git.tracked_files(), news_file))
+    copied = tuple(name for name in names if (desk.root / name).is_file())
+    for name in copied:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(desk.root / name, place / name, follow_symlinks=False)
-    return tracked
+    (place / news_file).parent.mkdir(parents=True, exist_ok=True)
+    return copied
 
 
 def _run(desk: Desk, place: Path, version: Version, date: Date) -> None:
@@ -51,12 +72,16 @@ def _run(desk: Desk, place: Path, version: Version, date: Date) -> None:
         raise RefusedError(f"towncrier could not write the section for {version}", hint=stop.hint) from stop
 
 
-def _changes(root: Path, place: Path, tracked: tuple[str, ...], news_file: str) -> Iterator[Change]:
+def _changes(root: Path, place: Path, copied: tuple[str, ...], news_file: str) -> Iterator[Change]:
     """Compare the copy with the working tree.
 
-    Raises: RefusedError if another file than the news file was changed.
+    Raises: RefusedError if another file than the news file was changed, or none was written.
     """
-    for name in tracked:
+    if not (place / news_file).is_file():
+        raise RefusedError(f"towncrier would not write {news_file}", hint="run it by hand, and look at the diff")
+    if news_file not in copied:
+        yield Creation(news_file, read_text(place / news_file))
+    for name in copied:
         old, copy = root / name, place / name
         if not copy.exists():
             yield Removal(name, old.read_bytes())

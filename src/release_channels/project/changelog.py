@@ -61,13 +61,24 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
     """
     if not config.changelog:
         return None
-    if config.changelog != AUTO or news_file:
+    path = named_changelog(config, news_file)
+    if not path:
+        return next((name for name in _NAMES if read(name) is not None), None)
+    if read(path) is None:
         where = "tool.towncrier.filename" if config.changelog == AUTO else "tool.release-channels.changelog"
-        path = inside(news_file if config.changelog == AUTO else config.changelog, where)
-        if read(path) is None:
-            raise RefusedError(f"there is no {path}", hint=f"correct {where}, or add the file and commit it")
-        return path
-    return next((name for name in _NAMES if read(name) is not None), None)
+        made = "`invoke bump` lets towncrier make it" if path == news_file else "add the file and commit it"
+        raise RefusedError(f"there is no {path}", hint=f"{made}, or correct {where}")
+    return path
+
+
+def named_changelog(config: Config, news_file: str) -> str:
+    """Give the path that the settings or else towncrier's name; empty where nobody names one.
+
+    Raises: RefusedError for a path that leads out of the project.
+    """
+    if config.changelog == AUTO:
+        return inside(news_file, "tool.towncrier.filename") if news_file else ""
+    return inside(config.changelog, "tool.release-channels.changelog") if config.changelog else ""
 
 
 def read_changelog(path: str, read: Read) -> Document:
@@ -103,7 +114,7 @@ def plan_release(
     Below `[Unreleased]` the section gets a heading of its own; one that announces a version as unreleased gets the
     version and its date. None if the version has its section already, and nothing is unreleased.
 
-    Raises: RefusedError if nothing is unreleased, or both are there.
+    Raises: RefusedError if nothing is unreleased, or both are there, or the result does not read as a released section.
     """
     text = document.text
     sections = _sections(document)
@@ -132,7 +143,12 @@ def plan_release(
         )
     others = [section.title for section in sections if section.title.is_released]
     title = title_like(others, unreleased.title, version, date)
-    return Edit(path, text, _with_links(_with_title(text, unreleased, title), version, tag_format, path))
+    new = _with_links(_with_title(text, unreleased, title), version, tag_format, path)
+    if not has_section(parse_changelog(new, path), version):
+        raise RefusedError(
+            f"{path} would not be read as having a section for {version}", hint=f"write its heading by hand: {title}"
+        )
+    return Edit(path, text, new)
 
 
 def release_body(section: str, link: str, limit: int = BODY_LIMIT) -> str:
@@ -168,17 +184,22 @@ def _released(sections: list[Section], version: Version) -> Section | None:
 def _with_title(text: str, unreleased: Section, title: str) -> str:
     """Write a version's title: below `[Unreleased]` as a heading of its own, else over the one that announced it."""
     heading = unreleased.heading
-    before = text[: heading.end]
+    before, old = text[: heading.end], text[heading.start : heading.end]
     newline = "\r\n" if "\r\n" in before else "\n"
     if unreleased.title.version is not None:
-        old = text[heading.start : heading.end]
-        new = old.replace(heading.title, title, 1)
-        if _is_underlined(heading):
-            new = new.replace(heading.markup * len(heading.title), heading.markup * len(title), 1)
-        return text[: heading.start] + new + text[heading.end :]
-    under = f"{newline}{heading.markup * len(title)}" if _is_underlined(heading) else ""
-    marks = "" if under else f"{heading.markup} "
-    return before + newline + marks + title + under + newline + text[heading.end :]
+        return text[: heading.start] + _retitled(old, heading, title) + text[heading.end :]
+    new = _retitled(old, heading, title) if _is_underlined(heading) else f"{heading.markup} {title}{newline}"
+    return before + newline + new + text[heading.end :]
+
+
+def _retitled(old: str, heading: Heading, title: str) -> str:
+    """Write another title into a heading; the line below it, and the one above if there is one, grow along."""
+    new = old.replace(heading.title, title, 1)
+    if not _is_underlined(heading):
+        return new
+    more = len(title) - len(heading.title)
+    line = re.compile(rf"^{re.escape(heading.markup)}+(?=[ \t]*\r?$)", re.MULTILINE)
+    return line.sub(lambda found: heading.markup * (len(found[0]) + more), new)
 
 
 def _is_underlined(heading: Heading) -> bool:

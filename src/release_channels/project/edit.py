@@ -21,6 +21,14 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Creation:
+    """One file that is not there yet, as a whole text."""
+
+    path: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """One file that is taken away, as it was before."""
 
@@ -28,7 +36,7 @@ class Removal:
     old: bytes
 
 
-Change = Edit | Removal
+Change = Edit | Creation | Removal
 
 
 def prove_literal(old_text: str, new_text: str, old_literal: str, new_literal: str) -> None:

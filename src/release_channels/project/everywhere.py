@@ -6,10 +6,11 @@ from datetime import date as Date
 
 from packaging.version import Version
 
+from release_channels.project.cargo_lock import cargo_disagreements, plan_cargo_lock
 from release_channels.project.commit_url import with_source_commit
 from release_channels.project.copies import plan_copies, read_copies
 from release_channels.project.edit import Edit
-from release_channels.project.lockfile import LOCK, plan_cargo_lock, plan_lock, read_lock
+from release_channels.project.lockfile import LOCK, plan_lock, read_lock
 from release_channels.project.mentions import Mention, find_mentions
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
@@ -34,6 +35,7 @@ def disagreements(project: Project, read: Read, version: Version | None = None) 
     locked = read_lock(project.normalized_name, read)
     if locked is not None and locked != wanted:
         found.append(f"{LOCK} says {locked}")
+    found += [f"{lock} says {said}" for lock, said in cargo_disagreements(project.source, read, wanted)]
     return tuple(f"{what}, and {project.source.where} says {wanted}" for what in found)
 
 

@@ -1,4 +1,4 @@
-"""The project's own entries in uv.lock and Cargo.lock, edited in place: a tool would rewrite it all. Pure."""
+"""The project's own entry in uv.lock, edited in place: a tool would rewrite it all. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Edit, prove_content, read_toml
-from release_channels.project.source import Literal, Read, TomlVersion, VersionSource
+from release_channels.project.source import Literal, Read
 from release_channels.project.values import decode, parse_toml, version_at
 
 LOCK = "uv.lock"
@@ -66,53 +66,15 @@ def _own(document: Mapping[str, Any], name: NormalizedName) -> dict[str, Any] | 
     return None
 
 
-def plan_cargo_lock(source: VersionSource, read: Read, version: Version) -> tuple[Edit, ...]:
-    """Plan the edits of a crate's own entries in Cargo.lock, where Cargo.toml holds the version.
-
-    Cargo itself would write the same lines the next time that it runs, but not with `--locked`.
-
-    Raises: RefusedError if the edit cannot be proven to change these versions alone.
-    Source: the Cargo book: a package of the workspace has no `source` in Cargo.lock.
-    """
-    lock = _cargo_lock(source.path, read) if isinstance(source, TomlVersion) else None
-    if lock is None or not isinstance(source, TomlVersion):
-        return ()
-    text = decode(read(lock), lock)
-    crate = parse_toml(source.text, source.path).get("package", {}).get("name")
-    old, wanted = source.spell(source.version), source.spell(version)
-
-    def is_own(entry: Mapping[str, Any]) -> bool:
-        named = entry.get("name") == crate or source.keys[0] == "workspace"
-        return named and "source" not in entry and entry.get("version") == old
-
-    new = text
-    for place in reversed([place for entry, place in _entries(text) if is_own(entry)]):
-        new = new[: place.start] + wanted + new[place.end :]
-    expected = read_toml(text)
-    for entry in filter(is_own, expected.get("package", [])):
-        entry["version"] = wanted
-    prove_content(new, expected, lock)
-    return () if new == text else (Edit(lock, text, new),)
-
-
-def _cargo_lock(manifest: str, read: Read) -> str | None:
-    """Find the lock file beside a Cargo.toml, or in the directories above, where a workspace keeps it."""
-    folders = manifest.split("/")
-    if folders[-1] != "Cargo.toml":
-        return None
-    above = ("/".join((*folders[:depth], "Cargo.lock")) for depth in reversed(range(len(folders))))
-    return next((path for path in above if read(path) is not None), None)
-
-
 def _find(text: str, name: NormalizedName) -> Literal:
     """Find the version's place: in the one `[[package]]` block that, read by itself, is the project's entry."""
-    for entry, place in _entries(text):
+    for entry, place in lock_entries(text):
         if _own({"package": [entry]}, name) is not None:
             return place
     raise RefusedError(f"the entry of {name} in {LOCK} is not written as uv writes it", hint="run `uv lock` once")
 
 
-def _entries(text: str) -> Iterator[tuple[Mapping[str, Any], Literal]]:
+def lock_entries(text: str) -> Iterator[tuple[Mapping[str, Any], Literal]]:
     """Give each `[[package]]` block that has a version, read by itself, and the version's place in the whole text."""
     starts = [found.start() for found in _ENTRY.finditer(text)] + [len(text)]
     for start, end in pairwise(starts):

@@ -30,6 +30,14 @@ class UvIndex:
     publish_url: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What towncrier is told: the file it writes, in which `{version}` may stand, and where the fragments lie."""
+
+    file: str
+    directory: str
+
+
 _TOWNCRIER = "towncrier.toml"
 
 
@@ -50,13 +58,17 @@ class Project:
     uv_indexes: tuple[UvIndex, ...]
     text: str
     has_project_table: bool = True
-    news_file: str = ""
-    """The file that towncrier writes, where the project uses it."""
+    news: News | None = None
+    """What towncrier is told, where the project uses it."""
 
     @property
     def version(self) -> Version:
         """Give the version that the project has."""
         return self.source.version
+
+    def news_file(self, version: Version) -> str:
+        """Give the file that towncrier writes for a version; empty where the project does not use it."""
+        return self.news.file.replace("{version}", str(version)) if self.news else ""
 
     def with_tags(self, tags: ReachableTags) -> Project:
         """Give the project as its commit's tags make it; where the version stands in a file, they change nothing.
@@ -108,7 +120,7 @@ def parse_project(
         uv_indexes=_uv_indexes(document, path),
         text=text,
         has_project_table="project" in document,
-        news_file=_news_file(document, path, read),
+        news=_news(document, path, read),
     )
 
 
@@ -116,17 +128,33 @@ def _source(layout: Layout, identity: Identity) -> VersionSource:
     return find_source(layout, dynamic="version" in identity.dynamic)
 
 
-def _news_file(document: Mapping[str, Any], path: str, read: Read) -> str:
-    """Give the file that towncrier writes; empty where the project does not use it.
+def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
+    """Read what towncrier is told; None where the project does not use it.
 
-    Source: towncrier's configuration reference, `filename`; towncrier.toml comes before pyproject.toml.
+    Raises: RefusedError where the name of its file is not known beforehand.
+    Source: towncrier's configuration reference; towncrier.toml comes before pyproject.toml.
     """
     own = read(_TOWNCRIER)
     if own is not None:
         document, path = parse_toml(decode(own, _TOWNCRIER), _TOWNCRIER), _TOWNCRIER
     if "towncrier" not in tables(document, "tool", path):
-        return ""
-    return text_of(tables(document, "tool.towncrier", path), "filename", path, "tool.towncrier.") or "NEWS.rst"
+        return None
+    told = tables(document, "tool.towncrier", path)
+
+    def text(key: str) -> str:
+        return text_of(told, key, path, "tool.towncrier.") or ""
+
+    package = f"{text('package_dir') or '.'}/{text('package').replace('.', '/')}/" if text("package") else ""
+    directory = text("directory") or f"{package}newsfragments".removeprefix("./")
+    file = text("filename") or "NEWS.rst"
+    if told.get("single_file") is False:
+        file = file.replace("{name}", text("name")) if text("name") else file
+        if "{" in file.replace("{version}", ""):
+            raise RefusedError(
+                f"{path}: tool.towncrier.filename is {file!r}, and what that becomes is not known beforehand",
+                hint="name the file by {version} alone",
+            )
+    return News(file, directory)
 
 
 def _uv_indexes(document: Mapping[str, Any], path: str) -> tuple[UvIndex, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from packaging.version import InvalidVersion, Version
 
 _TITLE = re.compile(
-    r"(?P<before>(?:[A-Za-z][\w.-]*[ ])?)(?P<open>\[?)(?P<v>v?)"
+    r"(?P<before>(?:(?!v[0-9])[A-Za-z]\S*[ ](?:[^\s\d\[]\S*[ ])*)?)(?P<open>\[?)(?P<v>v?)"
     r"(?P<name>unreleased|[0-9][0-9A-Za-z.!+_-]*)(?P<close>\]?)"
     r"(?P<link>\([^)\s]*\))?(?P<rest>.*)",
     re.IGNORECASE,
@@ -41,12 +41,16 @@ class Title:
 
 
 def parse_title(text: str) -> Title | None:
-    """Read the title of a section; `2 ways to install` and `Python 3.9` are none."""
+    """Read the title of a section; `2 ways to install` and `How to use 3.9` are none.
+
+    Several words before a version are a name only where a date stands behind it, as in titles by towncrier.
+    """
     found = _TITLE.fullmatch(text.strip())
     if found is None or bool(found["open"]) != bool(found["close"]):
         return None
     rest = _REST.fullmatch(found["rest"])
-    if found["before"] and (rest is None or not _is_dated(rest["date"])):
+    several = found["before"].count(" ") > 1
+    if found["before"] and (rest is None or not (rest["date"] or not several) or not _is_dated(rest["date"])):
         return None
     if found["name"].lower() == "unreleased":
         return None if found["before"] else Title(found, None, is_released=False)

@@ -10,7 +10,7 @@ from packaging.version import Version
 from release_channels.claims import WORKFLOWS
 from release_channels.config import Config
 from release_channels.errors import RefusedError
-from release_channels.project.changelog import find_changelog, read_changelog
+from release_channels.project.changelog import find_changelog, named_changelog, read_changelog
 from release_channels.project.everywhere import disagreements
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
@@ -19,7 +19,7 @@ from release_channels.setup.conventions import follows_pushes
 from release_channels.setup.diagnosis import Diagnosis, bad, good, look
 from release_channels.setup.publishing import Publisher
 from release_channels.setup.workflow import read_workflow, steps_of
-from release_channels.version import Line, line_of
+from release_channels.version import Line, final_of, line_of
 
 AREA = "files"
 _TOKENS = re.compile(r"secrets\.(\w*(?:PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX|PDM_PUBLISH)\w*)")
@@ -62,7 +62,10 @@ def _version(project: Project, source: str) -> Diagnosis:
 
 def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
-        path = find_changelog(project.config, read, project.news_file)
+        news = project.news_file(final_of(project.version))
+        if news and named_changelog(project.config, news) == news and read(news) is None:
+            return good(AREA, "changelog", f"{news} is not there yet; `invoke bump` lets towncrier make it")
+        path = find_changelog(project.config, read, news)
         if path is None:
             return good(AREA, "changelog", "there is none; GitHub's own notes are used")
         read_changelog(path, read)

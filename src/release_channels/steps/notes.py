@@ -21,7 +21,7 @@ def release_notes(release: Release, hub: GitHub, tag: str) -> str:
     version, commit = release.observed.version, release.observed.commit
     git = Git(release.root)
     read = partial(git.read_file, commit.sha)
-    path = find_changelog(release.project.config, read, release.project.news_file)
+    path = find_changelog(release.project.config, read, release.project.news_file(version))
     written = section(read_changelog(path, read), version) if path else None
     page = release.source_url or f"https://github.com/{hub.repository}/commit/{commit.sha}"
     if written and path:

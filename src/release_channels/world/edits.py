@@ -8,7 +8,7 @@ from pathlib import Path
 
 from release_channels import console
 from release_channels.errors import RefusedError
-from release_channels.project.edit import Change, Edit, Removal
+from release_channels.project.edit import Change, Creation, Edit, Removal
 from release_channels.project.source import Read
 from release_channels.world.files import write_whole
 from release_channels.world.git import Git
@@ -22,16 +22,12 @@ def apply_edits(root: Path, changes: Sequence[Change]) -> None:
     Raises: RefusedError if a file is no longer what the change was planned on, or cannot be written.
     """
     for change in changes:
-        path = root / change.path
-        if not path.is_file() or _content(path, change) != change.old:
+        if not _is_as_planned(root / change.path, change):
             raise RefusedError(f"{change.path} changed while the edit was planned", hint="start again")
     done: list[Change] = []
     try:
         for change in changes:
-            if isinstance(change, Edit):
-                write_whole(root / change.path, change.new)
-            else:
-                (root / change.path).unlink()
+            _carry_out(root / change.path, change)
             done.append(change)
     except BaseException:
         for change in done:
@@ -39,13 +35,25 @@ def apply_edits(root: Path, changes: Sequence[Change]) -> None:
         raise
 
 
-def _content(path: Path, change: Change) -> str | bytes:
-    return read_text(path) if isinstance(change, Edit) else path.read_bytes()
+def _is_as_planned(path: Path, change: Change) -> bool:
+    if isinstance(change, Creation):
+        return not path.exists() and not path.is_symlink()
+    return path.is_file() and change.old == (read_text(path) if isinstance(change, Edit) else path.read_bytes())
+
+
+def _carry_out(path: Path, change: Change) -> None:
+    if isinstance(change, Removal):
+        path.unlink()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, change.new)
 
 
 def _take_back(path: Path, change: Change) -> None:
     if isinstance(change, Edit):
         write_whole(path, change.old)
+    elif isinstance(change, Creation):
+        path.unlink(missing_ok=True)
     else:
         path.write_bytes(change.old)
 
@@ -57,8 +65,9 @@ def show_edits(changes: Sequence[Change]) -> None:
             console.say(f"--- a/{change.path}", style=_STYLES["-"])
             console.say("+++ /dev/null", style=_STYLES["+"])
             continue
-        old, new = change.old.splitlines(), change.new.splitlines()
-        for line in difflib.unified_diff(old, new, f"a/{change.path}", f"b/{change.path}", n=1, lineterm=""):
+        old, before = ("", "/dev/null") if isinstance(change, Creation) else (change.old, f"a/{change.path}")
+        lines = old.splitlines(), change.new.splitlines()
+        for line in difflib.unified_diff(*lines, before, f"b/{change.path}", n=1, lineterm=""):
             console.say(line, style=_STYLES.get(line[:1], ""))
 
 

@@ -276,6 +276,11 @@ class Git:
         """Tell whether git tracks anything at or below a path."""
         return bool(self._run("ls-files", "-z", "--", path))
 
+    def untracked_files(self, directory: str) -> tuple[str, ...]:
+        """List the files in a directory that git neither tracks nor ignores."""
+        listed = self._run("ls-files", "-z", "--others", "--exclude-standard", "--", directory)
+        return tuple(filter(None, listed.split("\0")))
+
     def tracked_files(self) -> tuple[str, ...]:
         """List the files that git tracks, relative to the top."""
         return tuple(filter(None, self._run("ls-files", "-z").split("\0")))

@@ -12,11 +12,15 @@ from release_channels.world.git import git_environment
 _PUSH_SECONDS = 300
 
 
-def commit_files(root: Path, paths: Iterable[str], message: str) -> str:
+def commit_files(root: Path, paths: Iterable[str], message: str, *, new: Iterable[str] = ()) -> str:
     """Commit these files as they are in the working tree, and nothing else; give the commit's name.
+
+    Those among them that git does not track yet are `new`.
 
     Raises: CommandError with git's own words, also where a hook refuses.
     """
+    if added := tuple(new):
+        _git(root, "--literal-pathspecs", "add", "--intent-to-add", "--", *added)
     # Paths are names here, never patterns. Signing and hooks may ask for something on the terminal.
     words = ("--literal-pathspecs", "commit", "--quiet", "--message", message, "--only", "--", *paths)
     finish("git", *words, cwd=root, env=git_environment(), terminal=True).or_raise()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, ProjectPage, PyPISimple
 
 LOCAL = "local"
+DEFAULT = "pypi"
 FOR_PRACTICE = (LOCAL, "testpypi")
 _SECONDS = 30.0
 _REASON = 300

@@ -63,6 +63,7 @@ def observe(
         version=project.version,
         commit=commit,
         index=state,
+        is_written=project.source.is_written,
         is_normal=not project.source.plan(project.version),
         on_main=on_main,
         tag=tag,
@@ -70,6 +71,7 @@ def observe(
         same_version=preview(asked if asked in state.releases else None),
         kept=kept,
         uncommitted=uncommitted,
+        is_shallow=git.is_shallow(),
     )
 
 

@@ -1,0 +1,131 @@
+"""The project's own crates in Cargo.lock, edited in place: Cargo would look at everything else, too. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from packaging.version import Version
+
+from release_channels.errors import RefusedError
+from release_channels.project.edit import Edit, prove_content, read_toml
+from release_channels.project.lockfile import lock_entries
+from release_channels.project.source import Read, TomlVersion, VersionSource
+from release_channels.project.values import decode, parse_toml, table
+
+_DEPENDENCIES = ("dependencies", "dev-dependencies", "build-dependencies")
+
+
+def cargo_disagreements(source: VersionSource, read: Read, version: Version) -> Iterator[tuple[str, str]]:
+    """Give each of the project's crates whose entry has another version: the lock file, and what it says.
+
+    Raises: RefusedError if it cannot be told which crates are the project's.
+    """
+    found = _lock_of(source, read)
+    if found is None:
+        return
+    own, lock, text = found
+    wanted = own.spell(version)
+    names = _own_crates(own, text, lock, read)
+    for entry, _ in lock_entries(text):
+        if _is_own(entry, names) and entry["version"] != wanted:
+            yield lock, f"{entry['version']} for the crate {entry['name']}"
+
+
+def plan_cargo_lock(source: VersionSource, read: Read, version: Version) -> tuple[Edit, ...]:
+    """Plan the edits of the project's own crates in Cargo.lock, where Cargo.toml holds the version.
+
+    Cargo itself would write the same lines the next time that it runs, but not with `--locked`.
+
+    Raises: RefusedError if it cannot be told which crates these are, or the edit proven to change them alone.
+    """
+    found = _lock_of(source, read)
+    if found is None:
+        return ()
+    own, lock, text = found
+    wanted = own.spell(version)
+    names = _own_crates(own, text, lock, read)
+    new = text
+    for place in reversed([place for entry, place in lock_entries(text) if _is_own(entry, names)]):
+        new = new[: place.start] + wanted + new[place.end :]
+    expected = read_toml(text)
+    for entry in expected.get("package", []):
+        if _is_own(entry, names):
+            entry["version"] = wanted
+    prove_content(new, expected, lock)
+    return () if new == text else (Edit(lock, text, new),)
+
+
+def _is_own(entry: Mapping[str, Any], names: frozenset[str]) -> bool:
+    """Tell whether an entry is one of these crates.
+
+    Source: the Cargo book: a package of the workspace has no `source` in Cargo.lock.
+    """
+    return "source" not in entry and entry.get("name") in names
+
+
+def _lock_of(source: VersionSource, read: Read) -> tuple[TomlVersion, str, str] | None:
+    """Find the lock file beside a Cargo.toml, or in the directories above, where a workspace keeps it."""
+    folders = source.path.split("/")
+    if not isinstance(source, TomlVersion) or folders[-1] != "Cargo.toml":
+        return None
+    above = ("/".join((*folders[:depth], "Cargo.lock")) for depth in reversed(range(len(folders))))
+    lock = next((path for path in above if read(path) is not None), None)
+    return None if lock is None else (source, lock, decode(read(lock), lock))
+
+
+def _own_crates(source: TomlVersion, text: str, lock: str, read: Read) -> frozenset[str]:
+    """Name the crates that have the version: the one of the manifest, or those that inherit it from the workspace.
+
+    Raises: RefusedError for a crate with the same version whose manifest is not where the workspace says.
+    """
+    document = parse_toml(source.text, source.path)
+    if source.keys[0] != "workspace":
+        return frozenset((str(table(document, "package", source.path).get("name")),))
+    held = source.spell(source.version)
+    names = set()
+    for entry, _ in lock_entries(text):
+        if "source" in entry:
+            continue
+        name = str(entry.get("name"))
+        crate = next(_manifests(name, source.path, document, read), None)
+        if crate is None and entry.get("version") == held:
+            raise RefusedError(
+                f"{lock} has the crate {name} {held}, and its Cargo.toml was not found, so that nobody can tell "
+                "whether it inherits that version",
+                hint=f"name its directory in workspace.members of {source.path}",
+            )
+        inherited = crate.get("version") if crate else None
+        if isinstance(inherited, Mapping) and inherited.get("workspace") is True:
+            names.add(name)
+    return frozenset(names)
+
+
+def _manifests(name: str, path: str, document: Mapping[str, Any], read: Read) -> Iterator[Mapping[str, Any]]:
+    """Give the `[package]` of a crate in the workspace: of its root, of a member, or of what is depended on by path.
+
+    A commit's files cannot be listed here, so a pattern such as `crates/*` is tried with the name of the crate.
+    Source: the Cargo book, the `members` field.
+    """
+    root = posixpath.dirname(path)
+    for folder in ("", *_members(name, document, path)):
+        manifest = posixpath.normpath(posixpath.join(root, folder, "Cargo.toml"))
+        content = None if manifest.startswith("../") else read(manifest)
+        if content is not None:
+            package = table(parse_toml(decode(content, manifest), manifest), "package", manifest)
+            if package.get("name") == name:
+                yield package
+
+
+def _members(name: str, document: Mapping[str, Any], path: str) -> Iterator[str]:
+    workspace = table(document, "workspace", path)
+    for member in map(str, workspace.get("members", ())):
+        for spelled in (name, name.replace("-", "_"), name.replace("_", "-")):
+            yield member.replace("**", "*").replace("*", spelled)
+    for kind in _DEPENDENCIES:
+        for tables in (document, workspace):
+            wanted = table(tables, kind, path)
+            yield from (
+                str(entry["path"]) for entry in wanted.values() if isinstance(entry, Mapping) and "path" in entry
+            )
