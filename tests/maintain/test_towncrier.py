@@ -94,3 +94,17 @@ def test_a_missing_news_file_is_refused(make_repo: MakeRepo, capsys: pytest.Capt
     assert bump(repo) == 1
     assert repo.fingerprint() == before
     assert "there is no NEWS.md" in capsys.readouterr().err
+
+
+def test_a_template_that_writes_another_file_is_refused(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A template may run anything: what it changes besides the news file is nothing that a bump may commit."""
+    template = "{% set x = cycler.__init__.__globals__.os.system('echo more >> README.md') %}A section.\n"
+    tail = CONFIGURED.format("NEWS.md") + 'template = "news.jinja"\n'
+    files: dict[str, str | bytes] = {**FRAGMENTS, "NEWS.md": CHANGELOGS["NEWS.md"], "news.jinja": template}
+    repo = make_repo(Sample(tail=tail, files=files))
+    before = repo.fingerprint()
+    assert bump(repo, commit=True) == 1
+    assert "towncrier would change README.md and not NEWS.md alone" in capsys.readouterr().err
+    assert repo.fingerprint() == before
