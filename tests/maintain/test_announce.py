@@ -8,19 +8,25 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from release_channels.hub import MAX_BODY
 from release_channels.outcome import Outcome, Result
+from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.answers import Answer, broken, rate_limited
 from release_channels.rehearsal.github.stored import StoredAsset, StoredRelease
+from release_channels.steps.announce import ANNOUNCE
 from release_channels.version import Channel
+from release_channels.world.index import Credentials, Index
 from tests.conftest import RunSession
 from tests.github.hubs import READER, WRITER, Hub, open_hub
+from tests.support.distributions import Recipe
 from tests.support.releasing import CHANGELOG, TAG, clone_of, put_on_index, release_once, sample, tagged
 from tests.support.repo import Repo
+from tests.support.verifying import release_of
 
 WHEEL, SDIST, MANIFEST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz", "manifest.json"
 NAMES = {WHEEL, SDIST, MANIFEST}
@@ -460,3 +466,38 @@ def test_a_failure_after_the_upload_says_what_is_out(released: Repo, hub: Hub, r
         outcome = run_session(released, "--offline", steps=("public-publish", "announce"), channel=Channel.PUBLIC)
     assert outcome.result is Result.FAILED
     assert outcome.message.startswith("demo-tool 1.2.0 on the local index was published, but afterwards announce: ")
+
+
+def test_a_draft_that_somebody_else_publishes_meanwhile_is_not_published_again(
+    released: Repo, hub: Hub, announce: Announce
+) -> None:
+    """Between our last file and our last look another run was faster: it is out, and nothing more is written."""
+    written: list[str] = []
+
+    def meanwhile(method: str, path: str) -> Answer | None:
+        for one in hub.state.releases.values():
+            if method == "GET" and one.is_draft and set(contents(one)) == NAMES:
+                one.is_draft = False
+                written.clear()
+        written.extend([path] if method != "GET" else [])
+        return None
+
+    hub.state.faults.append(meanwhile)
+    outcome = announce(released)
+    assert outcome.result is Result.ALREADY
+    assert f"somebody else has published the GitHub Release {TAG} by now" in outcome.message
+    assert_whole(released, hub)
+    assert written == []
+
+
+@pytest.mark.parametrize("name", ["local", "testpypi"])
+def test_no_index_for_practice_is_announced_on_the_real_github(released: Repo, name: str) -> None:
+    """The test index is as much for practice as the local one; GitHub is not even asked for a token."""
+    dead = "http://127.0.0.1:9/"
+    project = parse_project((released.root / "pyproject.toml").read_bytes())
+    index = Index(name, dead, dead, Credentials.USER)
+    release = replace(release_of(released.root, Recipe(), index, dead, {}), project=project)
+    report = ANNOUNCE.act(release)
+    assert (report.result, report.message) == (
+        Result.SKIPPED, f"no GitHub Release for what is on {index.title}: that is for practice",
+    )  # fmt: skip

@@ -483,3 +483,33 @@ def test_a_final_that_was_never_released_is_not_passed_over(
     assert "`invoke tag` releases it" in capsys.readouterr().err
     assert repo.fingerprint() == before
     assert bump_dev(repo, part="patch") == 0
+
+
+def test_a_changelog_that_is_a_copy_of_the_version_too_is_refused(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two edits of one file would be planned on the same text, so one of them would be lost."""
+    tail = COPY.replace("CITATION.cff", "CHANGELOG.md")
+    changelog = f"Newest version: 1.2.0.dev0\n\n{CHANGELOG}"
+    repo = make_repo(Sample(tail=tail.replace('"version: ', '"Newest version: '), files={"CHANGELOG.md": changelog}))
+    before = repo.fingerprint()
+    assert bump(repo, commit=True) == 1
+    assert "CHANGELOG.md is both a copy of the version and the changelog" in capsys.readouterr().err
+    assert repo.fingerprint() == before
+
+
+def test_a_file_that_a_hook_changes_on_the_way_leaves_no_branch(
+    project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The plan does not hold on the new branch: one is on main again, and neither branch nor pull request is there."""
+    hook(project.root / ".git", "post-checkout", "echo 'by a hook' >> CITATION.cff")
+    refs, head = project.git("show-ref"), project.git("rev-parse", "HEAD")
+    remote = project.git("ls-remote", "origin")
+    with on_github(project, monkeypatch) as hub:
+        assert bump(project, pull_request=True) == 1
+        assert hub.state.pulls == {}
+    assert "CITATION.cff changed while the edit was planned" in capsys.readouterr().err
+    assert project.git("symbolic-ref", "--short", "HEAD") == "main"
+    assert (project.git("show-ref"), project.git("rev-parse", "HEAD")) == (refs, head)
+    assert project.git("ls-remote", "origin") == remote
+    assert "1.2.0.dev0" in (project.root / "pyproject.toml").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import stat
 import zipfile
@@ -28,6 +29,7 @@ from release_channels.version import Channel
 from release_channels.world.bundle import unpack_bundle
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
+from tests.maintain.doing import some_of
 from tests.support.releasing import TAG, clone_of, index_of, public_steps, release_once, sample, tagged
 from tests.support.repo import Repo
 
@@ -289,6 +291,32 @@ def test_other_bytes_alone_spend_no_version(unsteady: Repo, whole: bool) -> None
     assert "yank" not in outcome.hint
     assert ("1.2.0 is complete on the local index, built with other bytes here" in outcome.message) is whole
     assert (f"has {WHEEL} with other bytes: sha256" in outcome.message) is not whole
+
+
+STRANGE = {
+    "commit": {"commit": "b" * 40},
+    "version": {"version": "1.2.1"},
+    "channel": {"channel": "preview"},
+    "project": {"project": "another-tool"},
+}
+
+
+@pytest.mark.parametrize("changes", some_of(STRANGE, "commit"))
+def test_an_artifact_of_another_release_is_left_alone(
+    unsteady: Repo, unsteady_hub: Hub, changes: dict[str, object]
+) -> None:
+    """The right bytes under a manifest of something else are not taken: the version is spent, and nothing moves."""
+    state = unsteady_hub.state
+    run = state.add_run("public-release.yml", unsteady.git("rev-parse", "HEAD"), branch=TAG)
+    kept = artifact(unsteady)
+    told = json.loads(kept["release.json"]) | changes
+    state.add_artifact(run, "distributions", kept | {"release.json": json.dumps(told).encode()})
+    (index_of(unsteady) / SDIST).unlink()
+    index, hub = on_index(unsteady), repr(state.releases)
+    outcome = finish(unsteady)
+    assert outcome.result is Result.REFUSED
+    assert "1.2.0 is spent: its build does not give the bytes that the index has" in outcome.message
+    assert (on_index(unsteady), repr(state.releases)) == (index, hub)
 
 
 def test_the_task_refuses_with_1(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:

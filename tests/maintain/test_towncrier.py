@@ -182,3 +182,17 @@ def test_a_file_that_was_made_goes_away_where_the_next_edit_fails(repo: Repo) ->
     with pytest.raises((RefusedError, OSError)):
         apply_edits(repo.root, [Creation("NEWS.md", "y"), Edit("README.md", readme, "x"), Creation("dir/file/x", "")])
     assert repo.fingerprint() == before
+
+
+def test_a_template_that_writes_another_file_is_refused(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A template may run anything: what it changes besides the news file is nothing that a bump may commit."""
+    template = "{% set x = cycler.__init__.__globals__.os.system('echo more >> README.md') %}A section.\n"
+    tail = CONFIGURED.format("NEWS.md") + 'template = "news.jinja"\n'
+    files: dict[str, str | bytes] = {**FRAGMENTS, "NEWS.md": CHANGELOGS["NEWS.md"], "news.jinja": template}
+    repo = make_repo(Sample(tail=tail, files=files))
+    before = repo.fingerprint()
+    assert bump(repo, commit=True) == 1
+    assert "towncrier would change README.md and not NEWS.md alone" in capsys.readouterr().err
+    assert repo.fingerprint() == before

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from werkzeug.wrappers import Response
 
+from release_channels.config import Config
 from release_channels.errors import RefusedError
 from release_channels.indexserver.server import serve
 from release_channels.observed import IndexFile
 from release_channels.outcome import Outcome, Result
 from release_channels.version import Channel
+from release_channels.world.git import Git
 from release_channels.world.index import Credentials, Index, fetch_file, fetch_metadata, read_index, remote_index
+from release_channels.world.observe import read_place
 from tests.conftest import MakeRepo, RunSession
+from tests.github.hubs import NAME, READER, open_hub
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -310,6 +316,9 @@ def test_the_well_known_indexes_come_from_the_libraries(name: str) -> None:
     assert (here.credentials, there.credentials) == (Credentials.USER, Credentials.TRUSTED_PUBLISHING)
     assert all(url.startswith("https://") and url.endswith("/") for url in (here.simple_url, here.upload_url))
     assert not {here.simple_url, here.upload_url} & {there.simple_url, there.upload_url}
+    assert urlsplit(here.simple_url).path == "/simple/"
+    if name == "testpypi":  # what is read is what was uploaded to
+        assert urlsplit(here.simple_url).hostname == urlsplit(here.upload_url).hostname
 
 
 def test_files_are_fetched_with_and_without_a_digest(tmp_path: Path, offline: None) -> None:
@@ -393,3 +402,15 @@ def test_the_outcome_is_told_also_where_it_cannot_be_written(
     assert outcome.result is Result.PLANNED
     assert out.splitlines()[-1] == outcome.line
     assert "the outcome could not be written to a file" in err
+
+
+def test_a_remote_that_answers_and_has_no_main_is_not_asked_through_the_api(repo: Repo) -> None:
+    """GitHub's API stands in for git that cannot read; where git can, its word is the last."""
+    git, config = Git(repo.root), Config(main_branch="gone")
+    with open_hub(repo) as hub:
+        env = {**os.environ, "GITHUB_API_URL": hub.running.api_url, "GITHUB_REPOSITORY": NAME, "GH_TOKEN": READER}
+        with pytest.raises(RefusedError) as stop:
+            read_place(git, git.commit("HEAD"), config, env)
+        assert hub.running.requests == ()
+    assert str(stop.value) == "origin/gone cannot be read"
+    assert "tool.release-channels.main-branch" in stop.value.hint

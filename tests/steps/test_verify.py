@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from release_channels.errors import FailedError, RefusedError
+from release_channels.steps.verify import Came, check_not_below
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, yanking
 
@@ -342,3 +344,14 @@ def test_a_dependency_that_is_broken_for_good_is_a_failure(shop: Shop) -> None:
     shop.release(recipe, replace(recipe, version="1.2.0"))
     with pytest.raises(FailedError, match="the script demo cannot start: ImportError: half a rewrite"):
         shop.verify(recipe)
+
+
+@pytest.mark.parametrize(("brought", "fails"), [("1.2.9", True), ("1.3.0", False), ("1.4.0.dev1", False)])
+def test_preview_users_get_a_public_release_or_what_is_above_it(brought: str, fails: bool) -> None:
+    """A preview command that still brings something older than the new final is a failure, and says both versions."""
+    came = Came("pip install --pre demo-tool", Version(brought))
+    if not fails:
+        assert check_not_below(came, Version("1.3.0")) == ()
+        return
+    with pytest.raises(FailedError, match=r"`pip install --pre demo-tool` brings 1\.2\.9, which is below 1\.3\.0"):
+        check_not_below(came, Version("1.3.0"))

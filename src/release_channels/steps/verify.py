@@ -231,12 +231,15 @@ def _check_public(came: Came, state: IndexState, guest: Stranger, release: Relea
 
 
 def _check_preview(came: Came, _state: IndexState, _guest: Stranger, release: Release) -> tuple[str, ...]:
+    return check_not_below(came, release.plan.version)
+
+
+def check_not_below(came: Came, public: Version | None) -> tuple[str, ...]:
     """Check that preview users get a new public release, too, or a preview above it.
 
     Raises: FailedError if they get an older one; that nothing can be had is a warning, since dependencies' pre-releases
     may be to blame.
     """
-    public = release.plan.version
     if came.version is None:
         return (f"`{came.command}` brings nothing: {came.refusal}",)
     if public is not None and came.version < public:
