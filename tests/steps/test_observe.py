@@ -200,14 +200,26 @@ def test_yanked_files_count_as_taken(world: World, merged: bool) -> None:
 
 
 @pytest.mark.parametrize("merged", [True, False], ids=["behind the local index", "published to"])
-def test_old_kinds_of_files_are_left_aside(world: World, merged: bool) -> None:
-    """File names that no installer reads any more hold no version, and stop nothing."""
+def test_names_without_a_version_are_left_aside(world: World, merged: bool) -> None:
+    """File names that hold no version stop nothing."""
     world.set_up(DEV, ["1.1.0"], tail=world.staging.tail())
-    old = ("demo-tool-9.0.win32.exe", "demo_tool-9.0-py2.7.egg", "demo-tool-9.0.tar.bz2", "demo-tool-nine.tar.gz")
-    entries = [{"filename": name, "url": name, "hashes": {}} for name in (*old, "demo_tool-9.0.whl")]
+    names = ("demo-tool-nine.tar.gz", "demo-tool-nine.zip", "demo_tool-9.0.whl", "notes.txt")
+    entries = [{"filename": name, "url": name, "hashes": {}} for name in names]
     world.staging.fault = _page(lambda files: files.extend(entries))
     outcome = world.plan(*(("--run-number", "7") if merged else AT_STAGING))
     assert (outcome.result, outcome.warnings) == (Result.PLANNED, ())
+
+
+OLD = ("demo-tool-1.2.0.zip", "demo_tool-1.2.0-py2.7.egg", "demo-tool-1.2.0.win32.exe", "demo-tool-1.2.0.tar.bz2")
+
+
+@pytest.mark.parametrize("name", [OLD[0], OLD[1], *(pytest.param(name, marks=pytest.mark.full) for name in OLD[2:])])
+def test_old_kinds_of_files_take_their_version(world: World, name: str) -> None:
+    """A version that was out as an egg or a `.zip` alone is out."""
+    world.set_up(DEV, ["1.1.0"], tail=world.staging.tail())
+    world.staging.fault = _page(lambda files: files.append({"filename": name, "url": name, "hashes": {}}))
+    outcome = world.plan(*AT_STAGING)
+    assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "behind the index")
 
 
 def test_a_project_that_the_index_does_not_know_is_empty(world: World) -> None:
