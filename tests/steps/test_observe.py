@@ -260,6 +260,23 @@ def test_metadata_that_cannot_be_had_leaves_the_commit_unknown(world: World, sta
     assert (outcome.result, len(outcome.warnings)) == (Result.PLANNED, 1)
 
 
+@pytest.mark.parametrize("channel", list(Channel))
+def test_a_dry_run_finds_a_copy_that_is_not_there(world: World, channel: Channel) -> None:
+    """What would stop the build or the check is not called planned."""
+    tail = '\n[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
+    world.set_up("1.2.0" if channel is Channel.PUBLIC else DEV, tail=tail, tag="middle")
+    assert world.repo is not None
+    world.repo.git("push", "--quiet", "origin", "v1.2.0")
+    words = ("--tag", "v1.2.0") if channel is Channel.PUBLIC else ("--run-number", "7")
+    steps = ("build", "public-publish") if channel is Channel.PUBLIC else STEPS
+    before = world.repo.fingerprint()
+    outcome = world.run_session(world.repo, "--dry-run", *words, steps=steps, channel=channel)
+    assert world.repo.fingerprint() == before
+    assert outcome.result is Result.REFUSED
+    assert "CITATION.cff" in outcome.message
+    assert "version-files" in outcome.hint
+
+
 TARGETS = {
     "unknown": (
         "nowhere",
