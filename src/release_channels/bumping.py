@@ -8,7 +8,7 @@ from enum import StrEnum
 from packaging.version import Version
 
 from release_channels.errors import RefusedError, UsageError
-from release_channels.version import Line, final_of, line_of, next_dev_line
+from release_channels.version import Line, binds, final_of, line_of, next_dev_line
 
 
 class Part(StrEnum):
@@ -41,9 +41,12 @@ def final_target(current: Version, taken: Collection[Version], *, to: str = "", 
 def dev_target(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
     """Choose the dev line that main opens after a release: `to`, else the next by `part`, else the next patch.
 
+    It is above everything that is out and no preview, so that its previews are offered.
+
     Raises: UsageError for a target that is no dev line; RefusedError for one that does not go up.
     """
-    base = max(filter(None, (_newest(taken), final_of(current))))
+    bound = max(filter(binds, taken), default=None)
+    base = max(filter(None, (bound, final_of(current))))
     if to:
         target = _parse(to)
         if target.pre is not None or target.local is not None or (target.dev or 0) > 0:
@@ -54,6 +57,11 @@ def dev_target(current: Version, taken: Collection[Version], *, to: str = "", pa
     else:
         target = next_dev_line(base)
     _must_go_up(target, current, taken)
+    if bound is not None and target < bound:
+        raise RefusedError(
+            f"{target} is below {bound}, which is out: nobody would be offered its previews",
+            hint=f"the next free line is {next_dev_line(bound)}",
+        )
     return target
 
 

@@ -10,7 +10,7 @@ from release_channels.config import ClosedLine, Config
 from release_channels.errors import RefusedError, UsageError
 from release_channels.observed import UNSHALLOW, Observed, Preview, Relation
 from release_channels.plan import Plan, Reason, Request, Verdict, make_plan
-from release_channels.version import Line, final_of, line_of, next_dev_line, preview_of
+from release_channels.version import Line, binds, final_of, line_of, next_dev_line, preview_of
 
 
 def decide_preview(observed: Observed, request: Request, config: Config) -> Plan:
@@ -67,7 +67,7 @@ def _decide_dev(observed: Observed, request: Request, config: Config) -> Plan:
         return _behind(observed, request, config, f"{final} is on the index already")
     run, numbered = _run_number(observed, request, config)
     version = preview_of(observed.version, run)
-    above = [v for v in releases if v > version and _binds(v)]
+    above = [v for v in releases if v > version and binds(v)]
     if above:
         return _behind(observed, request, config, f"{max(above)} on the index is above {version}")
     return replace(_number(observed, request, config, version, run), numbered=numbered)
@@ -213,21 +213,13 @@ def _behind(observed: Observed, request: Request, config: Config, why: str) -> P
 
 def _reopen(observed: Observed) -> str:
     """Name the next dev line, above everything that a preview must be above."""
-    line = next_dev_line(max(v for v in observed.index.releases if _binds(v)))
+    line = next_dev_line(max(v for v in observed.index.releases if binds(v)))
     if not observed.is_written:
         return (
             "previews follow the newest release tag: `git fetch --tags`, and push the tag that the remote lacks; "
             f"`invoke tag --version {final_of(line)}` goes above all that is out"
         )
     return f"open the next dev line: `invoke bump-dev --to {final_of(line)}` (writes {line})"
-
-
-def _binds(version: Version) -> bool:
-    """Tell whether every preview must be above this version: all but previews themselves.
-
-    A dev release of an alpha, beta or rc stands for its pre-release.
-    """
-    return version.dev is None or version.pre is not None
 
 
 def _in_tag(observed: Observed) -> bool:

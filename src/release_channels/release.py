@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from packaging.version import Version
@@ -21,6 +22,8 @@ from release_channels.opening import open_index, open_project
 from release_channels.options import Options
 from release_channels.outcome import Outcome, Result
 from release_channels.project.commit_url import commit_url, repository_url
+from release_channels.project.copies import read_copies
+from release_channels.project.everywhere import plan_preview
 from release_channels.project.pyproject import Project
 from release_channels.proving import gated, prove_preview, prove_public
 from release_channels.running import run_told
@@ -113,6 +116,8 @@ def _run(
             console.warn(warning)
         plan = replace(plan, warnings=plan.warnings + proven.warnings)
         if options.dry_run:
+            if "build" in steps:
+                _refuse_unwritable(git, project, commit, plan)
             return _planned(plan, index)
         if options.source is not None:
             bring_in(root, Path(options.source))
@@ -161,6 +166,18 @@ def _planned(plan: Plan, index: Index) -> Outcome:
     if plan.reason is Reason.ALREADY:
         would = f"is on {index.title} already and would be compared with it"
     return replace(outcome_of(plan, Result.PLANNED, f"{plan.project} {plan.version} {would}"), publish=True)
+
+
+def _refuse_unwritable(git: Git, project: Project, commit: Commit, plan: Plan) -> None:
+    """Refuse in a dry run what the build or the check would: a copy of the version that is not there, or not fit.
+
+    Raises: RefusedError
+    """
+    read = partial(git.read_file, commit.sha)
+    if plan.channel is Channel.PREVIEW and plan.version is not None:
+        plan_preview(project, read, plan.version, None)
+    else:
+        read_copies(project.config.version_files, read)
 
 
 def _step(name: str) -> Step:

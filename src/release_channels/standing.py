@@ -74,7 +74,8 @@ def next_command(standing: Standing) -> Next:
         return Next(False, standing.invoke("bump-dev"), f"{main} is out, and main still holds it")
     if reason in (Reason.BEHIND, Reason.SUPERSEDED):
         behind = f"the dev line {main} is behind what is out: nobody would get its previews"
-        return Next(False, standing.invoke("bump-dev"), behind)
+        why = "; ".join(filter(None, (behind, standing.preview.hint)))
+        return Next(False, standing.invoke("bump-dev") if standing.is_written else "git fetch --tags", why)
     if reason is Reason.STAGED:
         return Next(False, standing.invoke("tag"), f"main holds {main}, which is not tagged yet")
     if reason in (Reason.UNFIT, Reason.RESTARTED, Reason.TAKEN):

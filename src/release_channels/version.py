@@ -104,6 +104,14 @@ def next_free(version: Version, taken: Iterable[Version]) -> Version:
     return final_of(next_dev_line(max((version, *finals))))
 
 
+def binds(version: Version) -> bool:
+    """Tell whether every preview must be above this version: all but previews themselves.
+
+    A dev release of an alpha, beta or rc stands for its pre-release.
+    """
+    return version.dev is None or version.pre is not None
+
+
 def _text(epoch: int, release: tuple[int, ...], post: int | None = None) -> str:
     """Write the parts that survive from a dev release to its final, in normal form."""
     return (f"{epoch}!" if epoch else "") + ".".join(map(str, release)) + (f".post{post}" if post is not None else "")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from packaging.version import Version
 
-from release_channels.errors import UsageError
+from release_channels.bumping import dev_target, final_target
+from release_channels.errors import RefusedError, UsageError
 from release_channels.observed import IndexState
-from release_channels.version import final_of, next_dev_line
+from release_channels.version import final_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,10 @@ class Withdrawal:
     """None where the next preview of main is what follows."""
 
 
-def plan_withdrawal(state: IndexState, version: Version) -> Withdrawal:
+def plan_withdrawal(state: IndexState, version: Version, main: Version, tagged: Collection[Version] = ()) -> Withdrawal:
     """Say what users get once a version is yanked; a yanked file is still taken, and still installed by `==`.
+
+    `main` is what main holds, and `tagged` are the versions of all release tags.
 
     Raises: UsageError if the index does not have the version.
     Source: yanked releases specification (once PEP 592).
@@ -52,15 +55,16 @@ def plan_withdrawal(state: IndexState, version: Version) -> Withdrawal:
         public_gets=max((v for v in left if not v.is_prerelease), default=None) or max(left, default=None),
         preview_gets=max(left, default=None),
         previews=tuple(sorted(v for v in left if v.dev is not None and v.pre is None and final_of(v) == line)),
-        next_version=_next(state, version),
+        next_version=None if version.dev is not None else _next(main, {*state.releases, *tagged}),
     )
 
 
-def _next(state: IndexState, version: Version) -> Version | None:
-    """Give the next version to cut, above all that was ever out; None for a preview, which main's next one replaces."""
-    if version.dev is not None:
-        return None
-    return final_of(next_dev_line(max(v for v in state.releases if v.dev is None or v.pre is not None)))
+def _next(main: Version, taken: Collection[Version]) -> Version:
+    """Give the version that `bump` would cut next, after `bump-dev` where main's own line is closed."""
+    try:
+        return final_target(main, taken)
+    except RefusedError:
+        return final_of(dev_target(main, taken))
 
 
 def _known(state: IndexState) -> str:

@@ -103,12 +103,14 @@ def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
     assert [converged for converged, _ in met] == [command == "invoke bump --index local" for _, command in met]
 
 
-def test_a_dev_line_behind_the_index_is_reopened(make_repo: MakeRepo) -> None:
-    """Where the index has gone past main's dev line, bump-dev goes past the index."""
+@pytest.mark.parametrize(("there", "line"), [("1.3.0", "1.3.1"), ("2.0.0rc1", "2.0.1")])
+def test_a_dev_line_behind_the_index_is_reopened(make_repo: MakeRepo, there: str, line: str) -> None:
+    """Where the index has gone past main's dev line, be it with a candidate, bump-dev goes past the index."""
     repo = make_repo(sample("1.2.0.dev0"))
-    put_on_index(repo, "1.3.0")
+    put_on_index(repo, there)
     seen = look(repo)
     assert (seen.next.converged, seen.next.command) == (False, "invoke bump-dev --index local")
+    assert f"`invoke bump-dev --to {line}` (writes {line}.dev0)" in seen.next.why
     assert rows(seen)["main"].startswith("1.2.0.dev0, a dev line behind the index (commit ")
     tasks.bump_dev(repo.root, "", "", True, False, "local", dry_run=False)
     push(repo)

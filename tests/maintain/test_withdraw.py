@@ -48,7 +48,7 @@ def test_it_says_what_to_do_and_what_everybody_gets(repo: Repo, capsys: pytest.C
     outcome = take_back(repo)
     shown = capsys.readouterr().out
     assert (outcome.result, outcome.version, outcome.hint) == (
-        Result.PLANNED, "1.2.0", "the next version to cut is 1.2.1",
+        Result.PLANNED, "1.2.0", "the next version to cut is 1.3.0",
     )  # fmt: skip
     assert "run `invoke withdraw 1.2.0 --index local` again to check" in outcome.message
     for line in (
@@ -58,7 +58,7 @@ def test_it_says_what_to_do_and_what_everybody_gets(repo: Repo, capsys: pytest.C
         "  previews of the same line are still there, and may have the same fault: 1.2.0.dev4",
         "  write   demo_tool-1.2.0-py3-none-any.whl.yanked",
         "  reason  broken; use 1.1.0 instead",
-        "a yanked version is never used again: the next one to cut is 1.2.1",
+        "a yanked version is never used again: the next one to cut is 1.3.0",
         "the tag v1.2.0 stays; if there is a GitHub Release v1.2.0, say in its text that it is withdrawn",
     ):
         assert line in shown.splitlines()
@@ -170,3 +170,13 @@ def test_a_wrong_version_is_refused(
     assert left.value.code == code
     assert message in capsys.readouterr().out.splitlines()[-1]
     assert repo.fingerprint() == before
+
+
+def test_the_next_version_is_not_a_tagged_one(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Tags count as they do for `bump`; where the remote is out of reach, those of the clone do, which is said."""
+    repo.tag("v1.3.0")
+    assert take_back(repo).hint == "the next version to cut is 1.3.1"
+    assert "chosen by the tags of this clone" not in capsys.readouterr().err
+    repo.git("remote", "set-url", "origin", str(repo.remote.with_name("gone.git")))
+    assert take_back(repo).hint == "the next version to cut is 1.3.1"
+    assert "the next version is chosen by the tags of this clone" in capsys.readouterr().err

@@ -313,3 +313,14 @@ def test_a_replaced_commit_does_not_hide_the_real_one(repo: Repo) -> None:
     real = repo.commit("real", {"README.md": "real"})
     repo.git("replace", real, repo.commit("false", {"README.md": "false"}))
     assert Git.open(repo.root).read_file(real, "README.md") == b"real"
+
+
+def test_the_plain_files_of_a_commit_are_listed(repo: Repo) -> None:
+    """Every folder is looked into; a link is none of them, and the working tree tells nothing."""
+    (repo.root / "docs").mkdir()
+    (repo.root / "docs" / "index.md").symlink_to("../README.md")
+    sha = repo.commit("docs", {"docs/guide/in stall.md": "x"})
+    repo.write({"docs/later.md": "y"})
+    listed = Git.open(repo.root).files_at(sha)
+    assert {"README.md", "docs/guide/in stall.md", "src/demo_tool/__init__.py"} <= set(listed)
+    assert not {"docs/index.md", "docs/later.md"} & set(listed)

@@ -206,11 +206,11 @@ def test_yanked_files_count_as_taken(world: World, merged: bool) -> None:
 
 
 @pytest.mark.parametrize("merged", [True, False], ids=["behind the local index", "published to"])
-def test_old_kinds_of_files_are_left_aside(world: World, merged: bool) -> None:
-    """File names that no installer reads any more hold no version, and stop nothing."""
+def test_names_without_a_version_are_left_aside(world: World, merged: bool) -> None:
+    """File names that hold no version stop nothing."""
     world.set_up(DEV, ["1.1.0"], tail=world.staging.tail())
-    old = ("demo-tool-9.0.win32.exe", "demo_tool-9.0-py2.7.egg", "demo-tool-9.0.tar.bz2", "demo-tool-nine.tar.gz")
-    entries = [{"filename": name, "url": name, "hashes": {}} for name in (*old, "demo_tool-9.0.whl")]
+    names = ("demo-tool-nine.tar.gz", "demo-tool-nine.zip", "demo_tool-9.0.whl", "notes.txt")
+    entries = [{"filename": name, "url": name, "hashes": {}} for name in names]
     world.staging.fault = _page(lambda files: files.extend(entries))
     outcome = world.plan(*(("--run-number", "7") if merged else AT_STAGING))
     assert (outcome.result, outcome.warnings) == (Result.PLANNED, ())
@@ -251,6 +251,18 @@ def test_a_plain_page_of_an_index_is_believed(world: World, page: str, result: R
     assert (outcome.result, "did not answer" in outcome.message) == (result, False)
 
 
+OLD = ("demo-tool-1.2.0.zip", "demo_tool-1.2.0-py2.7.egg", "demo-tool-1.2.0.win32.exe", "demo-tool-1.2.0.tar.bz2")
+
+
+@pytest.mark.parametrize("name", [OLD[0], OLD[1], *(pytest.param(name, marks=pytest.mark.full) for name in OLD[2:])])
+def test_old_kinds_of_files_take_their_version(world: World, name: str) -> None:
+    """A version that was out as an egg or a `.zip` alone is out."""
+    world.set_up(DEV, ["1.1.0"], tail=world.staging.tail())
+    world.staging.fault = _page(lambda files: files.append({"filename": name, "url": name, "hashes": {}}))
+    outcome = world.plan(*AT_STAGING)
+    assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "behind the index")
+
+
 def test_a_project_that_the_index_does_not_know_is_empty(world: World) -> None:
     """The first preview of all is above everything."""
     world.set_up(DEV, tail=world.staging.tail())
@@ -287,6 +299,23 @@ def test_metadata_that_cannot_be_had_leaves_the_commit_unknown(world: World, sta
     )
     outcome = world.plan(*AT_STAGING)
     assert (outcome.result, len(outcome.warnings)) == (Result.PLANNED, 1)
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_a_dry_run_finds_a_copy_that_is_not_there(world: World, channel: Channel) -> None:
+    """What would stop the build or the check is not called planned."""
+    tail = '\n[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
+    world.set_up("1.2.0" if channel is Channel.PUBLIC else DEV, tail=tail, tag="middle")
+    assert world.repo is not None
+    world.repo.git("push", "--quiet", "origin", "v1.2.0")
+    words = ("--tag", "v1.2.0") if channel is Channel.PUBLIC else ("--run-number", "7")
+    steps = ("build", "public-publish") if channel is Channel.PUBLIC else STEPS
+    before = world.repo.fingerprint()
+    outcome = world.run_session(world.repo, "--dry-run", *words, steps=steps, channel=channel)
+    assert world.repo.fingerprint() == before
+    assert outcome.result is Result.REFUSED
+    assert "CITATION.cff" in outcome.message
+    assert "version-files" in outcome.hint
 
 
 TARGETS = {

@@ -67,6 +67,9 @@ DEV = {
     "a post line": ("1.2.0", "1.2.0", {"to": "1.2.0.post1"}, "1.2.0.post1.dev0"),
     "after a post-release": ("1.2.0.post1", "1.2.0 1.2.0.post1", {}, "1.2.1.dev0"),
     "an epoch": ("1!1.0", "1!1.0", {}, "1!1.0.1.dev0"),
+    "above a candidate": ("1.2.1.dev0", "1.2.0 2.0.0rc1", {}, "2.0.1.dev0"),
+    "above a preview of a candidate": ("1.2.0", "1.2.0 1.3.0b1.dev2", {"part": "minor"}, "1.4.0.dev0"),
+    "previews do not bind": ("1.2.0", "1.2.0 1.9.0.dev3", {}, "1.2.1.dev0"),
 }
 
 
@@ -79,6 +82,7 @@ def test_bump_dev_opens_the_next_line(main: str, taken: str, options: dict[str, 
 NO_DEV = {
     "a closed line": ("1.2.0", "1.2.0", {"to": "1.2.0"}, RefusedError, "1.2.0.dev0 is below 1.2.0"),
     "below main": ("1.3.0", "1.2.0", {"to": "1.2.5"}, RefusedError, "which main holds"),
+    "below a candidate": ("1.2.0", "1.2.0 2.0.0rc1", {"to": "2.0.0"}, RefusedError, "2.0.0.dev0 is below 2.0.0rc1"),
     "a candidate": ("1.2.0", "1.2.0", {"to": "1.3.0rc1"}, UsageError, "not the beginning of a dev line"),
     "another number": ("1.2.0", "1.2.0", {"to": "1.3.0.dev4"}, UsageError, "not the beginning of a dev line"),
 }

@@ -15,7 +15,7 @@ from release_channels.config import VersionFile
 from release_channels.errors import RefusedError
 from release_channels.project.copies import plan_copies, read_copies
 from release_channels.project.edit import Edit
-from release_channels.project.everywhere import disagreements, plan_version
+from release_channels.project.everywhere import disagreements, old_mentions, plan_version
 from release_channels.project.mentions import find_mentions
 from release_channels.project.pyproject import Project, parse_project
 from release_channels.project.source import Read
@@ -217,3 +217,14 @@ def test_a_preview_of_the_line_at_hand_is_not_an_older_version() -> None:
     texts = {"README.md": "demo-tool 1.2.0.dev1\ndemo-tool==1.1.0\n"}
     found = find_mentions(canonicalize_name("demo-tool"), Version("1.2.0.dev0"), texts)
     assert [mention.line for mention in found] == [2]
+
+
+def test_every_page_of_the_documentation_is_read() -> None:
+    """Whatever a page below docs/ is called, it is read; what is no text, or lies elsewhere, is not."""
+    line = b"pip install demo-tool==1.1.0\n"
+    pages = ("README.rst", "docs/getting-started.md", "docs/guide/install.md", "doc/a.txt")
+    files = dict.fromkeys((*pages, "src/README.md", "docs/logo.svg", "docs/changelog.md"), line)
+    build = b'[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+    project = parse_project(build + b'[project]\nname = "demo-tool"\nversion = "1.2.0"\n')
+    found = old_mentions(project, files.get, project.version, files)
+    assert {mention.path for mention in found} == set(pages)

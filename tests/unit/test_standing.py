@@ -30,6 +30,9 @@ NEXT = {
     "released": (standing("1.2", Reason.RELEASED), False, "invoke bump-dev"),
     "closed": (standing("1.2", Reason.CLOSED, 3), False, "invoke bump-dev"),
     "behind": (standing("1.2.dev0", Reason.BEHIND, 3), False, "invoke bump-dev"),
+    "behind, versions in tags": (
+        standing("1.2.dev0", Reason.BEHIND, 3, is_written=False), False, "git fetch --tags",
+    ),
     "superseded": (standing("1.2.dev0", Reason.SUPERSEDED), False, "invoke bump-dev"),
     "unfit": (standing("1.2rc1", Reason.UNFIT), False, "mend what main holds"),
     "half out": (standing("1.2", Reason.CLOSED, unfinished="x"), False, "invoke resume v1.1 --index pypi"),
@@ -72,6 +75,11 @@ def test_there_is_one_next_command(seen: Standing, converged: bool, command: str
     told = next_command(seen)
     assert (told.converged, told.command) == (converged, command)
     assert told.why
+
+
+def test_what_is_behind_says_what_the_plan_advises() -> None:
+    """The refusal of a preview and the status name the same way on."""
+    assert next_command(standing("1.2.dev0", Reason.BEHIND)).why.endswith("nobody would get its previews; the hint")
 
 
 def test_the_reason_counts_in_plain_words() -> None:

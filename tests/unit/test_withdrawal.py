@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
+from release_channels.bumping import dev_target, final_target
 from release_channels.errors import UsageError
 from release_channels.observed import IndexFile, IndexState
 from release_channels.withdrawal import page, plan_withdrawal
+
+MAIN = Version("1.2.dev0")
 
 
 def state(*there: str) -> IndexState:
@@ -42,26 +45,37 @@ def test_each_channel_falls_back_to_what_is_left(
     there: list[str], bad: str, public: str | None, preview: str | None
 ) -> None:
     """Public users get the newest other final, preview users the newest other version of any kind."""
-    plan = plan_withdrawal(state(*there), Version(bad))
+    plan = plan_withdrawal(state(*there), Version(bad), MAIN)
     assert (plan.public_gets, plan.preview_gets) == tuple(Version(text) if text else None for text in (public, preview))
 
 
 NEXT = {
-    "the newest": (["1.0", "1.1"], "1.1", "1.1.1"),
-    "an old one": (["1.0", "1.1"], "1.0", "1.1.1"),
-    "a post-release": (["1.1", "1.1.post1"], "1.1.post1", "1.1.1"),
-    "above a candidate": (["1.1", "2.0rc1"], "1.1", "2.0.1"),
-    "above a yanked one": (["1.1", "1.2-"], "1.1", "1.2.1"),
-    "an epoch": (["1!1.0"], "1!1.0", "1!1.0.1"),
-    "previews do not count": (["1.1", "1.5.dev1"], "1.1", "1.1.1"),
-    "a preview is followed by a preview": (["1.1", "1.2.dev3"], "1.2.dev3", None),
+    # what main holds, what is on the index, what is tagged beside, what is withdrawn; what is cut next
+    "main's own line": ("1.3.dev0", ["1.0", "1.1"], [], "1.1", "1.3"),
+    "an old one": ("1.3.dev0", ["1.0", "1.1"], [], "1.0", "1.3"),
+    "main is closed": ("1.1", ["1.0", "1.1"], [], "1.1", "1.1.1"),
+    "main is staged": ("1.2", ["1.0", "1.1"], [], "1.1", "1.2"),
+    "main's line is taken": ("1.1.dev0", ["1.0", "1.1"], [], "1.1", "1.1.1"),
+    "main's line is tagged": ("1.2.dev0", ["1.1"], ["1.2"], "1.1", "1.2.1"),
+    "closed, a candidate above": ("1.1", ["1.1", "2.0rc1"], [], "1.1", "2.0.1"),
+    "above a yanked one": ("1.2.dev0", ["1.1", "1.2-"], [], "1.1", "1.2.1"),
+    "an epoch": ("1!1.0", ["1!1.0"], [], "1!1.0", "1!1.0.1"),
+    "a preview is followed by a preview": ("1.2.dev0", ["1.1", "1.2.dev3"], [], "1.2.dev3", None),
 }
 
 
-@pytest.mark.parametrize(("there", "bad", "following"), NEXT.values(), ids=NEXT)
-def test_the_next_version_is_above_all_that_was_out(there: list[str], bad: str, following: str | None) -> None:
+@pytest.mark.parametrize(("main", "there", "tagged", "bad", "following"), NEXT.values(), ids=NEXT)
+def test_the_next_version_is_the_one_that_bump_would_cut(
+    main: str, there: list[str], tagged: list[str], bad: str, following: str | None
+) -> None:
     """A yanked version is never used again, and what replaces it is offered to everybody."""
-    assert plan_withdrawal(state(*there), Version(bad)).next_version == (Version(following) if following else None)
+    seen, tags = state(*there), {Version(text) for text in tagged}
+    following_version = plan_withdrawal(seen, Version(bad), Version(main), tags).next_version
+    assert following_version == (Version(following) if following else None)
+    if following_version is not None:
+        taken = {*seen.releases, *tags}
+        held = Version(main) if Version(main) not in taken else dev_target(Version(main), taken)
+        assert final_target(held, taken, to=str(following)) == following_version
 
 
 YANKED = {
@@ -74,19 +88,21 @@ YANKED = {
 @pytest.mark.parametrize(("there", "is_yanked", "partly"), YANKED.values(), ids=YANKED)
 def test_what_the_index_shows_is_told(there: str, is_yanked: bool, partly: tuple[str, ...]) -> None:
     """A release counts as yanked when every file is."""
-    plan = plan_withdrawal(state("1.0", there), Version("1.1"))
+    plan = plan_withdrawal(state("1.0", there), Version("1.1"), MAIN)
     assert (plan.is_yanked, plan.partly) == (is_yanked, partly)
 
 
 def test_previews_of_the_same_line_are_named() -> None:
     """Previews of the line that are on offer are listed, those of other lines and yanked ones are not."""
-    plan = plan_withdrawal(state("1.0.dev1", "1.1.dev1", "1.1.dev2-", "1.1.dev3", "1.1", "1.2.dev4"), Version("1.1"))
+    plan = plan_withdrawal(
+        state("1.0.dev1", "1.1.dev1", "1.1.dev2-", "1.1.dev3", "1.1", "1.2.dev4"), Version("1.1"), MAIN
+    )
     assert plan.previews == (Version("1.1.dev1"), Version("1.1.dev3"))
 
 
 def test_another_spelling_is_the_same_version() -> None:
     """1.2 is the 1.2.0 of the index, and is called as the index calls it."""
-    assert str(plan_withdrawal(state("1.2.0"), Version("1.2")).version) == "1.2.0"
+    assert str(plan_withdrawal(state("1.2.0"), Version("1.2"), MAIN).version) == "1.2.0"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +113,7 @@ def test_another_spelling_is_the_same_version() -> None:
 def test_an_unknown_version_is_a_wrong_request(there: list[str], hint: str) -> None:
     """What is not on the index cannot be withdrawn; the hint names what is there."""
     with pytest.raises(UsageError, match=r"^3\.0 is not on the index pypi$") as stop:
-        plan_withdrawal(state(*there), Version("3.0"))
+        plan_withdrawal(state(*there), Version("3.0"), MAIN)
     assert stop.value.hint == hint
 
 

@@ -26,6 +26,7 @@ from release_channels.project.edit import Change
 from release_channels.project.everywhere import plan_version
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
+from release_channels.version import binds
 from release_channels.world.edits import apply_edits, show_edits
 from release_channels.world.git_write import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.world.github import GitHub
@@ -94,7 +95,7 @@ def bump_dev(desk: Desk, request: BumpRequest, *, dry_run: bool) -> Outcome:
     if not project.source.is_written:
         return _nothing(project, f"its version lives in {project.source.where}", "previews follow the newest tag")
     taken = _taken(desk)
-    newest = max((version for version in taken if not version.is_prerelease), default=None)
+    newest = max(filter(binds, taken), default=None)
     if is_open(current) and not (request.to or request.part) and (newest is None or newest < current):
         return _nothing(project, f"main is on the dev line {current} already", "`invoke bump` makes it final")
     if not is_open(current) and current not in taken and not (request.to or request.part):

@@ -126,7 +126,7 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
         yield Row("copies", Answer.YES, "every copy of the version agrees")
     if not version.is_prerelease:  # a dev release is refused for what it is
         yield _changelog(desk, version)
-    for mention in old_mentions(desk.project, desk.read, version):
+    for mention in old_mentions(desk.project, desk.read, version, desk.git.files_at(desk.commit.sha)):
         where = f"{mention.path}, line {mention.line}"
         yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")
 

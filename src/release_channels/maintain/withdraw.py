@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from packaging.version import Version
+
 from release_channels import console
+from release_channels.errors import RefusedError
 from release_channels.maintain.desk import Desk
 from release_channels.outcome import Outcome, Result
-from release_channels.tags import tag_of
+from release_channels.tags import release_tags, tag_of
 from release_channels.version import parse_project_version
 from release_channels.withdrawal import Withdrawal, page, plan_withdrawal
 from release_channels.world.index import LOCAL
@@ -17,7 +22,7 @@ def withdraw(desk: Desk, text: str, *, reason: str = "") -> Outcome:
 
     Raises: UsageError if the index does not have the version.
     """
-    plan = plan_withdrawal(desk.read_index(), parse_project_version(text))
+    plan = plan_withdrawal(desk.read_index(), parse_project_version(text), desk.project.version, _tagged(desk))
     for line in (*_gets(plan), *([] if plan.is_yanked else _steps(desk, plan, reason)), *_afterwards(desk, plan)):
         console.result(line)
     version, title = plan.version, desk.index.title
@@ -30,6 +35,15 @@ def withdraw(desk: Desk, text: str, *, reason: str = "") -> Outcome:
             desk, plan, Result.PLANNED, f"{version} is yanked on {title} but for {left}; yank it, then {again}"
         )
     return _outcome(desk, plan, Result.PLANNED, f"{version} is not yanked on {title} yet; do the above, then {again}")
+
+
+def _tagged(desk: Desk) -> Collection[Version]:
+    """Give the tagged versions; a remote that is out of reach must not keep anybody from taking a release back."""
+    try:
+        return desk.tags()
+    except RefusedError as stop:
+        console.warn(f"{stop}: the next version is chosen by the tags of this clone")
+        return release_tags(desk.config.tag_format, desk.git.tag_names_here())
 
 
 def _gets(plan: Withdrawal) -> list[str]:

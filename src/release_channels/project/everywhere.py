@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import date as Date
 
 from packaging.version import Version
@@ -15,9 +17,8 @@ from release_channels.project.mentions import Mention, find_mentions
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
 
-_PAGES = ("index", "install", "installation", "usage", "quickstart")
-# Where users are told how to install; a commit's files cannot be listed through `Read`.
-_TEXTS = ("README.md", "README.rst", *(f"docs/{name}.{kind}" for name in _PAGES for kind in ("md", "rst")))
+# Where users are told how to install.
+_TEXT = re.compile(r"README\.(md|rst|txt)|docs?/.*\.(md|rst|txt)", re.IGNORECASE)
 
 
 def disagreements(project: Project, read: Read, version: Version | None = None) -> tuple[str, ...]:
@@ -39,9 +40,10 @@ def disagreements(project: Project, read: Read, version: Version | None = None) 
     return tuple(f"{what}, and {project.source.where} says {wanted}" for what in found)
 
 
-def old_mentions(project: Project, read: Read, version: Version) -> tuple[Mention, ...]:
-    """Find the places in README and documentation that name an older version of the project."""
-    texts = {path: text.decode("utf-8", "replace") for path in _TEXTS if (text := read(path)) is not None}
+def old_mentions(project: Project, read: Read, version: Version, files: Iterable[str]) -> tuple[Mention, ...]:
+    """Find the places in README and documentation that name an older version; `files` are all that the commit has."""
+    pages = filter(_TEXT.fullmatch, files)
+    texts = {path: text.decode("utf-8", "replace") for path in pages if (text := read(path)) is not None}
     return find_mentions(project.normalized_name, version, texts)
 
 

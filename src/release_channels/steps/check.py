@@ -57,10 +57,11 @@ def _act(release: Release) -> Report:
 def _texts(release: Release) -> Iterator[Finding]:
     """Look whether everything in the commit that names the version says the same."""
     project = release.project
-    read = partial(Git(release.root).read_file, release.observed.commit.sha)
+    git, sha = Git(release.root), release.observed.commit.sha
+    read = partial(git.read_file, sha)
     for wrong in disagreements(project, read):
         yield Finding(Severity.ERROR, "", wrong, "`invoke bump` and `invoke bump-dev` write them all")
-    for mention in old_mentions(project, read, project.version):
+    for mention in old_mentions(project, read, project.version, git.files_at(sha)):
         where = f"{mention.path}, line {mention.line}"
         yield Finding(Severity.NOTE, "", f"{where}, names {mention.version}", "is that still meant?")
 

@@ -281,6 +281,11 @@ class Git:
         listed = self._run("ls-files", "-z", "--others", "--exclude-standard", "--", directory)
         return tuple(filter(None, listed.split("\0")))
 
+    def files_at(self, sha: str) -> tuple[str, ...]:
+        """List the plain files of a commit; symbolic links are left out."""
+        entries = (entry.partition("\t") for entry in self._run("ls-tree", "-r", "-z", sha).split("\0"))
+        return tuple(path for mode, _, path in entries if mode.startswith("100"))
+
     def tracked_files(self) -> tuple[str, ...]:
         """List the files that git tracks, relative to the top."""
         return tuple(filter(None, self._run("ls-files", "-z").split("\0")))

@@ -136,7 +136,7 @@ def read_index(index: Index, project: str) -> IndexState:
         ) from err
     releases: dict[Version, list[IndexFile]] = defaultdict(list)
     for package in page.packages:
-        version = _version(package.filename)
+        version = _version(package)
         if version is not None:
             releases[version].append(_index_file(package))
     return IndexState(
@@ -238,11 +238,19 @@ def _package(file: IndexFile) -> DistributionPackage:
     )  # fmt: skip
 
 
-def _version(file_name: str) -> Version | None:
-    """Read the version out of a file name; None for old kinds of files, and for what is no plain name."""
+def _version(package: DistributionPackage) -> Version | None:
+    """Read the version out of a file name; None where there is none in it.
+
+    A version is taken by old kinds of files, too: an egg, a `.zip` or an installer.
+    """
     try:
-        return parse_file_name(file_name)[1]
+        return parse_file_name(package.filename)[1]
     except RefusedError:
+        pass
+    try:
+        is_old = not package.filename.endswith((".whl", ".tar.gz"))
+        return Version(package.version) if is_old and package.version else None
+    except ValueError:  # InvalidVersion is one, and so is a number of 5,000 digits
         return None
 
 
