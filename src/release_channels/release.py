@@ -61,17 +61,19 @@ def run_session(
     dry_run: bool = False,
     env: Mapping[str, str] = os.environ,
     patience: Patience | None = None,
+    goes_on: bool = False,
 ) -> Outcome:
     """Run one release session from its options to its outcome; errors end in an outcome, never in a traceback.
 
-    Without a channel a tag decides: the one that was given, or the one that started the job.
+    Without a channel a tag decides: the one that was given, that started the job, or of the final that the commit
+    holds. With `goes_on` another run follows, and the outcome is told only where this one is the end.
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
     return run_told(
         name, words,
         lambda options, actions: _run(steps, channel, options, root, env, actions, patience or Patience()),
-        root=root, env=env, dry_run=dry_run,
+        root=root, env=env, dry_run=dry_run, goes_on=goes_on,
     )  # fmt: skip
 
 
@@ -149,14 +151,19 @@ def _request(
     index: Index,
     proof: Proof | None,
 ) -> Request:
-    """Turn options and event into a request; a session that serves both channels is public where there is a tag."""
+    """Turn options and event into a request; a session that serves both channels is public where there is a tag.
+
+    The tag is the one that was given, the one that started the job, or the one of the final that the commit holds.
+    """
     if options.tag and channel is Channel.PREVIEW:
         raise UsageError("--tag is for the public channel; a preview has no tag", hint="leave --tag out")
     tag = options.tag or actions.tag
-    channel = channel or (Channel.PUBLIC if tag else Channel.PREVIEW)
-    if channel is Channel.PUBLIC and tag is None:
+    # A number is a preview's, and so is what the preview workflow does.
+    previews = options.run or proof or actions.workflow == project.config.preview_workflow
+    if tag is None and (channel is Channel.PUBLIC or (channel is None and not previews)):
         expected = tag_of(project.config.tag_format, project.version)
-        tag = expected if expected in git.tags_at(commit.sha) else None
+        tag = expected if not project.version.is_prerelease and expected in git.tags_at(commit.sha) else None
+    channel = channel or (Channel.PUBLIC if tag else Channel.PREVIEW)
     run, run_from = (proof.run, "of the proven test run") if proof else (options.run, "as given")
     return Request(channel, index=index.name, tag=tag, run=run, run_from=run_from, may_count=index.name == LOCAL)
 

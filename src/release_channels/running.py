@@ -19,9 +19,18 @@ Act = Callable[[Options, Actions], Outcome]
 
 
 def run_told(
-    name: str, words: Sequence[str], act: Act, *, root: Path, env: Mapping[str, str], dry_run: bool = False
+    name: str,
+    words: Sequence[str],
+    act: Act,
+    *,
+    root: Path,
+    env: Mapping[str, str],
+    dry_run: bool = False,
+    goes_on: bool = False,
 ) -> Outcome:
     """Run an act with the options of its session; errors end in an outcome, never in a traceback.
+
+    A run that only begins something greater (`goes_on`) tells its outcome where it is also the end.
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
@@ -36,12 +45,14 @@ def run_told(
             outcome = act(options, actions)
     except ReleaseError as stop:
         outcome = report_stop(stop)
-    except KeyboardInterrupt:
-        message = f"interrupted; `nox -s {name}` with the same options carries on from what is there"
+    except KeyboardInterrupt as stop:
+        far = f", and {stop}" if str(stop) else ""
+        message = f"interrupted{far}; `nox -s {name}` with the same options carries on from what is there"
         tell(Outcome(Result.FAILED, message, rehearsal=is_rehearsal(env)), actions, None if dry_run else root)
         raise
     except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
         outcome = report_bug(root, bug)
     outcome = replace(outcome, rehearsal=is_rehearsal(env))
-    tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
+    if not (goes_on and outcome.result.is_good):
+        tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
     return outcome

@@ -73,6 +73,11 @@ BUILDING = Phase("build", ("build built",), 0, 0)
 CHECKING = Phase("check", ("check built", "check imported"), 3, 0)
 UPLOADING = Phase("upload", ("upload began",), 3, None)  # what had been sent whole may be taken by then
 INSTALLING = Phase("verify", ("verify imported",), 3, 2)
+# What the last line says of the index: whatever is out by then stays there.
+SAID = {
+    UPLOADING: ", and the upload of demo-tool 1.2.0.dev5 on the index mine had begun: what has arrived there stays",
+    INSTALLING: ", and demo-tool 1.2.0.dev5 on the index mine was published before verify had ended",
+}
 PHASES = (BUILDING, CHECKING, UPLOADING, INSTALLING)
 
 
@@ -179,7 +184,8 @@ def test_an_interrupt_leaves_nothing_and_the_next_run_carries_on(phase: Phase, e
     assert len(built(stage.repo.root)) == phase.built
     assert phase.published in (None, len(stage.uploads()))
     assert screen.code == 130
-    assert screen.last == "failed: interrupted; `nox -s preview` with the same options carries on from what is there"
+    again = "; `nox -s preview` with the same options carries on from what is there"
+    assert screen.last == f"failed: interrupted{SAID.get(phase, '')}{again}"
     screen.sentence("Session preview interrupted.")
     _carries_on(stage)
 

@@ -178,8 +178,23 @@ def test_a_draft_of_an_earlier_run_is_adopted(released: Repo, hub: Hub, announce
     kept = left.assets[0].id
     assert announce(released).result is Result.PUBLISHED
     assert_whole(released, hub)
-    assert (only(hub).id, only(hub).body) == (left.id, "words of its own")
+    assert only(hub).id == left.id
     assert kept in {asset.id for asset in only(hub).assets}
+
+
+def test_a_draft_that_somebody_wrote_is_published_with_the_releases_own_words(
+    released: Repo, hub: Hub, announce: Announce
+) -> None:
+    """Name, text and the mark of a pre-release are set anew, and a warning says what was replaced."""
+    left = draft(hub)
+    left.name, left.body, left.is_prerelease = "wip", "TODO\r\nmore", True
+    outcome = announce(released)
+    assert outcome.result is Result.PUBLISHED
+    one = only(hub)
+    assert (one.id, one.name, one.body, one.is_prerelease) == (left.id, TAG, "### Added\n\n- A thing.", False)
+    assert hub.state.latest_id == one.id
+    (said,) = outcome.warnings
+    assert "replaced in it: the name 'wip', the text that begins 'TODO', the mark of a pre-release" in said
 
 
 def test_an_upload_that_broke_off_is_replaced(released: Repo, hub: Hub, announce: Announce) -> None:

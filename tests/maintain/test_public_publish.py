@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.outcome import Outcome, Result
-from tests.conftest import MakeRepo
+from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, adopter, nox
 from tests.github.hubs import READER
 from tests.maintain.doing import bump, hook, on_github, public, some_of
@@ -220,6 +220,17 @@ def test_a_tag_is_looked_at_again_where_every_file_is_there(make_repo: MakeRepo,
     outcome = public(repo, steps=RELEASE)
     assert outcome.result is Result.REFUSED
     assert "the tag v1.2.0 is gone" in outcome.message
+
+
+def test_build_and_check_of_a_tagged_final_are_of_that_release(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """Without --tag they take the tag of the final that the commit holds; with a number they mean a preview."""
+    repo = released(make_repo)
+    for step in ("build", "check"):
+        outcome = run_session(repo, steps=(step,))
+        assert (outcome.result, outcome.channel, outcome.version) == (Result.DONE, "public", "1.2.3")
+    before = repo.fingerprint()
+    assert run_session(repo, "--run-number", "5", steps=("build",)).channel == "preview"
+    assert repo.fingerprint() == before
 
 
 def checkout(repo: Repo, target: Path, *words: str) -> Repo:

@@ -264,6 +264,21 @@ def test_bytes_that_cannot_be_had_again_spend_the_version(unsteady: Repo, unstea
     assert (on_index(unsteady), unsteady.git("ls-remote", "origin"), repr(state.releases)) == (index, refs, hub)
 
 
+def test_a_resumption_has_one_outcome(
+    released: Repo, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The build that it begins with tells none of its own: one line at the end, and one for the job's later steps."""
+    output = tmp_path / "output"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(output))
+    lose_everything_local(released)
+    assert finish(released).result is Result.PUBLISHED
+    lines = capsys.readouterr().out.splitlines()
+    told = [line for line in lines if line.startswith(tuple(f"{result}: " for result in Result))]
+    assert told == [lines[-1]]
+    assert output.read_text().count("outcome<<") == 1
+
+
 @pytest.mark.parametrize("how", ["resume", "public"])
 def test_a_yanked_release_is_neither_completed_nor_announced(released: Repo, hub: Hub, how: str) -> None:
     """Its sdist is yanked and its wheel is missing: nothing is uploaded, which would bring it back, or announced."""

@@ -140,14 +140,15 @@ def _find_tag(desk: Desk, name: str) -> Tag:
 def _finish(desk: Desk, plan: Resumption, *, dry_run: bool, patience: Patience | None) -> Outcome:
     words = ("--index", desk.index.name, "--tag", plan.tag, "--commit", plan.commit)
 
-    def run(name: str, steps: tuple[str, ...]) -> Outcome:
+    def run(name: str, steps: tuple[str, ...], *, goes_on: bool = False) -> Outcome:
         return run_session(
-            name, steps, words, root=desk.root, channel=Channel.PUBLIC, dry_run=dry_run, env=desk.env, patience=patience
+            name, steps, words, root=desk.root, channel=Channel.PUBLIC, dry_run=dry_run, env=desk.env,
+            patience=patience, goes_on=goes_on,
         )  # fmt: skip
 
     if dry_run or not plan.there:
         return run("public", PUBLIC)
-    built = run("build", ("build",))
+    built = run("build", ("build",), goes_on=True)
     if not built.result.is_good:
         return built
     manifest = take_over(desk.root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from release_channels import console
@@ -26,6 +27,7 @@ from release_channels.world.github import GitHub, Pauses, connect
 from release_channels.world.index import FOR_PRACTICE, Index, read_index
 
 ASSET = "manifest.json"
+_SHOWN = 60
 
 
 def _act(release: Release) -> Report:
@@ -53,7 +55,8 @@ def _announce(release: Release, hub: GitHub, tag: str, files: Mapping[str, Path]
         _require_same(published, files, release)
         return Report(Result.ALREADY, f"the GitHub Release {tag} is out, with the same files: {published.url}")
     look_at_tag_again(release)  # for a tag that is gone GitHub would make one of its own
-    draft = _oldest(found) or _create_draft(release, hub, tag)
+    notes = release_notes(release, hub, tag)
+    draft = _oldest(found) or _create_draft(release, hub, tag, notes)
     _refuse_foreign(draft, files, release)
     for name, path in files.items():
         _put(hub, draft, name, path)
@@ -63,15 +66,31 @@ def _announce(release: Release, hub: GitHub, tag: str, files: Mapping[str, Path]
     _require_same(filled, files, release)
     if not filled.is_draft:
         return Report(Result.ALREADY, f"somebody else has published the GitHub Release {tag} by now: {filled.url}")
+    # A draft that was here already may say anything, and may be ticked as a pre-release.
+    ours = replace(filled, name=tag, body=notes, is_prerelease=False)
     latest = _is_newest(release)
     look_at_tag_again(release)
-    out = hub.publish(filled, latest=latest, target=release.observed.commit.sha)
-    return Report(Result.PUBLISHED, f"the GitHub Release {tag} is out: {out.url}")
+    out = hub.publish(ours, latest=latest, target=release.observed.commit.sha)
+    return Report(Result.PUBLISHED, f"the GitHub Release {tag} is out: {out.url}", warnings=_replaced(filled, ours))
 
 
-def _create_draft(release: Release, hub: GitHub, tag: str) -> HubRelease:
+def _replaced(found: HubRelease, ours: HubRelease) -> tuple[str, ...]:
+    """Say what a draft had said before it was published with the release's own words."""
+    told = []
+    if found.name not in ("", ours.name):
+        told.append(f"the name {found.name!r}")
+    if "".join(found.body.split()) not in ("", "".join(ours.body.split())):  # GitHub writes line ends in its own way
+        told.append(f"the text that begins {found.body.strip().splitlines()[0][:_SHOWN]!r}")
+    if found.is_prerelease:
+        told.append("the mark of a pre-release")
+    if not told:
+        return ()
+    return (f"the draft was there already; replaced in it: {', '.join(told)}. What {ours.tag} says is its changelog",)
+
+
+def _create_draft(release: Release, hub: GitHub, tag: str, notes: str) -> HubRelease:
     """Make a draft; where two runs do so at once, both go on with the older one and the other is taken away."""
-    made = hub.create_draft(tag, tag, release_notes(release, hub, tag), target=release.observed.commit.sha)
+    made = hub.create_draft(tag, tag, notes, target=release.observed.commit.sha)
     oldest = _oldest(hub.find_releases(tag)) or made
     if oldest.id != made.id:
         hub.delete_draft(made)

@@ -44,9 +44,12 @@ def _act(release: Release) -> Report:
             keep_manifest(release.root, manifest)
         if not missing:
             return Report(Result.ALREADY, f"{where}: all {len(files)} files are there", files=manifest.files)
-        with console.progress(f"uploading to {release.index.title}"):
-            accepted = _upload(release, files, workplace)
-    warnings = _confirm(release, manifest, accepted)
+        try:
+            with console.progress(f"uploading to {release.index.title}"):
+                accepted = _upload(release, files, workplace)
+            warnings = _confirm(release, manifest, accepted)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(f"the upload of {where} had begun: what has arrived there stays") from stop
     return Report(Result.PUBLISHED, where, warnings=warnings, files=manifest.files)
 
 

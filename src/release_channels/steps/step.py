@@ -76,7 +76,10 @@ class Step:
 
 
 def run_steps(steps: Sequence[Step], release: Release) -> Outcome:
-    """Do the steps in order and stop at the first that does not succeed; the outcome names what was reached."""
+    """Do the steps in order and stop at the first that does not succeed; the outcome names what was reached.
+
+    Raises: KeyboardInterrupt that says what is out already, if anything is.
+    """
     reports: list[Report] = []
     for number, step in enumerate(steps, 1):
         console.say(f"[{number}/{len(steps)}] {step.name}: {step.title}", style="bold")
@@ -85,6 +88,8 @@ def run_steps(steps: Sequence[Step], release: Release) -> Outcome:
         except ReleaseError as stop:
             console.error(stop)
             return _stopped(release, step, stop, reports)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(_far(step, str(stop), reports)) from stop
         console.say(f"  {report.message}")
         for note in report.notes:
             console.say(f"  {note}")
@@ -133,6 +138,12 @@ def _stopped(release: Release, step: Step, stop: ReleaseError, reports: list[Rep
         warnings=_warnings(release, reports),
         files=_files(reports),
     )
+
+
+def _far(step: Step, said: str, reports: list[Report]) -> str:
+    """Say how far an interrupted run had come, if anything is out by then: that stays so."""
+    published = next((report for report in reports if report.result is Result.PUBLISHED), None)
+    return f"{published.message} was published before {step.name} had ended" if published is not None else said
 
 
 def _warnings(release: Release, reports: list[Report]) -> tuple[str, ...]:
