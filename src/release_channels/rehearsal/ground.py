@@ -72,6 +72,11 @@ class Ground:
         """The directory of the index's files."""
         return self.place / "index"
 
+    @property
+    def locks(self) -> Path:
+        """The directory of the locks that checkouts get, see `REHEARSAL_LOCKS`."""
+        return self.place / "locks"
+
     def as_index(self) -> Index:
         """The index as the tool's own functions take it."""
         return Index(
@@ -103,7 +108,7 @@ def make_ground(
     config = project.config
     repository = repository_name(config.repository, git.remote_url(config.remote), env) or f"rehearsal/{project.name}"
     home, remote, checkout = place / "home", place / "remote.git", place / "checkout"
-    for directory in (home, place / "runs"):
+    for directory in (home, place / "runs", place / "locks"):
         directory.mkdir()
     tls, bundle = make_certificates(place, env)
     upstream = upstream_url(env)
