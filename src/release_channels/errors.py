@@ -30,7 +30,11 @@ class CommandError(ReleaseError):
 
 
 class SlowError(CommandError):
-    """A program took longer than it was given."""
+    """A program took longer than it was given; `said` is what it had written by then."""
+
+    def __init__(self, message: str, *, hint: str = "", said: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.said = said
 
 
 class FailedError(ReleaseError):

@@ -98,7 +98,9 @@ def finish(
             out, err_out = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired as err:
             said = (err.stderr or err.output or b"").decode("utf-8", "replace")
-            raise SlowError(f"`{shlex.join(argv)}` took longer than {timeout:g} s", hint=_tail(said)) from err
+            wrote = (err.output or b"").decode("utf-8", "replace")
+            message = f"`{shlex.join(argv)}` took longer than {timeout:g} s"
+            raise SlowError(message, hint=_tail(said), said=wrote) from err
     done = Done(argv, child.returncode, out, err_out or b"")
     console.output(done.messages)
     return done

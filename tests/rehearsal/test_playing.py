@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from release_channels.errors import FailedError, RefusedError
 from release_channels.rehearsal.act import find_act
-from release_channels.rehearsal.faults.fault import Scene, held_at, kill
+from release_channels.rehearsal.faults.fault import End, Fault, Scene, held_at, kill
+from release_channels.rehearsal.faults.play import judge, refuse_wrong
 from release_channels.rehearsal.ran import Changes
+from release_channels.rehearsal.runfiles import log_of
 from release_channels.version import Channel
 from tests.rehearsal.stages import Stage, job, set_stage, workflow
 from tests.support.processes import survivors
@@ -138,12 +141,15 @@ STUBBORN = (
 @pytest.mark.parametrize(("rest", "seconds"), [("0", 60), ("600", 4)], ids=["it ended", "it took too long"])
 def test_nothing_outlives_a_run(offline: None, tmp_path: Path, rest: str, seconds: int) -> None:
     """A child in a session of its own, which ignores that its terminal is gone, is ended all the same."""
-    step = json.dumps(STUBBORN.format(rest=rest))
+    step = json.dumps(f"echo begun; {STUBBORN.format(rest=rest)}")
     with set_stage(tmp_path, {"one.yml": workflow(job(step, env=f"{{KEPT: {tmp_path / 'pid'}}}"))}) as stage:
         ran = stage.run(changes=Changes(seconds=seconds))
         assert ran.played.broke_off is (rest != "0")
         assert ran.conclusion == ("success" if rest == "0" else "failure")
         assert survivors([int((tmp_path / "pid").read_text())]) == []
+        log = log_of(stage.ground, ran).read_text()
+    assert "[one/0] begun" in log
+    assert ("took longer than 4 s" in log) is ran.played.broke_off
 
 
 def scene_of(stage: Stage) -> Scene:
@@ -164,6 +170,24 @@ def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> 
         assert lines(ran.played.said()) == ["before"]
         again = stage.forge.run_again(ran)
         assert lines(again.played.said()) == ["before", "after"]
+
+
+def test_a_fault_that_did_not_fire_fails_the_rehearsal(offline: None, tmp_path: Path) -> None:
+    """A kill before a step that is not there: the run is green and the world as it has to be, and nothing was shown."""
+
+    def fault(step: str) -> Fault:
+        inject = partial(held_at, job="one", step=step, act=lambda injection: None)
+        return Fault(step, "a step is late", Channel.PREVIEW, inject, "echoed", End.UNCHANGED)
+
+    with set_stage(tmp_path, {"one.yml": workflow(job("echo echoed"))}) as stage:
+        scene = scene_of(stage)
+        fired, missed = (judge(fault(step), scene, {}) for step in ("0", "gone"))
+    assert (fired.wrong, fired.world, fired.fired) == ((), "unchanged", "before one/0, 1 x")
+    assert (missed.wrong, missed.world) == (("the fault did not fire",), "unchanged")
+    refuse_wrong([fired])
+    with pytest.raises(FailedError, match="1 of 2 faults did not end as they have to") as stop:
+        refuse_wrong([fired, missed])
+    assert stop.value.hint == "gone: the fault did not fire"
 
 
 def test_act_is_found_or_what_to_install_is_said(tmp_path: Path) -> None:

@@ -98,8 +98,8 @@ def play(act: Path, run: Play, secrets: Iterable[str] = ()) -> Played:
     try:
         done = finish(act, *_words(run), cwd=run.home / "empty", env=_environment(run), timeout=run.seconds)
         said, complaint, broke_off = done.text, done.messages, done.code < 0
-    except SlowError as stop:
-        said, complaint, broke_off = "", str(stop), True
+    except SlowError as stop:  # what it wrote until then is kept
+        said, complaint, broke_off = stop.said, f"the run took longer than {run.seconds:g} s", True
     finally:
         end_marked(run.mark)
     hidden = tuple(secrets)

@@ -15,6 +15,7 @@ from release_channels.rehearsal.cleaning import Cleaned, clean
 from release_channels.rehearsal.github.actions import show_run
 from release_channels.rehearsal.github.objects import Site
 from release_channels.rehearsal.ground import Ground
+from release_channels.rehearsal.locks import lock_for
 from release_channels.rehearsal.ran import Changes, Ran
 from release_channels.rehearsal.rights import job_tokens
 from release_channels.rehearsal.runfiles import keep_log, mapped_actions, prepare
@@ -139,6 +140,7 @@ class Forge:
         is_tests = workflow.file == ground.config.test_workflow and not self.with_tests
         cleaned = clean(workflow, mapped_actions(), only_stand_ins=is_tests)
         token = f"rehearsal-{session.run_id}-{session.attempt}-{secrets.token_hex(6)}"
+        lock_for(ground, workflow, session.event.sha)
         run = prepare(self.ground, session, cleaned, token, changes)
         console.say(f"  {workflow.file} #{session.number}: {', '.join(job.id for job in workflow.jobs)}")
         begun = time.monotonic()

@@ -68,9 +68,19 @@ class Ground:
         return self.project.config
 
     @property
+    def address(self) -> str:
+        """Where the repository is on GitHub; git is led to the bare remote."""
+        return f"https://github.com/{self.repository}"
+
+    @property
     def index_root(self) -> Path:
         """The directory of the index's files."""
         return self.place / "index"
+
+    @property
+    def locks(self) -> Path:
+        """The directory of the locks that checkouts get, see `REHEARSAL_LOCKS`."""
+        return self.place / "locks"
 
     def as_index(self) -> Index:
         """The index as the tool's own functions take it."""
@@ -103,12 +113,11 @@ def make_ground(
     config = project.config
     repository = repository_name(config.repository, git.remote_url(config.remote), env) or f"rehearsal/{project.name}"
     home, remote, checkout = place / "home", place / "remote.git", place / "checkout"
-    for directory in (home, place / "runs"):
+    for directory in (home, place / "runs", place / "locks"):
         directory.mkdir()
     tls, bundle = make_certificates(place, env)
     upstream = upstream_url(env)
-    address = f"https://github.com/{repository}"
-    write_git_config(home, remote, address)
+    write_git_config(home, remote, f"https://github.com/{repository}")
     base = children_environment(env, home, make_programs(place / "bin"), bundle, upstream)
     publishers = list(_publishers(config, repository, project.name))
     publishing = TrustedPublishing(publishers, Issuer({}))
@@ -134,7 +143,7 @@ def make_ground(
             state=state, index=index, hub=hub, runner=service, runner_url=served.url, interference=interference,
             publishers=publishers, env=base, upstream=upstream, is_quick=is_quick, keep=keep, secrets=model.secrets,
         )  # fmt: skip
-        _make_repository(ground, git, address)
+        _make_repository(ground, git)
         for wanted in wanted_environments(config):  # what `setup-publishing --apply` creates
             kinds = {kind: [wanted.policy.pattern] * (kind == wanted.policy.kind) for kind in ("branch", "tag")}
             state.add_environment(wanted.name, branch_policies=kinds["branch"], tag_policies=kinds["tag"])
@@ -164,7 +173,7 @@ def _write_addresses(place: Path, index: RunningIndex, *, is_quick: bool) -> Pat
     return path
 
 
-def _make_repository(ground: Ground, git: Git, address: str) -> None:
+def _make_repository(ground: Ground, git: Git) -> None:
     """Clone the commit and the tags that are there; main itself is still to be pushed."""
     ground.checkout.mkdir()
     ground.git("init", "--quiet", "--bare", ground.remote, at=ground.place)
@@ -172,6 +181,6 @@ def _make_repository(ground: Ground, git: Git, address: str) -> None:
     ground.git("init", "--quiet")
     ground.git("fetch", "--quiet", "--no-tags", git.root.resolve(), ground.commit.sha, "refs/tags/*:refs/tags/*")
     ground.git("checkout", "--quiet", "-B", ground.config.main_branch, ground.commit.sha)
-    ground.git("remote", "add", ground.config.remote, address)
+    ground.git("remote", "add", ground.config.remote, ground.address)
     if ground.git("tag", "--list"):
         ground.git("push", "--quiet", "--tags", ground.config.remote)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.version import Version
 
@@ -72,16 +74,18 @@ class Hands:
         self.ground.git("reset", "--quiet", "--hard", f"{remote}/{main}")
 
     def build_at_home(self, commit: str, *words: str) -> dict[str, str]:
-        """Build a commit as the session does on a laptop, and give the digest of each file.
+        """Build a commit as the session does on a laptop, in a clone of its own, and give the digest of each file.
 
         Raises: FailedError if it cannot be built.
         """
         ground = self.ground
+        home = Path(tempfile.mkdtemp(prefix="laptop-", dir=ground.place))
+        ground.git("clone", "--quiet", "--origin", ground.config.remote, ground.address, home, at=ground.place)
         argv = (sys.executable, "-c", _BUILD, "--commit", commit, "--offline", *words)
-        done = finish(*argv, cwd=ground.checkout, env=ground.env, merged=True)
+        done = finish(*argv, cwd=home, env=ground.env, merged=True)
         if done.code:
             raise FailedError(f"the commit {commit[:12]} could not be built outside of the workflows", hint=done.text)
-        return {file.name: file.sha256 for file in take_over(ground.checkout).files}
+        return {file.name: file.sha256 for file in take_over(home).files}
 
 
 def on_index(ground: Ground, version: Version | None = None) -> dict[str, str]:

@@ -66,6 +66,7 @@ def _variables(ground: Ground, session: Session) -> dict[str, str]:
         # uv appends `&audience=…`; the name of the job is filled in by act, for each job.
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"{service}/identity?job=${{{{ github.job }}}}",
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": session.request_token,
+        "REHEARSAL_LOCKS": str(ground.locks),
         "REHEARSAL_RUNNER": service,
         "REHEARSAL_RUNNER_TOKEN": session.runner_token,
     }

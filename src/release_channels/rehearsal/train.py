@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from packaging.version import Version
 
@@ -12,6 +15,7 @@ from release_channels import console
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.opening import open_project
 from release_channels.outcome import Result
+from release_channels.process import in_background
 from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.hands import Hands, on_index
@@ -23,6 +27,8 @@ from release_channels.rehearsal.workflow import Workflow
 from release_channels.tags import tag_of
 from release_channels.version import final_of
 from release_channels.world.git import Git
+
+_COMPARE = "compare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class Train:
     hands: Hands
     users: Users
     stations: list[Station] = field(default_factory=list)
+    beside: list[tuple[int, Future[tuple[Station, ReleaseError | None]]]] = field(default_factory=list)
+    """What goes on while the train rides on: which station it is, and what becomes of it."""
 
     @property
     def version(self) -> Version:
@@ -62,22 +70,28 @@ class Train:
 
         Raises: FailedError at the first station that did not end as it should.
         """
+        with ExitStack() as stack:
+            self._ride(only, stack)
+            self._gather()
+
+    def _ride(self, only: str, stack: ExitStack) -> None:
+        """Go through the stations; the comparisons go on beside what follows, as long as the stack is there."""
         preview = self.ground.config.preview_workflow
         self.push_main()
         if only == "public":
             self.up_to(preview)
         else:
             self.follow()
-            self._compare_preview()
+            self._compare_preview(stack)
         if only != "preview":
             final = final_of(self.version)
             push = self.tag(final, stops_before=preview if only else "")
             self.follow(push)
             tag = tag_of(self.ground.config.tag_format, final)
-            self._visit("compare", lambda: self._same_bytes(final, "--tag", tag))
+            self._compare(stack, final, "--tag", tag)
         if not only:
             self.bump("bump-dev", "bump-dev", "--pull-request")
-            self._compare_preview()
+            self._compare_preview(stack)
             self._visit("status", self._status)
 
     def push_main(self) -> None:
@@ -131,14 +145,21 @@ class Train:
         return tuple(done)
 
     def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
-        begun = time.monotonic()
         console.say(name, style="bold")
-        try:
-            ran, outcome = act()
-        except ReleaseError as stop:
-            self.stations.append(Station(name, "", f"{Result.FAILED}: {stop}", (), time.monotonic() - begun))
-            raise
-        self.stations.append(Station(name, ran, outcome, (), time.monotonic() - begun))
+        station, stop = _tried(name, act)
+        self.stations.append(station)
+        if stop:
+            raise stop
+
+    def _gather(self) -> None:
+        """Wait for what went on beside, and put it where it began.
+
+        Raises: the first error of it.
+        """
+        for place, future in self.beside:
+            self.stations[place], stop = future.result()
+            if stop:
+                raise stop
 
     def _visit_run(self, workflow: Workflow, event: Event) -> Ran:
         """Visit a station where a workflow runs; where it may have published, look at what users get.
@@ -163,22 +184,28 @@ class Train:
             )
         return ran
 
-    def _compare_preview(self) -> None:
+    def _compare_preview(self, stack: ExitStack) -> None:
         """Compare the newest preview with a build at home, where main is on a dev line."""
         if not self.version.is_devrelease:
             return
         config = self.ground.config
         number = self.forge.counters[config.test_workflow]
         version = Version(f"{final_of(self.version)}.dev{number + config.run_offset}")
-        self._visit("compare", lambda: self._same_bytes(version, "--run-number", str(number)))
+        self._compare(stack, version, "--run-number", str(number))
 
-    def _same_bytes(self, version: Version, *words: str) -> tuple[str, str]:
+    def _compare(self, stack: ExitStack, version: Version, *words: str) -> None:
+        """Compare what was published with a build at home of what main is now, beside what follows."""
+        act = partial(self._same_bytes, self.forge.main, version, *words)
+        self.beside.append((len(self.stations), stack.enter_context(in_background(partial(_tried, _COMPARE, act)))))
+        self.stations.append(Station(_COMPARE, "", "broken off: the train stopped", (), 0))
+
+    def _same_bytes(self, commit: str, version: Version, *words: str) -> tuple[str, str]:
         """Build the same at home and compare the bytes.
 
         Raises: FailedError if a file differs.
         """
         there = on_index(self.ground, version)
-        here = self.hands.build_at_home(self.forge.main, *words)
+        here = self.hands.build_at_home(commit, *words)
         if not there or here != there:
             differing = sorted({name for name, _ in {*here.items()} ^ {*there.items()}})
             raise FailedError(
@@ -192,6 +219,16 @@ class Train:
         if done.code:
             raise FailedError("`invoke status` says that something is left to do", hint=done.text)
         return "invoke status", next(line for line in done.text.splitlines() if line.startswith("next:"))
+
+
+def _tried(name: str, act: Callable[[], tuple[str, str]]) -> tuple[Station, ReleaseError | None]:
+    """Act, and give the station, with the error if it failed."""
+    begun = time.monotonic()
+    try:
+        ran, outcome = act()
+    except ReleaseError as stop:
+        return Station(name, "", f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop
+    return Station(name, ran, outcome, (), time.monotonic() - begun), None
 
 
 def tail(ground: Ground, ran: Ran, lines: int = 25) -> str:

@@ -78,7 +78,7 @@ def _play_in(train: Train, channel: Channel, faults: Sequence[Fault], *, every_k
     for fault in (*faults, *(runs.kills(scene.workflow, channel) if every_kill else ())):
         restore(ground, train.forge, before)
         train.hands.reset()
-        yield _judge(fault, scene, reference)
+        yield judge(fault, scene, reference)
 
 
 def _set_scene(train: Train, channel: Channel) -> Scene:
@@ -101,8 +101,8 @@ def _set_scene(train: Train, channel: Channel) -> Scene:
     return Scene(train.ground, train.forge, train.hands, channel, workflow, event, None, tag)
 
 
-def _judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
-    """Play one fault and hold what happened against what it says."""
+def judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
+    """Play one fault and hold what happened against what it says; `reference` is the world after a clean release."""
     begun = time.monotonic()
     console.say(f"{fault.name}: {fault.what}", style="bold")
     at_first = picture(scene.ground)
@@ -131,6 +131,16 @@ def _judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
         tuple(wrong),
         time.monotonic() - begun,
     )
+
+
+def refuse_wrong(judged: Sequence[Judged]) -> None:
+    """Let no fault pass that did not fire, or did not end as it has to.
+
+    Raises: FailedError that names each with what was wrong.
+    """
+    wrong = [f"{one.fault.name}: {'; '.join(one.wrong)}" for one in judged if one.wrong]
+    if wrong:
+        raise FailedError(f"{len(wrong)} of {len(judged)} faults did not end as they have to", hint="\n".join(wrong))
 
 
 def _unlike(fault: Fault, ran: Ran, fired: int) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """Stands in for actions/checkout: one commit (or all history) of the rehearsal's remote, in an empty workspace."""
 
+import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,6 +24,16 @@ def wanted() -> tuple[str, str]:
         if git("ls-remote", "origin", full):
             return full, full
     return ref, ""
+
+
+def take_lock() -> None:
+    """Put the lock there that the rehearsal has made for this `pyproject.toml`, where none is committed."""
+    project = Path("pyproject.toml")
+    if project.exists() and not Path("uv.lock").exists():
+        digest = hashlib.sha256(project.read_text("utf-8").strip().encode()).hexdigest()
+        lock = Path(os.environ["REHEARSAL_LOCKS"], f"{digest}.lock")
+        if lock.exists():
+            shutil.copyfile(lock, "uv.lock")
 
 
 def main() -> None:
@@ -47,6 +59,7 @@ def main() -> None:
         git("update-ref", name, "FETCH_HEAD")
     elif name.startswith("refs/tags/"):
         git("fetch", "--quiet", "--no-tags", "origin", f"+{name}:{name}")
+    take_lock()
     with Path(os.environ["GITHUB_OUTPUT"]).open("a") as stream:
         stream.write(f"ref={name or what}\ncommit={commit}\n")
 
