@@ -169,7 +169,7 @@ def _starts(adoption: Adoption) -> dict[str, str]:
     if adoption.is_tool:
         return common | {
             "env": "",
-            # Without what only tests and linters need; uv resolves it all the same, so the versions are those of a laptop.
+            # Without what only tests and linters need; uv resolves it all the same, so no version changes by that.
             "nox": "uv run --no-dev nox",
             "gate_nox": "uv run --no-dev --extra gate --extra daytona nox",
             "prepare": f"- run: {PREPARE}",
@@ -181,7 +181,8 @@ def _starts(adoption: Adoption) -> dict[str, str]:
     start = f"uv run --frozen --script {adoption.noxfile}{named}"
     locked = "env:\n  NOX_SCRIPT_MODE: none # uv has made the locked environment already\n\n"
     return common | {
-        "env": locked, "nox": start, "gate_nox": start, "prepare": "", "release": start, "release_env": "", "release_variables": "",
+        "env": locked, "nox": start, "gate_nox": start, "prepare": "", "release": start, "release_env": "",
+        "release_variables": "",
     }  # fmt: skip
 
 
