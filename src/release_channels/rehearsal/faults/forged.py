@@ -103,6 +103,7 @@ FAULTS = (
     Fault(
         "forged-provenance", "the gate's artifact names other files", Channel.PREVIEW, _provenance,
         "refused", End.CONVERGED, "re-run the gate, which the preview follows", _gate_again,
+        needs_gate=True,
     ),
     Fault(
         "forged-manifest", "what the build hands on is of another commit", Channel.PREVIEW, _manifest,
