@@ -82,6 +82,8 @@ class Fault:
     """The documented next command; nothing where the run gets over it by itself, or nothing is to be done."""
     go_on: GoOn | None = None
     act: Act = Scene.release
+    needs_gate: bool = False
+    """Whether there has to be a gate for it to fire; `all` leaves it out where there is none."""
 
 
 AGAIN = "re-run the jobs of the run"

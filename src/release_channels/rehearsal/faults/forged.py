@@ -80,7 +80,7 @@ def _from_fork(scene: Scene, injection: Injection) -> Ran:
     """Let a run of a fork, whose branch is called like main, come to its end."""
     assert scene.gate is not None
     run_id = scene.ground.state.add_run(
-        scene.gate.workflow.file, scene.gate.event.sha, event="workflow_run", title=_title(scene),
+        scene.gate.workflow.file, scene.gate.event.sha, event=scene.gate.event.name, title=_title(scene),
         branch=scene.ground.config.main_branch, head_repository="stranger/fork",
     )  # fmt: skip
     event = scene.forge.completed_run(run_id, scene.gate.workflow)
@@ -103,6 +103,7 @@ FAULTS = (
     Fault(
         "forged-provenance", "the gate's artifact names other files", Channel.PREVIEW, _provenance,
         "refused", End.CONVERGED, "re-run the gate, which the preview follows", _gate_again,
+        needs_gate=True,
     ),
     Fault(
         "forged-manifest", "what the build hands on is of another commit", Channel.PREVIEW, _manifest,

@@ -62,6 +62,11 @@ def play_faults(name: str, make_train: MakeTrain) -> Iterator[Judged]:
         ours = tuple(fault for fault in faults if fault.channel is channel)
         if ours or every_kill:
             with make_train() as train:
+                if ALL in name.split(",") and not train.ground.config.gate.enabled:
+                    gateless = tuple(fault for fault in ours if not fault.needs_gate)
+                    for fault in set(ours) - set(gateless):
+                        console.warn(f"left out, since there is no gate: {fault.name}")
+                    ours = gateless
                 yield from _play_in(train, channel, ours, every_kill=every_kill)
 
 
