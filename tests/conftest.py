@@ -17,6 +17,7 @@ from release_channels.indexserver.server import serve
 from release_channels.outcome import Outcome
 from release_channels.sessions import PREVIEW
 from release_channels.steps.step import Patience
+from release_channels.version import Channel
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
@@ -141,6 +142,8 @@ def run_session(offline: None) -> RunSession:
     def run(repo: Repo, *words: str, steps: tuple[str, ...] = PREVIEW, **more: object) -> Outcome:
         patience = Patience(tries=(0.1, 0.1), visible=1.0, first_pause=0.05, between_writes=0)
         name = "preview" if steps == PREVIEW else steps[0]
+        if steps == PREVIEW:
+            more.setdefault("channel", Channel.PREVIEW)
         return release.run_session(
             name, steps, words, root=repo.root, env=dict(os.environ), patience=patience, **more,  # type: ignore[arg-type]
         )  # fmt: skip

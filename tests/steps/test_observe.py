@@ -436,6 +436,9 @@ def test_the_outcome_is_told_also_where_it_cannot_be_written(
 def test_a_remote_that_answers_and_has_no_main_is_not_asked_through_the_api(repo: Repo) -> None:
     """GitHub's API stands in for git that cannot read; where git can, its word is the last."""
     git, config = Git(repo.root), Config(main_branch="gone")
+    # The remote's own branch has the same setting, so that the commit did not choose it.
+    repo.commit("another main", {"pyproject.toml": Sample(settings='main-branch = "gone"\n').pyproject()})
+    repo.git("push", "--quiet", "origin", "main")
     with open_hub(repo) as hub:
         env = {**os.environ, "GITHUB_API_URL": hub.running.api_url, "GITHUB_REPOSITORY": NAME, "GH_TOKEN": READER}
         with pytest.raises(RefusedError) as stop:
