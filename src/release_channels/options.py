@@ -31,7 +31,7 @@ def parse_options(session: str, words: Sequence[str]) -> Options:
 
     Raises: UsageError for an unknown option or an unusable value.
     """
-    parser = _Parser(prog=f"nox -s {session} --", add_help=False, allow_abbrev=False)
+    parser = OptionParser(prog=f"nox -s {session} --", add_help=False, allow_abbrev=False)
     parser.add_argument("--index", metavar="NAME")
     parser.add_argument("--run-number", metavar="N")
     parser.add_argument("--commit", metavar="REV", default="HEAD")
@@ -53,6 +53,8 @@ def parse_options(session: str, words: Sequence[str]) -> Options:
     )
 
 
-class _Parser(argparse.ArgumentParser):
+class OptionParser(argparse.ArgumentParser):
+    """A parser whose complaint is a sentence with the usage as its hint, and no exit of the program."""
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, hint=self.format_usage().strip())

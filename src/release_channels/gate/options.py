@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
-from release_channels.errors import UsageError
+from release_channels.options import OptionParser
 from release_channels.version import parse_run_number
 
 
@@ -27,7 +25,7 @@ def parse_gate_options(words: Sequence[str]) -> GateOptions:
 
     Raises: UsageError for an unknown option or an unusable value.
     """
-    parser = _Parser(prog="nox -s gate --", add_help=False, allow_abbrev=False)
+    parser = OptionParser(prog="nox -s gate --", add_help=False, allow_abbrev=False)
     parser.add_argument("--provider", metavar="NAME")
     parser.add_argument("--run-number", metavar="N")
     parser.add_argument("--commit", metavar="REV")
@@ -41,8 +39,3 @@ def parse_gate_options(words: Sequence[str]) -> GateOptions:
         dry_run=given.dry_run,
         verbose=given.verbose,
     )
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=self.format_usage().strip())

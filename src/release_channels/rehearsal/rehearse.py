@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -12,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from release_channels import console
-from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
+from release_channels.errors import FailedError, RefusedError, ReleaseError
 from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
 from release_channels.observed import Commit
 from release_channels.opening import open_project
+from release_channels.options import OptionParser
 from release_channels.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
 from release_channels.rehearsal.act import find_act
@@ -54,17 +53,12 @@ def parse_wishes(words: Sequence[str]) -> Wishes:
 
     Raises: UsageError for an unknown one.
     """
-    parser = _Parser(prog="nox -s rehearse --", add_help=False, allow_abbrev=False)
+    parser = OptionParser(prog="nox -s rehearse --", add_help=False, allow_abbrev=False)
     for flag in ("--keep", "--quick", "--with-tests", "--verbose"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--only", choices=_PARTS, default="")
     parser.add_argument("--fault", metavar="NAME|all", default="")
     return Wishes(**vars(parser.parse_args(words)))
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=self.format_usage().strip())
 
 
 def run_rehearsal(
