@@ -75,6 +75,8 @@ class Bubblewrap:
             for name in (WORK, "tmp", "etc"):
                 (directory / name).mkdir()
                 maker.hand_over(directory / name)
+            for place in contents.more.values() if contents else ():
+                maker.hand_over(place)  # a scratch directory is its owner's alone
             for name, text in _ETC.items():
                 (directory / "etc" / name).write_text(text, encoding="utf-8")
             yield BubblewrapSandbox(maker, contents, directory)
