@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -20,16 +17,9 @@ from release_channels.steps.step import Patience
 from release_channels.version import Channel
 from tests.support.projects import Sample
 from tests.support.repo import Repo
+from tests.support.wheelhouse import fill
 
-# What builds the sample projects, at exact versions; pip is what a new environment is seeded with.
-BUILD_TOOLS = (
-    *("hatchling==1.33.0", "setuptools==84.2.1", "flit-core==4.2.0", "poetry-core==2.5.0", "pdm-backend==2.5.0"),
-    *("uv-build==0.13.6", "pip==26.3", "idna==3.20", "setuptools-scm==10.3.4", "hatch-vcs==0.5.0"),
-    *("uv-dynamic-versioning==0.14.1", "poetry-dynamic-versioning==1.10.1", "towncrier==26.9.0"),
-)
 _FOREIGN = ("UV_", "PIP_", "GITHUB_", "ACTIONS_", "TWINE_", "GIT_", "RELEASE_CHANNELS_", "NOX")
-# Of this repository's pins, what no test installs: tools, and what the extras bring.
-_NOT_INSTALLED = ("mypy", "ruff", "openai", "daytona")
 _HARMLESS = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
 _GIT_CONFIG = "[user]\n\tname = Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n"
 
@@ -50,23 +40,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def wheelhouse(pytestconfig: pytest.Config) -> Path:
-    """A directory with every wheel that a test installs, filled from the configured index and kept between runs."""
+    """A directory with every wheel that a test installs or locks, filled from the configured index and kept."""
     assert pytestconfig.cache is not None
     directory = pytestconfig.cache.mkdir("wheelhouse")
-    wanted = (*BUILD_TOOLS, *_runtime_pins(pytestconfig.rootpath))
     with FileLock(directory / ".lock"):
-        stamp = directory / ".filled-with"
-        if not stamp.exists() or stamp.read_text() != "\n".join(wanted):
-            words = ("-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(directory), *wanted)
-            subprocess.run([sys.executable, *words], check=True)
-            stamp.write_text("\n".join(wanted))
+        fill(directory, pytestconfig.rootpath)
     return directory
-
-
-def _runtime_pins(root: Path) -> list[str]:
-    """The tool's own requirements at the versions that this repository pins."""
-    content = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    return [pin for pin in content["dependency-groups"]["dev"] if not pin.startswith(_NOT_INSTALLED)]
 
 
 @pytest.fixture(scope="session")

@@ -117,6 +117,20 @@ def start(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -
                 os.killpg(child.pid, signal.SIGKILL)
 
 
+def table(text: str) -> dict[str, list[str]]:
+    """Read the table: the cells of each row by their first one; a cell may go over several lines."""
+    rows: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line[:1] == "│":
+            first, *cells = (cell.strip() for cell in line.strip("│").split("│"))
+            if first:
+                rows[first] = cells
+            else:
+                last = next(reversed(rows))
+                rows[last] = [f"{one} {more}".strip() for one, more in zip(rows[last], cells, strict=True)]
+    return rows
+
+
 def picture(root: Path) -> dict[str, str]:
     """Picture a directory: every file but the run's bookkeeping, git's index, and its refs."""
     seen = {}

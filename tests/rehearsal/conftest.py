@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -81,3 +82,12 @@ def _adopt(place: Path, wheel: Path, *, with_gate: bool) -> Repo:
     subprocess.run([BIN / "uv", *words], check=True, cwd=place, env=dict(os.environ))
     files["noxfile.py.lock"] = (place / "noxfile.py.lock").read_text()
     return Repo.create(place / "repo", files | dict(render(Adoption(config, tests))))
+
+
+@pytest.fixture
+def place(tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory for temporary files, which has to be empty at the end."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # asked anew from here on
+    return tmp_path / "tmp"

@@ -11,21 +11,11 @@ import pytest
 
 from release_channels.outcome import Outcome, Result
 from release_channels.rehearsal.rehearse import run_rehearsal
+from tests.faces.screen import table
 from tests.rehearsal.stages import stage_of
 from tests.support.repo import Repo
 
 Adopted = Callable[[bool], Repo]
-
-
-@pytest.fixture
-def place(tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory for temporary files, which has to be empty at the end."""
-    import tempfile
-
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", None)  # asked anew from here on
-    return tmp_path / "tmp"
 
 
 def practise(repo: Repo, *words: str) -> Outcome:
@@ -35,20 +25,6 @@ def practise(repo: Repo, *words: str) -> Outcome:
     assert repo.fingerprint() == before
     assert outcome.rehearsal
     return outcome
-
-
-def table(text: str) -> dict[str, list[str]]:
-    """Read the table: the cells of each row by their first one; a cell may go over several lines."""
-    rows: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        if line[:1] == "│":
-            first, *cells = (cell.strip() for cell in line.strip("│").split("│"))
-            if first:
-                rows[first] = cells
-            else:
-                last = next(reversed(rows))
-                rows[last] = [f"{one} {more}".strip() for one, more in zip(rows[last], cells, strict=True)]
-    return rows
 
 
 def test_a_preview_is_rehearsed_and_a_fault_is_seen(

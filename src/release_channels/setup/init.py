@@ -221,7 +221,8 @@ def _next_steps(root: Path, plan: AdoptionPlan, found: Found) -> None:
     option = "" if plan.noxfile == "noxfile.py" else f" -f {plan.noxfile}"
     steps = [
         f"look at it with `git -C {root} status`, and commit it",
-        f"`nox{option} -s preview` rehearses a preview on the local index",
+        f"`nox{option} -s preview` publishes a preview to the local index, on this machine alone",
+        f"`nox{option} -s rehearse` practises the whole release train here, with these workflow files",
         "`invoke doctor` looks for what would make a release fail",
     ]
     if found.repository:

@@ -1,0 +1,146 @@
+"""`init`, and then the rehearsal that it names: what a stranger types on a generated project, with no edit by hand."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeRepo
+from tests.faces.screen import BIN, Screen, run, table
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+_NOXFILE = '''"""Mine."""
+import nox
+
+
+@nox.session
+def docs(session):
+    """Build the pages."""
+
+
+if __name__ == "__main__":
+    nox.main()
+'''
+_TASKS = '''"""Mine."""
+from invoke import task
+
+
+@task
+def bump(c):
+    """Bump in my own way."""
+'''
+STATIONS = {
+    "preview": ["push to main", "test", "preview", "compare"],
+    "public": ["push to main", "test", "bump", "merge", "tag", "public", "compare"],
+    "": ["push to main", "test", "preview", "compare", "bump", "merge", "tag", "public", "bump-dev", "status"],
+}
+BRINGS = {
+    "preview": "public: 1.2.0.dev1, preview: 1.2.0.dev1",
+    "public": "public: 1.2.0, preview: 1.2.0",
+    "": "public: 1.2.0, preview: 1.2.1.dev3",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A project as it is before, and how its rehearsal is started."""
+
+    backend: str
+    init: tuple[str, ...] = ()
+    own: str = ""
+    """Its own noxfile, beside which it has a tasks file."""
+    is_locked: bool = False
+    has_remote: bool = True
+    from_lock: bool = False
+    """Whether uv starts the noxfile from its lock, as the workflows do, and not nox as `init` names it."""
+    part: str = ""
+
+    def make(self, make_repo: MakeRepo) -> Repo:
+        """Make the project."""
+        files = {"noxfile.py": self.own, "tasks.py": _TASKS} if self.own else {}
+        repo = make_repo(Sample(backend=self.backend, files=files))
+        if not self.has_remote:
+            repo.git("remote", "remove", "origin")
+        if self.is_locked:
+            subprocess.run([BIN / "uv", "lock", "--quiet"], cwd=repo.root, check=True)
+            repo.commit("lock")
+        return repo
+
+    def words(self, named: str) -> tuple[str | Path, ...]:
+        """Word the rehearsal as it is typed; `named` is how `init` names it."""
+        program, *words = named.split()
+        noxfile = words[1] if words[0] == "-f" else "noxfile.py"
+        started = (
+            (BIN / "uv", "run", "--quiet", "--frozen", "--script", noxfile) if self.from_lock else (BIN / program,)
+        )
+        quick = ("--quick", "--only", self.part) if self.part else ()
+        return (*started, *words, "--", *quick)
+
+
+NO_GATE = ("--no-gate",)
+QUICK = {
+    "setuptools, a preview": Case("setuptools", NO_GATE, part="preview"),
+    "hatchling, a public release": Case("hatchling", NO_GATE, is_locked=True, from_lock=True, part="public"),
+}
+FULL = {
+    "hatchling": Case("hatchling"),
+    "setuptools, own noxfile and tasks": Case("setuptools", NO_GATE, own=_NOXFILE),
+    "flit, locked": Case("flit-core", NO_GATE, is_locked=True, from_lock=True),
+    "poetry, no remote": Case("poetry-core", NO_GATE, has_remote=False),
+    "pdm, a noxfile that cannot be joined": Case(
+        "pdm-backend", NO_GATE, own=_NOXFILE.replace("nox\n", "nox, yaml\n", 1)
+    ),
+    "uv, all at once": Case("uv_build", own=_NOXFILE, is_locked=True, has_remote=False, from_lock=True),
+}
+
+
+def rehearsed(case: Case, make_repo: MakeRepo, tool: Path) -> Screen:
+    """Adopt the tool, commit, start what is named, and see that the project itself is as it was."""
+    repo = case.make(make_repo)
+    told = run(BIN / "release-channels", "init", "--tool", tool, *case.init, cwd=repo.root)
+    assert told.code == 0, told.text
+    named = re.search(r"`(nox[^`]* -s rehearse)`", told.text)
+    assert named, told.text
+    repo.commit("adopt")
+    before = repo.fingerprint()
+    env = {"NOX_SCRIPT_MODE": "none" if case.from_lock else ""}
+    screen = run(*case.words(named[1]), cwd=repo.root, env=env, seconds=900)
+    after = repo.fingerprint()
+    assert {name: seen for name, seen in after.items() if not name.startswith(".nox/")} == before
+    assert not repo.git("status", "--porcelain")
+    return screen
+
+
+def check(screen: Screen, case: Case) -> None:
+    """Every station of the part is there and green, and in the end users get what it is to bring them."""
+    assert screen.code == 0, screen.text
+    rows = table(screen.out)
+    assert [name for name in rows if name != "gate"] == STATIONS[case.part]
+    assert ("gate" in rows) is (not case.init)
+    assert rows["compare"][1].endswith(" are bit for bit the same")
+    what = f"the {case.part} part of the train" if case.part else "the whole train"
+    assert screen.last.startswith(f"done: demo-tool: {what} ran in ")
+    assert screen.last.endswith(f"; in the end users get {BRINGS[case.part]} (rehearsal)")
+
+
+@pytest.mark.parametrize("case", QUICK.values(), ids=QUICK)
+def test_a_part_of_the_train_runs_on_a_project_as_init_left_it(
+    make_repo: MakeRepo, tool_wheel: Path, place: Path, case: Case
+) -> None:
+    """By nox alone, as `init` says, or from the lock, as the workflows do; nothing is left of it."""
+    check(rehearsed(case, make_repo, tool_wheel), case)
+    assert not list(place.glob("release-channels*"))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("case", FULL.values(), ids=FULL)
+def test_the_whole_train_runs_on_every_backend(make_repo: MakeRepo, tool_wheel: Path, place: Path, case: Case) -> None:
+    """With and without a lock, a noxfile and tasks of its own, a remote: no edit by hand is needed."""
+    check(rehearsed(case, make_repo, tool_wheel), case)
+    assert not list(place.glob("release-channels*"))
