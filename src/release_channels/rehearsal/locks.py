@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from release_channels.errors import CommandError
-from release_channels.process import run
+from release_channels.process import finish, run
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.workflow import Workflow
 from release_channels.world.uv import uv_program
@@ -51,9 +51,16 @@ def _resolve(ground: Ground, sha: str, kept: Path) -> None:
         earlier = max(ground.locks.glob("*.lock"), key=lambda path: path.stat().st_mtime, default=None)
         if earlier:
             shutil.copyfile(earlier, clone / "uv.lock")
-        run(uv_program(), "lock", "--quiet", cwd=clone, env=ground.env, timeout=_SECONDS)
+        _lock(ground, clone)
         shutil.copyfile(clone / "uv.lock", kept)
     except CommandError:
         kept.unlink(missing_ok=True)
     finally:
         shutil.rmtree(clone)
+
+
+def _lock(ground: Ground, clone: Path) -> None:
+    """Lock with what uv has at hand, which is enough where only the version has changed, else with the index."""
+    words = (uv_program(), "lock", "--quiet")
+    if finish(*words, "--offline", cwd=clone, env=ground.env, timeout=_SECONDS).code:
+        run(*words, cwd=clone, env=ground.env, timeout=_SECONDS)

@@ -67,6 +67,7 @@ def _variables(ground: Ground, session: Session) -> dict[str, str]:
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"{service}/identity?job=${{{{ github.job }}}}",
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": session.request_token,
         "REHEARSAL_LOCKS": str(ground.locks),
+        "REHEARSAL_OBJECTS": str(ground.remote / "objects"),
         "REHEARSAL_RUNNER": service,
         "REHEARSAL_RUNNER_TOKEN": session.runner_token,
     }

@@ -47,6 +47,10 @@ class Station:
         return told(self.got) if self.got else ""
 
 
+Visited = tuple[Station, "ReleaseError | None", "Ran | None"]
+"""A station, what went wrong there, and the run, where there was one."""
+
+
 @dataclass(slots=True)
 class Train:
     """A train under way; a station that does not end as it should stops it."""
@@ -56,8 +60,10 @@ class Train:
     hands: Hands
     users: Users
     stations: list[Station] = field(default_factory=list)
-    beside: list[tuple[int, Future[tuple[Station, ReleaseError | None]]]] = field(default_factory=list)
-    """What goes on while the train rides on: which station it is, and what becomes of it."""
+    beside: dict[int, Future[Visited]] = field(default_factory=dict)
+    """What goes on while the train rides on, by the number of its station."""
+    publishing: dict[str, int] = field(default_factory=dict)
+    """The station of the newest run of each workflow that publishes, by its file."""
 
     @property
     def version(self) -> Version:
@@ -75,23 +81,26 @@ class Train:
             self._gather()
 
     def _ride(self, only: str, stack: ExitStack) -> None:
-        """Go through the stations; the comparisons go on beside what follows, as long as the stack is there."""
-        preview = self.ground.config.preview_workflow
+        """Go through the stations; who releases goes on while a run publishes, as on GitHub."""
+        config = self.ground.config
         self.push_main()
-        if only == "public":
-            self.up_to(preview)
-        else:
-            self.follow()
-            self._compare_preview(stack)
+        gated = self.up_to(config.preview_workflow)[-1]
+        if only != "public":
+            self._publish_preview(stack, gated)
         if only != "preview":
             final = final_of(self.version)
-            push = self.tag(final, stops_before=preview if only else "")
-            self.follow(push)
-            tag = tag_of(self.ground.config.tag_format, final)
-            self._compare(stack, final, "--tag", tag)
+            staged = self.bump("bump", "bump", "--pull-request")
+            if staged and not only:  # it finds that the release is the tag's
+                self._wait(config.preview_workflow)
+                self._publish(stack, self.forge.completed(staged))
+            self._publish(stack, self.tag(final))
+            self._compare(stack, final, "--tag", tag_of(config.tag_format, final))
         if not only:
-            self.bump("bump-dev", "bump-dev", "--pull-request")
-            self._compare_preview(stack)
+            opened = self.bump("bump-dev", "bump-dev", "--pull-request")
+            self._wait()
+            if opened:
+                self._publish_preview(stack, opened)
+            self._wait()
             self._visit("status", self._status)
 
     def push_main(self) -> None:
@@ -101,12 +110,11 @@ class Train:
         push = ("push", "--quiet", remote, main)
         self._visit("push to main", lambda: (f"git push {remote} {main}", self.ground.git(*push) or "pushed"))
 
-    def tag(self, final: Version, *, stops_before: str = "") -> Event:
-        """Make the version final, merge that, tag it, and give the push of the tag.
+    def tag(self, final: Version) -> Event:
+        """Tag main, which holds the final version by now, and give the push of the tag.
 
         Raises: FailedError if no tag was pushed.
         """
-        self.bump("bump", "bump", "--pull-request", stops_before=stops_before)
         self.hands.catch_up()
         named = () if self.version == final else ("--version", str(final))
         self._visit("tag", lambda: ("invoke tag", self.hands.do("tag", *named)))
@@ -115,13 +123,14 @@ class Train:
             raise FailedError(f"`invoke tag` pushed {len(pushed)} refs, not one", hint="see what the task said")
         return pushed[0]
 
-    def bump(self, name: str, *task: str, stops_before: str = "") -> None:
-        """Let a task open a pull request, merge it, and follow main."""
+    def bump(self, name: str, *task: str) -> Ran | None:
+        """Let a task open a pull request, merge it, and follow main up to the preview; give the last run, if any."""
         self.hands.catch_up()
         self._visit(name, lambda: (f"invoke {' '.join(task)}", self.hands.do(*task)))
-        if self.hands.is_open:
-            self._visit("merge", lambda: ("git merge, git push", self.hands.merge()))
-            self.up_to(stops_before)
+        if not self.hands.is_open:
+            return None
+        self._visit("merge", lambda: ("git merge, git push", self.hands.merge()))
+        return self.up_to(self.ground.config.preview_workflow)[-1]
 
     def up_to(self, file: str) -> tuple[Ran, ...]:
         """Follow what was pushed, and leave out one workflow and what would follow it."""
@@ -141,7 +150,7 @@ class Train:
                     done.append(self._visit_run(workflow, event))
                     waiting.append(self.forge.completed(done[-1]))
         if not done:
-            raise FailedError("nothing was started by the push", hint="does `on:` of a workflow file name this event?")
+            raise _nothing_started()
         return tuple(done)
 
     def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
@@ -151,53 +160,106 @@ class Train:
         if stop:
             raise stop
 
+    def _publish_preview(self, stack: ExitStack, gated: Ran) -> None:
+        """Let the preview workflow follow a run, and compare what it publishes with a build at home."""
+        self._publish(stack, self.forge.completed(gated))
+        if self.version.is_devrelease:
+            config = self.ground.config
+            number = self.forge.counters[config.test_workflow]
+            version = Version(f"{final_of(self.version)}.dev{number + config.run_offset}")
+            self._compare(stack, version, "--run-number", str(number))
+
+    def _publish(self, stack: ExitStack, event: Event) -> None:
+        """Run what an event starts beside what follows.
+
+        Raises: FailedError if nothing runs.
+        """
+        started = self.forge.started_by(event)
+        if not started:
+            raise _nothing_started()
+        for workflow in started:
+            console.say(self._name(workflow), style="bold")
+            self.publishing[workflow.file] = len(self.stations)
+            self._set_off(stack, self._name(workflow), partial(self._ran, workflow, event))
+
+    def _set_off(self, stack: ExitStack, name: str, act: Callable[[], Visited]) -> None:
+        """Begin a station, and ride on; it is ended when the stack is."""
+        self.beside[len(self.stations)] = stack.enter_context(in_background(act))
+        self.stations.append(Station(name, "", "broken off: the train stopped", (), 0))
+
+    def _wait(self, *files: str) -> None:
+        """Wait until runs of these workflows have ended, by default all; GitHub queues what is of one group."""
+        for file in files or tuple(self.publishing):
+            if file in self.publishing:
+                self._arrive(self.publishing.pop(file))
+
     def _gather(self) -> None:
-        """Wait for what went on beside, and put it where it began.
+        """Wait for all that went on beside.
 
         Raises: the first error of it.
         """
-        for place, future in self.beside:
-            self.stations[place], stop = future.result()
-            if stop:
-                raise stop
+        for place in sorted(self.beside):
+            self._arrive(place)
 
-    def _visit_run(self, workflow: Workflow, event: Event) -> Ran:
-        """Visit a station where a workflow runs; where it may have published, look at what users get.
+    def _arrive(self, place: int) -> None:
+        future = self.beside.pop(place)
+        self.stations[place], stop, ran = future.result()
+        if stop:
+            raise stop
+        if ran is not None and any(self.forge.started_by(self.forge.completed(ran))):
+            self.follow(self.forge.completed(ran))
 
-        Raises: FailedError if the run is not green.
-        """
+    def _name(self, workflow: Workflow) -> str:
         config = self.ground.config
         names = {
             config.test_workflow: "test", config.gate_workflow: "gate", config.preview_workflow: "preview",
             config.public_workflow: "public",
         }  # fmt: skip
-        name = names.get(workflow.file, workflow.file)
-        begun = time.monotonic()
-        console.say(name, style="bold")
-        ran = self.forge.run(workflow, event)
-        publishes = ran.workflow.file in (self.ground.config.preview_workflow, self.ground.config.public_workflow)
-        got = self.users.look() if publishes and ran.is_green else ()
-        self.stations.append(Station(name, str(ran), ran.outcome(), got, time.monotonic() - begun))
-        if not ran.is_green:
-            raise FailedError(
-                f"{name}: {ran} ended with {ran.conclusion}: {ran.outcome()}", hint=tail(self.ground, ran)
-            )
+        return names.get(workflow.file, workflow.file)
+
+    def _visit_run(self, workflow: Workflow, event: Event) -> Ran:
+        """Visit a station where a workflow runs.
+
+        Raises: FailedError if the run is not green.
+        """
+        console.say(self._name(workflow), style="bold")
+        station, stop, ran = self._ran(workflow, event)
+        self.stations.append(station)
+        if stop:
+            raise stop
+        assert ran is not None  # without a run there is an error
         return ran
 
-    def _compare_preview(self, stack: ExitStack) -> None:
-        """Compare the newest preview with a build at home, where main is on a dev line."""
-        if not self.version.is_devrelease:
-            return
+    def _ran(self, workflow: Workflow, event: Event) -> Visited:
+        """Run a workflow; where it has published, look at what users get."""
+        name, begun = self._name(workflow), time.monotonic()
+        try:
+            ran = self.forge.run(workflow, event)
+        except ReleaseError as stop:
+            return Station(name, workflow.file, f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop, None
         config = self.ground.config
-        number = self.forge.counters[config.test_workflow]
-        version = Version(f"{final_of(self.version)}.dev{number + config.run_offset}")
-        self._compare(stack, version, "--run-number", str(number))
+        publishes = workflow.file in (config.preview_workflow, config.public_workflow)
+        is_out = publishes and ran.is_green and not ran.outcome().startswith(f"{Result.SKIPPED}:")
+        got = self.users.look() if is_out else ()
+        station = Station(name, str(ran), ran.outcome(), got, time.monotonic() - begun)
+        if ran.is_green:
+            return station, None, ran
+        said = f"{name}: {ran} ended with {ran.conclusion}: {ran.outcome()}"
+        return station, FailedError(said, hint=tail(self.ground, ran)), ran
 
     def _compare(self, stack: ExitStack, version: Version, *words: str) -> None:
-        """Compare what was published with a build at home of what main is now, beside what follows."""
-        act = partial(self._same_bytes, self.forge.main, version, *words)
-        self.beside.append((len(self.stations), stack.enter_context(in_background(partial(_tried, _COMPARE, act)))))
-        self.stations.append(Station(_COMPARE, "", "broken off: the train stopped", (), 0))
+        """Compare what the run before publishes with a build at home of what main is now, beside what follows."""
+        published, commit = self.beside[len(self.stations) - 1], self.forge.main
+
+        act = partial(self._same_bytes, commit, version, *words)
+
+        def visit() -> Visited:
+            _, stop, _ = published.result()
+            if stop:  # it is told where it went wrong
+                return Station(_COMPARE, "", "skipped: nothing was published", (), 0), None, None
+            return (*_tried(_COMPARE, act), None)
+
+        self._set_off(stack, _COMPARE, visit)
 
     def _same_bytes(self, commit: str, version: Version, *words: str) -> tuple[str, str]:
         """Build the same at home and compare the bytes.
@@ -219,6 +281,10 @@ class Train:
         if done.code:
             raise FailedError("`invoke status` says that something is left to do", hint=done.text)
         return "invoke status", next(line for line in done.text.splitlines() if line.startswith("next:"))
+
+
+def _nothing_started() -> FailedError:
+    return FailedError("nothing was started by the push", hint="does `on:` of a workflow file name this event?")
 
 
 def _tried(name: str, act: Callable[[], tuple[str, str]]) -> tuple[Station, ReleaseError | None]:

@@ -43,6 +43,8 @@ def main() -> None:
     if not Path(".git").exists():
         git("init", "--quiet")
         git("remote", "add", "origin", address)
+        # History is read where it lies instead of being copied into every job; what is fetched, and how deep, stays so.
+        Path(".git/objects/info/alternates").write_text(f"{os.environ['REHEARSAL_OBJECTS']}\n")
     what, name = wanted()
     if depth == 0:
         everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
