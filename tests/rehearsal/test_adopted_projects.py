@@ -62,7 +62,7 @@ class Case:
 
     def make(self, make_repo: MakeRepo) -> Repo:
         """Make the project."""
-        files = {"noxfile.py": self.own, "tasks.py": _TASKS} if self.own else {}
+        files: dict[str, str | bytes] = {"noxfile.py": self.own, "tasks.py": _TASKS} if self.own else {}
         repo = make_repo(Sample(backend=self.backend, files=files))
         if not self.has_remote:
             repo.git("remote", "remove", "origin")

@@ -16,8 +16,10 @@ from release_channels.rehearsal.faults.play import judge, refuse_wrong
 from release_channels.rehearsal.ran import Changes
 from release_channels.rehearsal.runfiles import log_of
 from release_channels.version import Channel
-from tests.rehearsal.stages import Stage, job, set_stage, workflow
+from tests.rehearsal.stages import NO_GATE, Stage, job, set_stage, stage_of, workflow
 from tests.support.processes import survivors
+from tests.support.projects import Sample
+from tests.support.repo import Repo
 
 LOOK = (
     "git rev-parse HEAD", "git rev-list --count HEAD", "git tag --list", "git status --porcelain",
@@ -49,6 +51,31 @@ def test_a_checkout_is_that_of_the_commit_as_github_makes_it(offline: None, tmp_
         assert lines(ran.played.said("one")) == [sha, "1", "main", address]
         told = lines(ran.played.said("full"))
         assert told == [sha, "2", "v0.9", "main", address, sha, f"{sha}\trefs/tags/v0.9"]
+
+
+NOXFILE = f"""\
+import sys
+import nox
+
+@nox.session(python=["{sys.version_info.major}.{sys.version_info.minor}", "3.99"], venv_backend="uv")
+def tests(session):
+    session.run("python", "-c", "print('tested')")
+"""
+
+
+def test_a_session_without_its_python_is_named_and_fails_nothing(offline: None, tmp_path: Path) -> None:
+    """nox itself says so on a runner's `CI`; here the others are run, and it is told what was left out."""
+    text = workflow(job("{uses: actions/checkout@v7}", "uv run --no-project --with nox nox -s tests"))
+    repo = Repo.create(
+        tmp_path / "repo",
+        Sample(files={".github/workflows/test.yml": text, "noxfile.py": NOXFILE}, tail=NO_GATE).tree(),
+    )
+    with stage_of(repo, tmp_path / "world") as stage:
+        stage.forge.with_tests = True
+        ran = stage.run("test.yml")
+        assert ran.is_green, ran.played.said()
+        assert lines(ran.played.said()).count("tested") == 1
+        assert ran.not_rehearsed == ("test.yml: Python 3.99 (not on this machine), for the session tests-3.99",)
 
 
 def test_artifacts_go_from_job_to_job_and_from_run_to_run(offline: None, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from release_channels.setup.rules import check_workflows
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, run
 from tests.setup.adopting import TOOL, adopt, files
+from tests.support.distributions import Recipe, make_wheel
 from tests.support.projects import BACKENDS, Sample
 from tests.support.repo import Repo
 
@@ -284,6 +286,19 @@ def test_another_tool_is_named_and_replaced_on_request(make_repo: MakeRepo) -> N
         adopt(repo, check=True)
     assert adopt(repo, update=True).result is Result.DONE
     assert (repo.root / "noxfile.py").read_text() == old
+
+
+def test_a_wheel_that_was_built_anew_is_locked_anew(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """Its name is the same and its bytes are not: from the old lock nothing would start."""
+    wheel = make_wheel(tmp_path, Recipe(name="release-channels", version="9.1", scripts={}))
+    repo = make_repo(Sample())
+    adopt(repo, tool=str(wheel))
+    assert adopt(repo, tool=str(wheel)).message == "nothing to write"
+    make_wheel(tmp_path, Recipe(name="release-channels", version="9.1", scripts={}, summary="Another"))
+    with pytest.raises(RefusedError, match=r"not as it should be: noxfile\.py\.lock"):
+        adopt(repo, tool=str(wheel), check=True)
+    assert adopt(repo, tool=str(wheel)).message == "1 file written"
+    assert sha256(wheel.read_bytes()).hexdigest() in (repo.root / "noxfile.py.lock").read_text()
 
 
 def test_a_tool_that_cannot_be_locked_leaves_nothing_behind(make_repo: MakeRepo) -> None:

@@ -15,6 +15,7 @@ from release_channels.rehearsal.cleaning import Cleaned, clean
 from release_channels.rehearsal.github.actions import show_run
 from release_channels.rehearsal.github.objects import Site
 from release_channels.rehearsal.ground import Ground
+from release_channels.rehearsal.interpreters import missing_pythons
 from release_channels.rehearsal.locks import lock_for
 from release_channels.rehearsal.ran import Changes, Ran
 from release_channels.rehearsal.rights import job_tokens
@@ -174,7 +175,9 @@ class Forge:
             state.add_job(session.run_id, job.name, conclusion=jobs[job.id])
             if job.environment and jobs[job.id] != "skipped":
                 state.add_deployment(job.environment, session.event.sha, jobs[job.id], run_id=session.run_id)
-        notices = (said.removeprefix(_NOTICE) for said in played.notices if said.startswith(_NOTICE))
+        notices = [said.removeprefix(_NOTICE) for said in played.notices if said.startswith(_NOTICE)]
+        if workflow.file == self.ground.config.test_workflow:
+            notices += missing_pythons(played.said())
         told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
         self.not_rehearsed += [one for one in told if one not in self.not_rehearsed]
         keep_log(self.ground, session, played)

@@ -10,6 +10,7 @@ from release_channels.hub_settings import Policy
 from release_channels.rehearsal.act import COMPOSITES, Play, Played
 from release_channels.rehearsal.cleaning import STAND_IN, Cleaned
 from release_channels.rehearsal.ground import Ground
+from release_channels.rehearsal.interpreters import LEFT_OUT
 from release_channels.rehearsal.ran import Changes, Ran
 from release_channels.rehearsal.rights import rights_script
 from release_channels.rehearsal.runnerservice import OWNER_ID, REPOSITORY_ID, Session
@@ -27,7 +28,10 @@ def prepare(ground: Ground, session: Session, cleaned: Cleaned, token: str, chan
     files = {key: directory / name for key, name in names.items()}
     files["workflow"].write_text(cleaned.text, encoding="utf-8")
     files["payload"].write_text(json.dumps(event.payload), encoding="utf-8")
-    files["rights"].write_text(rights_script(workflow, token, _barred(ground, session), changes.stops), "utf-8")
+    script = rights_script(workflow, token, _barred(ground, session), changes.stops)
+    if workflow.file == ground.config.test_workflow:
+        script += f"{LEFT_OUT}\n"
+    files["rights"].write_text(script, "utf-8")
     files["secrets"].touch(mode=0o600)
     given = {"GITHUB_TOKEN": token, **ground.secrets}
     files["secrets"].write_text("".join(f"{key}={json.dumps(value)}\n" for key, value in given.items()), "utf-8")

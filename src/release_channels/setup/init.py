@@ -18,7 +18,8 @@ from release_channels.setup.found import Found
 from release_channels.setup.looking import look_at
 from release_channels.setup.rules import Broken
 from release_channels.setup.script_block import TOOL
-from release_channels.setup.tool_source import ToolSource, asked_tool, running_tool
+from release_channels.setup.tool_source import ToolSource, asked_tool, running_tool, wheel_of
+from release_channels.world.distributions import sha256_of
 from release_channels.world.files import write_whole
 from release_channels.world.git import Git
 from release_channels.world.uv import uv_program
@@ -51,7 +52,7 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     found = look_at(root, env)
     tool = asked_tool(request.tool, root) if request.tool else running_tool()
     plan = _plan(found, tool, request)
-    lock = _Lock(root, plan.noxfile, env)
+    lock = _Lock(root, plan.noxfile, env, wheel_of(plan.requirement))
     _tell(found, tool, plan)
     _show(plan, lock, whole=dry_run or request.update or request.check)
     project = found.project.name
@@ -82,6 +83,8 @@ class _Lock:
     root: Path
     noxfile: str
     env: Mapping[str, str]
+    wheel: Path | None = None
+    """The tool, where it is a file: it may have been built anew since, with the same name."""
 
     @property
     def path(self) -> str:
@@ -89,10 +92,15 @@ class _Lock:
         return f"{self.noxfile}.lock"
 
     def fits(self) -> bool:
-        """Tell whether there is a lock, and it is the noxfile's."""
+        """Tell whether there is a lock, and it is the noxfile's.
+
+        uv takes a file's digest from the lock as it is, so that is compared here.
+        """
         words = ("lock", "--check", "--quiet", "--script", self.noxfile)
         there = (self.root / self.path).exists() and (self.root / self.noxfile).exists()
-        return there and finish(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).code == 0
+        if not there or finish(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).code:
+            return False
+        return self.wheel is None or sha256_of(self.wheel) in (self.root / self.path).read_text(encoding="utf-8")
 
     def renew(self) -> bool:
         """Make the lock fit, and tell whether it had to change.
@@ -101,7 +109,8 @@ class _Lock:
         """
         path = self.root / self.path
         before = path.read_bytes() if path.exists() else None
-        words = ("lock", "--quiet", "--script", self.noxfile)
+        again = ("--upgrade-package", TOOL) if self.wheel else ()
+        words = ("lock", "--quiet", *again, "--script", self.noxfile)
         with console.progress(f"locking what {self.noxfile} needs"):
             try:
                 finish(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).or_raise()

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from importlib.metadata import distribution
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -59,6 +61,13 @@ def running_tool() -> ToolSource:
     if url.startswith("file:"):
         return ToolSource(f"{TOOL} @ {url}", version)
     return ToolSource(f"{TOOL}=={version}", version)
+
+
+def wheel_of(requirement: str) -> Path | None:
+    """Give the wheel of this machine that a requirement names; None for a checkout, a version, or one that is gone."""
+    address = urlsplit(Requirement(requirement).url or "") if requirement else None
+    path = Path(url2pathname(address.path)) if address and address.scheme == "file" else None
+    return path if path and path.is_file() else None
 
 
 def asked_tool(text: str, root: Path) -> ToolSource:
