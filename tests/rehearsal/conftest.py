@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -22,10 +21,8 @@ HERE = Path(__file__).parents[2]
 NO_GATE = "[tool.release-channels.gate]\nenabled = false\n"
 _NOXFILE = """\
 # /// script
-# requires-python = "=={python}"
+# requires-python = ">=3.11"
 # dependencies = ["nox", "release-channels{extra} @ {wheel}"]
-# [tool.uv]
-# override-dependencies = ["colorama; python_version < '3'", "pywin32-ctypes; python_version < '3'"]
 # ///
 import nox
 
@@ -68,10 +65,8 @@ def adopted(
 def _adopt(place: Path, wheel: Path, *, with_gate: bool) -> Repo:
     """Write what `init` writes, and lock the noxfile."""
     sample = Sample(tail="" if with_gate else NO_GATE, settings="rebuild = false\n")
-    # The wheelhouse holds what this machine installs, and no more; a lock is for all machines.
-    python = platform.python_version()
     files = sample.tree() | {
-        "noxfile.py": _NOXFILE.format(extra="[gate]" if with_gate else "", wheel=wheel.as_uri(), python=python),
+        "noxfile.py": _NOXFILE.format(extra="[gate]" if with_gate else "", wheel=wheel.as_uri()),
         "CHANGELOG.md": "# Changelog\n\n## [Unreleased]\n\n- Everything.\n",
         ".gitignore": "dist/\nrelease.json\n.release-channels/\n.nox/\n__pycache__/\n",
     }

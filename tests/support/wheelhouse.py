@@ -7,8 +7,10 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import product, zip_longest
 from pathlib import Path
+
+from release_channels.setup.render import PYTHON
 
 # What builds the sample projects, at exact versions; pip is what a new environment is seeded with.
 BUILD_TOOLS = (
@@ -27,6 +29,8 @@ _BLOCK = """\
 # constraint-dependencies = {pins}
 # ///
 """
+# The one that runs the tests, and the one that the jobs of a rehearsal take where this machine has it.
+_PYTHONS = tuple(dict.fromkeys((f"{sys.version_info.major}.{sys.version_info.minor}", PYTHON)))
 _DOWNLOAD = (sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest")
 
 
@@ -34,14 +38,16 @@ def fill(directory: Path, root: Path) -> None:
     """Download what is not there yet; what was wanted is written down, so that the next time nothing is asked."""
     pins = _pins(root)
     wanted = (*BUILD_TOOLS, *(pin for pin in pins if not pin.startswith(_NOT_INSTALLED)))
-    told = "\n".join((*wanted, *pins))
+    told = "\n".join((*wanted, *pins, *_PYTHONS))
     stamp = directory / ".filled-with"
     if stamp.exists() and stamp.read_text() == told:
         return
     subprocess.run([*_DOWNLOAD, directory, *wanted], check=True)
-    for requirements in _rounds(_locked(directory, root, pins)):
+    locked = _locked(directory, root, pins)
+    for python, requirements in product(_PYTHONS, _rounds(locked)):
         # What only another Python takes is never installed here: its metadata is read.
-        subprocess.run([*_DOWNLOAD, directory, "--no-deps", "--ignore-requires-python", *requirements], check=True)
+        options = ("--no-deps", "--ignore-requires-python", "--python-version", python)
+        subprocess.run([*_DOWNLOAD, directory, *options, *requirements], check=True)
     stamp.write_text(told)
 
 
