@@ -8,9 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from release_channels.outcome import Outcome, Result
 from release_channels.rehearsal.rehearse import run_rehearsal
+from release_channels.rehearsal.telling import end_of
+from release_channels.rehearsal.train import Station
+from release_channels.rehearsal.users import Got
+from release_channels.version import Channel
 from tests.faces.screen import table
 from tests.rehearsal.stages import stage_of
 from tests.support.repo import Repo
@@ -66,6 +71,13 @@ REFUSED = {
     "inside another": ({"RELEASE_CHANNELS_REHEARSAL": "x"}, (), "this is a rehearsal already"),
     "unknown option": ({}, ("--nonsense",), "unrecognized arguments: --nonsense"),
     "unknown part": ({}, ("--only", "gate"), "invalid choice"),
+    "no workflow files": (
+        {},
+        (),
+        "does not hold .github/workflows/integration-eval.yml, .github/workflows/internal-preview-release.yml, "
+        ".github/workflows/public-release.yml, .github/workflows/test.yml",
+    ),
+    "no workflow files for a part": ({}, ("--only", "public"), "public-release.yml, .github/workflows/test.yml (reh"),
     "unknown fault": ({}, ("--fault", "earthquake"), "there is no fault 'earthquake'"),
 }
 
@@ -85,13 +97,22 @@ def test_what_cannot_be_rehearsed_is_refused_at_once(
     assert list(place.iterdir()) == []
 
 
-def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(repo: Repo, place: Path) -> None:
+def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(adopted: Adopted, place: Path) -> None:
     """nox's --install-only promises that nothing is run."""
+    repo = adopted(False)
     before = repo.fingerprint()
     outcome = run_rehearsal((), root=repo.root, env=dict(os.environ), dry_run=True)
     assert outcome.line == "planned: demo-tool 1.2.0.dev0 would be rehearsed (rehearsal)"
     assert repo.fingerprint() == before
     assert list(place.iterdir()) == []
+
+
+def test_the_outcome_says_what_users_get_or_that_nothing_came() -> None:
+    """On a main that waits for its tag the preview is skipped, and no station brings anything."""
+    tested = Station("test", "test.yml #1", "success", (), 1)
+    released = Station("public", "public-release.yml #1", "published", (Got("uv", Channel.PUBLIC, Version("1.2")),), 1)
+    assert end_of([tested]) == "nothing was published, and the table says why"
+    assert end_of([tested, released, tested]).startswith("in the end users get public: 1.2")
 
 
 @pytest.mark.full

@@ -25,9 +25,10 @@ from release_channels.rehearsal.faults.play import Judged, MakeTrain, chosen, pl
 from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import make_ground
 from release_channels.rehearsal.hands import Hands
-from release_channels.rehearsal.telling import show_faults, show_not_rehearsed, show_stations
+from release_channels.rehearsal.telling import end_of, show_faults, show_not_rehearsed, show_stations
 from release_channels.rehearsal.train import Train
 from release_channels.rehearsal.users import make_users
+from release_channels.rehearsal.workflow import DIRECTORY
 from release_channels.telling import tell
 from release_channels.world.actions import REHEARSAL, is_rehearsal, read_actions
 from release_channels.world.files import scratch
@@ -93,15 +94,35 @@ def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str], *, dry_run: bo
     if sys.platform == "win32":
         raise RefusedError("a rehearsal needs Linux or macOS", hint="act runs the jobs on this machine, with bash")
     find_act()
+    if wishes.fault:
+        chosen(wishes.fault)
     git = Git.open(root)
     commit = git.commit("HEAD")
     project = open_project(git, commit)
+    _require_workflows(git, commit, project, wishes)
     if dry_run:
         return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
     if left_out := git.uncommitted():
         console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")
     world = partial(_train, git, project, commit, wishes, env)
     return _play(wishes, world, project) if wishes.fault else _ride(wishes, world)
+
+
+def _require_workflows(git: Git, commit: Commit, project: Project, wishes: Wishes) -> None:
+    """Refuse a commit that does not hold the workflow files.
+
+    Raises: RefusedError that names what is missing.
+    """
+    config = project.config
+    wanted = [config.test_workflow, *([config.gate_workflow] if config.gate.enabled else [])]
+    by_part = {"preview": config.preview_workflow, "public": config.public_workflow}
+    wanted += [file for part, file in by_part.items() if wishes.only in ("", part)]
+    paths = [f"{DIRECTORY}/{file}" for file in wanted]
+    if missing := sorted({*paths} - {*git.files_at(commit.sha)}):
+        raise RefusedError(
+            f"the commit {commit.sha[:12]} does not hold {', '.join(missing)}",
+            hint="a rehearsal runs what is committed: `release-channels init` writes the files, then commit them",
+        )
 
 
 @contextmanager
@@ -130,16 +151,14 @@ def _ride(wishes: Wishes, world: MakeTrain) -> Outcome:
             show_stations(train.stations)
             show_not_rehearsed(train.forge.not_rehearsed)
     project = train.ground.project.name
-    brings = [station.brings for station in train.stations if station.brings]
     what = f"the {wishes.only} part of the train" if wishes.only else "the whole train"
-    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; in the end users get {brings[-1]}"
+    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(train.stations)}"
     return Outcome(Result.DONE, message, project=project, commit=train.ground.commit.sha, index="pypi")
 
 
 def _play(wishes: Wishes, world: MakeTrain, project: Project) -> Outcome:
     """Play faults, and fail if one did not fire or did not end as it has to."""
     judged: list[Judged] = []
-    chosen(wishes.fault)
     try:
         judged.extend(play_faults(wishes.fault, world))  # what was judged before an error stays in it
     finally:

@@ -31,6 +31,12 @@ def show_stations(stations: Sequence[Station]) -> None:
     console.show(table, wide=True)
 
 
+def end_of(stations: Sequence[Station]) -> str:
+    """Say what users get in the end; a preview of a version that waits for its tag publishes nothing."""
+    brings = [station.brings for station in stations if station.brings]
+    return f"in the end users get {brings[-1]}" if brings else "nothing was published, and the table says why"
+
+
 def show_faults(judged: Sequence[Judged]) -> None:
     """Show what became of each fault."""
     table = Table(title="faults (rehearsal)", title_justify="left")
