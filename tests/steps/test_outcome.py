@@ -149,6 +149,7 @@ def test_what_libraries_log_is_not_on_the_screen_and_what_nox_says_is(caplog: py
     before = root.level, nox.level
     try:
         root.setLevel(logging.DEBUG)
+        nox.setLevel(logging.NOTSET)
         console.set_verbose(False)
         for name in ("markdown_it.rules_block", "urllib3.connectionpool", "nox"):
             logging.getLogger(name).debug("from %s", name)
