@@ -100,6 +100,8 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_CACHE_HOME": str(home / "cache"),
         "LANG": "C.UTF-8",
+        # Each job has an environment of its own, in which hardly anything is imported twice.
+        "PYTHONDONTWRITEBYTECODE": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
         "PIP_CONFIG_FILE": os.devnull,
