@@ -87,8 +87,6 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
     wheelhouse, environment = workplace / "wheelhouse", workplace / "candidate"
     wheelhouse.mkdir()
     quiet = foreign_environment(env) | {"UV_NO_CONFIG": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
-    # A sandbox shows the environment and not uv's cache, into which links would lead.
-    quiet |= {"UV_LINK_MODE": "hardlink"} if quiet.get("UV_LINK_MODE") == "symlink" else {}
     python = python_for(target.project.requires_python)
     # Relocatable, since the sandbox has it at another place.
     run(uv_program(), "venv", "--quiet", "--relocatable", "--python", python, environment, cwd=workplace, env=quiet)

@@ -89,6 +89,8 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
     kept = {name: value for name, value in foreign_environment(env).items() if name.startswith(("UV_", "PIP_"))}
     for name, words in (("UV_CACHE_DIR", ("cache", "dir")), ("UV_PYTHON_INSTALL_DIR", ("python", "dir"))):
         kept[name] = env.get(name) or run(uv_program(), *words, cwd=home, env=env)
+    temporary = home / "tmp"
+    temporary.mkdir()
     return {
         **kept,
         **dict.fromkeys(_BUNDLES, str(bundle)),
@@ -97,6 +99,7 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
         "PIP_CACHE_DIR": env.get("PIP_CACHE_DIR") or str(pip_cache(env)),
         "PATH": path,
         "HOME": str(home),
+        "TMPDIR": str(temporary),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_CACHE_HOME": str(home / "cache"),
         "LANG": "C.UTF-8",
