@@ -91,6 +91,10 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
         kept[name] = env.get(name) or run(uv_program(), *words, cwd=home, env=env)
     temporary = home / "tmp"
     temporary.mkdir()
+    cache = Path(kept["UV_CACHE_DIR"])
+    cache.mkdir(parents=True, exist_ok=True)
+    if cache.stat().st_dev != home.stat().st_dev:  # jobs come and go: their environments need no copies of their own
+        kept.setdefault("UV_LINK_MODE", "symlink")
     return {
         **kept,
         **dict.fromkeys(_BUNDLES, str(bundle)),
