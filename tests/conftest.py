@@ -119,7 +119,7 @@ def run_session(offline: None) -> RunSession:
     """Run steps of a release as the sessions do, with waits cut short."""
 
     def run(repo: Repo, *words: str, steps: tuple[str, ...] = PREVIEW, **more: object) -> Outcome:
-        patience = Patience(tries=(0.1, 0.1), visible=1.0, first_pause=0.05, between_writes=0)
+        patience = Patience(tries=(0.1, 0.1), visible=1.0, first_pause=0.05)
         name = "preview" if steps == PREVIEW else steps[0]
         if steps == PREVIEW:
             more.setdefault("channel", Channel.PREVIEW)

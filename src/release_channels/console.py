@@ -26,8 +26,10 @@ def set_verbose(verbose: bool) -> None:
     """Show the commands that are run and what they print, or keep them quiet."""
     global _verbose
     _verbose = verbose
-    # nox lets every library log; what they say of their connections is no part of the story.
-    logging.getLogger("urllib3").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    # nox lets every library log; what they say of their work is no part of the story. nox itself goes on as before.
+    root, nox = logging.getLogger(), logging.getLogger("nox")
+    nox.setLevel(nox.level or root.level)
+    root.setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
 def set_veil(veil: Callable[[str], str]) -> None:

@@ -34,7 +34,7 @@ from tests.support.releasing import TAG, clone_of, index_of, public_steps, relea
 from tests.support.repo import Repo
 
 WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
-PATIENCE = Patience(tries=(0.1, 0.1), visible=1.0, first_pause=0.05, between_writes=0)
+PATIENCE = Patience(tries=(0.1, 0.1), visible=1.0, first_pause=0.05)
 # Every build gives other bytes.
 RANDOM = "import os\nEXTRA['demo_tool/noise.txt'] = os.urandom(8).hex()\n"
 UNSTEADY = f"{RANDOM}def during(kind):\n    Path('noise.txt').write_text(os.urandom(8).hex())\n"

@@ -35,7 +35,7 @@ CLAIMS = {
     "event_name": "workflow_run",
 }  # fmt: skip
 PUBLISHER = Publisher(NAME, "4242", PREVIEW, "pypi-internal-preview", "demo-tool")
-PATIENCE = Patience(tries=(), visible=1.0, first_pause=0.05, between_writes=0)
+PATIENCE = Patience(tries=(), visible=1.0, first_pause=0.05)
 
 
 @pytest.fixture(scope="module")

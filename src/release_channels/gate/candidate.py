@@ -13,7 +13,7 @@ from release_channels.errors import CommandError, FailedError
 from release_channels.gate.sandbox import Contents
 from release_channels.manifest import ManifestFile
 from release_channels.observed import Commit
-from release_channels.process import finish, run
+from release_channels.process import Done, both, finish, run
 from release_channels.project.pyproject import Project
 from release_channels.steps.build import build_files, recipe_for
 from release_channels.steps.installed import Wheel, read_wheel
@@ -91,21 +91,56 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
     # Relocatable, since the sandbox has it at another place.
     run(uv_program(), "venv", "--quiet", "--relocatable", "--python", python, environment, cwd=workplace, env=quiet)
     inside = python_of(environment)
+    pins = workplace / "pins.txt"
+    pins.write_text(_pinned(target, wheel, inside, workplace, quiet), encoding="utf-8")
     # pip comes along for the new user; it also is what can download wheels, which uv cannot.
     _do("pip", "install", "--quiet", "--python", str(inside), "pip", cwd=workplace, env=quiet)
-    words = ("-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(wheelhouse))
-    downloaded = finish(inside, "-I", *words, "pip", wheel, cwd=workplace, env=quiet, timeout=_SECONDS)
+    both(
+        lambda: _download(target, wheel, pins, inside, wheelhouse, quiet),
+        lambda: _do(
+            "pip", "install", "--quiet", "--no-deps", "--no-build", "--python", str(inside), "-r", str(pins),
+            str(wheel), cwd=workplace, env=quiet,
+        ),
+    )  # fmt: skip
+    requirement = f"{target.project.name}=={target.version}"
+    return Contents(wheelhouse, requirement, environment, python_places(inside, workplace, quiet))
+
+
+def _pinned(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
+    """Resolve the dependencies once, so that what is installed and what is downloaded are of the same versions.
+
+    Raises: FailedError if they cannot be had as wheels.
+    """
+    words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build", "--python", python)
+    resolved = finish(
+        uv_program(), *words, "--no-emit-package", target.project.name, _listed(wheel, cwd), cwd=cwd, env=env
+    )
+    return _as_wheels(target, resolved)
+
+
+def _listed(wheel: Path, cwd: Path) -> Path:
+    wanted = cwd / "wanted.in"
+    wanted.write_text(f"{wheel.as_uri()}\n", encoding="utf-8")
+    return wanted
+
+
+def _download(target: Target, wheel: Path, pins: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
+    """Put all that a new user's pip asks for into the wheelhouse.
+
+    Raises: FailedError if it cannot be had as wheels.
+    """
+    words = ("-I", "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--no-deps", "--dest", wheelhouse)
+    _as_wheels(target, finish(python, *words, "pip", "-r", pins, wheel, cwd=pins.parent, env=env, timeout=_SECONDS))
+
+
+def _as_wheels(target: Target, done: Done) -> str:
     try:
-        downloaded.or_raise()
+        return done.or_raise().text
     except CommandError as stop:
         raise FailedError(
             f"the dependencies of {target.project.name} {target.version} cannot be had as wheels",
             hint=f"{stop.hint}\nthe sandbox has no network and builds nothing: each dependency needs a wheel",
         ) from stop
-    requirement = f"{target.project.name}=={target.version}"
-    offline = ("--no-index", "--find-links", str(wheelhouse), "--no-build")
-    _do("pip", "install", "--quiet", *offline, "--python", str(inside), requirement, cwd=workplace, env=quiet)
-    return Contents(wheelhouse, requirement, environment, python_places(inside, workplace, quiet))
 
 
 def python_places(python: Path, cwd: Path, env: Mapping[str, str]) -> tuple[Path, ...]:

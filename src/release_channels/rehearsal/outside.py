@@ -89,6 +89,12 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
     kept = {name: value for name, value in foreign_environment(env).items() if name.startswith(("UV_", "PIP_"))}
     for name, words in (("UV_CACHE_DIR", ("cache", "dir")), ("UV_PYTHON_INSTALL_DIR", ("python", "dir"))):
         kept[name] = env.get(name) or run(uv_program(), *words, cwd=home, env=env)
+    temporary = home / "tmp"
+    temporary.mkdir()
+    cache = Path(kept["UV_CACHE_DIR"])
+    cache.mkdir(parents=True, exist_ok=True)
+    if cache.stat().st_dev != home.stat().st_dev:  # jobs come and go: their environments need no copies of their own
+        kept.setdefault("UV_LINK_MODE", "symlink")
     return {
         **kept,
         **dict.fromkeys(_BUNDLES, str(bundle)),
@@ -97,9 +103,12 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
         "PIP_CACHE_DIR": env.get("PIP_CACHE_DIR") or str(pip_cache(env)),
         "PATH": path,
         "HOME": str(home),
+        "TMPDIR": str(temporary),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_CACHE_HOME": str(home / "cache"),
         "LANG": "C.UTF-8",
+        # Each job has an environment of its own, in which hardly anything is imported twice.
+        "PYTHONDONTWRITEBYTECODE": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
         "PIP_CONFIG_FILE": os.devnull,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,13 +24,13 @@ from release_channels.rehearsal.faults.play import Judged, MakeTrain, chosen, pl
 from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import make_ground
 from release_channels.rehearsal.hands import Hands
+from release_channels.rehearsal.place import lend_place
 from release_channels.rehearsal.telling import end_of, show_faults, show_not_rehearsed, show_stations
 from release_channels.rehearsal.train import Train
 from release_channels.rehearsal.users import make_users
 from release_channels.rehearsal.workflow import DIRECTORY
 from release_channels.telling import tell
 from release_channels.world.actions import REHEARSAL, is_rehearsal, read_actions
-from release_channels.world.files import scratch
 from release_channels.world.git import Git
 
 _PARTS = ("preview", "public")
@@ -132,7 +131,7 @@ def _train(git: Git, project: Project, commit: Commit, wishes: Wishes, env: Mapp
     Raises: FailedError if something went wrong in the world itself.
     """
     with (
-        _place(wishes) as place,
+        lend_place(env, keep=wishes.keep) as place,
         make_ground(place, git, project, commit, env, is_quick=wishes.quick, keep=wishes.keep) as ground,
     ):
         yield Train(ground, Forge(ground, with_tests=wishes.with_tests), Hands(ground), make_users(ground))
@@ -166,17 +165,3 @@ def _play(wishes: Wishes, world: MakeTrain, project: Project) -> Outcome:
     refuse_wrong(judged)
     message = f"{project.name}: {len(judged)} faults fired, and each ended converged or left the world unchanged"
     return Outcome(Result.DONE, message, project=project.name, index="pypi")
-
-
-@contextmanager
-def _place(wishes: Wishes) -> Iterator[Path]:
-    """Lend the scratch directory; with --keep it stays, and where it is comes last."""
-    if not wishes.keep:
-        with scratch("rehearse") as place:
-            yield place
-        return
-    place = Path(tempfile.mkdtemp(prefix="release-channels-rehearse-")).resolve()
-    try:
-        yield place
-    finally:
-        console.say(f"kept: {place} (checkout, remote.git, index, and each run's log.txt in runs)")

@@ -39,7 +39,7 @@ def _act(release: Release) -> Report:
         return Report(Result.SKIPPED, f"no GitHub Release for what is on {release.index.title}: that is for practice")
     manifest = verify_manifest(take_over(release.root), release.plan)
     patience = release.patience
-    with connect(name, release.env, pauses=Pauses(reads=patience.tries, writes=patience.between_writes)) as hub:
+    with connect(name, release.env, pauses=Pauses(reads=patience.tries)) as hub:
         _require_token(hub)
         _require_published(release.index, manifest)
         tag = tag_of(config.tag_format, manifest.version)

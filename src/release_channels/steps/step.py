@@ -21,12 +21,11 @@ from release_channels.world.index import Index
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a step waits, in seconds: between tries, for files to be seen, between writes, for --help."""
+    """How long a step waits, in seconds: between tries, for files to be seen, for --help."""
 
     tries: tuple[float, ...] = (2.0, 5.0)
     visible: float = 300.0
     first_pause: float = 0.2
-    between_writes: float = 1.0
     script: float = 60.0
 
 

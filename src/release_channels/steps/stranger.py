@@ -131,9 +131,11 @@ def stranger(home: Path, project: Project, index: Index, upstream: str, outer: M
 
     Raises: FailedError if no Python on this machine is one that the project takes.
     """
-    env = {name: value for name, value in foreign_environment(outer).items() if not name.startswith(("UV_", "PIP_"))}
+    foreign = foreign_environment(outer)
+    env = {name: value for name, value in foreign.items() if not name.startswith(("UV_", "PIP_"))}
     env = {name: value for name, value in env.items() if name not in _USERS_OWN}
-    env |= {name: outer[name] for name in _KEPT if outer.get(name)} | _stores(home, outer) | _addresses(index, upstream)
+    env |= {name: foreign[name] for name in _KEPT if foreign.get(name)}
+    env |= _stores(home, outer) | _addresses(index, upstream)
     env |= {
         "HOME": str(home),
         "UV_NO_CONFIG": "1",

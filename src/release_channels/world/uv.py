@@ -72,7 +72,10 @@ def python_of(environment: Path) -> Path:
 
 def foreign_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     """An environment for foreign code: no secrets, and of installers only where their indexes and caches are."""
-    return {name: value for name, value in env.items() if _PLACES.fullmatch(name) or not _is_withheld(name, value)}
+    kept = {name: value for name, value in env.items() if _PLACES.fullmatch(name) or not _is_withheld(name, value)}
+    if kept.get("UV_LINK_MODE") == "symlink":
+        del kept["UV_LINK_MODE"]  # what is installed to be looked at must be there, and no links into uv's cache
+    return kept
 
 
 def _is_withheld(name: str, value: str) -> bool:

@@ -47,8 +47,7 @@ def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = 
         raise UsageError(f"{repository!r} is not the name of a repository", hint='it is written "owner/name"')
     base = env.get(_ADDRESS, "").rstrip("/") or github.Consts.DEFAULT_BASE_URL
     _check_address(base, env)
-    # GitHub asks for a second between two writes; this machine has nobody who would be spared by it.
-    pauses = pauses or (Pauses(writes=0) if is_loopback(base) else Pauses())
+    pauses = pauses or Pauses()
     token = find_token(env, base)
     # It tells of redirects and waits, and in full of every answer, to the logger that nox sets up.
     logging.getLogger("github").setLevel(logging.WARNING)
@@ -91,7 +90,8 @@ def _client(base: str, token: Token | None, pauses: Pauses) -> github.Github:
         per_page=100,
         retry=None,  # what may be repeated is known here, not below
         seconds_between_requests=0,
-        seconds_between_writes=pauses.writes,
+        # GitHub asks for this pause; this machine has nobody who would be spared by it.
+        seconds_between_writes=0 if is_loopback(base) else pauses.writes,
         lazy=True,
     )
 
