@@ -83,8 +83,7 @@ class Train:
     def _ride(self, only: str, stack: ExitStack) -> None:
         """Go through the stations; who releases goes on while a run publishes, as on GitHub."""
         config = self.ground.config
-        self.push_main()
-        gated = self.up_to(config.preview_workflow)[-1]
+        gated = self.begin()
         if only != "public":
             self._publish_preview(stack, gated)
         if only != "preview":
@@ -102,6 +101,18 @@ class Train:
                 self._publish_preview(stack, opened)
             self._wait()
             self._visit("status", self._status)
+
+    def begin(self) -> Ran:
+        """Push the commit that is rehearsed, follow it up to the preview, and give the last run.
+
+        A main that was released with its tag, as between two releases, opens the next dev line first.
+        """
+        self.push_main()
+        last = self.up_to(self.ground.config.preview_workflow)[-1]
+        tag = tag_of(self.ground.config.tag_format, self.version)
+        if self.ground.project.source.is_written and f"refs/tags/{tag}" in self.forge.refs:
+            last = self.bump("bump-dev", "bump-dev", "--pull-request") or last
+        return last
 
     def push_main(self) -> None:
         """Push the commit that is rehearsed."""

@@ -92,14 +92,12 @@ def _set_scene(train: Train, channel: Channel) -> Scene:
     Raises: FailedError if something before it does not go well.
     """
     config = train.ground.config
-    train.push_main()
+    last = train.begin()
     if channel is Channel.PREVIEW:
-        last = train.up_to(config.preview_workflow)[-1]
         event = train.forge.completed(last)
         workflow = train.forge.workflow(config.preview_workflow)
         return Scene(train.ground, train.forge, train.hands, channel, workflow, event, last)
     final = final_of(train.version)
-    train.up_to(config.preview_workflow)
     train.bump("bump", "bump", "--pull-request")
     event = train.tag(final)
     workflow = train.forge.workflow(config.public_workflow, event.sha)
