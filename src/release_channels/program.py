@@ -11,6 +11,8 @@ from invoke.collection import Collection
 from invoke.exceptions import ParseError
 from invoke.program import Program
 
+from release_channels.sessions import SESSIONS
+
 NAME = "release-channels"
 _UNKNOWN = re.compile(r"No idea what '(?P<word>.*)' is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: (?P<name>[\w-]+).*needed value and was not given one", re.DOTALL)
@@ -50,7 +52,9 @@ class TaskProgram(Program):
             word = found["word"]
             what = f"an option of {task or NAME}" if word.startswith("-") else "a task"
             text = f"{word[:60]!r} is not {what}"
-            if close := difflib.get_close_matches(word, names, n=1):
+            if word in SESSIONS:
+                hint = f"it is a session: `nox -s {word}`"
+            elif close := difflib.get_close_matches(word, names, n=1):
                 hint = f"did you mean `{NAME} {close[0]}`? {hint}"
         elif found := _NO_VALUE.search(text):
             text = f"--{found['name']} needs a value"

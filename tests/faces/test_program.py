@@ -18,6 +18,7 @@ SCRIPT = BIN / "release-channels"
     ("words", "told", "then"),
     [
         pytest.param(["nosuch"], "'nosuch' is not a task", "`release-channels --list`", id="task"),
+        pytest.param(["rehearse"], "'rehearse' is not a task", "it is a session: `nox -s rehearse`", id="session"),
         pytest.param(["bmup"], "'bmup' is not a task", "did you mean `release-channels bump`?", id="misspelt task"),
         pytest.param(["tag", "--nosuch"], "'--nosuch' is not an option of tag", "--help tag", id="option"),
         pytest.param(["--nosuch"], "'--nosuch' is not an option of release-channels", "--list", id="core option"),

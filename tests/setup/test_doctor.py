@@ -17,9 +17,10 @@ from release_channels.maintain.desk import sit_down
 from release_channels.observed import IndexFile, IndexState
 from release_channels.plan import Plan, Reason
 from release_channels.plan import Verdict as Decision
+from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.answers import broken
 from release_channels.setup import tasks
-from release_channels.setup.diagnose_files import diagnose_tool, diagnose_workflows
+from release_channels.setup.diagnose_files import diagnose_project, diagnose_tool, diagnose_workflows
 from release_channels.setup.diagnose_github import diagnose_github
 from release_channels.setup.diagnose_places import diagnose_git, diagnose_index, diagnose_publishers
 from release_channels.setup.diagnosis import Certainty, Diagnosis, Verdict
@@ -273,6 +274,23 @@ def test_what_the_workflow_files_show_is_found(case: str) -> None:
     found = diagnose_workflows({name: text for name, text in files.items() if text}, Config(), wanted)
     assert [told in one.message for one in found if one.verdict is not Verdict.GOOD] == [True]
     assert {one.verdict for one in diagnose_workflows(FILES, Config(), wanted)} == {Verdict.GOOD}
+
+
+CHANGELOGS = {
+    "nothing new": ("## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n", Verdict.LOOK, "nothing below its heading"),
+    "no heading": ("## [1.1.0]\n\n- Old.\n", Verdict.LOOK, "no heading for what is unreleased"),
+    "something new": ("## [Unreleased]\n\n- New.\n", Verdict.GOOD, "CHANGELOG.md can be read"),
+}
+
+
+@pytest.mark.parametrize(("text", "verdict", "told"), CHANGELOGS.values(), ids=CHANGELOGS)
+def test_a_changelog_from_which_nothing_can_be_released_is_found(text: str, verdict: Verdict, told: str) -> None:
+    """`invoke bump` refuses it, and that is known before anybody rehearses."""
+    project = parse_project(Sample().pyproject().encode(), "pyproject.toml")
+    read = {"CHANGELOG.md": f"# Changelog\n\n{text}".encode(), "pyproject.toml": project.text.encode()}.get
+    found = next(one for one in diagnose_project(project, read) if one.topic == "changelog")
+    assert (found.verdict, told in found.message) == (verdict, True), found
+    assert bool(found.fix) is (verdict is Verdict.LOOK)
 
 
 def test_another_tool_than_the_lock_has_is_found() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from packaging.version import Version
 
 from release_channels.claims import WORKFLOWS
 from release_channels.config import Config
 from release_channels.errors import RefusedError
-from release_channels.project.changelog import find_changelog, named_changelog, read_changelog
+from release_channels.project.changelog import find_changelog, named_changelog, plan_release, read_changelog
 from release_channels.project.everywhere import disagreements
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
@@ -68,9 +69,15 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
         path = find_changelog(project.config, read, news)
         if path is None:
             return good(AREA, "changelog", "there is none; GitHub's own notes are used")
-        read_changelog(path, read)
+        document = read_changelog(path, read)
     except RefusedError as stop:
         return bad(AREA, "changelog", str(stop), stop.hint)
+    try:
+        if not news:
+            # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
+            plan_release(document, final_of(project.version), date.min, path, project.config.tag_format)
+    except RefusedError as stop:
+        return look(AREA, "changelog", f"{stop}: so far `invoke bump` would refuse", stop.hint)
     return good(AREA, "changelog", f"{path} can be read")
 
 
