@@ -67,6 +67,28 @@ def test_a_redirect_that_leads_away_is_refused_and_uploads_nothing(
         assert not stage.ground.index_root.exists()
 
 
+def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
+    adopted: Adopted, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A release that does not verify is red, although the maintainer has gone on meanwhile."""
+    repo = adopted(False)
+    path = Path(".github/workflows/internal-preview-release.yml")
+    text = (repo.root / path).read_text()
+    repo.commit(
+        "a wrong run number",
+        {str(path): text.replace("-s verify -- --index pypi", "-s verify -- --index pypi --run-number 99999")},
+    )
+    outcome = practise(repo, "--quick", "--only", "preview")
+    shown = capsys.readouterr().out
+    assert outcome.result is Result.FAILED, shown
+    assert "preview: internal-preview-release.yml #1 ended with failure" in outcome.message
+    rows = table(shown)
+    assert rows["preview"][1].startswith(("failed: ", "refused: "))
+    assert rows["preview"][2] == ""
+    assert rows["compare"][1] == "broken off: the train stopped"
+    assert list(place.iterdir()) == []
+
+
 REFUSED = {
     "inside another": ({"RELEASE_CHANNELS_REHEARSAL": "x"}, (), "this is a rehearsal already"),
     "unknown option": ({}, ("--nonsense",), "unrecognized arguments: --nonsense"),

@@ -29,6 +29,7 @@ from release_channels.version import final_of
 from release_channels.world.git import Git
 
 _COMPARE = "compare"
+_GLANCE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class Train:
     """What goes on while the train rides on, by the number of its station."""
     publishing: dict[str, int] = field(default_factory=dict)
     """The station of the newest run of each workflow that publishes, by its file."""
+    seen: dict[str, tuple[Got, ...]] = field(default_factory=dict)
+    """What users got from a run that has not ended yet, by its workflow file."""
 
     @property
     def version(self) -> Version:
@@ -96,7 +99,7 @@ class Train:
             self._compare(stack, final, "--tag", tag_of(config.tag_format, final))
         if not only:
             opened = self.bump("bump-dev", "bump-dev", "--pull-request")
-            self._wait()
+            self._wait_until_announced(final)
             if opened:
                 self._publish_preview(stack, opened)
             self._wait()
@@ -204,6 +207,21 @@ class Train:
             if file in self.publishing:
                 self._arrive(self.publishing.pop(file))
 
+    def _wait_until_announced(self, final: Version) -> None:
+        """Wait until a release is out, and look at what users get before the next preview is.
+
+        Its run still verifies then; previews are of another group, and go on beside it.
+        """
+        config, state = self.ground.config, self.ground.state
+        run, tag = self.beside[self.publishing[config.public_workflow]], tag_of(config.tag_format, final)
+        while not run.done():
+            with state.lock:
+                is_out = any(one.tag == tag and not one.is_draft for one in state.releases.values())
+            if is_out:
+                self.seen[config.public_workflow] = self.users.look()
+                return
+            time.sleep(_GLANCE)
+
     def _gather(self) -> None:
         """Wait for all that went on beside.
 
@@ -251,7 +269,7 @@ class Train:
         config = self.ground.config
         publishes = workflow.file in (config.preview_workflow, config.public_workflow)
         is_out = publishes and ran.is_green and not ran.outcome().startswith(f"{Result.SKIPPED}:")
-        got = self.users.look() if is_out else ()
+        got = self.seen.pop(workflow.file, ()) or (self.users.look() if is_out else ())
         station = Station(name, str(ran), ran.outcome(), got, time.monotonic() - begun)
         if ran.is_green:
             return station, None, ran

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -37,11 +38,13 @@ class Users:
 
     guest: Stranger
     installers: tuple[str, ...]
+    alone: Lock = field(default_factory=Lock)
 
     def look(self) -> tuple[Got, ...]:
         """Ask each installer for each channel."""
         asked = [(installer, channel) for installer in self.installers for channel in Channel]
-        return tuple(side_by_side(*(partial(self._got, *one) for one in asked)))
+        with self.alone:
+            return tuple(side_by_side(*(partial(self._got, *one) for one in asked)))
 
     def _got(self, installer: str, channel: Channel) -> Got:
         try:
