@@ -314,15 +314,20 @@ def test_a_tool_that_cannot_be_locked_leaves_nothing_behind(make_repo: MakeRepo)
 @pytest.mark.parametrize(
     ("gate", "extras"), [(None, "[gate,rehearsal]"), (False, "[rehearsal]")], ids=["with a gate", "without"]
 )
-def test_the_block_brings_what_gate_and_rehearsal_need(make_repo: MakeRepo, gate: bool | None, extras: str) -> None:
+def test_the_block_brings_what_gate_and_rehearsal_need(
+    make_repo: MakeRepo, gate: bool | None, extras: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Whatever was asked for, the extras of what this project uses are added; a block that lacks one has drifted."""
     repo = make_repo(Sample())
     adopt(repo, tool=TOOL.replace("[gate,rehearsal]", ""), gate=gate)
     text = (repo.root / "noxfile.py").read_text()
     assert f'"release-channels{extras}==' in text
     (repo.root / "noxfile.py").write_text(text.replace(extras, ""))
+    capsys.readouterr()
     with pytest.raises(RefusedError, match=r"noxfile\.py"):
         adopt(repo, tool=TOOL.replace("[gate,rehearsal]", ""), check=True)
+    lacking = "[rehearsal]" if gate is False else "[gate] and [rehearsal]"
+    assert f", without {lacking}" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_tool_itself_adopts_nothing(make_repo: MakeRepo) -> None:

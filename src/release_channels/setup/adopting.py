@@ -150,7 +150,7 @@ def _renewed(path: str, text: str, tool: ToolSource) -> Planned:
         return _kept(path, text, new)
     return Planned(
         path, text, with_requirement(new, path, tool.requirement), Kind.DRIFTED,
-        f"it names {named}, and {tool.version} runs here",
+        tool.why_not(named),
     )  # fmt: skip
 
 

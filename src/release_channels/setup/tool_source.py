@@ -37,6 +37,15 @@ class ToolSource:
         wanted.extras |= set(extras)
         return replace(self, requirement=str(wanted))
 
+    def why_not(self, requirement: str) -> str:
+        """Say what keeps a noxfile's requirement from staying as it is."""
+        lacking = Requirement(self.requirement).extras - Requirement(requirement).extras
+        if lacking:
+            return f"it names {requirement}, without {' and '.join(f'[{extra}]' for extra in sorted(lacking))}"
+        if self.was_asked:
+            return f"it names {requirement}, and {self.requirement} is asked for"
+        return f"it names {requirement}, and {self.version} runs here"
+
     def accepts(self, requirement: str) -> bool:
         """Tell whether a noxfile's requirement may stay: one that was asked for replaces any other."""
         if self.was_asked or requirement == self.requirement:
