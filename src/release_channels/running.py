@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from release_channels import console
 from release_channels.errors import ReleaseError
@@ -18,6 +19,21 @@ from release_channels.world.locked_tool import warn_of_another
 Act = Callable[[Options, Actions], Outcome]
 
 
+class Wished(Protocol):
+    """What the options of every session have."""
+
+    @property
+    def verbose(self) -> bool:
+        """Whether every command is shown."""
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether it is only told what would be done."""
+
+
+_Wished = TypeVar("_Wished", bound=Wished)
+
+
 def run_told(
     name: str,
     words: Sequence[str],
@@ -28,31 +44,67 @@ def run_told(
     dry_run: bool = False,
     goes_on: bool = False,
 ) -> Outcome:
-    """Run an act with the options of its session; errors end in an outcome, never in a traceback.
+    """Run an act of a release session with its options, as `run_session_told` does.
 
-    A run that only begins something greater (`goes_on`) tells its outcome where it is also the end.
+    Raises: KeyboardInterrupt, after the outcome was told.
+    """
+
+    def parse() -> Options:
+        options = parse_options(name, words)
+        return replace(options, dry_run=options.dry_run or dry_run)
+
+    def warned(options: Options, actions: Actions) -> Outcome:
+        warn_of_another(root)
+        return act(options, actions)
+
+    again = f"`nox -s {name}` with the same options carries on from what is there"
+    return run_session_told(
+        parse, warned, root=root, env=env, again=again, rehearses=is_rehearsal(env), dry_run=dry_run, goes_on=goes_on
+    )
+
+
+def run_session_told(
+    parse: Callable[[], _Wished],
+    act: Callable[[_Wished, Actions], Outcome],
+    *,
+    root: Path,
+    env: Mapping[str, str],
+    again: str,
+    rehearses: bool,
+    dry_run: bool = False,
+    goes_on: bool = False,
+    veil: Callable[[str], str] = str,
+) -> Outcome:
+    """Run a session from its options to its outcome; errors end in an outcome, never in a traceback.
+
+    `again` is said after an interrupt; the veil takes out of the outcome what nobody may read. A run that only begins
+    something greater (`goes_on`) tells its outcome where it is also the end.
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
     actions = read_actions(env)
     try:
         with ended_like_ctrl_c():
-            options = parse_options(name, words)
-            options = replace(options, dry_run=options.dry_run or dry_run)
+            options = parse()
             console.set_verbose(options.verbose)
-            dry_run = options.dry_run
-            warn_of_another(root)
+            dry_run = dry_run or options.dry_run
             outcome = act(options, actions)
     except ReleaseError as stop:
         outcome = report_stop(stop)
     except KeyboardInterrupt as stop:
         far = f", and {stop}" if str(stop) else ""
-        message = f"interrupted{far}; `nox -s {name}` with the same options carries on from what is there"
-        tell(Outcome(Result.FAILED, message, rehearsal=is_rehearsal(env)), actions, None if dry_run else root)
+        told = Outcome(Result.FAILED, f"interrupted{far}; {again}", rehearsal=rehearses)
+        tell(told, actions, None if dry_run else root)
         raise
     except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
-        outcome = report_bug(root, bug)
-    outcome = replace(outcome, rehearsal=is_rehearsal(env))
+        outcome = report_bug(root, bug, veil)
+    outcome = replace(
+        outcome,
+        rehearsal=rehearses,
+        message=veil(outcome.message),
+        hint=veil(outcome.hint),
+        warnings=tuple(veil(warning) for warning in outcome.warnings),
+    )
     if not (goes_on and outcome.result.is_good):
         tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
     return outcome

@@ -524,7 +524,7 @@ def test_a_gate_that_is_ended_leaves_nothing_running(
         os.killpg(child.pid, getattr(signal, ending))
         out, _ = child.communicate(timeout=60)
     assert child.returncode != 0
-    assert "failed: interrupted: nothing has passed" in out
+    assert "failed: interrupted; nothing has passed" in out
     assert f"sleep {marker}" not in _processes()
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not (repo.root / "provenance.json").exists()

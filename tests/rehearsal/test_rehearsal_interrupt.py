@@ -28,7 +28,11 @@ REHEARSE = (
 )
 def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: signal.Signals) -> None:
     """A job that would sleep for long, act above it, the servers and the scratch directory: all of it goes."""
-    files = {".github/workflows/one.yml": workflow(job("echo begun; sleep 600"))}
+    texts = dict.fromkeys(
+        ("test", "internal-preview-release", "public-release"), workflow(job("true"), on="merge_group")
+    )
+    texts |= {"one": workflow(job("echo begun; sleep 600"))}
+    files = {f".github/workflows/{name}.yml": text for name, text in texts.items()}
     repo = Repo.create(tmp_path / "repo", Sample(tail=NO_GATE, files=files).tree())  # type: ignore[arg-type]
     before = repo.fingerprint()
     place = tmp_path / "tmp"

@@ -70,14 +70,11 @@ def test_a_redirect_that_leads_away_is_refused_and_uploads_nothing(
 def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
     adopted: Adopted, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A release that does not verify is red, although the maintainer has gone on meanwhile."""
+    """A release that does not build is red, although the maintainer has gone on meanwhile."""
     repo = adopted(False)
     path = Path(".github/workflows/internal-preview-release.yml")
     text = (repo.root / path).read_text()
-    repo.commit(
-        "a wrong run number",
-        {str(path): text.replace("-s verify -- --index pypi", "-s verify -- --index pypi --run-number 99999")},
-    )
+    repo.commit("misspell", {str(path): text.replace("-s build -- --index pypi", "-s build -- --indx pypi")})
     outcome = practise(repo, "--quick", "--only", "preview")
     shown = capsys.readouterr().out
     assert outcome.result is Result.FAILED, shown

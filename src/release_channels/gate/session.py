@@ -28,13 +28,13 @@ from release_channels.gate.origin import NothingToGate, Origin, ask_for_origin, 
 from release_channels.gate.probe import choose_provider
 from release_channels.gate.providers import Provider, in_order, key_names, read_candidates
 from release_channels.gate.veil import Veil, without
-from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
 from release_channels.opening import open_project
 from release_channels.outcome import Outcome, Result
 from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.provenance import PROVENANCE, GateRun, Provenance
-from release_channels.telling import tell, told_uncommitted
-from release_channels.world.actions import is_rehearsal, read_actions
+from release_channels.running import run_session_told
+from release_channels.telling import told_uncommitted
+from release_channels.world.actions import is_rehearsal
 from release_channels.world.event import EventRun, read_event_run, read_own_run
 from release_channels.world.files import only_one_run, scratch, state_directory, write_whole
 from release_channels.world.git import Git
@@ -69,42 +69,14 @@ def run_gate(
     veil = Veil(env, {*key_names(()), *_DAYTONA_KEYS})
     console.set_veil(veil)
     try:
-        return _told(words, root, dry_run, env, veil, pause)
+        return run_session_told(
+            lambda: parse_gate_options(words),
+            lambda options, _: _run(options, dry_run or options.dry_run, root, env, veil, pause),
+            root=root, env=env, again="nothing has passed; run the gate again", rehearses=is_rehearsal(env),
+            dry_run=dry_run, veil=veil,
+        )  # fmt: skip
     finally:
         console.set_veil(str)
-
-
-def _told(words: Sequence[str], root: Path, dry_run: bool, env: Mapping[str, str], veil: Veil, pause: float) -> Outcome:
-    """Run the gate and tell its outcome.
-
-    Raises: KeyboardInterrupt, after the outcome was told.
-    """
-    actions = read_actions(env)
-    try:
-        with ended_like_ctrl_c():
-            options = parse_gate_options(words)
-            console.set_verbose(options.verbose)
-            dry_run = dry_run or options.dry_run
-            outcome = _run(options, dry_run, root, env, veil, pause)
-    except ReleaseError as stop:
-        outcome = report_stop(stop)
-    except KeyboardInterrupt:
-        told = Outcome(
-            Result.FAILED, "interrupted: nothing has passed; run the gate again", rehearsal=is_rehearsal(env)
-        )
-        tell(told, actions, None if dry_run else root)
-        raise
-    except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
-        outcome = report_bug(root, bug, veil)
-    outcome = replace(
-        outcome,
-        rehearsal=is_rehearsal(env),
-        message=veil(outcome.message),
-        hint=veil(outcome.hint),
-        warnings=tuple(map(veil, outcome.warnings)),
-    )
-    tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
-    return outcome
 
 
 def _run(options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str], veil: Veil, pause: float) -> Outcome:

@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from release_channels import console
-from release_channels.errors import FailedError, RefusedError, ReleaseError
-from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
+from release_channels.errors import FailedError, RefusedError
 from release_channels.observed import Commit
 from release_channels.opening import open_project
 from release_channels.options import OptionParser
@@ -29,8 +28,8 @@ from release_channels.rehearsal.telling import end_of, show_faults, show_not_reh
 from release_channels.rehearsal.train import Train
 from release_channels.rehearsal.users import make_users
 from release_channels.rehearsal.workflow import DIRECTORY
-from release_channels.telling import tell
-from release_channels.world.actions import REHEARSAL, is_rehearsal, read_actions
+from release_channels.running import run_session_told
+from release_channels.world.actions import REHEARSAL, is_rehearsal
 from release_channels.world.git import Git
 
 _PARTS = ("preview", "public")
@@ -46,6 +45,7 @@ class Wishes:
     with_tests: bool = False
     fault: str = ""
     verbose: bool = False
+    dry_run: bool = False
 
 
 def parse_wishes(words: Sequence[str]) -> Wishes:
@@ -68,23 +68,12 @@ def run_rehearsal(
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
-    actions = read_actions(env)
-    try:
-        with ended_like_ctrl_c():
-            wishes = parse_wishes(words)
-            console.set_verbose(wishes.verbose)
-            outcome = _rehearse(root, wishes, env, dry_run=dry_run)
-    except ReleaseError as stop:
-        outcome = report_stop(stop)
-    except KeyboardInterrupt:
-        message = "interrupted; nothing is left of it, and the next one begins anew"
-        tell(Outcome(Result.FAILED, message, rehearsal=True), actions, None if dry_run else root)
-        raise
-    except Exception as bug:  # noqa: BLE001 - as in every session: a bug becomes a sentence
-        outcome = report_bug(root, bug)
-    outcome = replace(outcome, rehearsal=True)
-    tell(outcome, actions, None if dry_run else root)
-    return outcome
+    return run_session_told(
+        lambda: parse_wishes(words),
+        lambda wishes, _: _rehearse(root, wishes, env, dry_run=dry_run),
+        root=root, env=env, again="nothing is left of it, and the next one begins anew", rehearses=True,
+        dry_run=dry_run,
+    )  # fmt: skip
 
 
 def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
