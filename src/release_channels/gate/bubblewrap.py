@@ -71,15 +71,14 @@ class Bubblewrap:
     def open(self, contents: Contents | None) -> Iterator[BubblewrapSandbox]:
         """Make a sandbox with an empty `work`, and take it away when the block ends."""
         with scratch("sandbox") as directory:
-            maker = replace(self, runs_as=_STRANGERS + secrets.randbelow(100_000_000)) if self.is_root else self
             for name in (WORK, "tmp", "etc"):
                 (directory / name).mkdir()
-                maker.hand_over(directory / name)
+                self.hand_over(directory / name)
             for place in contents.more.values() if contents else ():
-                maker.hand_over(place)  # a scratch directory is its owner's alone
+                self.hand_over(place)  # a scratch directory is its owner's alone
             for name, text in _ETC.items():
                 (directory / "etc" / name).write_text(text, encoding="utf-8")
-            yield BubblewrapSandbox(maker, contents, directory)
+            yield BubblewrapSandbox(self, contents, directory)
 
     @property
     def is_root(self) -> bool:
@@ -221,7 +220,8 @@ def find_bubblewrap(
     program = shutil.which("bwrap", path=env.get("PATH")) or bundled()
     if program is None:
         return None, "bubblewrap is not installed"
-    stranger = _STRANGERS if _is_root() else None
+    # One for all sandboxes of a run: a verifier reads what the agent's commands have written.
+    stranger = _STRANGERS + secrets.randbelow(100_000_000) if _is_root() else None
     found = Bubblewrap(program, gate, can_forbid_nesting=_version(program, env) >= _NESTED, runs_as=stranger)
     said = _try(found)
     if not said:
