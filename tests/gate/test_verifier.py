@@ -56,7 +56,7 @@ _OWN = "import json, pathlib; told = json.load(open('/verifier/submission.json')
 )
 def test_the_projects_own_verifier_decides(play: Play, script: str, passes: bool) -> None:
     """Its exit code is the reward; it sees submission, commands, the project and the agent's work, all read-only."""
-    agent = first("echo made > made.txt", then=lambda _: submits())
+    agent = first("umask 077; echo made > made.txt", then=lambda _: submits())
     verifier = ("python", "-c", _OWN + script)
     if passes:
         assert play(agent, verifier=verifier).result.reward == 1.0
