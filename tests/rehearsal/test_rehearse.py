@@ -86,6 +86,18 @@ def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
     assert list(place.iterdir()) == []
 
 
+def test_a_release_workflow_that_does_not_listen_is_told(adopted: Adopted, place: Path) -> None:
+    """Its `on:` names another workflow than the one before it: on GitHub nothing would ever happen."""
+    repo = adopted(False)
+    path = Path(".github/workflows/internal-preview-release.yml")
+    text = (repo.root / path).read_text()
+    repo.commit("misspell", {str(path): text.replace("workflows: [test]", "workflows: [tests]")})
+    outcome = practise(repo, "--quick", "--only", "preview")
+    assert outcome.line == "failed: internal-preview-release.yml was not started by the push (rehearsal)"
+    assert "`on:`" in outcome.hint
+    assert list(place.iterdir()) == []
+
+
 REFUSED = {
     "inside another": ({"RELEASE_CHANNELS_REHEARSAL": "x"}, (), "this is a rehearsal already"),
     "unknown option": ({}, ("--nonsense",), "unrecognized arguments: --nonsense"),

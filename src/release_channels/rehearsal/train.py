@@ -94,8 +94,8 @@ class Train:
             staged = self.bump("bump", "bump", "--pull-request")
             if staged and not only:  # it finds that the release is the tag's
                 self._wait(config.preview_workflow)
-                self._publish(stack, self.forge.completed(staged))
-            self._publish(stack, self.tag(final))
+                self._publish(stack, config.preview_workflow, self.forge.completed(staged))
+            self._publish(stack, config.public_workflow, self.tag(final))
             self._compare(stack, final, "--tag", tag_of(config.tag_format, final))
         if not only:
             opened = self.bump("bump-dev", "bump-dev", "--pull-request")
@@ -164,7 +164,7 @@ class Train:
                     done.append(self._visit_run(workflow, event))
                     waiting.append(self.forge.completed(done[-1]))
         if not done:
-            raise _nothing_started()
+            raise _not_started()
         return tuple(done)
 
     def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
@@ -176,21 +176,21 @@ class Train:
 
     def _publish_preview(self, stack: ExitStack, gated: Ran) -> None:
         """Let the preview workflow follow a run, and compare what it publishes with a build at home."""
-        self._publish(stack, self.forge.completed(gated))
+        self._publish(stack, self.ground.config.preview_workflow, self.forge.completed(gated))
         if self.version.is_devrelease:
             config = self.ground.config
             number = self.forge.counters[config.test_workflow]
             version = Version(f"{final_of(self.version)}.dev{number + config.run_offset}")
             self._compare(stack, version, "--run-number", str(number))
 
-    def _publish(self, stack: ExitStack, event: Event) -> None:
-        """Run what an event starts beside what follows.
+    def _publish(self, stack: ExitStack, file: str, event: Event) -> None:
+        """Run what an event starts beside what follows; the workflow that publishes has to be among it.
 
-        Raises: FailedError if nothing runs.
+        Raises: FailedError if it is not.
         """
-        started = self.forge.started_by(event)
-        if not started:
-            raise _nothing_started()
+        started = sorted(self.forge.started_by(event), key=lambda workflow: workflow.file == file)
+        if not started or started[-1].file != file:
+            raise _not_started(file)
         for workflow in started:
             console.say(self._name(workflow), style="bold")
             self.publishing[workflow.file] = len(self.stations)
@@ -312,8 +312,9 @@ class Train:
         return "invoke status", next(line for line in done.text.splitlines() if line.startswith("next:"))
 
 
-def _nothing_started() -> FailedError:
-    return FailedError("nothing was started by the push", hint="does `on:` of a workflow file name this event?")
+def _not_started(file: str = "") -> FailedError:
+    said = f"{file} was not started" if file else "nothing was started"
+    return FailedError(f"{said} by the push", hint="does `on:` of the workflow file name this event?")
 
 
 def _tried(name: str, act: Callable[[], tuple[str, str]]) -> tuple[Station, ReleaseError | None]:
