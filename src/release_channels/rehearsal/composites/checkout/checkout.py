@@ -40,20 +40,21 @@ def main() -> None:
     """Check out, and tell which commit it became."""
     address = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
     depth = int(os.environ["REHEARSAL_FETCH_DEPTH"])
-    if not Path(".git").exists():
+    is_new = not Path(".git").exists()
+    if is_new:
         git("init", "--quiet")
         git("remote", "add", "origin", address)
         # History is read where it lies instead of being copied into every job; what is fetched, and how deep, stays so.
         Path(".git/objects/info/alternates").write_text(f"{os.environ['REHEARSAL_OBJECTS']}\n")
     what, name = wanted()
-    if depth == 0:
-        everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-        git("fetch", "--quiet", "--no-tags", "origin", *everything)
+    everything = () if depth else ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
     shallow = (f"--depth={depth}",) if depth else ()
-    git("fetch", "--quiet", "--no-tags", *shallow, "origin", what)
+    # What is named first is what FETCH_HEAD means.
+    git("fetch", "--quiet", "--no-tags", *shallow, "origin", what, *everything)
     commit = git("rev-parse", "FETCH_HEAD^{commit}")
     git("checkout", "--quiet", "--force", "--detach", commit)
-    git("clean", "-ffdxq")
+    if not is_new:
+        git("clean", "-ffdxq")
     if name.startswith("refs/heads/"):
         git("update-ref", f"refs/remotes/origin/{name.removeprefix('refs/heads/')}", commit)
         git("checkout", "--quiet", "-B", name.removeprefix("refs/heads/"), commit)
