@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import yaml
 
@@ -21,6 +22,7 @@ class Cut:
     text: str = ""
 
 
+@lru_cache(maxsize=64)  # the same few files are asked for at every event
 def compose(text: str, name: str) -> yaml.MappingNode:
     """Read a text into nodes that know their places.
 
