@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -189,7 +190,7 @@ def test_where_user_namespaces_are_forbidden_sudo_is_used(
     if os.getuid() != 0:
         pytest.skip("a stand-in for sudo gives no rights: only root can try this")
     monkeypatch.setenv("OPENAI_API_KEY", f"{MARK}-key")
-    found, missing = find_bubblewrap(GateConfig(), {"PATH": f"{sudo}:{os.environ['PATH']}"})
+    found, missing = find_bubblewrap(GateConfig(), {"PATH": f"{sudo}:{os.environ['PATH']}"}, root=False)
     assert (found and found.name, missing) == ("bubblewrap through sudo", "")
     assert isinstance(found, Bubblewrap)
     with found.open(ready.candidate.contents) as sandbox:
@@ -204,6 +205,53 @@ def test_where_user_namespaces_are_forbidden_sudo_is_used(
         assert code == 1
         ran = sandbox.run(["sleep", "60"], seconds=1, keep=100)
         assert (ran.code, ran.is_late) == (None, True)
+
+
+def test_the_threads_of_the_user_do_not_count_against_a_command_through_sudo(
+    ready: Ready, offline: None, sudo: Path
+) -> None:
+    """There the commands run as the user, and the system counts all that is the user's, a browser for instance."""
+    if os.getuid() != 0:
+        pytest.skip("a stand-in for sudo gives no rights: only root can try this")
+    found, _ = find_bubblewrap(GateConfig(), {"PATH": f"{sudo}:{os.environ['PATH']}"}, root=False)
+    assert found is not None
+    stop = threading.Event()
+    threads = [threading.Thread(target=stop.wait) for _ in range(50)]
+    try:
+        for thread in threads:
+            thread.start()
+        with found.open(ready.candidate.contents) as sandbox:
+            assert int(_run(sandbox, "ulimit -p || ulimit -u")[1]) >= 1024 + 50
+    finally:
+        stop.set()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="for a user, not being allowed to make namespaces leads to sudo")
+def test_root_needs_no_user_namespaces(ready: Ready, offline: None, sudo: Path) -> None:
+    """Where they are forbidden to users, root's commands still run as a user that nobody is, and are bounded."""
+    found, missing = find_bubblewrap(GateConfig(), {"PATH": f"{sudo}:{os.environ['PATH']}"})
+    assert (found and found.name, missing) == ("bubblewrap", "")
+    assert found is not None
+    with found.open(ready.candidate.contents) as sandbox:
+        code, told = _run(sandbox, "grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' /proc/self/status; demo-tool; id -u")
+        assert told.count("0000000000000000") == 3
+        assert "demo-tool 1.2.0.dev42" in told
+        assert int(told.split()[-1]) >= 2_000_000_000
+        code, told = _run(sandbox, "(i=0; while [ $i -lt 1500 ]; do sleep 20 & i=$((i + 1)); done) 2>&1", seconds=60)
+        assert code != 0
+        assert "Cannot fork" in told
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a user's commands run as the user, who can read what is the user's")
+def test_root_is_told_of_a_umask_that_shuts_the_commands_out() -> None:
+    """They run as somebody else, and everything that is shown to them would be closed to them."""
+    before = os.umask(0o077)
+    try:
+        found, missing = find_bubblewrap(GateConfig(), os.environ)
+    finally:
+        os.umask(before)
+    assert found is None
+    assert missing == "bubblewrap needs a umask that lets other users read where you are root, and it is 077"
 
 
 def test_the_extras_own_bubblewrap_works_where_the_system_has_none(ready: Ready, tmp_path: Path) -> None:
@@ -222,7 +270,7 @@ def test_without_any_sandbox_nothing_runs(tmp_path: Path) -> None:
     assert "apt-get install bubblewrap" in stop.value.hint
     _shim(tmp_path, "bwrap", 'echo "bwrap: No permissions" >&2; exit 1')
     for name in ("sudo", "nothing"):
-        with pytest.raises(RefusedError, match=r"does not work here \(bwrap: No permissions\), nor through"):
+        with pytest.raises(RefusedError, match=r"does not work here \(bwrap: No permissions\)"):
             find_sandboxes(GateConfig(), {"PATH": str(tmp_path)}, None)
         _shim(tmp_path, name, "echo 'sudo: a password is required' >&2; exit 1")
     with pytest.raises(RefusedError, match="there is no sandbox for the agent: DAYTONA_API_KEY is not set"):

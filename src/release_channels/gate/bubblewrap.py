@@ -48,7 +48,7 @@ _NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.co
 _NESTED = Version("0.8")
 # From here on are the users whom root's sandboxes get: ids that belong to nobody.
 # Source: systemd, "Users, Groups, UIDs and GIDs": what is handed out, to containers too, lies below 1,879,048,192.
-_STRANGERS = 2_000_000_000
+_STRANGERS = 2_100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Bubblewrap:
     can_forbid_nesting: bool = False
     runs_as: int | None = None
     """The user whom commands become after the mounts are made; None where a user namespace gives them one at once."""
+    has_namespaces: bool = True
+    """Whether that user may make a user namespace, in which a command can make none of its own."""
 
     @property
     def name(self) -> str:
@@ -90,6 +92,12 @@ class Bubblewrap:
         if self.is_root and self.runs_as is not None:
             os.chown(path, self.runs_as, self.runs_as)
 
+    def beside(self) -> int:
+        """Count the threads that the system counts with those of a command: all of the user, where it is the same."""
+        if self.through_sudo is None:
+            return 0
+        return sum(_threads(path) for path in Path("/proc").glob("[0-9]*") if _owner(path) == self.runs_as)
+
     def words(self, mounts: Sequence[str], command: Sequence[str], seconds: float) -> list[str]:
         """Word one command in a sandbox with these mounts."""
         own = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
@@ -100,23 +108,14 @@ class Bubblewrap:
         caps = [word for cap in ("SETUID", "SETGID", "SETPCAP") for word in ("--cap-add", f"CAP_{cap}")]
         drop = ["setpriv", f"--reuid={self.runs_as}", f"--regid={self.runs_as}", "--clear-groups", "--no-new-privs"]
         drop += ["--bounding-set=-all", "--inh-caps=-all"]
-        if self.is_root:
-            inner, program = _seen_inside(self.program)
-            again = [program, *self._user(), "--cap-drop", "ALL", "--dev-bind", "/", "/", "--chdir", f"/{WORK}"]
-            return [
-                self.program,
-                *own,
-                *caps,
-                *_ways(("/etc/passwd",)),
-                *inner,
-                *mounts,
-                "--",
-                *drop,
-                *again,
-                "--",
-                *command,
-            ]
-        return [*self._through(seconds), self.program, *own, *caps, *mounts, "--", *drop, *command]
+        if not self.is_root:
+            return [*self._through(seconds), self.program, *own, *caps, *mounts, "--", *drop, *command]
+        own += [*caps, *_ways(("/etc/passwd",))]
+        if not self.has_namespaces:
+            return [self.program, *own, *mounts, "--", *drop, *command]
+        shown, inner = _seen_inside(self.program)
+        again = [inner, *self._user(), "--cap-drop", "ALL", "--dev-bind", "/", "/", "--chdir", f"/{WORK}"]
+        return [self.program, *own, *shown, *mounts, "--", *drop, *again, "--", *command]
 
     def _user(self) -> list[str]:
         """Word the user namespace in which a command is nobody, and in which it can make none of its own."""
@@ -162,7 +161,7 @@ class BubblewrapSandbox:
         """
         began, extra = time.monotonic(), 5 if self.maker.through_sudo else 0
         ran = excerpt(
-            *self.maker.words(self._mounts(), limited(words, self.maker.gate), seconds),
+            *self.maker.words(self._mounts(), limited(words, self.maker.gate, self.maker.beside()), seconds),
             cwd=self.directory, env=sandbox_environment(_ROOT), timeout=seconds + extra,
             keep=keep,
         )  # fmt: skip
@@ -195,6 +194,20 @@ class BubblewrapSandbox:
         ]
 
 
+def _owner(process: Path) -> int | None:
+    try:
+        return process.stat().st_uid
+    except OSError:  # it ended while we looked
+        return None
+
+
+def _threads(process: Path) -> int:
+    try:
+        return sum(1 for _ in (process / "task").iterdir())
+    except OSError:
+        return 0
+
+
 def bundled_program() -> str | None:
     """Give the bubblewrap that comes with the `gate` extra, where there is one for this machine."""
     try:
@@ -211,18 +224,22 @@ def bundled_program() -> str | None:
 
 
 def find_bubblewrap(
-    gate: GateConfig, env: Mapping[str, str], bundled: Callable[[], str | None] = bundled_program
+    gate: GateConfig,
+    env: Mapping[str, str],
+    bundled: Callable[[], str | None] = bundled_program,
+    *,
+    root: bool | None = None,
 ) -> tuple[Bubblewrap | None, str]:
     """Find bubblewrap, the system's own first, and the way in which it works here, directly or through sudo.
 
-    Where there is none, the second value says why.
+    Where there is none, the second value says why. `root` is whether this process is the machine's own root.
     """
     program = shutil.which("bwrap", path=env.get("PATH")) or bundled()
     if program is None:
         return None, "bubblewrap is not installed"
-    # One for all sandboxes of a run: a verifier reads what the agent's commands have written.
-    stranger = _STRANGERS + secrets.randbelow(100_000_000) if _is_root() else None
-    found = Bubblewrap(program, gate, can_forbid_nesting=_version(program, env) >= _NESTED, runs_as=stranger)
+    found = Bubblewrap(program, gate, can_forbid_nesting=_version(program, env) >= _NESTED)
+    if _is_root() if root is None else root:
+        return _find_for_root(found)
     said = _try(found)
     if not said:
         return found, ""
@@ -232,6 +249,26 @@ def find_bubblewrap(
         if not _try(through):
             return through, ""
     return None, f"bubblewrap does not work here ({said}), nor through `sudo -n`"
+
+
+def _find_for_root(found: Bubblewrap) -> tuple[Bubblewrap | None, str]:
+    """Find the way in which root's commands run as a user that nobody is, where that user can read what is shown."""
+    if _umask() & 0o055:
+        return None, f"bubblewrap needs a umask that lets other users read where you are root, and it is {_umask():03o}"
+    # One for all sandboxes of a run: a verifier reads what the agent's commands have written.
+    as_stranger = replace(found, runs_as=_STRANGERS + secrets.randbelow(_STRANGERS // 100))
+    said = _try(as_stranger)
+    if not said:
+        return as_stranger, ""
+    plain = replace(as_stranger, has_namespaces=False)
+    return (None, f"bubblewrap does not work here ({said})") if _try(plain) else (plain, "")
+
+
+def _umask() -> int:
+    """Read the umask without a moment in which it is another."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^Umask:\s*(\d+)$", status, re.MULTILINE)
+    return int(found[1], 8) if found else 0o022
 
 
 def _is_root() -> bool:
@@ -249,6 +286,8 @@ def _is_root() -> bool:
 def _seen_inside(program: str) -> tuple[list[str], str]:
     """Word the mounts that show bubblewrap itself in its sandbox, and give its path there."""
     path = Path(program)
+    if path.is_relative_to("/usr"):
+        return [], program
     if path.parent.name != "_bin":
         return ["--ro-bind", program, "/bubblewrap"], "/bubblewrap"
     site = path.parents[2]  # the one of the extra finds its libraries beside its package

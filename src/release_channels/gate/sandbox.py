@@ -91,20 +91,22 @@ def sandbox_environment(place: PurePosixPath) -> dict[str, str]:
     }
 
 
-def limited(words: Sequence[str], gate: GateConfig) -> list[str]:
+def limited(words: Sequence[str], gate: GateConfig, beside: int = 0) -> list[str]:
     """Put a command under the limits of memory per process, of processes, and of one file: a quarter of the disk.
+
+    `beside` is how many threads the system counts with its own.
 
     Source: POSIX, ulimit, in units of 512 bytes for files; the rest as dash and bash have it, in KiB.
     """
+    processes = _PROCESSES + beside
     script = (
         f"ulimit -c 0 && ulimit -f {max(gate.max_disk // 4 // 512, 1)} && ulimit -v {max(gate.max_memory // 1024, 1)}"
         # In braces: what a subshell limits, it limits for itself alone. Without the limit, nothing runs.
-        f' && {{ ulimit -u {_PROCESSES} 2>/dev/null || ulimit -p {_PROCESSES}; }} && exec "$@"'
+        f' && {{ ulimit -u {processes} 2>/dev/null || ulimit -p {processes}; }} && exec "$@"'
     )
     return ["/bin/sh", "-c", script, "sh", *words]
 
 
-# Where no user namespace is had, all processes of the user count, threads too.
 _PROCESSES = 1024
 
 
