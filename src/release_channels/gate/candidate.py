@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from release_channels.errors import CommandError, FailedError
 from release_channels.gate.sandbox import Contents
 from release_channels.manifest import ManifestFile
 from release_channels.observed import Commit
-from release_channels.process import Done, both, finish, run
+from release_channels.process import both, finish, run
 from release_channels.project.pyproject import Project
 from release_channels.steps.build import build_files, recipe_for
 from release_channels.steps.installed import Wheel, read_wheel
@@ -109,19 +110,16 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
 def _pinned(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
     """Resolve the dependencies once, so that what is installed and what is downloaded are of the same versions.
 
-    Raises: FailedError if they cannot be had as wheels.
+    Raises: FailedError if they do not resolve, or cannot be had as wheels.
     """
-    words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build", "--python", python)
-    resolved = finish(
-        uv_program(), *words, "--no-emit-package", target.project.name, _listed(wheel, cwd), cwd=cwd, env=env
-    )
-    return _as_wheels(target, resolved)
-
-
-def _listed(wheel: Path, cwd: Path) -> Path:
     wanted = cwd / "wanted.in"
     wanted.write_text(f"{wheel.as_uri()}\n", encoding="utf-8")
-    return wanted
+    words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build", "--python", python)
+    with _told(target):
+        return run(
+            uv_program(), *words, "--no-emit-package", target.project.name, wanted,
+            cwd=cwd, env=env, timeout=_SECONDS,
+        )  # fmt: skip
 
 
 def _download(target: Target, wheel: Path, pins: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
@@ -130,16 +128,22 @@ def _download(target: Target, wheel: Path, pins: Path, python: Path, wheelhouse:
     Raises: FailedError if it cannot be had as wheels.
     """
     words = ("-I", "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--no-deps", "--dest", wheelhouse)
-    _as_wheels(target, finish(python, *words, "pip", "-r", pins, wheel, cwd=pins.parent, env=env, timeout=_SECONDS))
+    with _told(target):
+        run(python, *words, "pip", "-r", pins, wheel, cwd=pins.parent, env=env, timeout=_SECONDS)
 
 
-def _as_wheels(target: Target, done: Done) -> str:
+@contextmanager
+def _told(target: Target) -> Iterator[None]:
+    """Say of what goes wrong what it was for.
+
+    Raises: FailedError with the end of the installer's words.
+    """
     try:
-        return done.or_raise().text
+        yield
     except CommandError as stop:
         raise FailedError(
-            f"the dependencies of {target.project.name} {target.version} cannot be had as wheels",
-            hint=f"{stop.hint}\nthe sandbox has no network and builds nothing: each dependency needs a wheel",
+            f"the dependencies of {target.project.name} {target.version} could not be gathered",
+            hint=f"{stop.hint}\neach of them needs a wheel: the sandbox has no network and builds nothing",
         ) from stop
 
 

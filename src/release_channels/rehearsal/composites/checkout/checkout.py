@@ -44,7 +44,7 @@ def main() -> None:
     if is_new:
         git("init", "--quiet")
         git("remote", "add", "origin", address)
-        # History is read where it lies instead of being copied into every job; what is fetched, and how deep, stays so.
+    if depth == 0:  # all of history is read where it lies, instead of being copied into every job
         Path(".git/objects/info/alternates").write_text(f"{os.environ['REHEARSAL_OBJECTS']}\n")
     what, name = wanted()
     everything = () if depth else ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
