@@ -83,7 +83,7 @@ def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
     rows = table(shown)
     assert rows["preview"][1].startswith(("failed: ", "refused: "))
     assert rows["preview"][2] == ""
-    assert rows["compare"][1] == "broken off: the train stopped"
+    assert rows["compare"][1] == "skipped: nothing was published"
     assert list(place.iterdir()) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,6 +65,8 @@ class Train:
     """What goes on while the train rides on, by the number of its station."""
     publishing: dict[str, int] = field(default_factory=dict)
     """The station of the newest run of each workflow that publishes, by its file."""
+    stops: dict[int, ReleaseError] = field(default_factory=dict)
+    """What went wrong, by the number of the station: the first is why the train stops."""
     seen: dict[str, tuple[Got, ...]] = field(default_factory=dict)
     """What users got from a run that has not ended yet, by its workflow file."""
 
@@ -80,8 +82,13 @@ class Train:
         Raises: FailedError at the first station that did not end as it should.
         """
         with ExitStack() as stack:
-            self._ride(only, stack)
-            self._gather()
+            try:
+                self._ride(only, stack)
+                self._gather()
+            except ReleaseError as stop:
+                self._harvest()
+                first = self.stops[min(self.stops)] if self.stops else stop
+                raise first from first.__cause__
 
     def _ride(self, only: str, stack: ExitStack) -> None:
         """Go through the stations; who releases goes on while a run publishes, as on GitHub."""
@@ -100,6 +107,7 @@ class Train:
         if not only:
             opened = self.bump("bump-dev", "bump-dev", "--pull-request")
             self._wait_until_announced(final)
+            self._wait(config.preview_workflow)
             if opened:
                 self._publish_preview(stack, opened)
             self._wait()
@@ -170,6 +178,7 @@ class Train:
     def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
         console.say(name, style="bold")
         station, stop = _tried(name, act)
+        self._note(len(self.stations), stop)
         self.stations.append(station)
         if stop:
             raise stop
@@ -196,6 +205,18 @@ class Train:
             self.publishing[workflow.file] = len(self.stations)
             self._set_off(stack, self._name(workflow), partial(self._ran, workflow, event))
 
+    def _harvest(self) -> None:
+        """Write down what has ended beside by now: what stops the train may only follow from it."""
+        wait(self.beside.values(), timeout=_GLANCE)  # what waits for one that has ended ends at once
+        for place, future in sorted(self.beside.items()):
+            if future.done():
+                self.stations[place], stop, _ = future.result()
+                self._note(place, stop)
+
+    def _note(self, place: int, stop: ReleaseError | None) -> None:
+        if stop:
+            self.stops[place] = stop
+
     def _set_off(self, stack: ExitStack, name: str, act: Callable[[], Visited]) -> None:
         """Begin a station, and ride on; it is ended when the stack is."""
         self.beside[len(self.stations)] = stack.enter_context(in_background(act))
@@ -203,9 +224,8 @@ class Train:
 
     def _wait(self, *files: str) -> None:
         """Wait until runs of these workflows have ended, by default all; GitHub queues what is of one group."""
-        for file in files or tuple(self.publishing):
-            if file in self.publishing:
-                self._arrive(self.publishing.pop(file))
+        for file in sorted({*(files or self.publishing)} & {*self.publishing}, key=self.publishing.__getitem__):
+            self._arrive(self.publishing.pop(file))
 
     def _wait_until_announced(self, final: Version) -> None:
         """Wait until a release is out, and look at what users get before the next preview is.
@@ -221,6 +241,7 @@ class Train:
                 self.seen[config.public_workflow] = self.users.look()
                 return
             time.sleep(_GLANCE)
+        self._wait(config.public_workflow)
 
     def _gather(self) -> None:
         """Wait for all that went on beside.
@@ -233,6 +254,7 @@ class Train:
     def _arrive(self, place: int) -> None:
         future = self.beside.pop(place)
         self.stations[place], stop, ran = future.result()
+        self._note(place, stop)
         if stop:
             raise stop
         if ran is not None and any(self.forge.started_by(self.forge.completed(ran))):
@@ -253,6 +275,7 @@ class Train:
         """
         console.say(self._name(workflow), style="bold")
         station, stop, ran = self._ran(workflow, event)
+        self._note(len(self.stations), stop)
         self.stations.append(station)
         if stop:
             raise stop

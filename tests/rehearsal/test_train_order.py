@@ -1,0 +1,168 @@
+"""The order of the train: what waits for what, and which error is told, with runs whose length and end are chosen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from packaging.version import Version
+
+from release_channels.config import Config
+from release_channels.errors import FailedError
+from release_channels.rehearsal.hands import on_index
+from release_channels.rehearsal.train import Train
+from release_channels.rehearsal.triggers import Event
+
+TEST, PREVIEW, PUBLIC = "test.yml", "internal-preview-release.yml", "public-release.yml"
+
+
+VERSIONS = {f"{PREVIEW} 1": "1.2.0.dev1", f"{PUBLIC} 1": "1.2.0", f"{PREVIEW} 3": "1.2.1.dev3"}
+"""What each run publishes."""
+
+
+@dataclass
+class World:
+    """A forge, hands and users in one, without a repository: it notes what begins and ends, in order."""
+
+    index_root: Path
+    takes: dict[str, float] = field(default_factory=dict)
+    """Seconds that a run takes, by its file and number."""
+    red: set[str] = field(default_factory=set)
+    hands_fail_at: str = ""
+    told: list[str] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    refs: dict[str, str] = field(default_factory=dict)
+    main: str = "c0"
+    versions: list[str] = field(default_factory=lambda: ["1.2.0.dev0"])
+    is_open: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    releases: dict[int, Any] = field(default_factory=dict)
+
+    def look(self) -> tuple[()]:
+        """Look at the refs, or at what users get."""
+        return ()
+
+    def started_by(self, event: Event) -> tuple[Any, ...]:
+        """Give the workflow that the event names."""
+        return (SimpleNamespace(file=event.name),) if event.name else ()
+
+    def pushed(self) -> tuple[Event, ...]:
+        """Give the push of main, or after `tag` that of the tag."""
+        name, self.refs = (PUBLIC, {}) if self.refs else (TEST, {})
+        return (Event(name, "refs/heads/main", self.main, {}),)
+
+    def completed(self, ran: Any) -> Event:
+        """Tests are followed by a preview."""
+        return Event(PREVIEW if ran.workflow.file == TEST else "", "refs/heads/main", self.main, {})
+
+    def run(self, workflow: Any, _event: Event) -> Any:
+        """Take as long as is wished, and end as is wished."""
+        with self.lock:
+            number = self.counters[workflow.file] = self.counters.get(workflow.file, 0) + 1
+            name = f"{workflow.file} {number}"
+            self.told.append(f"begin {name}")
+        time.sleep(self.takes.get(name, 0.0))
+        is_green = name not in self.red
+        with self.lock:
+            self.told.append(f"end {name}")
+            if workflow.file == PUBLIC and is_green:
+                self.releases[1] = SimpleNamespace(tag="v1.2.0", is_draft=False)
+            if name in VERSIONS and is_green:
+                (self.index_root / f"demo_tool-{VERSIONS[name]}.tar.gz").write_text(name)
+        conclusion = "success" if is_green else "failure"
+        return SimpleNamespace(
+            workflow=workflow, is_green=is_green, conclusion=conclusion, jobs={}, outcome=lambda: name
+        )  # fmt: skip
+
+    def do(self, *words: str) -> str:
+        """Do a task."""
+        self.told.append(words[0])
+        if words[0] == self.hands_fail_at:
+            raise FailedError(f"`invoke {words[0]}` exited 1", hint="")
+        self.is_open = words[0] != "tag"
+        self.refs = {"refs/tags/v1.2.0": "c1"} if words[0] == "tag" else {}
+        return "done"
+
+    def merge(self) -> str:
+        """Merge: main holds the next version."""
+        self.versions.append({"1.2.0.dev0": "1.2.0", "1.2.0": "1.2.1.dev0"}[self.versions[-1]])
+        return "merged"
+
+    def catch_up(self) -> None:
+        """Nothing to do."""
+
+    def task(self, *_words: str) -> Any:
+        """Ask for the status."""
+        return SimpleNamespace(code=0, text="next: nothing")
+
+    def build_at_home(self, _commit: str, *words: str) -> dict[str, str]:
+        """Build what is on the index."""
+        name = f"{PUBLIC} 1" if words[0] == "--tag" else f"{PREVIEW} {words[1]}"
+        return on_index(cast(Any, self), Version(VERSIONS[name]))
+
+
+class Ride(Train):
+    """A train in such a world: main's version and the index are the world's, too."""
+
+    @property
+    def version(self) -> Version:
+        """What main holds."""
+        return Version(cast(World, self.forge).versions[-1])
+
+
+def ride(world: World) -> Train:
+    """Make the train; what it is run on needs neither git nor an index."""
+    project = SimpleNamespace(source=SimpleNamespace(is_written=True))
+    ground = SimpleNamespace(
+        config=Config(), git=lambda *_: "", state=world, project=project, keep=False, index_root=world.index_root
+    )  # fmt: skip
+    made: Any = world
+    return Ride(cast(Any, ground), made, made, made)
+
+
+def test_the_maintainer_does_not_wait_and_previews_wait_for_each_other(tmp_path: Path) -> None:
+    """Bumping goes on beside the first preview; the staged one and the last one begin when the one before has ended."""
+    world = World(tmp_path, {f"{PREVIEW} 1": 0.3, f"{PREVIEW} 2": 0.6, f"{PUBLIC} 1": 0.1})
+    train = ride(world)
+    train.run()
+    compared = [station.outcome for station in train.stations if station.name == "compare"]
+    assert compared == [f"1 files of {version} are bit for bit the same" for version in VERSIONS.values()]
+    told = world.told
+    assert told.index("bump") < told.index(f"end {PREVIEW} 1") < told.index(f"begin {PREVIEW} 2") < told.index("tag")
+    assert told.index("bump-dev") < told.index(f"end {PREVIEW} 2") < told.index(f"begin {PREVIEW} 3")
+    assert told.index(f"end {PUBLIC} 1") < told.index(f"begin {PREVIEW} 3")
+
+
+def test_what_stopped_the_train_is_told_and_not_what_follows_from_it(tmp_path: Path) -> None:
+    """A preview went wrong beside, then a task that needs it: the preview is what is told."""
+    world = World(tmp_path, {f"{TEST} 2": 0.3}, red={f"{PREVIEW} 1"}, hands_fail_at="tag")
+    train = ride(world)
+    with pytest.raises(FailedError, match=r"^preview: "):
+        train.run()
+    outcomes = {station.name: station.outcome for station in train.stations}
+    assert outcomes["preview"] == f"{PREVIEW} 1"
+    assert outcomes["compare"] == "skipped: nothing was published"
+
+
+def test_a_release_that_fails_stops_what_would_follow_it(tmp_path: Path) -> None:
+    """The next preview is not begun, and no later error hides the release's."""
+    world = World(tmp_path, {f"{PUBLIC} 1": 0.2}, red={f"{PUBLIC} 1"})
+    train = ride(world)
+    with pytest.raises(FailedError, match=r"^public: "):
+        train.run()
+    assert f"begin {PREVIEW} 3" not in world.told
+
+
+def test_a_finished_run_is_not_called_broken_off_where_a_task_fails(tmp_path: Path) -> None:
+    """The preview has ended well by then, and the task is what is told."""
+    train = ride(World(tmp_path, {f"{TEST} 2": 0.2}, hands_fail_at="tag"))
+    with pytest.raises(FailedError, match=r"^`invoke tag` exited 1"):
+        train.run()
+    told = [station.outcome for station in train.stations]
+    assert "broken off: the train stopped" not in told
+    assert f"{PREVIEW} 1" in told
