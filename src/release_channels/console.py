@@ -26,10 +26,23 @@ def set_verbose(verbose: bool) -> None:
     """Show the commands that are run and what they print, or keep them quiet."""
     global _verbose
     _verbose = verbose
-    # nox lets every library log; what they say of their work is no part of the story. nox itself goes on as before.
+
+
+@contextmanager
+def libraries_quiet() -> Iterator[None]:
+    """Keep what libraries log off the screen while the block lasts, or let all of it through with --verbose.
+
+    nox lets every library log, and what they say of their work is no part of the story. nox itself goes on as before.
+    """
     root, nox = logging.getLogger(), logging.getLogger("nox")
+    before = root.level, nox.level
     nox.setLevel(nox.level or root.level)
-    root.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    root.setLevel(logging.DEBUG if _verbose else logging.WARNING)
+    try:
+        yield
+    finally:
+        root.setLevel(before[0])
+        nox.setLevel(before[1])
 
 
 def set_veil(veil: Callable[[str], str]) -> None:

@@ -88,7 +88,8 @@ def run_session_told(
             options = parse()
             console.set_verbose(options.verbose)
             dry_run = dry_run or options.dry_run
-            outcome = act(options, actions)
+            with console.libraries_quiet():
+                outcome = act(options, actions)
     except ReleaseError as stop:
         outcome = report_stop(stop)
     except KeyboardInterrupt as stop:
