@@ -22,7 +22,8 @@ from tests.support.projects import Sample
 from tests.support.repo import Repo
 
 LOOK = (
-    "git rev-parse HEAD", "git rev-list --count HEAD", "git tag --list", "git status --porcelain",
+    "git rev-parse HEAD", "git rev-list --count HEAD",
+    "git cat-file --batch-all-objects --batch-check | grep -c ' commit '", "git tag --list", "git status --porcelain",
     "git symbolic-ref --short HEAD || echo detached", "git config remote.origin.url",
 )  # fmt: skip
 
@@ -48,9 +49,9 @@ def test_a_checkout_is_that_of_the_commit_as_github_makes_it(offline: None, tmp_
         assert ran.is_green, ran.played.said()
         sha = stage.ground.git("rev-parse", "HEAD")
         address = f"https://github.com/{stage.ground.repository}"
-        assert lines(ran.played.said("one")) == [sha, "1", "main", address]
+        assert lines(ran.played.said("one")) == [sha, "1", "1", "main", address]
         told = lines(ran.played.said("full"))
-        assert told == [sha, "2", "v0.9", "main", address, sha, f"{sha}\trefs/tags/v0.9"]
+        assert told == [sha, "2", "2", "v0.9", "main", address, sha, f"{sha}\trefs/tags/v0.9"]
 
 
 NOXFILE = f"""\
