@@ -16,7 +16,7 @@ from tests.rehearsal.stages import job, workflow
 from tests.support.repo import Repo
 
 _PROJECT = '[project]\nname = "demo"\nversion = "1.0"\nrequires-python = ">=3.11"\ndependencies = [{}]\n'
-_THEIRS = "what another run has put there\n"
+_THEIRS = 'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n'
 
 
 class _Contended:
