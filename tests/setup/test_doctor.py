@@ -296,7 +296,7 @@ def test_a_changelog_from_which_nothing_can_be_released_is_found(text: str, verd
 def test_a_changelog_is_not_asked_for_news_where_main_holds_the_final() -> None:
     """`invoke bump` has nothing to do there, and reads no changelog."""
     project = parse_project(Sample(version="1.2.0").pyproject().encode(), "pyproject.toml")
-    text = "# Changelog\n\n## [Unreleased]\n\n## [1.2.0]\n\n- New.\n"
+    text = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n"
     read = {"CHANGELOG.md": text.encode(), "pyproject.toml": project.text.encode()}.get
     found = next(one for one in diagnose_project(project, read) if one.topic == "changelog")
     assert (found.verdict, found.message) == (Verdict.GOOD, "CHANGELOG.md can be read")
