@@ -84,8 +84,10 @@ def test_a_green_run_in_which_no_test_ran_is_warned_of(
     """nox ends well when it has left everything out."""
     noxfile = NOXFILE.replace(f'"{sys.version_info.major}.{sys.version_info.minor}", ', "")
     text = workflow(job("{uses: actions/checkout@v7}", "uv run --no-project --with nox nox -s tests"))
-    files = {".github/workflows/test.yml": text, "noxfile.py": noxfile}
-    repo = Repo.create(tmp_path / "repo", Sample(files=files, tail=NO_GATE).tree())
+    repo = Repo.create(
+        tmp_path / "repo",
+        Sample(files={".github/workflows/test.yml": text, "noxfile.py": noxfile}, tail=NO_GATE).tree(),
+    )
     with stage_of(repo, tmp_path / "world") as stage:
         stage.forge.with_tests = True
         ran = stage.run("test.yml")
