@@ -60,6 +60,21 @@ def test_secrets_and_proxies_of_the_user_stay_outside(offline: None, tmp_path: P
     assert env["HOME"] == str(tmp_path)
 
 
+def test_who_wants_no_cache_gets_one_that_goes_with_the_rehearsal(offline: None, tmp_path: Path, upstream: str) -> None:
+    """uv would name a new directory below the one for temporary files, which nobody takes away."""
+    (home := tmp_path / "home").mkdir()
+    (temporary := tmp_path / "tmp").mkdir()
+    outside = {**os.environ, "UV_NO_CACHE": "1", "TMPDIR": str(temporary)}
+    env = children_environment(outside, home, "/usr/bin", tmp_path / "ca.pem", upstream)
+    assert Path(env["UV_CACHE_DIR"]).parent == home
+    assert "UV_NO_CACHE" not in env
+    assert list(temporary.iterdir()) == []
+    off = {**os.environ, "UV_NO_CACHE": "false", "UV_CACHE_DIR": str(tmp_path / "cache")}
+    (home := tmp_path / "other").mkdir()
+    env = children_environment(off, home, "/usr/bin", tmp_path / "ca.pem", upstream)
+    assert env["UV_CACHE_DIR"] == str(tmp_path / "cache")
+
+
 def test_ways_are_opened_one_by_one() -> None:
     """What is open stays open, and nothing is opened twice."""
     first = open_ways({}, ["b.example", "a.example"])

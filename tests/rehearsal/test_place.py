@@ -6,12 +6,17 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from release_channels.rehearsal.outside import children_environment
 from release_channels.rehearsal.place import MEMORY, lend_place
+
+Lend = Callable[..., AbstractContextManager[Path]]
 
 
 @pytest.fixture(autouse=True)
@@ -29,18 +34,21 @@ def memory(tmp_path: Path) -> Path:
     return tmp_path / "memory"
 
 
-def _ended() -> int:
-    """Give the id of a process that has ended."""
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        process.wait()
-    return process.pid
+@pytest.fixture
+def lend(memory: Path, tmp_path: Path) -> Lend:
+    """Lend a place on a machine that has memory enough, unless a test says otherwise."""
+    (tmp_path / "meminfo").write_text("MemTotal:       24000000 kB\nMemAvailable:   23000000 kB\n")
+    (tmp_path / "limit").write_text("max\n")
+    return partial(
+        lend_place, {}, keep=False, memory=memory, meminfo=tmp_path / "meminfo", limit=tmp_path / "limit"
+    )  # fmt: skip
 
 
-def test_it_lies_in_memory_and_goes_with_the_rehearsal(memory: Path, disk: Path) -> None:
-    """The directory names the process, by which a later rehearsal knows whether it is still needed."""
-    with lend_place({}, keep=False, memory=memory) as place:
+def test_it_lies_in_memory_and_goes_with_the_rehearsal(lend: Lend, memory: Path, disk: Path) -> None:
+    """Neither the directory nor anything of its lock is left."""
+    with lend() as place:
         assert place.parent == memory.resolve()
-        assert f"-{os.getpid()}-" in place.name
+        assert list(memory.iterdir()) == [memory / place.name]
         assert list(disk.iterdir()) == []
     assert list(memory.iterdir()) == []
 
@@ -75,16 +83,119 @@ def test_a_small_one_is_left_alone(disk: Path, monkeypatch: pytest.MonkeyPatch) 
         assert place.parent == disk.resolve()
 
 
-def test_what_a_killed_rehearsal_left_is_taken_away_and_nothing_else(memory: Path) -> None:
-    """Rehearsals that run at the same time keep theirs, and so does everybody else."""
-    gone, running = memory / f"release-channels-rehearse-{_ended()}-abc", f"release-channels-rehearse-{os.getpid()}-abc"
-    others = (running, "release-channels-rehearse-x-abc", "somebody-else")
-    for path in (gone, *(memory / name for name in others)):
-        path.mkdir()
-        (path / "file").touch()
-    with lend_place({}, keep=False, memory=memory):
-        pass
-    assert sorted(path.name for path in memory.iterdir()) == sorted(others)
+@pytest.mark.parametrize(
+    ("available", "limit"),
+    [
+        pytest.param("MemAvailable:    2000000 kB\n", "max\n", id="used by others"),
+        pytest.param("MemAvailable:   23000000 kB\n", "2147483648\n", id="a container's limit"),
+        pytest.param("", "max\n", id="unknown"),
+    ],
+)
+def test_memory_that_is_not_there_is_not_taken(
+    lend: Lend, disk: Path, tmp_path: Path, available: str, limit: str
+) -> None:
+    """A directory in memory names a limit of its own, and a machine that runs out of memory kills what it likes."""
+    (tmp_path / "meminfo").write_text(available)
+    (tmp_path / "limit").write_text(limit)
+    with lend() as place:
+        assert place.parent == disk.resolve()
+
+
+def test_a_limit_that_is_wide_enough_or_not_there_is_none(lend: Lend, memory: Path, tmp_path: Path) -> None:
+    """Outside a container the file does not exist."""
+    (tmp_path / "limit").write_text("8589934592\n")
+    with lend() as place:
+        assert place.parent == memory.resolve()
+    (tmp_path / "limit").unlink()
+    with lend() as place:
+        assert place.parent == memory.resolve()
+
+
+_HOLD = """import sys
+from pathlib import Path
+from release_channels.rehearsal.place import lend_place
+memory, meminfo, limit = map(Path, sys.argv[1:])
+with lend_place({}, keep=False, memory=memory, meminfo=meminfo, limit=limit) as place:
+    (place / "file").touch()
+    print(place, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_rehearsals_place_is_cleared_and_a_living_ones_is_not(
+    lend: Lend, memory: Path, tmp_path: Path
+) -> None:
+    """The lock tells them apart, whatever their process is called: in a container all of them have the same id."""
+    words = [sys.executable, "-c", _HOLD, str(memory), str(tmp_path / "meminfo"), str(tmp_path / "limit")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        theirs = Path(other.stdout.readline().strip())
+        with lend():
+            assert (theirs / "file").exists()
+        other.kill()
+    assert (theirs / "file").exists()
+    with lend() as place:
+        assert list(memory.iterdir()) == [memory / place.name]
+
+
+def test_what_is_no_rehearsals_place_stays_and_stops_nothing(lend: Lend, memory: Path, tmp_path: Path) -> None:
+    """Anybody may put anything into the directory in memory, under every name."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").touch()
+    begin = "release-channels-rehearse"
+    (memory / f"{begin}-locked-link").symlink_to(tmp_path / "elsewhere")
+    (memory / f"{begin}-locked-dangling").symlink_to("nowhere")
+    (memory / f"{begin}-locked-file").touch()
+    (memory / f"{begin}-4000000-x").symlink_to("nowhere")
+    for name in (f"{begin}-{'9' * 30}-x", f"{begin}-kept", "somebody-else"):
+        (memory / name).mkdir()
+    before = sorted(memory.iterdir())
+    with lend() as place:
+        assert place.parent == memory.resolve()
+    assert sorted(memory.iterdir()) == before
+    assert (tmp_path / "elsewhere" / "file").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.getuid() != 0, reason="only root gives a directory to another user")
+def test_another_users_place_stays(lend: Lend, memory: Path) -> None:
+    """Root could take it away; a user without an entry in the list of users is one, too."""
+    theirs = memory / "release-channels-rehearse-locked-theirs"
+    theirs.mkdir()
+    os.chown(theirs, 4_000_000, -1)
+    with lend() as place:
+        assert place.parent == memory.resolve()
+    assert list(memory.iterdir()) == [theirs]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no rehearsal runs on Windows")
+def test_a_place_that_is_lost_before_it_is_locked_is_made_on_the_disk(
+    lend: Lend, memory: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between making and locking, another rehearsal may take a new directory for a killed one's."""
+    import fcntl
+
+    real = fcntl.flock
+
+    def late(handle: int, how: int) -> None:
+        for path in memory.iterdir():
+            path.rmdir()
+        real(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with lend() as place:
+        assert place.parent == disk.resolve()
+        assert place.is_dir()
+    assert [*memory.iterdir(), *disk.iterdir()] == []
+
+
+@pytest.mark.skipif(not MEMORY.is_dir(), reason="only Linux has a directory in memory")
+def test_one_that_runs_no_programs_is_left_alone(lend: Lend, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs run what they have installed."""
+    real = os.statvfs(MEMORY)
+    strict = os.statvfs_result((*real[:8], real.f_flag | os.ST_NOEXEC, *real[9:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: strict)
+    with lend() as place:
+        assert place.parent == disk.resolve()
 
 
 @pytest.mark.skipif(not MEMORY.is_dir(), reason="only Linux has a directory in memory")

@@ -79,6 +79,23 @@ def test_a_session_without_its_python_is_named_and_fails_nothing(offline: None, 
         assert ran.not_rehearsed == ("test.yml: Python 3.99 (not on this machine), for the session tests-3.99",)
 
 
+def test_a_green_run_in_which_no_test_ran_is_warned_of(
+    offline: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """nox ends well when it has left everything out."""
+    noxfile = NOXFILE.replace(f'"{sys.version_info.major}.{sys.version_info.minor}", ', "")
+    text = workflow(job("{uses: actions/checkout@v7}", "uv run --no-project --with nox nox -s tests"))
+    repo = Repo.create(
+        tmp_path / "repo",
+        Sample(files={".github/workflows/test.yml": text, "noxfile.py": noxfile}, tail=NO_GATE).tree(),
+    )
+    with stage_of(repo, tmp_path / "world") as stage:
+        stage.forge.with_tests = True
+        ran = stage.run("test.yml")
+    assert ran.is_green, ran.played.said()
+    assert "warning: test.yml ran nothing of the session tests" in capsys.readouterr().err
+
+
 def test_artifacts_go_from_job_to_job_and_from_run_to_run(offline: None, tmp_path: Path) -> None:
     """Layout is kept, hidden files stay behind, another run's artifact takes a right, and GitHub's API lists it."""
     make = "mkdir -p dist/sub && touch dist/a.txt dist/sub/b.txt dist/.hidden r.json"

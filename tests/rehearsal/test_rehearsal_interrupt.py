@@ -28,21 +28,11 @@ REHEARSE = (
 )
 def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: signal.Signals) -> None:
     """A job that would sleep for long, act above it, the servers and the scratch directory: all of it goes."""
-    texts = dict.fromkeys(
-        ("test", "internal-preview-release", "public-release"), workflow(job("true"), on="merge_group")
-    )
-    texts |= {"one": workflow(job("echo begun; sleep 600"))}
-    files = {f".github/workflows/{name}.yml": text for name, text in texts.items()}
-    repo = Repo.create(tmp_path / "repo", Sample(tail=NO_GATE, files=files).tree())  # type: ignore[arg-type]
+    repo = _sleeper(tmp_path)
     before = repo.fingerprint()
     place = tmp_path / "tmp"
     place.mkdir()
-    words = (sys.executable, "-c", REHEARSE, "--quick")
-    with start(*words, cwd=repo.root, env={"TMPDIR": str(place)}) as child:
-        wait_until(lambda: any("sleep 600" in one for one in marked(str(place))), "the job to sleep")
-        child.send_signal(ending)
-        out, err = child.communicate(timeout=60)
-    screen = Screen(child.returncode, out, err)
+    screen = _interrupted(repo, place, ending, "--quick")
     # Below nox, which says the rest, the interrupt itself is what ends the process.
     assert screen.out.splitlines()[-1] == (
         "failed: interrupted; nothing is left of it, and the next one begins anew (rehearsal)"
@@ -50,3 +40,33 @@ def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: sign
     assert list(place.iterdir()) == []
     assert marked(str(place)) == []
     assert repo.fingerprint() == before
+
+
+def test_what_is_kept_is_not_said_to_be_gone(offline: None, tmp_path: Path) -> None:
+    """An interrupt leaves it, and where it is has just been said."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    screen = _interrupted(_sleeper(tmp_path), place, signal.SIGINT, "--quick", "--keep")
+    assert "kept: " in screen.err
+    assert screen.out.splitlines()[-1] == "failed: interrupted; the next one begins anew (rehearsal)"
+    assert len(list(place.iterdir())) == 1
+    assert marked(str(place)) == []
+
+
+def _sleeper(tmp_path: Path) -> Repo:
+    """Make a project with a job that sleeps."""
+    texts = dict.fromkeys(
+        ("test", "internal-preview-release", "public-release"), workflow(job("true"), on="merge_group")
+    )
+    texts |= {"one": workflow(job("echo begun; sleep 600"))}
+    files = {f".github/workflows/{name}.yml": text for name, text in texts.items()}
+    return Repo.create(tmp_path / "repo", Sample(tail=NO_GATE, files=files).tree())  # type: ignore[arg-type]
+
+
+def _interrupted(repo: Repo, place: Path, ending: signal.Signals, *options: str) -> Screen:
+    """Rehearse with temporary files in a place, and interrupt it while the job sleeps."""
+    with start(sys.executable, "-c", REHEARSE, *options, cwd=repo.root, env={"TMPDIR": str(place)}) as child:
+        wait_until(lambda: any("sleep 600" in one for one in marked(str(place))), "the job to sleep")
+        child.send_signal(ending)
+        out, err = child.communicate(timeout=60)
+    return Screen(child.returncode, out, err)

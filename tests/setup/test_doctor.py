@@ -293,6 +293,15 @@ def test_a_changelog_from_which_nothing_can_be_released_is_found(text: str, verd
     assert bool(found.fix) is (verdict is Verdict.LOOK)
 
 
+def test_a_changelog_is_not_asked_for_news_where_main_holds_the_final() -> None:
+    """`invoke bump` has nothing to do there, and reads no changelog."""
+    project = parse_project(Sample(version="1.2.0").pyproject().encode(), "pyproject.toml")
+    text = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n"
+    read = {"CHANGELOG.md": text.encode(), "pyproject.toml": project.text.encode()}.get
+    found = next(one for one in diagnose_project(project, read) if one.topic == "changelog")
+    assert (found.verdict, found.message) == (Verdict.GOOD, "CHANGELOG.md can be read")
+
+
 def test_another_tool_than_the_lock_has_is_found() -> None:
     """CI runs what is locked."""
     (found,) = diagnose_tool(Version("1.0"), Version("1.1"), "noxfile.py.lock")

@@ -15,7 +15,7 @@ from release_channels.rehearsal.cleaning import Cleaned, clean
 from release_channels.rehearsal.github.actions import show_run
 from release_channels.rehearsal.github.objects import Site
 from release_channels.rehearsal.ground import Ground
-from release_channels.rehearsal.interpreters import missing_pythons
+from release_channels.rehearsal.interpreters import left_out_whole, missing_pythons
 from release_channels.rehearsal.locks import lock_for
 from release_channels.rehearsal.ran import Changes, Ran
 from release_channels.rehearsal.rights import job_tokens
@@ -178,6 +178,10 @@ class Forge:
         notices = [said.removeprefix(_NOTICE) for said in played.notices if said.startswith(_NOTICE)]
         if workflow.file == self.ground.config.test_workflow:
             notices += missing_pythons(played.said())
+            for name in left_out_whole(played.said()):
+                console.warn(
+                    f"{workflow.file} ran nothing of the session {name}: this machine has no Python that it names"
+                )
         told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
         self.not_rehearsed += [one for one in told if one not in self.not_rehearsed]
         keep_log(self.ground, session, played)

@@ -11,6 +11,7 @@ from release_channels.errors import CommandError
 from release_channels.process import finish, run
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.workflow import Workflow
+from release_channels.world.files import write_whole
 from release_channels.world.uv import uv_program
 
 _SECONDS = 300
@@ -43,7 +44,10 @@ def _resolves(workflow: Workflow) -> bool:
 
 
 def _resolve(ground: Ground, sha: str, kept: Path) -> None:
-    """Lock in a clone of the commit; what was locked for another state is where uv begins."""
+    """Lock in a clone of the commit; what was locked for another state is where uv begins.
+
+    Other runs lock and read at the same time: a lock is put there whole, and never taken away.
+    """
     clone = Path(tempfile.mkdtemp(prefix="locking-", dir=ground.place))
     ground.git("clone", "--quiet", "--shared", "--no-checkout", ground.remote, clone, at=ground.place)
     try:
@@ -52,9 +56,9 @@ def _resolve(ground: Ground, sha: str, kept: Path) -> None:
         if earlier:
             shutil.copyfile(earlier, clone / "uv.lock")
         _lock(ground, clone)
-        shutil.copyfile(clone / "uv.lock", kept)
+        write_whole(kept, (clone / "uv.lock").read_text(encoding="utf-8"))
     except CommandError:
-        kept.unlink(missing_ok=True)
+        return  # what another run has put there stays
     finally:
         shutil.rmtree(clone)
 

@@ -23,6 +23,8 @@ _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE",
 _PROGRAMS = ("bash", "git", "tar", "sh")
 # A package that every index has which serves installers: its page tells on which hosts the files lie.
 _PROBE = "pip"
+# Source: uv's documentation of its environment variables: these words turn a switch off.
+_OFF = ("", "0", "n", "no", "f", "false", "off")
 _GIT_CONFIG = """[user]
 \tname = Rehearsal
 \temail = rehearsal@example.invalid
@@ -82,11 +84,14 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
     """Make the environment of every program in a rehearsal, from nothing.
 
     Of the user's it has where packages come from, and uv's and pip's caches, on purpose: without them each job would
-    fetch everything again. The way out is closed but for the index that dependencies come from.
+    fetch everything again; who wants no cache gets one that goes with the rehearsal. The way out is closed but for the
+    index that dependencies come from.
 
     Raises: RefusedError if that index does not answer.
     """
     kept = {name: value for name, value in foreign_environment(env).items() if name.startswith(("UV_", "PIP_"))}
+    if env.get("UV_NO_CACHE", "").lower() not in _OFF:  # what uv names as its cache then is new each time, and stays
+        env = {**env, "UV_CACHE_DIR": str(home / "uv-cache")}
     for name, words in (("UV_CACHE_DIR", ("cache", "dir")), ("UV_PYTHON_INSTALL_DIR", ("python", "dir"))):
         kept[name] = env.get(name) or run(uv_program(), *words, cwd=home, env=env)
     temporary = home / "tmp"

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from release_channels import console
@@ -15,17 +15,25 @@ from release_channels.world.files import scratch
 
 MEMORY = Path("/dev/shm")
 """Source: proc(5) and shm_overview(7): Linux keeps files that lie here in memory."""
+MEMINFO = Path("/proc/meminfo")
+LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""Source: the kernel's documentation of cgroup v2: a number of bytes, or the word `max`."""
 _ROOM = 4 * 2**30
 _NAME = "rehearse"
-_OWNED = re.compile(rf"release-channels-{_NAME}-(?P<process>\d+)-\w+")
+# Only what is locked while it is used has this name: what is kept, or lies where TMPDIR says, is never cleared.
+_LOCKED = f"{_NAME}-locked"
+_AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB$", re.MULTILINE | re.ASCII)
 
 
 @contextmanager
-def lend_place(env: Mapping[str, str], *, keep: bool, memory: Path = MEMORY) -> Iterator[Path]:
+def lend_place(
+    env: Mapping[str, str], *, keep: bool, memory: Path = MEMORY, meminfo: Path = MEMINFO, limit: Path = LIMIT
+) -> Iterator[Path]:
     """Lend the scratch directory; one that is kept is on the disk, and where it is comes last."""
     if not keep:
-        with scratch(f"{_NAME}-{os.getpid()}", _in_memory(env, memory)) as place:
-            yield place
+        with ExitStack() as stack:
+            has_room = _takes_it(env, memory) and _is_free(meminfo, limit)
+            yield (_in_memory(stack, memory) if has_room else None) or stack.enter_context(scratch(_NAME))
         return
     place = Path(tempfile.mkdtemp(prefix=f"release-channels-{_NAME}-")).resolve()
     try:
@@ -34,28 +42,62 @@ def lend_place(env: Mapping[str, str], *, keep: bool, memory: Path = MEMORY) -> 
         console.say(f"kept: {place} (checkout, remote.git, index, and each run's log.txt in runs)")
 
 
-def _in_memory(env: Mapping[str, str], memory: Path) -> Path | None:
-    """Give the directory in memory, if it takes programs and at least 4 GiB; who has set TMPDIR has chosen already."""
-    if env.get("TMPDIR") or not (memory.is_dir() and os.access(memory, os.W_OK | os.X_OK)):
-        return None
+def _takes_it(env: Mapping[str, str], memory: Path) -> bool:
+    """Clear the directory in memory, and tell whether it takes programs and at least 4 GiB.
+
+    Who has set TMPDIR has chosen already.
+    """
+    if env.get("TMPDIR") or not (memory.is_dir() and os.access(memory, os.R_OK | os.W_OK | os.X_OK)):
+        return False
     _clear(memory)
     there = os.statvfs(memory)
-    has_room = there.f_bavail * there.f_frsize >= _ROOM
-    return memory if has_room and not there.f_flag & os.ST_NOEXEC else None
+    return there.f_bavail * there.f_frsize >= _ROOM and not there.f_flag & os.ST_NOEXEC
+
+
+def _is_free(meminfo: Path, limit: Path) -> bool:
+    """Tell whether the memory is there that the directory promises: its own limit says nothing of that."""
+    with suppress(OSError):
+        most = limit.read_text(encoding="ascii").strip()
+        if most.isdecimal() and int(most) < _ROOM:
+            return False
+    with suppress(OSError):
+        available = _AVAILABLE.search(meminfo.read_text(encoding="utf-8"))
+        return available is not None and int(available[1]) * 1024 >= _ROOM
+    return False
+
+
+def _in_memory(stack: ExitStack, memory: Path) -> Path | None:
+    """Make a directory that is locked as long as it lives, or none where it could not be locked.
+
+    Another rehearsal may have taken it for a killed one's before it was.
+    """
+    with suppress(OSError):
+        place = stack.enter_context(scratch(_LOCKED, memory))
+        stack.enter_context(_locked(place))
+        return place
+    return None
 
 
 def _clear(memory: Path) -> None:
     """Take away what rehearsals that were killed have left: in memory it would lie until the machine is restarted."""
-    for path in memory.iterdir():
-        named = _OWNED.fullmatch(path.name)
-        if named and path.owner() == Path.home().owner() and not _runs(int(named["process"])):
+    for path in memory.glob(f"release-channels-{_LOCKED}-*"):
+        with suppress(OSError), _locked(path):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _runs(process: int) -> bool:
-    with suppress(PermissionError):  # it is somebody else's
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return False
-    return True
+@contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    """Lock a directory of this user; the lock leaves no file, and goes with the process, however that ends.
+
+    Raises: OSError if it is no directory, somebody else's, locked by a rehearsal that lives, or gone by now.
+    """
+    import fcntl  # Windows has none, and rehearses nothing
+
+    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if place.lstat().st_uid != os.getuid():
+            raise PermissionError(f"{place} is somebody else's")
+        yield
+    finally:
+        os.close(handle)

@@ -68,10 +68,11 @@ def run_rehearsal(
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
+    left = "" if "--keep" in words else "nothing is left of it, and "
     return run_session_told(
         lambda: parse_wishes(words),
         lambda wishes, _: _rehearse(root, wishes, env, dry_run=dry_run),
-        root=root, env=env, again="nothing is left of it, and the next one begins anew", rehearses=True,
+        root=root, env=env, again=f"{left}the next one begins anew", rehearses=True,
         dry_run=dry_run,
     )  # fmt: skip
 

@@ -73,7 +73,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
     except RefusedError as stop:
         return bad(AREA, "changelog", str(stop), stop.hint)
     try:
-        if not news:
+        if not news and line_of(project.version) is Line.DEV:
             # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
             plan_release(document, final_of(project.version), date.min, path, project.config.tag_format)
     except RefusedError as stop:
