@@ -10,6 +10,18 @@ def notice(text: str) -> None:
     print(f"::notice title=not rehearsed::{text}")
 
 
+def is_here(python: str) -> bool:
+    """Ask uv once in a rehearsal whether this machine has a Python; the answer is the same for every job."""
+    note = Path(os.environ["REHEARSAL_LOCKS"], f"python-{python.replace('/', '-')}.txt")
+    if not note.exists():
+        asked = ["uv", "python", "find", "--no-project", "--no-python-downloads", python]
+        done = subprocess.run(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        mine = note.with_suffix(f".{os.getpid()}")  # other jobs may read it meanwhile
+        mine.write_text("here" if done.returncode == 0 else "not here")
+        mine.replace(note)
+    return note.read_text() == "here"
+
+
 def main() -> None:
     """Choose the Python; another version of uv than the one that is here is told, not fetched."""
     here = subprocess.run(["uv", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1]
@@ -17,8 +29,7 @@ def main() -> None:
     if version not in ("", "latest", here):
         notice(f"uv {version} (this machine has {here})")
     if python:
-        asked = ["uv", "python", "find", "--no-project", "--no-python-downloads", python]
-        if subprocess.run(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+        if is_here(python):
             with Path(os.environ["GITHUB_ENV"]).open("a") as stream:
                 stream.write(f"UV_PYTHON={python}\n")
         else:
