@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from packaging.version import Version
@@ -300,30 +300,26 @@ class Train:
         return station, FailedError(said, hint=tail(self.ground, ran)), ran
 
     def _compare(self, stack: ExitStack, version: Version, *words: str) -> None:
-        """Build at home what main is now, beside the run before, and compare that with what the run publishes."""
+        """Compare what the run before publishes with a build at home of what main is now, beside what follows."""
         published, commit = self.beside[len(self.stations) - 1], self.forge.main
 
+        act = partial(self._same_bytes, commit, version, *words)
+
         def visit() -> Visited:
-            begun = time.monotonic()
-            try:
-                here = self.hands.build_at_home(commit, *words)
-            except ReleaseError as stop:
-                return Station(_COMPARE, "", f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop, None
-            seconds = time.monotonic() - begun
-            _, broken, _ = published.result()
-            if broken:  # it is told where it went wrong
-                return Station(_COMPARE, "", "skipped: nothing was published", (), seconds), None, None
-            station, differs = _tried(_COMPARE, partial(self._same_bytes, here, version, *words))
-            return replace(station, seconds=seconds), differs, None
+            _, stop, _ = published.result()
+            if stop:  # it is told where it went wrong
+                return Station(_COMPARE, "", "skipped: nothing was published", (), 0), None, None
+            return (*_tried(_COMPARE, act), None)
 
         self._set_off(stack, _COMPARE, visit)
 
-    def _same_bytes(self, here: Mapping[str, str], version: Version, *words: str) -> tuple[str, str]:
-        """Compare what was built at home with what is on the index.
+    def _same_bytes(self, commit: str, version: Version, *words: str) -> tuple[str, str]:
+        """Build the same at home and compare the bytes.
 
         Raises: FailedError if a file differs.
         """
         there = on_index(self.ground, version)
+        here = self.hands.build_at_home(commit, *words)
         if not there or here != there:
             differing = sorted({name for name, _ in {*here.items()} ^ {*there.items()}})
             raise FailedError(
