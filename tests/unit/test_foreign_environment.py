@@ -39,3 +39,9 @@ def test_an_address_with_a_login_is_withheld_under_any_name(value: str) -> None:
     """A value tells what a name does not; a proxy and an index are reached with theirs, or not at all."""
     kept = {"HTTPS_PROXY": value, "UV_DEFAULT_INDEX": value, "ORIGIN": "ssh://git@host.example/a.git"}
     assert foreign_environment({"HARMLESS": value, **kept}) == kept
+
+
+def test_what_is_installed_to_be_looked_at_is_no_link() -> None:
+    """Links into uv's cache lead out of the environment, and into nothing in a sandbox; other ways of uv's are kept."""
+    assert "UV_LINK_MODE" not in foreign_environment({"UV_LINK_MODE": "symlink"})
+    assert foreign_environment({"UV_LINK_MODE": "copy"}) == {"UV_LINK_MODE": "copy"}
