@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,44 +94,54 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
     # Relocatable, since the sandbox has it at another place.
     run(uv_program(), "venv", "--quiet", "--relocatable", "--python", python, environment, cwd=workplace, env=quiet)
     inside = python_of(environment)
-    pins = workplace / "pins.txt"
-    pins.write_text(_pinned(target, wheel, inside, workplace, quiet), encoding="utf-8")
+    lock = workplace / "pylock.toml"
+    lock.write_text(_locked(target, wheel, inside, workplace, quiet), encoding="utf-8")
+    words = ("pip", "install", "--quiet", "--no-deps", "--no-build", "--python", str(inside))
     # pip comes along for the new user; it also is what can download wheels, which uv cannot.
-    _do("pip", "install", "--quiet", "--python", str(inside), "pip", cwd=workplace, env=quiet)
+    _do(*words, *(pin for pin in _pins(lock) if pin.startswith("pip==")), cwd=workplace, env=quiet)
     both(
-        lambda: _download(target, wheel, pins, inside, wheelhouse, quiet),
-        lambda: _do(
-            "pip", "install", "--quiet", "--no-deps", "--no-build", "--python", str(inside), "-r", str(pins),
-            str(wheel), cwd=workplace, env=quiet,
-        ),
-    )  # fmt: skip
+        lambda: _download(target, lock, inside, wheelhouse, quiet),
+        lambda: _do(*words, "-r", str(lock), cwd=workplace, env=quiet),
+    )
+    _do(*words, str(wheel), cwd=workplace, env=quiet)
+    shutil.copyfile(wheel, wheelhouse / wheel.name)
     requirement = f"{target.project.name}=={target.version}"
     return Contents(wheelhouse, requirement, environment, python_places(inside, workplace, quiet))
 
 
-def _pinned(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
-    """Resolve the dependencies once, so that what is installed and what is downloaded are of the same versions.
+def _locked(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
+    """Resolve the dependencies once, and pip, so that what is installed and what is downloaded are the same files.
 
     Raises: FailedError if they do not resolve, or cannot be had as wheels.
     """
     wanted = cwd / "wanted.in"
-    wanted.write_text(f"{wheel.as_uri()}\n", encoding="utf-8")
+    wanted.write_text(f"pip\n{wheel.as_uri()}\n", encoding="utf-8")
     words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build", "--python", python)
     with _told(target):
         return run(
-            uv_program(), *words, "--no-emit-package", target.project.name, wanted,
+            uv_program(), *words, "--format", "pylock.toml", "--no-emit-package", target.project.name, wanted,
             cwd=cwd, env=env, timeout=_SECONDS,
         )  # fmt: skip
 
 
-def _download(target: Target, wheel: Path, pins: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
+def _pins(lock: Path) -> list[str]:
+    """Give what is locked as requirements. Source: PEP 751."""
+    packages = tomllib.loads(lock.read_text(encoding="utf-8")).get("packages", [])
+    return [f"{one['name']}=={one['version']}" for one in packages if "version" in one]
+
+
+def _download(target: Target, lock: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
     """Put all that a new user's pip asks for into the wheelhouse.
+
+    A pip that does not read a lock, which is an experiment of newer ones, asks the index for each pin instead.
 
     Raises: FailedError if it cannot be had as wheels.
     """
-    words = ("-I", "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--no-deps", "--dest", wheelhouse)
-    with _told(target):
-        run(python, *words, "pip", "-r", pins, wheel, cwd=pins.parent, env=env, timeout=_SECONDS)
+    words = (python, "-I", "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--no-deps")
+    words = (*words, "--dest", wheelhouse)
+    if finish(*words, "-r", lock, cwd=lock.parent, env=env, timeout=_SECONDS).code:
+        with _told(target):
+            run(*words, *_pins(lock), cwd=lock.parent, env=env, timeout=_SECONDS)
 
 
 @contextmanager

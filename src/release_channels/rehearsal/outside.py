@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from release_channels.errors import RefusedError
 from release_channels.process import run
+from release_channels.rehearsal.bytecode import bytecode_environment
 from release_channels.serving import Tls
 from release_channels.steps.stranger import pip_cache
 from release_channels.world.index import reason_of
@@ -112,8 +113,7 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_CACHE_HOME": str(home / "cache"),
         "LANG": "C.UTF-8",
-        # Each job has an environment of its own, in which hardly anything is imported twice.
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **bytecode_environment(home / "bytecode"),
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
         "PIP_CONFIG_FILE": os.devnull,

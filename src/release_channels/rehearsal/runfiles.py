@@ -8,6 +8,7 @@ from pathlib import Path
 
 from release_channels.hub_settings import Policy
 from release_channels.rehearsal.act import COMPOSITES, Play, Played
+from release_channels.rehearsal.bytecode import SHARE
 from release_channels.rehearsal.cleaning import STAND_IN, Cleaned
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.interpreters import LEFT_OUT
@@ -15,6 +16,7 @@ from release_channels.rehearsal.ran import Changes, Ran
 from release_channels.rehearsal.rights import rights_script
 from release_channels.rehearsal.runnerservice import OWNER_ID, REPOSITORY_ID, Session
 from release_channels.rehearsal.yamltext import child, compose, entries
+from release_channels.setup.script_block import TOOL
 
 _SERVER = "https://github.com"
 
@@ -31,6 +33,8 @@ def prepare(ground: Ground, session: Session, cleaned: Cleaned, token: str, chan
     script = rights_script(workflow, token, _barred(ground, session), changes.stops)
     if workflow.file == ground.config.test_workflow:
         script += f"{LEFT_OUT}\n"
+    if ground.project.normalized_name == TOOL:  # it runs from its sources; elsewhere `.venv` is not the tool's
+        script += f"{SHARE}\n"
     files["rights"].write_text(script, "utf-8")
     files["secrets"].touch(mode=0o600)
     given = {"GITHUB_TOKEN": token, **ground.secrets}
