@@ -137,8 +137,8 @@ def _download(target: Target, lock: Path, python: Path, wheelhouse: Path, env: M
 
     Raises: FailedError if it cannot be had as wheels.
     """
-    words = (python, "-I", "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--no-deps")
-    words = (*words, "--dest", wheelhouse)
+    options = ("--quiet", "--only-binary", ":all:", "--no-deps", "--dest", wheelhouse)
+    words = (python, "-I", "-m", "pip", "download", *options)
     if finish(*words, "-r", lock, cwd=lock.parent, env=env, timeout=_SECONDS).code:
         with _told(target):
             run(*words, *_pins(lock), cwd=lock.parent, env=env, timeout=_SECONDS)

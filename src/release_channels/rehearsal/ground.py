@@ -23,9 +23,11 @@ from release_channels.rehearsal.outside import (
     make_certificates,
     make_programs,
     open_ways,
+    upstream_hosts,
     write_git_config,
 )
 from release_channels.rehearsal.runnerservice import OWNER_ID, RunnerService
+from release_channels.rehearsal.wayout import WayOut, open_way_out
 from release_channels.serving import Served, serve_wsgi
 from release_channels.setup.publishing import wanted_environments
 from release_channels.world.actions import REHEARSAL
@@ -54,6 +56,7 @@ class Ground:
     interference: Interference
     publishers: list[Publisher]
     """Whom the index trusts."""
+    way_out: WayOut
     env: Mapping[str, str]
     """What every program here gets."""
     upstream: str
@@ -115,10 +118,10 @@ def make_ground(
     home, remote, checkout = place / "home", place / "remote.git", place / "checkout"
     for directory in (home, place / "runs", place / "locks"):
         directory.mkdir()
-    tls, bundle = make_certificates(place, env)
     upstream = upstream_url(env)
+    hosts = upstream_hosts(upstream)
+    tls, bundle = make_certificates(place, env, hosts)
     write_git_config(home, remote, f"https://github.com/{repository}")
-    base = children_environment(env, home, make_programs(place / "bin"), bundle, upstream)
     publishers = list(_publishers(config, repository, project.name))
     publishing = TrustedPublishing(publishers, Issuer({}))
     state = GitHubState(
@@ -126,6 +129,8 @@ def make_ground(
     )  # fmt: skip
     interference = Interference()
     with ExitStack() as stack:
+        way_out = stack.enter_context(open_way_out(hosts, tls, bundle))
+        base = children_environment(env, home, make_programs(place / "bin"), bundle, way_out.url)
         index = stack.enter_context(
             serve(
                 place / "index", project=project.name, upstream=upstream, trusted=publishing, tls=tls,
@@ -137,11 +142,12 @@ def make_ground(
         served: Served = stack.enter_context(serve_wsgi(service, "the runner's service", tls=tls))
         base |= {REHEARSAL: str(_write_addresses(place, index, is_quick=is_quick))}
         model = stack.enter_context(open_model(config, env, tls))
-        base |= {**model.variables, **open_ways(base, model.hosts)}
+        base |= {**model.variables, **open_ways(model.hosts)}
         ground = Ground(
             place=place, repository=repository, project=project, commit=commit, remote=remote, checkout=checkout,
             state=state, index=index, hub=hub, runner=service, runner_url=served.url, interference=interference,
-            publishers=publishers, env=base, upstream=upstream, is_quick=is_quick, keep=keep, secrets=model.secrets,
+            publishers=publishers, way_out=way_out, env=base, upstream=upstream, is_quick=is_quick, keep=keep,
+            secrets=model.secrets,
         )  # fmt: skip
         _make_repository(ground, git)
         for wanted in wanted_environments(config):  # what `setup-publishing --apply` creates

@@ -18,7 +18,6 @@ from release_channels.steps.stranger import pip_cache
 from release_channels.world.index import reason_of
 from release_channels.world.uv import foreign_environment, uv_program
 
-_DEAD = "http://127.0.0.1:9"  # the discard port: who leaves this machine is refused
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
 _PROGRAMS = ("bash", "git", "tar", "sh")
@@ -39,8 +38,8 @@ _GIT_CONFIG = """[user]
 """
 
 
-def make_certificates(directory: Path, env: Mapping[str, str]) -> tuple[Tls, Path]:
-    """Make a certificate for this machine, and a bundle of the authorities that are trusted anyway and its own.
+def make_certificates(directory: Path, env: Mapping[str, str], hosts: Iterable[str] = ()) -> tuple[Tls, Path]:
+    """Make a certificate for this machine and for hosts that it plays, and a bundle of authorities: the usual and ours.
 
     The authorities of the system stay in it, since the index that dependencies come from is asked, too.
 
@@ -54,7 +53,7 @@ def make_certificates(directory: Path, env: Mapping[str, str]) -> tuple[Tls, Pat
     import certifi
 
     authority = trustme.CA()
-    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    certificate = authority.issue_cert(*dict.fromkeys(("localhost", "127.0.0.1", *sorted(hosts))))
     tls = Tls(directory / "cert.pem", directory / "key.pem")
     tls.cert_file.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
     certificate.private_key_pem.write_to_path(tls.key_file)
@@ -81,14 +80,12 @@ def write_git_config(home: Path, remote: Path, address: str) -> Path:
     return path
 
 
-def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: Path, upstream: str) -> dict[str, str]:
+def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: Path, way_out: str) -> dict[str, str]:
     """Make the environment of every program in a rehearsal, from nothing.
 
     Of the user's it has where packages come from, and uv's and pip's caches, on purpose: without them each job would
-    fetch everything again; who wants no cache gets one that goes with the rehearsal. The way out is closed but for the
-    index that dependencies come from.
-
-    Raises: RefusedError if that index does not answer.
+    fetch everything again; who wants no cache gets one that goes with the rehearsal. Out of this machine leads
+    the proxy `way_out` alone.
     """
     kept = {name: value for name, value in foreign_environment(env).items() if name.startswith(("UV_", "PIP_"))}
     if env.get("UV_NO_CACHE", "").lower() not in _OFF:  # what uv names as its cache then is new each time, and stays
@@ -104,8 +101,8 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
     return {
         **kept,
         **dict.fromkeys(_BUNDLES, str(bundle)),
-        **{name: _DEAD for proxy in _PROXIES for name in (proxy, proxy.lower())},
-        **open_ways({}, upstream_hosts(upstream)),
+        **{name: way_out for proxy in _PROXIES for name in (proxy, proxy.lower())},
+        **open_ways(()),
         "PIP_CACHE_DIR": env.get("PIP_CACHE_DIR") or str(pip_cache(env)),
         "PATH": path,
         "HOME": str(home),
@@ -130,11 +127,9 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
     }
 
 
-def open_ways(env: Mapping[str, str], hosts: Iterable[str]) -> dict[str, str]:
-    """Give the variables that let programs reach hosts: this machine, those that are open already, and more."""
-    known = env.get("NO_PROXY", "localhost,127.0.0.1").split(",")
-    value = ",".join(dict.fromkeys((*known, *sorted(hosts))))
-    return {"NO_PROXY": value, "no_proxy": value}
+def open_ways(hosts: Iterable[str]) -> dict[str, str]:
+    """Give the variables by which programs reach this machine, and these hosts, without the proxy."""
+    return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(("localhost", "127.0.0.1", *sorted(hosts))))
 
 
 def upstream_hosts(upstream: str) -> frozenset[str]:

@@ -138,7 +138,7 @@ def _ride(wishes: Wishes, world: MakeTrain) -> Outcome:
             train.run(wishes.only)
         finally:
             show_stations(train.stations)
-            show_not_rehearsed(train.forge.not_rehearsed)
+            show_not_rehearsed((*train.forge.not_rehearsed, *train.ground.way_out.told))
     project = train.ground.project.name
     what = f"the {wishes.only} part of the train" if wishes.only else "the whole train"
     message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(train.stations)}"

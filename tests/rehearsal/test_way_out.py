@@ -1,0 +1,199 @@
+"""The proxy of a rehearsal: it reads from the hosts that it was told of, asks once, and lets nobody write."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from release_channels.indexserver.server import serve
+from release_channels.rehearsal.outside import make_certificates
+from release_channels.rehearsal.wayout import WayOut, open_way_out
+from release_channels.serving import Served, Tls, serve_wsgi
+from tests.faces.screen import BIN
+from tests.support.distributions import make_wheel
+
+_BIG = os.urandom(3 * 2**20)
+
+
+@dataclass
+class Host:
+    """An index that says neither when its pages change nor how long they hold, and notes what it is asked."""
+
+    status: str = "200 OK"
+    headers: list[str] = field(default_factory=list)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterator[bytes]:
+        """Answer with what was asked for."""
+        self.headers.append(environ.get("HTTP_USER_AGENT", ""))
+        path = environ["PATH_INFO"]
+        body = _BIG if path == "/big" else f"{path} {environ.get('HTTP_RANGE', '')}".encode()
+        start_response(self.status, [("Content-Type", "text/html"), ("Content-Length", str(len(body)))])
+        yield body
+
+
+@dataclass(frozen=True)
+class World:
+    """A host, a proxy that leads there, and a client who knows no other way."""
+
+    host: Host
+    served: Served
+    way: WayOut
+    client: requests.Session
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        """Read through the proxy."""
+        return self.client.get(f"{self.served.url}{path}", headers=headers, timeout=10)
+
+
+@pytest.fixture
+def trust(tmp_path: Path) -> tuple[Tls, Path]:
+    """A certificate for this machine, and who vouches for it."""
+    return make_certificates(tmp_path, {})
+
+
+@pytest.fixture
+def world(offline: None, trust: tuple[Tls, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A host over TLS behind the proxy; nobody's environment names another."""
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    tls, bundle = trust
+    host = Host()
+    with (
+        serve_wsgi(host, "a host", tls=tls) as served,
+        open_way_out({"localhost"}, tls, bundle) as way,
+        _client(way, bundle) as client,
+    ):
+        yield World(host, served, way, client)
+
+
+@contextmanager
+def _client(way: WayOut, bundle: Path) -> Iterator[requests.Session]:
+    with requests.Session() as client:
+        client.trust_env, client.verify = False, str(bundle)
+        client.proxies = {"https": way.url, "http": way.url}
+        yield client
+
+
+def test_the_host_is_asked_once_also_by_many_at_once(world: World) -> None:
+    """All get what it said, and who has it already is not told again."""
+    with ThreadPoolExecutor(8) as pool:
+        texts = list(pool.map(lambda _: world.get("/simple/demo/", **{"User-Agent": "me"}).text, range(8)))
+    assert {text.strip() for text in texts} == {"/simple/demo/"}
+    assert world.served.requests == ("GET /simple/demo/ 200",)
+    assert world.host.headers == ["me"]  # and not something of ours
+    again = world.get("/simple/demo/", **{"User-Agent": "me"})
+    known = world.get("/simple/demo/", **{"User-Agent": "me", "If-None-Match": again.headers["ETag"]})
+    assert (known.status_code, known.content) == (304, b"")
+    assert len(world.served.requests) == 1
+
+
+def test_what_is_asked_differently_is_another_question(world: World) -> None:
+    """A part is not the whole, and one form of a page not the other."""
+    assert world.get("/file", Range="bytes=0-1").text == "/file bytes=0-1"
+    assert world.get("/file").text == "/file "
+    assert world.get("/file", Accept="application/json").status_code == 200
+    assert len(world.served.requests) == 3
+
+
+def test_big_files_pass_whole_and_are_not_kept(world: World) -> None:
+    """A distribution may be larger than anybody wants to hold; the next one on the connection comes, too."""
+    assert world.get("/big").content == _BIG
+    assert world.get("/big").content == _BIG
+    assert world.get("/small").text == "/small "
+    assert world.client.head(f"{world.served.url}/big", timeout=10).headers["Content-Length"] == str(len(_BIG))
+
+
+def test_what_the_host_could_not_answer_is_asked_anew(world: World) -> None:
+    """An outage is not remembered; that something is not there is."""
+    world.host.status = "503 Service Unavailable"
+    assert [world.get("/a").status_code for _ in range(2)] == [503, 503]
+    assert world.served.requests == ("GET /a 503", "GET /a 503")
+    world.host.status = "404 Not Found"
+    assert [world.get("/a").status_code for _ in range(2)] == [404, 404]
+    assert len(world.served.requests) == 3
+
+
+def test_nobody_writes_and_nobody_gets_elsewhere(world: World) -> None:
+    """Another host is not asked at all, over TLS or without; what is no reading does not get through."""
+    with pytest.raises(requests.exceptions.ProxyError, match="403"):
+        world.client.get("https://elsewhere.invalid/", timeout=10)
+    assert world.client.get("http://elsewhere.invalid/", timeout=10).status_code == 403
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = world.client.request(method, f"{world.served.url}/legacy/", data=b"x" * 5000, timeout=10)
+        assert (answer.status_code, "only reads" in answer.text) == (403, True)
+    assert world.served.requests == ()
+    assert world.way.refused[:3] == ["CONNECT elsewhere.invalid", "GET elsewhere.invalid", "POST localhost"]
+    assert world.way.told[0] == "CONNECT elsewhere.invalid: a way out of the rehearsal"
+
+
+def test_a_host_that_is_gone_is_named(world: World) -> None:
+    """The client learns that it was not the proxy."""
+    assert world.client.get("https://localhost:9/a", timeout=10).status_code == 502
+    assert "localhost cannot be reached" in world.client.get("https://localhost:9/a", timeout=10).text
+
+
+def test_plain_http_is_read_too(world: World) -> None:
+    """An index of one's own may have no TLS."""
+    with serve_wsgi(world.host, "a plain host") as plain:
+        address = plain.url.replace("127.0.0.1", "localhost")
+        assert world.client.get(f"{address}/simple/", timeout=10).text == "/simple/ "
+        assert plain.requests == ("GET /simple/ 200",)
+
+
+def test_the_way_goes_on_through_the_users_own_proxy(
+    world: World, trust: tuple[Tls, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a company's proxy there is no other way; one that does not let through is told as such."""
+    tls, bundle = trust
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    for hosts, status in (({"localhost"}, 200), (set[str](), 502)):
+        with open_way_out(hosts, tls, bundle) as outer:
+            monkeypatch.setenv("https_proxy", outer.url.replace("://", "://me:secret@"))
+            with open_way_out({"localhost"}, tls, bundle) as inner, _client(inner, bundle) as client:
+                assert client.get(f"{world.served.url}/a", timeout=20).status_code == status
+            monkeypatch.delenv("https_proxy")
+    assert world.served.requests == ("GET /a 200",)
+    assert set(outer.refused) == {"CONNECT localhost"}
+
+
+def test_uv_and_pip_install_through_it_and_cannot_upload(
+    offline: None, tmp_path: Path, trust: tuple[Tls, Path]
+) -> None:
+    """The real clients take it for the index; an upload is refused, and the index holds what it held."""
+    tls, bundle = trust
+    (tmp_path / "index").mkdir()
+    wheel = make_wheel(tmp_path / "index")
+    name = wheel.name.partition("-")[0]
+    with serve(tmp_path / "index", tls=tls) as index, open_way_out({"localhost"}, tls, bundle) as way:
+        env = dict(os.environ) | dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), way.url)
+        env |= dict.fromkeys(("NO_PROXY", "no_proxy"), "") | {"SSL_CERT_FILE": str(bundle), "PIP_CERT": str(bundle)}
+        env |= {"UV_DEFAULT_INDEX": index.simple_url, "PIP_INDEX_URL": index.simple_url}
+        (tmp_path / "wanted.in").write_text(name)
+        words = ("pip", "compile", "--quiet", "--no-config", "--no-header", "wanted.in")
+        compiled = subprocess.run(
+            [BIN / "uv", *words], check=True, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True
+        )
+        assert compiled.stdout.startswith(f"{name.replace('_', '-')}==")
+        download = ("-m", "pip", "download", "--quiet", "--no-deps", "--dest", "got", name)
+        subprocess.run([BIN / "python", *download], check=True, cwd=tmp_path, env=env)
+        assert (tmp_path / "got" / wheel.name).read_bytes() == wheel.read_bytes()
+        assert way.refused == []
+        before = sorted(path.name for path in (tmp_path / "index").iterdir())
+        upload = ("publish", "--no-config", "--quiet", "--publish-url", index.upload_url, "--username", "a")
+        sent = subprocess.run(
+            [BIN / "uv", *upload, "--password", "b", wheel], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True
+        )
+        assert sent.returncode != 0
+        assert "403" in sent.stderr
+        assert set(way.refused) == {"POST localhost"}
+        assert sorted(path.name for path in (tmp_path / "index").iterdir()) == before
