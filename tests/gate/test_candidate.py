@@ -2,39 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from release_channels import console
+from release_channels.errors import FailedError
+from release_channels.indexserver.server import serve
 from release_channels.world.distributions import sha256_of
-from tests.support.gating import Ready, make_ready
+from tests.support.gating import make_ready
 from tests.support.projects import Sample
 from tests.support.repo import Repo
-from tests.support.wheelhouse import OLD_PIP
+from tests.support.wheelhouse import OLD, OLD_PIP
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-def _wheels(ready: Ready) -> list[str]:
-    return sorted(path.name for path in ready.candidate.contents.wheelhouse.iterdir())
+@pytest.fixture
+def index(offline: None, wheelhouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An index that also has the older pip, and whose files a test may change."""
+    (directory := tmp_path / "index").mkdir()
+    for pattern in ("idna-*", "pip-*", f"{OLD}/pip-*", "uv_build-*"):
+        for wheel in wheelhouse.glob(pattern):
+            (directory / wheel.name).symlink_to(wheel)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip-cache"))
+    with serve(directory, wrap=lambda app: _other_bytes_for_pip(app, directory / "for-pip")) as running:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", running.simple_url)
+        monkeypatch.setenv("PIP_INDEX_URL", running.simple_url)
+        yield directory
 
 
-def _pip(ready: Ready) -> str:
-    (found,) = ready.candidate.contents.environment.glob("lib/python*/site-packages/pip-*.dist-info")
-    return found.name.removesuffix(".dist-info").replace("-", "==")
-
-
-def test_the_wheelhouse_holds_the_candidate_and_all_of_its_lock(ready: Ready) -> None:
-    """The candidate's wheel is the very one that was built, and pip is the one that is installed."""
-    wheel = next(file for file in ready.candidate.files if file.name.endswith(".whl"))
-    assert sha256_of(ready.candidate.contents.wheelhouse / wheel.name) == wheel.sha256
-    assert [name.partition("-")[0] for name in _wheels(ready)] == ["demo_tool", "pip"]
-    assert _wheels(ready)[1].startswith(f"{_pip(ready).replace('==', '-')}-")
-
-
-def test_a_pip_that_reads_no_lock_gets_the_same_by_name(tmp_path: Path, offline: None, wheelhouse: Path) -> None:
-    """A project may hold pip back; each pin is asked for then, and the files are the index's."""
-    sample = Sample(backend="uv_build", dependencies=("idna>=3", OLD_PIP))
+@pytest.mark.parametrize(("pip", "reads"), [("pip>=26.1", "pylock.toml"), (OLD_PIP, "locked.txt")])
+def test_the_wheelhouse_holds_the_candidate_and_the_files_of_its_lock(
+    index: Path, tmp_path: Path, pip: str, reads: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pip takes them from the lock; a project may hold back to one that cannot, and that gets the same files."""
+    console.set_verbose(True)
+    sample = Sample(backend="uv_build", dependencies=("idna>=3", pip))
     ready = make_ready(Repo.create(tmp_path / "repo", sample.tree()), tmp_path / "workplace")
-    assert _pip(ready) == OLD_PIP
-    own, idna, pip = _wheels(ready)
-    assert own.startswith("demo_tool-")
-    assert pip.startswith(f"{OLD_PIP.replace('==', '-')}-")
-    for name in (idna, pip):
-        assert sha256_of(ready.candidate.contents.wheelhouse / name) == sha256_of(wheelhouse / name)
+    console.set_verbose(False)
+    wheelhouse = ready.candidate.contents.wheelhouse
+    own, idna, taken = sorted(path.name for path in wheelhouse.iterdir())
+    assert sha256_of(wheelhouse / own) == next(file.sha256 for file in ready.candidate.files if file.name == own)
+    for name in (idna, taken):
+        assert sha256_of(wheelhouse / name) == sha256_of(index / name)
+    (installed,) = ready.candidate.contents.environment.glob("lib/python*/site-packages/pip-*.dist-info")
+    assert taken.startswith(f"{installed.name.removesuffix('.dist-info')}-")
+    assert Version(installed.name.removesuffix(".dist-info").partition("-")[2]) in Requirement(pip).specifier
+    (download,) = (line for line in capsys.readouterr().err.splitlines() if " pip download " in line)
+    assert download.rstrip().endswith(reads)
+
+
+@pytest.mark.parametrize("pip", ["pip>=26.1", OLD_PIP])
+def test_a_file_that_is_not_the_locked_one_is_not_taken(index: Path, tmp_path: Path, pip: str) -> None:
+    """An index that gives other bytes to who asks next would have the agent try something else than what was locked."""
+    (index / "for-pip").touch()
+    sample = Sample(backend="uv_build", dependencies=("idna>=3", pip))
+    with pytest.raises(FailedError, match="could not be gathered") as stop:
+        make_ready(Repo.create(tmp_path / "repo", sample.tree()), tmp_path / "workplace")
+    assert "MATCH THE HASHES" in stop.value.hint
+    assert list((tmp_path / "workplace" / "wheelhouse").glob("idna*")) == []
+
+
+def _other_bytes_for_pip(app: WSGIApplication, switch: Path) -> WSGIApplication:
+    page, file = "/simple/idna/", "/files/idna-3.20-py3-none-any.whl"
+    others = {page: f'<a href="{file}">{file.rpartition("/")[2]}</a>'.encode(), file: b"something else"}
+
+    def answering(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_pip = environ.get("HTTP_USER_AGENT", "").startswith("pip/")
+        if switch.exists() and is_pip and environ["PATH_INFO"] in others:
+            start_response("200 OK", [("Content-Type", "text/html")])
+            return [others[environ["PATH_INFO"]]]
+        return app(environ, start_response)
+
+    return answering

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import socket
+import socketserver
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from release_channels.errors import RefusedError
 from release_channels.indexserver.server import serve
 from release_channels.rehearsal.outside import make_certificates
 from release_channels.rehearsal.wayout import WayOut, open_way_out
@@ -22,6 +27,7 @@ from tests.faces.screen import BIN
 from tests.support.distributions import make_wheel
 
 _BIG = os.urandom(3 * 2**20)
+_SMALL = ("/a", "/file", "/small", "/simple/", "/simple/demo/")
 
 
 @dataclass
@@ -35,8 +41,9 @@ class Host:
         """Answer with what was asked for."""
         self.headers.append(environ.get("HTTP_USER_AGENT", ""))
         path = environ["PATH_INFO"]
-        body = _BIG if path == "/big" else f"{path} {environ.get('HTTP_RANGE', '')}".encode()
-        start_response(self.status, [("Content-Type", "text/html"), ("Content-Length", str(len(body)))])
+        body = f"{path} {environ.get('HTTP_RANGE', '')}".encode() if path in _SMALL else _BIG
+        length = [] if path == "/stream" else [("Content-Length", str(len(body)))]
+        start_response(self.status, [("Content-Type", "text/html"), *length])
         yield body
 
 
@@ -99,9 +106,10 @@ def test_the_host_is_asked_once_also_by_many_at_once(world: World) -> None:
 def test_what_is_asked_differently_is_another_question(world: World) -> None:
     """A part is not the whole, and one form of a page not the other."""
     assert world.get("/file", Range="bytes=0-1").text == "/file bytes=0-1"
+    assert world.get("/file", range="bytes=5-9").text == "/file bytes=5-9"  # how a name is written says nothing
     assert world.get("/file").text == "/file "
     assert world.get("/file", Accept="application/json").status_code == 200
-    assert len(world.served.requests) == 3
+    assert len(world.served.requests) == 4
 
 
 def test_big_files_pass_whole_and_are_not_kept(world: World) -> None:
@@ -110,6 +118,43 @@ def test_big_files_pass_whole_and_are_not_kept(world: World) -> None:
     assert world.get("/big").content == _BIG
     assert world.get("/small").text == "/small "
     assert world.client.head(f"{world.served.url}/big", timeout=10).headers["Content-Length"] == str(len(_BIG))
+
+
+def test_a_stream_without_an_end_in_sight_passes_whole_too(world: World) -> None:
+    """Some indexes do not say how long an answer is; the connection goes on after it."""
+    assert world.get("/stream").content == _BIG
+    assert world.get("/small").text == "/small "
+    assert world.served.requests == ("GET /stream 200", "GET /small 200")
+
+
+def test_who_hangs_up_takes_nothing_along(world: World) -> None:
+    """An installer that fails breaks off all that it is downloading, and the next one is served."""
+    for _ in range(20):
+        with world.client.get(f"{world.served.url}/big", stream=True, timeout=10) as response:
+            assert response.raw.read(10) == _BIG[:10]
+    assert world.get("/small").text == "/small "
+    assert world.get("/big").content == _BIG
+
+
+class _BreaksOff(socketserver.StreamRequestHandler):
+    """Promises three megabytes, sends two, and is gone."""
+
+    def handle(self) -> None:
+        """Answer one request."""
+        while self.rfile.readline().strip():
+            pass
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(_BIG) + _BIG[: 2 * 2**20])
+
+
+def test_what_breaks_off_there_breaks_off_here(world: World) -> None:
+    """Nothing is said in the place of bytes that are missing."""
+    with socketserver.TCPServer(("127.0.0.1", 0), _BreaksOff) as there:
+        thread = threading.Thread(target=there.handle_request)
+        thread.start()
+        with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError)):
+            world.client.get(f"http://localhost:{there.server_address[1]}/big", timeout=10)
+        thread.join()
+    assert world.get("/small").text == "/small "
 
 
 def test_what_the_host_could_not_answer_is_asked_anew(world: World) -> None:
@@ -135,9 +180,28 @@ def test_nobody_writes_and_nobody_gets_elsewhere(world: World) -> None:
     assert world.way.told[0] == "CONNECT elsewhere.invalid: a way out of the rehearsal"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"GET http://127.0.0.1:{port}\@localhost/ HTTP/1.1", "GET http://127.0.0.1:{port}@localhost/ HTTP/1.1",
+        r"CONNECT 127.0.0.1:{port}\@localhost:443 HTTP/1.1", "CONNECT localhost/127.0.0.1:{port} HTTP/1.1",
+        "GET ftp://localhost:{port}/ HTTP/1.1", "GET /simple/ HTTP/1.1",
+    ],
+)  # fmt: skip
+def test_an_address_that_can_be_read_in_two_ways_is_refused(world: World, line: str) -> None:
+    """What one parser takes for a login another takes for the host."""
+    with serve_wsgi(world.host, "elsewhere") as elsewhere:
+        proxy, port = urlsplit(world.way.url), urlsplit(elsewhere.url).port
+        with socket.create_connection((proxy.hostname or "", proxy.port or 0), timeout=10) as client:
+            client.sendall(f"{line.format(port=port)}\r\n\r\n".encode())
+            assert b" 403 " in client.recv(1000).splitlines()[0]
+        assert elsewhere.requests == world.served.requests == ()
+
+
 def test_a_host_that_is_gone_is_named(world: World) -> None:
     """The client learns that it was not the proxy."""
     assert world.client.get("https://localhost:9/a", timeout=10).status_code == 502
+    assert world.client.head("https://localhost:9/a", timeout=10).status_code == 502
     assert "localhost cannot be reached" in world.client.get("https://localhost:9/a", timeout=10).text
 
 
@@ -156,14 +220,29 @@ def test_the_way_goes_on_through_the_users_own_proxy(
     tls, bundle = trust
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
-    for hosts, status in (({"localhost"}, 200), (set[str](), 502)):
+    cases = (("https_proxy", "http://me:secret@", {"localhost"}, 200), ("all_proxy", "", {"localhost"}, 200),
+             ("https_proxy", "", set[str](), 502))  # fmt: skip
+    for name, login, hosts, status in cases:
         with open_way_out(hosts, tls, bundle) as outer:
-            monkeypatch.setenv("https_proxy", outer.url.replace("://", "://me:secret@"))
+            monkeypatch.setenv(name, outer.url.replace("http://", login))
             with open_way_out({"localhost"}, tls, bundle) as inner, _client(inner, bundle) as client:
                 assert client.get(f"{world.served.url}/a", timeout=20).status_code == status
-            monkeypatch.delenv("https_proxy")
-    assert world.served.requests == ("GET /a 200",)
+            monkeypatch.delenv(name)
+    assert world.served.requests == ("GET /a 200",) * 2
     assert set(outer.refused) == {"CONNECT localhost"}
+
+
+def test_a_proxy_of_another_kind_is_refused_before_anything_begins(
+    offline: None, trust: tuple[Tls, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The password in its address is not shown."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "socks5://me:secret@127.0.0.1:9")
+    with pytest.raises(RefusedError, match="of the kind socks5") as stop, open_way_out({"localhost"}, *trust):
+        pass
+    assert "secret" not in f"{stop.value} {stop.value.hint}"
 
 
 def test_uv_and_pip_install_through_it_and_cannot_upload(
@@ -188,6 +267,9 @@ def test_uv_and_pip_install_through_it_and_cannot_upload(
         subprocess.run([BIN / "python", *download], check=True, cwd=tmp_path, env=env)
         assert (tmp_path / "got" / wheel.name).read_bytes() == wheel.read_bytes()
         assert way.refused == []
+        asked = [words[:2] for words in way._kept]
+        assert ("GET", f"{index.simple_url}{name.replace('_', '-')}/") in asked  # and not the index itself
+        assert any(url.endswith(wheel.name) for _, url in asked)
         before = sorted(path.name for path in (tmp_path / "index").iterdir())
         upload = ("publish", "--no-config", "--quiet", "--publish-url", index.upload_url, "--username", "a")
         sent = subprocess.run(

@@ -18,8 +18,8 @@ BUILD_TOOLS = (
     *("uv-build==0.13.6", "pip==26.3", "idna==3.20", "setuptools-scm==10.3.4", "hatch-vcs==0.5.0"),
     *("uv-dynamic-versioning==0.14.1", "poetry-dynamic-versioning==1.10.1", "towncrier==26.9.0"),
 )
-# A pip that reads no lock yet.
-OLD_PIP = "pip==25.3"
+# A pip that reads no lock yet, in a directory of its own: all others get the newest.
+OLD, OLD_PIP = "old", "pip==25.3"
 # Of this repository's pins, what no test installs: tools, and what the extras bring.
 _NOT_INSTALLED = ("mypy", "ruff", "openai", "daytona")
 # The block of a noxfile that `init` writes, held to this repository's pins.
@@ -40,12 +40,12 @@ def fill(directory: Path, root: Path) -> None:
     """Download what is not there yet; what was wanted is written down, so that the next time nothing is asked."""
     pins = _pins(root)
     wanted = (*BUILD_TOOLS, *(pin for pin in pins if not pin.startswith(_NOT_INSTALLED)))
-    told = "\n".join((*wanted, OLD_PIP, *pins, *_PYTHONS))
+    told = "\n".join((*wanted, OLD, OLD_PIP, *pins, *_PYTHONS))
     stamp = directory / ".filled-with"
     if stamp.exists() and stamp.read_text() == told:
         return
     subprocess.run([*_DOWNLOAD, directory, *wanted], check=True)
-    subprocess.run([*_DOWNLOAD, directory, OLD_PIP], check=True)
+    subprocess.run([*_DOWNLOAD, directory / OLD, OLD_PIP], check=True)
     locked = _locked(directory, root, pins)
     for python, requirements in product(_PYTHONS, _rounds(locked)):
         # What only another Python takes is never installed here: its metadata is read.

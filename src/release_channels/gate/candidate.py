@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from release_channels import console
@@ -25,6 +27,8 @@ from release_channels.world.distributions import sha256_of
 from release_channels.world.uv import foreign_environment, python_for, python_of, uv_program
 
 _SECONDS = 900
+_READS_LOCKS = SpecifierSet(">=26.1,<27")
+"""The pips that read a lock. Source: tried; pip calls it an experiment, so a newer one is not believed to do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +102,11 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
     lock.write_text(_locked(target, wheel, inside, workplace, quiet), encoding="utf-8")
     words = ("pip", "install", "--quiet", "--no-deps", "--no-build", "--python", str(inside))
     # pip comes along for the new user; it also is what can download wheels, which uv cannot.
-    _do(*words, *(pin for pin in _pins(lock) if pin.startswith("pip==")), cwd=workplace, env=quiet)
+    pip = next(Version(one["version"]) for one in _packages(lock) if one["name"] == "pip")
+    _do(*words, f"pip=={pip}", cwd=workplace, env=quiet)
+    wanted = lock if pip in _READS_LOCKS else _write_requirements(lock)
     both(
-        lambda: _download(target, lock, inside, wheelhouse, quiet),
+        lambda: _download(target, wanted, inside, wheelhouse, quiet),
         lambda: _do(*words, "-r", str(lock), cwd=workplace, env=quiet),
     )
     _do(*words, str(wheel), cwd=workplace, env=quiet)
@@ -124,24 +130,34 @@ def _locked(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[s
         )  # fmt: skip
 
 
-def _pins(lock: Path) -> list[str]:
-    """Give what is locked as requirements. Source: PEP 751."""
-    packages = tomllib.loads(lock.read_text(encoding="utf-8")).get("packages", [])
-    return [f"{one['name']}=={one['version']}" for one in packages if "version" in one]
+def _packages(lock: Path) -> list[dict[str, Any]]:
+    """Give what is locked. Source: PEP 751."""
+    packages: list[dict[str, Any]] = tomllib.loads(lock.read_text(encoding="utf-8"))["packages"]
+    return packages
 
 
-def _download(target: Target, lock: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
+def _write_requirements(lock: Path) -> Path:
+    """Write what is locked as requirements, for a pip that reads no lock; it may take the same files alone."""
+    lines = []
+    for one in _packages(lock):
+        if "archive" in one:  # a file at an address, and of no index
+            lines.append(f"{one['name']} @ {one['archive'].get('url') or Path(one['archive']['path']).as_uri()}")
+        else:
+            digests = (wheel["hashes"]["sha256"] for wheel in one.get("wheels", ()))
+            lines.append(" ".join((f"{one['name']}=={one['version']}", *(f"--hash=sha256:{one}" for one in digests))))
+    path = lock.with_name("locked.txt")
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def _download(target: Target, wanted: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
     """Put all that a new user's pip asks for into the wheelhouse.
 
-    A pip that does not read a lock, which is an experiment of newer ones, asks the index for each pin instead.
-
-    Raises: FailedError if it cannot be had as wheels.
+    Raises: FailedError if it cannot be had as wheels, or is not what was locked.
     """
     options = ("--quiet", "--only-binary", ":all:", "--no-deps", "--dest", wheelhouse)
-    words = (python, "-I", "-m", "pip", "download", *options)
-    if finish(*words, "-r", lock, cwd=lock.parent, env=env, timeout=_SECONDS).code:
-        with _told(target):
-            run(*words, *_pins(lock), cwd=lock.parent, env=env, timeout=_SECONDS)
+    with _told(target):
+        run(python, "-I", "-m", "pip", "download", *options, "-r", wanted, cwd=wanted.parent, env=env, timeout=_SECONDS)
 
 
 @contextmanager

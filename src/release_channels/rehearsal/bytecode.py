@@ -8,7 +8,10 @@ _PREFIX = "PYTHONPYCACHEPREFIX"
 _HERE = f'"${_PREFIX}$GITHUB_WORKSPACE"'
 _SHARED = f'"${_PREFIX}/environments"'
 
-SHARE = f"if [ ! -L {_HERE}/.venv ]; then mkdir -p {_HERE} {_SHARED}; ln -s {_SHARED} {_HERE}/.venv; fi"
+SHARE = (
+    f'if [ "${{{_PREFIX}-}}" ] && [ "${{GITHUB_WORKSPACE-}}" ] && [ ! -L {_HERE}/.venv ]; then '
+    f"mkdir -p {_HERE} {_SHARED}; ln -s {_SHARED} {_HERE}/.venv; fi"
+)
 """The line of bash by which the environments that jobs make in `.venv` have one place for what is compiled.
 
 Python takes what lies there only where the file's time and size are those of the source. Source: PEP 3147, PEP 552.

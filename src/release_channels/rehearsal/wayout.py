@@ -1,33 +1,41 @@
 """The one way out of a rehearsal: a proxy on loopback that reads from the index that dependencies come from.
 
 It takes the place of that index towards the programs of a rehearsal, who trust its certificate, so that nothing can
-be written there whatever goes wrong: what is no reading, or is for another host, is refused here. A page of the index
-is fetched once. All jobs of a train see one state of it, and do not wait for the same answer dozens of times.
+be written there whatever goes wrong: what is no reading, or is for another host, is refused here. What is small, as
+most pages are, is fetched once: all jobs of a train see one state of it, and wait for each answer once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from requests.utils import get_environ_proxies
-from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, make_headers
-from urllib3.exceptions import HTTPError
+from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, ProxyManager, make_headers
+from urllib3.exceptions import HTTPError, ProxySchemeUnknown
 
+from release_channels.errors import RefusedError
 from release_channels.serving import Tls
 
 _IDLE = 900.0
-_TIMEOUT = 60.0
+_TIMEOUT = 14.0
+"""Seconds; below those after which pip and uv give up, so that they hear why. Both try again themselves."""
 _PIECE = 65536
 _SMALL = 2**20
-_CONNECTIONS = 8
+_AT_ONCE = 8
+_HOST = r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:]+\])(?P<port>:[0-9]{1,5})?"
+# One reading of an address, and a strict one: what another parser could take for another host is refused.
+_CONNECT = re.compile(_HOST, re.ASCII)
+_PLAIN = re.compile(rf"http://{_HOST}/[!-~]*", re.ASCII)
 # Source: RFC 9110, section 7.6.1: they are between two ends of a connection; `Host` is written anew.
 _HOP_BY_HOP = ("host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 # They are answered here.
@@ -38,11 +46,12 @@ _TELLING = ("Accept", "Accept-Encoding", "Authorization", "Range")
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer of the index: status, headers, and the body as it came; None is one that is not kept."""
+    """An answer of the index: status, headers, and the body as it came, or its beginning and where the rest is."""
 
     status: int
-    headers: dict[str, str]
-    body: bytes | None
+    headers: HTTPHeaderDict
+    body: bytes
+    rest: BaseHTTPResponse | None = None
 
 
 @dataclass(slots=True)
@@ -54,59 +63,72 @@ class WayOut:
     url: str = ""
     refused: list[str] = field(default_factory=list)
     """Each refused request as `METHOD host`."""
-    _kept: dict[tuple[str, ...], _Answer] = field(default_factory=dict)
-    _asking: dict[tuple[str, ...], threading.Lock] = field(default_factory=dict)
+    _kept: dict[tuple[str, ...], Future[_Answer | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _asking: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
+    """A burst of new connections would be one of questions for an address, of which a name server may drop some."""
 
     @property
     def told(self) -> tuple[str, ...]:
         """Name what was refused, as other things that are not rehearsed are named."""
         return tuple(f"{one}: a way out of the rehearsal" for one in dict.fromkeys(self.refused))
 
-    def small(self, method: str, url: str, headers: dict[str, str]) -> _Answer:
-        """Give an answer that is at most 1 MiB, for which the index is asked once.
+    def read(self, host: str, key: tuple[str, ...], headers: Mapping[str, str]) -> _Answer:
+        """Give an answer, for which the index is asked once if it is at most 1 MiB; the key begins with method and URL.
 
         Raises: HTTPError if it does not answer.
         """
-        key = (method, url, *(headers.get(name, "") for name in _TELLING))
         with self._lock:
-            asking = self._asking.setdefault(key, threading.Lock())
-        with asking:  # who asks at the same time waits for the one answer
-            if key in self._kept:
-                return self._kept[key]
-            answer = _answer_of(self.ask(method, url, headers), method)
-            if answer.status in (200, 206, 404):  # what the index could not answer is asked anew
-                self._kept[key] = answer
-            return answer
+            known = self._kept.get(key)
+            mine: Future[_Answer | None] = Future()
+            if known is None:
+                self._kept[key] = mine
+        if known is not None:  # who asks at the same time waits for the one answer, or for why there is none
+            return known.result() or self._ask(host, key, headers)
+        try:
+            answer = self._ask(host, key, headers)
+        except BaseException as err:
+            self._forget(key)
+            mine.set_exception(err)
+            raise
+        if answer.rest is not None or answer.status not in (200, 206, 404):
+            self._forget(key)  # what the index could not answer is asked anew
+        mine.set_result(None if answer.rest is not None else answer)
+        return answer
 
-    def ask(self, method: str, url: str, headers: dict[str, str]) -> BaseHTTPResponse:
-        """Ask the index itself; the body is still to be read.
+    def _forget(self, key: tuple[str, ...]) -> None:
+        with self._lock:
+            del self._kept[key]
 
-        Raises: HTTPError if it does not answer.
-        """
-        way = self.ways[urlsplit(url).hostname or ""]
-        return way.request(
-            method, url, headers=headers, redirect=False, timeout=_TIMEOUT, preload_content=False, decode_content=False
-        )
-
-
-def _answer_of(response: BaseHTTPResponse, method: str) -> _Answer:
-    headers = _kept_headers(response)
-    if method != "HEAD" and int(response.headers.get("Content-Length") or 0) > _SMALL:
-        response.close()
+    def _ask(self, host: str, key: tuple[str, ...], headers: Mapping[str, str]) -> _Answer:
+        method, url = key[:2]
+        with self._asking:
+            response = self.ways[host].request(
+                method, url, headers=headers, redirect=False, retries=False, timeout=_TIMEOUT,
+                preload_content=False, decode_content=False,
+            )  # fmt: skip
+            body = b"".join(_pieces(response, _SMALL))
+        told = HTTPHeaderDict()
+        for name, value in response.headers.items():
+            if name.lower() not in _HOP_BY_HOP:
+                told.add(name, value)
+        if len(body) > _SMALL:
+            return _Answer(response.status, told, body, response)
         response.release_conn()
-        return _Answer(response.status, headers, None)
-    body = response.data
-    if method == "HEAD":
-        return _Answer(response.status, headers, body)
-    if response.status == 200:
-        # An index that does not say when a page has changed is helped out: who has it already need not read it again.
-        headers.setdefault("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-    return _Answer(response.status, {**headers, "Content-Length": str(len(body))}, body)
+        if method != "HEAD":
+            told["Content-Length"] = str(len(body))
+        if response.status == 200 and method != "HEAD" and "ETag" not in told:
+            # An index that does not say when a page has changed is helped out: who has it need not read it again.
+            told["ETag"] = f'"{hashlib.sha256(body).hexdigest()}"'
+        return _Answer(response.status, told, body)
 
 
-def _kept_headers(response: BaseHTTPResponse) -> dict[str, str]:
-    return {name: value for name, value in response.headers.items() if name.lower() not in _HOP_BY_HOP}
+def _pieces(response: BaseHTTPResponse, most: int = -1) -> Iterator[bytes]:
+    """Read on until more than `most` bytes are there, or to the end."""
+    size = 0
+    while (most < 0 or size <= most) and (piece := response.read(_PIECE, decode_content=False)):
+        size += len(piece)
+        yield piece
 
 
 @contextmanager
@@ -133,13 +155,24 @@ def open_way_out(hosts: Iterable[str], tls: Tls, authorities: Path) -> Iterator[
 
 
 def _way_to(host: str, trusted: ssl.SSLContext) -> PoolManager:
-    """Choose how a host is reached: behind a proxy of the user's environment through that."""
-    proxy = get_environ_proxies(f"https://{host}").get("https")
+    """Choose how a host is reached: behind a proxy of the user's environment through that.
+
+    Raises: RefusedError for a proxy of a kind that cannot be gone through.
+    """
+    address = f"https://{host}"
+    proxy = select_proxy(address, get_environ_proxies(address))
     if not proxy:
-        return PoolManager(maxsize=_CONNECTIONS, block=True, ssl_context=trusted)
+        return PoolManager(maxsize=_AT_ONCE, ssl_context=trusted)
+    proxy = prepend_scheme_if_needed(proxy, "http")
     login = urlsplit(proxy).netloc.rpartition("@")[0]
     headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
-    return ProxyManager(proxy, maxsize=_CONNECTIONS, block=True, ssl_context=trusted, proxy_headers=headers)
+    try:
+        return ProxyManager(proxy, maxsize=_AT_ONCE, ssl_context=trusted, proxy_headers=headers)
+    except ProxySchemeUnknown as err:
+        raise RefusedError(
+            f"a rehearsal does not get out through a proxy of the kind {urlsplit(proxy).scheme}",
+            hint="HTTPS_PROXY has to name one of the kind http or https, or NO_PROXY the index",
+        ) from err
 
 
 class _Server(ThreadingHTTPServer):
@@ -165,10 +198,11 @@ class _Reader(BaseHTTPRequestHandler):
     server: _Server
     origin = ""
     """The address that is played, once a program has asked to be led there."""
+    host = ""
 
     def do_CONNECT(self) -> None:
         """Be the host that is asked for."""
-        if self._is_open(urlsplit(f"//{self.path}").hostname):
+        if self._finds_host(_CONNECT):
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             self.origin = f"https://{self.path.removesuffix(':443')}"
             self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
@@ -177,73 +211,85 @@ class _Reader(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Give what was read already, or read it."""
-        url, way = f"{self.origin}{self.path}", self.server.way
-        if not self._is_open(urlsplit(url).hostname):
-            return
-        headers = {name: value for name, value in self.headers.items() if _is_for_the_host(name)}
-        try:
-            answer = way.small(self.command, url, headers)
-            if answer.body is None:
-                self._pass_on(url, headers)
+        has_body = self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers
+        if has_body or (self.origin and not self.path.startswith("/")):
+            self._refuse()
+        elif self.origin or self._finds_host(_PLAIN):
+            key = (self.command, f"{self.origin}{self.path}", *(self.headers.get(name, "") for name in _TELLING))
+            headers = {name: value for name, value in self.headers.items() if _is_for_the_host(name)}
+            try:
+                answer = self.server.way.read(self.host, key, headers)
+            except HTTPError as err:
+                self._say(502, f"{self.host} cannot be reached: {err}")
             else:
                 self._tell(answer)
-        except HTTPError as err:
-            self._say(502, f"{urlsplit(url).hostname} cannot be reached: {err}")
 
     do_HEAD = do_GET
 
     def do_POST(self) -> None:
         """Refuse to write."""
-        self._refuse(urlsplit(f"{self.origin}{self.path}").hostname)
+        self._finds_host(_PLAIN)
+        self._refuse()
 
     do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST
 
     def finish(self) -> None:
         """Close what took the place of the socket that the server closes."""
-        super().finish()
-        self.connection.close()
+        try:
+            super().finish()
+        finally:
+            self.connection.close()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
-    def _is_open(self, host: str | None) -> bool:
-        if host in self.server.way.ways:
+    def _finds_host(self, address: re.Pattern[str]) -> bool:
+        """Read which host is asked for, and refuse one that is none of those."""
+        if self.origin:
             return True
-        self._refuse(host)
+        found = address.fullmatch(self.path)
+        self.host = found["host"].strip("[]").lower() if found else ""
+        if self.host in self.server.way.ways:
+            return True
+        if self.command in ("CONNECT", "GET", "HEAD"):
+            self._refuse()
         return False
 
-    def _refuse(self, host: str | None) -> None:
-        self.server.way.refused.append(f"{self.command} {host}")
+    def _refuse(self) -> None:
+        self.server.way.refused.append(f"{self.command} {self.host}".strip())
         self.close_connection = True
         left = int(self.headers.get("Content-Length") or 0)
-        while left > 0 and (piece := self.rfile.read(min(left, _PIECE))):  # unread, it would cut the answer off
+        while left > 0 and (piece := self.rfile.read(min(left, _PIECE))):  # unread, it could cut the answer off
             left -= len(piece)
         self._say(403, "a rehearsal only reads, and only from the index that dependencies come from")
 
     def _say(self, status: int, said: str) -> None:
-        self._tell(_Answer(status, {"Content-Type": "text/plain", "Content-Length": str(len(said))}, said.encode()))
+        body = said.encode()
+        headers = HTTPHeaderDict({"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(body))})
+        self._tell(_Answer(status, headers, body))
 
     def _tell(self, answer: _Answer) -> None:
-        etag = answer.headers.get("ETag")
+        """Give an answer, a big one piece by piece; one that breaks off breaks the connection, too."""
+        headers, etag = answer.headers, answer.headers.get("ETag")
         if answer.status == 200 and etag and self.headers.get("If-None-Match") == etag:
-            self._begin(304, {name: value for name, value in answer.headers.items() if name != "Content-Length"})
+            self._begin(304, [(name, value) for name, value in headers.items() if name.lower() != "content-length"])
             return
-        self._begin(answer.status, answer.headers)
-        self.wfile.write(answer.body or b"")
+        is_chunked = answer.rest is not None and "Content-Length" not in headers
+        self._begin(answer.status, [*headers.items(), *([("Transfer-Encoding", "chunked")] * is_chunked)])
+        if self.command == "HEAD":
+            return
+        try:
+            for piece in (answer.body, *(() if answer.rest is None else _pieces(answer.rest))):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+            self.wfile.write(b"0\r\n\r\n" if is_chunked else b"")
+        finally:
+            if answer.rest is not None:
+                answer.rest.close()
+                answer.rest.release_conn()
 
-    def _pass_on(self, url: str, headers: dict[str, str]) -> None:
-        """Pass an answer on piece by piece: it may be as big as a distribution is.
-
-        Raises: HTTPError if there is none.
-        """
-        response = self.server.way.ask("GET", url, headers)
-        self._begin(response.status, _kept_headers(response))
-        for piece in response.stream(_PIECE, decode_content=False):
-            self.wfile.write(piece)
-
-    def _begin(self, status: int, headers: dict[str, str]) -> None:
+    def _begin(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         self.send_response_only(status)
-        for name, value in headers.items():
+        for name, value in headers:
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
@@ -251,4 +297,4 @@ class _Reader(BaseHTTPRequestHandler):
 
 
 def _is_for_the_host(name: str) -> bool:
-    return name.lower() not in (*_HOP_BY_HOP, *_CONDITIONS) and not name.lower().startswith("proxy-")
+    return name.lower() not in (*_HOP_BY_HOP, *_CONDITIONS, "content-length") and not name.lower().startswith("proxy-")
