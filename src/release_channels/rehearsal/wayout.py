@@ -31,7 +31,7 @@ _TIMEOUT = 14.0
 """Seconds; below those after which pip and uv give up, so that they hear why. Both try again themselves."""
 _PIECE = 65536
 _SMALL = 2**20
-_AT_ONCE = 8
+_AT_ONCE = 4
 _HOST = r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:]+\])(?P<port>:[0-9]{1,5})?"
 # One reading of an address, and a strict one: what another parser could take for another host is refused.
 _CONNECT = re.compile(_HOST, re.ASCII)
