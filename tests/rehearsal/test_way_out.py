@@ -172,7 +172,7 @@ def test_nobody_writes_and_nobody_gets_elsewhere(world: World) -> None:
     with pytest.raises(requests.exceptions.ProxyError, match="403"):
         world.client.get("https://elsewhere.invalid/", timeout=10)
     assert world.client.get("http://elsewhere.invalid/", timeout=10).status_code == 403
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
+    for method in ("POST", "PUT", "PATCH", "DELETE", "CONNECT"):
         answer = world.client.request(method, f"{world.served.url}/legacy/", data=b"x" * 5000, timeout=10)
         assert (answer.status_code, "only reads" in answer.text) == (403, True)
     assert world.served.requests == ()
@@ -248,12 +248,13 @@ def test_a_proxy_of_another_kind_is_refused_before_anything_begins(
 def test_uv_and_pip_install_through_it_and_cannot_upload(
     offline: None, tmp_path: Path, trust: tuple[Tls, Path]
 ) -> None:
-    """The real clients take it for the index; an upload is refused, and the index holds what it held."""
+    """The real clients trust the proxy alone, and take it for the index; an upload is refused, and nothing moved."""
     tls, bundle = trust
     (tmp_path / "index").mkdir()
+    own, vouches = make_certificates(tmp_path / "index", {})
     wheel = make_wheel(tmp_path / "index")
     name = wheel.name.partition("-")[0]
-    with serve(tmp_path / "index", tls=tls) as index, open_way_out({"localhost"}, tls, bundle) as way:
+    with serve(tmp_path / "index", tls=own) as index, open_way_out({"localhost"}, tls, vouches) as way:
         env = dict(os.environ) | dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), way.url)
         env |= dict.fromkeys(("NO_PROXY", "no_proxy"), "") | {"SSL_CERT_FILE": str(bundle), "PIP_CERT": str(bundle)}
         env |= {"UV_DEFAULT_INDEX": index.simple_url, "PIP_INDEX_URL": index.simple_url}
@@ -267,9 +268,6 @@ def test_uv_and_pip_install_through_it_and_cannot_upload(
         subprocess.run([BIN / "python", *download], check=True, cwd=tmp_path, env=env)
         assert (tmp_path / "got" / wheel.name).read_bytes() == wheel.read_bytes()
         assert way.refused == []
-        asked = [words[:2] for words in way._kept]
-        assert ("GET", f"{index.simple_url}{name.replace('_', '-')}/") in asked  # and not the index itself
-        assert any(url.endswith(wheel.name) for _, url in asked)
         before = sorted(path.name for path in (tmp_path / "index").iterdir())
         upload = ("publish", "--no-config", "--quiet", "--publish-url", index.upload_url, "--username", "a")
         sent = subprocess.run(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from packaging.pylock import Package, Pylock
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -102,9 +102,9 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
     lock.write_text(_locked(target, wheel, inside, workplace, quiet), encoding="utf-8")
     words = ("pip", "install", "--quiet", "--no-deps", "--no-build", "--python", str(inside))
     # pip comes along for the new user; it also is what can download wheels, which uv cannot.
-    pip = next(Version(one["version"]) for one in _packages(lock) if one["name"] == "pip")
+    pip = next(one.version for one in _packages(lock) if one.name == "pip")
     _do(*words, f"pip=={pip}", cwd=workplace, env=quiet)
-    wanted = lock if pip in _READS_LOCKS else _write_requirements(lock)
+    wanted = lock if pip and pip in _READS_LOCKS else _write_requirements(lock)
     both(
         lambda: _download(target, wanted, inside, wheelhouse, quiet),
         lambda: _do(*words, "-r", str(lock), cwd=workplace, env=quiet),
@@ -130,21 +130,19 @@ def _locked(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[s
         )  # fmt: skip
 
 
-def _packages(lock: Path) -> list[dict[str, Any]]:
-    """Give what is locked. Source: PEP 751."""
-    packages: list[dict[str, Any]] = tomllib.loads(lock.read_text(encoding="utf-8"))["packages"]
-    return packages
+def _packages(lock: Path) -> Sequence[Package]:
+    return Pylock.from_dict(tomllib.loads(lock.read_text(encoding="utf-8"))).packages
 
 
 def _write_requirements(lock: Path) -> Path:
-    """Write what is locked as requirements, for a pip that reads no lock; it may take the same files alone."""
+    """Write what is locked as requirements, for a pip that reads no lock: it takes files with these digests alone.
+
+    What comes from an address and not from an index has none here, and pip refuses it.
+    """
     lines = []
     for one in _packages(lock):
-        if "archive" in one:  # a file at an address, and of no index
-            lines.append(f"{one['name']} @ {one['archive'].get('url') or Path(one['archive']['path']).as_uri()}")
-        else:
-            digests = (wheel["hashes"]["sha256"] for wheel in one.get("wheels", ()))
-            lines.append(" ".join((f"{one['name']}=={one['version']}", *(f"--hash=sha256:{one}" for one in digests))))
+        digests = (f"--hash=sha256:{wheel.hashes['sha256']}" for wheel in one.wheels or ())
+        lines.append(" ".join((f"{one.name}=={one.version}", *digests)))
     path = lock.with_name("locked.txt")
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-_PREFIX = "PYTHONPYCACHEPREFIX"
-_HERE = f'"${_PREFIX}$GITHUB_WORKSPACE"'
-_SHARED = f'"${_PREFIX}/environments"'
+PREFIX = "PYTHONPYCACHEPREFIX"
+"""The variable that leads every Python to one directory. Source: Python's documentation of it."""
+_HERE = f'"${PREFIX}$GITHUB_WORKSPACE"'
+_SHARED = f'"${PREFIX}/environments"'
 
 SHARE = (
-    f'if [ "${{{_PREFIX}-}}" ] && [ "${{GITHUB_WORKSPACE-}}" ] && [ ! -L {_HERE}/.venv ]; then '
+    f'if [ "${{{PREFIX}-}}" ] && [ "${{GITHUB_WORKSPACE-}}" ] && [ ! -L {_HERE}/.venv ]; then '
     f"mkdir -p {_HERE} {_SHARED}; ln -s {_SHARED} {_HERE}/.venv; fi"
 )
 """The line of bash by which the environments that jobs make in `.venv` have one place for what is compiled.
@@ -17,11 +16,3 @@ SHARE = (
 Python takes what lies there only where the file's time and size are those of the source. Source: PEP 3147, PEP 552.
 Two jobs may compile at once: a file is put there whole.
 """
-
-
-def bytecode_environment(directory: Path) -> dict[str, str]:
-    """Give the variable that leads every Python to one directory, instead of one beside each source.
-
-    Source: Python's documentation of PYTHONPYCACHEPREFIX.
-    """
-    return {_PREFIX: str(directory)}

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from release_channels.errors import RefusedError
 from release_channels.process import run
-from release_channels.rehearsal.bytecode import bytecode_environment
+from release_channels.rehearsal.bytecode import PREFIX
 from release_channels.serving import Tls
 from release_channels.steps.stranger import pip_cache
 from release_channels.world.index import reason_of
@@ -110,7 +110,7 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_CACHE_HOME": str(home / "cache"),
         "LANG": "C.UTF-8",
-        **bytecode_environment(home / "bytecode"),
+        PREFIX: str(home / "bytecode"),
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
         "PIP_CONFIG_FILE": os.devnull,

@@ -73,20 +73,21 @@ class WayOut:
         """Name what was refused, as other things that are not rehearsed are named."""
         return tuple(f"{one}: a way out of the rehearsal" for one in dict.fromkeys(self.refused))
 
-    def read(self, host: str, key: tuple[str, ...], headers: Mapping[str, str]) -> _Answer:
-        """Give an answer, for which the index is asked once if it is at most 1 MiB; the key begins with method and URL.
+    def read(self, host: str, method: str, url: str, headers: HTTPHeaderDict) -> _Answer:
+        """Give an answer, for which the index is asked once if it is at most 1 MiB.
 
         Raises: HTTPError if it does not answer.
         """
+        key = (method, url, *(headers.get(name, "") for name in _TELLING))
         with self._lock:
             known = self._kept.get(key)
             mine: Future[_Answer | None] = Future()
             if known is None:
                 self._kept[key] = mine
         if known is not None:  # who asks at the same time waits for the one answer, or for why there is none
-            return known.result() or self._ask(host, key, headers)
+            return known.result() or self._ask(host, method, url, headers)
         try:
-            answer = self._ask(host, key, headers)
+            answer = self._ask(host, method, url, headers)
         except BaseException as err:
             self._forget(key)
             mine.set_exception(err)
@@ -100,8 +101,7 @@ class WayOut:
         with self._lock:
             del self._kept[key]
 
-    def _ask(self, host: str, key: tuple[str, ...], headers: Mapping[str, str]) -> _Answer:
-        method, url = key[:2]
+    def _ask(self, host: str, method: str, url: str, headers: HTTPHeaderDict) -> _Answer:
         with self._asking:
             response = self.ways[host].request(
                 method, url, headers=headers, redirect=False, retries=False, timeout=_TIMEOUT,
@@ -202,33 +202,36 @@ class _Reader(BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         """Be the host that is asked for."""
-        if self._finds_host(_CONNECT):
-            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            self.origin = f"https://{self.path.removesuffix(':443')}"
-            self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
-            self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
-            self.close_connection = False
+        if self.origin or not self._is_open(_CONNECT):
+            self._refuse()
+            return
+        self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self.origin = f"https://{self.path.removesuffix(':443')}"
+        self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
+        self.close_connection = False
 
     def do_GET(self) -> None:
         """Give what was read already, or read it."""
         has_body = self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers
-        if has_body or (self.origin and not self.path.startswith("/")):
+        is_open = self.path.startswith("/") if self.origin else self._is_open(_PLAIN)
+        if has_body or not is_open:
             self._refuse()
-        elif self.origin or self._finds_host(_PLAIN):
-            key = (self.command, f"{self.origin}{self.path}", *(self.headers.get(name, "") for name in _TELLING))
-            headers = {name: value for name, value in self.headers.items() if _is_for_the_host(name)}
-            try:
-                answer = self.server.way.read(self.host, key, headers)
-            except HTTPError as err:
-                self._say(502, f"{self.host} cannot be reached: {err}")
-            else:
-                self._tell(answer)
+            return
+        headers = HTTPHeaderDict((name, value) for name, value in self.headers.items() if _is_for_the_host(name))
+        try:
+            answer = self.server.way.read(self.host, self.command, f"{self.origin}{self.path}", headers)
+        except HTTPError as err:
+            self._say(502, f"{self.host} cannot be reached: {err}")
+        else:
+            self._tell(answer)
 
     do_HEAD = do_GET
 
     def do_POST(self) -> None:
         """Refuse to write."""
-        self._finds_host(_PLAIN)
+        if not self.origin:
+            self._is_open(_PLAIN)
         self._refuse()
 
     do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST
@@ -243,17 +246,11 @@ class _Reader(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
-    def _finds_host(self, address: re.Pattern[str]) -> bool:
-        """Read which host is asked for, and refuse one that is none of those."""
-        if self.origin:
-            return True
+    def _is_open(self, address: re.Pattern[str]) -> bool:
+        """Read which host is asked for, and tell whether it is one of those."""
         found = address.fullmatch(self.path)
         self.host = found["host"].strip("[]").lower() if found else ""
-        if self.host in self.server.way.ways:
-            return True
-        if self.command in ("CONNECT", "GET", "HEAD"):
-            self._refuse()
-        return False
+        return self.host in self.server.way.ways
 
     def _refuse(self) -> None:
         self.server.way.refused.append(f"{self.command} {self.host}".strip())
