@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from release_channels.errors import RefusedError
@@ -96,6 +97,16 @@ class _Server(wsgi.Server):
             socket_.close()
             raise
         return socket_
+
+    def process_conn(self, conn: HTTPConnection) -> None:
+        """Give a connection a thread only when it says something: uv opens more than it uses, and these would hold all.
+
+        Source: cheroot gives each new one a thread at once, where it waits up to 10 s for the first request.
+        """
+        if conn.last_used is None:
+            self.put_conn(conn)
+        else:
+            super().process_conn(conn)
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:  # noqa: ARG002
         """Keep what is really wrong; a client that hangs up is not."""

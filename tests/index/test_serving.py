@@ -1,0 +1,47 @@
+"""The server under all local services: who connects and says nothing keeps nobody else waiting."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from release_channels.rehearsal.outside import make_certificates
+from release_channels.serving import serve_wsgi
+
+_IDLE = 40
+_SECONDS = 5.0  # less than a connection may wait until it is closed
+
+
+def _hello(_environ: dict[str, Any], start_response: Callable[..., object]) -> Iterator[bytes]:
+    start_response("200 OK", [("Content-Length", "5")])
+    yield b"hello"
+
+
+def _ask(client: socket.socket) -> bytes:
+    client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    return b"".join(iter(lambda: client.recv(1000), b""))
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+def test_connections_that_say_nothing_hold_up_nobody(offline: None, tmp_path: Path, *, is_encrypted: bool) -> None:
+    """Installers open more connections than they use; a request on another one, and later on these, is answered."""
+    tls, bundle = make_certificates(tmp_path, {})
+    trusting = ssl.create_default_context(cafile=str(bundle))
+    with serve_wsgi(_hello, "a service", tls=tls if is_encrypted else None) as served, ExitStack() as stack:
+        port = urlsplit(served.url).port
+
+        def connect() -> socket.socket:
+            plain = stack.enter_context(socket.create_connection(("localhost", port), timeout=_SECONDS))
+            return trusting.wrap_socket(plain, server_hostname="localhost") if is_encrypted else plain
+
+        idle = [stack.enter_context(connect()) for _ in range(_IDLE)]
+        assert _ask(stack.enter_context(connect())).endswith(b"hello")
+        assert all(_ask(client).endswith(b"hello") for client in idle)
+        assert served.errors == ()
