@@ -36,6 +36,7 @@ class Host:
 
     status: str = "200 OK"
     headers: list[str] = field(default_factory=list)
+    says: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterator[bytes]:
         """Answer with what was asked for."""
@@ -43,7 +44,8 @@ class Host:
         path = environ["PATH_INFO"]
         body = f"{path} {environ.get('HTTP_RANGE', '')}".encode() if path in _SMALL else _BIG
         length = [] if path == "/stream" else [("Content-Length", str(len(body)))]
-        start_response(self.status, [("Content-Type", "text/html"), *length])
+        kind = "text/html" if path in (*_SMALL, "/simple/big/") else "application/octet-stream"
+        start_response(self.status, [("Content-Type", kind), *length, *self.says.items()])
         yield body
 
 
@@ -118,6 +120,23 @@ def test_big_files_pass_whole_and_are_not_kept(world: World) -> None:
     assert world.get("/big").content == _BIG
     assert world.get("/small").text == "/small "
     assert world.client.head(f"{world.served.url}/big", timeout=10).headers["Content-Length"] == str(len(_BIG))
+
+
+def test_a_big_page_is_asked_for_once_too(world: World) -> None:
+    """Each job reads the pages of the same projects, and some of these have very many files."""
+    assert [world.get("/simple/big/").content for _ in range(2)] == [_BIG, _BIG]
+    assert world.served.requests == ("GET /simple/big/ 200",)
+
+
+def test_an_answer_that_does_not_say_how_long_it_holds_is_taken_from_the_cache_for_a_while(world: World) -> None:
+    """What the index says itself stands; what is not there may be there a moment later."""
+    assert world.get("/simple/demo/").headers["Cache-Control"] == "max-age=120"
+    world.host.says = {"Cache-Control": "no-cache"}
+    assert world.get("/small").headers["Cache-Control"] == "no-cache"
+    world.host.says = {"Expires": "Thu, 26 Nov 2026 12:00:00 GMT"}
+    assert "Cache-Control" not in world.get("/a").headers
+    world.host.status, world.host.says = "404 Not Found", {}
+    assert "Cache-Control" not in world.get("/file").headers
 
 
 def test_a_stream_without_an_end_in_sight_passes_whole_too(world: World) -> None:

@@ -31,7 +31,13 @@ _TIMEOUT = 14.0
 """Seconds; below those after which pip and uv give up, so that they hear why. Both try again themselves."""
 _PIECE = 65536
 _SMALL = 2**20
+_SMALL_PAGE = 2**24
+"""Bytes; some projects' pages are of several MiB, and every job wants them."""
+_PAGES = ("text/html", "application/vnd.pypi.simple.")
+_FRESH = 120
+"""Seconds; longer than most trains, and not so long that somebody waits for what was published meanwhile."""
 _AT_ONCE = 4
+_CONNECTIONS = 64
 _HOST = r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:]+\])(?P<port>:[0-9]{1,5})?"
 # One reading of an address, and a strict one: what another parser could take for another host is refused.
 _CONNECT = re.compile(_HOST, re.ASCII)
@@ -74,7 +80,7 @@ class WayOut:
         return tuple(f"{one}: a way out of the rehearsal" for one in dict.fromkeys(self.refused))
 
     def read(self, host: str, method: str, url: str, headers: HTTPHeaderDict) -> _Answer:
-        """Give an answer, for which the index is asked once if it is at most 1 MiB.
+        """Give an answer, for which the index is asked once if it is at most 1 MiB, or a page of at most 16 MiB.
 
         Raises: HTTPError if it does not answer.
         """
@@ -107,12 +113,14 @@ class WayOut:
                 method, url, headers=headers, redirect=False, retries=False, timeout=_TIMEOUT,
                 preload_content=False, decode_content=False,
             )  # fmt: skip
-            body = b"".join(_pieces(response, _SMALL))
+            is_page = response.headers.get("Content-Type", "").startswith(_PAGES)
+            most = _SMALL_PAGE if is_page else _SMALL
+            body = b"".join(_pieces(response, most))
         told = HTTPHeaderDict()
         for name, value in response.headers.items():
             if name.lower() not in _HOP_BY_HOP:
                 told.add(name, value)
-        if len(body) > _SMALL:
+        if len(body) > most:
             return _Answer(response.status, told, body, response)
         response.release_conn()
         if method != "HEAD":
@@ -120,6 +128,9 @@ class WayOut:
         if response.status == 200 and method != "HEAD" and "ETag" not in told:
             # An index that does not say when a page has changed is helped out: who has it need not read it again.
             told["ETag"] = f'"{hashlib.sha256(body).hexdigest()}"'
+        if response.status == 200 and not ("Cache-Control" in told or "Expires" in told):
+            # Source: RFC 9111, section 4.2.2: a cache may choose how long an answer holds that does not say it.
+            told["Cache-Control"] = f"max-age={_FRESH}"
         return _Answer(response.status, told, body)
 
 
@@ -162,12 +173,12 @@ def _way_to(host: str, trusted: ssl.SSLContext) -> PoolManager:
     address = f"https://{host}"
     proxy = select_proxy(address, get_environ_proxies(address))
     if not proxy:
-        return PoolManager(maxsize=_AT_ONCE, ssl_context=trusted)
+        return PoolManager(maxsize=_CONNECTIONS, ssl_context=trusted)
     proxy = prepend_scheme_if_needed(proxy, "http")
     login = urlsplit(proxy).netloc.rpartition("@")[0]
     headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
     try:
-        return ProxyManager(proxy, maxsize=_AT_ONCE, ssl_context=trusted, proxy_headers=headers)
+        return ProxyManager(proxy, maxsize=_CONNECTIONS, ssl_context=trusted, proxy_headers=headers)
     except ProxySchemeUnknown as err:
         raise RefusedError(
             f"a rehearsal does not get out through a proxy of the kind {urlsplit(proxy).scheme}",
