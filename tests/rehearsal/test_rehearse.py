@@ -75,7 +75,9 @@ def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
     repo = adopted(False)
     path = Path(".github/workflows/internal-preview-release.yml")
     text = (repo.root / path).read_text()
-    repo.commit("misspell", {str(path): text.replace("-s build -- --index pypi", "-s build -- --indx pypi")})
+    repo.commit(
+        "misspell", {str(path): text.replace("-s build check -- --index pypi", "-s build check -- --indx pypi")}
+    )
     outcome = practise(repo, "--quick", "--only", "preview")
     shown = capsys.readouterr().out
     assert outcome.result is Result.FAILED, shown

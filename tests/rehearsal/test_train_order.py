@@ -126,14 +126,15 @@ def ride(world: World) -> Train:
 
 
 def test_the_maintainer_does_not_wait_and_previews_wait_for_each_other(tmp_path: Path) -> None:
-    """Bumping goes on beside the first preview; the staged one and the last one begin when the one before has ended."""
-    world = World(tmp_path, {f"{PREVIEW} 1": 0.3, f"{PREVIEW} 2": 0.6, f"{PUBLIC} 1": 0.1})
+    """Bumping and tagging go on beside the first preview; what publishes begins when the one before has ended."""
+    world = World(tmp_path, {f"{PREVIEW} 1": 0.4, f"{PREVIEW} 2": 0.6, f"{PUBLIC} 1": 0.1})
     train = ride(world)
     train.run()
     compared = [station.outcome for station in train.stations if station.name == "compare"]
     assert compared == [f"1 files of {version} are bit for bit the same" for version in VERSIONS.values()]
     told = world.told
-    assert told.index("bump") < told.index(f"end {PREVIEW} 1") < told.index(f"begin {PREVIEW} 2") < told.index("tag")
+    assert told.index("bump") < told.index("tag") < told.index(f"end {PREVIEW} 1") < told.index(f"begin {PREVIEW} 2")
+    assert told.index(f"end {PREVIEW} 1") < told.index(f"begin {PUBLIC} 1")
     assert told.index("bump-dev") < told.index(f"end {PREVIEW} 2") < told.index(f"begin {PREVIEW} 3")
     assert told.index(f"end {PUBLIC} 1") < told.index(f"begin {PREVIEW} 3")
 

@@ -97,8 +97,11 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
     "no session beside a token": (
         PUBLIC, f"run: {START} -s announce", f"run: {START}", "tool-alone", "no session by name",
     ),
-    "no index": (PREVIEW, "-s build -- --index pypi", "-s build", "index", "without `-- --index pypi`"),
-    "the local index": (PUBLIC, "-s check -- --index pypi", "-s check -- --index local", "index", "without"),
+    "no index": (PREVIEW, "-s build check -- --index pypi", "-s build check", "index", "without `-- --index pypi`"),
+    "the local index": (
+        PUBLIC, "-s build check -- --index pypi", "-s build check -- --index local", "index", "without",
+    ),
+    "a check although the build failed": (PUBLIC, "-x -s build check", "-s build check", "stop-first", "nox -x -s"),
     "callable": (PUBLIC, "  push:\n", "  workflow_call:\n  push:\n", "trigger", "workflow_call must not"),
     "a pull request": (
         PREVIEW, "  workflow_dispatch:\n", "  pull_request_target:\n  workflow_dispatch:\n", "trigger", "pull_request",
@@ -185,6 +188,7 @@ LINES = {
     "uv run nox -s lint typecheck tests": (("lint", "typecheck", "tests"), None),
     "uv run --frozen --script noxfile.py -s build -- --index pypi": (("build",), "pypi"),
     "uv run --frozen --script r.py -f r.py -s verify -- --index pypi --commit \"$C\"": (("verify",), "pypi"),
+    "nox -x -s build check -- --index pypi": (("build", "check"), "pypi"),
     "nox --session a b --no-color -- -s c": (("a", "b"), None),
     "uvx nox": ((), None),
     "uv run invoke status": ((), None),

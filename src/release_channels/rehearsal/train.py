@@ -99,10 +99,12 @@ class Train:
         if only != "preview":
             final = final_of(self.version)
             staged = self.bump("bump", "bump", "--pull-request")
+            tagged = self.tag(final)
+            # What the first preview proves, a release beside it would change.
+            self._wait(config.preview_workflow)
             if staged and not only:  # it finds that the release is the tag's
-                self._wait(config.preview_workflow)
                 self._publish(stack, config.preview_workflow, self.forge.completed(staged))
-            self._publish(stack, config.public_workflow, self.tag(final))
+            self._publish(stack, config.public_workflow, tagged)
             self._compare(stack, final, "--tag", tag_of(config.tag_format, final))
         if not only:
             opened = self.bump("bump-dev", "bump-dev", "--pull-request")
