@@ -137,11 +137,11 @@ def _ride(wishes: Wishes, world: MakeTrain) -> Outcome:
         try:
             train.run(wishes.only)
         finally:
-            show_stations(train.stations)
+            show_stations(train.journey.stations)
             show_not_rehearsed((*train.forge.not_rehearsed, *train.ground.way_out.told))
     project = train.ground.project.name
     what = f"the {wishes.only} part of the train" if wishes.only else "the whole train"
-    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(train.stations)}"
+    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(train.journey.stations)}"
     return Outcome(Result.DONE, message, project=project, commit=train.ground.commit.sha, index="pypi")
 
 

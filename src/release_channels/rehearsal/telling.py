@@ -13,7 +13,7 @@ from release_channels.outcome import Result
 
 if TYPE_CHECKING:
     from release_channels.rehearsal.faults.play import Judged
-    from release_channels.rehearsal.train import Station
+    from release_channels.rehearsal.journey import Station
 
 _BAD = (f"{Result.FAILED}:", f"{Result.REFUSED}:")
 

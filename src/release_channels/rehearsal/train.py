@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,41 +14,20 @@ from release_channels import console
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.opening import open_project
 from release_channels.outcome import Result
-from release_channels.process import in_background
 from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.hands import Hands, on_index
+from release_channels.rehearsal.journey import GLANCE, Journey, Station, Visited, tried
 from release_channels.rehearsal.ran import Ran
 from release_channels.rehearsal.runfiles import log_of
 from release_channels.rehearsal.triggers import Event
-from release_channels.rehearsal.users import Got, Users, told
+from release_channels.rehearsal.users import Got, Users
 from release_channels.rehearsal.workflow import Workflow
 from release_channels.tags import tag_of
 from release_channels.version import final_of
 from release_channels.world.git import Git
 
 _COMPARE = "compare"
-_GLANCE = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Station:
-    """One line of the table."""
-
-    name: str
-    ran: str
-    outcome: str
-    got: tuple[Got, ...]
-    seconds: float
-
-    @property
-    def brings(self) -> str:
-        """What the installers bring after it."""
-        return told(self.got) if self.got else ""
-
-
-Visited = tuple[Station, "ReleaseError | None", "Ran | None"]
-"""A station, what went wrong there, and the run, where there was one."""
 
 
 @dataclass(slots=True)
@@ -60,13 +38,9 @@ class Train:
     forge: Forge
     hands: Hands
     users: Users
-    stations: list[Station] = field(default_factory=list)
-    beside: dict[int, Future[Visited]] = field(default_factory=dict)
-    """What goes on while the train rides on, by the number of its station."""
+    journey: Journey = field(default_factory=Journey)
     publishing: dict[str, int] = field(default_factory=dict)
     """The station of the newest run of each workflow that publishes, by its file."""
-    stops: dict[int, ReleaseError] = field(default_factory=dict)
-    """What went wrong, by the number of the station: the first is why the train stops."""
     seen: dict[str, tuple[Got, ...]] = field(default_factory=dict)
     """What users got from a run that has not ended yet, by its workflow file."""
 
@@ -81,14 +55,9 @@ class Train:
 
         Raises: FailedError at the first station that did not end as it should.
         """
-        with ExitStack() as stack:
-            try:
-                self._ride(only, stack)
-                self._gather()
-            except ReleaseError as stop:
-                self._harvest()
-                first = self.stops[min(self.stops)] if self.stops else stop
-                raise first from first.__cause__
+        with self.journey.travel() as stack:
+            self._ride(only, stack)
+            self._wait()
 
     def _ride(self, only: str, stack: ExitStack) -> None:
         """Go through the stations; who releases goes on while a run publishes, as on GitHub."""
@@ -178,12 +147,7 @@ class Train:
         return tuple(done)
 
     def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
-        console.say(name, style="bold")
-        station, stop = _tried(name, act)
-        self._note(len(self.stations), stop)
-        self.stations.append(station)
-        if stop:
-            raise stop
+        self.journey.visit(name, lambda: tried(name, act))
 
     def _publish_preview(self, stack: ExitStack, gated: Ran) -> None:
         """Let the preview workflow follow a run, and compare what it publishes with a build at home."""
@@ -204,30 +168,15 @@ class Train:
             raise _not_started(file)
         for workflow in started:
             console.say(self._name(workflow), style="bold")
-            self.publishing[workflow.file] = len(self.stations)
-            self._set_off(stack, self._name(workflow), partial(self._ran, workflow, event))
-
-    def _harvest(self) -> None:
-        """Write down what has ended beside by now: what stops the train may only follow from it."""
-        wait(self.beside.values(), timeout=_GLANCE)  # what waits for one that has ended ends at once
-        for place, future in sorted(self.beside.items()):
-            if future.done():
-                self.stations[place], stop, _ = future.result()
-                self._note(place, stop)
-
-    def _note(self, place: int, stop: ReleaseError | None) -> None:
-        if stop:
-            self.stops[place] = stop
-
-    def _set_off(self, stack: ExitStack, name: str, act: Callable[[], Visited]) -> None:
-        """Begin a station, and ride on; it is ended when the stack is."""
-        self.beside[len(self.stations)] = stack.enter_context(in_background(act))
-        self.stations.append(Station(name, "", "broken off: the train stopped", (), 0))
+            act = partial(self._ran, workflow, event)
+            self.publishing[workflow.file] = self.journey.set_off(stack, self._name(workflow), act)
 
     def _wait(self, *files: str) -> None:
         """Wait until runs of these workflows have ended, by default all; GitHub queues what is of one group."""
         for file in sorted({*(files or self.publishing)} & {*self.publishing}, key=self.publishing.__getitem__):
-            self._arrive(self.publishing.pop(file))
+            ran = self.journey.arrive(self.publishing.pop(file))
+            if ran is not None and any(self.forge.started_by(self.forge.completed(ran))):
+                self.follow(self.forge.completed(ran))
 
     def _wait_until_announced(self, final: Version) -> None:
         """Wait until a release is out, and look at what users get before the next preview is.
@@ -235,32 +184,16 @@ class Train:
         Its run still verifies then; previews are of another group, and go on beside it.
         """
         config, state = self.ground.config, self.ground.state
-        run, tag = self.beside[self.publishing[config.public_workflow]], tag_of(config.tag_format, final)
+        run = self.journey.going_on(self.publishing[config.public_workflow])
+        tag = tag_of(config.tag_format, final)
         while not run.done():
             with state.lock:
                 is_out = any(one.tag == tag and not one.is_draft for one in state.releases.values())
             if is_out:
                 self.seen[config.public_workflow] = self.users.look()
                 return
-            time.sleep(_GLANCE)
+            time.sleep(GLANCE)
         self._wait(config.public_workflow)
-
-    def _gather(self) -> None:
-        """Wait for all that went on beside.
-
-        Raises: the first error of it.
-        """
-        for place in sorted(self.beside):
-            self._arrive(place)
-
-    def _arrive(self, place: int) -> None:
-        future = self.beside.pop(place)
-        self.stations[place], stop, ran = future.result()
-        self._note(place, stop)
-        if stop:
-            raise stop
-        if ran is not None and any(self.forge.started_by(self.forge.completed(ran))):
-            self.follow(self.forge.completed(ran))
 
     def _name(self, workflow: Workflow) -> str:
         config = self.ground.config
@@ -275,12 +208,7 @@ class Train:
 
         Raises: FailedError if the run is not green.
         """
-        console.say(self._name(workflow), style="bold")
-        station, stop, ran = self._ran(workflow, event)
-        self._note(len(self.stations), stop)
-        self.stations.append(station)
-        if stop:
-            raise stop
+        ran = self.journey.visit(self._name(workflow), partial(self._ran, workflow, event))
         assert ran is not None  # without a run there is an error
         return ran
 
@@ -303,17 +231,16 @@ class Train:
 
     def _compare(self, stack: ExitStack, version: Version, *words: str) -> None:
         """Compare what the run before publishes with a build at home of what main is now, beside what follows."""
-        published, commit = self.beside[len(self.stations) - 1], self.forge.main
-
+        published, commit = self.journey.going_on(len(self.journey.stations) - 1), self.forge.main
         act = partial(self._same_bytes, commit, version, *words)
 
         def visit() -> Visited:
             _, stop, _ = published.result()
             if stop:  # it is told where it went wrong
                 return Station(_COMPARE, "", "skipped: nothing was published", (), 0), None, None
-            return (*_tried(_COMPARE, act), None)
+            return tried(_COMPARE, act)
 
-        self._set_off(stack, _COMPARE, visit)
+        self.journey.set_off(stack, _COMPARE, visit)
 
     def _same_bytes(self, commit: str, version: Version, *words: str) -> tuple[str, str]:
         """Build the same at home and compare the bytes.
@@ -340,16 +267,6 @@ class Train:
 def _not_started(file: str = "") -> FailedError:
     said = f"{file} was not started" if file else "nothing was started"
     return FailedError(f"{said} by the push", hint="does `on:` of the workflow file name this event?")
-
-
-def _tried(name: str, act: Callable[[], tuple[str, str]]) -> tuple[Station, ReleaseError | None]:
-    """Act, and give the station, with the error if it failed."""
-    begun = time.monotonic()
-    try:
-        ran, outcome = act()
-    except ReleaseError as stop:
-        return Station(name, "", f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop
-    return Station(name, ran, outcome, (), time.monotonic() - begun), None
 
 
 def tail(ground: Ground, ran: Ran, lines: int = 25) -> str:
