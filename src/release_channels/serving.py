@@ -82,6 +82,8 @@ class _Server(wsgi.Server):
 
     # How long a stop may take, since this is how often the loop looks up.
     expiration_interval = 0.05
+    # uv opens more connections than it uses, and beyond the library's ten each answer would close its own.
+    keep_alive_conn_limit = 1000
     title = ""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -99,9 +101,10 @@ class _Server(wsgi.Server):
         return socket_
 
     def process_conn(self, conn: HTTPConnection) -> None:
-        """Give a connection a thread only when it says something: uv opens more than it uses, and these would hold all.
+        """Give a connection a thread only when it says something.
 
-        Source: cheroot gives each new one a thread at once, where it waits up to 10 s for the first request.
+        The library gives each new one a thread at once, in which it may wait ten seconds for its first request: a few
+        that a client opened in store held all threads. Source: cheroot 11.1, `ConnectionManager._run`.
         """
         if conn.last_used is None:
             self.put_conn(conn)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nox import Session
 
-PREVIEW = ("build", "check", "preview-publish", "verify")
-PUBLIC = ("build", "check", "public-publish", "announce", "verify")
+BUILT = ("build", "check")
+PREVIEW = (*BUILT, "preview-publish", "verify")
+PUBLIC = (*BUILT, "public-publish", "announce", "verify")
 
 
 def build(session: Session) -> None:
@@ -22,6 +23,11 @@ def build(session: Session) -> None:
 def check(session: Session) -> None:
     """Find all that the index would refuse and a user would trip over, before a byte is uploaded."""
     _run(session, "check")
+
+
+def build_and_check(session: Session) -> None:
+    """Build and check in one run, as the release workflows do before anything is handed on."""
+    _run(session, *BUILT)
 
 
 def preview_publish(session: Session) -> None:
@@ -83,6 +89,7 @@ def rehearse(session: Session) -> None:
 SESSIONS: dict[str, Callable[[Session], None]] = {
     "build": build,
     "check": check,
+    "build-and-check": build_and_check,
     "preview-publish": preview_publish,
     "public-publish": public_publish,
     "announce": announce,

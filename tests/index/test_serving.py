@@ -1,4 +1,4 @@
-"""The server under all local services: who connects and says nothing keeps nobody else waiting."""
+"""The server under all local services: a connection that is open and not used keeps nobody else waiting."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def _hello(_environ: dict[str, Any], start_response: Callable[..., object]) -> I
     yield b"hello"
 
 
+def _answer(client: socket.socket) -> bytes:
+    said = b""
+    while not said.endswith(b"hello"):
+        said += (piece := client.recv(1000))
+        assert piece, said
+    return said
+
+
 def _ask(client: socket.socket) -> bytes:
     client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     return b"".join(iter(lambda: client.recv(1000), b""))
@@ -42,6 +50,9 @@ def test_connections_that_say_nothing_hold_up_nobody(offline: None, tmp_path: Pa
             return trusting.wrap_socket(plain, server_hostname="localhost") if is_encrypted else plain
 
         idle = [stack.enter_context(connect()) for _ in range(_IDLE)]
-        assert _ask(stack.enter_context(connect())).endswith(b"hello")
+        kept = stack.enter_context(connect())
+        for _ in range(2):
+            kept.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"close" not in _answer(kept)
         assert all(_ask(client).endswith(b"hello") for client in idle)
         assert served.errors == ()

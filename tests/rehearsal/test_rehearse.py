@@ -76,7 +76,7 @@ def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
     path = Path(".github/workflows/internal-preview-release.yml")
     text = (repo.root / path).read_text()
     repo.commit(
-        "misspell", {str(path): text.replace("-s build check -- --index pypi", "-s build check -- --indx pypi")}
+        "misspell", {str(path): text.replace("-s build-and-check -- --index pypi", "-s build-and-check -- --indx pypi")}
     )
     outcome = practise(repo, "--quick", "--only", "preview")
     shown = capsys.readouterr().out

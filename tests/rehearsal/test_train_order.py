@@ -33,11 +33,14 @@ class World:
     takes: dict[str, float] = field(default_factory=dict)
     """Seconds that a run takes, by its file and number."""
     red: set[str] = field(default_factory=set)
+    buggy: set[str] = field(default_factory=set)
     hands_fail_at: str = ""
     told: list[str] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     main: str = "c0"
+    is_written: bool = True
+    """Whether the version stands in a file, and not in tags."""
     versions: list[str] = field(default_factory=lambda: ["1.2.0.dev0"])
     is_open: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -67,6 +70,8 @@ class World:
             name = f"{workflow.file} {number}"
             self.told.append(f"begin {name}")
         time.sleep(self.takes.get(name, 0.0))
+        if name in self.buggy:
+            raise ValueError(name)
         is_green = name not in self.red
         with self.lock:
             self.told.append(f"end {name}")
@@ -84,7 +89,7 @@ class World:
         self.told.append(words[0])
         if words[0] == self.hands_fail_at:
             raise FailedError(f"`invoke {words[0]}` exited 1", hint="")
-        self.is_open = words[0] != "tag"
+        self.is_open = words[0] != "tag" and self.is_written
         self.refs = {"refs/tags/v1.2.0": "c1"} if words[0] == "tag" else {}
         return "done"
 
@@ -117,7 +122,7 @@ class Ride(Train):
 
 def ride(world: World) -> Train:
     """Make the train; what it is run on needs neither git nor an index."""
-    project = SimpleNamespace(source=SimpleNamespace(is_written=True))
+    project = SimpleNamespace(source=SimpleNamespace(is_written=world.is_written))
     ground = SimpleNamespace(
         config=Config(), git=lambda *_: "", state=world, project=project, keep=False, index_root=world.index_root
     )  # fmt: skip
@@ -137,6 +142,13 @@ def test_the_maintainer_does_not_wait_and_previews_wait_for_each_other(tmp_path:
     assert told.index(f"end {PREVIEW} 1") < told.index(f"begin {PUBLIC} 1")
     assert told.index("bump-dev") < told.index(f"end {PREVIEW} 2") < told.index(f"begin {PREVIEW} 3")
     assert told.index(f"end {PUBLIC} 1") < told.index(f"begin {PREVIEW} 3")
+
+
+def test_a_tag_that_would_be_the_version_waits_for_the_preview_of_its_commit(tmp_path: Path) -> None:
+    """Nothing is bumped there: each later job of the preview would find the tag, and with it another version."""
+    world = World(tmp_path, {f"{PREVIEW} 1": 0.3}, is_written=False)
+    ride(world).run()
+    assert world.told.index(f"end {PREVIEW} 1") < world.told.index("tag") < world.told.index(f"begin {PUBLIC} 1")
 
 
 def test_what_stopped_the_train_is_told_and_not_what_follows_from_it(tmp_path: Path) -> None:
@@ -167,3 +179,10 @@ def test_a_finished_run_is_not_called_broken_off_where_a_task_fails(tmp_path: Pa
     told = [station.outcome for station in train.journey.stations]
     assert "broken off: the train stopped" not in told
     assert f"{PREVIEW} 1" in told
+
+
+def test_a_bug_beside_does_not_hide_what_stopped_the_train(tmp_path: Path) -> None:
+    """It would be told in the place of an error that somebody can mend."""
+    train = ride(World(tmp_path, {f"{TEST} 2": 0.2}, buggy={f"{PREVIEW} 1"}, hands_fail_at="bump"))
+    with pytest.raises(FailedError, match=r"^`invoke bump` exited 1"):
+        train.run()

@@ -248,7 +248,7 @@ def test_an_edit_that_breaks_a_rule_is_named_and_mended_on_request(
     whole = (repo.root / PREVIEW).read_text()
     repo.commit("adopt")
     edited = whole.replace(
-        "        run: uv run --frozen --script noxfile.py -x -s build check", "        run: echo hello; uv build"
+        "        run: uv run --frozen --script noxfile.py -s build-and-check", "        run: echo hello; uv build"
     )
     assert edited != whole
     (repo.root / PREVIEW).write_text(edited)

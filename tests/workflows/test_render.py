@@ -116,8 +116,9 @@ def test_release_sessions_in_a_file_of_their_own_are_named_with_f() -> None:
         for job in rendered("own-file")[f"{name}.yml"]["jobs"].values():
             for step in job["steps"]:
                 if "run" in step:
-                    start = "uv run --frozen --script release_noxfile.py -f release_noxfile.py "
-                    assert re.match(rf"{re.escape(start)}(-x )?-s ", step["run"])
+                    assert step["run"].startswith(
+                        "uv run --frozen --script release_noxfile.py -f release_noxfile.py -s "
+                    )
 
 
 def test_only_a_private_repository_gives_rights_to_the_last_jobs() -> None:
@@ -160,8 +161,7 @@ def test_the_walk_from_every_run_to_its_sessions() -> None:
         "gate": ["integration-eval/gate"],
         "preflight": [f"{preview}/preflight", f"{public}/preflight"],
         "provenance": [f"{preview}/build"],
-        "build": [f"{preview}/build", f"{public}/build"],
-        "check": [f"{preview}/build", f"{public}/build"],
+        "build-and-check": [f"{preview}/build", f"{public}/build"],
         "preview-publish": [f"{preview}/publish"],
         "public-publish": [f"{public}/publish"],
         "announce": [f"{public}/announce"],

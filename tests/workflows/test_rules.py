@@ -97,11 +97,12 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
     "no session beside a token": (
         PUBLIC, f"run: {START} -s announce", f"run: {START}", "tool-alone", "no session by name",
     ),
-    "no index": (PREVIEW, "-s build check -- --index pypi", "-s build check", "index", "without `-- --index pypi`"),
-    "the local index": (
-        PUBLIC, "-s build check -- --index pypi", "-s build check -- --index local", "index", "without",
+    "no index": (
+        PREVIEW, "-s build-and-check -- --index pypi", "-s build-and-check", "index", "without `-- --index pypi`",
     ),
-    "a check although the build failed": (PUBLIC, "-x -s build check", "-s build check", "stop-first", "nox -x -s"),
+    "the local index": (
+        PUBLIC, "-s build-and-check -- --index pypi", "-s build-and-check -- --index local", "index", "without",
+    ),
     "callable": (PUBLIC, "  push:\n", "  workflow_call:\n  push:\n", "trigger", "workflow_call must not"),
     "a pull request": (
         PREVIEW, "  workflow_dispatch:\n", "  pull_request_target:\n  workflow_dispatch:\n", "trigger", "pull_request",
@@ -143,6 +144,9 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "an upload from elsewhere": (
         TEST, "-s tests lint", "-s preview -- --index pypi", "one-way-out", "uploads to pypi outside",
+    ),
+    "an upload from elsewhere, behind another flag": (
+        TEST, "-s tests lint", "-xs preview -- --index pypi", "one-way-out", "uploads to pypi outside",
     ),
 }  # fmt: skip
 
@@ -188,7 +192,11 @@ LINES = {
     "uv run nox -s lint typecheck tests": (("lint", "typecheck", "tests"), None),
     "uv run --frozen --script noxfile.py -s build -- --index pypi": (("build",), "pypi"),
     "uv run --frozen --script r.py -f r.py -s verify -- --index pypi --commit \"$C\"": (("verify",), "pypi"),
-    "nox -x -s build check -- --index pypi": (("build", "check"), "pypi"),
+    "nox -xs build check -- --index pypi": (("build", "check"), "pypi"),
+    "nox -s build -x -s check": (("check",), None),
+    "nox --session=verify --sessions=build": (("build",), None),
+    "nox -f release.py -rs preview": (("preview",), None),
+    "nox -xsverify --no-color": (("verify",), None),
     "nox --session a b --no-color -- -s c": (("a", "b"), None),
     "uvx nox": ((), None),
     "uv run invoke status": ((), None),

@@ -104,7 +104,7 @@ class Journey:
         """Write down what has ended beside by now."""
         wait(self._beside.values(), timeout=GLANCE)  # what waits for one that has ended ends at once
         for place, future in self._beside.items():
-            if future.done():
+            if future.done() and not future.exception():
                 self.stations[place], stop, _ = future.result()
                 if stop:
                     self._stops[place] = stop

@@ -68,9 +68,10 @@ class Train:
         if only != "preview":
             final = final_of(self.version)
             staged = self.bump("bump", "bump", "--pull-request")
+            if not staged:  # the tag will stand on the commit of the preview, which a tag's version would change
+                self._wait(config.preview_workflow)
             tagged = self.tag(final)
-            # What the first preview proves, a release beside it would change.
-            self._wait(config.preview_workflow)
+            self._wait(config.preview_workflow)  # its verify would find the release instead of the preview
             if staged and not only:  # it finds that the release is the tag's
                 self._publish(stack, config.preview_workflow, self.forge.completed(staged))
             self._publish(stack, config.public_workflow, tagged)

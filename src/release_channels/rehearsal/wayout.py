@@ -1,8 +1,8 @@
 """The one way out of a rehearsal: a proxy on loopback that reads from the index that dependencies come from.
 
 It takes the place of that index towards the programs of a rehearsal, who trust its certificate, so that nothing can
-be written there whatever goes wrong: what is no reading, or is for another host, is refused here. What is small, as
-most pages are, is fetched once: all jobs of a train see one state of it, and wait for each answer once.
+be written there whatever goes wrong: what is no reading, or is for another host, is refused here. Nearly all pages,
+and small files, are fetched once: all jobs of a train see one state of them, and wait for each answer once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -31,13 +32,12 @@ _TIMEOUT = 14.0
 """Seconds; below those after which pip and uv give up, so that they hear why. Both try again themselves."""
 _PIECE = 65536
 _SMALL = 2**20
-_SMALL_PAGE = 2**24
-"""Bytes; some projects' pages are of several MiB, and every job wants them."""
+_SMALL_PAGE = 2**22
+"""Bytes; some projects' pages are of a few MiB, and every job wants them. Nothing is told before it is read whole."""
 _PAGES = ("text/html", "application/vnd.pypi.simple.")
-_FRESH = 120
-"""Seconds; longer than most trains, and not so long that somebody waits for what was published meanwhile."""
 _AT_ONCE = 4
 _CONNECTIONS = 64
+"""To one host that may wait for their next use; urllib3 warns on the screen of each that it gives up."""
 _HOST = r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:]+\])(?P<port>:[0-9]{1,5})?"
 # One reading of an address, and a strict one: what another parser could take for another host is refused.
 _CONNECT = re.compile(_HOST, re.ASCII)
@@ -80,7 +80,7 @@ class WayOut:
         return tuple(f"{one}: a way out of the rehearsal" for one in dict.fromkeys(self.refused))
 
     def read(self, host: str, method: str, url: str, headers: HTTPHeaderDict) -> _Answer:
-        """Give an answer, for which the index is asked once if it is at most 1 MiB, or a page of at most 16 MiB.
+        """Give an answer, for which the index is asked once if it is at most 1 MiB, or a page of at most 4 MiB.
 
         Raises: HTTPError if it does not answer.
         """
@@ -113,9 +113,9 @@ class WayOut:
                 method, url, headers=headers, redirect=False, retries=False, timeout=_TIMEOUT,
                 preload_content=False, decode_content=False,
             )  # fmt: skip
-            is_page = response.headers.get("Content-Type", "").startswith(_PAGES)
-            most = _SMALL_PAGE if is_page else _SMALL
-            body = b"".join(_pieces(response, most))
+        is_page = response.headers.get("Content-Type", "").startswith(_PAGES)
+        most = _SMALL_PAGE if is_page else _SMALL
+        body = b"".join(_pieces(response, most))
         told = HTTPHeaderDict()
         for name, value in response.headers.items():
             if name.lower() not in _HOP_BY_HOP:
@@ -128,9 +128,6 @@ class WayOut:
         if response.status == 200 and method != "HEAD" and "ETag" not in told:
             # An index that does not say when a page has changed is helped out: who has it need not read it again.
             told["ETag"] = f'"{hashlib.sha256(body).hexdigest()}"'
-        if response.status == 200 and not ("Cache-Control" in told or "Expires" in told):
-            # Source: RFC 9111, section 4.2.2: a cache may choose how long an answer holds that does not say it.
-            told["Cache-Control"] = f"max-age={_FRESH}"
         return _Answer(response.status, told, body)
 
 
@@ -287,7 +284,7 @@ class _Reader(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         try:
-            for piece in (answer.body, *(() if answer.rest is None else _pieces(answer.rest))):
+            for piece in chain((answer.body,), () if answer.rest is None else _pieces(answer.rest)):
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
             self.wfile.write(b"0\r\n\r\n" if is_chunked else b"")
         finally:

@@ -17,13 +17,15 @@ from release_channels.setup.workflow import Line, Value, parse_line, read_workfl
 
 # Sessions that read or write an index, those of them that upload, and the one that makes a GitHub Release.
 ON_INDEX = frozenset(
-    {"build", "check", "preview-publish", "public-publish", "announce", "verify", "preview", "public", "preflight"}
-)
+    {
+        "build", "check", "build-and-check", "preview-publish", "public-publish", "announce", "verify",
+        "preview", "public", "preflight",
+    }
+)  # fmt: skip
 UPLOADING = frozenset({"preview-publish", "public-publish", "preview", "public"})
 # What may run where a token can be had: no build backend is among them.
 WITH_RIGHTS = frozenset({"preview-publish", "public-publish", "announce", "preflight"})
 
-_STOPS = frozenset({"-x", "--stop-on-first-error"})
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 _VERSION_COMMENT = re.compile(r"@[0-9a-f]{40}['\"]? +# v\d+(\.\d+)*")
 _UPLOADERS = re.compile(r"(^|[\s;&|])(uv\s+publish|twine\s+upload|flit\s+publish|hatch\s+publish|poetry\s+publish)\b")
@@ -201,12 +203,8 @@ def _release(file: _File, config: Config) -> Iterator[Broken]:
             yield file.broken(job.line, "environment", f"the job {name} is not in the environment {environment}")
     for _, _, step in steps_of(top):
         line = parse_line(step["run"].text)
-        ours = ON_INDEX.intersection(line.sessions) if line else ()
-        if line and ours and line.index != "pypi":
+        if line and ON_INDEX.intersection(line.sessions) and line.index != "pypi":
             yield file.broken(step["run"].line, "index", "a session of an index without `-- --index pypi`")
-        if line and len(ours) > 1 and not _STOPS.intersection(line.before):
-            told = f"a session goes on although the one before it failed: `nox -x -s {' '.join(line.sessions)}`"
-            yield file.broken(step["run"].line, "stop-first", told)
         path = step["with"]["path"].text
         if "download-artifact@" in step["uses"].text and not path.startswith("${{ runner.temp }}/"):
             yield file.broken(

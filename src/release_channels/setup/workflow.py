@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from release_channels.errors import RefusedError
 if TYPE_CHECKING:
     import yaml
 
-_SESSION_OPTIONS = ("-s", "--session", "--sessions", "-e")
+# Source: nox --help: `-s` and `-e` may close a group of flags, as in `-xs`, and carry the first session with them.
+_SESSION_OPTION = re.compile(r"-[a-zA-Z]*?[se](?P<first>.*)|--sessions?(=(?P<named>.+))?")
 _STARTERS = {"nox", "invoke", "inv", "release-channels"}
 
 
@@ -62,12 +64,13 @@ class Line:
 
     @property
     def sessions(self) -> tuple[str, ...]:
-        """The nox sessions that it names."""
+        """The nox sessions that it names; where it names some twice, nox takes the last."""
         found: list[str] = []
         takes = False
         for word in self.before:
-            if word in _SESSION_OPTIONS:
-                takes = True
+            if option := _SESSION_OPTION.fullmatch(word):
+                found = [name for name in option.group("first", "named") if name]
+                takes = not found
             elif word.startswith("-"):
                 takes = False
             elif takes:
