@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -147,13 +148,20 @@ def check(screen: Screen, case: Case) -> None:
     assert screen.last.endswith(f"; in the end users get {case.brings} (rehearsal)")
 
 
+def check_nothing_is_left(place: Path) -> None:
+    """Neither a scratch directory, nor an environment in uv's cache whose Python came from one."""
+    assert not list(place.glob("release-channels*"))
+    made = Path(os.environ["UV_CACHE_DIR"]).glob("environments-*/*/pyvenv.cfg")
+    assert not [config.parent for config in made if str(place) in config.read_text()]
+
+
 @pytest.mark.parametrize("case", QUICK.values(), ids=QUICK)
 def test_a_part_of_the_train_runs_on_a_project_as_init_left_it(
     make_repo: MakeRepo, tool_wheel: Path, place: Path, case: Case
 ) -> None:
     """By nox alone, as `init` says, or from the lock, as the workflows do; nothing is left of it."""
     check(rehearsed(case, make_repo, tool_wheel), case)
-    assert not list(place.glob("release-channels*"))
+    check_nothing_is_left(place)
 
 
 @pytest.mark.full
@@ -162,4 +170,4 @@ def test_a_part_of_the_train_runs_on_a_project_as_init_left_it(
 def test_the_whole_train_runs_on_every_backend(make_repo: MakeRepo, tool_wheel: Path, place: Path, case: Case) -> None:
     """With and without a lock, a noxfile and tasks of its own, a remote: no edit by hand is needed."""
     check(rehearsed(case, make_repo, tool_wheel), case)
-    assert not list(place.glob("release-channels*"))
+    check_nothing_is_left(place)

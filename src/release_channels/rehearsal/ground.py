@@ -15,6 +15,7 @@ from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.observed import Commit
 from release_channels.process import run
 from release_channels.project.pyproject import Project
+from release_channels.rehearsal.environments import remove_noted
 from release_channels.rehearsal.gatemodel import open_model
 from release_channels.rehearsal.github import GitHubState, RunningGitHub, serve_github
 from release_channels.rehearsal.interference import Interference
@@ -131,6 +132,7 @@ def make_ground(
     with ExitStack() as stack:
         way_out = stack.enter_context(open_way_out(hosts, tls, bundle))
         base = children_environment(env, home, make_programs(place / "bin"), bundle, way_out.url)
+        stack.callback(remove_noted, place / "locks", Path(base["UV_CACHE_DIR"]))
         index = stack.enter_context(
             serve(
                 place / "index", project=project.name, upstream=upstream, trusted=publishing, tls=tls,

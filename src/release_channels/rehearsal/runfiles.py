@@ -10,6 +10,7 @@ from release_channels.hub_settings import Policy
 from release_channels.rehearsal.act import COMPOSITES, Play, Played
 from release_channels.rehearsal.bytecode import SHARE
 from release_channels.rehearsal.cleaning import STAND_IN, Cleaned
+from release_channels.rehearsal.environments import NOTE
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.interpreters import LEFT_OUT
 from release_channels.rehearsal.ran import Changes, Ran
@@ -35,6 +36,8 @@ def prepare(ground: Ground, session: Session, cleaned: Cleaned, token: str, chan
         script += f"{LEFT_OUT}\n"
     if ground.project.normalized_name == TOOL:  # it runs from its sources; elsewhere `.venv` is not the tool's
         script += f"{SHARE}\n"
+    if not ground.keep:  # what is kept may be looked around in
+        script += f"{NOTE}\n"
     files["rights"].write_text(script, "utf-8")
     files["secrets"].touch(mode=0o600)
     given = {"GITHUB_TOKEN": token, **ground.secrets}

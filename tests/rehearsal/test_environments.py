@@ -1,0 +1,53 @@
+"""What uv makes in its cache for the scripts of a rehearsal goes with it, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from release_channels.rehearsal.environments import remove_noted
+from tests.faces.screen import BIN
+from tests.rehearsal.stages import job, set_stage, workflow
+
+_SCRIPT = "# /// script\n# dependencies = []\n# ///\nimport sys\nprint(sys.prefix)\nsys.exit(len(sys.argv) - 1)\n"
+_WRITE = json.dumps(f"printf %b {json.dumps(_SCRIPT)} > one.py")
+
+
+def _run(words: str) -> str:
+    return json.dumps(f"uv run --quiet --script one.py {words}".strip())
+
+
+@pytest.mark.parametrize("is_red", [False, True])
+def test_environments_of_scripts_are_gone_in_the_end(offline: None, tmp_path: Path, *, is_red: bool) -> None:
+    """Those of jobs whose steps fail, too; the one that the user's own script has stays."""
+    mine = tmp_path / "one.py"
+    mine.write_text(_SCRIPT)
+    words = (BIN / "uv", "run", "--quiet", "--script", mine)
+    kept = Path(subprocess.run(words, check=True, cwd=tmp_path, stdout=subprocess.PIPE, text=True).stdout.strip())
+    jobs = (job(_WRITE, _run(""), name="one"), job(_WRITE, _run("x" * is_red), name="two"))
+    with set_stage(tmp_path, {"one.yml": workflow(*jobs)}) as stage:
+        ran = stage.run()
+        assert ran.jobs == {"one": "success", "two": "failure" if is_red else "success"}
+        made = {Path(ran.played.said(name).split()[0]) for name in ("one", "two")}
+        assert len(made) == 2
+        assert all(path.is_dir() and path.parent == kept.parent for path in made)
+    assert not any(path.exists() for path in made)
+    assert kept.is_dir()
+
+
+def test_a_note_of_another_directory_removes_nothing(tmp_path: Path) -> None:
+    """A job may write what it likes, and uv names the system's Python where there is no environment."""
+    cache, locks = tmp_path / "cache", tmp_path / "locks"
+    named = [tmp_path / "mine", cache / "wheels" / "x", cache / "environments-v2" / ".." / "wheels" / "y"]
+    named.append(cache / "environments-v2" / "..")
+    for path in (*named, locks, cache / "environments-v2"):
+        (path / "bin").mkdir(parents=True)
+    notes = "".join(f"{path / 'bin' / 'python'}\n" for path in (*named, Path("/usr"), cache / "environments-v2"))
+    (locks / "environments.txt").write_text(f"{notes}\n{os.sep}\n")
+    remove_noted(locks, cache)
+    assert all(path.is_dir() for path in (*named, cache / "environments-v2", Path("/usr/bin")))
+    remove_noted(tmp_path, cache)  # nothing was noted at all
