@@ -77,6 +77,7 @@ def offline_environment(upstream: str, tmp_path_factory: pytest.TempPathFactory)
         "PIP_INDEX_URL": upstream,
         "PIP_CONFIG_FILE": os.devnull,
         "NO_COLOR": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # or it lies beside the noxfile of a project that must stay as it is
     }
 
 
