@@ -62,6 +62,14 @@ def test_secrets_and_proxies_of_the_user_stay_outside(offline: None, tmp_path: P
     assert env["HOME"] == str(tmp_path)
 
 
+def test_uv_opens_few_connections_unless_the_user_has_said_how_many(offline: None, tmp_path: Path) -> None:
+    """Each of fifty, as it would open by itself, is a handshake more with the proxy."""
+    for name, more in (("8", {}), ("3", {"UV_CONCURRENT_DOWNLOADS": "3"})):
+        (tmp_path / name).mkdir()
+        env = children_environment({**os.environ, **more}, tmp_path / name, "/usr/bin", tmp_path / "ca.pem", _WAY)
+        assert env["UV_CONCURRENT_DOWNLOADS"] == name
+
+
 def test_who_wants_no_cache_gets_one_that_goes_with_the_rehearsal(offline: None, tmp_path: Path) -> None:
     """uv would name a new directory below the one for temporary files, which nobody takes away."""
     (home := tmp_path / "home").mkdir()

@@ -105,6 +105,18 @@ def test_the_host_is_asked_once_also_by_many_at_once(world: World) -> None:
     assert len(world.served.requests) == 1
 
 
+def test_that_a_file_has_not_changed_is_said_without_its_bytes(world: World, trust: tuple[Tls, Path]) -> None:
+    """uv asks for the headers of a wheel before it reads a part of it; another rehearsal asks the index anew."""
+    first = world.client.head(f"{world.served.url}/file", timeout=10)
+    etag = first.headers["ETag"]
+    known = world.client.head(f"{world.served.url}/file", headers={"If-None-Match": etag}, timeout=10)
+    assert (first.status_code, known.status_code) == (200, 304)
+    assert world.served.requests == ("HEAD /file 200",)
+    with open_way_out({"localhost"}, *trust) as way, _client(way, trust[1]) as client:
+        later = client.head(f"{world.served.url}/file", headers={"If-None-Match": etag}, timeout=10)
+    assert (later.status_code, len(world.served.requests)) == (200, 2)
+
+
 def test_what_is_asked_differently_is_another_question(world: World) -> None:
     """A part is not the whole, and one form of a page not the other."""
     assert world.get("/file", Range="bytes=0-1").text == "/file bytes=0-1"

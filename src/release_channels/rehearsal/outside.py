@@ -98,6 +98,7 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
     cache.mkdir(parents=True, exist_ok=True)
     if cache.stat().st_dev != home.stat().st_dev:  # jobs come and go: their environments need no copies of their own
         kept.setdefault("UV_LINK_MODE", "symlink")
+    kept.setdefault("UV_CONCURRENT_DOWNLOADS", "8")  # the way out is on this machine, and each connection has its price
     return {
         **kept,
         **dict.fromkeys(_BUNDLES, str(bundle)),

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
 from pathlib import Path
@@ -69,6 +71,7 @@ class WayOut:
     url: str = ""
     refused: list[str] = field(default_factory=list)
     """Each refused request as `METHOD host`."""
+    _session: str = field(default_factory=partial(secrets.token_hex, 16))
     _kept: dict[tuple[str, ...], Future[_Answer | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _asking: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
@@ -125,9 +128,10 @@ class WayOut:
         response.release_conn()
         if method != "HEAD":
             told["Content-Length"] = str(len(body))
-        if response.status == 200 and method != "HEAD" and "ETag" not in told:
-            # An index that does not say when a page has changed is helped out: who has it need not read it again.
-            told["ETag"] = f'"{hashlib.sha256(body).hexdigest()}"'
+        if response.status == 200 and "ETag" not in told:
+            # An index that does not say when something has changed is helped out: who has it need not read it again.
+            # Without the bytes it can be said for this rehearsal alone, in which the answer stays the same.
+            told["ETag"] = f'"{self._session if method == "HEAD" else hashlib.sha256(body).hexdigest()}"'
         return _Answer(response.status, told, body)
 
 
