@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
 from pathlib import Path
@@ -71,8 +69,9 @@ class WayOut:
     url: str = ""
     refused: list[str] = field(default_factory=list)
     """Each refused request as `METHOD host`."""
-    _session: str = field(default_factory=partial(secrets.token_hex, 16))
     _kept: dict[tuple[str, ...], Future[_Answer | None]] = field(default_factory=dict)
+    _passed: dict[tuple[str, ...], _Answer] = field(default_factory=dict)
+    """What was too big to be kept, without its body: who has it is told so, and the index is not asked."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _asking: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
     """A burst of new connections would be one of questions for an address, of which a name server may drop some."""
@@ -82,13 +81,18 @@ class WayOut:
         """Name what was refused, as other things that are not rehearsed are named."""
         return tuple(f"{one}: a way out of the rehearsal" for one in dict.fromkeys(self.refused))
 
-    def read(self, host: str, method: str, url: str, headers: HTTPHeaderDict) -> _Answer:
-        """Give an answer, for which the index is asked once if it is at most 1 MiB, or a page of at most 4 MiB.
+    def read(self, host: str, method: str, url: str, headers: HTTPHeaderDict, has: str = "") -> _Answer:
+        """Give an answer; `has` is the ETag of what the client has already, which is answered without its body.
+
+        It is one for which the index is asked once if it is at most 1 MiB, or a page of at most 4 MiB.
 
         Raises: HTTPError if it does not answer.
         """
         key = (method, url, *(headers.get(name, "") for name in _TELLING))
         with self._lock:
+            passed = self._passed.get(key)
+            if passed is not None and has == passed.headers["ETag"]:
+                return passed
             known = self._kept.get(key)
             mine: Future[_Answer | None] = Future()
             if known is None:
@@ -103,6 +107,9 @@ class WayOut:
             raise
         if answer.rest is not None or answer.status not in (200, 206, 404):
             self._forget(key)  # what the index could not answer is asked anew
+        if answer.rest is not None and answer.status == 200 and "ETag" in answer.headers:
+            with self._lock:
+                self._passed[key] = replace(answer, body=b"", rest=None)
         mine.set_result(None if answer.rest is not None else answer)
         return answer
 
@@ -123,16 +130,28 @@ class WayOut:
         for name, value in response.headers.items():
             if name.lower() not in _HOP_BY_HOP:
                 told.add(name, value)
+        is_whole = len(body) <= most and method != "HEAD"
+        if response.status == 200 and "ETag" not in told and (tag := _tag_of(url, told, body if is_whole else None)):
+            told["ETag"] = tag
         if len(body) > most:
             return _Answer(response.status, told, body, response)
         response.release_conn()
         if method != "HEAD":
             told["Content-Length"] = str(len(body))
-        if response.status == 200 and "ETag" not in told:
-            # An index that does not say when something has changed is helped out: who has it need not read it again.
-            # Without the bytes it can be said for this rehearsal alone, in which the answer stays the same.
-            told["ETag"] = f'"{self._session if method == "HEAD" else hashlib.sha256(body).hexdigest()}"'
         return _Answer(response.status, told, body)
+
+
+def _tag_of(url: str, headers: HTTPHeaderDict, body: bytes | None) -> str:
+    """Say for an index that does not when something has changed, so that who has it need not read and unpack it again.
+
+    Without the bytes it can be said of distributions alone: no other file gets the name that one has had.
+    Source: PyPI's help, "Why am I getting a 'Filename or contents already exists' error?".
+    """
+    if body is not None:
+        return f'"{hashlib.sha256(body).hexdigest()}"'
+    is_distribution = urlsplit(url).path.endswith((".whl", ".tar.gz", ".zip"))
+    known = f"{url} {headers['Content-Length']}" if is_distribution and "Content-Length" in headers else ""
+    return f'"{hashlib.sha256(known.encode()).hexdigest()}"' if known else ""
 
 
 def _pieces(response: BaseHTTPResponse, most: int = -1) -> Iterator[bytes]:
@@ -232,7 +251,8 @@ class _Reader(BaseHTTPRequestHandler):
             return
         headers = HTTPHeaderDict((name, value) for name, value in self.headers.items() if _is_for_the_host(name))
         try:
-            answer = self.server.way.read(self.host, self.command, f"{self.origin}{self.path}", headers)
+            has = self.headers.get("If-None-Match", "")
+            answer = self.server.way.read(self.host, self.command, f"{self.origin}{self.path}", headers, has)
         except HTTPError as err:
             self._say(502, f"{self.host} cannot be reached: {err}")
         else:
@@ -280,14 +300,14 @@ class _Reader(BaseHTTPRequestHandler):
     def _tell(self, answer: _Answer) -> None:
         """Give an answer, a big one piece by piece; one that breaks off breaks the connection, too."""
         headers, etag = answer.headers, answer.headers.get("ETag")
-        if answer.status == 200 and etag and self.headers.get("If-None-Match") == etag:
-            self._begin(304, [(name, value) for name, value in headers.items() if name.lower() != "content-length"])
-            return
-        is_chunked = answer.rest is not None and "Content-Length" not in headers
-        self._begin(answer.status, [*headers.items(), *([("Transfer-Encoding", "chunked")] * is_chunked)])
-        if self.command == "HEAD":
-            return
         try:
+            if answer.status == 200 and etag and self.headers.get("If-None-Match") == etag:
+                self._begin(304, [(name, value) for name, value in headers.items() if name.lower() != "content-length"])
+                return
+            is_chunked = answer.rest is not None and "Content-Length" not in headers
+            self._begin(answer.status, [*headers.items(), *([("Transfer-Encoding", "chunked")] * is_chunked)])
+            if self.command == "HEAD":
+                return
             for piece in chain((answer.body,), () if answer.rest is None else _pieces(answer.rest)):
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
             self.wfile.write(b"0\r\n\r\n" if is_chunked else b"")
