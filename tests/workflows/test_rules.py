@@ -197,6 +197,8 @@ LINES = {
     "nox --session=verify --sessions=build": (("build",), None),
     "nox -f release.py -rs preview": (("preview",), None),
     "nox -xsverify --no-color": (("verify",), None),
+    "nox -s preview -frelease.py": (("preview",), None),
+    "nox -s preview -ts": (("preview",), None),
     "nox --session a b --no-color -- -s c": (("a", "b"), None),
     "uvx nox": ((), None),
     "uv run invoke status": ((), None),

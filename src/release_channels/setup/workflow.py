@@ -14,8 +14,8 @@ from release_channels.errors import RefusedError
 if TYPE_CHECKING:
     import yaml
 
-# Source: nox --help: `-s` and `-e` may close a group of flags, as in `-xs`, and carry the first session with them.
-_SESSION_OPTION = re.compile(r"-[a-zA-Z]*?[se](?P<first>.*)|--sessions?(=(?P<named>.+))?")
+# Source: nox --help: `-s` and `-e` may close a group of flags without values, as in `-xs`, and carry the first session.
+_SESSION_OPTION = re.compile(r"-[hlxrRvN]*[se](?P<first>.*)|--sessions?(=(?P<named>.+))?")
 _STARTERS = {"nox", "invoke", "inv", "release-channels"}
 
 
