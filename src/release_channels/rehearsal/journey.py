@@ -45,18 +45,19 @@ class Journey:
 
     stations: list[Station] = field(default_factory=list)
     _beside: dict[int, Future[Visited]] = field(default_factory=dict)
+    _ends: ExitStack = field(default_factory=ExitStack)
     _stops: dict[int, ReleaseError] = field(default_factory=dict)
     """What went wrong, by the place of the station: the first is why the train stops."""
 
     @contextmanager
-    def travel(self) -> Iterator[ExitStack]:
-        """Give the stack that ends what goes on beside; all of that has arrived when the block ends well.
+    def travel(self) -> Iterator[None]:
+        """Travel while the block lasts: all that goes on beside has arrived when it ends well, and is ended else.
 
         Raises: the first error by the order of the stations, which the others may only follow from.
         """
-        with ExitStack() as stack:
+        with self._ends:
             try:
-                yield stack
+                yield
                 for place in sorted(self._beside):
                     self.arrive(place)
             except ReleaseError as stop:
@@ -72,10 +73,10 @@ class Journey:
         console.say(name, style="bold")
         return self._end(self._begin(name), act())
 
-    def set_off(self, stack: ExitStack, name: str, act: Callable[[], Visited]) -> int:
-        """Begin a station that goes on beside, and give its place; it is ended when the stack is."""
+    def set_off(self, name: str, act: Callable[[], Visited]) -> int:
+        """Begin a station that goes on beside, and give its place."""
         place = self._begin(name)
-        self._beside[place] = stack.enter_context(in_background(act))
+        self._beside[place] = self._ends.enter_context(in_background(act))
         return place
 
     def going_on(self, place: int) -> Future[Visited]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -55,16 +54,16 @@ class Train:
 
         Raises: FailedError at the first station that did not end as it should.
         """
-        with self.journey.travel() as stack:
-            self._ride(only, stack)
+        with self.journey.travel():
+            self._ride(only)
             self._wait()
 
-    def _ride(self, only: str, stack: ExitStack) -> None:
+    def _ride(self, only: str) -> None:
         """Go through the stations; who releases goes on while a run publishes, as on GitHub."""
         config = self.ground.config
         gated = self.begin()
         if only != "public":
-            self._publish_preview(stack, gated)
+            self._publish_preview(gated)
         if only != "preview":
             final = final_of(self.version)
             staged = self.bump("bump", "bump", "--pull-request")
@@ -73,15 +72,15 @@ class Train:
             tagged = self.tag(final)
             self._wait(config.preview_workflow)  # its verify would find the release instead of the preview
             if staged and not only:  # it finds that the release is the tag's
-                self._publish(stack, config.preview_workflow, self.forge.completed(staged))
-            self._publish(stack, config.public_workflow, tagged)
-            self._compare(stack, final, "--tag", tag_of(config.tag_format, final))
+                self._publish(config.preview_workflow, self.forge.completed(staged))
+            self._publish(config.public_workflow, tagged)
+            self._compare(final, "--tag", tag_of(config.tag_format, final))
         if not only:
             opened = self.bump("bump-dev", "bump-dev", "--pull-request")
             self._wait_until_announced(final)
             self._wait(config.preview_workflow)
             if opened:
-                self._publish_preview(stack, opened)
+                self._publish_preview(opened)
             self._wait()
             self._visit("status", self._status)
 
@@ -150,16 +149,16 @@ class Train:
     def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
         self.journey.visit(name, lambda: tried(name, act))
 
-    def _publish_preview(self, stack: ExitStack, gated: Ran) -> None:
+    def _publish_preview(self, gated: Ran) -> None:
         """Let the preview workflow follow a run, and compare what it publishes with a build at home."""
-        self._publish(stack, self.ground.config.preview_workflow, self.forge.completed(gated))
+        self._publish(self.ground.config.preview_workflow, self.forge.completed(gated))
         if self.version.is_devrelease:
             config = self.ground.config
             number = self.forge.counters[config.test_workflow]
             version = Version(f"{final_of(self.version)}.dev{number + config.run_offset}")
-            self._compare(stack, version, "--run-number", str(number))
+            self._compare(version, "--run-number", str(number))
 
-    def _publish(self, stack: ExitStack, file: str, event: Event) -> None:
+    def _publish(self, file: str, event: Event) -> None:
         """Run what an event starts beside what follows; the workflow that publishes has to be among it.
 
         Raises: FailedError if it is not.
@@ -170,7 +169,7 @@ class Train:
         for workflow in started:
             console.say(self._name(workflow), style="bold")
             act = partial(self._ran, workflow, event)
-            self.publishing[workflow.file] = self.journey.set_off(stack, self._name(workflow), act)
+            self.publishing[workflow.file] = self.journey.set_off(self._name(workflow), act)
 
     def _wait(self, *files: str) -> None:
         """Wait until runs of these workflows have ended, by default all; GitHub queues what is of one group."""
@@ -230,7 +229,7 @@ class Train:
         said = f"{name}: {ran} ended with {ran.conclusion}: {ran.outcome()}"
         return station, FailedError(said, hint=tail(self.ground, ran)), ran
 
-    def _compare(self, stack: ExitStack, version: Version, *words: str) -> None:
+    def _compare(self, version: Version, *words: str) -> None:
         """Compare what the run before publishes with a build at home of what main is now, beside what follows."""
         published, commit = self.journey.going_on(len(self.journey.stations) - 1), self.forge.main
         act = partial(self._same_bytes, commit, version, *words)
@@ -241,7 +240,7 @@ class Train:
                 return Station(_COMPARE, "", "skipped: nothing was published", (), 0), None, None
             return tried(_COMPARE, act)
 
-        self.journey.set_off(stack, _COMPARE, visit)
+        self.journey.set_off(_COMPARE, visit)
 
     def _same_bytes(self, commit: str, version: Version, *words: str) -> tuple[str, str]:
         """Build the same at home and compare the bytes.
