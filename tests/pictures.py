@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.status import read_status, show_status
 from release_channels.outcome import Result

@@ -6,14 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_event import EventRun, read_choice, read_event_run
+from release_channels.adapters.git import Git
 from release_channels.concluding import EndedJob, Start, conclude, parse_needs
 from release_channels.config import Config
 from release_channels.opening import open_project
 from release_channels.outcome import Outcome
 from release_channels.running import run_told
-from release_channels.world.event import EventRun, read_choice, read_event_run
-from release_channels.world.git import Git
 
 _NEEDS = "NEEDS"
 

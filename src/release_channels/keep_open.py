@@ -7,16 +7,16 @@ import shlex
 import threading
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.git import Git
+from release_channels.adapters.index import LOCAL, Credentials, Index, read_index, upstream_url
+from release_channels.adapters.local_index_history import local_files
 from release_channels.errors import UsageError
 from release_channels.indexserver.server import serve
 from release_channels.installing import pip_command, uv_command
 from release_channels.observed import IndexState
 from release_channels.opening import open_project
 from release_channels.version import Channel
-from release_channels.world.git import Git
-from release_channels.world.index import LOCAL, Credentials, Index, read_index, upstream_url
-from release_channels.world.kept import local_files
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _LAST_PORT = 65535

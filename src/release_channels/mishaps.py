@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.files import state_directory
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.outcome import Outcome, Result
-from release_channels.world.files import state_directory
 
 INTERRUPTED = 130
 AGAIN = "interrupted; run the same again, which looks first at what is there"

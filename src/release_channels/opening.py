@@ -10,16 +10,16 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from release_channels.adapters.actions_env import read_actions, read_rehearsal
+from release_channels.adapters.git import Git
+from release_channels.adapters.index import LOCAL, Credentials, Index, answer_seconds, remote_index, upstream_url
+from release_channels.adapters.local_index_history import local_files
+from release_channels.adapters.observe import read_tag
 from release_channels.errors import RefusedError
 from release_channels.observed import UNSHALLOW, Commit
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.tags import ReachableTags
 from release_channels.tags import release_tags
-from release_channels.world.actions import read_actions, read_rehearsal
-from release_channels.world.git import Git
-from release_channels.world.index import LOCAL, Credentials, Index, answer_seconds, remote_index, upstream_url
-from release_channels.world.kept import local_files
-from release_channels.world.observe import read_tag
 
 
 def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ) -> Project:

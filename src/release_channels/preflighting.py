@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import Actions
+from release_channels.adapters.git import Git
+from release_channels.adapters.index import LOCAL, Credentials, Index, read_index
+from release_channels.adapters.oidc import Exchange, NotTrustedError, fetch_identity
 from release_channels.config import Config
 from release_channels.errors import RefusedError, UsageError
 from release_channels.hub import repository_name
@@ -24,10 +28,6 @@ from release_channels.trust import (
     unfit,
 )
 from release_channels.version import Channel
-from release_channels.world.actions import Actions
-from release_channels.world.exchange import Exchange, NotTrustedError, fetch_identity
-from release_channels.world.git import Git
-from release_channels.world.index import LOCAL, Credentials, Index, read_index
 
 
 @dataclass(frozen=True, slots=True)

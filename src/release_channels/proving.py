@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import Actions
+from release_channels.adapters.actions_event import read_event_run
+from release_channels.adapters.git import Git
+from release_channels.adapters.index import DEFAULT, FOR_PRACTICE
 from release_channels.claims import Proof
 from release_channels.config import Config
 from release_channels.config import Proof as Demand
@@ -22,10 +26,6 @@ from release_channels.running import run_told
 from release_channels.steps.prove import open_inquiry, prove_commit, prove_event, require_place
 from release_channels.strict import ManifestFile
 from release_channels.version import Channel, Line, line_of, preview_of
-from release_channels.world.actions import Actions
-from release_channels.world.event import read_event_run
-from release_channels.world.git import Git
-from release_channels.world.index import DEFAULT, FOR_PRACTICE
 
 # What comes before the upload, and the upload: each proves for itself, since each may be a job of its own.
 _STEPS = frozenset({"build", "check", "preview-publish", "public-publish"})

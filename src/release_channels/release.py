@@ -12,7 +12,13 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import Actions
+from release_channels.adapters.actions_event import read_choice
+from release_channels.adapters.files import only_one_run
+from release_channels.adapters.git import Git
+from release_channels.adapters.index import LOCAL, Index, upstream_url
+from release_channels.adapters.observe import observe
 from release_channels.claims import Proof
 from release_channels.config import Config
 from release_channels.decide import Plan, Reason, Request, Verdict, decide
@@ -33,12 +39,6 @@ from release_channels.steps.step import Patience, Release, Step, outcome_of, run
 from release_channels.tags import release_tags, tag_of
 from release_channels.telling import show_plan
 from release_channels.version import Channel
-from release_channels.world.actions import Actions
-from release_channels.world.event import read_choice
-from release_channels.world.files import only_one_run
-from release_channels.world.git import Git
-from release_channels.world.index import LOCAL, Index, upstream_url
-from release_channels.world.observe import observe
 
 # By name, so that a job that publishes loads nothing of what builds.
 _STEPS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.errors import ReleaseError
 from release_channels.mishaps import AGAIN, INTERRUPTED, ended_like_ctrl_c, report_bug, report_stop
 

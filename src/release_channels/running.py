@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import Actions, is_rehearsal, read_actions
+from release_channels.adapters.tool_lock import warn_of_another
 from release_channels.errors import ReleaseError
 from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
 from release_channels.options import Options, parse_options
 from release_channels.outcome import Outcome, Result
 from release_channels.telling import tell
-from release_channels.world.actions import Actions, is_rehearsal, read_actions
-from release_channels.world.locked_tool import warn_of_another
 
 Act = Callable[[Options, Actions], Outcome]
 

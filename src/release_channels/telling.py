@@ -7,16 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import Actions, annotation, write_output, write_summary
+from release_channels.adapters.files import STATE, state_directory, write_whole
+from release_channels.adapters.index import LOCAL, Index
 from release_channels.decide import Plan
 from release_channels.errors import RefusedError
 from release_channels.installing import pip_command, uv_command
 from release_channels.observed import Observed
 from release_channels.outcome import Outcome, Result
 from release_channels.version import Channel
-from release_channels.world.actions import Actions, annotation, write_output, write_summary
-from release_channels.world.files import STATE, state_directory, write_whole
-from release_channels.world.index import LOCAL, Index
 
 _STYLES = {
     Result.PUBLISHED: "bold green",

@@ -10,10 +10,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.distributions import sha256_of
 from release_channels.errors import FailedError
 from release_channels.indexserver.server import serve
-from release_channels.world.distributions import sha256_of
 from tests.support.gating import make_ready
 from tests.support.projects import Sample
 from tests.support.repo import Repo

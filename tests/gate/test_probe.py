@@ -13,12 +13,12 @@ import pytest
 import trustme
 from werkzeug.wrappers import Request, Response
 
+from release_channels.adapters.http_server import Tls
 from release_channels.errors import RefusedError
 from release_channels.gate.probe import choose_provider
 from release_channels.gate.providers import Configured, in_order, read_candidates
 from release_channels.gate_config import GateConfig
 from release_channels.rehearsal.model import ModelServer, Reply, completion, refusal, serve_model
-from release_channels.serving import Tls
 
 KEY = "SECRET-probe-key"
 

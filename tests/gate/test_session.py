@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.gate.session import run_gate
 from release_channels.outcome import Outcome, Result
 from release_channels.provenance import parse_provenance

@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
+from release_channels.adapters.github import GitHub, Pauses, connect
 from release_channels.rehearsal.github import GitHubState, RunningGitHub, serve_github
-from release_channels.world.github import GitHub, Pauses, connect
 from tests.support.repo import Repo
 
 NAME = "acme/demo-tool"

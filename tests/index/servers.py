@@ -10,9 +10,9 @@ from pathlib import Path
 
 import requests
 
-from release_channels import process
+from release_channels.adapters import process
+from release_channels.adapters.distributions import parse_file_name
 from release_channels.indexserver.server import RunningIndex, Tls
-from release_channels.world.distributions import parse_file_name
 from tests.support.distributions import Recipe
 
 # What the tests of the index upload: the least that a release has to say.

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from release_channels.errors import RefusedError
-from release_channels.indexserver.storage import Storage
-from release_channels.world.distributions import (
+from release_channels.adapters.distributions import (
     MAX_METADATA,
     Kind,
     parse_file_name,
@@ -22,6 +20,8 @@ from release_channels.world.distributions import (
     requires_python,
     sha256_of,
 )
+from release_channels.errors import RefusedError
+from release_channels.indexserver.storage import Storage
 from tests.index.servers import PLAIN
 from tests.support.distributions import make_sdist, make_wheel
 

@@ -16,12 +16,12 @@ import requests
 from packaging.utils import canonicalize_name
 from pypi_simple import PyPISimple
 
-from release_channels import process
+from release_channels.adapters import process
+from release_channels.adapters.distributions import sha256_of
 from release_channels.errors import RefusedError
 from release_channels.indexserver.pages import PageFile, project_page
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.indexserver.upstream import Upstream
-from release_channels.world.distributions import sha256_of
 from tests.index.servers import JSON, PLAIN, clean_env, make_tls, page, post
 from tests.support.distributions import make_sdist, make_wheel
 

@@ -17,7 +17,7 @@ import pytest
 import requests
 from werkzeug.test import EnvironBuilder
 
-from release_channels import process
+from release_channels.adapters import process
 from release_channels.errors import CommandError
 from release_channels.indexserver.pages import PageFile
 from release_channels.indexserver.server import RunningIndex, serve

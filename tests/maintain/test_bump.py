@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from release_channels.adapters.edits import apply_edits
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Edit
-from release_channels.world.edits import apply_edits
 from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, run
 from tests.github.hubs import NOBODY, WRITER

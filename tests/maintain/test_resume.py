@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from invoke.exceptions import Exit
 
+from release_channels.adapters.build_artifact import unpack_bundle
 from release_channels.errors import RefusedError
 from release_channels.maintain import tasks
 from release_channels.maintain.desk import sit_down
@@ -26,7 +27,6 @@ from release_channels.rehearsal.github.stored import StoredRelease
 from release_channels.sessions import PUBLIC
 from release_channels.steps.step import Patience
 from release_channels.version import Channel
-from release_channels.world.bundle import unpack_bundle
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
 from tests.maintain.doing import some_of

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 import pytest
 from packaging.version import Version
 
+from release_channels.adapters.edits import apply_edits
 from release_channels.errors import RefusedError
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.towncrier import plan_news
 from release_channels.project.edit import Creation, Edit
 from release_channels.project.pyproject import News
-from release_channels.world.edits import apply_edits
 from tests.conftest import MakeRepo
 from tests.maintain.doing import bump, hook, some_of, tag
 from tests.support.projects import Sample

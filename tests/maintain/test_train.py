@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adapters.files import STATE
+from release_channels.adapters.local_index_history import local_files
 from release_channels.indexserver.server import serve
 from release_channels.maintain import tasks
 from release_channels.outcome import Outcome, Result
 from release_channels.sessions import PUBLIC
-from release_channels.world.files import STATE
-from release_channels.world.kept import local_files
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN
 from tests.maintain.doing import bump, bump_dev, code_of, on_index, public, tag

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from release_channels.process import run
+from release_channels.adapters.process import run
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.locks import digest_of, lock_for
 from release_channels.rehearsal.workflow import parse_workflow

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adapters.http_server import Tls, serve_wsgi
 from release_channels.config import Config
 from release_channels.errors import RefusedError
 from release_channels.gate_config import GateConfig
@@ -21,7 +22,6 @@ from release_channels.rehearsal.outside import (
     open_ways,
     upstream_hosts,
 )
-from release_channels.serving import Tls, serve_wsgi
 
 _WAY = "http://127.0.0.1:8"
 

@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from release_channels.adapters.http_server import Served, Tls, serve_wsgi
 from release_channels.errors import RefusedError
 from release_channels.indexserver.server import serve
 from release_channels.rehearsal.outside import make_certificates
 from release_channels.rehearsal.wayout import WayOut, open_way_out
-from release_channels.serving import Served, Tls, serve_wsgi
 from tests.faces.screen import BIN
 from tests.support.distributions import make_wheel
 

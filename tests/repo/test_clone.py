@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adapters.clone import clone_commit
 from release_channels.errors import RefusedError
-from release_channels.world.clone import clone_commit
 from tests.conftest import MakeRepo
 from tests.support.repo import Repo
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adapters.files import only_one_run, put_directory, scratch, state_directory, write_whole
 from release_channels.errors import RefusedError
-from release_channels.world.files import only_one_run, put_directory, scratch, state_directory, write_whole
 
 
 def _names(directory: Path) -> set[str]:
@@ -73,7 +73,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
     program = (
         "import resource, sys\nfrom pathlib import Path\nfrom release_channels.errors import RefusedError\n"
-        "from release_channels.world.files import write_whole\n"
+        "from release_channels.adapters.files import write_whole\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n    write_whole(Path(sys.argv[1]), 'x' * 100_000)\n"
         "except RefusedError as stop:\n    sys.stdout.write(str(stop))\n"

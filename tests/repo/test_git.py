@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adapters.git import Git
 from release_channels.errors import RefusedError, UsageError
 from release_channels.observed import Relation
-from release_channels.world.git import Git
 from tests.conftest import MakeRepo
 from tests.support.repo import Repo
 

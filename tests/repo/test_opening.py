@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adapters.git import Git
+from release_channels.adapters.index import DEFAULT, LOCAL
 from release_channels.errors import RefusedError
 from release_channels.opening import open_project
-from release_channels.world.git import Git
-from release_channels.world.index import DEFAULT, LOCAL
 from tests.conftest import MakeRepo
 from tests.support.projects import Sample
 from tests.support.repo import Repo

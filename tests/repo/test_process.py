@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.process import Excerpt, both, excerpt, finish, run, side_by_side
 from release_channels.errors import CommandError, FailedError, RefusedError
-from release_channels.process import Excerpt, both, excerpt, finish, run, side_by_side
 from tests.support.processes import survivors
 
 _PYTHON = sys.executable

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from release_channels.adapters.tool_lock import running_version
 from release_channels.outcome import Outcome
 from release_channels.setup.init import InitRequest, init
 from release_channels.tasks import ns
-from release_channels.world.locked_tool import running_version
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.repo import Repo
 

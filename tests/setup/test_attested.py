@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from packaging.version import Version
 
+from release_channels.adapters.attestations import AttestedBy, fetch_attested
+from release_channels.adapters.index import Credentials, Index, read_index
 from release_channels.indexserver.server import serve
-from release_channels.world.attested import AttestedBy, fetch_attested
-from release_channels.world.index import Credentials, Index, read_index
 from tests.support.distributions import make_wheel
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.version import Version
 
+from release_channels.adapters.attestations import AttestedBy
 from release_channels.config import Config, GateConfig
 from release_channels.hub_settings import Admits, Environment, HubSettings, Policy, Reviewer, TagRuleset
 from release_channels.maintain.desk import sit_down
@@ -28,7 +29,6 @@ from release_channels.setup.doctor import examine, gate_secrets
 from release_channels.setup.publishing import publishers
 from release_channels.setup.tool import own_workflows
 from release_channels.version import Channel
-from release_channels.world.attested import AttestedBy
 from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, run
 from tests.github.hubs import NAME, Hub

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from release_channels.adapters.distributions import sha256_of
 from release_channels.errors import RefusedError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.steps.fence import pass_fence
 from release_channels.version import Channel
-from release_channels.world.distributions import sha256_of
 from tests.support.distributions import make_sdist, make_wheel
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import Actions
 from release_channels.outcome import Outcome, Result
 from release_channels.telling import tell
-from release_channels.world.actions import Actions
 from tests.conftest import RunSession
 from tests.support.repo import Repo
 from tests.support.staging import build_sample, copy_repo

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.wrappers import Response
 
+from release_channels.adapters.git import Git
+from release_channels.adapters.index import LOCAL, Credentials, Index
+from release_channels.adapters.observe import observe
 from release_channels.decide import Request, decide
 from release_channels.outcome import Outcome, Result
 from release_channels.project.pyproject import parse_project
 from release_channels.steps.publish import PREVIEW_PUBLISH
 from release_channels.steps.step import Release, run_steps
 from release_channels.version import Channel
-from release_channels.world.git import Git
-from release_channels.world.index import LOCAL, Credentials, Index
-from release_channels.world.observe import observe
 from tests.conftest import RunSession
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.repo import Repo
@@ -255,7 +255,7 @@ def _write(path: Path) -> Path:
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    from release_channels.world.distributions import sha256_of
+    from release_channels.adapters.distributions import sha256_of
 
     return {"name": path.name, "size": path.stat().st_size, "sha256": sha256_of(path)}
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adapters.index import LOCAL, Credentials, Index
+from release_channels.adapters.process import run
+from release_channels.adapters.uv import uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.indexserver.server import serve
-from release_channels.process import run
 from release_channels.steps.stranger import stranger
 from release_channels.version import Channel
-from release_channels.world.index import LOCAL, Credentials, Index
-from release_channels.world.uv import uv_program
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, release_of
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from release_channels.adapters.git import Git
 from release_channels.gate.bubblewrap import Bubblewrap, find_bubblewrap
 from release_channels.gate.candidate import Candidate, make_candidate, target_of
 from release_channels.gate.checks import Bench, check_judgement, check_rollout
@@ -27,7 +28,6 @@ from release_channels.rehearsal.model import (
     honest_judge,
     serve_model,
 )
-from release_channels.world.git import Git
 from tests.support.repo import Repo
 
 # Marked, so that whatever holds one is found.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from release_channels.adapters.index import LOCAL, Credentials, Index
 from release_channels.decide import Plan, Reason, Verdict
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.manifest import Manifest, ManifestFile
@@ -22,7 +23,6 @@ from release_channels.project.pyproject import parse_project
 from release_channels.steps.step import Patience, Release, Report
 from release_channels.steps.verify import VERIFY
 from release_channels.version import Channel
-from release_channels.world.index import LOCAL, Credentials, Index
 from tests.support.distributions import Recipe, make_wheel
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.errors import RefusedError
-from release_channels.world.actions import (
+from release_channels.adapters.actions_env import (
     Actions,
     annotation,
     is_loopback,
@@ -18,6 +17,7 @@ from release_channels.world.actions import (
     write_output,
     write_summary,
 )
+from release_channels.errors import RefusedError
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from release_channels.adapters.actions_event import EventRun, parse_event_run, read_event_run, read_own_run
 from release_channels.errors import RefusedError
-from release_channels.world.event import EventRun, parse_event_run, read_event_run, read_own_run
 
 _SHA = "0123456789abcdef0123456789abcdef01234567"
 

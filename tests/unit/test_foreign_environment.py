@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release_channels.world.uv import foreign_environment
+from release_channels.adapters.uv import foreign_environment
 
 _SECRETS = """
     DB_PASS DBPASS SMTP_PASS GITLAB_PASS GPG_PASSCODE GPG_PASSPHRASE PGPASSWORD PGPASSFILE MYSQL_PWD SSH_ASKPASS

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from release_channels.adapters.git import Git
 from release_channels.project.everywhere import plan_preview
 from release_channels.project.pyproject import parse_project
 from release_channels.project.source import nothing
 from release_channels.steps.build import Recipe, build_files
-from release_channels.world.git import Git
 from tests.support.repo import Repo
 
 PREVIEW = Version("1.3.0.dev42")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from release_channels.adapters.process import side_by_side
 from release_channels.checks import contents, dependencies, leftovers, metadata, names, scripts, sizes
 from release_channels.checks.archive import Archive, Kind, UnreadableError, kind_of, read_archive
 from release_channels.checks.imports import check_imports
 from release_channels.checks.rendering import check_rendering
 from release_channels.checks.subject import Subject, error, report, warning
 from release_channels.findings import Finding
-from release_channels.process import side_by_side
 
 __all__ = ["Subject", "check_files", "check_release"]
 

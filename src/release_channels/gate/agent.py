@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.gate.client import Model, ModelError, ToolCall
 from release_channels.gate.sandbox import Sandbox
 from release_channels.gate.trajectory import Command, Recorder

@@ -18,6 +18,8 @@ from pathlib import Path, PurePosixPath
 
 from packaging.version import Version
 
+from release_channels.adapters.files import scratch
+from release_channels.adapters.process import Excerpt, excerpt, finish
 from release_channels.errors import CommandError
 from release_channels.gate.sandbox import (
     CANDIDATE,
@@ -30,8 +32,6 @@ from release_channels.gate.sandbox import (
     size_of,
 )
 from release_channels.gate_config import GateConfig
-from release_channels.process import Excerpt, excerpt, finish
-from release_channels.world.files import scratch
 
 _ROOT = PurePosixPath("/")
 # What programs need to run, and nothing that is about this machine or its users.

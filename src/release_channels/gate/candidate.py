@@ -13,18 +13,18 @@ from packaging.pylock import Package, Pylock
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.distributions import sha256_of
+from release_channels.adapters.process import both, finish, run
+from release_channels.adapters.uv import foreign_environment, python_for, python_of, uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.gate.sandbox import Contents
 from release_channels.manifest import ManifestFile
 from release_channels.observed import Commit
-from release_channels.process import both, finish, run
 from release_channels.project.pyproject import Project
 from release_channels.steps.build import build_files, recipe_for
 from release_channels.steps.installed import Wheel, read_wheel
 from release_channels.version import Channel, Line, line_of, preview_of
-from release_channels.world.distributions import sha256_of
-from release_channels.world.uv import foreign_environment, python_for, python_of, uv_program
 
 _SECONDS = 900
 _READS_LOCKS = SpecifierSet(">=26.1,<27")

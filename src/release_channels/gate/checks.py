@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.bubblewrap import bundled_program, find_bubblewrap
 from release_channels.gate.candidate import Candidate

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from release_channels.adapters.actions_env import is_loopback, is_rehearsal
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.gate.providers import Configured
-from release_channels.world.actions import is_loopback, is_rehearsal
 
 if TYPE_CHECKING:
     import httpx2

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import is_loopback, is_rehearsal
+from release_channels.adapters.process import Excerpt
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.sandbox import (
     CANDIDATE,
@@ -24,8 +26,6 @@ from release_channels.gate.sandbox import (
     sandbox_environment,
 )
 from release_channels.gate_config import GateConfig
-from release_channels.process import Excerpt
-from release_channels.world.actions import is_loopback, is_rehearsal
 
 if TYPE_CHECKING:
     import daytona

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from release_channels.adapters.actions_event import EventRun
+from release_channels.adapters.github import connect
 from release_channels.config import Config
 from release_channels.errors import RefusedError
 from release_channels.hub import repository_name
 from release_channels.provenance import TestRun
-from release_channels.world.event import EventRun
-from release_channels.world.github import connect
 
 _WORKFLOWS = ".github/workflows/"
 

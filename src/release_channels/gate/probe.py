@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.errors import RefusedError
 from release_channels.gate.client import ModelError, open_model
 from release_channels.gate.providers import Candidate, Configured, Tried, choose

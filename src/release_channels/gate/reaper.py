@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.errors import FailedError
 from release_channels.gate.daytona_sandbox import LABEL, said
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.process import excerpt
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.agent import work
 from release_channels.gate.candidate import Candidate
@@ -18,7 +19,6 @@ from release_channels.gate.sandbox import Sandboxes
 from release_channels.gate.task import README, reward_of, task_text
 from release_channels.gate.trajectory import Recorder, RolloutResult
 from release_channels.gate_config import GateConfig
-from release_channels.process import excerpt
 
 _PLACEHOLDERS = ("agent", "model", "jobs_dir", "provider", "model_id")
 _MOST = 32 * 2**20

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from release_channels.adapters.process import Excerpt
 from release_channels.errors import FailedError
 from release_channels.gate_config import GateConfig
-from release_channels.process import Excerpt
 
 WORK, WHEELHOUSE, CANDIDATE = "work", "wheelhouse", "candidate"
 _PATH = "/usr/local/bin:/usr/bin:/bin"

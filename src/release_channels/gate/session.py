@@ -11,7 +11,12 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import is_rehearsal
+from release_channels.adapters.actions_event import EventRun, read_event_run, read_own_run
+from release_channels.adapters.files import only_one_run, scratch, state_directory, write_whole
+from release_channels.adapters.git import Git
+from release_channels.adapters.index import DEFAULT, LOCAL
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.gate.candidate import Candidate, Target, make_candidate, target_of
 from release_channels.gate.checks import (
@@ -34,11 +39,6 @@ from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.provenance import PROVENANCE, GateRun, Provenance
 from release_channels.running import run_session_told
 from release_channels.telling import told_uncommitted
-from release_channels.world.actions import is_rehearsal
-from release_channels.world.event import EventRun, read_event_run, read_own_run
-from release_channels.world.files import only_one_run, scratch, state_directory, write_whole
-from release_channels.world.git import Git
-from release_channels.world.index import DEFAULT, LOCAL
 
 _README = ("README.md", "README.rst", "README.txt", "README")
 _DAYTONA_KEYS = (KEY, "DAYTONA_JWT_TOKEN")

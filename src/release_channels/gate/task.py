@@ -9,12 +9,12 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from release_channels.adapters.files import scratch
 from release_channels.gate.agent import Session
 from release_channels.gate.candidate import Candidate
 from release_channels.gate.sandbox import Sandbox, Sandboxes
 from release_channels.gate.trajectory import Command
 from release_channels.gate_config import GateConfig
-from release_channels.world.files import scratch
 
 README = "README.md"
 _SHOWN = 6000

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from release_channels.adapters.http_server import Served, Tls, serve_wsgi
 from release_channels.indexserver.app import IndexApp
 from release_channels.indexserver.oidc import TrustedPublishing
 from release_channels.indexserver.warehouse import Limits
-from release_channels.serving import Served, Tls, serve_wsgi
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -13,14 +13,8 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from release_channels.adapters.distributions import Distribution, Kind, read_distribution, requires_python, sha256_of
 from release_channels.errors import RefusedError
-from release_channels.world.distributions import (
-    Distribution,
-    Kind,
-    read_distribution,
-    requires_python,
-    sha256_of,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
+from release_channels.adapters.index import reason_of, require_listing
 from release_channels.indexserver.pages import PageFile
-from release_channels.world.index import reason_of, require_listing
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage

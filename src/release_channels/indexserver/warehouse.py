@@ -18,15 +18,15 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from release_channels.errors import RefusedError
-from release_channels.indexserver.pages import PageFile
-from release_channels.world.distributions import (
+from release_channels.adapters.distributions import (
     Distribution,
     Kind,
     parse_file_name,
     parse_metadata,
     read_distribution,
 )
+from release_channels.errors import RefusedError
+from release_channels.indexserver.pages import PageFile
 
 MIB = 1024 * 1024
 _FILE_TYPES = {"bdist_wheel": Kind.WHEEL, "sdist": Kind.SDIST}

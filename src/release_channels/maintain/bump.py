@@ -8,7 +8,10 @@ from datetime import date
 
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.edits import apply_edits, show_edits
+from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
+from release_channels.adapters.github import GitHub
 from release_channels.bumping import dev_target, final_target, is_open
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
 from release_channels.maintain.desk import Desk
@@ -27,9 +30,6 @@ from release_channels.project.everywhere import plan_version
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
 from release_channels.version import binds
-from release_channels.world.edits import apply_edits, show_edits
-from release_channels.world.git_write import commit_files, leave_new_branch, push_branch, switch_to_new_branch
-from release_channels.world.github import GitHub
 
 _FEW = 5
 

@@ -10,6 +10,11 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from release_channels.adapters.edits import reader
+from release_channels.adapters.git import Git
+from release_channels.adapters.github import GitHub, connect
+from release_channels.adapters.index import Index, read_index
+from release_channels.adapters.tool_lock import warn_of_another
 from release_channels.config import Config
 from release_channels.hub import repository_name
 from release_channels.observed import Commit, IndexState
@@ -17,11 +22,6 @@ from release_channels.opening import open_index, open_project
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.source import Read
 from release_channels.tags import release_tags
-from release_channels.world.edits import reader
-from release_channels.world.git import Git
-from release_channels.world.github import GitHub, connect
-from release_channels.world.index import Index, read_index
-from release_channels.world.locked_tool import warn_of_another
 
 
 @dataclass(frozen=True, slots=True)

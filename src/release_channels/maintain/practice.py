@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from release_channels.adapters.actions_env import is_loopback, is_rehearsal
+from release_channels.adapters.index import FOR_PRACTICE
 from release_channels.errors import RefusedError
 from release_channels.hub import is_beyond, is_on_github
 from release_channels.maintain.desk import Desk
-from release_channels.world.actions import is_loopback, is_rehearsal
-from release_channels.world.index import FOR_PRACTICE
 
 
 def refuse_practice(desk: Desk, what: str, instead: str) -> None:

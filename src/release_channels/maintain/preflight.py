@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.trusted_settings import require_settings
 from release_channels.config import Proof
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.findings import Finding
@@ -20,7 +21,6 @@ from release_channels.project.everywhere import disagreements, old_mentions
 from release_channels.public_rules import check_place, check_version
 from release_channels.steps.prove import Inquiry, prove_gate
 from release_channels.tags import tag_of
-from release_channels.world.anchor import require_settings
 
 
 class Answer(StrEnum):

@@ -10,7 +10,12 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import read_actions
+from release_channels.adapters.build_artifact import unpack_bundle
+from release_channels.adapters.distributions import sha256_of
+from release_channels.adapters.files import only_one_run, scratch
+from release_channels.adapters.index import fetch_file
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.maintain.desk import Desk
 from release_channels.manifest import Manifest, ManifestFile
@@ -25,11 +30,6 @@ from release_channels.steps.step import Patience
 from release_channels.tags import release_tags, version_of
 from release_channels.telling import tell
 from release_channels.version import Channel
-from release_channels.world.actions import read_actions
-from release_channels.world.bundle import unpack_bundle
-from release_channels.world.distributions import sha256_of
-from release_channels.world.files import only_one_run, scratch
-from release_channels.world.index import fetch_file
 
 _AFTER_BUILD = tuple(step for step in PUBLIC if step != "build")
 _AFTER_CHECK = tuple(step for step in _AFTER_BUILD if step != "check")

@@ -8,7 +8,12 @@ from datetime import UTC, datetime
 
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import is_loopback
+from release_channels.adapters.github import GitHub
+from release_channels.adapters.github.errors import NotFoundError
+from release_channels.adapters.index import LOCAL
+from release_channels.adapters.observe import observe
 from release_channels.decide import Plan, Reason, Request, decide
 from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.hub import Deployment, HubRelease, WorkflowRun
@@ -21,11 +26,6 @@ from release_channels.project.pyproject import Project
 from release_channels.standing import Ahead, Standing, next_command, unfinished
 from release_channels.tags import release_tags
 from release_channels.version import Channel
-from release_channels.world.actions import is_loopback
-from release_channels.world.github import GitHub
-from release_channels.world.github.answers import NotFoundError
-from release_channels.world.index import LOCAL
-from release_channels.world.observe import observe
 
 _DEPLOYMENTS = 10
 """How many deployments of an environment are looked at for the newest of each workflow."""

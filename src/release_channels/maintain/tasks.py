@@ -11,7 +11,8 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import is_rehearsal, read_actions
 from release_channels.errors import ReleaseError
 from release_channels.maintain import bump as bumping
 from release_channels.maintain.desk import Desk, sit_down
@@ -24,7 +25,6 @@ from release_channels.mishaps import INTERRUPTED, ended_like_ctrl_c, report_bug,
 from release_channels.outcome import Outcome, Result
 from release_channels.reporting import reporting
 from release_channels.telling import tell
-from release_channels.world.actions import is_rehearsal, read_actions
 
 
 def bump(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:

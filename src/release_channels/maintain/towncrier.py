@@ -9,15 +9,15 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.edits import read_text
+from release_channels.adapters.files import scratch
+from release_channels.adapters.process import finish
+from release_channels.adapters.uv import foreign_environment, uv_program
 from release_channels.errors import CommandError, RefusedError
 from release_channels.maintain.desk import Desk
-from release_channels.process import finish
 from release_channels.project.edit import Change, Creation, Edit, Removal
 from release_channels.project.pyproject import News
-from release_channels.world.edits import read_text
-from release_channels.world.files import scratch
-from release_channels.world.uv import foreign_environment, uv_program
 
 _SECONDS = 300
 

@@ -6,15 +6,15 @@ from collections.abc import Collection
 
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.index import LOCAL
+from release_channels.adapters.local_index_history import local_files
 from release_channels.errors import RefusedError
 from release_channels.maintain.desk import Desk
 from release_channels.outcome import Outcome, Result
 from release_channels.tags import release_tags, tag_of
 from release_channels.version import parse_project_version
 from release_channels.withdrawal import Withdrawal, page, plan_withdrawal
-from release_channels.world.index import LOCAL
-from release_channels.world.kept import local_files
 
 
 def withdraw(desk: Desk, text: str, *, reason: str = "") -> Outcome:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from release_channels.adapters.process import finish
 from release_channels.errors import RefusedError, SlowError
-from release_channels.process import finish
 from release_channels.rehearsal.leftovers import MARK, end_marked
 
 COMPOSITES = Path(__file__).parent / "composites"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
 from release_channels.rehearsal.act import Played, find_act, play
 from release_channels.rehearsal.cleaning import Cleaned, clean

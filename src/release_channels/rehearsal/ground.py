@@ -8,12 +8,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from release_channels.adapters.actions_env import REHEARSAL
+from release_channels.adapters.git import Git
+from release_channels.adapters.http_server import Served, serve_wsgi
+from release_channels.adapters.index import Credentials, Index, upstream_url
+from release_channels.adapters.process import run
 from release_channels.config import Config
 from release_channels.hub import repository_name
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.observed import Commit
-from release_channels.process import run
 from release_channels.project.pyproject import Project
 from release_channels.rehearsal.environments import remove_noted
 from release_channels.rehearsal.gatemodel import open_model
@@ -29,11 +33,7 @@ from release_channels.rehearsal.outside import (
 )
 from release_channels.rehearsal.runnerservice import OWNER_ID, RunnerService
 from release_channels.rehearsal.wayout import WayOut, open_way_out
-from release_channels.serving import Served, serve_wsgi
 from release_channels.setup.publishing import wanted_environments
-from release_channels.world.actions import REHEARSAL
-from release_channels.world.git import Git
-from release_channels.world.index import Credentials, Index, upstream_url
 
 MAINTAINER = "rehearsal-maintainer"
 _RIGHTS = ("contents: write", "actions: write", "pull-requests: write", "deployments: read", "metadata: read")

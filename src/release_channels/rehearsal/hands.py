@@ -9,11 +9,11 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from release_channels.adapters.distributions import parse_file_name, sha256_of
+from release_channels.adapters.process import Done, finish
 from release_channels.errors import FailedError
-from release_channels.process import Done, finish
 from release_channels.rehearsal.ground import Ground
 from release_channels.steps.handover import take_over
-from release_channels.world.distributions import parse_file_name, sha256_of
 
 _TASK = "from release_channels.tasks import main; main()"
 _BUILD = (

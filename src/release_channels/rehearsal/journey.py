@@ -8,10 +8,10 @@ from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.process import in_background
 from release_channels.errors import ReleaseError
 from release_channels.outcome import Result
-from release_channels.process import in_background
 from release_channels.rehearsal.ran import Ran
 from release_channels.rehearsal.users import Got, told
 

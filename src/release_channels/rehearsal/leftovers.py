@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from release_channels.process import finish
+from release_channels.adapters.process import finish
 
 MARK = "REHEARSAL_SESSION"
 _PROC = Path("/proc")

@@ -7,12 +7,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from release_channels.adapters.files import write_whole
+from release_channels.adapters.process import finish, run
+from release_channels.adapters.uv import uv_program
 from release_channels.errors import CommandError
-from release_channels.process import finish, run
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.workflow import Workflow
-from release_channels.world.files import write_whole
-from release_channels.world.uv import uv_program
 
 _SECONDS = 300
 _FRESH = ("--script", "--no-project")

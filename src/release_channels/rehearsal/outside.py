@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from release_channels.adapters.http_server import Tls
+from release_channels.adapters.index import reason_of
+from release_channels.adapters.process import run
+from release_channels.adapters.uv import foreign_environment, uv_program
 from release_channels.errors import RefusedError
-from release_channels.process import run
 from release_channels.rehearsal.bytecode import PREFIX
-from release_channels.serving import Tls
 from release_channels.steps.stranger import pip_cache
-from release_channels.world.index import reason_of
-from release_channels.world.uv import foreign_environment, uv_program
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from release_channels import console
-from release_channels.world.files import scratch
+from release_channels.adapters import console
+from release_channels.adapters.files import scratch
 
 MEMORY = Path("/dev/shm")
 """Source: proc(5) and shm_overview(7): Linux keeps files that lie here in memory."""

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import REHEARSAL, is_rehearsal
+from release_channels.adapters.git import Git
 from release_channels.errors import FailedError, RefusedError
 from release_channels.observed import Commit
 from release_channels.opening import open_project
@@ -29,8 +31,6 @@ from release_channels.rehearsal.train import Train
 from release_channels.rehearsal.users import make_users
 from release_channels.rehearsal.workflow import DIRECTORY
 from release_channels.running import run_session_told
-from release_channels.world.actions import REHEARSAL, is_rehearsal
-from release_channels.world.git import Git
 
 _PARTS = ("preview", "public")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.outcome import Result
 
 if TYPE_CHECKING:

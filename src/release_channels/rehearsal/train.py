@@ -9,7 +9,8 @@ from functools import partial
 
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.git import Git
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.opening import open_project
 from release_channels.outcome import Result
@@ -24,7 +25,6 @@ from release_channels.rehearsal.users import Got, Users
 from release_channels.rehearsal.workflow import Workflow
 from release_channels.tags import tag_of
 from release_channels.version import final_of
-from release_channels.world.git import Git
 
 _COMPARE = "compare"
 

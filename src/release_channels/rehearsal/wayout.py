@@ -24,8 +24,8 @@ from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, ProxyManager, make_headers
 from urllib3.exceptions import HTTPError, ProxySchemeUnknown
 
+from release_channels.adapters.http_server import Tls
 from release_channels.errors import RefusedError
-from release_channels.serving import Tls
 
 _IDLE = 900.0
 _TIMEOUT = 14.0

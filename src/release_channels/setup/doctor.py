@@ -8,6 +8,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
+from release_channels.adapters.attestations import AttestedBy, fetch_attested
+from release_channels.adapters.github.settings import Settings
+from release_channels.adapters.observe import observe
+from release_channels.adapters.tool_lock import locked_tool, running_version
 from release_channels.decide import Request, decide
 from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.hub import repository_name
@@ -34,10 +38,6 @@ from release_channels.setup.script_block import TOOL
 from release_channels.setup.tool_source import running_tool
 from release_channels.setup.tree import Tree
 from release_channels.version import Channel
-from release_channels.world.attested import AttestedBy, fetch_attested
-from release_channels.world.github.settings import Settings
-from release_channels.world.locked_tool import locked_tool, running_version
-from release_channels.world.observe import observe
 
 _T = TypeVar("_T")
 _SECRET = re.compile(r"secrets\.([A-Z0-9_]+)")

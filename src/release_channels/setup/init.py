@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.distributions import sha256_of
+from release_channels.adapters.files import write_whole
+from release_channels.adapters.git import Git
+from release_channels.adapters.process import finish
+from release_channels.adapters.uv import uv_program
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.outcome import Outcome, Result
-from release_channels.process import finish
 from release_channels.sessions import SESSIONS
 from release_channels.setup.adopting import AdoptionPlan, Kind, Planned, plan_adoption, written
 from release_channels.setup.found import Found
@@ -19,10 +23,6 @@ from release_channels.setup.looking import look_at
 from release_channels.setup.rules import Broken
 from release_channels.setup.script_block import TOOL
 from release_channels.setup.tool_source import ToolSource, asked_tool, running_tool, wheel_of
-from release_channels.world.distributions import sha256_of
-from release_channels.world.files import write_whole
-from release_channels.world.git import Git
-from release_channels.world.uv import uv_program
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _SECONDS = 300

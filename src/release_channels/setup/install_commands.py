@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.files import write_whole
 from release_channels.errors import RefusedError, UsageError
 from release_channels.installing_guide import Product, as_markdown, as_text, install_guide
 from release_channels.project.pyproject import Project
 from release_channels.setup.install_block import parse_channels, with_block
 from release_channels.setup.tree import Tree
-from release_channels.world.files import write_whole
 
 README = "README.md"
 _FORMATS = {"text": as_text, "markdown": as_markdown}

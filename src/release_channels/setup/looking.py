@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from release_channels.adapters.git import Git
+from release_channels.adapters.github import Pauses, connect
+from release_channels.adapters.github.errors import NotFoundError
 from release_channels.claims import WORKFLOWS
 from release_channels.errors import ReleaseError
 from release_channels.hub import repository_name
@@ -12,9 +15,6 @@ from release_channels.setup.found import LOCK_SUFFIX, TASKS_PACKAGE, Found
 from release_channels.setup.noxfile import NOXFILE, OWN
 from release_channels.setup.tasksfile import TASKS
 from release_channels.setup.tree import Tree
-from release_channels.world.git import Git
-from release_channels.world.github import Pauses, connect
-from release_channels.world.github.answers import NotFoundError
 
 
 def look_at(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> Found:

@@ -8,12 +8,15 @@ from functools import partial
 
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.github import GitHub
+from release_channels.adapters.github.errors import NotFoundError
+from release_channels.adapters.github.follow_run import Waiting, follow
+from release_channels.adapters.github.settings import Settings
 from release_channels.errors import FailedError, RefusedError, ReleaseError
 from release_channels.hub import WorkflowRun, repository_name
 from release_channels.hub_settings import Environment
 from release_channels.maintain.desk import Desk
-from release_channels.maintain.following import Waiting, follow
 from release_channels.outcome import Outcome, Result
 from release_channels.setup.publishing import (
     EnvironmentPlan,
@@ -26,9 +29,6 @@ from release_channels.setup.publishing import (
 from release_channels.setup.refusals import translate
 from release_channels.tags import release_tags
 from release_channels.version import Channel
-from release_channels.world.github import GitHub
-from release_channels.world.github.answers import NotFoundError
-from release_channels.world.github.settings import Settings
 
 PREFLIGHT = {"do": "preflight"}
 

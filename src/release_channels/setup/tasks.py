@@ -8,7 +8,8 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import read_actions
 from release_channels.errors import UsageError
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.tasks import run_task
@@ -20,7 +21,6 @@ from release_channels.setup.init import init as write_files
 from release_channels.setup.install_commands import README, keep_block, print_commands
 from release_channels.setup.setup_publishing import setup_publishing as set_up
 from release_channels.telling import tell
-from release_channels.world.actions import read_actions
 
 
 def init(root: Path, request: InitRequest, *, dry_run: bool) -> None:

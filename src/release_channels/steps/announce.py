@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import is_loopback
+from release_channels.adapters.distributions import sha256_of
+from release_channels.adapters.files import scratch
+from release_channels.adapters.git import Git
+from release_channels.adapters.github import GitHub, Pauses, connect
+from release_channels.adapters.index import FOR_PRACTICE, Index, read_index
 from release_channels.claims import verify_manifest
 from release_channels.errors import RefusedError
 from release_channels.hub import Asset, HubRelease, asset_name, repository_name
@@ -19,12 +25,6 @@ from release_channels.steps.notes import release_notes
 from release_channels.steps.step import Release, Report, Step
 from release_channels.steps.tagged import look_at_tag_again
 from release_channels.tags import tag_of
-from release_channels.world.actions import is_loopback
-from release_channels.world.distributions import sha256_of
-from release_channels.world.files import scratch
-from release_channels.world.git import Git
-from release_channels.world.github import GitHub, Pauses, connect
-from release_channels.world.index import FOR_PRACTICE, Index, read_index
 
 ASSET = "manifest.json"
 _SHOWN = 60

@@ -11,13 +11,18 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.clone import UMASK, clone_commit
+from release_channels.adapters.distributions import sha256_of
+from release_channels.adapters.files import scratch
+from release_channels.adapters.git import Git, clean_git_environment
+from release_channels.adapters.process import finish
+from release_channels.adapters.uv import foreign_environment, uv_program
 from release_channels.claims import verify_gated
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import Commit
 from release_channels.outcome import Result
-from release_channels.process import finish
 from release_channels.project.edit import Edit
 from release_channels.project.everywhere import plan_preview
 from release_channels.project.pyproject import Project
@@ -25,11 +30,6 @@ from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_ta
 from release_channels.steps.sdist import is_settled, let_pass, settle
 from release_channels.steps.step import Release, Report, Step
 from release_channels.version import Channel
-from release_channels.world.clone import UMASK, clone_commit
-from release_channels.world.distributions import sha256_of
-from release_channels.world.files import scratch
-from release_channels.world.git import Git, clean_git_environment
-from release_channels.world.uv import foreign_environment, uv_program
 
 _SECONDS = 1800
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from release_channels.adapters.distributions import read_distribution, sha256_of
 from release_channels.errors import RefusedError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.version import Channel
-from release_channels.world.distributions import read_distribution, sha256_of
 
 _REBUILD = "build again: `nox -s build`"
 

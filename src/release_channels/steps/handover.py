@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from release_channels.adapters.files import refuse_no_directory, staged, write_whole
 from release_channels.errors import RefusedError
 from release_channels.manifest import MAX_BYTES, Manifest, parse_manifest
-from release_channels.world.files import refuse_no_directory, staged, write_whole
 
 DIST = "dist"
 MANIFEST = "release.json"

@@ -14,11 +14,11 @@ from typing import Any
 
 from packaging.version import Version
 
+from release_channels.adapters.process import finish, run
 from release_channels.checks.archive import read_archive
 from release_channels.checks.layout import import_packages, script_files
 from release_channels.checks.scripts import scripts
 from release_channels.errors import CommandError, FailedError, SlowError
-from release_channels.process import finish, run
 from release_channels.steps.stranger import Environment
 
 _IMPORT_SECONDS = 120

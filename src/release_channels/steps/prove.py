@@ -6,6 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from release_channels.adapters.actions_env import read_actions
+from release_channels.adapters.actions_event import EventRun
+from release_channels.adapters.build_artifact import read_only_member
+from release_channels.adapters.files import scratch
+from release_channels.adapters.git import Git
+from release_channels.adapters.github import GitHub, connect
+from release_channels.adapters.github.errors import NotFoundError
+from release_channels.adapters.observe import read_place
 from release_channels.claims import (
     AGAIN,
     Proof,
@@ -20,14 +28,6 @@ from release_channels.errors import RefusedError, UsageError
 from release_channels.hub import WorkflowRun, repository_name
 from release_channels.observed import Relation
 from release_channels.provenance import ARTIFACT, MAX_BYTES, PROVENANCE, Provenance, parse_provenance
-from release_channels.world.actions import read_actions
-from release_channels.world.bundle import read_only_member
-from release_channels.world.event import EventRun
-from release_channels.world.files import scratch
-from release_channels.world.git import Git
-from release_channels.world.github import GitHub, connect
-from release_channels.world.github.answers import NotFoundError
-from release_channels.world.observe import read_place
 
 # Room for the archive around a provenance, which is packed.
 _ARCHIVE_BYTES = 2 * MAX_BYTES

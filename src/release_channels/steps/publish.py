@@ -7,24 +7,24 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.distributions import sha256_of
+from release_channels.adapters.files import scratch
+from release_channels.adapters.index import LOCAL, Credentials, Index, fetch_file, read_index
+from release_channels.adapters.local_index_history import keep_manifest
+from release_channels.adapters.process import finish
+from release_channels.adapters.uv import foreign_environment, uv_program
 from release_channels.claims import verify_gated, verify_manifest
 from release_channels.errors import FailedError, RefusedError, UnansweredError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.observed import IndexFile
 from release_channels.outcome import Result
-from release_channels.process import finish
 from release_channels.steps.fence import pass_fence
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Release, Report, Step
 from release_channels.steps.tagged import look_at_tag_again
 from release_channels.tags import tag_of
 from release_channels.version import Channel
-from release_channels.world.distributions import sha256_of
-from release_channels.world.files import scratch
-from release_channels.world.index import LOCAL, Credentials, Index, fetch_file, read_index
-from release_channels.world.kept import keep_manifest
-from release_channels.world.uv import foreign_environment, uv_program
 
 _SECONDS = 1800
 # uv tries again by itself when a connection breaks, and not when the index answers with one of these.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from release_channels.adapters.distributions import sha256_of
+from release_channels.adapters.index import fetch_file, read_index
 from release_channels.claims import verify_manifest
 from release_channels.errors import RefusedError, UnansweredError
 from release_channels.manifest import Manifest, ManifestFile
 from release_channels.steps.handover import DIST, MANIFEST, take_over
 from release_channels.steps.step import Release
-from release_channels.world.distributions import sha256_of
-from release_channels.world.index import fetch_file, read_index
 
 
 def find_release(release: Release, place: Path) -> tuple[Manifest, Path]:

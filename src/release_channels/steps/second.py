@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from release_channels.adapters.files import scratch
+from release_channels.adapters.process import in_background
 from release_channels.errors import FailedError
-from release_channels.process import in_background
-from release_channels.world.files import scratch
 
 Build = Callable[[Path], tuple[Path, ...]]
 

@@ -7,7 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import read_rehearsal
+from release_channels.adapters.index import Index
 from release_channels.decide import Plan
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.manifest import ManifestFile
@@ -15,8 +17,6 @@ from release_channels.observed import Observed
 from release_channels.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
 from release_channels.steps.second import SecondBuild
-from release_channels.world.actions import read_rehearsal
-from release_channels.world.index import Index
 
 
 @dataclass(frozen=True, slots=True)

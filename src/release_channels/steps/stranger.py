@@ -12,13 +12,13 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from release_channels.adapters.index import LOCAL, Index
+from release_channels.adapters.process import finish, run
+from release_channels.adapters.uv import foreign_environment, python_for, python_of, uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.installing import pip_command, uv_command
-from release_channels.process import finish, run
 from release_channels.project.pyproject import Project
 from release_channels.version import Channel
-from release_channels.world.index import LOCAL, Index
-from release_channels.world.uv import foreign_environment, python_for, python_of, uv_program
 
 _SECONDS = 900
 # Where things are on this machine, and whom to trust: nothing in it decides which version is chosen.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.errors import FailedError, UsageError
 from release_channels.rehearsal.faults import forged, identity, onhub, onindex, runs, tags
 from release_channels.rehearsal.faults.fault import End, Fault, Scene

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from release_channels.adapters.process import both
 from release_channels.errors import RefusedError
-from release_channels.process import both
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again, held_at, kill
 from release_channels.rehearsal.ran import Ran
 from release_channels.rehearsal.workflow import Workflow

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from release_channels.process import Done, finish
-from release_channels.world.git import clean_git_environment
+from release_channels.adapters.git import clean_git_environment
+from release_channels.adapters.process import Done, finish
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from release_channels.adapters.http_server import Served, Tls, serve_wsgi
 from release_channels.rehearsal.github.app import GitHubApp
 from release_channels.rehearsal.github.state import GitHubState
-from release_channels.serving import Served, Tls, serve_wsgi
 
 
 class RunningGitHub:

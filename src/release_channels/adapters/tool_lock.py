@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from release_channels import console
+from release_channels.adapters import console
 
 _TOOL = "release-channels"
 LOCKS = ("release_noxfile.py.lock", "noxfile.py.lock")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from release_channels.adapters.index import Index, fetch_provenance
 from release_channels.observed import IndexFile
-from release_channels.world.index import Index, fetch_provenance
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from release_channels.adapters.files import STATE, state_directory, write_whole
 from release_channels.errors import RefusedError
 from release_channels.manifest import Manifest, parse_manifest
-from release_channels.world.files import STATE, state_directory, write_whole
 
 _SUFFIX = ".release.json"
 

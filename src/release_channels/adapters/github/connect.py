@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from release_channels.adapters.actions_env import REHEARSAL, is_loopback
+from release_channels.adapters.github.client import GitHub
+from release_channels.adapters.github.errors import Answers, Token
+from release_channels.adapters.process import finish
 from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.hub import is_repository_name
-from release_channels.process import finish
-from release_channels.world.actions import REHEARSAL, is_loopback
-from release_channels.world.github.answers import Answers, Token
-from release_channels.world.github.client import GitHub
 
 if TYPE_CHECKING:
     import github

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from release_channels.hub import Artifact, Asset, Comparison, Deployment, HubRelease, Job, PullRequest, WorkflowRun
+from release_channels.hub_settings import Admits, Environment, Policy, Reviewer, TagRuleset
 
 if TYPE_CHECKING:
     import github.Artifact
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import github.Requester
     import github.WorkflowJob
     import github.WorkflowRun
+
 
 _T = TypeVar("_T")
 _SHA256 = "sha256:"
@@ -188,3 +191,99 @@ def _sha256(digest: str | None) -> str | None:
 def _full_name(repository: Any) -> str | None:
     """Give `owner/name`; the repository that a run came from may be deleted by now."""
     return repository.full_name if repository is not None else None
+
+
+def parse_repository(answer: Any) -> tuple[bool, str]:
+    """Read whether a repository is private, and its default branch."""
+    return _bool(answer["private"]), str(answer["default_branch"])
+
+
+def parse_environment(answer: Any, policies: Iterable[Mapping[str, Any]]) -> Environment:
+    """Read an environment; policies have no type on servers older than policies for tags."""
+    rules = {rule["type"]: rule for rule in parse_list(answer, "protection_rules")}
+    review = rules.get("required_reviewers", {"reviewers": [], "prevent_self_review": False})
+    bypass = answer.get("can_admins_bypass")
+    return Environment(
+        name=str(answer["name"]),
+        admits=_admits(answer["deployment_branch_policy"]),
+        policies=tuple(Policy(one.get("type") or "branch", str(one["name"])) for one in policies),
+        reviewers=tuple(_reviewer(entry) for entry in parse_list(review, "reviewers")),
+        wait_minutes=int(rules["wait_timer"]["wait_timer"]) if "wait_timer" in rules else 0,
+        prevents_self_review=bool(review.get("prevent_self_review")),
+        admins_bypass=None if bypass is None else _bool(bypass),
+    )
+
+
+def write_environment(environment: Environment) -> dict[str, Any]:
+    """Write an environment as it is sent: whole, since what is left out is taken away.
+
+    Source: GitHub's REST reference, create or update an environment.
+    """
+    policy = None
+    if environment.admits is not Admits.ALL:
+        named = environment.admits is Admits.NAMED
+        policy = {"protected_branches": not named, "custom_branch_policies": named}
+    return {
+        "wait_timer": environment.wait_minutes,
+        "prevent_self_review": environment.prevents_self_review,
+        "reviewers": [{"type": one.kind, "id": one.id} for one in environment.reviewers] or None,
+        "deployment_branch_policy": policy,
+    }
+
+
+def parse_ruleset(answer: Any) -> TagRuleset:
+    """Read a ruleset."""
+    refs = (answer.get("conditions") or {}).get("ref_name") or {"include": [], "exclude": []}
+    return TagRuleset(
+        name=str(answer["name"]),
+        is_active=answer["enforcement"] == "active",
+        includes=tuple(map(str, refs["include"])),
+        excludes=tuple(map(str, refs["exclude"])),
+        restricts=frozenset(str(rule["type"]) for rule in parse_list(answer, "rules")),
+    )
+
+
+def parse_enabled(answer: Any) -> bool:
+    """Read whether something is switched on."""
+    return _bool(answer["enabled"])
+
+
+def parse_names(entries: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Read the names of a list."""
+    return frozenset(str(entry["name"]) for entry in entries)
+
+
+def parse_dispatched(answer: Any) -> int | None:
+    """Read the id of the run that was started; servers of before 2026 answer without a word."""
+    return None if answer is None else int(answer["workflow_run_id"])
+
+
+def parse_complaints(entries: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Read the messages of annotations that tell of a failure."""
+    return tuple(str(entry["message"]) for entry in entries if entry["annotation_level"] == "failure")
+
+
+def parse_list(answer: Any, key: str) -> list[Mapping[str, Any]]:
+    """Read a list of objects, below a key or bare."""
+    entries = answer[key] if key else answer
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise TypeError("not a list of objects")
+    return entries
+
+
+def _admits(policy: Any) -> Admits:
+    if policy is None:
+        return Admits.ALL
+    return Admits.NAMED if _bool(policy["custom_branch_policies"]) else Admits.PROTECTED
+
+
+def _reviewer(entry: Mapping[str, Any]) -> Reviewer:
+    who = entry["reviewer"]
+    kind = str(entry["type"])
+    return Reviewer(kind, int(who["id"]), str(who["name"] if kind == "Team" else who["login"]))
+
+
+def _bool(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("not true or false")
+    return value

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from release_channels.adapters.actions_env import is_loopback
+from release_channels.adapters.index import Index, reason_of
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
-from release_channels.world.actions import is_loopback
-from release_channels.world.index import Index, reason_of
 
 if TYPE_CHECKING:
     from requests import Response

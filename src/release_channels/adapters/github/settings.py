@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from release_channels.adapters.github import parse as parse
+from release_channels.adapters.github.errors import Answers, NotFoundError
 from release_channels.hub_settings import Environment, Policy, TagRuleset
-from release_channels.world.github import parse_settings as parse
-from release_channels.world.github.answers import Answers, NotFoundError
 
 _PAGE = 100
 _MANY = 20

@@ -8,22 +8,22 @@ from contextlib import contextmanager
 
 from packaging.version import Version
 
+from release_channels.adapters.distributions import project_urls
+from release_channels.adapters.git import Git
+from release_channels.adapters.github import GitHub, connect
+from release_channels.adapters.index import LOCAL, Index, fetch_metadata, read_index
+from release_channels.adapters.local_index_history import kept_commits
+from release_channels.adapters.process import both
+from release_channels.adapters.trusted_settings import require_same, require_settings
 from release_channels.config import Config
 from release_channels.decide import Request
 from release_channels.errors import RefusedError
 from release_channels.hub import repository_name
 from release_channels.observed import Commit, IndexState, Observed, Preview, Relation, Tag
-from release_channels.process import both
 from release_channels.project.commit_url import commit_of
 from release_channels.project.pyproject import PYPROJECT, Project
 from release_channels.tags import tag_of
 from release_channels.version import Channel, final_of, preview_of
-from release_channels.world.anchor import require_same, require_settings
-from release_channels.world.distributions import project_urls
-from release_channels.world.git import Git
-from release_channels.world.github import GitHub, connect
-from release_channels.world.index import LOCAL, Index, fetch_metadata, read_index
-from release_channels.world.kept import kept_commits
 
 
 def observe(

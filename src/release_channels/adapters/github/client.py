@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from release_channels import hub
-from release_channels.world.github import parse
-from release_channels.world.github.answers import Answers, NotFoundError
-from release_channels.world.github.settings import Settings
-from release_channels.world.github.transfer import check_archive, fetch_archive, upload_file
+from release_channels.adapters.github import parse
+from release_channels.adapters.github.errors import Answers, NotFoundError
+from release_channels.adapters.github.settings import Settings
+from release_channels.adapters.github.transfer import check_archive, fetch_archive, upload_file
 
 if TYPE_CHECKING:
     import github

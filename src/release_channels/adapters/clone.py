@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from release_channels.adapters.git import clean_git_environment, git_environment
+from release_channels.adapters.process import finish, run
 from release_channels.errors import RefusedError
-from release_channels.process import finish, run
-from release_channels.world.git import clean_git_environment, git_environment
 
 UMASK = 0o022
 

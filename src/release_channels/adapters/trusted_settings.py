@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from release_channels.adapters.git import Git
 from release_channels.config import Config
 from release_channels.errors import RefusedError
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.values import decode, parse_toml
-from release_channels.world.git import Git
 
 # What decides whether a commit may be released; a commit of any branch could set them so that it may.
 _KEYS = ("main-branch", "remote", "tag-format")

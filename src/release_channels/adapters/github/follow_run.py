@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.github import GitHub
 from release_channels.errors import FailedError
 from release_channels.hub import WorkflowRun
-from release_channels.world.github import GitHub
 
 
 @dataclass(frozen=True, slots=True)

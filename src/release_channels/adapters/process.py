@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
-from release_channels import console
+from release_channels.adapters import console
 from release_channels.errors import CommandError, SlowError
 
 _T = TypeVar("_T")

@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from release_channels import console
+from release_channels.adapters import console
+from release_channels.adapters.files import write_whole
+from release_channels.adapters.git import Git
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Change, Creation, Edit, Removal
 from release_channels.project.source import Read
-from release_channels.world.files import write_whole
-from release_channels.world.git import Git
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from release_channels.adapters.actions_env import Rehearsal
+from release_channels.adapters.distributions import parse_file_name
 from release_channels.errors import RefusedError, UnansweredError, UsageError
 from release_channels.masking import mask
 from release_channels.observed import IndexFile, IndexState
 from release_channels.project.pyproject import UvIndex
-from release_channels.world.actions import Rehearsal
-from release_channels.world.distributions import parse_file_name
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, ProjectPage, PyPISimple
