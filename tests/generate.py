@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from release_channels.config import parse_config
+from release_channels.model.config import parse_config
 from release_channels.reference import configuration_page
 from release_channels.setup.tool import own_workflows
 

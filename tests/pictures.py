@@ -12,10 +12,10 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.status import read_status, show_status
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
+from release_channels.model.version import Channel
 from release_channels.release import run_session
 from release_channels.sessions import PREVIEW
-from release_channels.version import Channel
 from tests.support.distributions import make_wheel
 from tests.support.projects import Sample
 from tests.support.repo import Repo

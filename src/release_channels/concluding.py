@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from release_channels.errors import UsageError
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
 
 PREFLIGHT = "preflight"
 # The jobs that have nothing to do where the build found that there is nothing to publish.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from release_channels.installing import downstream_commands, pip_command, return_commands, uv_command
-from release_channels.version import Channel
+from release_channels.model.install_commands import downstream_commands, pip_command, return_commands, uv_command
+from release_channels.model.version import Channel
 
 # The newest Python that everybody can be expected to have; who needs a newer one has to name it.
 _COMMON_MINOR = 10

@@ -12,7 +12,7 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.files import state_directory
 from release_channels.errors import RefusedError, ReleaseError, UsageError
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
 
 INTERRUPTED = 130
 AGAIN = "interrupted; run the same again, which looks first at what is there"

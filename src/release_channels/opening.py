@@ -16,10 +16,10 @@ from release_channels.adapters.index import LOCAL, Credentials, Index, answer_se
 from release_channels.adapters.local_index_history import local_files
 from release_channels.adapters.observe import read_tag
 from release_channels.errors import RefusedError
-from release_channels.observed import UNSHALLOW, Commit
+from release_channels.model.observed import UNSHALLOW, Commit
+from release_channels.model.tags import release_tags
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.tags import ReachableTags
-from release_channels.tags import release_tags
 
 
 def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ) -> Project:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from release_channels.errors import UsageError
-from release_channels.version import parse_run_number
+from release_channels.model.version import parse_run_number
 
 
 @dataclass(frozen=True, slots=True)

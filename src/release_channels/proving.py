@@ -12,20 +12,20 @@ from release_channels.adapters.actions_env import Actions
 from release_channels.adapters.actions_event import read_event_run
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import DEFAULT, FOR_PRACTICE
-from release_channels.claims import Proof
-from release_channels.config import Config
-from release_channels.config import Proof as Demand
 from release_channels.errors import RefusedError, UsageError
-from release_channels.observed import Commit
+from release_channels.model.config import Config
+from release_channels.model.config import Proof as Demand
+from release_channels.model.observed import Commit
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.plan import Plan
+from release_channels.model.strict_json import ManifestFile
+from release_channels.model.verification import Proof
+from release_channels.model.version import Channel, Line, line_of, preview_of
 from release_channels.opening import open_project
 from release_channels.options import Options
-from release_channels.outcome import Outcome, Result
-from release_channels.plan import Plan
 from release_channels.project.pyproject import Project
 from release_channels.running import run_told
 from release_channels.steps.prove import open_inquiry, prove_commit, prove_event, require_place
-from release_channels.strict import ManifestFile
-from release_channels.version import Channel, Line, line_of, preview_of
 
 # What comes before the upload, and the upload: each proves for itself, since each may be a job of its own.
 _STEPS = frozenset({"build", "check", "preview-publish", "public-publish"})

@@ -8,7 +8,7 @@ from dataclasses import Field, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
-from release_channels.config import TABLE, Config
+from release_channels.model.config import TABLE, Config
 
 _INTRODUCTION = f"""# Configuration
 
@@ -17,7 +17,7 @@ that is released, not from the working tree. An unknown key or a value of the wr
 moves; the message names the key and the nearest known one. `main-branch`, `remote` and `tag-format` say what may be
 released, so a commit whose values are not those of the remote's default branch is refused.
 
-This page is generated from `release_channels.config.Config`: change the help there (CONTRIBUTING.md says how).
+This page is generated from `release_channels.model.config.Config`: change the help there (CONTRIBUTING.md says how).
 
 | key | default | is |
 | --- | --- | --- |

@@ -19,14 +19,16 @@ from release_channels.adapters.files import only_one_run
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, Index, upstream_url
 from release_channels.adapters.observe import observe
-from release_channels.claims import Proof
-from release_channels.config import Config
-from release_channels.decide import Plan, Reason, Request, Verdict, decide
 from release_channels.errors import RefusedError, UsageError
-from release_channels.observed import Commit
+from release_channels.model.config import Config
+from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
+from release_channels.model.observed import Commit
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.tags import release_tags, tag_of
+from release_channels.model.verification import Proof
+from release_channels.model.version import Channel
 from release_channels.opening import open_index, open_project
 from release_channels.options import Options
-from release_channels.outcome import Outcome, Result
 from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.project.copies import read_copies
 from release_channels.project.everywhere import plan_preview
@@ -36,9 +38,7 @@ from release_channels.running import run_told
 from release_channels.steps.handover import bring_in
 from release_channels.steps.second import SecondBuild
 from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
-from release_channels.tags import release_tags, tag_of
 from release_channels.telling import show_plan
-from release_channels.version import Channel
 
 # By name, so that a job that publishes loads nothing of what builds.
 _STEPS = {

@@ -12,8 +12,8 @@ from release_channels.adapters.actions_env import Actions, is_rehearsal, read_ac
 from release_channels.adapters.tool_lock import warn_of_another
 from release_channels.errors import ReleaseError
 from release_channels.mishaps import ended_like_ctrl_c, report_bug, report_stop
+from release_channels.model.outcome import Outcome, Result
 from release_channels.options import Options, parse_options
-from release_channels.outcome import Outcome, Result
 from release_channels.telling import tell
 
 Act = Callable[[Options, Actions], Outcome]

@@ -11,12 +11,12 @@ from release_channels.adapters import console
 from release_channels.adapters.actions_env import Actions, annotation, write_output, write_summary
 from release_channels.adapters.files import STATE, state_directory, write_whole
 from release_channels.adapters.index import LOCAL, Index
-from release_channels.decide import Plan
 from release_channels.errors import RefusedError
-from release_channels.installing import pip_command, uv_command
-from release_channels.observed import Observed
-from release_channels.outcome import Outcome, Result
-from release_channels.version import Channel
+from release_channels.model.decide import Plan
+from release_channels.model.install_commands import pip_command, uv_command
+from release_channels.model.observed import Observed
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.version import Channel
 
 _STYLES = {
     Result.PUBLISHED: "bold green",

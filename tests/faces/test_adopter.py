@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, adopter, built, published, readme_noxfile, run
 from tests.support.repo import Repo

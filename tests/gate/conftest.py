@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
 from tests.support.backends import own_backend
 from tests.support.gating import Play, Ready, make_ready
 from tests.support.releasing import environment

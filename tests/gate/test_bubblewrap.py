@@ -19,7 +19,7 @@ from release_channels.gate.bubblewrap import Bubblewrap, BubblewrapSandbox, bund
 from release_channels.gate.candidate import python_places
 from release_channels.gate.checks import find_sandboxes
 from release_channels.gate.sandbox import Contents
-from release_channels.gate_config import GateConfig, SandboxKind
+from release_channels.model.gate_config import GateConfig, SandboxKind
 from tests.support.gating import MARK, Ready, bubblewrap
 
 

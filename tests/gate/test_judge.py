@@ -14,8 +14,8 @@ from release_channels.gate.checks import Bench, check_judgement
 from release_channels.gate.judge import CRITERIA, cut, judge_prompt, parse_verdict
 from release_channels.gate.rollout import Rollout
 from release_channels.gate.trajectory import RolloutResult
-from release_channels.gate.veil import Veil
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
+from release_channels.model.redact import Veil
 from release_channels.rehearsal.model import ModelServer, refusal, serve_model
 from tests.support.gating import MODEL_KEY, configured, model_environment
 

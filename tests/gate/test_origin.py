@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from release_channels.config import Config
 from release_channels.gate.origin import Origin, ask_for_origin
-from release_channels.provenance import TestRun
+from release_channels.model.config import Config
+from release_channels.model.tested_commit import TestRun
 from tests.github.hubs import NAME, READER, Hub, open_hub
 from tests.support.repo import Repo
 

@@ -13,8 +13,8 @@ from release_channels.gate.candidate import Candidate
 from release_channels.gate.providers import Configured, in_order, key_names, read_candidates
 from release_channels.gate.rollout import Rollout, own_command, own_environment, words_of
 from release_channels.gate.trajectory import Recorder
-from release_channels.gate.veil import Veil, without
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
+from release_channels.model.redact import Veil, without
 from tests.support.gating import MARK, Ready
 
 _KEYS = {

@@ -8,7 +8,7 @@ import pytest
 
 from release_channels.errors import RefusedError
 from release_channels.gate.providers import PROVIDERS, Candidate, Configured, Tried, choose, in_order, read_candidates
-from release_channels.gate_config import ExtraProvider, GateConfig
+from release_channels.model.gate_config import ExtraProvider, GateConfig
 
 _NAMES = [provider.name for provider in PROVIDERS]
 _ACME = ExtraProvider("acme", "ACME_KEY", "https://models.example/v1", "acme-1")

@@ -17,8 +17,8 @@ import pytest
 
 from release_channels.adapters import console
 from release_channels.gate.session import run_gate
-from release_channels.outcome import Outcome, Result
-from release_channels.provenance import parse_provenance
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.tested_commit import parse_provenance
 from release_channels.rehearsal.model import ModelServer, Reply, refusal, serve_model
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, nox, readme_noxfile, run, start, wait_until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from release_channels.errors import RefusedError
-from release_channels.hub import Comparison
+from release_channels.model.github import Comparison
 from tests.github.hubs import Hub
 
 

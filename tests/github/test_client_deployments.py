@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from release_channels.errors import RefusedError
-from release_channels.hub import PullRequest
+from release_channels.model.github import PullRequest
 from tests.github.hubs import NAME, READER, Hub
 
 SHA, OTHER = "a" * 40, "b" * 40

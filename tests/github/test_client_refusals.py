@@ -12,7 +12,7 @@ import pytest
 from release_channels.adapters.github import GitHub, Pauses, connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
-from release_channels.hub import Asset, HubRelease
+from release_channels.model.github import Asset, HubRelease
 from release_channels.rehearsal.github import Answer
 from release_channels.rehearsal.github.answers import broken, rate_limited, slow_down
 from tests.github.hubs import NAME, NOBODY, NOW, READER, WRITER, Hub, open_hub, write

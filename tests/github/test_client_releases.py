@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.errors import RefusedError, UnansweredError
-from release_channels.hub import MAX_BODY
+from release_channels.model.github import MAX_BODY
 from release_channels.rehearsal.github.stored import StoredRelease
 from tests.github.hubs import NAME, READER, Hub, api, open_hub, write
 from tests.support.repo import Repo

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.errors import RefusedError, UnansweredError
-from release_channels.hub import WorkflowRun
+from release_channels.model.github import WorkflowRun
 from release_channels.rehearsal.github import Answer
 from tests.github.hubs import NAME, READER, Hub
 

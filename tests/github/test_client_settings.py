@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from release_channels.errors import RefusedError
-from release_channels.hub_settings import Admits, Environment, Policy, TagRuleset
+from release_channels.model.github_settings import Admits, Environment, Policy, TagRuleset
 from tests.github.hubs import READER, WRITER, Hub, api
 
 ADMIN = "SECRET-admin-token"

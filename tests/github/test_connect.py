@@ -11,7 +11,7 @@ from release_channels.adapters.actions_env import REHEARSAL
 from release_channels.adapters.github import connect
 from release_channels.adapters.github.connect import find_token
 from release_channels.errors import RefusedError, ReleaseError, UsageError
-from release_channels.hub import repository_name
+from release_channels.model.github import repository_name
 from tests.github.hubs import NAME, NOBODY, READER, WRITER, Hub
 from tests.index.servers import make_tls
 

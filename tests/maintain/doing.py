@@ -13,9 +13,9 @@ from invoke.exceptions import Exit
 
 from release_channels import release
 from release_channels.maintain import tasks
-from release_channels.outcome import Outcome
+from release_channels.model.outcome import Outcome
+from release_channels.model.version import Channel
 from release_channels.steps.step import Patience
-from release_channels.version import Channel
 from tests.github.hubs import NAME, WRITER, Hub, open_hub
 from tests.support.distributions import make_wheel
 from tests.support.repo import Repo

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.index import Credentials, Index
-from release_channels.hub import MAX_BODY
-from release_channels.outcome import Outcome, Result
+from release_channels.model.github import MAX_BODY
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.answers import Answer, broken, rate_limited
 from release_channels.rehearsal.github.stored import StoredAsset, StoredRelease
 from release_channels.steps.announce import ANNOUNCE
-from release_channels.version import Channel
 from tests.conftest import RunSession
 from tests.github.hubs import READER, WRITER, Hub, open_hub
 from tests.support.distributions import Recipe

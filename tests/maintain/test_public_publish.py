@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, adopter, nox
 from tests.github.hubs import READER

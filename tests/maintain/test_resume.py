@@ -20,13 +20,13 @@ from release_channels.errors import RefusedError
 from release_channels.maintain import tasks
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.resume import resume
-from release_channels.manifest import Manifest, ManifestFile
-from release_channels.outcome import Outcome, Result
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.version import Channel
 from release_channels.rehearsal.github.answers import broken
 from release_channels.rehearsal.github.stored import StoredRelease
 from release_channels.sessions import PUBLIC
 from release_channels.steps.step import Patience
-from release_channels.version import Channel
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
 from tests.maintain.doing import some_of

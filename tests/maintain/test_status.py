@@ -17,10 +17,10 @@ from release_channels.maintain import tasks
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.picture import Picture
 from release_channels.maintain.status import read_status
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
+from release_channels.model.version import Channel
 from release_channels.rehearsal.github.answers import broken
 from release_channels.rehearsal.github.stored import StoredRelease
-from release_channels.version import Channel
 from tests.conftest import MakeRepo, RunSession
 from tests.github.hubs import READER, Hub
 from tests.support.releasing import CHANGELOG, TAG, index_of, public_steps, put_on_index, sample, tagged

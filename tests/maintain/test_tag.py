@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.github.follow_run import Waiting
-from release_channels.claims import gate_title
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.tag import TagRequest
 from release_channels.maintain.tag import tag as make_tag
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.verification import gate_title
 from release_channels.rehearsal.github import Answer
 from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, run, start, wait_until

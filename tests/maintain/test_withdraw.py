@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 from release_channels.maintain import tasks
 from release_channels.maintain.desk import sit_down
 from release_channels.maintain.withdraw import withdraw
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
 from tests.conftest import MakeRepo
 from tests.index.servers import UV
 from tests.support.releasing import index_of, put_on_index, sample

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.http_server import Tls, serve_wsgi
-from release_channels.config import Config
 from release_channels.errors import RefusedError
-from release_channels.gate_config import GateConfig
+from release_channels.model.config import Config
+from release_channels.model.gate_config import GateConfig
 from release_channels.rehearsal.gatemodel import open_model
 from release_channels.rehearsal.model import KEY
 from release_channels.rehearsal.outside import (

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.version import Channel
 from release_channels.rehearsal.faults.play import chosen
 from release_channels.rehearsal.journey import Station
 from release_channels.rehearsal.rehearse import run_rehearsal
 from release_channels.rehearsal.telling import end_of
 from release_channels.rehearsal.users import Got
-from release_channels.version import Channel
 from tests.faces.screen import table
 from tests.rehearsal.stages import stage_of
 from tests.support.repo import Repo

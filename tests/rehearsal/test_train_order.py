@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 from packaging.version import Version
 
-from release_channels.config import Config
 from release_channels.errors import FailedError
+from release_channels.model.config import Config
 from release_channels.rehearsal.hands import on_index
 from release_channels.rehearsal.train import Train
 from release_channels.rehearsal.triggers import Event

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
 from tests.conftest import MakeRepo, RunSession
 from tests.support.backends import own_backend
 from tests.support.processes import survivors

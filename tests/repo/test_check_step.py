@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from werkzeug.wrappers import Response
 
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
+from release_channels.model.version import Channel
 from release_channels.steps.difference import Difference, explain_difference
-from release_channels.version import Channel
 from tests.conftest import MakeRepo, RunSession
 from tests.support.backends import own_backend
 from tests.support.distributions import Recipe, make_wheel

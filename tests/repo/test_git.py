@@ -9,7 +9,7 @@ import pytest
 
 from release_channels.adapters.git import Git
 from release_channels.errors import RefusedError, UsageError
-from release_channels.observed import Relation
+from release_channels.model.observed import Relation
 from tests.conftest import MakeRepo
 from tests.support.repo import Repo
 

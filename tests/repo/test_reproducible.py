@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
 from tests.conftest import MakeRepo, RunSession
 from tests.support.projects import BACKENDS, Sample
 from tests.support.repo import Repo

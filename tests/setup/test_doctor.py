@@ -12,12 +12,13 @@ import pytest
 from packaging.version import Version
 
 from release_channels.adapters.attestations import AttestedBy
-from release_channels.config import Config, GateConfig
-from release_channels.hub_settings import Admits, Environment, HubSettings, Policy, Reviewer, TagRuleset
 from release_channels.maintain.desk import sit_down
-from release_channels.observed import IndexFile, IndexState
-from release_channels.plan import Plan, Reason
-from release_channels.plan import Verdict as Decision
+from release_channels.model.config import Config, GateConfig
+from release_channels.model.github_settings import Admits, Environment, HubSettings, Policy, Reviewer, TagRuleset
+from release_channels.model.observed import IndexFile, IndexState
+from release_channels.model.plan import Plan, Reason
+from release_channels.model.plan import Verdict as Decision
+from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.answers import broken
 from release_channels.setup import tasks
@@ -28,7 +29,6 @@ from release_channels.setup.diagnosis import Certainty, Diagnosis, Verdict
 from release_channels.setup.doctor import examine, gate_secrets
 from release_channels.setup.publishing import publishers
 from release_channels.setup.tool import own_workflows
-from release_channels.version import Channel
 from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, run
 from tests.github.hubs import NAME, Hub

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.errors import FailedError, RefusedError, UsageError
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
 from release_channels.setup.rules import check_workflows
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, run
@@ -424,7 +424,7 @@ def test_where_nothing_can_be_adopted_a_sentence_says_so(repo: Repo, place: str,
 
 def test_every_file_that_is_written_keeps_the_rules(make_repo: MakeRepo) -> None:
     """With `release_noxfile.py`, too."""
-    from release_channels.config import Config
+    from release_channels.model.config import Config
 
     for text in (NOXFILE, NOXFILE + "import yaml\n"):
         repo = adopted(make_repo, {"noxfile.py": text})

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.github.follow_run import Waiting
-from release_channels.config import Config, GateConfig
 from release_channels.errors import FailedError
-from release_channels.hub_settings import Admits, Environment, Policy, Reviewer
 from release_channels.maintain.desk import sit_down
-from release_channels.outcome import Outcome, Result
+from release_channels.model.config import Config, GateConfig
+from release_channels.model.github_settings import Admits, Environment, Policy, Reviewer
+from release_channels.model.outcome import Outcome, Result
 from release_channels.setup import tasks
 from release_channels.setup.publishing import plan_environments, publisher_table, publishers, wanted_environments
 from release_channels.setup.refusals import translate

@@ -10,9 +10,9 @@ from packaging.version import Version
 
 from release_channels.adapters.distributions import sha256_of
 from release_channels.errors import RefusedError
-from release_channels.manifest import Manifest, ManifestFile
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.version import Channel
 from release_channels.steps.fence import pass_fence
-from release_channels.version import Channel
 from tests.support.distributions import make_sdist, make_wheel
 
 

@@ -10,10 +10,10 @@ import pytest
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.manifest import Manifest, ManifestFile, parse_manifest
-from release_channels.outcome import Result
+from release_channels.model.manifest import Manifest, ManifestFile, parse_manifest
+from release_channels.model.outcome import Result
+from release_channels.model.version import Channel
 from release_channels.steps.handover import MANIFEST, hand_over, take_over
-from release_channels.version import Channel
 from tests.conftest import RunSession
 from tests.support.repo import Repo
 

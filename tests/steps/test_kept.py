@@ -9,8 +9,8 @@ import pytest
 
 from release_channels.adapters.local_index_history import keep_manifest, kept_commits, local_files
 from release_channels.errors import RefusedError
-from release_channels.manifest import Manifest, ManifestFile, parse_manifest
-from release_channels.outcome import Outcome, Result
+from release_channels.model.manifest import Manifest, ManifestFile, parse_manifest
+from release_channels.model.outcome import Outcome, Result
 from tests.conftest import RunSession
 from tests.support.repo import Repo
 from tests.support.staging import build_sample, copy_repo

@@ -16,12 +16,12 @@ from werkzeug.wrappers import Response
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import Credentials, Index, fetch_file, fetch_metadata, read_index, remote_index
 from release_channels.adapters.observe import read_place
-from release_channels.config import Config
 from release_channels.errors import RefusedError
 from release_channels.indexserver.server import serve
-from release_channels.observed import IndexFile
-from release_channels.outcome import Outcome, Result
-from release_channels.version import Channel
+from release_channels.model.config import Config
+from release_channels.model.observed import IndexFile
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.version import Channel
 from tests.conftest import MakeRepo, RunSession
 from tests.github.hubs import NAME, READER, open_hub
 from tests.support.distributions import make_sdist, make_wheel

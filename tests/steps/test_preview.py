@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
 from tests.conftest import RunSession
 from tests.support.repo import Repo
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from release_channels.outcome import Outcome, Result
-from release_channels.provenance import ARTIFACT, MAX_BYTES, PROVENANCE, GateRun
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.tested_commit import ARTIFACT, MAX_BYTES, PROVENANCE, GateRun
 from release_channels.proving import run_provenance
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, NOBODY, READER, Hub, open_hub

@@ -15,10 +15,10 @@ import pytest
 from release_channels import release
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import Tls
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.strict_json import ManifestFile
+from release_channels.model.version import Channel
 from release_channels.steps.step import Patience
-from release_channels.strict import ManifestFile
-from release_channels.version import Channel
 from tests.github.hubs import NAME, READER, Hub, open_hub
 from tests.index.servers import make_tls
 from tests.maintain.doing import some_of

@@ -17,12 +17,12 @@ from werkzeug.wrappers import Response
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, Credentials, Index
 from release_channels.adapters.observe import observe
-from release_channels.decide import Request, decide
-from release_channels.outcome import Outcome, Result
+from release_channels.model.decide import Request, decide
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.steps.publish import PREVIEW_PUBLISH
 from release_channels.steps.step import Release, run_steps
-from release_channels.version import Channel
 from tests.conftest import RunSession
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.repo import Repo

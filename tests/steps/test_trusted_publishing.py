@@ -11,7 +11,7 @@ import pytest
 
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import Tls
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
 from tests.conftest import RunSession
 from tests.index.servers import make_tls
 from tests.support.repo import Repo

@@ -19,8 +19,8 @@ from release_channels.adapters.process import run
 from release_channels.adapters.uv import uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.indexserver.server import serve
+from release_channels.model.version import Channel
 from release_channels.steps.stranger import stranger
-from release_channels.version import Channel
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, release_of
 

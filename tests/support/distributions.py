@@ -16,7 +16,7 @@ from typing import Any
 from packaging.version import Version
 
 from release_channels.checks import Subject
-from release_channels.version import Channel
+from release_channels.model.version import Channel
 
 README = "# Demo\n\nA tiny project.\n"
 

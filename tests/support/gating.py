@@ -14,8 +14,8 @@ from release_channels.gate.candidate import Candidate, make_candidate, target_of
 from release_channels.gate.checks import Bench, check_judgement, check_rollout
 from release_channels.gate.providers import Configured, in_order, key_names, read_candidates
 from release_channels.gate.rollout import Rollout
-from release_channels.gate.veil import Veil
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
+from release_channels.model.redact import Veil
 from release_channels.opening import open_project
 from release_channels.rehearsal.model import (
     Agent,

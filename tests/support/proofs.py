@@ -9,10 +9,10 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from release_channels.claims import gate_title
-from release_channels.provenance import ARTIFACT, PROVENANCE, GateRun, Provenance, TestRun
+from release_channels.model.strict_json import ManifestFile
+from release_channels.model.tested_commit import ARTIFACT, PROVENANCE, GateRun, Provenance, TestRun
+from release_channels.model.verification import gate_title
 from release_channels.rehearsal.github import GitHubState
-from release_channels.strict import ManifestFile
 
 TEST, GATE, PREVIEW = "test.yml", "integration-eval.yml", "internal-preview-release.yml"
 FILES = (ManifestFile("demo_tool-1.2.0.dev41.tar.gz", 3, "b" * 64),)

@@ -14,8 +14,8 @@ from packaging.version import Version
 
 from release_channels import release
 from release_channels.adapters.files import STATE
-from release_channels.outcome import Outcome, Result
-from release_channels.version import Channel
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.version import Channel
 from tests.github.hubs import NAME
 from tests.support.backends import own_backend
 from tests.support.distributions import make_wheel

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from release_channels.adapters.index import LOCAL, Credentials, Index
-from release_channels.decide import Plan, Reason, Verdict
 from release_channels.indexserver.server import RunningIndex, serve
-from release_channels.manifest import Manifest, ManifestFile
-from release_channels.observed import Commit, IndexState, Observed
+from release_channels.model.decide import Plan, Reason, Verdict
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.observed import Commit, IndexState, Observed
+from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.steps.step import Patience, Release, Report
 from release_channels.steps.verify import VERIFY
-from release_channels.version import Channel
 from tests.support.distributions import Recipe, make_wheel
 
 if TYPE_CHECKING:

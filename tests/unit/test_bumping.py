@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from release_channels.bumping import dev_target, final_target, is_open
 from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.model.next_version import dev_target, final_target, is_open
 
 
 def versions(text: str) -> list[Version]:

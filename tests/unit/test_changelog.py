@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from release_channels.config import Config
 from release_channels.errors import RefusedError
+from release_channels.model.config import Config
 from release_channels.project.changelog import (
     BODY_LIMIT,
     find_changelog,

@@ -16,7 +16,7 @@ from release_channels.checks.archive import read_archive
 from release_channels.checks.imports import check_imports, targets
 from release_channels.checks.rendering import check_rendering, parse_answer
 from release_channels.checks.subject import error, few, note, report, warning
-from release_channels.findings import Finding, Severity
+from release_channels.model.findings import Finding, Severity
 from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
 
 SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"

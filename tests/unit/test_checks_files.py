@@ -16,8 +16,8 @@ from release_channels.checks import check_files
 from release_channels.checks.archive import read_archive
 from release_channels.checks.metadata import check_metadata
 from release_channels.checks.names import check_identity
-from release_channels.findings import Finding, Severity
-from release_channels.version import Channel
+from release_channels.model.findings import Finding, Severity
+from release_channels.model.version import Channel
 from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
 
 SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from release_channels.claims import verify_manifest
-from release_channels.decide import Plan, Reason, Verdict
 from release_channels.errors import RefusedError
-from release_channels.manifest import Manifest, ManifestFile
-from release_channels.version import Channel
+from release_channels.model.decide import Plan, Reason, Verdict
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.verification import verify_manifest
+from release_channels.model.version import Channel
 
 PLAN = Plan(
     channel=Channel.PREVIEW, project="x", index="local", commit="a" * 40, verdict=Verdict.PUBLISH, reason=Reason.OPEN,

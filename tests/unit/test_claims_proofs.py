@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import pytest
 from packaging.version import Version
 
-from release_channels.claims import gate_title, verify_gated, verify_provenance
-from release_channels.config import Config
 from release_channels.errors import RefusedError
-from release_channels.hub import WorkflowRun
-from release_channels.manifest import Manifest
-from release_channels.provenance import GateRun, Provenance, TestRun
-from release_channels.strict import ManifestFile
-from release_channels.version import Channel
+from release_channels.model.config import Config
+from release_channels.model.github import WorkflowRun
+from release_channels.model.manifest import Manifest
+from release_channels.model.strict_json import ManifestFile
+from release_channels.model.tested_commit import GateRun, Provenance, TestRun
+from release_channels.model.verification import gate_title, verify_gated, verify_provenance
+from release_channels.model.version import Channel
 
 REPOSITORY, SHA, TIP = "acme/demo-tool", "a" * 40, "c" * 40
 FILES = (ManifestFile("x-1.0.tar.gz", 1, "b" * 64), ManifestFile("x-1.0-py3-none-any.whl", 1, "d" * 64))

@@ -8,7 +8,7 @@ import pytest
 
 from release_channels.concluding import EndedJob, Start, conclude, parse_needs
 from release_channels.errors import UsageError
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
 
 BUILD = EndedJob("build", "success", {"publish": "true", "outcome": "done"})
 FOUND_NOTHING = EndedJob("build", "success", {"publish": "false", "outcome": "skipped"})

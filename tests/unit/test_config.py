@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from release_channels.config import ClosedLine, Config, Proof, VersionFile, parse_config, parse_table
 from release_channels.errors import RefusedError
-from release_channels.gate_config import GateConfig
+from release_channels.model.config import ClosedLine, Config, Proof, VersionFile, parse_config, parse_table
+from release_channels.model.gate_config import GateConfig
 
 # As the reference document has them; the last ones are of our own and as the index documents its limits.
 DEFAULTS = {

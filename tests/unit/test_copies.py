@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from release_channels.config import VersionFile
 from release_channels.errors import RefusedError
+from release_channels.model.config import VersionFile
 from release_channels.project.copies import plan_copies, read_copies
 from release_channels.project.edit import Edit
 from release_channels.project.everywhere import disagreements, old_mentions, plan_version

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from release_channels.config import ClosedLine, Config
-from release_channels.decide import Plan, Reason, Request, Verdict, decide
 from release_channels.errors import UsageError
-from release_channels.observed import Commit, IndexFile, IndexState, Observed, Preview, Relation, Tag
-from release_channels.version import Channel, preview_of
+from release_channels.model.config import ClosedLine, Config
+from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
+from release_channels.model.observed import Commit, IndexFile, IndexState, Observed, Preview, Relation, Tag
+from release_channels.model.version import Channel, preview_of
 
 HERE, THERE = "a" * 40, "b" * 40
 CONFIG = Config()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from release_channels.installing import pip_command, uv_command
-from release_channels.version import Channel
+from release_channels.model.install_commands import pip_command, uv_command
+from release_channels.model.version import Channel
 
 
 @pytest.mark.parametrize(

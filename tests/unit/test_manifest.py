@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.manifest import MAX_BYTES, Manifest, ManifestFile, parse_manifest
-from release_channels.version import Channel
+from release_channels.model.manifest import MAX_BYTES, Manifest, ManifestFile, parse_manifest
+from release_channels.model.version import Channel
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 DIGEST = "ab" * 32

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from release_channels.masking import mask
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.redact import mask
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from release_channels.observed import IndexFile, IndexState
+from release_channels.model.observed import IndexFile, IndexState
 from release_channels.steps.older import offered_final, older_pythons, withheld_finals
 
 

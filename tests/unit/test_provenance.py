@@ -10,14 +10,8 @@ import pytest
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.provenance import (
-    MAX_BYTES,
-    GateRun,
-    Provenance,
-    TestRun,
-    parse_provenance,
-)
-from release_channels.strict import ManifestFile
+from release_channels.model.strict_json import ManifestFile
+from release_channels.model.tested_commit import MAX_BYTES, GateRun, Provenance, TestRun, parse_provenance
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 FILE = ManifestFile("x-1.0.dev42-py3-none-any.whl", 7, "ab" * 32)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from release_channels.config import Config
-from release_channels.decide import Plan, Reason, Request, Verdict, decide
-from release_channels.observed import Commit, IndexFile, IndexState, Observed, Relation, Tag
-from release_channels.version import Channel
+from release_channels.model.config import Config
+from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
+from release_channels.model.observed import Commit, IndexFile, IndexState, Observed, Relation, Tag
+from release_channels.model.version import Channel
 
 HERE, THERE = "a" * 40, "b" * 40
 

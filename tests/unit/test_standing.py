@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.version import Version
 
-from release_channels.hub import HubRelease, asset_name
-from release_channels.observed import IndexFile, IndexState
-from release_channels.plan import Plan, Reason, Verdict
-from release_channels.standing import Ahead, Standing, ago, files_close_at, next_command, room, spent, unfinished
-from release_channels.version import Channel
+from release_channels.model.github import HubRelease, asset_name
+from release_channels.model.observed import IndexFile, IndexState
+from release_channels.model.plan import Plan, Reason, Verdict
+from release_channels.model.status import Ahead, Standing, ago, files_close_at, next_command, room, spent, unfinished
+from release_channels.model.version import Channel
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from release_channels.tags import release_tags, tag_of, version_of, why_wrong
+from release_channels.model.tags import release_tags, tag_of, version_of, why_wrong
 
 WRONG = {
     "no prefix": ("1.2.3", "is not written as v{version}"),

@@ -8,7 +8,13 @@ import json
 import pytest
 
 from release_channels.errors import FailedError
-from release_channels.trust import PublisherValues, compare_claims, explain_refusal, read_claims, unfit
+from release_channels.model.trusted_publishing import (
+    PublisherValues,
+    compare_claims,
+    explain_refusal,
+    read_claims,
+    unfit,
+)
 
 WANTED = PublisherValues("demo-tool", "acme/demo-tool", "public-release.yml", "pypi-public")
 CLAIMS = {

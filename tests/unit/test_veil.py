@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release_channels.gate.veil import Veil, without
+from release_channels.model.redact import Veil, without
 
 
 def test_values_of_secret_variables_are_hidden_wherever_they_stand() -> None:

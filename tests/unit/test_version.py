@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from release_channels.errors import RefusedError, UsageError
-from release_channels.version import (
+from release_channels.model.version import (
     Line,
     final_of,
     line_of,

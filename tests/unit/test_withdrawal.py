@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from release_channels.bumping import dev_target, final_target
 from release_channels.errors import UsageError
-from release_channels.observed import IndexFile, IndexState
-from release_channels.withdrawal import page, plan_withdrawal
+from release_channels.model.next_version import dev_target, final_target
+from release_channels.model.observed import IndexFile, IndexState
+from release_channels.model.yank_plan import page, plan_withdrawal
 
 MAIN = Version("1.2.dev0")
 

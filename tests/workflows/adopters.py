@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from release_channels.config import Config
-from release_channels.gate_config import GateConfig
+from release_channels.model.config import Config
+from release_channels.model.gate_config import GateConfig
 from release_channels.project.pyproject import parse_project
 from release_channels.setup.render import Adoption, Tests
 

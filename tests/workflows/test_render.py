@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from release_channels.claims import gate_title
-from release_channels.config import Config
 from release_channels.errors import RefusedError
+from release_channels.model.config import Config
+from release_channels.model.verification import gate_title
 from release_channels.setup.render import Adoption, fill, quoted, render, tag_pattern
 from release_channels.setup.tool import own_workflows
 from release_channels.setup.workflow import parse_line

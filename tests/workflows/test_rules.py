@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from release_channels.config import Config
+from release_channels.model.config import Config
 from release_channels.setup.render import render
 from release_channels.setup.rules import check_workflows
 from release_channels.setup.tool import own_workflows

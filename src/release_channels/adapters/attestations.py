@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from release_channels.adapters.index import Index, fetch_provenance
-from release_channels.observed import IndexFile
+from release_channels.model.observed import IndexFile
 
 
 @dataclass(frozen=True, slots=True)

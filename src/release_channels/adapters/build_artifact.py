@@ -8,7 +8,7 @@ from pathlib import Path
 
 from release_channels.adapters.distributions import sha256_of
 from release_channels.errors import RefusedError
-from release_channels.manifest import MAX_BYTES, Manifest, parse_manifest
+from release_channels.model.manifest import MAX_BYTES, Manifest, parse_manifest
 
 _MANIFEST, _DIST = "release.json", "dist/"
 _PIECE = 1 << 20

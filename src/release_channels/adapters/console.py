@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from release_channels.errors import ReleaseError
-from release_channels.masking import mask
+from release_channels.model.redact import mask
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from release_channels.adapters.process import Done, finish, run
 from release_channels.errors import CommandError, RefusedError, UsageError
-from release_channels.observed import Commit, Relation, Tag
+from release_channels.model.observed import Commit, Relation, Tag
 
 # Variables that point git at another repository, as they stand inside a hook or a rebase.
 _OTHER_REPOSITORY = frozenset(

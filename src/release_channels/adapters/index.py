@@ -16,8 +16,8 @@ from packaging.version import Version
 from release_channels.adapters.actions_env import Rehearsal
 from release_channels.adapters.distributions import parse_file_name
 from release_channels.errors import RefusedError, UnansweredError, UsageError
-from release_channels.masking import mask
-from release_channels.observed import IndexFile, IndexState
+from release_channels.model.observed import IndexFile, IndexState
+from release_channels.model.redact import mask
 from release_channels.project.pyproject import UvIndex
 
 if TYPE_CHECKING:

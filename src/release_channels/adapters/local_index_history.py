@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from release_channels.adapters.files import STATE, state_directory, write_whole
 from release_channels.errors import RefusedError
-from release_channels.manifest import Manifest, parse_manifest
+from release_channels.model.manifest import Manifest, parse_manifest
 
 _SUFFIX = ".release.json"
 

@@ -15,15 +15,15 @@ from release_channels.adapters.index import LOCAL, Index, fetch_metadata, read_i
 from release_channels.adapters.local_index_history import kept_commits
 from release_channels.adapters.process import both
 from release_channels.adapters.trusted_settings import require_same, require_settings
-from release_channels.config import Config
-from release_channels.decide import Request
 from release_channels.errors import RefusedError
-from release_channels.hub import repository_name
-from release_channels.observed import Commit, IndexState, Observed, Preview, Relation, Tag
+from release_channels.model.config import Config
+from release_channels.model.decide import Request
+from release_channels.model.github import repository_name
+from release_channels.model.observed import Commit, IndexState, Observed, Preview, Relation, Tag
+from release_channels.model.tags import tag_of
+from release_channels.model.version import Channel, final_of, preview_of
 from release_channels.project.commit_url import commit_of
 from release_channels.project.pyproject import PYPROJECT, Project
-from release_channels.tags import tag_of
-from release_channels.version import Channel, final_of, preview_of
 
 
 def observe(

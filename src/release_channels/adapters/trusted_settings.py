@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from release_channels.adapters.git import Git
-from release_channels.config import Config
 from release_channels.errors import RefusedError
+from release_channels.model.config import Config
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.values import decode, parse_toml
 

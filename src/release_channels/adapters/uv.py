@@ -13,7 +13,7 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from release_channels.errors import CommandError
-from release_channels.masking import mask
+from release_channels.model.redact import mask
 
 # What foreign code must not see: it runs while a distribution is built, installed or imported.
 _SECRET = re.compile(

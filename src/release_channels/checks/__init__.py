@@ -11,7 +11,7 @@ from release_channels.checks.archive import Archive, Kind, UnreadableError, kind
 from release_channels.checks.imports import check_imports
 from release_channels.checks.rendering import check_rendering
 from release_channels.checks.subject import Subject, error, report, warning
-from release_channels.findings import Finding
+from release_channels.model.findings import Finding
 
 __all__ = ["Subject", "check_files", "check_release"]
 

@@ -10,7 +10,7 @@ from posixpath import normpath
 
 from release_channels.checks.archive import Archive, Kind, Member, MemberKind
 from release_channels.checks.subject import error, few
-from release_channels.findings import Finding
+from release_channels.model.findings import Finding
 
 _AGAIN = "build again; if it stays so, the build backend is at fault"
 

@@ -9,8 +9,8 @@ from packaging.version import InvalidVersion, Version
 
 from release_channels.checks.archive import Archive
 from release_channels.checks.subject import Subject, error
-from release_channels.findings import Finding, Severity
-from release_channels.version import Channel
+from release_channels.model.findings import Finding, Severity
+from release_channels.model.version import Channel
 
 _ASKING = frozenset({"==", "===", ">=", ">", "~="})  # the other operators keep releases out and ask for none
 

@@ -17,7 +17,7 @@ from release_channels.checks.layout import import_packages
 from release_channels.checks.scripts import scripts
 from release_channels.checks.subject import Subject, error, note, warning
 from release_channels.errors import CommandError
-from release_channels.findings import Finding
+from release_channels.model.findings import Finding
 
 _INSTALL_TIMEOUT = 900
 _IMPORT_TIMEOUT = 120

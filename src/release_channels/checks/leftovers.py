@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from release_channels.checks.archive import Archive, Kind, Member
 from release_channels.checks.layout import MODULES, import_packages, site_paths
 from release_channels.checks.subject import Subject, error, few, note, warning
-from release_channels.findings import Finding
+from release_channels.model.findings import Finding
 
 _OUT = "leave it out in the build backend's settings"
 _SECRETS = frozenset(

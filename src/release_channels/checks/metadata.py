@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from release_channels.checks.archive import Archive, Kind
 from release_channels.checks.subject import error, few, note
-from release_channels.findings import Finding
+from release_channels.model.findings import Finding
 
 _OLDEST, _NEWEST = Version("1.0"), Version("2.5")
 _LICENSES_SINCE = Version("2.4")

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from release_channels.checks.archive import Archive, Kind, kind_of
 from release_channels.checks.subject import Subject, error, few, warning
-from release_channels.findings import Finding
+from release_channels.model.findings import Finding
 
 _BACKEND = "update the build backend, which writes this name"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from release_channels.checks.archive import Archive
 from release_channels.checks.layout import script_files
 from release_channels.checks.subject import Subject, error, few, note
-from release_channels.findings import Finding
+from release_channels.model.findings import Finding
 
 _GROUPS = ("console_scripts", "gui_scripts")
 _REFERENCE = re.compile(

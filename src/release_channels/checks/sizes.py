@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from release_channels.checks.archive import Archive
 from release_channels.checks.subject import Subject, error, warning
-from release_channels.findings import Finding
+from release_channels.model.findings import Finding
 
 _MIB = 1 << 20
 _GIB = 1 << 30

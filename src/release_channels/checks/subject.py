@@ -8,8 +8,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from release_channels.findings import Finding, Severity
-from release_channels.version import Channel
+from release_channels.model.findings import Finding, Severity
+from release_channels.model.version import Channel
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from release_channels.adapters import console
 from release_channels.gate.client import Model, ModelError, ToolCall
 from release_channels.gate.sandbox import Sandbox
 from release_channels.gate.trajectory import Command, Recorder
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
 
 _ANSWER_TOKENS = 4096
 _SHOWN = 70

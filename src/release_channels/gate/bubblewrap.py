@@ -31,7 +31,7 @@ from release_channels.gate.sandbox import (
     sandbox_environment,
     size_of,
 )
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
 
 _ROOT = PurePosixPath("/")
 # What programs need to run, and nothing that is about this machine or its users.

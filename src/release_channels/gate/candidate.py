@@ -19,12 +19,12 @@ from release_channels.adapters.process import both, finish, run
 from release_channels.adapters.uv import foreign_environment, python_for, python_of, uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.gate.sandbox import Contents
-from release_channels.manifest import ManifestFile
-from release_channels.observed import Commit
+from release_channels.model.manifest import ManifestFile
+from release_channels.model.observed import Commit
+from release_channels.model.version import Channel, Line, line_of, preview_of
 from release_channels.project.pyproject import Project
 from release_channels.steps.build import build_files, recipe_for
 from release_channels.steps.installed import Wheel, read_wheel
-from release_channels.version import Channel, Line, line_of, preview_of
 
 _SECONDS = 900
 _READS_LOCKS = SpecifierSet(">=26.1,<27")

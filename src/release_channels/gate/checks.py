@@ -21,7 +21,7 @@ from release_channels.gate.rollout import Rollout, built_in, own_command, own_en
 from release_channels.gate.sandbox import Sandboxes
 from release_channels.gate.tampering import find_tampering
 from release_channels.gate.trajectory import RESULT, TRAJECTORY, Recorder
-from release_channels.gate_config import GateConfig, SandboxKind
+from release_channels.model.gate_config import GateConfig, SandboxKind
 
 _JUDGE_TIMES = 5
 

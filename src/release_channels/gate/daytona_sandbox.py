@@ -25,7 +25,7 @@ from release_channels.gate.sandbox import (
     pack,
     sandbox_environment,
 )
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
 
 if TYPE_CHECKING:
     import daytona

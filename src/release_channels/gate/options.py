@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from release_channels.model.version import parse_run_number
 from release_channels.options import OptionParser
-from release_channels.version import parse_run_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from release_channels.adapters.actions_event import EventRun
 from release_channels.adapters.github import connect
-from release_channels.config import Config
 from release_channels.errors import RefusedError
-from release_channels.hub import repository_name
-from release_channels.provenance import TestRun
+from release_channels.model.config import Config
+from release_channels.model.github import repository_name
+from release_channels.model.tested_commit import TestRun
 
 _WORKFLOWS = ".github/workflows/"
 

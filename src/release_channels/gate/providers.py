@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from release_channels.errors import RefusedError
-from release_channels.gate_config import ExtraProvider, GateConfig
+from release_channels.model.gate_config import ExtraProvider, GateConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from release_channels.gate.providers import Configured
 from release_channels.gate.sandbox import Sandboxes
 from release_channels.gate.task import README, reward_of, task_text
 from release_channels.gate.trajectory import Recorder, RolloutResult
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
 
 _PLACEHOLDERS = ("agent", "model", "jobs_dir", "provider", "model_id")
 _MOST = 32 * 2**20

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from release_channels.adapters.process import Excerpt
 from release_channels.errors import FailedError
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
 
 WORK, WHEELHOUSE, CANDIDATE = "work", "wheelhouse", "candidate"
 _PATH = "/usr/local/bin:/usr/bin:/bin"

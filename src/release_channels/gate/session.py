@@ -32,11 +32,11 @@ from release_channels.gate.options import GateOptions, parse_gate_options
 from release_channels.gate.origin import NothingToGate, Origin, ask_for_origin, origin_of_event
 from release_channels.gate.probe import choose_provider
 from release_channels.gate.providers import Provider, in_order, key_names, read_candidates
-from release_channels.gate.veil import Veil, without
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.redact import Veil, without
+from release_channels.model.tested_commit import PROVENANCE, GateRun, Provenance
 from release_channels.opening import open_project
-from release_channels.outcome import Outcome, Result
 from release_channels.project.commit_url import commit_url, repository_url
-from release_channels.provenance import PROVENANCE, GateRun, Provenance
 from release_channels.running import run_session_told
 from release_channels.telling import told_uncommitted
 

@@ -14,7 +14,7 @@ from release_channels.gate.agent import Session
 from release_channels.gate.candidate import Candidate
 from release_channels.gate.sandbox import Sandbox, Sandboxes
 from release_channels.gate.trajectory import Command
-from release_channels.gate_config import GateConfig
+from release_channels.model.gate_config import GateConfig
 
 README = "README.md"
 _SHOWN = 6000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from release_channels.maintain.desk import Desk
-from release_channels.observed import Commit, Relation
+from release_channels.model.observed import Commit, Relation
+from release_channels.model.status import Ahead
 from release_channels.project.pyproject import Project
-from release_channels.standing import Ahead
 
 
 def read_ahead(desk: Desk, tip: Commit, main: Project) -> Ahead | None:

@@ -12,12 +12,13 @@ from release_channels.adapters import console
 from release_channels.adapters.edits import apply_edits, show_edits
 from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.adapters.github import GitHub
-from release_channels.bumping import dev_target, final_target, is_open
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
 from release_channels.maintain.desk import Desk
 from release_channels.maintain.practice import refuse_practice
 from release_channels.maintain.towncrier import plan_news
-from release_channels.outcome import Outcome, Result
+from release_channels.model.next_version import dev_target, final_target, is_open
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.version import binds
 from release_channels.project.changelog import (
     find_changelog,
     has_section,
@@ -29,7 +30,6 @@ from release_channels.project.edit import Change
 from release_channels.project.everywhere import plan_version
 from release_channels.project.pyproject import Project
 from release_channels.project.source import Read
-from release_channels.version import binds
 
 _FEW = 5
 

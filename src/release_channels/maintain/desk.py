@@ -15,13 +15,13 @@ from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.index import Index, read_index
 from release_channels.adapters.tool_lock import warn_of_another
-from release_channels.config import Config
-from release_channels.hub import repository_name
-from release_channels.observed import Commit, IndexState
+from release_channels.model.config import Config
+from release_channels.model.github import repository_name
+from release_channels.model.observed import Commit, IndexState
+from release_channels.model.tags import release_tags
 from release_channels.opening import open_index, open_project
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.source import Read
-from release_channels.tags import release_tags
 
 
 @dataclass(frozen=True, slots=True)

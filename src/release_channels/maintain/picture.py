@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from release_channels.config import Config
-from release_channels.hub import Deployment, HubRelease
-from release_channels.observed import IndexFile, Observed
-from release_channels.plan import Plan, Reason
-from release_channels.standing import Ahead, Next, ago, files_close_at, room
+from release_channels.model.config import Config
+from release_channels.model.github import Deployment, HubRelease
+from release_channels.model.observed import IndexFile, Observed
+from release_channels.model.plan import Plan, Reason
+from release_channels.model.status import Ahead, Next, ago, files_close_at, room
 
 if TYPE_CHECKING:
     from rich.table import Table

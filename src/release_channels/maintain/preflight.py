@@ -10,17 +10,17 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.trusted_settings import require_settings
-from release_channels.config import Proof
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
-from release_channels.findings import Finding
-from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
-from release_channels.observed import IndexState, Observed, Relation
+from release_channels.model.config import Proof
+from release_channels.model.findings import Finding
+from release_channels.model.github import WorkflowRun
+from release_channels.model.observed import IndexState, Observed, Relation
+from release_channels.model.public_rules import check_place, check_version
+from release_channels.model.tags import tag_of
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.everywhere import disagreements, old_mentions
-from release_channels.public_rules import check_place, check_version
 from release_channels.steps.prove import Inquiry, prove_gate
-from release_channels.tags import tag_of
 
 
 class Answer(StrEnum):

@@ -18,18 +18,18 @@ from release_channels.adapters.files import only_one_run, scratch
 from release_channels.adapters.index import fetch_file
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.maintain.desk import Desk
-from release_channels.manifest import Manifest, ManifestFile
-from release_channels.observed import IndexFile, Tag
-from release_channels.outcome import Outcome, Result
-from release_channels.public_rules import check_yanked
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.observed import IndexFile, Tag
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.public_rules import check_yanked
+from release_channels.model.status import files_close_at, spent
+from release_channels.model.tags import release_tags, version_of
+from release_channels.model.version import Channel
 from release_channels.release import run_session
 from release_channels.sessions import PUBLIC
-from release_channels.standing import files_close_at, spent
 from release_channels.steps.handover import DIST, hand_over, take_over
 from release_channels.steps.step import Patience
-from release_channels.tags import release_tags, version_of
 from release_channels.telling import tell
-from release_channels.version import Channel
 
 _AFTER_BUILD = tuple(step for step in PUBLIC if step != "build")
 _AFTER_CHECK = tuple(step for step in _AFTER_BUILD if step != "check")

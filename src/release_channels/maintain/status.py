@@ -14,18 +14,18 @@ from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import LOCAL
 from release_channels.adapters.observe import observe
-from release_channels.decide import Plan, Reason, Request, decide
 from release_channels.errors import ReleaseError, UnansweredError
-from release_channels.hub import Deployment, HubRelease, WorkflowRun
 from release_channels.maintain.ahead import read_ahead
 from release_channels.maintain.desk import Desk
 from release_channels.maintain.picture import Picture
-from release_channels.observed import Commit, Observed, Relation
+from release_channels.model.decide import Plan, Reason, Request, decide
+from release_channels.model.github import Deployment, HubRelease, WorkflowRun
+from release_channels.model.observed import Commit, Observed, Relation
+from release_channels.model.status import Ahead, Standing, next_command, unfinished
+from release_channels.model.tags import release_tags
+from release_channels.model.version import Channel
 from release_channels.opening import open_project
 from release_channels.project.pyproject import Project
-from release_channels.standing import Ahead, Standing, next_command, unfinished
-from release_channels.tags import release_tags
-from release_channels.version import Channel
 
 _DEPLOYMENTS = 10
 """How many deployments of an environment are looked at for the newest of each workflow."""

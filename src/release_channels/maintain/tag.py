@@ -11,15 +11,15 @@ from release_channels.adapters.git import create_tag, delete_tag, push_tag
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.follow_run import Waiting, follow
 from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
-from release_channels.hub import WorkflowRun
 from release_channels.maintain.desk import Desk
 from release_channels.maintain.practice import refuse_practice
 from release_channels.maintain.preflight import Answer, Row, preflight, show
-from release_channels.observed import Relation
-from release_channels.outcome import Outcome, Result
+from release_channels.model.github import WorkflowRun
+from release_channels.model.observed import Relation
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.tags import tag_of
+from release_channels.model.version import parse_project_version
 from release_channels.steps.prove import Inquiry
-from release_channels.tags import tag_of
-from release_channels.version import parse_project_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from release_channels.maintain.tag import TagRequest
 from release_channels.maintain.tag import tag as make_tag
 from release_channels.maintain.withdraw import withdraw as show_withdrawal
 from release_channels.mishaps import INTERRUPTED, ended_like_ctrl_c, report_bug, report_stop
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
 from release_channels.reporting import reporting
 from release_channels.telling import tell
 

@@ -11,10 +11,10 @@ from release_channels.adapters.index import LOCAL
 from release_channels.adapters.local_index_history import local_files
 from release_channels.errors import RefusedError
 from release_channels.maintain.desk import Desk
-from release_channels.outcome import Outcome, Result
-from release_channels.tags import release_tags, tag_of
-from release_channels.version import parse_project_version
-from release_channels.withdrawal import Withdrawal, page, plan_withdrawal
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.tags import release_tags, tag_of
+from release_channels.model.version import parse_project_version
+from release_channels.model.yank_plan import Withdrawal, page, plan_withdrawal
 
 
 def withdraw(desk: Desk, text: str, *, reason: str = "") -> Outcome:

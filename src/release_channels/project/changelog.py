@@ -11,8 +11,8 @@ from datetime import date as Date
 
 from packaging.version import Version
 
-from release_channels.config import Config
 from release_channels.errors import RefusedError
+from release_channels.model.config import Config
 from release_channels.project.edit import Edit
 from release_channels.project.markdown import Heading, Markdown
 from release_channels.project.source import Read

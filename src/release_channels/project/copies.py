@@ -9,8 +9,8 @@ from datetime import date as Date
 
 from packaging.version import InvalidVersion, Version
 
-from release_channels.config import VersionFile
 from release_channels.errors import RefusedError
+from release_channels.model.config import VersionFile
 from release_channels.project.edit import Edit
 from release_channels.project.source import Read
 from release_channels.project.values import decode, inside

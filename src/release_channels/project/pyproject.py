@@ -9,8 +9,8 @@ from typing import Any
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from release_channels.config import Config, parse_config
 from release_channels.errors import RefusedError
+from release_channels.model.config import Config, parse_config
 from release_channels.project.finding import find_source
 from release_channels.project.identity import Identity, read_identity
 from release_channels.project.layout import Layout

@@ -10,9 +10,9 @@ from enum import StrEnum
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
+from release_channels.model.tags import version_of
+from release_channels.model.version import next_dev_line
 from release_channels.project.edit import Edit
-from release_channels.tags import version_of
-from release_channels.version import next_dev_line
 
 FIRST = Version("0.1.0.dev0")
 

@@ -9,7 +9,7 @@ from typing import Any
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.version import parse_project_version
+from release_channels.model.version import parse_project_version
 
 BOM = "\ufeff"
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from release_channels.adapters import console
 from release_channels.adapters.http_server import Tls
-from release_channels.config import Config
 from release_channels.gate.providers import in_order, read_candidates
+from release_channels.model.config import Config
 from release_channels.rehearsal.model import KEY, serve_model
 
 _MODELS = "GITHUB_MODELS_TOKEN"

@@ -13,11 +13,11 @@ from release_channels.adapters.git import Git
 from release_channels.adapters.http_server import Served, serve_wsgi
 from release_channels.adapters.index import Credentials, Index, upstream_url
 from release_channels.adapters.process import run
-from release_channels.config import Config
-from release_channels.hub import repository_name
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import RunningIndex, serve
-from release_channels.observed import Commit
+from release_channels.model.config import Config
+from release_channels.model.github import repository_name
+from release_channels.model.observed import Commit
 from release_channels.project.pyproject import Project
 from release_channels.rehearsal.environments import remove_noted
 from release_channels.rehearsal.gatemodel import open_model

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from release_channels.adapters import console
 from release_channels.adapters.process import in_background
 from release_channels.errors import ReleaseError
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
 from release_channels.rehearsal.ran import Ran
 from release_channels.rehearsal.users import Got, told
 

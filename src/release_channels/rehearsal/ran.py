@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
 from release_channels.rehearsal.act import Played
 from release_channels.rehearsal.rights import Stop
 from release_channels.rehearsal.triggers import Event

@@ -15,10 +15,10 @@ from release_channels.adapters import console
 from release_channels.adapters.actions_env import REHEARSAL, is_rehearsal
 from release_channels.adapters.git import Git
 from release_channels.errors import FailedError, RefusedError
-from release_channels.observed import Commit
+from release_channels.model.observed import Commit
+from release_channels.model.outcome import Outcome, Result
 from release_channels.opening import open_project
 from release_channels.options import OptionParser
-from release_channels.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
 from release_channels.rehearsal.act import find_act
 from release_channels.rehearsal.faults.play import Judged, MakeTrain, chosen, play_faults, refuse_wrong

@@ -6,7 +6,7 @@ import json
 import secrets
 from pathlib import Path
 
-from release_channels.hub_settings import Policy
+from release_channels.model.github_settings import Policy
 from release_channels.rehearsal.act import COMPOSITES, Play, Played
 from release_channels.rehearsal.bytecode import SHARE
 from release_channels.rehearsal.cleaning import STAND_IN, Cleaned

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from release_channels.adapters import console
-from release_channels.outcome import Result
+from release_channels.model.outcome import Result
 
 if TYPE_CHECKING:
     from release_channels.rehearsal.faults.play import Judged

@@ -12,8 +12,10 @@ from packaging.version import Version
 from release_channels.adapters import console
 from release_channels.adapters.git import Git
 from release_channels.errors import FailedError, ReleaseError
+from release_channels.model.outcome import Result
+from release_channels.model.tags import tag_of
+from release_channels.model.version import final_of
 from release_channels.opening import open_project
-from release_channels.outcome import Result
 from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.hands import Hands, on_index
@@ -23,8 +25,6 @@ from release_channels.rehearsal.runfiles import log_of
 from release_channels.rehearsal.triggers import Event
 from release_channels.rehearsal.users import Got, Users
 from release_channels.rehearsal.workflow import Workflow
-from release_channels.tags import tag_of
-from release_channels.version import final_of
 
 _COMPARE = "compare"
 

@@ -15,10 +15,10 @@ from packaging.version import Version
 from release_channels.adapters.process import run, side_by_side
 from release_channels.adapters.uv import python_of, uv_program
 from release_channels.errors import CommandError
-from release_channels.installing import pip_command
+from release_channels.model.install_commands import pip_command
+from release_channels.model.version import Channel
 from release_channels.rehearsal.ground import Ground
 from release_channels.steps.stranger import Stranger, stranger
-from release_channels.version import Channel
 
 _SECONDS = 300
 

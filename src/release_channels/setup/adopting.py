@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from release_channels.config import Config, parse_config
+from release_channels.model.config import Config, parse_config
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.values import parse_toml
 from release_channels.setup import noxfile as noxfiles

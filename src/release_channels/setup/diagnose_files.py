@@ -8,9 +8,10 @@ from datetime import date
 
 from packaging.version import Version
 
-from release_channels.claims import WORKFLOWS
-from release_channels.config import Config
 from release_channels.errors import RefusedError
+from release_channels.model.config import Config
+from release_channels.model.verification import WORKFLOWS
+from release_channels.model.version import Line, final_of, line_of
 from release_channels.project.changelog import find_changelog, named_changelog, plan_release, read_changelog
 from release_channels.project.everywhere import disagreements
 from release_channels.project.pyproject import Project
@@ -20,7 +21,6 @@ from release_channels.setup.conventions import follows_pushes
 from release_channels.setup.diagnosis import Diagnosis, bad, good, look
 from release_channels.setup.publishing import Publisher
 from release_channels.setup.workflow import read_workflow, steps_of
-from release_channels.version import Line, final_of, line_of
 
 AREA = "files"
 _TOKENS = re.compile(r"secrets\.(\w*(?:PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX|PDM_PUBLISH)\w*)")

@@ -12,12 +12,13 @@ from release_channels.adapters.attestations import AttestedBy, fetch_attested
 from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.observe import observe
 from release_channels.adapters.tool_lock import locked_tool, running_version
-from release_channels.decide import Request, decide
 from release_channels.errors import ReleaseError, UnansweredError
-from release_channels.hub import repository_name
-from release_channels.hub_settings import Environment, HubSettings
 from release_channels.maintain.desk import Desk
-from release_channels.observed import IndexState
+from release_channels.model.decide import Request, decide
+from release_channels.model.github import repository_name
+from release_channels.model.github_settings import Environment, HubSettings
+from release_channels.model.observed import IndexState
+from release_channels.model.version import Channel
 from release_channels.sessions import SESSIONS
 from release_channels.setup.adopting import plan_adoption, plan_own
 from release_channels.setup.diagnose_files import (
@@ -37,7 +38,6 @@ from release_channels.setup.render import template
 from release_channels.setup.script_block import TOOL
 from release_channels.setup.tool_source import running_tool
 from release_channels.setup.tree import Tree
-from release_channels.version import Channel
 
 _T = TypeVar("_T")
 _SECRET = re.compile(r"secrets\.([A-Z0-9_]+)")

@@ -15,7 +15,7 @@ from release_channels.adapters.git import Git
 from release_channels.adapters.process import finish
 from release_channels.adapters.uv import uv_program
 from release_channels.errors import CommandError, FailedError, RefusedError
-from release_channels.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result
 from release_channels.sessions import SESSIONS
 from release_channels.setup.adopting import AdoptionPlan, Kind, Planned, plan_adoption, written
 from release_channels.setup.found import Found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from release_channels.errors import RefusedError, UsageError
 from release_channels.installing_guide import BOTH, Product, as_markdown, install_guide
-from release_channels.version import Channel
+from release_channels.model.version import Channel
 
 _BEGIN = re.compile(r"^<!-- install-commands: begin(?: channel=(?P<channel>\w+))? -->[ \t]*\r?$", re.MULTILINE)
 _END = re.compile(r"^<!-- install-commands: end -->[ \t]*\r?$", re.MULTILINE)

@@ -8,9 +8,9 @@ from pathlib import Path
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import Pauses, connect
 from release_channels.adapters.github.errors import NotFoundError
-from release_channels.claims import WORKFLOWS
 from release_channels.errors import ReleaseError
-from release_channels.hub import repository_name
+from release_channels.model.github import repository_name
+from release_channels.model.verification import WORKFLOWS
 from release_channels.setup.found import LOCK_SUFFIX, TASKS_PACKAGE, Found
 from release_channels.setup.noxfile import NOXFILE, OWN
 from release_channels.setup.tasksfile import TASKS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from release_channels.hub_settings import Policy
+from release_channels.model.github_settings import Policy
 from release_channels.setup.publishing import Publisher
 
 

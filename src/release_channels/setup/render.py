@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from release_channels.claims import WORKFLOWS
-from release_channels.config import TABLE, Config
 from release_channels.errors import RefusedError
-from release_channels.provenance import ARTIFACT, PROVENANCE
+from release_channels.model.config import TABLE, Config
+from release_channels.model.tested_commit import ARTIFACT, PROVENANCE
+from release_channels.model.verification import WORKFLOWS
 
 BUILD_ARTIFACT = "release-channels-build"
 # Source: the pins that uv's own guide for GitHub Actions names, August 2026.

@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from release_channels.claims import WORKFLOWS
-from release_channels.config import Config
 from release_channels.errors import RefusedError
+from release_channels.model.config import Config
+from release_channels.model.verification import WORKFLOWS
 from release_channels.setup.render import PREPARE
 from release_channels.setup.workflow import Line, Value, parse_line, read_workflow, steps_of
 

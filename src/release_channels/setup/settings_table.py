@@ -9,8 +9,8 @@ from typing import Any
 
 import tomlkit
 
-from release_channels.config import TABLE
 from release_channels.errors import RefusedError
+from release_channels.model.config import TABLE
 from release_channels.project.edit import prove_content
 
 

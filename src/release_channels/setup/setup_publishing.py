@@ -14,10 +14,12 @@ from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.github.follow_run import Waiting, follow
 from release_channels.adapters.github.settings import Settings
 from release_channels.errors import FailedError, RefusedError, ReleaseError
-from release_channels.hub import WorkflowRun, repository_name
-from release_channels.hub_settings import Environment
 from release_channels.maintain.desk import Desk
-from release_channels.outcome import Outcome, Result
+from release_channels.model.github import WorkflowRun, repository_name
+from release_channels.model.github_settings import Environment
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.tags import release_tags
+from release_channels.model.version import Channel
 from release_channels.setup.publishing import (
     EnvironmentPlan,
     Publisher,
@@ -27,8 +29,6 @@ from release_channels.setup.publishing import (
     wanted_environments,
 )
 from release_channels.setup.refusals import translate
-from release_channels.tags import release_tags
-from release_channels.version import Channel
 
 PREFLIGHT = {"do": "preflight"}
 

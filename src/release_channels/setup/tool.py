@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from release_channels.config import Config
+from release_channels.model.config import Config
 from release_channels.setup.render import Adoption, Tests, render
 
 _TESTS = Tests("uv run nox", ("lint", "typecheck", "tests"), ("3.11", "3.12", "3.13"))

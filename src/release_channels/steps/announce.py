@@ -14,17 +14,17 @@ from release_channels.adapters.files import scratch
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, Pauses, connect
 from release_channels.adapters.index import FOR_PRACTICE, Index, read_index
-from release_channels.claims import verify_manifest
 from release_channels.errors import RefusedError
-from release_channels.hub import Asset, HubRelease, asset_name, repository_name
-from release_channels.manifest import Manifest, ManifestFile
-from release_channels.outcome import Result
+from release_channels.model.github import Asset, HubRelease, asset_name, repository_name
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.outcome import Result
+from release_channels.model.tags import tag_of
+from release_channels.model.verification import verify_manifest
 from release_channels.steps.fence import pass_fence
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.notes import release_notes
 from release_channels.steps.step import Release, Report, Step
 from release_channels.steps.tagged import look_at_tag_again
-from release_channels.tags import tag_of
 
 ASSET = "manifest.json"
 _SHOWN = 60

@@ -18,18 +18,18 @@ from release_channels.adapters.files import scratch
 from release_channels.adapters.git import Git, clean_git_environment
 from release_channels.adapters.process import finish
 from release_channels.adapters.uv import foreign_environment, uv_program
-from release_channels.claims import verify_gated
 from release_channels.errors import CommandError, FailedError, RefusedError
-from release_channels.manifest import Manifest, ManifestFile
-from release_channels.observed import Commit
-from release_channels.outcome import Result
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.observed import Commit
+from release_channels.model.outcome import Result
+from release_channels.model.verification import verify_gated
+from release_channels.model.version import Channel
 from release_channels.project.edit import Edit
 from release_channels.project.everywhere import plan_preview
 from release_channels.project.pyproject import Project
 from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_taken
 from release_channels.steps.sdist import is_settled, let_pass, settle
 from release_channels.steps.step import Release, Report, Step
-from release_channels.version import Channel
 
 _SECONDS = 1800
 

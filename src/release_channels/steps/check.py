@@ -16,18 +16,18 @@ from release_channels.adapters.index import LOCAL, fetch_file
 from release_channels.adapters.process import both
 from release_channels.adapters.uv import foreign_environment, uv_program
 from release_channels.checks import Subject, check_release
-from release_channels.claims import verify_manifest
 from release_channels.errors import CommandError, FailedError, RefusedError
-from release_channels.findings import Finding, Severity
-from release_channels.manifest import Manifest, ManifestFile
-from release_channels.observed import IndexFile, IndexState
-from release_channels.outcome import Result
+from release_channels.model.findings import Finding, Severity
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.observed import IndexFile, IndexState
+from release_channels.model.outcome import Result
+from release_channels.model.verification import verify_manifest
+from release_channels.model.version import Channel
 from release_channels.project.everywhere import disagreements, old_mentions
 from release_channels.steps.build import build_files, recipe_of
 from release_channels.steps.difference import Difference, explain_difference
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Release, Report, Step
-from release_channels.version import Channel
 
 
 def _act(release: Release) -> Report:

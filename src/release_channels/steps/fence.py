@@ -14,8 +14,8 @@ from packaging.version import Version
 
 from release_channels.adapters.distributions import read_distribution, sha256_of
 from release_channels.errors import RefusedError
-from release_channels.manifest import Manifest, ManifestFile
-from release_channels.version import Channel
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.version import Channel
 
 _REBUILD = "build again: `nox -s build`"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from release_channels.adapters.files import refuse_no_directory, staged, write_whole
 from release_channels.errors import RefusedError
-from release_channels.manifest import MAX_BYTES, Manifest, parse_manifest
+from release_channels.model.manifest import MAX_BYTES, Manifest, parse_manifest
 
 DIST = "dist"
 MANIFEST = "release.json"

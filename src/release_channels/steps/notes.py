@@ -8,9 +8,9 @@ from packaging.version import Version
 
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub
+from release_channels.model.tags import release_tags
 from release_channels.project.changelog import find_changelog, read_changelog, release_body, section
 from release_channels.steps.step import Release
-from release_channels.tags import release_tags
 
 _ASKED = 10
 """How many older tags GitHub is asked about, where history is cut off here."""

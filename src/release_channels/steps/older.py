@@ -12,7 +12,7 @@ from functools import cache
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from release_channels.observed import IndexFile, IndexState
+from release_channels.model.observed import IndexFile, IndexState
 
 _MINORS = tuple(f"3.{minor}" for minor in range(8, 16))
 # A bound inside a minor version (`>=3.9.2`) leaves that version in: some patch release of it is admitted.

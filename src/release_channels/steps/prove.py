@@ -14,7 +14,12 @@ from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.observe import read_place
-from release_channels.claims import (
+from release_channels.errors import RefusedError, UsageError
+from release_channels.model.config import Config
+from release_channels.model.github import WorkflowRun, repository_name
+from release_channels.model.observed import Relation
+from release_channels.model.tested_commit import ARTIFACT, MAX_BYTES, PROVENANCE, Provenance, parse_provenance
+from release_channels.model.verification import (
     AGAIN,
     Proof,
     check_gate_run,
@@ -23,11 +28,6 @@ from release_channels.claims import (
     test_said,
     verify_provenance,
 )
-from release_channels.config import Config
-from release_channels.errors import RefusedError, UsageError
-from release_channels.hub import WorkflowRun, repository_name
-from release_channels.observed import Relation
-from release_channels.provenance import ARTIFACT, MAX_BYTES, PROVENANCE, Provenance, parse_provenance
 
 # Room for the archive around a provenance, which is packed.
 _ARCHIVE_BYTES = 2 * MAX_BYTES

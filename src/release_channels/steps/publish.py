@@ -14,17 +14,17 @@ from release_channels.adapters.index import LOCAL, Credentials, Index, fetch_fil
 from release_channels.adapters.local_index_history import keep_manifest
 from release_channels.adapters.process import finish
 from release_channels.adapters.uv import foreign_environment, uv_program
-from release_channels.claims import verify_gated, verify_manifest
 from release_channels.errors import FailedError, RefusedError, UnansweredError
-from release_channels.manifest import Manifest, ManifestFile
-from release_channels.observed import IndexFile
-from release_channels.outcome import Result
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.observed import IndexFile
+from release_channels.model.outcome import Result
+from release_channels.model.tags import tag_of
+from release_channels.model.verification import verify_gated, verify_manifest
+from release_channels.model.version import Channel
 from release_channels.steps.fence import pass_fence
 from release_channels.steps.handover import DIST, take_over
 from release_channels.steps.step import Release, Report, Step
 from release_channels.steps.tagged import look_at_tag_again
-from release_channels.tags import tag_of
-from release_channels.version import Channel
 
 _SECONDS = 1800
 # uv tries again by itself when a connection breaks, and not when the index answers with one of these.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.index import fetch_file, read_index
-from release_channels.claims import verify_manifest
 from release_channels.errors import RefusedError, UnansweredError
-from release_channels.manifest import Manifest, ManifestFile
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.verification import verify_manifest
 from release_channels.steps.handover import DIST, MANIFEST, take_over
 from release_channels.steps.step import Release
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import read_rehearsal
 from release_channels.adapters.index import Index
-from release_channels.decide import Plan
 from release_channels.errors import RefusedError, ReleaseError
-from release_channels.manifest import ManifestFile
-from release_channels.observed import Observed
-from release_channels.outcome import Outcome, Result
+from release_channels.model.decide import Plan
+from release_channels.model.manifest import ManifestFile
+from release_channels.model.observed import Observed
+from release_channels.model.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
 from release_channels.steps.second import SecondBuild
 

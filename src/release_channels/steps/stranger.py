@@ -16,9 +16,9 @@ from release_channels.adapters.index import LOCAL, Index
 from release_channels.adapters.process import finish, run
 from release_channels.adapters.uv import foreign_environment, python_for, python_of, uv_program
 from release_channels.errors import CommandError, FailedError
-from release_channels.installing import pip_command, uv_command
+from release_channels.model.install_commands import pip_command, uv_command
+from release_channels.model.version import Channel
 from release_channels.project.pyproject import Project
-from release_channels.version import Channel
 
 _SECONDS = 900
 # Where things are on this machine, and whom to trust: nothing in it decides which version is chosen.

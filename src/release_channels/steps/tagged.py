@@ -5,9 +5,9 @@ from __future__ import annotations
 from release_channels.adapters.git import Git
 from release_channels.adapters.observe import read_tag
 from release_channels.errors import RefusedError
-from release_channels.observed import Relation
+from release_channels.model.observed import Relation
+from release_channels.model.version import Channel
 from release_channels.steps.step import Release
-from release_channels.version import Channel
 
 
 def look_at_tag_again(release: Release) -> None:

@@ -14,15 +14,15 @@ from release_channels.adapters.files import scratch
 from release_channels.adapters.index import read_index
 from release_channels.adapters.process import side_by_side
 from release_channels.errors import CommandError, FailedError, ReleaseError
-from release_channels.installing import pip_command, uv_command
-from release_channels.observed import IndexState
-from release_channels.outcome import Result
+from release_channels.model.install_commands import pip_command, uv_command
+from release_channels.model.observed import IndexState
+from release_channels.model.outcome import Result
+from release_channels.model.version import Channel
 from release_channels.steps.installed import Wheel, compare_files, installed_version, look_at, read_wheel, start
 from release_channels.steps.older import offered_final, older_pythons, withheld_finals
 from release_channels.steps.published import find_release
 from release_channels.steps.step import Release, Report, Step
 from release_channels.steps.stranger import Environment, Stranger, stranger
-from release_channels.version import Channel
 
 _T = TypeVar("_T")
 

@@ -15,7 +15,7 @@ from release_channels.adapters.github.client import GitHub
 from release_channels.adapters.github.errors import Answers, Token
 from release_channels.adapters.process import finish
 from release_channels.errors import CommandError, RefusedError, UsageError
-from release_channels.hub import is_repository_name
+from release_channels.model.github import is_repository_name
 
 if TYPE_CHECKING:
     import github

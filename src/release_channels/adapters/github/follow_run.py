@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from release_channels.adapters import console
 from release_channels.adapters.github import GitHub
 from release_channels.errors import FailedError
-from release_channels.hub import WorkflowRun
+from release_channels.model.github import WorkflowRun
 
 
 @dataclass(frozen=True, slots=True)

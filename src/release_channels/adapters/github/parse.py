@@ -7,8 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from release_channels.hub import Artifact, Asset, Comparison, Deployment, HubRelease, Job, PullRequest, WorkflowRun
-from release_channels.hub_settings import Admits, Environment, Policy, Reviewer, TagRuleset
+from release_channels.model.github import (
+    Artifact,
+    Asset,
+    Comparison,
+    Deployment,
+    HubRelease,
+    Job,
+    PullRequest,
+    WorkflowRun,
+)
+from release_channels.model.github_settings import Admits, Environment, Policy, Reviewer, TagRuleset
 
 if TYPE_CHECKING:
     import github.Artifact

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from release_channels.adapters.github import parse as parse
 from release_channels.adapters.github.errors import Answers, NotFoundError
-from release_channels.hub_settings import Environment, Policy, TagRuleset
+from release_channels.model.github_settings import Environment, Policy, TagRuleset
 
 _PAGE = 100
 _MANY = 20

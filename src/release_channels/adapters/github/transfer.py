@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from release_channels.adapters.actions_env import is_loopback
 from release_channels.errors import RefusedError, UnansweredError
-from release_channels.hub import Artifact
+from release_channels.model.github import Artifact
 
 if TYPE_CHECKING:
     from github.GitReleaseAsset import GitReleaseAsset

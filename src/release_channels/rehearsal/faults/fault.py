@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from release_channels.model.version import Channel
 from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.hands import Hands
@@ -18,7 +19,6 @@ from release_channels.rehearsal.ran import Changes, Ran
 from release_channels.rehearsal.rights import Stop
 from release_channels.rehearsal.triggers import Event
 from release_channels.rehearsal.workflow import Workflow
-from release_channels.version import Channel
 
 _PAUSE = 0.05
 

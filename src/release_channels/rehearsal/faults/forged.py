@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from release_channels.provenance import ARTIFACT, PROVENANCE
+from release_channels.model.tested_commit import ARTIFACT, PROVENANCE
+from release_channels.model.version import Channel
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
 from release_channels.rehearsal.ran import Ran
 from release_channels.steps.handover import MANIFEST
-from release_channels.version import Channel
 
 _OTHER = "0" * 40
 

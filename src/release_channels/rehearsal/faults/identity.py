@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from release_channels.model.version import Channel
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Inject, Injection, Scene, again
 from release_channels.rehearsal.ran import Changes
-from release_channels.version import Channel
 
 _COMPARE = "compare owner, repository, workflow file name and environment with the trusted publisher"
 _PUBLISH = "publish"

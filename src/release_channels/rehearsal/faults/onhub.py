@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from release_channels.model.version import Channel
 from release_channels.rehearsal.faults.fault import AGAIN, RESUME, End, Fault, Inject, Injection, Scene, again, resume
 from release_channels.rehearsal.github.answers import Answer, broken, rate_limited
 from release_channels.rehearsal.github.stored import StoredRelease
 from release_channels.rehearsal.ran import Ran
-from release_channels.version import Channel
 
 
 def _left(scene: Scene, *, is_draft: bool) -> StoredRelease:

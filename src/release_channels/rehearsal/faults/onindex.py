@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
+from release_channels.model.version import Channel
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
 from release_channels.rehearsal.ran import Changes
-from release_channels.version import Channel
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from release_channels.adapters import console
 from release_channels.errors import FailedError, UsageError
+from release_channels.model.tags import tag_of
+from release_channels.model.version import Channel, final_of
 from release_channels.rehearsal.faults import forged, identity, onhub, onindex, runs, tags
 from release_channels.rehearsal.faults.fault import End, Fault, Scene
 from release_channels.rehearsal.ran import Ran
 from release_channels.rehearsal.snapshot import Picture, picture, restore, take
 from release_channels.rehearsal.train import Train, tail
-from release_channels.tags import tag_of
-from release_channels.version import Channel, final_of
 
 FAULTS: tuple[Fault, ...] = tuple(
     fault for part in (onindex, identity, runs, tags, forged, onhub) for fault in part.FAULTS

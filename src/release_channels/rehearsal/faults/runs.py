@@ -8,10 +8,10 @@ from functools import partial
 
 from release_channels.adapters.process import both
 from release_channels.errors import RefusedError
+from release_channels.model.version import Channel
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again, held_at, kill
 from release_channels.rehearsal.ran import Ran
 from release_channels.rehearsal.workflow import Workflow
-from release_channels.version import Channel
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from release_channels.model.version import Channel
 from release_channels.rehearsal.faults.fault import End, Fault, Injection, Scene, held_at
 from release_channels.rehearsal.ran import Ran
-from release_channels.version import Channel
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from release_channels.strict import SHA1_OR_SHA256, ManifestFile, StrictReader
+from release_channels.model.strict_json import SHA1_OR_SHA256, ManifestFile, StrictReader
 
 PROVENANCE = "provenance.json"
 ARTIFACT = "release-channels-provenance"

@@ -5,12 +5,12 @@ One function serves every session and task, so that they cannot disagree.
 
 from __future__ import annotations
 
-from release_channels.config import Config
-from release_channels.observed import Observed
-from release_channels.plan import Plan, Reason, Request, Verdict
-from release_channels.preview_rules import decide_preview
-from release_channels.public_rules import decide_public
-from release_channels.version import Channel
+from release_channels.model.config import Config
+from release_channels.model.observed import Observed
+from release_channels.model.plan import Plan, Reason, Request, Verdict
+from release_channels.model.preview_rules import decide_preview
+from release_channels.model.public_rules import decide_public
+from release_channels.model.version import Channel
 
 __all__ = ["Plan", "Reason", "Request", "Verdict", "decide"]
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from packaging.version import Version
 
-from release_channels.config import Config
 from release_channels.errors import RefusedError
-from release_channels.findings import Finding, Severity
-from release_channels.observed import IndexState, Observed, Relation
-from release_channels.plan import Plan, Reason, Request, Verdict, make_plan
-from release_channels.tags import tag_of, why_wrong
-from release_channels.version import Line, final_of, line_of, next_dev_line, next_free
+from release_channels.model.config import Config
+from release_channels.model.findings import Finding, Severity
+from release_channels.model.observed import IndexState, Observed, Relation
+from release_channels.model.plan import Plan, Reason, Request, Verdict, make_plan
+from release_channels.model.tags import tag_of, why_wrong
+from release_channels.model.version import Line, final_of, line_of, next_dev_line, next_free
 
 
 def decide_public(observed: Observed, request: Request, config: Config) -> Plan:

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from release_channels.manifest import ManifestFile
-from release_channels.masking import mask
+from release_channels.model.manifest import ManifestFile
+from release_channels.model.redact import mask
 
 
 class Result(StrEnum):

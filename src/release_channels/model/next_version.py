@@ -8,7 +8,7 @@ from enum import StrEnum
 from packaging.version import Version
 
 from release_channels.errors import RefusedError, UsageError
-from release_channels.version import Line, binds, final_of, line_of, next_dev_line
+from release_channels.model.version import Line, binds, final_of, line_of, next_dev_line
 
 
 class Part(StrEnum):

@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from release_channels.errors import RefusedError
-from release_channels.gate_config import GateConfig as GateConfig
-from release_channels.gate_config import check_gate
+from release_channels.model.gate_config import GateConfig as GateConfig
+from release_channels.model.gate_config import check_gate
 
 TABLE = "tool.release-channels"
 _REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.hub import HubRelease
-from release_channels.observed import IndexFile, IndexState
-from release_channels.plan import Plan, Reason
-from release_channels.version import final_of, next_dev_line, next_free
+from release_channels.model.github import HubRelease
+from release_channels.model.observed import IndexFile, IndexState
+from release_channels.model.plan import Plan, Reason
+from release_channels.model.version import final_of, next_dev_line, next_free
 
 # Source: the index refuses new files in releases that are older than this (rule of 2026-07-08).
 FILES_CLOSE_AFTER = timedelta(days=14)

@@ -8,10 +8,10 @@ from urllib.parse import quote, urlsplit
 
 from packaging.version import Version
 
-from release_channels.bumping import dev_target, final_target
 from release_channels.errors import RefusedError, UsageError
-from release_channels.observed import IndexState
-from release_channels.version import final_of
+from release_channels.model.next_version import dev_target, final_target
+from release_channels.model.observed import IndexState
+from release_channels.model.version import final_of
 
 
 @dataclass(frozen=True, slots=True)

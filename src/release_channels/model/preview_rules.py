@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from packaging.version import Version
 
-from release_channels.config import ClosedLine, Config
 from release_channels.errors import RefusedError, UsageError
-from release_channels.observed import UNSHALLOW, Observed, Preview, Relation
-from release_channels.plan import Plan, Reason, Request, Verdict, make_plan
-from release_channels.version import Line, binds, final_of, line_of, next_dev_line, preview_of
+from release_channels.model.config import ClosedLine, Config
+from release_channels.model.observed import UNSHALLOW, Observed, Preview, Relation
+from release_channels.model.plan import Plan, Reason, Request, Verdict, make_plan
+from release_channels.model.version import Line, binds, final_of, line_of, next_dev_line, preview_of
 
 
 def decide_preview(observed: Observed, request: Request, config: Config) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release_channels.version import Channel
+from release_channels.model.version import Channel
 
 _PIP = ("python", "-m", "pip", "install")
 _UV = ("uv", "tool", "install")

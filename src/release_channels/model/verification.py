@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from release_channels.config import Config
-from release_channels.decide import Plan
 from release_channels.errors import RefusedError
-from release_channels.hub import WorkflowRun
-from release_channels.manifest import Manifest
-from release_channels.provenance import Provenance
-from release_channels.strict import ManifestFile
+from release_channels.model.config import Config
+from release_channels.model.decide import Plan
+from release_channels.model.github import WorkflowRun
+from release_channels.model.manifest import Manifest
+from release_channels.model.strict_json import ManifestFile
+from release_channels.model.tested_commit import Provenance
 
 WORKFLOWS = ".github/workflows"
 AGAIN = "run the test workflow again for that commit (`gh run rerun`): the gate follows it by itself"

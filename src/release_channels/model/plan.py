@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from packaging.version import Version
 
-from release_channels.observed import Observed
-from release_channels.version import Channel
+from release_channels.model.observed import Observed
+from release_channels.model.version import Channel
 
 
 class Verdict(StrEnum):

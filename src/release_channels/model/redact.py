@@ -34,3 +34,15 @@ class Veil:
 def without(env: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
     """Give an environment without these variables."""
     return {name: value for name, value in env.items() if name not in names}
+
+
+# `git` is a name that everybody knows; any other name without a password may be a token.
+_USER = re.compile(r"(?<=://)(?!git@)[^/\s'\"<>]+@")
+
+
+def mask(text: str) -> str:
+    """Take user names, passwords and tokens out of every address in a text.
+
+    Source: RFC 3986, userinfo; the last `@` before the path counts, for passwords in which one was not encoded.
+    """
+    return _USER.sub("***@", text)

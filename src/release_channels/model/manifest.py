@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from release_channels.strict import SHA1_OR_SHA256, ManifestFile, StrictReader
-from release_channels.version import Channel
+from release_channels.model.strict_json import SHA1_OR_SHA256, ManifestFile, StrictReader
+from release_channels.model.version import Channel
 
 __all__ = ["MAX_BYTES", "SCHEMA", "Manifest", "ManifestFile", "parse_manifest"]
 
