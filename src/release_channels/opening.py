@@ -19,7 +19,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.observed import UNSHALLOW, Commit
 from release_channels.model.tags import release_tags
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
-from release_channels.project.tags import ReachableTags
+from release_channels.project.sources.vcs_tags import ReachableTags
 
 
 def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ) -> Project:

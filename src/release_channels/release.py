@@ -30,9 +30,9 @@ from release_channels.model.version import Channel
 from release_channels.opening import open_index, open_project
 from release_channels.options import Options
 from release_channels.project.commit_url import commit_url, repository_url
-from release_channels.project.copies import read_copies
-from release_channels.project.everywhere import plan_preview
+from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
+from release_channels.project.version_files import read_copies
 from release_channels.proving import gated, prove_preview, prove_public
 from release_channels.running import run_told
 from release_channels.steps.handover import bring_in

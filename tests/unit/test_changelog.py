@@ -20,7 +20,7 @@ from release_channels.project.changelog import (
     release_body,
     section,
 )
-from release_channels.project.titles import parse_title
+from release_channels.project.changelog_headings import parse_title
 
 DAY = date(2026, 11, 22)
 NEW = Version("1.2.0")

@@ -9,13 +9,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.project.cargo import cargo_version
-from release_channels.project.cargo_lock import cargo_disagreements, plan_cargo_lock
 from release_channels.project.edit import Edit
-from release_channels.project.everywhere import disagreements
-from release_channels.project.lockfile import plan_lock, read_lock
+from release_channels.project.lock_files import cargo_disagreements, plan_cargo_lock, plan_lock, read_lock
+from release_channels.project.plan_edits import disagreements
 from release_channels.project.pyproject import parse_project
-from release_channels.project.source import TomlVersion
+from release_channels.project.sources.base import TomlVersion
+from release_channels.project.sources.cargo import cargo_version
 
 NAME = canonicalize_name("x-y")
 NEW = Version("2.0.0")

@@ -9,9 +9,9 @@ import pytest
 from packaging.version import Version
 
 from release_channels.adapters.git import Git
-from release_channels.project.everywhere import plan_preview
+from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import parse_project
-from release_channels.project.source import nothing
+from release_channels.project.sources.base import nothing
 from release_channels.steps.build import Recipe, build_files
 from tests.support.repo import Repo
 

@@ -9,7 +9,7 @@ from release_channels.adapters.git import Git
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.project.pyproject import PYPROJECT
-from release_channels.project.values import decode, parse_toml
+from release_channels.project.typed_toml import decode, parse_toml
 
 # What decides whether a commit may be released; a commit of any branch could set them so that it may.
 _KEYS = ("main-branch", "remote", "tag-format")

@@ -21,7 +21,7 @@ from release_channels.model.observed import Commit, IndexState
 from release_channels.model.tags import release_tags
 from release_channels.opening import open_index, open_project
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
-from release_channels.project.source import Read
+from release_channels.project.sources.base import Read
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from release_channels.model.observed import IndexState, Observed, Relation
 from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import tag_of
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
-from release_channels.project.everywhere import disagreements, old_mentions
+from release_channels.project.plan_edits import disagreements, old_mentions
 from release_channels.steps.prove import Inquiry, prove_gate
 
 

@@ -13,12 +13,11 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
+from release_channels.project.changelog_headings import Title, Underlined, parse_title, title_like
 from release_channels.project.edit import Edit
 from release_channels.project.markdown import Heading, Markdown
-from release_channels.project.source import Read
-from release_channels.project.titles import Title, parse_title, title_like
-from release_channels.project.underlined import Underlined
-from release_channels.project.values import decode, inside
+from release_channels.project.sources.base import Read
+from release_channels.project.typed_toml import decode, inside
 
 AUTO = "auto"
 BODY_LIMIT = 125_000

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from release_channels.project.edit import prove_content, read_toml
 from release_channels.project.pyproject import Project
-from release_channels.project.source import parse_document, table_of
+from release_channels.project.sources.base import parse_document, table_of
 
 LABEL = "Source commit"
 _SOURCE_LABELS = ("source", "sourcecode", "repository", "github", "code")

@@ -11,12 +11,12 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config, parse_config
-from release_channels.project.finding import find_source
-from release_channels.project.identity import Identity, read_identity
-from release_channels.project.layout import Layout
-from release_channels.project.source import Read, VersionSource, nothing
-from release_channels.project.tags import ReachableTags, TagVersion, version_from_tags
-from release_channels.project.values import decode, parse_toml, table, tables, text_of
+from release_channels.project.metadata import Identity, read_identity
+from release_channels.project.sources.base import Read, VersionSource, nothing
+from release_channels.project.sources.detect import find_source
+from release_channels.project.sources.layout import Layout
+from release_channels.project.sources.vcs_tags import ReachableTags, TagVersion, version_from_tags
+from release_channels.project.typed_toml import decode, parse_toml, table, tables, text_of
 
 PYPROJECT = "pyproject.toml"
 

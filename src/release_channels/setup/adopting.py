@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from release_channels.model.config import Config, parse_config
 from release_channels.project.pyproject import PYPROJECT
-from release_channels.project.values import parse_toml
+from release_channels.project.typed_toml import parse_toml
 from release_channels.setup import noxfile as noxfiles
 from release_channels.setup import tasksfile
 from release_channels.setup.conventions import foreign_settings, own_tests, test_session

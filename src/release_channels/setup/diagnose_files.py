@@ -13,9 +13,9 @@ from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Line, final_of, line_of
 from release_channels.project.changelog import find_changelog, named_changelog, plan_release, read_changelog
-from release_channels.project.everywhere import disagreements
+from release_channels.project.plan_edits import disagreements
 from release_channels.project.pyproject import Project
-from release_channels.project.source import Read
+from release_channels.project.sources.base import Read
 from release_channels.setup.adopting import AdoptionPlan
 from release_channels.setup.conventions import follows_pushes
 from release_channels.setup.diagnosis import Diagnosis, bad, good, look

@@ -25,7 +25,7 @@ from release_channels.model.outcome import Result
 from release_channels.model.verification import verify_gated
 from release_channels.model.version import Channel
 from release_channels.project.edit import Edit
-from release_channels.project.everywhere import plan_preview
+from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
 from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_taken
 from release_channels.steps.sdist import is_settled, let_pass, settle

@@ -23,7 +23,7 @@ from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.outcome import Result
 from release_channels.model.verification import verify_manifest
 from release_channels.model.version import Channel
-from release_channels.project.everywhere import disagreements, old_mentions
+from release_channels.project.plan_edits import disagreements, old_mentions
 from release_channels.steps.build import build_files, recipe_of
 from release_channels.steps.difference import Difference, explain_difference
 from release_channels.steps.handover import DIST, take_over

@@ -8,8 +8,8 @@ from typing import Any
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.project.source import Read, TomlVersion
-from release_channels.project.values import decode, inside, parse_toml, table, version_at
+from release_channels.project.sources.base import Read, TomlVersion
+from release_channels.project.typed_toml import decode, inside, parse_toml, table, version_at
 
 
 def cargo_version(manifest: str, read: Read) -> TomlVersion:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from release_channels.errors import RefusedError
-from release_channels.project.layout import Layout
-from release_channels.project.python import find_place
-from release_channels.project.source import Literal, LiteralVersion, VersionSource
-from release_channels.project.values import decode, inside
+from release_channels.project.sources.base import Literal, LiteralVersion, VersionSource
+from release_channels.project.sources.layout import Layout
+from release_channels.project.sources.python_file import find_place
+from release_channels.project.typed_toml import decode, inside
 
 _NEWLINES = re.compile(r"\r\n|[\s\S]")
 

@@ -11,9 +11,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from release_channels.errors import RefusedError
-from release_channels.project.ini import Sections, parse_cfg
-from release_channels.project.source import Read
-from release_channels.project.values import decode, table, tables, text_of, text_table, texts
+from release_channels.project.sources.base import Read
+from release_channels.project.sources.ini import Sections, parse_cfg
+from release_channels.project.typed_toml import decode, table, tables, text_of, text_table, texts
 
 _SHORT = re.compile(r"(?P<sign>[\^~])\s*(?P<release>\d+(?:\.\d+){0,2})")
 

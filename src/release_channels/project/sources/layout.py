@@ -10,10 +10,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from release_channels.errors import RefusedError
-from release_channels.project.python import find_assignment
-from release_channels.project.source import LiteralVersion, Read, VersionSource
-from release_channels.project.tags import ReachableTags, TagTool, TagVersion, version_from_tags
-from release_channels.project.values import decode, tables, text_of
+from release_channels.project.sources.base import LiteralVersion, Read, VersionSource
+from release_channels.project.sources.python_file import find_assignment
+from release_channels.project.sources.vcs_tags import ReachableTags, TagTool, TagVersion, version_from_tags
+from release_channels.project.typed_toml import decode, tables, text_of
 
 STATIC = 'write `version = "1.2.3.dev0"` in [project] and take "version" out of `dynamic`'
 

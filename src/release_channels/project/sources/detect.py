@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from release_channels.errors import RefusedError
-from release_channels.project.cargo import cargo_version
-from release_channels.project.layout import STATIC, Layout, assigned, tagged, unreadable
-from release_channels.project.patterns import by_pattern
-from release_channels.project.python import assigns
-from release_channels.project.setuptools import setuptools_source
-from release_channels.project.source import TomlVersion, VersionSource
-from release_channels.project.tags import TagTool
-from release_channels.project.values import decode, parse_toml, table, tables, text_of, version_at
+from release_channels.project.sources.base import TomlVersion, VersionSource
+from release_channels.project.sources.cargo import cargo_version
+from release_channels.project.sources.layout import STATIC, Layout, assigned, tagged, unreadable
+from release_channels.project.sources.python_file import assigns
+from release_channels.project.sources.regex import by_pattern
+from release_channels.project.sources.setuptools import setuptools_source
+from release_channels.project.sources.vcs_tags import TagTool
+from release_channels.project.typed_toml import decode, parse_toml, table, tables, text_of, version_at
 
 _HATCH_PATTERN = r"(?i)^(__version__|VERSION) *= *(['\"])v?(?P<version>.+?)\2"
 _PDM_PATTERN = r"^(?:__version__|VERSION)\s*=\s*[\"'](.+?)[\"']\s*(?:#.*)?$"

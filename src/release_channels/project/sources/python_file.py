@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Callable, Iterator
 
 from release_channels.errors import RefusedError
-from release_channels.project.source import Literal
-from release_channels.project.values import BOM
+from release_channels.project.sources.base import Literal
+from release_channels.project.typed_toml import BOM
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")  # form feeds and other separators begin no new line to Python
 _STRING = re.compile(r"(?P<open>[rRuU]?(?P<quotes>'''|\"\"\"|'|\"))(?P<body>.*)(?P=quotes)", re.DOTALL)

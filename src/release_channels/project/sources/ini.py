@@ -6,8 +6,8 @@ import configparser
 import re
 
 from release_channels.errors import RefusedError
-from release_channels.project.source import Literal
-from release_channels.project.values import BOM
+from release_channels.project.sources.base import Literal
+from release_channels.project.typed_toml import BOM
 
 _LINE = re.compile(r"^[ \t]*version[ \t]*[=:][ \t]*(?P<value>\S.*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _MARK = "0+found"

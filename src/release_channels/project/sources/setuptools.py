@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from release_channels.errors import RefusedError
-from release_channels.project.ini import find_version, parse_cfg
-from release_channels.project.layout import Layout, assigned, tagged, unreadable
-from release_channels.project.source import Literal, LiteralVersion, VersionSource
-from release_channels.project.tags import TagTool
-from release_channels.project.values import decode, inside, tables
+from release_channels.project.sources.base import Literal, LiteralVersion, VersionSource
+from release_channels.project.sources.ini import find_version, parse_cfg
+from release_channels.project.sources.layout import Layout, assigned, tagged, unreadable
+from release_channels.project.sources.vcs_tags import TagTool
+from release_channels.project.typed_toml import decode, inside, tables
 
 
 def setuptools_source(layout: Layout) -> VersionSource:

@@ -12,8 +12,8 @@ from packaging.version import InvalidVersion, Version
 from release_channels.errors import RefusedError
 from release_channels.model.config import VersionFile
 from release_channels.project.edit import Edit
-from release_channels.project.source import Read
-from release_channels.project.values import decode, inside
+from release_channels.project.sources.base import Read
+from release_channels.project.typed_toml import decode, inside
 
 # Wide enough for every spelling; whether it is a version is asked of `Version`, not of this.
 _VERSION = r"(?P<version>[0-9A-Za-z](?:[0-9A-Za-z.!+_-]*[0-9A-Za-z])?)"

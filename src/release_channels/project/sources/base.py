@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Edit, prove_content, prove_literal, read_toml
-from release_channels.project.values import version_at
+from release_channels.project.typed_toml import version_at
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
