@@ -9,11 +9,11 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.actions_event import EventRun, read_choice, read_event_run
 from release_channels.adapters.git import Git
+from release_channels.cli.context import open_project
+from release_channels.cli.run import run_told
 from release_channels.concluding import EndedJob, Start, conclude, parse_needs
 from release_channels.model.config import Config
 from release_channels.model.outcome import Outcome
-from release_channels.opening import open_project
-from release_channels.running import run_told
 
 _NEEDS = "NEEDS"
 

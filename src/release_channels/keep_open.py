@@ -11,12 +11,12 @@ from release_channels.adapters import console
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, Credentials, Index, read_index, upstream_url
 from release_channels.adapters.local_index_history import local_files
+from release_channels.cli.context import open_project
 from release_channels.errors import UsageError
 from release_channels.indexserver.server import serve
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import IndexState
 from release_channels.model.version import Channel
-from release_channels.opening import open_project
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _LAST_PORT = 65535

@@ -12,6 +12,9 @@ from release_channels.adapters.actions_env import Actions
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, Credentials, Index, read_index
 from release_channels.adapters.oidc import Exchange, NotTrustedError, fetch_identity
+from release_channels.cli.context import open_index, open_project
+from release_channels.cli.options import Options
+from release_channels.cli.run import run_told
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
@@ -25,9 +28,6 @@ from release_channels.model.trusted_publishing import (
     unfit,
 )
 from release_channels.model.version import Channel
-from release_channels.opening import open_index, open_project
-from release_channels.options import Options
-from release_channels.running import run_told
 
 
 @dataclass(frozen=True, slots=True)

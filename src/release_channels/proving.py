@@ -12,6 +12,9 @@ from release_channels.adapters.actions_env import Actions
 from release_channels.adapters.actions_event import read_event_run
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import DEFAULT, FOR_PRACTICE
+from release_channels.cli.context import open_project
+from release_channels.cli.options import Options
+from release_channels.cli.run import run_told
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.config import Proof as Demand
@@ -21,10 +24,7 @@ from release_channels.model.plan import Plan
 from release_channels.model.strict_json import ManifestFile
 from release_channels.model.verification import Proof
 from release_channels.model.version import Channel, Line, line_of, preview_of
-from release_channels.opening import open_project
-from release_channels.options import Options
 from release_channels.project.pyproject import Project
-from release_channels.running import run_told
 from release_channels.steps.prove import open_inquiry, prove_commit, prove_event, require_place
 
 # What comes before the upload, and the upload: each proves for itself, since each may be a job of its own.

@@ -19,6 +19,10 @@ from release_channels.adapters.files import only_one_run
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, Index, upstream_url
 from release_channels.adapters.observe import observe
+from release_channels.cli.context import open_index, open_project
+from release_channels.cli.options import Options
+from release_channels.cli.report import show_plan
+from release_channels.cli.run import run_told
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
@@ -27,18 +31,14 @@ from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import Proof
 from release_channels.model.version import Channel
-from release_channels.opening import open_index, open_project
-from release_channels.options import Options
 from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
 from release_channels.project.version_files import read_copies
 from release_channels.proving import gated, prove_preview, prove_public
-from release_channels.running import run_told
 from release_channels.steps.handover import bring_in
 from release_channels.steps.second import SecondBuild
 from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
-from release_channels.telling import show_plan
 
 # By name, so that a job that publishes loads nothing of what builds.
 _STEPS = {

@@ -100,8 +100,8 @@ def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") ->
 @task(help={"port": "the port to listen on; without it the system picks a free one"})
 def index(context: Context, port: str = "") -> None:
     """Keep the local index open for installs, until Ctrl-C."""
+    from release_channels.cli.run import reporting
     from release_channels.keep_open import keep_open, parse_port
-    from release_channels.reporting import reporting
 
     with reporting(Path.cwd()):
         keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)
@@ -193,6 +193,6 @@ def join(own: Collection) -> Collection:
 
 def main() -> None:
     """Run a task by its name: the console script."""
-    from release_channels.program import TaskProgram
+    from release_channels.cli.program import TaskProgram
 
     TaskProgram(ns).run()

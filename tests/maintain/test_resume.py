@@ -16,9 +16,9 @@ import pytest
 from invoke.exceptions import Exit
 
 from release_channels.adapters.build_artifact import unpack_bundle
+from release_channels.cli.context import sit_down
 from release_channels.errors import RefusedError
 from release_channels.maintain import tasks
-from release_channels.maintain.desk import sit_down
 from release_channels.maintain.resume import resume
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.outcome import Outcome, Result

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
+from release_channels.cli.context import sit_down
 from release_channels.maintain import tasks
-from release_channels.maintain.desk import sit_down
 from release_channels.maintain.picture import Picture
 from release_channels.maintain.status import read_status
 from release_channels.model.outcome import Result

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.github.follow_run import Waiting
+from release_channels.cli.context import sit_down
 from release_channels.errors import FailedError, ReleaseError
-from release_channels.maintain.desk import sit_down
 from release_channels.maintain.tag import TagRequest
 from release_channels.maintain.tag import tag as make_tag
 from release_channels.model.outcome import Outcome, Result

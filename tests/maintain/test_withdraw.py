@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from invoke.exceptions import Exit
 
+from release_channels.cli.context import sit_down
 from release_channels.maintain import tasks
-from release_channels.maintain.desk import sit_down
 from release_channels.maintain.withdraw import withdraw
 from release_channels.model.outcome import Outcome, Result
 from tests.conftest import MakeRepo

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from release_channels.adapters.git import Git
-from release_channels.opening import open_project
+from release_channels.cli.context import open_project
 from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import Ground, make_ground
 from release_channels.rehearsal.ran import Changes, Ran

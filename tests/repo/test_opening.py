@@ -9,8 +9,8 @@ import pytest
 
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import DEFAULT, LOCAL
+from release_channels.cli.context import open_project
 from release_channels.errors import RefusedError
-from release_channels.opening import open_project
 from tests.conftest import MakeRepo
 from tests.support.projects import Sample
 from tests.support.repo import Repo

@@ -12,7 +12,7 @@ import pytest
 from packaging.version import Version
 
 from release_channels.adapters.attestations import AttestedBy
-from release_channels.maintain.desk import sit_down
+from release_channels.cli.context import sit_down
 from release_channels.model.config import Config, GateConfig
 from release_channels.model.github_settings import Admits, Environment, HubSettings, Policy, Reviewer, TagRuleset
 from release_channels.model.observed import IndexFile, IndexState

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.github.follow_run import Waiting
+from release_channels.cli.context import sit_down
 from release_channels.errors import FailedError
-from release_channels.maintain.desk import sit_down
 from release_channels.model.config import Config, GateConfig
 from release_channels.model.github_settings import Admits, Environment, Policy, Reviewer
 from release_channels.model.outcome import Outcome, Result

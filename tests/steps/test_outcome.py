@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import Actions
+from release_channels.cli.report import tell
 from release_channels.model.outcome import Outcome, Result
-from release_channels.telling import tell
 from tests.conftest import RunSession
 from tests.support.repo import Repo
 from tests.support.staging import build_sample, copy_repo

@@ -17,6 +17,10 @@ from release_channels.adapters.actions_event import EventRun, read_event_run, re
 from release_channels.adapters.files import only_one_run, scratch, state_directory, write_whole
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import DEFAULT, LOCAL
+from release_channels.cli.context import open_project
+from release_channels.cli.options import GateOptions, parse_gate_options
+from release_channels.cli.report import told_uncommitted
+from release_channels.cli.run import run_session_told
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.gate.candidate import Candidate, Target, make_candidate, target_of
 from release_channels.gate.checks import (
@@ -28,17 +32,13 @@ from release_channels.gate.checks import (
     find_sandboxes,
 )
 from release_channels.gate.daytona_sandbox import KEY, DaytonaSandboxes, connect_daytona
-from release_channels.gate.options import GateOptions, parse_gate_options
 from release_channels.gate.origin import NothingToGate, Origin, ask_for_origin, origin_of_event
 from release_channels.gate.probe import choose_provider
 from release_channels.gate.providers import Provider, in_order, key_names, read_candidates
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.redact import Veil, without
 from release_channels.model.tested_commit import PROVENANCE, GateRun, Provenance
-from release_channels.opening import open_project
 from release_channels.project.commit_url import commit_url, repository_url
-from release_channels.running import run_session_told
-from release_channels.telling import told_uncommitted
 
 _README = ("README.md", "README.rst", "README.txt", "README")
 _DAYTONA_KEYS = (KEY, "DAYTONA_JWT_TOKEN")

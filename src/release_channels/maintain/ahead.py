@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from release_channels.maintain.desk import Desk
+from release_channels.cli.context import Desk
 from release_channels.model.observed import Commit, Relation
 from release_channels.model.status import Ahead
 from release_channels.project.pyproject import Project

@@ -12,8 +12,8 @@ from release_channels.adapters import console
 from release_channels.adapters.edits import apply_edits, show_edits
 from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.adapters.github import GitHub
+from release_channels.cli.context import Desk
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
-from release_channels.maintain.desk import Desk
 from release_channels.maintain.practice import refuse_practice
 from release_channels.maintain.towncrier import plan_news
 from release_channels.model.next_version import dev_target, final_target, is_open

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from release_channels.adapters.actions_env import is_loopback, is_rehearsal
 from release_channels.adapters.index import FOR_PRACTICE
+from release_channels.cli.context import Desk
 from release_channels.errors import RefusedError
-from release_channels.maintain.desk import Desk
 from release_channels.model.github import is_beyond, is_on_github
 
 

@@ -10,8 +10,8 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.trusted_settings import require_settings
+from release_channels.cli.context import Desk
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
-from release_channels.maintain.desk import Desk
 from release_channels.model.config import Proof
 from release_channels.model.findings import Finding
 from release_channels.model.github import WorkflowRun

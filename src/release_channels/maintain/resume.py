@@ -16,8 +16,9 @@ from release_channels.adapters.build_artifact import unpack_bundle
 from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.files import only_one_run, scratch
 from release_channels.adapters.index import fetch_file
+from release_channels.cli.context import Desk
+from release_channels.cli.report import tell
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
-from release_channels.maintain.desk import Desk
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile, Tag
 from release_channels.model.outcome import Outcome, Result
@@ -29,7 +30,6 @@ from release_channels.release import run_session
 from release_channels.sessions import PUBLIC
 from release_channels.steps.handover import DIST, hand_over, take_over
 from release_channels.steps.step import Patience
-from release_channels.telling import tell
 
 _AFTER_BUILD = tuple(step for step in PUBLIC if step != "build")
 _AFTER_CHECK = tuple(step for step in _AFTER_BUILD if step != "check")

@@ -14,9 +14,9 @@ from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import LOCAL
 from release_channels.adapters.observe import observe
+from release_channels.cli.context import Desk, open_project
 from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.maintain.ahead import read_ahead
-from release_channels.maintain.desk import Desk
 from release_channels.maintain.picture import Picture
 from release_channels.model.decide import Plan, Reason, Request, decide
 from release_channels.model.github import Deployment, HubRelease, WorkflowRun
@@ -24,7 +24,6 @@ from release_channels.model.observed import Commit, Observed, Relation
 from release_channels.model.status import Ahead, Standing, next_command, unfinished
 from release_channels.model.tags import release_tags
 from release_channels.model.version import Channel
-from release_channels.opening import open_project
 from release_channels.project.pyproject import Project
 
 _DEPLOYMENTS = 10

@@ -14,8 +14,8 @@ from release_channels.adapters.edits import read_text
 from release_channels.adapters.files import scratch
 from release_channels.adapters.process import finish
 from release_channels.adapters.uv import foreign_environment, uv_program
+from release_channels.cli.context import Desk
 from release_channels.errors import CommandError, RefusedError
-from release_channels.maintain.desk import Desk
 from release_channels.project.edit import Change, Creation, Edit, Removal
 from release_channels.project.pyproject import News
 

@@ -9,8 +9,8 @@ from packaging.version import Version
 from release_channels.adapters import console
 from release_channels.adapters.index import LOCAL
 from release_channels.adapters.local_index_history import local_files
+from release_channels.cli.context import Desk
 from release_channels.errors import RefusedError
-from release_channels.maintain.desk import Desk
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.version import parse_project_version

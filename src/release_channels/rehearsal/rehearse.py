@@ -14,11 +14,12 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import REHEARSAL, is_rehearsal
 from release_channels.adapters.git import Git
+from release_channels.cli.context import open_project
+from release_channels.cli.options import OptionParser
+from release_channels.cli.run import run_session_told
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.observed import Commit
 from release_channels.model.outcome import Outcome, Result
-from release_channels.opening import open_project
-from release_channels.options import OptionParser
 from release_channels.project.pyproject import Project
 from release_channels.rehearsal.act import find_act
 from release_channels.rehearsal.faults.play import Judged, MakeTrain, chosen, play_faults, refuse_wrong
@@ -30,7 +31,6 @@ from release_channels.rehearsal.telling import end_of, show_faults, show_not_reh
 from release_channels.rehearsal.train import Train
 from release_channels.rehearsal.users import make_users
 from release_channels.rehearsal.workflow import DIRECTORY
-from release_channels.running import run_session_told
 
 _PARTS = ("preview", "public")
 

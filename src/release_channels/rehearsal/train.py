@@ -11,11 +11,11 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.git import Git
+from release_channels.cli.context import open_project
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.model.outcome import Result
 from release_channels.model.tags import tag_of
 from release_channels.model.version import final_of
-from release_channels.opening import open_project
 from release_channels.rehearsal.forge import Forge
 from release_channels.rehearsal.ground import Ground
 from release_channels.rehearsal.hands import Hands, on_index

@@ -12,8 +12,8 @@ from release_channels.adapters.attestations import AttestedBy, fetch_attested
 from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.observe import observe
 from release_channels.adapters.tool_lock import locked_tool, running_version
+from release_channels.cli.context import Desk
 from release_channels.errors import ReleaseError, UnansweredError
-from release_channels.maintain.desk import Desk
 from release_channels.model.decide import Request, decide
 from release_channels.model.github import repository_name
 from release_channels.model.github_settings import Environment, HubSettings

@@ -13,8 +13,8 @@ from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.github.follow_run import Waiting, follow
 from release_channels.adapters.github.settings import Settings
+from release_channels.cli.context import Desk
 from release_channels.errors import FailedError, RefusedError, ReleaseError
-from release_channels.maintain.desk import Desk
 from release_channels.model.github import WorkflowRun, repository_name
 from release_channels.model.github_settings import Environment
 from release_channels.model.outcome import Outcome, Result
