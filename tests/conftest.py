@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from release_channels import release
 from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Outcome
 from release_channels.model.version import Channel
+from release_channels.release import pipeline
+from release_channels.release.step import Patience
 from release_channels.sessions import PREVIEW
-from release_channels.steps.step import Patience
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 from tests.support.wheelhouse import fill
@@ -124,7 +124,7 @@ def run_session(offline: None) -> RunSession:
         name = "preview" if steps == PREVIEW else steps[0]
         if steps == PREVIEW:
             more.setdefault("channel", Channel.PREVIEW)
-        return release.run_session(
+        return pipeline.run_session(
             name, steps, words, root=repo.root, env=dict(os.environ), patience=patience, **more,  # type: ignore[arg-type]
         )  # fmt: skip
 

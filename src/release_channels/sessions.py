@@ -131,7 +131,7 @@ def _refusing(taken: str) -> Callable[[Session], None]:
 
 def _run(session: Session, *steps: str, channel: str = "") -> None:
     from release_channels.model.version import Channel
-    from release_channels.release import run_session
+    from release_channels.release.pipeline import run_session
 
     outcome = run_session(
         session.name, steps, session.posargs,

@@ -11,11 +11,11 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 from invoke.exceptions import Exit
 
-from release_channels import release
 from release_channels.maintain import tasks
 from release_channels.model.outcome import Outcome
 from release_channels.model.version import Channel
-from release_channels.steps.step import Patience
+from release_channels.release import pipeline
+from release_channels.release.step import Patience
 from tests.github.hubs import NAME, WRITER, Hub, open_hub
 from tests.support.distributions import make_wheel
 from tests.support.repo import Repo
@@ -58,7 +58,7 @@ def tag(
 
 def public(repo: Repo, *words: str, steps: tuple[str, ...], env: Mapping[str, str] | None = None) -> Outcome:
     """Run steps of the public channel as the sessions do."""
-    return release.run_session(
+    return pipeline.run_session(
         steps[0], steps, words, root=repo.root, channel=Channel.PUBLIC, env={**os.environ, **(env or {})},
         patience=Patience(tries=(), visible=1.0, first_pause=0.05),
     )  # fmt: skip

@@ -20,7 +20,7 @@ from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.answers import Answer, broken, rate_limited
 from release_channels.rehearsal.github.stored import StoredAsset, StoredRelease
-from release_channels.steps.announce import ANNOUNCE
+from release_channels.release.github_release import ANNOUNCE
 from tests.conftest import RunSession
 from tests.github.hubs import READER, WRITER, Hub, open_hub
 from tests.support.distributions import Recipe

@@ -25,8 +25,8 @@ from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
 from release_channels.rehearsal.github.answers import broken
 from release_channels.rehearsal.github.stored import StoredRelease
+from release_channels.release.step import Patience
 from release_channels.sessions import PUBLIC
-from release_channels.steps.step import Patience
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
 from tests.maintain.doing import some_of

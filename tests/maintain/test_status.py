@@ -55,10 +55,10 @@ def preview(repo: Repo) -> None:
 
 
 def run_preview(repo: Repo) -> Result:
-    from release_channels import release
+    from release_channels.release import pipeline
 
     words, steps = ("--offline",), ("build", "preview-publish")
-    return release.run_session("preview", steps, words, root=repo.root, env=dict(os.environ)).result
+    return pipeline.run_session("preview", steps, words, root=repo.root, env=dict(os.environ)).result
 
 
 def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
-from release_channels.steps.difference import Difference, explain_difference
+from release_channels.release.rebuild import Difference, explain_difference
 from tests.conftest import MakeRepo, RunSession
 from tests.support.backends import own_backend
 from tests.support.distributions import Recipe, make_wheel

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from release_channels.errors import FailedError
-from release_channels.steps.sdist import is_settled, let_pass, settle
+from release_channels.release.sdist_normalize import is_settled, let_pass, settle
 
 EPOCH = 1_700_000_000
 

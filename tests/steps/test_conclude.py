@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.ending import run_conclude
 from release_channels.model.outcome import Outcome, Result
 from release_channels.rehearsal.github import GitHubState
+from release_channels.release.ci_result import run_conclude
 from tests.conftest import MakeRepo
 from tests.support.proofs import add_chain, event_of
 from tests.support.repo import Repo

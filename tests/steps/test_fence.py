@@ -12,7 +12,7 @@ from release_channels.adapters.distributions import sha256_of
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.version import Channel
-from release_channels.steps.fence import pass_fence
+from release_channels.release.upload_guard import pass_fence
 from tests.support.distributions import make_sdist, make_wheel
 
 

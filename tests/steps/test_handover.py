@@ -13,7 +13,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile, parse_manifest
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
-from release_channels.steps.handover import MANIFEST, hand_over, take_over
+from release_channels.release.dist_dir import MANIFEST, hand_over, take_over
 from tests.conftest import RunSession
 from tests.support.repo import Repo
 

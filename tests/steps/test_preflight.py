@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import Tls
 from release_channels.model.outcome import Outcome, Result
-from release_channels.preflighting import run_preflight
+from release_channels.release.ci_preflight import run_preflight
 from tests.conftest import MakeRepo
 from tests.index.servers import make_tls
 from tests.support.distributions import make_wheel

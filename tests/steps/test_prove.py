@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tested_commit import ARTIFACT, MAX_BYTES, PROVENANCE, GateRun
-from release_channels.proving import run_provenance
+from release_channels.release.ci_provenance import run_provenance
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, NOBODY, READER, Hub, open_hub
 from tests.support.projects import Sample

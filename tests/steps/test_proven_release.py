@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from release_channels import release
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import Tls
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.strict_json import ManifestFile
 from release_channels.model.version import Channel
-from release_channels.steps.step import Patience
+from release_channels.release import pipeline
+from release_channels.release.step import Patience
 from tests.github.hubs import NAME, READER, Hub, open_hub
 from tests.index.servers import make_tls
 from tests.maintain.doing import some_of
@@ -57,7 +57,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, offline_environment: Mapping
 
 def run(repo: Repo, step: str, *words: str, **more: object) -> Outcome:
     """Run one step as its session does."""
-    return release.run_session(
+    return pipeline.run_session(
         step, (step,), words, root=repo.root, env=dict(os.environ), patience=PATIENCE, **more,  # type: ignore[arg-type]
     )  # fmt: skip
 

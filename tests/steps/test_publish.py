@@ -21,8 +21,8 @@ from release_channels.model.decide import Request, decide
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
-from release_channels.steps.publish import PREVIEW_PUBLISH
-from release_channels.steps.step import Release, run_steps
+from release_channels.release.publish import PREVIEW_PUBLISH
+from release_channels.release.step import Release, run_steps
 from tests.conftest import RunSession
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.repo import Repo

@@ -10,7 +10,7 @@ import pytest
 from packaging.version import Version
 
 from release_channels.errors import FailedError, RefusedError
-from release_channels.steps.verify import Came, check_not_below
+from release_channels.release.verify import Came, check_not_below
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, yanking
 

@@ -20,7 +20,7 @@ from release_channels.adapters.uv import uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.indexserver.server import serve
 from release_channels.model.version import Channel
-from release_channels.steps.stranger import stranger
+from release_channels.release.clean_install import stranger
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, release_of
 

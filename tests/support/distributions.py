@@ -15,8 +15,8 @@ from typing import Any
 
 from packaging.version import Version
 
-from release_channels.checks import Subject
 from release_channels.model.version import Channel
+from release_channels.release.checks import Subject
 
 README = "# Demo\n\nA tiny project.\n"
 

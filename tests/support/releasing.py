@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from release_channels import release
 from release_channels.adapters.files import STATE
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
+from release_channels.release import pipeline
 from tests.github.hubs import NAME
 from tests.support.backends import own_backend
 from tests.support.distributions import make_wheel
@@ -56,7 +56,7 @@ def environment(env: Mapping[str, str], **more: str) -> Iterator[None]:
 
 def public_steps(repo: Repo, *steps: str, words: tuple[str, ...] = ("--offline",)) -> Outcome:
     """Do steps of a public release on the local index."""
-    return release.run_session(
+    return pipeline.run_session(
         steps[0], steps, words, root=repo.root, channel=Channel.PUBLIC, env=dict(os.environ)
     )  # fmt: skip
 

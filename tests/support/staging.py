@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.wrappers import Response
 
-from release_channels import release
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.model.outcome import Result
+from release_channels.release import pipeline
 from tests.index.servers import page
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -112,7 +112,7 @@ def build_sample(directory: Path, words: tuple[str, ...], env: Mapping[str, str]
         for name, value in env.items():
             patch.setenv(name, value)
         repo = Repo.create(directory, Sample(tail=tail, files=IGNORED).tree())
-        built = release.run_session("build", ["build"], words, root=repo.root, env=dict(os.environ))
+        built = pipeline.run_session("build", ["build"], words, root=repo.root, env=dict(os.environ))
         assert built.result is Result.DONE
     return repo
 

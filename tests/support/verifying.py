@@ -21,8 +21,8 @@ from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import Commit, IndexState, Observed
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
-from release_channels.steps.step import Patience, Release, Report
-from release_channels.steps.verify import VERIFY
+from release_channels.release.step import Patience, Release, Report
+from release_channels.release.verify import VERIFY
 from tests.support.distributions import Recipe, make_wheel
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from release_channels.adapters.uv import python_for
-from release_channels.checks import Subject, check_release
-from release_channels.checks.archive import read_archive
-from release_channels.checks.imports import check_imports, targets
-from release_channels.checks.rendering import check_rendering, parse_answer
-from release_channels.checks.subject import error, few, note, report, warning
 from release_channels.model.findings import Finding, Severity
+from release_channels.release.checks import Subject, check_release
+from release_channels.release.checks.archive import read_archive
+from release_channels.release.checks.context import error, few, note, report, warning
+from release_channels.release.checks.imports import check_imports, targets
+from release_channels.release.checks.readme import check_rendering, parse_answer
 from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
 
 SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release_channels.checks.archive import Archive, Kind, Member, MemberKind, UnreadableError, read_archive
-from release_channels.checks.contents import check_contents
-from release_channels.checks.sizes import check_ratio, readable
 from release_channels.model.findings import Finding, Severity
+from release_channels.release.checks.archive import Archive, Kind, Member, MemberKind, UnreadableError, read_archive
+from release_channels.release.checks.contents import check_contents
+from release_channels.release.checks.size_limits import check_ratio, readable
 from tests.support.distributions import Recipe, make_sdist, make_wheel, read_zip, write_zip
 
 INFO = "demo_tool-1.2.0.dist-info"

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from release_channels.checks import check_files
-from release_channels.checks.archive import read_archive
-from release_channels.checks.metadata import check_metadata
-from release_channels.checks.names import check_identity
 from release_channels.model.findings import Finding, Severity
 from release_channels.model.version import Channel
+from release_channels.release.checks import check_files
+from release_channels.release.checks.archive import read_archive
+from release_channels.release.checks.filenames import check_identity
+from release_channels.release.checks.metadata import check_metadata
 from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
 
 SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"

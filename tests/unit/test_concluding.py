@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from release_channels.concluding import EndedJob, Start, conclude, parse_needs
 from release_channels.errors import UsageError
 from release_channels.model.outcome import Result
+from release_channels.release.ci_result import EndedJob, Start, conclude, parse_needs
 
 BUILD = EndedJob("build", "success", {"publish": "true", "outcome": "done"})
 FOUND_NOTHING = EndedJob("build", "success", {"publish": "false", "outcome": "skipped"})

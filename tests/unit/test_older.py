@@ -6,7 +6,7 @@ import pytest
 from packaging.version import Version
 
 from release_channels.model.observed import IndexFile, IndexState
-from release_channels.steps.older import offered_final, older_pythons, withheld_finals
+from release_channels.release.verify_policy import offered_final, older_pythons, withheld_finals
 
 
 def index_of(*releases: str) -> IndexState:

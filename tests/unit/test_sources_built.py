@@ -12,7 +12,7 @@ from release_channels.adapters.git import Git
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import parse_project
 from release_channels.project.sources.base import nothing
-from release_channels.steps.build import Recipe, build_files
+from release_channels.release.build import Recipe, build_files
 from tests.support.repo import Repo
 
 PREVIEW = Version("1.3.0.dev42")

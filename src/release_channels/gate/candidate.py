@@ -23,8 +23,8 @@ from release_channels.model.manifest import ManifestFile
 from release_channels.model.observed import Commit
 from release_channels.model.version import Channel, Line, line_of, preview_of
 from release_channels.project.pyproject import Project
-from release_channels.steps.build import build_files, recipe_for
-from release_channels.steps.installed import Wheel, read_wheel
+from release_channels.release.build import build_files, recipe_for
+from release_channels.release.installed_package import Wheel, read_wheel
 
 _SECONDS = 900
 _READS_LOCKS = SpecifierSet(">=26.1,<27")

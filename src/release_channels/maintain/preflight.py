@@ -20,7 +20,7 @@ from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import tag_of
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.plan_edits import disagreements, old_mentions
-from release_channels.steps.prove import Inquiry, prove_gate
+from release_channels.release.ci_provenance import Inquiry, prove_gate
 
 
 class Answer(StrEnum):

@@ -19,7 +19,7 @@ from release_channels.model.observed import Relation
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import tag_of
 from release_channels.model.version import parse_project_version
-from release_channels.steps.prove import Inquiry
+from release_channels.release.ci_provenance import Inquiry
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from release_channels.adapters.distributions import parse_file_name, sha256_of
 from release_channels.adapters.process import Done, finish
 from release_channels.errors import FailedError
 from release_channels.rehearsal.ground import Ground
-from release_channels.steps.handover import take_over
+from release_channels.release.dist_dir import take_over
 
 _TASK = "from release_channels.tasks import main; main()"
 _BUILD = (
-    "import sys; from pathlib import Path; from release_channels.release import run_session; "
+    "import sys; from pathlib import Path; from release_channels.release.pipeline import run_session; "
     "sys.exit(not run_session('build', ('build',), sys.argv[1:], root=Path.cwd()).result.is_good)"
 )
 

@@ -16,7 +16,7 @@ from release_channels.adapters.process import run
 from release_channels.adapters.uv import foreign_environment, uv_program
 from release_channels.errors import RefusedError
 from release_channels.rehearsal.bytecode import PREFIX
-from release_channels.steps.stranger import pip_cache
+from release_channels.release.clean_install import pip_cache
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")

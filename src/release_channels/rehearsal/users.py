@@ -18,7 +18,7 @@ from release_channels.errors import CommandError
 from release_channels.model.install_commands import pip_command
 from release_channels.model.version import Channel
 from release_channels.rehearsal.ground import Ground
-from release_channels.steps.stranger import Stranger, stranger
+from release_channels.release.clean_install import Stranger, stranger
 
 _SECONDS = 300
 

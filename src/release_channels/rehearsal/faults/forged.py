@@ -13,7 +13,7 @@ from release_channels.model.tested_commit import ARTIFACT, PROVENANCE
 from release_channels.model.version import Channel
 from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
 from release_channels.rehearsal.ran import Ran
-from release_channels.steps.handover import MANIFEST
+from release_channels.release.dist_dir import MANIFEST
 
 _OTHER = "0" * 40
 

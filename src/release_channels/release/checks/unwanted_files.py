@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from packaging.utils import canonicalize_name
 
-from release_channels.checks.archive import Archive, Kind, Member
-from release_channels.checks.layout import MODULES, import_packages, site_paths
-from release_channels.checks.subject import Subject, error, few, note, warning
 from release_channels.model.findings import Finding
+from release_channels.release.checks.archive import Archive, Kind, Member
+from release_channels.release.checks.context import Subject, error, few, note, warning
+from release_channels.release.checks.wheel_layout import MODULES, import_packages, site_paths
 
 _OUT = "leave it out in the build backend's settings"
 _SECRETS = frozenset(

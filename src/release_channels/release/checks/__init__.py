@@ -6,12 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from release_channels.adapters.process import side_by_side
-from release_channels.checks import contents, dependencies, leftovers, metadata, names, scripts, sizes
-from release_channels.checks.archive import Archive, Kind, UnreadableError, kind_of, read_archive
-from release_channels.checks.imports import check_imports
-from release_channels.checks.rendering import check_rendering
-from release_channels.checks.subject import Subject, error, report, warning
 from release_channels.model.findings import Finding
+from release_channels.release.checks import (
+    contents,
+    dependencies,
+    entry_points,
+    filenames,
+    metadata,
+    size_limits,
+    unwanted_files,
+)
+from release_channels.release.checks.archive import Archive, Kind, UnreadableError, kind_of, read_archive
+from release_channels.release.checks.context import Subject, error, report, warning
+from release_channels.release.checks.imports import check_imports
+from release_channels.release.checks.readme import check_rendering
 
 __all__ = ["Subject", "check_files", "check_release"]
 
@@ -55,25 +63,25 @@ def _read_previous(subject: Subject) -> tuple[Archive | None, list[Finding]]:
 
 def check_files(subject: Subject, archives: Sequence[Archive], previous: Archive | None) -> Iterator[Finding]:
     """Run the checks that only look at what was read: no program, no network."""
-    yield from names.check_set(subject)
+    yield from filenames.check_set(subject)
     existing = [(path.name, path.stat().st_size) for path in subject.files if path.is_file()]
     for name, size in existing:
-        yield from sizes.check_file_size(subject, name, size)
-    yield from sizes.check_project_size(subject, (size for _, size in existing))
+        yield from size_limits.check_file_size(subject, name, size)
+    yield from size_limits.check_project_size(subject, (size for _, size in existing))
     for path in subject.files:
-        yield from names.check_file_name(subject, path)
+        yield from filenames.check_file_name(subject, path)
     for archive in archives:
         yield from _check_archive(subject, archive, previous)
 
 
 def _check_archive(subject: Subject, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
-    yield from names.check_identity(subject, archive)
+    yield from filenames.check_identity(subject, archive)
     yield from metadata.check_metadata(archive)
     yield from dependencies.check_dependencies(subject, archive)
     yield from dependencies.check_local_version(subject, archive)
     yield from contents.check_contents(archive)
-    yield from sizes.check_ratio(archive)
-    yield from leftovers.check_leftovers(subject, archive, previous)
+    yield from size_limits.check_ratio(archive)
+    yield from unwanted_files.check_leftovers(subject, archive, previous)
     if archive.kind is Kind.WHEEL:
-        yield from scripts.check_entry_points(archive)
-        yield from scripts.check_lost_scripts(subject, archive, previous)
+        yield from entry_points.check_entry_points(archive)
+        yield from entry_points.check_lost_scripts(subject, archive, previous)

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from posixpath import normpath
 
-from release_channels.checks.archive import Archive, Kind, Member, MemberKind
-from release_channels.checks.subject import error, few
 from release_channels.model.findings import Finding
+from release_channels.release.checks.archive import Archive, Kind, Member, MemberKind
+from release_channels.release.checks.context import error, few
 
 _AGAIN = "build again; if it stays so, the build backend is at fault"
 

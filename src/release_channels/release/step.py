@@ -16,7 +16,7 @@ from release_channels.model.manifest import ManifestFile
 from release_channels.model.observed import Observed
 from release_channels.model.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
-from release_channels.steps.second import SecondBuild
+from release_channels.release.rebuild import SecondBuild
 
 
 @dataclass(frozen=True, slots=True)

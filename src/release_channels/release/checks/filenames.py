@@ -9,9 +9,9 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from release_channels.checks.archive import Archive, Kind, kind_of
-from release_channels.checks.subject import Subject, error, few, warning
 from release_channels.model.findings import Finding
+from release_channels.release.checks.archive import Archive, Kind, kind_of
+from release_channels.release.checks.context import Subject, error, few, warning
 
 _BACKEND = "update the build backend, which writes this name"
 

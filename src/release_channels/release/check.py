@@ -15,7 +15,6 @@ from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, fetch_file
 from release_channels.adapters.process import both
 from release_channels.adapters.uv import foreign_environment, uv_program
-from release_channels.checks import Subject, check_release
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.findings import Finding, Severity
 from release_channels.model.manifest import Manifest, ManifestFile
@@ -24,10 +23,11 @@ from release_channels.model.outcome import Result
 from release_channels.model.verification import verify_manifest
 from release_channels.model.version import Channel
 from release_channels.project.plan_edits import disagreements, old_mentions
-from release_channels.steps.build import build_files, recipe_of
-from release_channels.steps.difference import Difference, explain_difference
-from release_channels.steps.handover import DIST, take_over
-from release_channels.steps.step import Release, Report, Step
+from release_channels.release.build import build_files, recipe_of
+from release_channels.release.checks import Subject, check_release
+from release_channels.release.dist_dir import DIST, take_over
+from release_channels.release.rebuild import Difference, explain_difference
+from release_channels.release.step import Release, Report, Step
 
 
 def _act(release: Release) -> Report:

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from release_channels.adapters.process import Done, finish, side_by_side
-from release_channels.checks.archive import Archive
-from release_channels.checks.metadata import check_specification
-from release_channels.checks.subject import Subject, error
 from release_channels.model.findings import Finding
+from release_channels.release.checks.archive import Archive
+from release_channels.release.checks.context import Subject, error
+from release_channels.release.checks.metadata import check_specification
 
 _AT_ONCE = 4
 _LEVEL = re.compile(r"^(?:WARNING|ERROR)\s+")

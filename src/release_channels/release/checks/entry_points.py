@@ -8,10 +8,10 @@ from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
 
-from release_channels.checks.archive import Archive
-from release_channels.checks.layout import script_files
-from release_channels.checks.subject import Subject, error, few, note
 from release_channels.model.findings import Finding
+from release_channels.release.checks.archive import Archive
+from release_channels.release.checks.context import Subject, error, few, note
+from release_channels.release.checks.wheel_layout import script_files
 
 _GROUPS = ("console_scripts", "gui_scripts")
 _REFERENCE = re.compile(

@@ -21,10 +21,9 @@ from release_channels.model.outcome import Result
 from release_channels.model.tags import tag_of
 from release_channels.model.verification import verify_gated, verify_manifest
 from release_channels.model.version import Channel
-from release_channels.steps.fence import pass_fence
-from release_channels.steps.handover import DIST, take_over
-from release_channels.steps.step import Release, Report, Step
-from release_channels.steps.tagged import look_at_tag_again
+from release_channels.release.dist_dir import DIST, take_over
+from release_channels.release.step import Release, Report, Step
+from release_channels.release.upload_guard import look_at_tag_again, pass_fence
 
 _SECONDS = 1800
 # uv tries again by itself when a connection breaks, and not when the index answers with one of these.

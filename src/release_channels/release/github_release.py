@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+
+from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import is_loopback
@@ -18,13 +21,12 @@ from release_channels.errors import RefusedError
 from release_channels.model.github import Asset, HubRelease, asset_name, repository_name
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.outcome import Result
-from release_channels.model.tags import tag_of
+from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import verify_manifest
-from release_channels.steps.fence import pass_fence
-from release_channels.steps.handover import DIST, take_over
-from release_channels.steps.notes import release_notes
-from release_channels.steps.step import Release, Report, Step
-from release_channels.steps.tagged import look_at_tag_again
+from release_channels.project.changelog import find_changelog, read_changelog, release_body, section
+from release_channels.release.dist_dir import DIST, take_over
+from release_channels.release.step import Release, Report, Step
+from release_channels.release.upload_guard import look_at_tag_again, pass_fence
 
 ASSET = "manifest.json"
 _SHOWN = 60
@@ -209,3 +211,34 @@ def _describe(file: ManifestFile) -> dict[str, object]:
 
 
 ANNOUNCE = Step("announce", "the GitHub Release: draft, files, compare, publish", _act)
+
+
+_ASKED = 10
+"""How many older tags GitHub is asked about, where history is cut off here."""
+
+
+def release_notes(release: Release, hub: GitHub, tag: str) -> str:
+    """Give the text of a release; one that is longer than GitHub allows is cut, with a link to the whole."""
+    version, commit = release.observed.version, release.observed.commit
+    git = Git(release.root)
+    read = partial(git.read_file, commit.sha)
+    path = find_changelog(release.project.config, read, release.project.news_file(version))
+    written = section(read_changelog(path, read), version) if path else None
+    page = release.source_url or f"https://github.com/{hub.repository}/commit/{commit.sha}"
+    if written and path:
+        return release_body(written, f"{page.replace('/commit/', '/blob/')}/{path}")
+    return release_body(hub.generate_notes(tag, previous_final(git, hub, release, version), commit.sha), page)
+
+
+def previous_final(git: Git, hub: GitHub, release: Release, version: Version) -> str | None:
+    """Find the tag of the newest final below a version among the commit's ancestors, never one of a side branch.
+
+    Where history is cut off here, as in most workflow jobs, GitHub tells which tags are ancestors.
+    """
+    config, sha = release.project.config, release.observed.commit.sha
+    if not git.is_shallow():
+        tags = release_tags(config.tag_format, git.tags_before(sha))
+        return next((tags[older] for older in sorted(tags, reverse=True) if older < version), None)
+    tags = release_tags(config.tag_format, git.tag_names(config.remote))
+    below = sorted((older for older in tags if older < version), reverse=True)[:_ASKED]
+    return next((tags[older] for older in below if hub.compare(sha, tags[older]).contains_head), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from release_channels.checks.archive import Archive
+from release_channels.release.checks.archive import Archive
 
 MODULES = (".py", ".pyi", ".so", ".pyd")
 

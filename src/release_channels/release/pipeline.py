@@ -35,19 +35,19 @@ from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
 from release_channels.project.version_files import read_copies
-from release_channels.proving import gated, prove_preview, prove_public
-from release_channels.steps.handover import bring_in
-from release_channels.steps.second import SecondBuild
-from release_channels.steps.step import Patience, Release, Step, outcome_of, run_steps
+from release_channels.release.ci_provenance import gated, prove_preview, prove_public
+from release_channels.release.dist_dir import bring_in
+from release_channels.release.rebuild import SecondBuild
+from release_channels.release.step import Patience, Release, Step, outcome_of, run_steps
 
 # By name, so that a job that publishes loads nothing of what builds.
 _STEPS = {
-    "build": "release_channels.steps.build:BUILD",
-    "check": "release_channels.steps.check:CHECK",
-    "preview-publish": "release_channels.steps.publish:PREVIEW_PUBLISH",
-    "public-publish": "release_channels.steps.publish:PUBLIC_PUBLISH",
-    "announce": "release_channels.steps.announce:ANNOUNCE",
-    "verify": "release_channels.steps.verify:VERIFY",
+    "build": "release_channels.release.build:BUILD",
+    "check": "release_channels.release.check:CHECK",
+    "preview-publish": "release_channels.release.publish:PREVIEW_PUBLISH",
+    "public-publish": "release_channels.release.publish:PUBLIC_PUBLISH",
+    "announce": "release_channels.release.github_release:ANNOUNCE",
+    "verify": "release_channels.release.verify:VERIFY",
 }
 
 

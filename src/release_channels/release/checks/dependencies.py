@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from release_channels.checks.archive import Archive
-from release_channels.checks.subject import Subject, error
 from release_channels.model.findings import Finding, Severity
 from release_channels.model.version import Channel
+from release_channels.release.checks.archive import Archive
+from release_channels.release.checks.context import Subject, error
 
 _ASKING = frozenset({"==", "===", ">=", ">", "~="})  # the other operators keep releases out and ask for none
 

@@ -12,12 +12,12 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from release_channels.adapters.process import run
 from release_channels.adapters.uv import python_for, python_of
-from release_channels.checks.archive import Archive, Kind
-from release_channels.checks.layout import import_packages
-from release_channels.checks.scripts import scripts
-from release_channels.checks.subject import Subject, error, note, warning
 from release_channels.errors import CommandError
 from release_channels.model.findings import Finding
+from release_channels.release.checks.archive import Archive, Kind
+from release_channels.release.checks.context import Subject, error, note, warning
+from release_channels.release.checks.entry_points import scripts
+from release_channels.release.checks.wheel_layout import import_packages
 
 _INSTALL_TIMEOUT = 900
 _IMPORT_TIMEOUT = 120

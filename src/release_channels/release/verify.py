@@ -18,11 +18,17 @@ from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import IndexState
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
-from release_channels.steps.installed import Wheel, compare_files, installed_version, look_at, read_wheel, start
-from release_channels.steps.older import offered_final, older_pythons, withheld_finals
-from release_channels.steps.published import find_release
-from release_channels.steps.step import Release, Report, Step
-from release_channels.steps.stranger import Environment, Stranger, stranger
+from release_channels.release.clean_install import Environment, Stranger, stranger
+from release_channels.release.installed_package import (
+    Wheel,
+    compare_files,
+    installed_version,
+    look_at,
+    read_wheel,
+    start,
+)
+from release_channels.release.step import Release, Report, Step
+from release_channels.release.verify_policy import find_release, offered_final, older_pythons, withheld_finals
 
 _T = TypeVar("_T")
 

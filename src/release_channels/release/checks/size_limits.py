@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from release_channels.checks.archive import Archive
-from release_channels.checks.subject import Subject, error, warning
 from release_channels.model.findings import Finding
+from release_channels.release.checks.archive import Archive
+from release_channels.release.checks.context import Subject, error, warning
 
 _MIB = 1 << 20
 _GIB = 1 << 30

@@ -15,11 +15,11 @@ from typing import Any
 from packaging.version import Version
 
 from release_channels.adapters.process import finish, run
-from release_channels.checks.archive import read_archive
-from release_channels.checks.layout import import_packages, script_files
-from release_channels.checks.scripts import scripts
 from release_channels.errors import CommandError, FailedError, SlowError
-from release_channels.steps.stranger import Environment
+from release_channels.release.checks.archive import read_archive
+from release_channels.release.checks.entry_points import scripts
+from release_channels.release.checks.wheel_layout import import_packages, script_files
+from release_channels.release.clean_install import Environment
 
 _IMPORT_SECONDS = 120
 # The groups of entry points that installers make programs of.

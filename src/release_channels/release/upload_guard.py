@@ -13,9 +13,13 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release_channels.adapters.distributions import read_distribution, sha256_of
+from release_channels.adapters.git import Git
+from release_channels.adapters.observe import read_tag
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.observed import Relation
 from release_channels.model.version import Channel
+from release_channels.release.step import Release
 
 _REBUILD = "build again: `nox -s build`"
 
@@ -60,3 +64,20 @@ def _look_inside(copy: Path, manifest: Manifest) -> None:
         raise RefusedError(f"{copy.name} is of the project {inside.name}, not {manifest.project}", hint=_REBUILD)
     if inside.version != manifest.version:
         raise RefusedError(f"{copy.name} has version {inside.version}, not {manifest.version}", hint=_REBUILD)
+
+
+def look_at_tag_again(release: Release) -> None:
+    """Read the tag once more: somebody may have moved it since the run began.
+
+    Raises: RefusedError if it does not point to the commit that was built.
+    """
+    tag = release.observed.tag
+    if release.plan.channel is not Channel.PUBLIC or tag is None:
+        return
+    now = read_tag(Git(release.root), tag.name, release.observed.commit, release.project.config, release.env)
+    if now is None or now.relation is not Relation.SAME:
+        where = f"points to commit {now.commit[:12]} now" if now else "is gone"
+        raise RefusedError(
+            f"the tag {tag.name} {where}; what was built is commit {release.observed.commit.short}",
+            hint="a release tag is never moved: find out who did, and release the next version",
+        )

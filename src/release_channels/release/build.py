@@ -27,9 +27,9 @@ from release_channels.model.version import Channel
 from release_channels.project.edit import Edit
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
-from release_channels.steps.handover import DIST, MANIFEST, hand_over, refuse_taken
-from release_channels.steps.sdist import is_settled, let_pass, settle
-from release_channels.steps.step import Release, Report, Step
+from release_channels.release.dist_dir import DIST, MANIFEST, hand_over, refuse_taken
+from release_channels.release.sdist_normalize import is_settled, let_pass, settle
+from release_channels.release.step import Release, Report, Step
 
 _SECONDS = 1800
 
