@@ -11,7 +11,7 @@ from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.cli.context import sit_down
-from release_channels.maintain.status import read_status, show_status
+from release_channels.commands.status import read_status, show_status
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
 from release_channels.release.pipeline import run_session

@@ -25,7 +25,7 @@ def bump(
     dry_run: bool = False,
 ) -> None:
     """Make main's dev version final, everywhere it is written."""
-    from release_channels.maintain import tasks
+    from release_channels.commands import tasks
 
     tasks.bump(Path.cwd(), to, part, commit, pull_request, index, dry_run=_dry(context, dry_run))
 
@@ -41,7 +41,7 @@ def bump_dev(
     dry_run: bool = False,
 ) -> None:
     """Open the next dev line on main, after a release."""
-    from release_channels.maintain import tasks
+    from release_channels.commands import tasks
 
     tasks.bump_dev(Path.cwd(), to, part, commit, pull_request, index, dry_run=_dry(context, dry_run))
 
@@ -68,7 +68,7 @@ def tag(
     dry_run: bool = False,
 ) -> None:
     """Cut a public release: check everything, then push the tag."""
-    from release_channels.maintain import tasks
+    from release_channels.commands import tasks
 
     tasks.tag(Path.cwd(), commit, version, sign, wait, watch, index, dry_run=_dry(context, dry_run))
 
@@ -76,7 +76,7 @@ def tag(
 @task(help={"json": "for programs", "index": INDEX})
 def status(_: Context, json: bool = False, index: str = "pypi") -> None:
     """Show both channels, what is half done, and what is next."""
-    from release_channels.maintain import tasks
+    from release_channels.commands import tasks
 
     tasks.status(Path.cwd(), index, as_json=json)
 
@@ -84,7 +84,7 @@ def status(_: Context, json: bool = False, index: str = "pypi") -> None:
 @task(help={"tag": "the release tag", "index": "the index to publish to; without it only the plan is shown"})
 def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -> None:
     """Carry a half-finished public release to its end."""
-    from release_channels.maintain import tasks
+    from release_channels.commands import tasks
 
     tasks.resume(Path.cwd(), tag, index, dry_run=_dry(context, dry_run))
 
@@ -92,7 +92,7 @@ def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
 def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
     """Say how to yank a bad release, then check that it is."""
-    from release_channels.maintain import tasks
+    from release_channels.commands import tasks
 
     tasks.withdraw(Path.cwd(), version, reason, index)
 
@@ -101,7 +101,7 @@ def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") ->
 def index(context: Context, port: str = "") -> None:
     """Keep the local index open for installs, until Ctrl-C."""
     from release_channels.cli.run import reporting
-    from release_channels.keep_open import keep_open, parse_port
+    from release_channels.commands.serve_index import keep_open, parse_port
 
     with reporting(Path.cwd()):
         keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)

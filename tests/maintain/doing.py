@@ -11,7 +11,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 from invoke.exceptions import Exit
 
-from release_channels.maintain import tasks
+from release_channels.commands import tasks
 from release_channels.model.outcome import Outcome
 from release_channels.model.version import Channel
 from release_channels.release import pipeline

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from release_channels.maintain import tasks
+from release_channels.commands import tasks
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME
 from tests.maintain.doing import bump, code_of, on_github, some_of, tag

@@ -17,9 +17,9 @@ from invoke.exceptions import Exit
 
 from release_channels.adapters.build_artifact import unpack_bundle
 from release_channels.cli.context import sit_down
+from release_channels.commands import tasks
+from release_channels.commands.resume import resume
 from release_channels.errors import RefusedError
-from release_channels.maintain import tasks
-from release_channels.maintain.resume import resume
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel

@@ -14,9 +14,9 @@ import pytest
 from invoke.exceptions import Exit
 
 from release_channels.cli.context import sit_down
-from release_channels.maintain import tasks
-from release_channels.maintain.picture import Picture
-from release_channels.maintain.status import read_status
+from release_channels.commands import tasks
+from release_channels.commands.status import read_status
+from release_channels.commands.status_view import Picture
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
 from release_channels.rehearsal.github.answers import broken

@@ -14,9 +14,9 @@ import pytest
 
 from release_channels.adapters.github.follow_run import Waiting
 from release_channels.cli.context import sit_down
+from release_channels.commands.tag import TagRequest
+from release_channels.commands.tag import tag as make_tag
 from release_channels.errors import FailedError, ReleaseError
-from release_channels.maintain.tag import TagRequest
-from release_channels.maintain.tag import tag as make_tag
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.verification import gate_title
 from release_channels.rehearsal.github import Answer
@@ -621,8 +621,8 @@ def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
     """Whatever a task stumbles over, the screen shows no traceback, and a file keeps it."""
     screen = run(
         sys.executable, "-c",
-        "from pathlib import Path; from release_channels.maintain import tasks\n"
-        "from release_channels.maintain.tasks import run_task\n"
+        "from pathlib import Path; from release_channels.commands import tasks\n"
+        "from release_channels.commands.tasks import run_task\n"
         "from contextlib import nullcontext\n"
         "from invoke.exceptions import Exit\n"
         "try: run_task(Path.cwd(), nullcontext(None), lambda desk: desk.root)\n"

@@ -13,8 +13,8 @@ from packaging.version import Version
 
 from release_channels.adapters.edits import apply_edits
 from release_channels.cli.context import sit_down
+from release_channels.commands.towncrier import plan_news
 from release_channels.errors import RefusedError
-from release_channels.maintain.towncrier import plan_news
 from release_channels.project.edit import Creation, Edit
 from release_channels.project.pyproject import News
 from tests.conftest import MakeRepo

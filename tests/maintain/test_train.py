@@ -14,8 +14,8 @@ import pytest
 
 from release_channels.adapters.files import STATE
 from release_channels.adapters.local_index_history import local_files
+from release_channels.commands import tasks
 from release_channels.indexserver.server import serve
-from release_channels.maintain import tasks
 from release_channels.model.outcome import Outcome, Result
 from release_channels.sessions import PUBLIC
 from tests.conftest import MakeRepo, RunSession

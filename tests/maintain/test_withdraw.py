@@ -11,8 +11,8 @@ import pytest
 from invoke.exceptions import Exit
 
 from release_channels.cli.context import sit_down
-from release_channels.maintain import tasks
-from release_channels.maintain.withdraw import withdraw
+from release_channels.commands import tasks
+from release_channels.commands.yank import withdraw
 from release_channels.model.outcome import Outcome, Result
 from tests.conftest import MakeRepo
 from tests.index.servers import UV

@@ -13,8 +13,8 @@ from release_channels.adapters.actions_env import read_actions
 from release_channels.cli.context import sit_down
 from release_channels.cli.report import tell
 from release_channels.cli.run import reporting
+from release_channels.commands.tasks import run_task
 from release_channels.errors import UsageError
-from release_channels.maintain.tasks import run_task
 from release_channels.setup.diagnosis import GUARANTEES, Diagnosis, Verdict, table, to_json
 from release_channels.setup.doctor import examine
 from release_channels.setup.init import InitRequest

@@ -11,9 +11,9 @@ from release_channels.adapters.git import create_tag, delete_tag, push_tag
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.follow_run import Waiting, follow
 from release_channels.cli.context import Desk
+from release_channels.commands.practice_guard import refuse_practice
+from release_channels.commands.tag_checks import Answer, Row, preflight, show
 from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
-from release_channels.maintain.practice import refuse_practice
-from release_channels.maintain.preflight import Answer, Row, preflight, show
 from release_channels.model.github import WorkflowRun
 from release_channels.model.observed import Relation
 from release_channels.model.outcome import Outcome, Result

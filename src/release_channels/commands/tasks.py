@@ -16,13 +16,13 @@ from release_channels.adapters.actions_env import is_rehearsal, read_actions
 from release_channels.cli.context import Desk, sit_down
 from release_channels.cli.report import tell
 from release_channels.cli.run import INTERRUPTED, ended_like_ctrl_c, report_bug, report_stop, reporting
+from release_channels.commands import bump as bumping
+from release_channels.commands.resume import resume as finish_release
+from release_channels.commands.status import read_status, show_status
+from release_channels.commands.tag import TagRequest
+from release_channels.commands.tag import tag as make_tag
+from release_channels.commands.yank import withdraw as show_withdrawal
 from release_channels.errors import ReleaseError
-from release_channels.maintain import bump as bumping
-from release_channels.maintain.resume import resume as finish_release
-from release_channels.maintain.status import read_status, show_status
-from release_channels.maintain.tag import TagRequest
-from release_channels.maintain.tag import tag as make_tag
-from release_channels.maintain.withdraw import withdraw as show_withdrawal
 from release_channels.model.outcome import Outcome, Result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,9 +16,8 @@ from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import LOCAL
 from release_channels.adapters.observe import observe
 from release_channels.cli.context import Desk, open_project
+from release_channels.commands.status_view import Picture
 from release_channels.errors import ReleaseError, UnansweredError
-from release_channels.maintain.ahead import read_ahead
-from release_channels.maintain.picture import Picture
 from release_channels.model.decide import Plan, Reason, Request, decide
 from release_channels.model.github import Deployment, HubRelease, WorkflowRun
 from release_channels.model.observed import Commit, Observed, Relation
@@ -236,3 +236,28 @@ def _deployments(desk: Desk, hub: Hub) -> tuple[Deployment, ...]:
         except ReleaseError as stop:
             hub.miss(f"deployments to {environment}", stop)
     return tuple(told.values())
+
+
+def read_ahead(desk: Desk, tip: Commit, main: Project) -> Ahead | None:
+    """Find a version on its way to main, and what brings it there; None where this clone holds none.
+
+    Raises: RefusedError if the working tree's project cannot be read.
+    """
+    if not main.source.is_written or desk.git.relation(desk.commit.sha, tip.sha) not in _ON_TOP:
+        return None
+    config, head = desk.config, desk.project.version
+    there = desk.working_tree()[0].version
+    if there != head:
+        return Ahead(f"the working tree holds {there}, uncommitted", "commit it, then `invoke status` again")
+    if head == main.version:
+        return None
+    branch = desk.git.branch() or "HEAD"
+    on = f" on the branch {branch}" if branch != config.main_branch else ""
+    push = shlex.join(["git", "push", config.remote, config.main_branch])
+    return Ahead(
+        f"commit {desk.commit.short}{on} holds {head}, which is not on {config.remote}/{config.main_branch}",
+        f"merge the branch {branch}" if on else push,
+    )
+
+
+_ON_TOP = (Relation.SAME, Relation.DESCENDANT)

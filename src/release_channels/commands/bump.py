@@ -13,9 +13,9 @@ from release_channels.adapters.edits import apply_edits, show_edits
 from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.adapters.github import GitHub
 from release_channels.cli.context import Desk
+from release_channels.commands.practice_guard import refuse_practice
+from release_channels.commands.towncrier import plan_news
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
-from release_channels.maintain.practice import refuse_practice
-from release_channels.maintain.towncrier import plan_news
 from release_channels.model.next_version import dev_target, final_target, is_open
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import binds
