@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from release_channels.adoption.config_reference import configuration_page
+from release_channels.adoption.tool_source import own_workflows
 from release_channels.model.config import parse_config
-from release_channels.reference import configuration_page
-from release_channels.setup.tool import own_workflows
 
 HERE = Path(__file__).parents[1]
 _COMPILE = (

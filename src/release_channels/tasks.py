@@ -117,7 +117,7 @@ def index(context: Context, port: str = "") -> None:
 )
 def install_commands(_: Context, channel: str = "", format: str = "text", write: str = "", check: bool = False) -> None:
     """Print how users install from each channel, and upgrade."""
-    from release_channels.setup import tasks
+    from release_channels.adoption import tasks
 
     tasks.install_commands(Path.cwd(), channel, format, write, check=check)
 
@@ -142,8 +142,8 @@ def init(
     dry_run: bool = False,
 ) -> None:
     """Write the files that a project needs for both channels."""
-    from release_channels.setup import tasks
-    from release_channels.setup.init import InitRequest
+    from release_channels.adoption import tasks
+    from release_channels.adoption.init import InitRequest
 
     # Only --no-gate says anything: a gate is the default, and what is configured stays.
     request = InitRequest(tuple(ns.task_names), tool, None if gate else False, update, check)
@@ -153,7 +153,7 @@ def init(
 @task(help={"json": "for programs", "index": INDEX})
 def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
     """Find what would make a release fail, and how to mend it."""
-    from release_channels.setup import tasks
+    from release_channels.adoption import tasks
 
     tasks.doctor(Path.cwd(), index, tuple(ns.task_names), as_json=json)
 
@@ -167,7 +167,7 @@ def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
 )
 def setup_publishing(context: Context, apply: bool = False, index: str = "pypi", dry_run: bool = False) -> None:
     """Show the one-time set-up of the index and of GitHub."""
-    from release_channels.setup import tasks
+    from release_channels.adoption import tasks
 
     tasks.setup_publishing(Path.cwd(), index, apply=apply, dry_run=_dry(context, dry_run))
 

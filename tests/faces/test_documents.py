@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adoption.config_reference import configuration_page
 from release_channels.cli.options import parse_gate_options, parse_options
 from release_channels.gate.providers import PROVIDERS
 from release_channels.model.config import Config, parse_config
 from release_channels.model.gate_config import GateConfig
-from release_channels.reference import configuration_page
 from release_channels.sessions import SESSIONS
 from release_channels.tasks import ns
 

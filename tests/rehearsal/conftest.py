@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adoption.workflows.render import Adoption, Tests, render
 from release_channels.project.pyproject import parse_project
-from release_channels.setup.render import Adoption, Tests, render
 from tests.faces.screen import BIN
 from tests.support.projects import Sample
 from tests.support.releasing import environment

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from release_channels.adapters.tool_lock import running_version
+from release_channels.adoption.init import InitRequest, init
 from release_channels.model.outcome import Outcome
-from release_channels.setup.init import InitRequest, init
 from release_channels.tasks import ns
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.repo import Repo

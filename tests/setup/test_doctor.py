@@ -12,6 +12,14 @@ import pytest
 from packaging.version import Version
 
 from release_channels.adapters.attestations import AttestedBy
+from release_channels.adoption import tasks
+from release_channels.adoption.doctor import examine, gate_secrets
+from release_channels.adoption.doctor.diagnosis import Certainty, Diagnosis, Verdict
+from release_channels.adoption.doctor.files import diagnose_project, diagnose_tool, diagnose_workflows
+from release_channels.adoption.doctor.github import diagnose_github
+from release_channels.adoption.doctor.index import diagnose_git, diagnose_index, diagnose_publishers
+from release_channels.adoption.publishers import publishers
+from release_channels.adoption.tool_source import own_workflows
 from release_channels.cli.context import sit_down
 from release_channels.model.config import Config, GateConfig
 from release_channels.model.github_settings import Admits, Environment, HubSettings, Policy, Reviewer, TagRuleset
@@ -21,14 +29,6 @@ from release_channels.model.plan import Verdict as Decision
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.answers import broken
-from release_channels.setup import tasks
-from release_channels.setup.diagnose_files import diagnose_project, diagnose_tool, diagnose_workflows
-from release_channels.setup.diagnose_github import diagnose_github
-from release_channels.setup.diagnose_places import diagnose_git, diagnose_index, diagnose_publishers
-from release_channels.setup.diagnosis import Certainty, Diagnosis, Verdict
-from release_channels.setup.doctor import examine, gate_secrets
-from release_channels.setup.publishing import publishers
-from release_channels.setup.tool import own_workflows
 from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, run
 from tests.github.hubs import NAME, Hub

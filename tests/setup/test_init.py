@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adoption.workflows.rules import check_workflows
 from release_channels.errors import FailedError, RefusedError, UsageError
 from release_channels.model.outcome import Result
-from release_channels.setup.rules import check_workflows
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, run
 from tests.setup.adopting import TOOL, adopt, files

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.adoption.install_guide import Product, with_block
 from release_channels.errors import RefusedError, UsageError
-from release_channels.installing_guide import Product
-from release_channels.setup.install_block import with_block
 from tests.faces.screen import BIN, run
 from tests.setup.printed import commands_in
 from tests.support.projects import Sample

@@ -15,8 +15,8 @@ import pytest
 
 from release_channels.adapters.process import Done, finish, run
 from release_channels.adapters.uv import uv_program
+from release_channels.adoption.install_guide import Product, already_there, as_markdown, install_guide
 from release_channels.indexserver.server import serve
-from release_channels.installing_guide import Product, already_there, as_markdown, install_guide
 from tests.setup.printed import commands_in
 from tests.support.distributions import Recipe, make_wheel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release_channels.installing_guide import Product, as_markdown, as_text, install_guide
+from release_channels.adoption.install_guide import Product, as_markdown, as_text, install_guide
 from release_channels.model.version import Channel
 from tests.setup.printed import commands_in, passages
 

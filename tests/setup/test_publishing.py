@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.github.follow_run import Waiting
+from release_channels.adoption import tasks
+from release_channels.adoption.publishers import plan_environments, publisher_table, publishers, wanted_environments
+from release_channels.adoption.setup_publishing import setup_publishing, translate
 from release_channels.cli.context import sit_down
 from release_channels.errors import FailedError
 from release_channels.model.config import Config, GateConfig
 from release_channels.model.github_settings import Admits, Environment, Policy, Reviewer
 from release_channels.model.outcome import Outcome, Result
-from release_channels.setup import tasks
-from release_channels.setup.publishing import plan_environments, publisher_table, publishers, wanted_environments
-from release_channels.setup.refusals import translate
-from release_channels.setup.setup_publishing import setup_publishing
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, READER, Hub
 from tests.maintain.doing import code_of, on_github, on_index

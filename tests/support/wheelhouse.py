@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import product, zip_longest
 from pathlib import Path
 
-from release_channels.setup.render import PYTHON
+from release_channels.adoption.workflows.render import PYTHON
 
 # What builds the sample projects, at exact versions; pip is what a new environment is seeded with.
 BUILD_TOOLS = (

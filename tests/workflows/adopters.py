@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from release_channels.adoption.workflows.render import Adoption, Tests
 from release_channels.model.config import Config
 from release_channels.model.gate_config import GateConfig
 from release_channels.project.pyproject import parse_project
-from release_channels.setup.render import Adoption, Tests
 
 HERE = Path(__file__).parents[2]
 TESTS = Tests("uv run --frozen --script noxfile.py", ("tests", "lint"), ("3.10", "3.13"))

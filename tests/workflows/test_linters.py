@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.setup.render import render
-from release_channels.setup.tool import own_workflows
+from release_channels.adoption.tool_source import own_workflows
+from release_channels.adoption.workflows.render import render
 from tests.faces.screen import BIN
 from tests.workflows.adopters import ADOPTERS, own_config
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from release_channels.adoption.tool_source import own_workflows
+from release_channels.adoption.workflows.parse import parse_line
+from release_channels.adoption.workflows.render import Adoption, fill, quoted, render, tag_pattern
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import gate_title
-from release_channels.setup.render import Adoption, fill, quoted, render, tag_pattern
-from release_channels.setup.tool import own_workflows
-from release_channels.setup.workflow import parse_line
 from tests.workflows.adopters import ADOPTERS, HERE, own_config
 
 RELEASE = ("internal-preview-release", "public-release")

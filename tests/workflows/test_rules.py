@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from release_channels.adoption.tool_source import own_workflows
+from release_channels.adoption.workflows.parse import parse_line
+from release_channels.adoption.workflows.render import render
+from release_channels.adoption.workflows.rules import check_workflows
 from release_channels.model.config import Config
-from release_channels.setup.render import render
-from release_channels.setup.rules import check_workflows
-from release_channels.setup.tool import own_workflows
-from release_channels.setup.workflow import parse_line
 from tests.workflows.adopters import ADOPTERS, own_config
 
 PREVIEW, PUBLIC, GATE, TEST = "internal-preview-release.yml", "public-release.yml", "integration-eval.yml", "test.yml"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from release_channels.setup.render import render
-from release_channels.setup.tool import own_workflows
+from release_channels.adoption.tool_source import own_workflows
+from release_channels.adoption.workflows.render import render
 from tests.conftest import MakeRepo
 from tests.faces.screen import BIN
 from tests.support.distributions import make_wheel

@@ -13,6 +13,7 @@ from release_channels.adapters.git import Git
 from release_channels.adapters.http_server import Served, serve_wsgi
 from release_channels.adapters.index import Credentials, Index, upstream_url
 from release_channels.adapters.process import run
+from release_channels.adoption.publishers import wanted_environments
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.model.config import Config
@@ -33,7 +34,6 @@ from release_channels.rehearsal.outside import (
 )
 from release_channels.rehearsal.runnerservice import OWNER_ID, RunnerService
 from release_channels.rehearsal.wayout import WayOut, open_way_out
-from release_channels.setup.publishing import wanted_environments
 
 MAINTAINER = "rehearsal-maintainer"
 _RIGHTS = ("contents: write", "actions: write", "pull-requests: write", "deployments: read", "metadata: read")

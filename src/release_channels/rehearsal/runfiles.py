@@ -6,6 +6,7 @@ import json
 import secrets
 from pathlib import Path
 
+from release_channels.adoption.script_metadata import TOOL
 from release_channels.model.github_settings import Policy
 from release_channels.rehearsal.act import COMPOSITES, Play, Played
 from release_channels.rehearsal.bytecode import SHARE
@@ -17,7 +18,6 @@ from release_channels.rehearsal.ran import Changes, Ran
 from release_channels.rehearsal.rights import rights_script
 from release_channels.rehearsal.runnerservice import OWNER_ID, REPOSITORY_ID, Session
 from release_channels.rehearsal.yamltext import child, compose, entries
-from release_channels.setup.script_block import TOOL
 
 _SERVER = "https://github.com"
 

@@ -12,6 +12,22 @@ from release_channels.adapters.attestations import AttestedBy, fetch_attested
 from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.observe import observe
 from release_channels.adapters.tool_lock import locked_tool, running_version
+from release_channels.adoption.doctor.diagnosis import Diagnosis, look, unknown
+from release_channels.adoption.doctor.files import (
+    diagnose_adoption,
+    diagnose_project,
+    diagnose_tool,
+    diagnose_workflows,
+)
+from release_channels.adoption.doctor.github import AREA as GITHUB
+from release_channels.adoption.doctor.github import diagnose_github
+from release_channels.adoption.doctor.index import INDEX, diagnose_git, diagnose_index, diagnose_publishers
+from release_channels.adoption.inspect import Found, Tree, look_at
+from release_channels.adoption.plan import plan_adoption, plan_own
+from release_channels.adoption.publishers import publishers, wanted_environments
+from release_channels.adoption.script_metadata import TOOL
+from release_channels.adoption.tool_source import running_tool
+from release_channels.adoption.workflows.render import template
 from release_channels.cli.context import Desk
 from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.model.decide import Request, decide
@@ -20,24 +36,6 @@ from release_channels.model.github_settings import Environment, HubSettings
 from release_channels.model.observed import IndexState
 from release_channels.model.version import Channel
 from release_channels.sessions import SESSIONS
-from release_channels.setup.adopting import plan_adoption, plan_own
-from release_channels.setup.diagnose_files import (
-    diagnose_adoption,
-    diagnose_project,
-    diagnose_tool,
-    diagnose_workflows,
-)
-from release_channels.setup.diagnose_github import AREA as GITHUB
-from release_channels.setup.diagnose_github import diagnose_github
-from release_channels.setup.diagnose_places import INDEX, diagnose_git, diagnose_index, diagnose_publishers
-from release_channels.setup.diagnosis import Diagnosis, look, unknown
-from release_channels.setup.found import Found
-from release_channels.setup.looking import look_at
-from release_channels.setup.publishing import publishers, wanted_environments
-from release_channels.setup.render import template
-from release_channels.setup.script_block import TOOL
-from release_channels.setup.tool_source import running_tool
-from release_channels.setup.tree import Tree
 
 _T = TypeVar("_T")
 _SECRET = re.compile(r"secrets\.([A-Z0-9_]+)")

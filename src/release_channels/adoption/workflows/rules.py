@@ -9,11 +9,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from release_channels.adoption.workflows.parse import Line, Value, parse_line, read_workflow, steps_of
+from release_channels.adoption.workflows.render import PREPARE
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
-from release_channels.setup.render import PREPARE
-from release_channels.setup.workflow import Line, Value, parse_line, read_workflow, steps_of
 
 # Sessions that read or write an index, those of them that upload, and the one that makes a GitHub Release.
 ON_INDEX = frozenset(

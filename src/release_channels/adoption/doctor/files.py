@@ -8,6 +8,11 @@ from datetime import date
 
 from packaging.version import Version
 
+from release_channels.adoption.detect import follows_pushes
+from release_channels.adoption.doctor.diagnosis import Diagnosis, bad, good, look
+from release_channels.adoption.plan import AdoptionPlan
+from release_channels.adoption.publishers import Publisher
+from release_channels.adoption.workflows.parse import read_workflow, steps_of
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
@@ -16,11 +21,6 @@ from release_channels.project.changelog import find_changelog, named_changelog, 
 from release_channels.project.plan_edits import disagreements
 from release_channels.project.pyproject import Project
 from release_channels.project.sources.base import Read
-from release_channels.setup.adopting import AdoptionPlan
-from release_channels.setup.conventions import follows_pushes
-from release_channels.setup.diagnosis import Diagnosis, bad, good, look
-from release_channels.setup.publishing import Publisher
-from release_channels.setup.workflow import read_workflow, steps_of
 
 AREA = "files"
 _TOKENS = re.compile(r"secrets\.(\w*(?:PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX|PDM_PUBLISH)\w*)")

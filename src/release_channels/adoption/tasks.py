@@ -10,17 +10,17 @@ from invoke.exceptions import Exit
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import read_actions
+from release_channels.adoption.doctor import examine
+from release_channels.adoption.doctor.diagnosis import GUARANTEES, Diagnosis, Verdict, table, to_json
+from release_channels.adoption.init import InitRequest
+from release_channels.adoption.init import init as write_files
+from release_channels.adoption.install_guide import README, keep_block, print_commands
+from release_channels.adoption.setup_publishing import setup_publishing as set_up
 from release_channels.cli.context import sit_down
 from release_channels.cli.report import tell
 from release_channels.cli.run import reporting
 from release_channels.commands.tasks import run_task
 from release_channels.errors import UsageError
-from release_channels.setup.diagnosis import GUARANTEES, Diagnosis, Verdict, table, to_json
-from release_channels.setup.doctor import examine
-from release_channels.setup.init import InitRequest
-from release_channels.setup.init import init as write_files
-from release_channels.setup.install_commands import README, keep_block, print_commands
-from release_channels.setup.setup_publishing import setup_publishing as set_up
 
 
 def init(root: Path, request: InitRequest, *, dry_run: bool) -> None:

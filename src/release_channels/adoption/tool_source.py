@@ -1,9 +1,9 @@
-"""Where this tool comes from, as a project's noxfile has to name it."""
+"""The workflow files of the tool's own repository: the same templates, started from its sources."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import distribution
 from pathlib import Path
@@ -14,8 +14,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from release_channels.adoption.script_metadata import TOOL
+from release_channels.adoption.workflows.render import Adoption, Tests, render
 from release_channels.errors import UsageError
-from release_channels.setup.script_block import TOOL
+from release_channels.model.config import Config
+
+_TESTS = Tests("uv run nox", ("lint", "typecheck", "tests"), ("3.11", "3.12", "3.13"))
+
+
+def own_workflows(config: Config) -> Mapping[str, str]:
+    """Give the text of each workflow file of this repository by its path."""
+    return render(Adoption(config, _TESTS, is_tool=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,7 @@ from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.github.follow_run import Waiting, follow
 from release_channels.adapters.github.settings import Settings
-from release_channels.cli.context import Desk
-from release_channels.errors import FailedError, RefusedError, ReleaseError
-from release_channels.model.github import WorkflowRun, repository_name
-from release_channels.model.github_settings import Environment
-from release_channels.model.outcome import Outcome, Result
-from release_channels.model.tags import release_tags
-from release_channels.model.version import Channel
-from release_channels.setup.publishing import (
+from release_channels.adoption.publishers import (
     EnvironmentPlan,
     Publisher,
     plan_environments,
@@ -28,7 +21,13 @@ from release_channels.setup.publishing import (
     publishers,
     wanted_environments,
 )
-from release_channels.setup.refusals import translate
+from release_channels.cli.context import Desk
+from release_channels.errors import FailedError, RefusedError, ReleaseError
+from release_channels.model.github import WorkflowRun, repository_name
+from release_channels.model.github_settings import Environment, Policy
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.tags import release_tags
+from release_channels.model.version import Channel
 
 PREFLIGHT = {"do": "preflight"}
 
@@ -242,3 +241,41 @@ def _trial_ref(desk: Desk, publisher: Publisher) -> str | None:
     except ReleaseError:
         tags = release_tags(desk.config.tag_format, desk.git.tags_before(desk.commit.sha))
     return tags[max(tags)] if tags else None
+
+
+def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, project: str) -> str:
+    """Name the setting behind what a job complained of; what is not known is handed on as it was said."""
+    told = "\n".join(complaints)
+    for mark, setting in _SETTINGS:
+        if mark in told:
+            return setting.format(
+                project=project,
+                owner=publisher.repository.partition("/")[0],
+                repository=publisher.repository.partition("/")[2],
+                workflow=publisher.workflow,
+                environment=publisher.environment,
+                policy=policy,
+            )
+    return f"{publisher.workflow} said: {told}" if told else f"{publisher.workflow} said nothing: read its log"
+
+
+# In this order: what is special comes before what it contains.
+_SETTINGS = (
+    ("is not allowed to deploy to", "the environment {environment} on GitHub has to let in {policy}"),
+    (
+        "invalid-pending-publisher",
+        "{project} exists by now, so a pending publisher does no more: add this one on the project's own page, with "
+        "owner {owner}, repository {repository}, workflow {workflow} and environment {environment}",
+    ),
+    (
+        "invalid-publisher",
+        "no publisher of {project} has these values, the index says: owner {owner}, repository {repository}, workflow "
+        "{workflow}, environment {environment}. A file or an environment that was renamed is the commonest cause",
+    ),
+    (
+        "not-enabled",
+        "the index has switched Trusted Publishing off for now: nothing of yours is wrong, try again later",
+    ),
+    ("unknown trusted publishing issuer", "the index does not take identities from this GitHub server"),
+    ("id-token", "the job `preflight` in {workflow} needs `id-token: write` under its `permissions:`"),
+)

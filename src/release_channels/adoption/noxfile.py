@@ -7,8 +7,8 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from release_channels.adoption.script_metadata import needs_nox, tool_requirement, with_requirement
 from release_channels.errors import RefusedError
-from release_channels.setup.script_block import needs_nox, tool_requirement, with_requirement
 
 NOXFILE = "noxfile.py"
 OWN = "release_noxfile.py"

@@ -82,7 +82,7 @@ def render(adoption: Adoption) -> Mapping[str, str]:
 
 def template(name: str) -> str:
     """Read a template."""
-    return (files("release_channels.setup") / "templates" / name).read_text(encoding="utf-8")
+    return (files("release_channels.adoption") / "templates" / name).read_text(encoding="utf-8")
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

@@ -6,19 +6,18 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from release_channels.adoption import noxfile as noxfiles
+from release_channels.adoption import tasks_file
+from release_channels.adoption.detect import foreign_settings, own_tests, test_session
+from release_channels.adoption.inspect import Found
+from release_channels.adoption.script_metadata import tool_requirement, with_requirement
+from release_channels.adoption.settings_table import with_settings
+from release_channels.adoption.tool_source import ToolSource, own_workflows
+from release_channels.adoption.workflows.render import Adoption, render
+from release_channels.adoption.workflows.rules import Broken, check_workflows
 from release_channels.model.config import Config, parse_config
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.typed_toml import parse_toml
-from release_channels.setup import noxfile as noxfiles
-from release_channels.setup import tasksfile
-from release_channels.setup.conventions import foreign_settings, own_tests, test_session
-from release_channels.setup.found import Found
-from release_channels.setup.render import Adoption, render
-from release_channels.setup.rules import Broken, check_workflows
-from release_channels.setup.script_block import tool_requirement, with_requirement
-from release_channels.setup.settings_table import with_settings
-from release_channels.setup.tool import own_workflows
-from release_channels.setup.tool_source import ToolSource
 
 _IGNORED = (".nox/", "dist/", "release.json")
 _PRIVATE_MARK = "# to check a private repository out"
@@ -157,13 +156,13 @@ def _renewed(path: str, text: str, tool: ToolSource) -> Planned:
 def _tasks(found: Found, tasks: Collection[str], noxfile: str, notes: list[str]) -> Iterator[Planned]:
     path, text, lock = found.tasks_path, found.files[found.tasks_path], f"{noxfile}.lock"
     if text is None:
-        yield _kept(path, None, tasksfile.new_tasks(tasks, lock))
+        yield _kept(path, None, tasks_file.new_tasks(tasks, lock))
         return
-    parsed = tasksfile.parse_tasks(text, path)
+    parsed = tasks_file.parse_tasks(text, path)
     if not parsed.is_invokes:
         notes.append(f"{path} is not invoke's, and stays as it is: the tasks are `uvx release-channels TASK`")
         return
-    yield _kept(path, text, tasksfile.joined(parsed, tasks, lock))
+    yield _kept(path, text, tasks_file.joined(parsed, tasks, lock))
 
 
 def _ignore(found: Found) -> Planned:
@@ -199,7 +198,7 @@ def _workflow(path: str, old: str | None, new: str, broken: tuple[Broken, ...]) 
 
 def _name_of(found: Found, config: Config) -> str:
     """Give the `name:` of the test workflow, by which the others follow it."""
-    from release_channels.setup.workflow import read_workflow
+    from release_channels.adoption.workflows.parse import read_workflow
 
     path = f".github/workflows/{config.test_workflow}"
     text = found.workflows.get(path)

@@ -5,14 +5,21 @@ Source: the reference document, "Install and Upgrade Commands": its sentences, w
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from release_channels.adapters import console
+from release_channels.adapters.files import write_whole
+from release_channels.adoption.inspect import Tree
+from release_channels.errors import RefusedError, UsageError
 from release_channels.model.install_commands import downstream_commands, pip_command, return_commands, uv_command
 from release_channels.model.version import Channel
+from release_channels.project.pyproject import Project
 
 # The newest Python that everybody can be expected to have; who needs a newer one has to name it.
 _COMMON_MINOR = 10
@@ -194,3 +201,107 @@ def _python(product: Product, channels: Sequence[Channel]) -> Passage:
         f"{needs}still supports it, or none. Where uv would choose an older one, name the Python:",
         tuple(uv_command(product.name, channel, python=product.python) for channel in channels),
     )
+
+
+README = "README.md"
+_FORMATS = {"text": as_text, "markdown": as_markdown}
+
+
+def print_commands(root: Path, *, channel: str = "", form: str = "text") -> None:
+    """Print the commands and their sentences on stdout.
+
+    Raises: UsageError for an unknown channel or format; RefusedError where there is no project.
+    """
+    if form not in _FORMATS:
+        raise UsageError(f"{form!r} is no format", hint="--format is " + " or ".join(_FORMATS))
+    channels = parse_channels(channel)
+    console.result(_FORMATS[form](install_guide(product_of(Tree(root).project()), channels)))
+
+
+def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False) -> None:
+    """Bring the block of a document up to date, or with `check` only refuse one that is not.
+
+    Raises: RefusedError where there is no place for it, and with `check` where it is out of date.
+    """
+    parse_channels(channel)
+    tree = Tree(root)
+    text = tree.text(file)
+    if text is None:
+        raise RefusedError(f"there is no {file} in {root}", hint="--write names the document that holds the commands")
+    wanted = with_block(text, product_of(tree.project()), file, channel=channel)
+    if wanted == text:
+        console.result(f"{file} holds today's install commands")
+    elif check:
+        raise RefusedError(
+            f"{file} does not hold today's install commands", hint=f"`invoke install-commands --write {file}` mends it"
+        )
+    else:
+        write_whole(root / file, wanted)
+        console.result(f"{file} now holds today's install commands")
+
+
+def product_of(project: Project) -> Product:
+    """Give what the commands depend on; scripts that only the build knows are left out, which is said."""
+    if {"scripts", "entry-points"} & project.dynamic and not project.scripts:
+        console.warn("the console scripts are dynamic, so the commands are those for a library")
+    return Product(project.name, tuple(project.scripts), project.requires_python, project.config.main_branch)
+
+
+_BEGIN = re.compile(r"^<!-- install-commands: begin(?: channel=(?P<channel>\w+))? -->[ \t]*\r?$", re.MULTILINE)
+_END = re.compile(r"^<!-- install-commands: end -->[ \t]*\r?$", re.MULTILINE)
+_MARKERS = "<!-- install-commands: begin -->\n<!-- install-commands: end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the block stands in a text, and the channel that its first line names."""
+
+    start: int
+    end: int
+    channel: str
+
+
+def parse_channels(channel: str) -> tuple[Channel, ...]:
+    """Give the channels that an option names: one, or both without it.
+
+    Raises: UsageError for anything else.
+    """
+    if channel not in ("", *Channel):
+        raise UsageError(f"{channel!r} is no channel", hint="--channel is preview or public; without it both are shown")
+    return (Channel(channel),) if channel else BOTH
+
+
+def with_block(text: str, product: Product, file: str, *, channel: str = "") -> str:
+    """Give a document with its block as it must be; a channel that was not asked for is the one that the block names.
+
+    Raises: RefusedError for a document without exactly one place for the block.
+    """
+    place = _find(text, file)
+    channel = channel or place.channel
+    newline = "\r\n" if "\r\n" in text else "\n"
+    return text[: place.start] + _block(product, channel).replace("\n", newline) + text[place.end :]
+
+
+def _block(product: Product, channel: str) -> str:
+    named = f" channel={channel}" if channel else ""
+    guide = install_guide(product, parse_channels(channel))
+    return "\n".join(
+        [f"<!-- install-commands: begin{named} -->", "", as_markdown(guide), "", "<!-- install-commands: end -->"]
+    )
+
+
+def _find(text: str, file: str) -> _Place:
+    begins, ends = list(_BEGIN.finditer(text)), list(_END.finditer(text))
+    if not begins and not ends:
+        raise RefusedError(
+            f"{file} has no place for the install commands",
+            hint=f"put these two lines where they belong, and run the same again:\n{_MARKERS}",
+        )
+    if len(begins) != 1 or len(ends) != 1 or ends[0].start() < begins[0].end():
+        lines = ", ".join(str(text.count("\n", 0, found.start()) + 1) for found in (*begins, *ends))
+        raise RefusedError(
+            f"{file} marks the install commands on the lines {lines}",
+            hint=f"it takes these two lines once each, in this order:\n{_MARKERS}",
+        )
+    end = ends[0]
+    return _Place(begins[0].start(), end.start() + len(end.group().rstrip()), begins[0]["channel"] or "")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from release_channels.adoption.workflows.render import tag_pattern
 from release_channels.model.config import Config
 from release_channels.model.github_settings import Admits, Environment, Policy
 from release_channels.model.version import Channel
-from release_channels.setup.render import tag_pattern
 
 HEADINGS = ("Channel", "Repository", "Workflow filename", "Environment")
 

@@ -9,14 +9,14 @@ from typing import Protocol
 
 from packaging.version import Version
 
+from release_channels.adoption.doctor.diagnosis import Diagnosis, bad, declared, good, look
+from release_channels.adoption.publishers import Publisher
 from release_channels.model.config import Config
 from release_channels.model.observed import IndexState
 from release_channels.model.plan import Plan, Verdict
 from release_channels.model.status import room
 from release_channels.model.tags import release_tags, tag_of, version_of
 from release_channels.model.version import Channel
-from release_channels.setup.diagnosis import Diagnosis, bad, declared, good, look
-from release_channels.setup.publishing import Publisher
 
 GIT, INDEX = "git", "index"
 _SOON = 60

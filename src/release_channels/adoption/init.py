@@ -14,15 +14,14 @@ from release_channels.adapters.files import write_whole
 from release_channels.adapters.git import Git
 from release_channels.adapters.process import finish
 from release_channels.adapters.uv import uv_program
+from release_channels.adoption.inspect import Found, look_at
+from release_channels.adoption.plan import AdoptionPlan, Kind, Planned, plan_adoption, written
+from release_channels.adoption.script_metadata import TOOL
+from release_channels.adoption.tool_source import ToolSource, asked_tool, running_tool, wheel_of
+from release_channels.adoption.workflows.rules import Broken
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.outcome import Outcome, Result
 from release_channels.sessions import SESSIONS
-from release_channels.setup.adopting import AdoptionPlan, Kind, Planned, plan_adoption, written
-from release_channels.setup.found import Found
-from release_channels.setup.looking import look_at
-from release_channels.setup.rules import Broken
-from release_channels.setup.script_block import TOOL
-from release_channels.setup.tool_source import ToolSource, asked_tool, running_tool, wheel_of
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _SECONDS = 300

@@ -9,15 +9,15 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from release_channels.adoption.inspect import Found
+from release_channels.adoption.noxfile import NOXFILE, TestSession, parse_noxfile
+from release_channels.adoption.settings_table import missing_settings
+from release_channels.adoption.workflows.parse import Value, read_workflow
+from release_channels.adoption.workflows.render import PYTHON, Tests
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
-from release_channels.setup.found import Found
-from release_channels.setup.noxfile import NOXFILE, TestSession, parse_noxfile
-from release_channels.setup.render import PYTHON, Tests
-from release_channels.setup.settings_table import missing_settings
-from release_channels.setup.workflow import Value, read_workflow
 
 _TAG_FORMATS = (
     *("v{version}", "{version}", "V{version}", "release-{version}", "release/{version}", "version-{version}"),

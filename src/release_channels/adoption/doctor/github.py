@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator, Sequence
 
 from packaging.version import Version
 
+from release_channels.adoption.doctor.diagnosis import Diagnosis, bad, good, look, unknown
+from release_channels.adoption.publishers import WantedEnvironment, wanted_environments
 from release_channels.model.config import Config
 from release_channels.model.github_settings import Admits, Environment, HubSettings, TagRuleset
 from release_channels.model.tags import release_tags, tag_of
-from release_channels.setup.diagnosis import Diagnosis, bad, good, look, unknown
-from release_channels.setup.publishing import WantedEnvironment, wanted_environments
 
 AREA = "github"
 _APPLY = "`invoke setup-publishing --apply` sets it up"

@@ -1,0 +1,150 @@
+"""What a project is like before it adopts the tool, or after. Pure."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from release_channels.adapters.git import Git
+from release_channels.adapters.github import Pauses, connect
+from release_channels.adapters.github.errors import NotFoundError
+from release_channels.adoption.noxfile import NOXFILE, OWN
+from release_channels.adoption.tasks_file import TASKS
+from release_channels.errors import RefusedError, ReleaseError
+from release_channels.model.github import repository_name
+from release_channels.model.verification import WORKFLOWS
+from release_channels.project.pyproject import PYPROJECT, Project, parse_project
+
+TASKS_PACKAGE = "tasks/__init__.py"
+LOCK_SUFFIX = ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that an adoption depends on; texts are None where there is no such file."""
+
+    project: Project
+    remote: str
+    """The remote that holds the main branch, empty where there is none."""
+    repository: str | None
+    branch: str
+    """The default branch, as the remote or the checkout tells it."""
+    tags: frozenset[str]
+    files: Mapping[str, str | None]
+    """The files that may be written, by path: noxfiles, tasks, .gitignore."""
+    workflows: Mapping[str, str]
+    has_tests: bool
+    has_uv_lock: bool
+    is_private: bool | None
+    """Whether the repository on GitHub is private; None where that cannot be known."""
+    tasks_path: str = TASKS
+
+    @property
+    def pyproject(self) -> Mapping[str, Any]:
+        """The parsed pyproject.toml."""
+        return tomllib.loads(self.project.text)
+
+
+def look_at(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> Found:
+    """Look at a project.
+
+    Raises: RefusedError where there is no repository, or no project that can be released.
+    """
+    git, tree = Git.open(root), Tree(root)
+    project = tree.project()
+    remotes = git.remotes()
+    remote = _choose(remotes, project.config.remote)
+    url = git.remote_url(remote) if remote else None
+    repository = repository_name(project.config.repository, url, {})
+    tasks_path = TASKS_PACKAGE if not (root / TASKS).exists() and (root / TASKS_PACKAGE).exists() else TASKS
+    names = (NOXFILE, OWN, tasks_path, ".gitignore", *(f"{name}{LOCK_SUFFIX}" for name in (NOXFILE, OWN)))
+    return Found(
+        project=project,
+        remote=remote,
+        repository=repository,
+        branch=git.default_branch(remote) or project.config.main_branch,
+        tags=git.tag_names_here(),
+        files={name: tree.text(name) for name in names},
+        workflows=read_workflows(tree),
+        has_tests=any((root / name).is_dir() for name in ("tests", "test")) or any(root.glob("test_*.py")),
+        has_uv_lock=(root / "uv.lock").exists(),
+        is_private=_is_private(repository, env) if repository and asks_github else None,
+        tasks_path=tasks_path,
+    )
+
+
+def read_workflows(tree: Tree) -> dict[str, str]:
+    """Read every workflow file of a working tree.
+
+    Raises: RefusedError for one that cannot be read.
+    """
+    directory = tree.root / WORKFLOWS
+    files = sorted(path for path in directory.glob("*.y*ml") if path.suffix in (".yml", ".yaml"))
+    texts = {f"{WORKFLOWS}/{path.name}": tree.text(f"{WORKFLOWS}/{path.name}") for path in files}
+    return {path: text for path, text in texts.items() if text is not None}
+
+
+def _choose(remotes: tuple[str, ...], configured: str) -> str:
+    if configured in remotes:
+        return configured
+    return next((name for name in ("origin", "upstream") if name in remotes), next(iter(remotes), ""))
+
+
+def _is_private(repository: str, env: Mapping[str, str]) -> bool | None:
+    """Ask GitHub once; what hides from whoever asks is private."""
+    try:
+        with connect(repository, env, pauses=Pauses(reads=())) as hub:
+            return hub.settings.repository()[0]
+    except NotFoundError:
+        return True
+    except ReleaseError:  # no network, no right to ask: the workflow files say what was assumed
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A directory with a project in it."""
+
+    root: Path
+
+    def read(self, path: str) -> bytes | None:
+        """Read a file, byte for byte; None where there is none.
+
+        Raises: RefusedError if it cannot be read.
+        """
+        try:
+            return (self.root / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as err:
+            raise RefusedError(f"{path} cannot be read: {err.strerror or err}", hint="mend it, and try again") from err
+
+    def text(self, path: str) -> str | None:
+        """Read a text file as it is, its line endings too; None where there is none.
+
+        Raises: RefusedError if it is not UTF-8.
+        """
+        content = self.read(path)
+        if content is None:
+            return None
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError as err:
+            raise RefusedError(
+                f"{path} is not UTF-8: byte {err.start} cannot be read", hint="save it as UTF-8"
+            ) from err
+
+    def project(self) -> Project:
+        """Read the project.
+
+        Raises: RefusedError for a project that cannot be released, or where there is none.
+        """
+        content = self.read(PYPROJECT)
+        if content is None:
+            raise RefusedError(
+                f"there is no {PYPROJECT} in {self.root}", hint="start at the top of a project that has one"
+            )
+        return parse_project(content, PYPROJECT, read=self.read)
