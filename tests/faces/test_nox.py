@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.indexserver.server import serve
-from release_channels.indexserver.warehouse import Limits
+from release_channels.indexserver.upload_rules import Limits
 from release_channels.sessions import PREVIEW, SESSIONS
 from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, adopter, built, nox, picture, published, run

@@ -22,8 +22,8 @@ from release_channels.errors import CommandError
 from release_channels.indexserver.pages import PageFile
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.indexserver.storage import Storage
+from release_channels.indexserver.upload_rules import MIB, Limits, UploadRefused
 from release_channels.indexserver.uploads import Uploads
-from release_channels.indexserver.warehouse import MIB, Limits, UploadRefused
 from tests.index.servers import PLAIN, clean_env, fingerprint, form_of, page, post, publish
 from tests.support.distributions import make_sdist, make_wheel
 

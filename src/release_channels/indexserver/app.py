@@ -15,13 +15,12 @@ from werkzeug.utils import redirect, send_file
 from werkzeug.wrappers import Request, Response
 
 from release_channels.indexserver import pages
-from release_channels.indexserver.oidc import TokenRefused, TrustedPublishing
+from release_channels.indexserver.oidc import Exchange, TokenRefused, TrustedPublishing
 from release_channels.indexserver.pages import PageFile
 from release_channels.indexserver.storage import Storage, StoredFile
-from release_channels.indexserver.tokens import Exchange
+from release_channels.indexserver.upload_rules import Limits, UploadRefused
 from release_channels.indexserver.uploads import Uploads
 from release_channels.indexserver.upstream import Upstream
-from release_channels.indexserver.warehouse import Limits, UploadRefused
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from release_channels.adapters.http_server import Served, Tls, serve_wsgi
 from release_channels.indexserver.app import IndexApp
 from release_channels.indexserver.oidc import TrustedPublishing
-from release_channels.indexserver.warehouse import Limits
+from release_channels.indexserver.upload_rules import Limits
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -13,11 +13,11 @@ from packaging.utils import NormalizedName
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
-from release_channels.indexserver import warehouse
+from release_channels.indexserver import upload_rules
+from release_channels.indexserver.oidc import Exchange
 from release_channels.indexserver.pages import PageFile
 from release_channels.indexserver.storage import Storage
-from release_channels.indexserver.tokens import Exchange
-from release_channels.indexserver.warehouse import MIB, Limits, Upload, UploadRefused
+from release_channels.indexserver.upload_rules import MIB, Limits, Upload, UploadRefused
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -76,23 +76,23 @@ class Uploads:
             fields: Mapping[str, str] = request.form.to_dict()
             content = request.files.get("content")
         except RequestEntityTooLarge as err:
-            raise warehouse.too_large(self._served or "of this index", self._limits) from err
+            raise upload_rules.too_large(self._served or "of this index", self._limits) from err
         file_name = (content.filename if content else None) or ""
-        warehouse.check_form(fields, file_name, self._served)
+        upload_rules.check_form(fields, file_name, self._served)
         path = request.finish(file_name)
         return Upload(fields, request.form.getlist("classifiers"), request.form.getlist("requires_dist"), path)
 
     def _take(self, upload: Upload, allowed: frozenset[str] | None) -> None:
         if allowed is not None and upload.project not in allowed:
             raise UploadRefused(f"The given token isn't allowed to upload to project {upload.project!r}.", status=403)
-        warehouse.check_metadata(upload.classifiers, upload.requires_dist)
-        digests = warehouse.check_file(upload, self._limits)
+        upload_rules.check_metadata(upload.classifiers, upload.requires_dist)
+        digests = upload_rules.check_file(upload, self._limits)
         with self._taking:
             listed = self._listing(upload.project)
-            if warehouse.is_duplicate(upload, digests, listed):
+            if upload_rules.is_duplicate(upload, digests, listed):
                 return
-            warehouse.check_release(upload, self._limits, listed)
-            warehouse.check_distribution(upload)
+            upload_rules.check_release(upload, self._limits, listed)
+            upload_rules.check_distribution(upload)
             if not self._storage.add(upload.path):
                 self._compare(upload, digests)
 
@@ -100,7 +100,7 @@ class Uploads:
         """Accept that another process was faster only if it stored the same bytes."""
         there = self._storage.find(upload.file_name)
         if there is None or there.sha256 != digests["sha256"]:
-            raise warehouse.already_exists(upload, digests)
+            raise upload_rules.already_exists(upload, digests)
 
 
 class _UploadRequest(Request):
