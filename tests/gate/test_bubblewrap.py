@@ -15,10 +15,10 @@ import pytest
 
 from release_channels.adapters.uv import uv_program
 from release_channels.errors import FailedError, RefusedError
-from release_channels.gate.bubblewrap import Bubblewrap, BubblewrapSandbox, bundled_program, find_bubblewrap
 from release_channels.gate.candidate import python_places
 from release_channels.gate.checks import find_sandboxes
-from release_channels.gate.sandbox import Contents
+from release_channels.gate.sandbox.base import Contents
+from release_channels.gate.sandbox.bubblewrap import Bubblewrap, BubblewrapSandbox, bundled_program, find_bubblewrap
 from release_channels.model.gate_config import GateConfig, SandboxKind
 from tests.support.gating import MARK, Ready, bubblewrap
 

@@ -11,9 +11,8 @@ import pytest
 
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.checks import find_sandboxes
-from release_channels.gate.daytona_sandbox import LABEL, RUN_LABEL, DaytonaSandboxes, connect_daytona
-from release_channels.gate.parity import check_parity
-from release_channels.gate.reaper import reap
+from release_channels.gate.sandbox.daytona import LABEL, RUN_LABEL, DaytonaSandboxes, connect_daytona, reap
+from release_channels.gate.sandbox.parity import check_parity
 from release_channels.model.gate_config import GateConfig, SandboxKind
 from tests.support.daytona_api import KEY, Daytona, serve_daytona
 from tests.support.gating import Ready, bubblewrap

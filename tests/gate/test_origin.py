@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from release_channels.gate.origin import Origin, ask_for_origin
+from release_channels.gate.test_run import Origin, ask_for_origin
 from release_channels.model.config import Config
 from release_channels.model.tested_commit import TestRun
 from tests.github.hubs import NAME, READER, Hub, open_hub

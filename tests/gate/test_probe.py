@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from release_channels.adapters.http_server import Tls
 from release_channels.errors import RefusedError
-from release_channels.gate.probe import choose_provider
+from release_channels.gate.provider_probe import choose_provider
 from release_channels.gate.providers import Configured, in_order, read_candidates
 from release_channels.model.gate_config import GateConfig
 from release_channels.rehearsal.model import ModelServer, Reply, completion, refusal, serve_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from release_channels.errors import FailedError
-from release_channels.gate.task import uses
+from release_channels.gate.smoke_task import uses
 from tests.support.gating import Play, first, submits
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
-from release_channels.gate.bubblewrap import Bubblewrap, find_bubblewrap
 from release_channels.gate.candidate import Candidate, make_candidate, target_of
 from release_channels.gate.checks import Bench, check_judgement, check_rollout
 from release_channels.gate.providers import Configured, in_order, key_names, read_candidates
 from release_channels.gate.rollout import Rollout
+from release_channels.gate.sandbox.bubblewrap import Bubblewrap, find_bubblewrap
 from release_channels.model.gate_config import GateConfig
 from release_channels.model.redact import Veil
 from release_channels.rehearsal.model import (

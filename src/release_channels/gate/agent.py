@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from release_channels.adapters import console
-from release_channels.gate.client import Model, ModelError, ToolCall
-from release_channels.gate.sandbox import Sandbox
+from release_channels.gate.llm_client import Model, ModelError, ToolCall
+from release_channels.gate.sandbox.base import Sandbox
 from release_channels.gate.trajectory import Command, Recorder
 from release_channels.model.gate_config import GateConfig
 

@@ -18,7 +18,7 @@ from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.process import both, finish, run
 from release_channels.adapters.uv import foreign_environment, python_for, python_of, uv_program
 from release_channels.errors import CommandError, FailedError
-from release_channels.gate.sandbox import Contents
+from release_channels.gate.sandbox.base import Contents
 from release_channels.model.manifest import ManifestFile
 from release_channels.model.observed import Commit
 from release_channels.model.version import Channel, Line, line_of, preview_of

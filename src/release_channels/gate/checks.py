@@ -9,16 +9,15 @@ from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
-from release_channels.gate.bubblewrap import bundled_program, find_bubblewrap
 from release_channels.gate.candidate import Candidate
-from release_channels.gate.client import open_model
-from release_channels.gate.daytona_sandbox import KEY, DaytonaSandboxes
 from release_channels.gate.judge import ask_judge
-from release_channels.gate.parity import check_parity
+from release_channels.gate.llm_client import open_model
 from release_channels.gate.providers import Configured
-from release_channels.gate.reaper import reap
 from release_channels.gate.rollout import Rollout, built_in, own_command, own_environment, words_of
-from release_channels.gate.sandbox import Sandboxes
+from release_channels.gate.sandbox.base import Sandboxes
+from release_channels.gate.sandbox.bubblewrap import bundled_program, find_bubblewrap
+from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, reap
+from release_channels.gate.sandbox.parity import check_parity
 from release_channels.gate.tampering import find_tampering
 from release_channels.gate.trajectory import RESULT, TRAJECTORY, Recorder
 from release_channels.model.gate_config import GateConfig, SandboxKind

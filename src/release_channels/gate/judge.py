@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from release_channels.errors import FailedError
-from release_channels.gate.client import Model, ModelError
+from release_channels.gate.llm_client import Model, ModelError
 from release_channels.gate.trajectory import RolloutResult
 
 CRITERIA = {

@@ -13,10 +13,10 @@ from release_channels.adapters.process import excerpt
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.agent import work
 from release_channels.gate.candidate import Candidate
-from release_channels.gate.client import Model
+from release_channels.gate.llm_client import Model
 from release_channels.gate.providers import Configured
-from release_channels.gate.sandbox import Sandboxes
-from release_channels.gate.task import README, reward_of, task_text
+from release_channels.gate.sandbox.base import Sandboxes
+from release_channels.gate.smoke_task import README, reward_of, task_text
 from release_channels.gate.trajectory import Recorder, RolloutResult
 from release_channels.model.gate_config import GateConfig
 

@@ -31,10 +31,10 @@ from release_channels.gate.checks import (
     check_rollout,
     find_sandboxes,
 )
-from release_channels.gate.daytona_sandbox import KEY, DaytonaSandboxes, connect_daytona
-from release_channels.gate.origin import NothingToGate, Origin, ask_for_origin, origin_of_event
-from release_channels.gate.probe import choose_provider
+from release_channels.gate.provider_probe import choose_provider
 from release_channels.gate.providers import Provider, in_order, key_names, read_candidates
+from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, connect_daytona
+from release_channels.gate.test_run import NothingToGate, Origin, ask_for_origin, origin_of_event
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.redact import Veil, without
 from release_channels.model.tested_commit import PROVENANCE, GateRun, Provenance

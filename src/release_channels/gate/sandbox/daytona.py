@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import shlex
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from release_channels.adapters import console
 from release_channels.adapters.actions_env import is_loopback, is_rehearsal
 from release_channels.adapters.process import Excerpt
 from release_channels.errors import FailedError, RefusedError
-from release_channels.gate.sandbox import (
+from release_channels.gate.sandbox.base import (
     CANDIDATE,
     WHEELHOUSE,
     WORK,
@@ -29,6 +30,7 @@ from release_channels.model.gate_config import GateConfig
 
 if TYPE_CHECKING:
     import daytona
+
 
 KEY = "DAYTONA_API_KEY"
 LABEL, RUN_LABEL = "release-channels-project", "release-channels-run"
@@ -232,3 +234,53 @@ def _home(sandbox: daytona.Sandbox) -> str:
         return str(sandbox.get_user_home_dir())
     except daytona.DaytonaError as err:
         raise FailedError(f"Daytona does not tell where its sandbox is: {said(err)}", hint=_LOOK) from err
+
+
+def reap(
+    client: daytona.Daytona,
+    project: str,
+    minutes: int,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> str:
+    """Delete this project's sandboxes that are older than so many minutes; younger ones may be another run's.
+
+    Raises: FailedError if Daytona does not list them, or keeps one.
+    """
+    import daytona
+
+    try:
+        mine = list(client.list(daytona.ListSandboxesQuery(labels={LABEL: project})))
+    except daytona.DaytonaError as err:
+        raise FailedError(f"Daytona does not list its sandboxes: {said(err)}", hint="is Daytona well?") from err
+    old = list(_old(mine, project, clock() - timedelta(minutes=minutes)))
+    kept = [problem for sandbox in old if (problem := _delete(client, sandbox))]
+    if kept:
+        raise FailedError(f"{len(kept)} old sandboxes stay on Daytona: {'; '.join(kept)}", hint="delete them by hand")
+    return f"{len(old)} old sandboxes of {project} removed, {len(mine) - len(old)} left alone"
+
+
+def _old(sandboxes: list[daytona.Sandbox], project: str, before: datetime) -> Iterator[daytona.Sandbox]:
+    """Pick by the label itself, whatever the list was asked for; an age that nobody knows is no age."""
+    for sandbox in sandboxes:
+        created = _time(sandbox.created_at)
+        if (sandbox.labels or {}).get(LABEL) == project and created is not None and created < before:
+            yield sandbox
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _delete(client: daytona.Daytona, sandbox: daytona.Sandbox) -> str:
+    import daytona
+
+    try:
+        client.delete(sandbox, timeout=60)
+    except daytona.DaytonaError as err:
+        return f"{sandbox.id}: {said(err)}"
+    console.say(f"  removed the sandbox {sandbox.id}, which a killed run left behind")
+    return ""

@@ -21,7 +21,7 @@ from packaging.version import Version
 from release_channels.adapters.files import scratch
 from release_channels.adapters.process import Excerpt, excerpt, finish
 from release_channels.errors import CommandError
-from release_channels.gate.sandbox import (
+from release_channels.gate.sandbox.base import (
     CANDIDATE,
     WHEELHOUSE,
     WORK,

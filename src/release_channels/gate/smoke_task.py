@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from release_channels.adapters.files import scratch
 from release_channels.gate.agent import Session
 from release_channels.gate.candidate import Candidate
-from release_channels.gate.sandbox import Sandbox, Sandboxes
+from release_channels.gate.sandbox.base import Sandbox, Sandboxes
 from release_channels.gate.trajectory import Command
 from release_channels.model.gate_config import GateConfig
 

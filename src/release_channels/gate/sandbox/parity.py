@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from release_channels.errors import FailedError
-from release_channels.gate.sandbox import Sandbox, Sandboxes
+from release_channels.gate.sandbox.base import Sandbox, Sandboxes
 
 _SECONDS = 60
 _KEEP = 4 * 2**20

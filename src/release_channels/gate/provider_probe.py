@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from release_channels.adapters import console
 from release_channels.errors import RefusedError
-from release_channels.gate.client import ModelError, open_model
+from release_channels.gate.llm_client import ModelError, open_model
 from release_channels.gate.providers import Candidate, Configured, Tried, choose
 
 _QUESTION = ({"role": "user", "content": "Answer with the single word: ready"},)
