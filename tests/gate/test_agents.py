@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from release_channels.errors import FailedError
-from release_channels.rehearsal.model import Agent, Call, Message, Reply
+from release_channels.rehearsal.fake_llm import Agent, Call, Message, Reply
 from tests.support.gating import (
     MARK,
     MODEL_KEY,

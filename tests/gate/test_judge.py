@@ -16,7 +16,7 @@ from release_channels.gate.rollout import Rollout
 from release_channels.gate.trajectory import RolloutResult
 from release_channels.model.gate_config import GateConfig
 from release_channels.model.redact import Veil
-from release_channels.rehearsal.model import ModelServer, refusal, serve_model
+from release_channels.rehearsal.fake_llm import ModelServer, refusal, serve_model
 from tests.support.gating import MODEL_KEY, configured, model_environment
 
 _GOOD: dict[str, Any] = {"verdict": "pass", "reason": "It was used.", **dict.fromkeys(CRITERIA, True)}

@@ -18,7 +18,7 @@ from release_channels.errors import RefusedError
 from release_channels.gate.provider_probe import choose_provider
 from release_channels.gate.providers import Configured, in_order, read_candidates
 from release_channels.model.gate_config import GateConfig
-from release_channels.rehearsal.model import ModelServer, Reply, completion, refusal, serve_model
+from release_channels.rehearsal.fake_llm import ModelServer, Reply, completion, refusal, serve_model
 
 KEY = "SECRET-probe-key"
 

@@ -19,7 +19,7 @@ from release_channels.adapters import console
 from release_channels.gate.session import run_gate
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tested_commit import parse_provenance
-from release_channels.rehearsal.model import ModelServer, Reply, refusal, serve_model
+from release_channels.rehearsal.fake_llm import ModelServer, Reply, refusal, serve_model
 from tests.conftest import MakeRepo, RunSession
 from tests.faces.screen import BIN, nox, readme_noxfile, run, start, wait_until
 from tests.github.hubs import NAME, READER, open_hub

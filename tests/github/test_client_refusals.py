@@ -14,7 +14,7 @@ from release_channels.adapters.github.errors import NotFoundError
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.model.github import Asset, HubRelease
 from release_channels.rehearsal.github import Answer
-from release_channels.rehearsal.github.answers import broken, rate_limited, slow_down
+from release_channels.rehearsal.github.http import broken, rate_limited, slow_down
 from tests.github.hubs import NAME, NOBODY, NOW, READER, WRITER, Hub, open_hub, write
 from tests.support.repo import Repo
 

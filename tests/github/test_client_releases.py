@@ -9,7 +9,7 @@ import pytest
 
 from release_channels.errors import RefusedError, UnansweredError
 from release_channels.model.github import MAX_BODY
-from release_channels.rehearsal.github.stored import StoredRelease
+from release_channels.rehearsal.github.state import StoredRelease
 from tests.github.hubs import NAME, READER, Hub, api, open_hub, write
 from tests.support.repo import Repo
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from release_channels.adapters.http_server import serve_wsgi
-from release_channels.rehearsal.outside import make_certificates
+from release_channels.rehearsal.child_environment import make_certificates
 
 _IDLE = 40
 _SECONDS = 5.0  # less than a connection may wait until it is closed

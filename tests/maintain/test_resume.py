@@ -23,8 +23,8 @@ from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
-from release_channels.rehearsal.github.answers import broken
-from release_channels.rehearsal.github.stored import StoredRelease
+from release_channels.rehearsal.github.http import broken
+from release_channels.rehearsal.github.state import StoredRelease
 from release_channels.release.step import Patience
 from release_channels.sessions import PUBLIC
 from tests.conftest import MakeRepo

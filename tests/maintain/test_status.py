@@ -19,8 +19,8 @@ from release_channels.commands.status import read_status
 from release_channels.commands.status_view import Picture
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
-from release_channels.rehearsal.github.answers import broken
-from release_channels.rehearsal.github.stored import StoredRelease
+from release_channels.rehearsal.github.http import broken
+from release_channels.rehearsal.github.state import StoredRelease
 from tests.conftest import MakeRepo, RunSession
 from tests.github.hubs import READER, Hub
 from tests.support.releasing import CHANGELOG, TAG, index_of, public_steps, put_on_index, sample, tagged

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
-from release_channels.rehearsal.forge import Forge
-from release_channels.rehearsal.ground import Ground, make_ground
-from release_channels.rehearsal.ran import Changes, Ran
+from release_channels.rehearsal.actions.dispatcher import Forge
+from release_channels.rehearsal.actions.run import Changes, Ran
+from release_channels.rehearsal.environment import Ground, make_ground
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 

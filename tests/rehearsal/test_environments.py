@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.rehearsal.environments import remove_noted
+from release_channels.rehearsal.caches import remove_noted
 from tests.faces.screen import BIN
 from tests.rehearsal.stages import job, set_stage, workflow
 

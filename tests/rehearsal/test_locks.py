@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from release_channels.adapters.process import run
-from release_channels.rehearsal.ground import Ground
-from release_channels.rehearsal.locks import digest_of, lock_for
-from release_channels.rehearsal.workflow import parse_workflow
+from release_channels.rehearsal.actions.workflow import parse_workflow
+from release_channels.rehearsal.environment import Ground
+from release_channels.rehearsal.uv_locks import digest_of, lock_for
 from tests.rehearsal.stages import job, workflow
 from tests.support.repo import Repo
 

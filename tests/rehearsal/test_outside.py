@@ -13,15 +13,14 @@ from release_channels.adapters.http_server import Tls, serve_wsgi
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.gate_config import GateConfig
-from release_channels.rehearsal.gatemodel import open_model
-from release_channels.rehearsal.model import KEY
-from release_channels.rehearsal.outside import (
+from release_channels.rehearsal.child_environment import (
     children_environment,
     make_certificates,
     make_programs,
     open_ways,
     upstream_hosts,
 )
+from release_channels.rehearsal.fake_llm import KEY, open_model
 
 _WAY = "http://127.0.0.1:8"
 

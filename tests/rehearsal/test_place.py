@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.rehearsal.outside import children_environment
-from release_channels.rehearsal.place import MEMORY, lend_place
+from release_channels.rehearsal.child_environment import children_environment
+from release_channels.rehearsal.temp_dir import MEMORY, lend_place
 
 Lend = Callable[..., AbstractContextManager[Path]]
 

@@ -11,11 +11,11 @@ import pytest
 
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.version import Channel
-from release_channels.rehearsal.act import find_act
+from release_channels.rehearsal.actions.act import find_act
+from release_channels.rehearsal.actions.run import Changes
+from release_channels.rehearsal.actions.run_files import log_of
 from release_channels.rehearsal.faults.fault import End, Fault, Scene, held_at, kill
-from release_channels.rehearsal.faults.play import judge, refuse_wrong
-from release_channels.rehearsal.ran import Changes
-from release_channels.rehearsal.runfiles import log_of
+from release_channels.rehearsal.faults.run import judge, refuse_wrong
 from tests.rehearsal.stages import NO_GATE, Stage, job, set_stage, stage_of, workflow
 from tests.support.processes import survivors
 from tests.support.projects import Sample

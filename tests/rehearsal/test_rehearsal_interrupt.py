@@ -14,7 +14,7 @@ from tests.support.projects import Sample
 from tests.support.repo import Repo
 
 REHEARSE = (
-    "import sys; from pathlib import Path; from release_channels.rehearsal.rehearse import run_rehearsal; "
+    "import sys; from pathlib import Path; from release_channels.rehearsal.session import run_rehearsal; "
     "sys.exit(not run_rehearsal(sys.argv[1:], root=Path.cwd()).result.is_good)"
 )
 

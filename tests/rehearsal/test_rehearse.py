@@ -12,11 +12,11 @@ from packaging.version import Version
 
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
-from release_channels.rehearsal.faults.play import chosen
-from release_channels.rehearsal.journey import Station
-from release_channels.rehearsal.rehearse import run_rehearsal
-from release_channels.rehearsal.telling import end_of
-from release_channels.rehearsal.users import Got
+from release_channels.rehearsal.end_users import Got
+from release_channels.rehearsal.faults.run import chosen
+from release_channels.rehearsal.report import end_of
+from release_channels.rehearsal.session import run_rehearsal
+from release_channels.rehearsal.stages import Station
 from tests.faces.screen import table
 from tests.rehearsal.stages import stage_of
 from tests.support.repo import Repo

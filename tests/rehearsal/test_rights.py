@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.rehearsal.ran import Changes
+from release_channels.rehearsal.actions.run import Changes
 from tests.rehearsal.stages import job, set_stage, workflow
 
 # A step that asks for what a job may have, and says what it got.

@@ -14,9 +14,9 @@ from packaging.version import Version
 
 from release_channels.errors import FailedError
 from release_channels.model.config import Config
-from release_channels.rehearsal.hands import on_index
-from release_channels.rehearsal.train import Train
-from release_channels.rehearsal.triggers import Event
+from release_channels.rehearsal.actions.triggers import Event
+from release_channels.rehearsal.maintainer import on_index
+from release_channels.rehearsal.scenario import Train
 
 TEST, PREVIEW, PUBLIC = "test.yml", "internal-preview-release.yml", "public-release.yml"
 

@@ -21,8 +21,8 @@ import requests
 from release_channels.adapters.http_server import Served, Tls, serve_wsgi
 from release_channels.errors import RefusedError
 from release_channels.indexserver.server import serve
-from release_channels.rehearsal.outside import make_certificates
-from release_channels.rehearsal.wayout import WayOut, open_way_out
+from release_channels.rehearsal.child_environment import make_certificates
+from release_channels.rehearsal.upstream_proxy import WayOut, open_way_out
 from tests.faces.screen import BIN
 from tests.support.distributions import make_wheel
 

@@ -28,7 +28,7 @@ from release_channels.model.plan import Plan, Reason
 from release_channels.model.plan import Verdict as Decision
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
-from release_channels.rehearsal.github.answers import broken
+from release_channels.rehearsal.github.http import broken
 from tests.conftest import MakeRepo
 from tests.faces.screen import BIN, run
 from tests.github.hubs import NAME, Hub

@@ -17,7 +17,7 @@ from release_channels.gate.rollout import Rollout
 from release_channels.gate.sandbox.bubblewrap import Bubblewrap, find_bubblewrap
 from release_channels.model.gate_config import GateConfig
 from release_channels.model.redact import Veil
-from release_channels.rehearsal.model import (
+from release_channels.rehearsal.fake_llm import (
     Agent,
     Call,
     Judge,

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from release_channels.errors import RefusedError
-from release_channels.rehearsal.cleaning import STAND_IN, clean
-from release_channels.rehearsal.runfiles import mapped_actions
-from release_channels.rehearsal.workflow import Workflow, parse_workflow
+from release_channels.rehearsal.actions.act_compat import STAND_IN, clean
+from release_channels.rehearsal.actions.run_files import mapped_actions
+from release_channels.rehearsal.actions.workflow import Workflow, parse_workflow
 
 MAPPED = mapped_actions()
 OWN = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))

@@ -8,8 +8,8 @@ import pytest
 
 from release_channels.errors import UsageError
 from release_channels.rehearsal.faults.fault import End
-from release_channels.rehearsal.faults.play import ALL, FAULTS, KILLS, chosen
-from release_channels.rehearsal.reference import fault_rows
+from release_channels.rehearsal.faults.reference import fault_rows
+from release_channels.rehearsal.faults.run import ALL, FAULTS, KILLS, chosen
 
 PAGE = Path(__file__).parents[2] / "docs" / "rehearsal.md"
 

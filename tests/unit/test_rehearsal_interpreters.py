@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release_channels.rehearsal.interpreters import left_out_whole, missing_pythons
+from release_channels.rehearsal.actions.act_compat import left_out_whole, missing_pythons
 
 _MISSING = "nox > Session {} skipped: Python interpreter 3.77 not found."
 _GOOD = "nox > Session {} was successful in 3 seconds."

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from release_channels.errors import RefusedError
-from release_channels.rehearsal.titles import title_of
-from release_channels.rehearsal.triggers import Event, is_started, matches
-from release_channels.rehearsal.workflow import parse_workflow
+from release_channels.rehearsal.actions.run_name import title_of
+from release_channels.rehearsal.actions.triggers import Event, is_started, matches
+from release_channels.rehearsal.actions.workflow import parse_workflow
 
 JOBS = "jobs:\n  one:\n    runs-on: x\n    steps:\n      - run: 'true'\n"
 

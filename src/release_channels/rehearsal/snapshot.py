@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from release_channels.rehearsal.forge import Forge
-from release_channels.rehearsal.ground import Ground
-from release_channels.rehearsal.hands import on_index
+from release_channels.rehearsal.actions.dispatcher import Forge
+from release_channels.rehearsal.environment import Ground
+from release_channels.rehearsal.maintainer import on_index
 
 _COLLECTIONS = ("runs", "artifacts", "releases", "environments", "deployments", "pulls", "burned_tags", "workflows")
 Picture = Mapping[str, str]

@@ -11,14 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from release_channels.model.version import Channel
-from release_channels.rehearsal.forge import Forge
-from release_channels.rehearsal.ground import Ground
-from release_channels.rehearsal.hands import Hands
-from release_channels.rehearsal.leftovers import end_marked
-from release_channels.rehearsal.ran import Changes, Ran
-from release_channels.rehearsal.rights import Stop
-from release_channels.rehearsal.triggers import Event
-from release_channels.rehearsal.workflow import Workflow
+from release_channels.rehearsal.actions.dispatcher import Forge
+from release_channels.rehearsal.actions.permissions import Stop
+from release_channels.rehearsal.actions.processes import end_marked
+from release_channels.rehearsal.actions.run import Changes, Ran
+from release_channels.rehearsal.actions.triggers import Event
+from release_channels.rehearsal.actions.workflow import Workflow
+from release_channels.rehearsal.environment import Ground
+from release_channels.rehearsal.maintainer import Hands
 
 _PAUSE = 0.05
 

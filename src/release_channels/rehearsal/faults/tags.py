@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from release_channels.model.version import Channel
+from release_channels.rehearsal.actions.run import Ran
 from release_channels.rehearsal.faults.fault import End, Fault, Injection, Scene, held_at
-from release_channels.rehearsal.ran import Ran
 
 
 @contextmanager

@@ -12,27 +12,16 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from release_channels.rehearsal.github import (
-    actions,
-    artifacts,
-    assets,
-    deployments,
-    dispatches,
-    pulls,
-    releases,
-    repository,
-    settings,
-)
-from release_channels.rehearsal.github.answers import Answer, Call, Listing, Refused, broken, no_access, not_found
-from release_channels.rehearsal.github.answers import rate_limited as limited
-from release_channels.rehearsal.github.objects import Site
-from release_channels.rehearsal.github.routes import Route
+from release_channels.rehearsal.github import artifacts, deployments, pulls, releases, repository, runs, settings
+from release_channels.rehearsal.github.http import Answer, Call, Listing, Refused, Route, broken, no_access, not_found
+from release_channels.rehearsal.github.http import rate_limited as limited
+from release_channels.rehearsal.github.payloads import Site
 from release_channels.rehearsal.github.state import GitHubState
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_PARTS = (repository, pulls, actions, artifacts, deployments, settings, dispatches, releases, assets)
+_PARTS = (repository, pulls, runs, artifacts, deployments, settings, runs, releases, releases)
 ROUTES = tuple(route for part in _PARTS for route in part.ROUTES)
 _PREFIXES = ("/api/v3/repos/<owner>/<name>", "/api/v3/repositories/<int:number>")
 _UPLOADS = "/api/uploads/repos/<owner>/<name>"

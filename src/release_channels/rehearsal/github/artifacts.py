@@ -8,12 +8,10 @@ from typing import Any
 
 from werkzeug.datastructures import Headers
 
-from release_channels.rehearsal.github.actions import run_of
-from release_channels.rehearsal.github.answers import Answer, Call, Listing, Refused, not_found
-from release_channels.rehearsal.github.objects import node_id, stamp
-from release_channels.rehearsal.github.routes import Route
-from release_channels.rehearsal.github.state import GitHubState
-from release_channels.rehearsal.github.stored import StoredArtifact
+from release_channels.rehearsal.github.http import Answer, Call, Listing, Refused, Route, not_found
+from release_channels.rehearsal.github.payloads import node_id, stamp
+from release_channels.rehearsal.github.runs import run_of
+from release_channels.rehearsal.github.state import GitHubState, StoredArtifact
 
 
 def list_artifacts(call: Call) -> Listing:

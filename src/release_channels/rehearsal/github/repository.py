@@ -6,10 +6,9 @@ import base64
 import hashlib
 from typing import Any
 
-from release_channels.rehearsal.github.answers import Answer, Call, Refused, not_found
-from release_channels.rehearsal.github.history import Shown
-from release_channels.rehearsal.github.objects import node_id, stamp
-from release_channels.rehearsal.github.routes import Route
+from release_channels.rehearsal.github.git_history import Shown
+from release_channels.rehearsal.github.http import Answer, Call, Refused, Route, not_found
+from release_channels.rehearsal.github.payloads import node_id, stamp
 
 _PAGE = 250
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from release_channels.rehearsal.github.answers import Answer, Call, Listing, Refused, invalid, not_found
 from release_channels.rehearsal.github.deployments import (
     environment_name,
     environment_of,
@@ -12,9 +11,9 @@ from release_channels.rehearsal.github.deployments import (
     show_policy,
     show_reviewer,
 )
-from release_channels.rehearsal.github.objects import node_id, stamp
-from release_channels.rehearsal.github.routes import Route
-from release_channels.rehearsal.github.stored import StoredPolicy, StoredRuleset
+from release_channels.rehearsal.github.http import Answer, Call, Listing, Refused, Route, invalid, not_found
+from release_channels.rehearsal.github.payloads import node_id, stamp
+from release_channels.rehearsal.github.state import StoredPolicy, StoredRuleset
 
 _MOST_MINUTES = 43_200
 _MOST_REVIEWERS = 6

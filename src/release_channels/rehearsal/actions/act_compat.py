@@ -1,0 +1,128 @@
+"""A workflow file made fit to be run here: what act does not know goes, and all that goes is named. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from release_channels.errors import RefusedError
+from release_channels.rehearsal.actions.workflow import Workflow
+from release_channels.rehearsal.actions.yaml_nodes import (
+    Cut,
+    Node,
+    apply_cuts,
+    child,
+    compose,
+    cut_entry,
+    entries,
+    items,
+    replace_value,
+    text_of,
+)
+
+# Keys that GitHub knows and act 0.2.89 refuses, by the place where they stand. This is the one list of them.
+UNKNOWN_TO_ACT = (("concurrency", "queue"), ("environment", "deployment"), ("permissions", "artifact-metadata"))
+# Keys that act takes and does not obey; what stands in for some of them here is said in the documents.
+IGNORED_BY_ACT = ("concurrency", "timeout-minutes")
+STAND_IN = "stand-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A copy of a workflow file that act runs, which action stands in for which, and what is not rehearsed."""
+
+    text: str
+    actions: Mapping[str, str]
+    not_rehearsed: tuple[str, ...]
+
+
+def clean(workflow: Workflow, mapped: Mapping[str, frozenset[str]], *, only_stand_ins: bool = False) -> Cleaned:
+    """Make the copy; `mapped` names the actions that have a local counterpart, with the inputs that those know.
+
+    With `only_stand_ins`, for the project's own tests, a line says that it is not rehearsed instead of what it does,
+    and so does every action without a counterpart.
+
+    Raises: RefusedError for an action without a counterpart in any other workflow.
+    """
+    top = compose(workflow.text, workflow.path)
+    removed = [*_removed(top)]
+    cuts = [cut_entry(workflow.text, key, value) for _, key, value in removed]
+    told = [f"{workflow.file}: {name}" for name, _, _ in removed]
+    told += [f"{workflow.file}: {name}" for name in IGNORED_BY_ACT if _uses(top, name)]
+    actions: dict[str, str] = {}
+    for job in workflow.jobs:
+        for step in job.steps:
+            if step.uses:
+                actions[step.uses] = _counterpart(workflow, step.uses, mapped, only_stand_ins=only_stand_ins)
+                known = mapped.get(actions[step.uses], frozenset(step.given))
+                told += [
+                    f"{workflow.file}: {key} of {_repository(step.uses)}" for key in step.given if key not in known
+                ]
+    told += [f"{workflow.file}: {_repository(uses)}" for uses, by in actions.items() if by == STAND_IN]
+    if only_stand_ins:
+        cuts += [*_stand_ins(top)]
+        told.append(f"{workflow.file}: what its jobs run (--with-tests runs it)")
+    return Cleaned(apply_cuts(workflow.text, cuts), actions, tuple(dict.fromkeys(told)))
+
+
+def _removed(top: Node) -> Iterator[tuple[str, Node, Node]]:
+    for place in (top, *(job for _, _, job in entries(child(top, "jobs")))):
+        for above, name in UNKNOWN_TO_ACT:
+            for key, key_node, value in entries(child(place, above)):
+                if key == name:
+                    yield f"{above}.{name}", key_node, value
+
+
+def _uses(top: Node, name: str) -> bool:
+    return any(child(place, name) is not None for place in (top, *(job for _, _, job in entries(child(top, "jobs")))))
+
+
+def _counterpart(workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]], *, only_stand_ins: bool) -> str:
+    name = _repository(uses).rpartition("/")[2]
+    if name in mapped and not uses.startswith((".", "docker:")):
+        return name
+    if only_stand_ins:
+        return STAND_IN
+    raise RefusedError(
+        f"{workflow.path} uses {uses}, which the rehearsal has no counterpart for",
+        hint=f"it knows {', '.join(sorted(mapped))}; a release workflow needs no other",
+    )
+
+
+def _repository(uses: str) -> str:
+    return uses.partition("@")[0]
+
+
+def _stand_ins(top: Node) -> Iterator[Cut]:
+    for _, _, job in entries(child(top, "jobs")):
+        for step in items(child(job, "steps")):
+            run = child(step, "run")
+            if run is not None and text_of(run):
+                yield replace_value(run, "'echo \"not rehearsed\"'")
+
+
+LEFT_OUT = "unset CI"
+"""The line of bash by which nox leaves such a session out."""
+_SKIPPED = re.compile(r"Session (.+?) skipped: Python interpreter (\S+) not found")
+_RAN = re.compile(r"Session (.+?) was successful")
+# A session's name without what nox adds to it: the Python, and the parameters.
+_ADDED = re.compile(r"(-[\w.]*\d[\w.]*)?(\(.*\))?$")
+
+
+def missing_pythons(said: str) -> Iterator[str]:
+    """Read what nox left out from all that a run wrote."""
+    for session, python in _SKIPPED.findall(said):
+        yield f"Python {python} (not on this machine), for the session {session}"
+
+
+def left_out_whole(said: str) -> Iterator[str]:
+    """Name the sessions of which nothing ran: a run is green all the same."""
+    ran = {_bare(session) for session in _RAN.findall(said)}
+    for session in dict.fromkeys(_bare(session) for session, _ in _SKIPPED.findall(said)):
+        if session not in ran:
+            yield session
+
+
+def _bare(session: str) -> str:
+    return _ADDED.sub("", session, count=1)

@@ -1,0 +1,231 @@
+"""GitHub as the one that acts: what was pushed starts workflows, each run is played, and its end starts others."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from release_channels.adapters import console
+from release_channels.errors import FailedError, RefusedError
+from release_channels.rehearsal.actions.act import Played, find_act, play
+from release_channels.rehearsal.actions.act_compat import Cleaned, clean, left_out_whole, missing_pythons
+from release_channels.rehearsal.actions.permissions import job_tokens
+from release_channels.rehearsal.actions.run import Changes, Ran
+from release_channels.rehearsal.actions.run_files import keep_log, mapped_actions, prepare
+from release_channels.rehearsal.actions.run_name import title_of
+from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, Session
+from release_channels.rehearsal.actions.triggers import Event, is_started
+from release_channels.rehearsal.actions.workflow import DIRECTORY, Workflow, parse_workflow
+from release_channels.rehearsal.environment import Ground
+from release_channels.rehearsal.github.payloads import Site
+from release_channels.rehearsal.github.runs import show_run
+from release_channels.rehearsal.uv_locks import lock_for
+
+_NOBODY = "0" * 40
+_NOTICE = "not rehearsed: "
+
+
+@dataclass(slots=True)
+class Forge:
+    """Runs what GitHub would run; every workflow has a counter of its own."""
+
+    ground: Ground
+    with_tests: bool = False
+    counters: dict[str, int] = field(default_factory=dict)
+    refs: dict[str, str] = field(default_factory=dict)
+    not_rehearsed: list[str] = field(default_factory=list)
+
+    def look(self) -> None:
+        """Remember where the remote's refs point now; what is pushed later is an event."""
+        self.refs = self._refs()
+
+    def pushed(self) -> tuple[Event, ...]:
+        """Give what was pushed since the last look, and look again."""
+        before, self.refs = self.refs, self._refs()
+        moved = (ref for ref, sha in self.refs.items() if before.get(ref) != sha)
+        return tuple(self._push(ref, before.get(ref, _NOBODY), self.refs[ref]) for ref in moved)
+
+    def run_all(self, events: Sequence[Event]) -> tuple[Ran, ...]:
+        """Run what events start, and what the end of these runs starts, until nothing more is started."""
+        done: list[Ran] = []
+        waiting = list(events)
+        while waiting:
+            event = waiting.pop(0)
+            for workflow in self.started_by(event):
+                ran = self.run(workflow, event)
+                done.append(ran)
+                waiting.append(self.completed(ran))
+        return tuple(done)
+
+    def started_by(self, event: Event) -> tuple[Workflow, ...]:
+        """Give the workflows that an event starts, as the commit holds them that it is about."""
+        return tuple(workflow for workflow in self.workflows(event.sha) if is_started(workflow, event))
+
+    def workflows(self, sha: str) -> Iterator[Workflow]:
+        """Read the workflow files of a commit."""
+        listed = self.ground.git("ls-tree", "--name-only", sha, f"{DIRECTORY}/", at=self.ground.remote)
+        for path in listed.splitlines():
+            if path.endswith((".yml", ".yaml")):
+                yield parse_workflow(path, self.ground.git("show", f"{sha}:{path}", at=self.ground.remote))
+
+    def workflow(self, file: str, sha: str = "") -> Workflow:
+        """Read one workflow file, of main's tip unless another commit is named.
+
+        Raises: RefusedError if there is none.
+        """
+        found = next((one for one in self.workflows(sha or self.main) if one.file == file), None)
+        if found is None:
+            raise RefusedError(f"there is no {DIRECTORY}/{file}", hint="`invoke init` writes the workflow files")
+        return found
+
+    @property
+    def main(self) -> str:
+        """The commit that main points to."""
+        return self.ground.git("rev-parse", f"refs/heads/{self.ground.config.main_branch}", at=self.ground.remote)
+
+    def dispatch(self, file: str, ref: str, inputs: Mapping[str, str], changes: Changes | None = None) -> Ran:
+        """Start a workflow by hand on a ref."""
+        sha = self.ground.git("rev-parse", f"{ref}^{{commit}}", at=self.ground.remote)
+        payload = {**self._payload(), "ref": ref, "inputs": dict(inputs), "workflow": f"{DIRECTORY}/{file}"}
+        return self.run(self.workflow(file, sha), Event("workflow_dispatch", ref, sha, payload), changes)
+
+    def completed(self, ran: Ran) -> Event:
+        """Give the event that the end of a run is."""
+        return self.completed_run(ran.id, ran.workflow)
+
+    def completed_run(self, run_id: int, workflow: Workflow) -> Event:
+        """Give the event that the end of a run is, as the stand-in shows that run.
+
+        Source: GitHub's documentation of workflow_run: it runs on the last commit of the default branch.
+        """
+        ground = self.ground
+        site = Site(ground.hub.url, ground.repository, False, ground.config.main_branch)
+        with ground.state.lock:
+            shown = show_run(site, ground.state.runs[run_id])
+        shown |= {"name": workflow.name}
+        payload = {
+            **self._payload(),
+            "action": "completed",
+            "workflow_run": shown,
+            "workflow": {"name": workflow.name, "path": workflow.path},
+        }
+        return Event("workflow_run", f"refs/heads/{ground.config.main_branch}", self.main, payload)
+
+    def run(self, workflow: Workflow, event: Event, changes: Changes | None = None) -> Ran:
+        """Play one run of a workflow, as a new run."""
+        state = self.ground.state
+        number = self.counters[workflow.file] = self.counters.get(workflow.file, 0) + 1
+        title = self._title(workflow, event, number)
+        head = event.sha
+        run_id = state.add_run(
+            workflow.file, head, event=event.name, status="in_progress", branch=event.branch, number=number,
+            title=title,
+        )  # fmt: skip
+        return self._play(Session(run_id, number, 1, workflow, event, self.ground.repository), changes or Changes())
+
+    def run_again(self, ran: Ran, changes: Changes | None = None) -> Ran:
+        """Play a run again, as its next attempt: it keeps id, number and payload."""
+        self.ground.state.rerun(ran.id, status="in_progress")
+        attempt = len(self.ground.state.runs[ran.id].attempts)
+        session = Session(ran.id, ran.number, attempt, ran.workflow, ran.event, self.ground.repository)
+        return self._play(session, changes or Changes())
+
+    def _play(self, session: Session, changes: Changes) -> Ran:
+        ground = self.ground
+        as_it_is, workflow = session.workflow, _without(session.workflow, changes.without)
+        session = replace(session, workflow=workflow)
+        is_tests = workflow.file == ground.config.test_workflow and not self.with_tests
+        cleaned = clean(workflow, mapped_actions(), only_stand_ins=is_tests)
+        token = f"rehearsal-{session.run_id}-{session.attempt}-{secrets.token_hex(6)}"
+        lock_for(ground, workflow, session.event.sha)
+        run = prepare(self.ground, session, cleaned, token, changes)
+        console.say(f"  {workflow.file} #{session.number}: {', '.join(job.id for job in workflow.jobs)}")
+        begun = time.monotonic()
+        with ground.state.lock:
+            tokens = {name: frozenset(rights) for name, rights in job_tokens(workflow, token).items()}
+            ground.state.tokens.update(tokens)
+        ground.runner.open(session)
+        try:
+            played = play(find_act(), run, ground.secrets.values())
+        finally:
+            ground.runner.close(session)
+            with ground.state.lock:
+                for name in tokens:
+                    del ground.state.tokens[name]
+        if played.complaint and not played.jobs and not played.broke_off:
+            raise FailedError(f"act could not run {workflow.path}", hint=played.complaint)
+        # A run that is repeated has again what was taken away from this one.
+        ran = self._note(session, played, cleaned, time.monotonic() - begun)
+        return replace(ran, workflow=as_it_is)
+
+    def _note(self, session: Session, played: Played, cleaned: Cleaned, seconds: float) -> Ran:
+        """Write down how a run ended, here and in the stand-in."""
+        workflow, state = session.workflow, self.ground.state
+        jobs = {job.id: played.jobs.get(job.id, "skipped") for job in workflow.jobs}
+        if played.broke_off or not played.jobs or "failure" in jobs.values():
+            conclusion = "failure"
+        else:
+            conclusion = "success" if "success" in jobs.values() else "skipped"
+        state.set_run(session.run_id, "completed", conclusion)
+        for job in workflow.jobs:
+            state.add_job(session.run_id, job.name, conclusion=jobs[job.id])
+            if job.environment and jobs[job.id] != "skipped":
+                state.add_deployment(job.environment, session.event.sha, jobs[job.id], run_id=session.run_id)
+        notices = [said.removeprefix(_NOTICE) for said in played.notices if said.startswith(_NOTICE)]
+        if workflow.file == self.ground.config.test_workflow:
+            notices += missing_pythons(played.said())
+            for name in left_out_whole(played.said()):
+                console.warn(
+                    f"{workflow.file} ran nothing of the session {name}: this machine has no Python that it names"
+                )
+        told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
+        self.not_rehearsed += [one for one in told if one not in self.not_rehearsed]
+        keep_log(self.ground, session, played)
+        return Ran(
+            session.run_id, session.number, session.attempt, session.workflow, session.event, played, jobs,
+            conclusion, seconds, told,
+        )  # fmt: skip
+
+    def _title(self, workflow: Workflow, event: Event, number: int) -> str:
+        github = {
+            "event": event.payload, "event_name": event.name, "sha": event.sha, "ref": event.ref,
+            "ref_name": event.branch, "run_number": number, "repository": self.ground.repository,
+        }  # fmt: skip
+        subject = self.ground.git("show", "--no-patch", "--format=%s", event.sha, at=self.ground.remote)
+        otherwise = subject if event.name == "push" else workflow.name
+        return title_of(workflow.run_name, {"github": github, "inputs": event.payload.get("inputs", {})}, otherwise)
+
+    def _refs(self) -> dict[str, str]:
+        listed = self.ground.git("for-each-ref", "--format=%(refname) %(objectname)", at=self.ground.remote)
+        return dict(line.split(" ", 1) for line in listed.splitlines())
+
+    def _push(self, ref: str, before: str, after: str) -> Event:
+        """Word a push; the payload names what the ref points to, the run its commit."""
+        sha = self.ground.git("rev-parse", f"{after}^{{commit}}", at=self.ground.remote)
+        payload = {
+            **self._payload(),
+            "ref": ref, "before": before, "after": after, "created": before == _NOBODY, "deleted": False,
+            "forced": False, "head_commit": {"id": sha},
+        }  # fmt: skip
+        return Event("push", ref, sha, payload)
+
+    def _payload(self) -> dict[str, Any]:
+        owner, _, name = self.ground.repository.partition("/")
+        repository = {
+            "full_name": self.ground.repository, "name": name, "default_branch": self.ground.config.main_branch,
+            "private": False, "fork": False, "owner": {"login": owner, "id": int(OWNER_ID)}, "id": int(REPOSITORY_ID),
+        }  # fmt: skip
+        return {"repository": repository, "sender": {"login": "tester"}}
+
+
+def _without(workflow: Workflow, rights: Sequence[str]) -> Workflow:
+    """Take rights away from jobs."""
+    taken = [right.partition("/") for right in rights]
+    jobs = tuple(
+        replace(job, permissions=job.permissions - {right for id, _, right in taken if id == job.id})
+        for job in workflow.jobs
+    )
+    return replace(workflow, jobs=jobs)

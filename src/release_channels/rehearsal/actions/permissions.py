@@ -1,0 +1,62 @@
+"""What GitHub keeps from a job is kept from it here: act gives every job the same. Pure.
+
+Each `run:` line of bash reads a script first (`BASH_ENV`); this one takes away the identity of a job without
+`id-token: write`, gives each job its own token, and stops one whose environment does not admit the ref.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from release_channels.rehearsal.actions.workflow import Workflow
+
+IDENTITY = "id-token: write"
+_TOKENS = ("GH_TOKEN", "GITHUB_TOKEN", "REHEARSAL_GITHUB_TOKEN")
+
+
+def job_token(token: str, job: str) -> str:
+    """Word the token of one job of a run."""
+    return f"{token}-{job}"
+
+
+def job_tokens(workflow: Workflow, token: str) -> dict[str, Sequence[str]]:
+    """Give the rights of each job's token, as the stand-in for GitHub knows them."""
+    return {job_token(token, job.id): sorted(job.permissions) for job in workflow.jobs}
+
+
+def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], stops: Sequence[Stop] = ()) -> str:
+    """Write the script; `barred` says of a job why its environment does not let it begin."""
+    trusted = "|".join(shlex.quote(job.id) for job in workflow.jobs if job.may(IDENTITY)) or "''"
+    lines = [
+        "unset BASH_ENV",
+        f'case "$GITHUB_JOB" in {trusted}) ;;',
+        "*) unset ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN ;; esac",
+        f"for rehearsal_name in {' '.join(_TOKENS)}; do",
+        f'  if [ "${{!rehearsal_name-}}" = {shlex.quote(token)} ]; then',
+        f'    export "$rehearsal_name={token}-$GITHUB_JOB"; fi; done',
+        "unset rehearsal_name",
+    ]
+    for job, why in barred.items():
+        lines.append(
+            f'if [ "$GITHUB_JOB" = {shlex.quote(job)} ]; then echo {shlex.quote(f"::error::{why}")}; exit 1; fi'
+        )
+    lines += [stop.line for stop in stops]
+    return "\n".join(lines) + "\n"
+
+
+class Stop:
+    """A place right before a step, at which a run waits until somebody lets it go on."""
+
+    def __init__(self, job: str, step: str, directory: str) -> None:
+        self.job = job
+        self.step = step
+        self.reached = f"{directory}/{job}-{step}.reached"
+        self.go = f"{directory}/{job}-{step}.go"
+
+    @property
+    def line(self) -> str:
+        """Word the waiting."""
+        place, reached, go = (shlex.quote(text) for text in (f"{self.job}/{self.step}", self.reached, self.go))
+        waiting = f": > {reached}; while [ ! -e {go} ]; do sleep 0.05; done"
+        return f'if [ "$GITHUB_JOB/$GITHUB_ACTION" = {place} ] && [ ! -e {go} ]; then {waiting}; fi'

@@ -1,0 +1,68 @@
+"""One run of a workflow: what is to be different in it, and how it ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from release_channels.model.outcome import Result
+from release_channels.rehearsal.actions.act import Played
+from release_channels.rehearsal.actions.permissions import Stop
+from release_channels.rehearsal.actions.triggers import Event
+from release_channels.rehearsal.actions.workflow import Workflow
+
+_OUTCOME = re.compile(rf"^({'|'.join(re.escape(result) for result in Result)}): .*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs from the workflow as it is: a fault's doing, or the wish to run less."""
+
+    stops: tuple[Stop, ...] = ()
+    without: tuple[str, ...] = ()
+    """Jobs that lose a right, as in `publish/id-token: write`."""
+    mark: str = ""
+    """By what its processes are known to somebody who ends them."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One run of a workflow: what started it, and how it ended."""
+
+    id: int
+    number: int
+    attempt: int
+    workflow: Workflow
+    event: Event
+    played: Played
+    jobs: Mapping[str, str]
+    conclusion: str
+    seconds: float
+    not_rehearsed: tuple[str, ...]
+
+    @property
+    def is_green(self) -> bool:
+        """Whether it ended well."""
+        return self.conclusion == "success"
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The last lines of the sessions in it, in the order in which they were written."""
+        return tuple(line.text for line in self.played.lines if _OUTCOME.match(line.text))
+
+    def outcome(self) -> str:
+        """Give the outcome that tells most: one that is not good, else one that published, else the last."""
+        told = [line for line in self.outcomes if not line.startswith(f"{Result.DONE}:")] or list(self.outcomes)
+        for kinds in ((Result.REFUSED, Result.FAILED), (Result.PUBLISHED, Result.ALREADY), (Result.SKIPPED,)):
+            for line in told:
+                if line.startswith(tuple(f"{kind}:" for kind in kinds)):
+                    return line
+        return told[-1] if told else self.conclusion
+
+    def __str__(self) -> str:
+        """Name it as people do."""
+        again = f", attempt {self.attempt}" if self.attempt > 1 else ""
+        return f"{self.workflow.file} #{self.number}{again}"

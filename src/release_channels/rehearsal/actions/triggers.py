@@ -1,0 +1,96 @@
+"""Whether an event starts a workflow, as GitHub decides it: act does not look. Pure.
+
+Source: GitHub's documentation of `on`: filters for branches, tags and types, and the patterns in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from release_channels.rehearsal.actions.workflow import Workflow
+from release_channels.rehearsal.actions.yaml_nodes import Node, child, texts
+
+_BRANCH = "refs/heads/"
+_TAG = "refs/tags/"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: on which ref and commit, and the payload that a run is told."""
+
+    name: str
+    ref: str
+    sha: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def branch(self) -> str:
+        """The name of the branch or tag, as runs show it."""
+        return self.ref.removeprefix(_BRANCH).removeprefix(_TAG)
+
+
+def is_started(workflow: Workflow, event: Event) -> bool:
+    """Tell whether a workflow runs for an event."""
+    trigger = workflow.triggers.get(event.name)
+    if trigger is None:
+        return False
+    match event.name:
+        case "push":
+            return _is_pushed(trigger, event)
+        case "workflow_run":
+            return _follows(trigger, event)
+        case _:
+            return True
+
+
+def _is_pushed(trigger: Node, event: Event) -> bool:
+    """Filters for branches alone leave tags out, and the other way round; without any, both are let in."""
+    kinds = {
+        _BRANCH: [child(trigger, key) for key in ("branches", "branches-ignore")],
+        _TAG: [child(trigger, key) for key in ("tags", "tags-ignore")],
+    }
+    filtered = any(node is not None for nodes in kinds.values() for node in nodes)
+    for prefix, (wanted, ignored) in kinds.items():
+        if event.ref.startswith(prefix):
+            if wanted is None and ignored is None:
+                return not filtered
+            return _passes(event.branch, wanted, ignored)
+    return not filtered
+
+
+def _follows(trigger: Node, event: Event) -> bool:
+    run = event.payload["workflow_run"]
+    types = texts(child(trigger, "types")) or ("requested", "completed")
+    return (
+        run["name"] in texts(child(trigger, "workflows"))
+        and event.payload["action"] in types
+        and _passes(run["head_branch"] or "", child(trigger, "branches"), child(trigger, "branches-ignore"))
+    )
+
+
+def _passes(name: str, wanted: Node | None, ignored: Node | None) -> bool:
+    if ignored is not None and matches(name, texts(ignored)):
+        return False
+    return wanted is None or matches(name, texts(wanted))
+
+
+def matches(name: str, patterns: tuple[str, ...]) -> bool:
+    """Match the name of a branch or tag; a later pattern overrules an earlier one, and `!` takes back."""
+    found = False
+    for pattern in patterns:
+        if _pattern(pattern.removeprefix("!")).fullmatch(name):
+            found = not pattern.startswith("!")
+    return found
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    """Turn a filter pattern into a regular expression.
+
+    Source: GitHub's filter pattern cheat sheet: `*` stops at a slash, `**` does not, `?` and `+` repeat what is before.
+    """
+    parts = re.findall(r"\*\*|\*|\[[^\]]*\]|\\.|[?+]|.", glob)
+    words = {"**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
+    return re.compile("".join(words.get(p) or (p if p[0] in "[\\" else re.escape(p)) for p in parts))

@@ -1,0 +1,155 @@
+"""What a rehearsal's children see of the machine: whom they trust, where they may go, and whose caches they use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from release_channels.adapters.http_server import Tls
+from release_channels.adapters.index import reason_of
+from release_channels.adapters.process import run
+from release_channels.adapters.uv import foreign_environment, uv_program
+from release_channels.errors import RefusedError
+from release_channels.rehearsal.caches import PREFIX
+from release_channels.release.clean_install import pip_cache
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
+_PROGRAMS = ("bash", "git", "tar", "sh")
+# A package that every index has which serves installers: its page tells on which hosts the files lie.
+_PROBE = "pip"
+# Source: uv's documentation of its environment variables: these words turn a switch off.
+_OFF = ("", "0", "n", "no", "f", "false", "off")
+_GIT_CONFIG = """[user]
+\tname = Rehearsal
+\temail = rehearsal@example.invalid
+[init]
+\tdefaultBranch = main
+[advice]
+\tdetachedHead = false
+[url "{remote}"]
+\tinsteadOf = {address}
+\tinsteadOf = {address}.git
+"""
+
+
+def make_certificates(directory: Path, env: Mapping[str, str], hosts: Iterable[str] = ()) -> tuple[Tls, Path]:
+    """Make a certificate for this machine and for hosts that it plays, and a bundle of authorities: the usual and ours.
+
+    The authorities of the system stay in it, since the index that dependencies come from is asked, too.
+
+    Raises: RefusedError if the library is missing.
+    """
+    try:
+        import trustme
+    except ImportError as err:
+        hint = "install the extra: `pip install 'release-channels[rehearsal]'`"
+        raise RefusedError("trustme, which makes the certificates, is not installed", hint=hint) from err
+    import certifi
+
+    authority = trustme.CA()
+    certificate = authority.issue_cert(*dict.fromkeys(("localhost", "127.0.0.1", *sorted(hosts))))
+    tls = Tls(directory / "cert.pem", directory / "key.pem")
+    tls.cert_file.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    certificate.private_key_pem.write_to_path(tls.key_file)
+    known = (env.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, certifi.where())
+    trusted = next(Path(name) for name in known if name and Path(name).is_file())
+    bundle = directory / "authorities.pem"
+    bundle.write_bytes(trusted.read_bytes() + b"\n" + authority.cert_pem.bytes())
+    return tls, bundle
+
+
+def make_programs(directory: Path) -> str:
+    """Make a PATH with uv, a bare Python, git and bash: what else is installed beside this tool is not found there."""
+    directory.mkdir()
+    for name, target in (("uv", uv_program()), ("python3", sys.executable), ("python", sys.executable)):
+        (directory / name).symlink_to(target)
+    places = [Path(found).parent for name in _PROGRAMS if (found := shutil.which(name))]
+    return os.pathsep.join(dict.fromkeys(str(place) for place in (directory, *places, Path("/usr/bin"), Path("/bin"))))
+
+
+def write_git_config(home: Path, remote: Path, address: str) -> Path:
+    """Write the only git configuration there is: the repository's address leads to the bare remote on this machine."""
+    path = home / ".gitconfig"
+    path.write_text(_GIT_CONFIG.format(remote=remote, address=address), encoding="utf-8")
+    return path
+
+
+def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: Path, way_out: str) -> dict[str, str]:
+    """Make the environment of every program in a rehearsal, from nothing.
+
+    Of the user's it has where packages come from, and uv's and pip's caches, on purpose: without them each job would
+    fetch everything again; who wants no cache gets one that goes with the rehearsal. Out of this machine leads
+    the proxy `way_out` alone.
+    """
+    kept = {name: value for name, value in foreign_environment(env).items() if name.startswith(("UV_", "PIP_"))}
+    if env.get("UV_NO_CACHE", "").lower() not in _OFF:  # what uv names as its cache then is new each time, and stays
+        env = {**env, "UV_CACHE_DIR": str(home / "uv-cache")}
+    for name, words in (("UV_CACHE_DIR", ("cache", "dir")), ("UV_PYTHON_INSTALL_DIR", ("python", "dir"))):
+        kept[name] = env.get(name) or run(uv_program(), *words, cwd=home, env=env)
+    temporary = home / "tmp"
+    temporary.mkdir()
+    cache = Path(kept["UV_CACHE_DIR"])
+    cache.mkdir(parents=True, exist_ok=True)
+    if cache.stat().st_dev != home.stat().st_dev:  # jobs come and go: their environments need no copies of their own
+        kept.setdefault("UV_LINK_MODE", "symlink")
+    kept.setdefault("UV_CONCURRENT_DOWNLOADS", "8")  # the way out is on this machine, and each connection has its price
+    return {
+        **kept,
+        **dict.fromkeys(_BUNDLES, str(bundle)),
+        **{name: way_out for proxy in _PROXIES for name in (proxy, proxy.lower())},
+        **open_ways(()),
+        "PIP_CACHE_DIR": env.get("PIP_CACHE_DIR") or str(pip_cache(env)),
+        "PATH": path,
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "LANG": "C.UTF-8",
+        PREFIX: str(home / "bytecode"),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        # Steps get a terminal from act: nothing may ask there, page, or colour.
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "PAGER": "cat",
+        "GIT_PAGER": "cat",
+        "GIT_TERMINAL_PROMPT": "0",
+        "PIP_NO_INPUT": "1",
+    }
+
+
+def open_ways(hosts: Iterable[str]) -> dict[str, str]:
+    """Give the variables by which programs reach this machine, and these hosts, without the proxy."""
+    return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(("localhost", "127.0.0.1", *sorted(hosts))))
+
+
+def upstream_hosts(upstream: str) -> frozenset[str]:
+    """Name the hosts of the index that dependencies come from: of its pages, and of the files that they link to.
+
+    Raises: RefusedError if it does not answer.
+    """
+    from pypi_simple import ACCEPT_JSON_PREFERRED, NoSuchProjectError, PyPISimple
+    from requests import RequestException
+
+    own = {urlsplit(upstream).hostname or ""}
+    try:
+        with PyPISimple(upstream, accept=ACCEPT_JSON_PREFERRED) as client:
+            page = client.get_project_page(_PROBE, timeout=30)
+    except NoSuchProjectError:
+        return frozenset(own)
+    except (RequestException, ValueError) as err:
+        raise RefusedError(
+            f"the index that dependencies come from did not answer: {reason_of(err)}",
+            hint="it is all that a rehearsal needs from outside: set UV_DEFAULT_INDEX to one that answers",
+        ) from err
+    return frozenset({*own, *(urlsplit(package.url).hostname or "" for package in page.packages)})

@@ -1,0 +1,111 @@
+"""What pip and uv would bring now from each channel, asked with the reference document's own commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from release_channels.adapters.process import run, side_by_side
+from release_channels.adapters.uv import python_of, uv_program
+from release_channels.errors import CommandError
+from release_channels.model.install_commands import pip_command
+from release_channels.model.version import Channel
+from release_channels.rehearsal.environment import Ground
+from release_channels.release.clean_install import Stranger, stranger
+
+_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What one installer brings from one channel; None is nothing."""
+
+    installer: str
+    channel: Channel
+    version: Version | None
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Four strangers, who type the reference commands as a dry run: pip and uv, each for both channels."""
+
+    guest: Stranger
+    installers: tuple[str, ...]
+    alone: Lock = field(default_factory=Lock)
+
+    def look(self) -> tuple[Got, ...]:
+        """Ask each installer for each channel."""
+        asked = [(installer, channel) for installer in self.installers for channel in Channel]
+        with self.alone:
+            return tuple(side_by_side(*(partial(self._got, *one) for one in asked)))
+
+    def _got(self, installer: str, channel: Channel) -> Got:
+        try:
+            version = self._pip(channel) if installer == "pip" else self._uv(channel)
+        except CommandError:  # there is nothing to be had, or it does not resolve: a user gets nothing
+            version = None
+        return Got(installer, channel, version)
+
+    def _pip(self, channel: Channel) -> Version:
+        home = self.guest.home
+        report = home / f"pip-{channel}.json"
+        words = (*pip_command(self.guest.project, channel)[1:], "--dry-run", "--quiet", "--report", str(report))
+        run(python_of(home / "with-pip"), *words, cwd=home, env=self.guest.env, timeout=_SECONDS)
+        entries = json.loads(report.read_text(encoding="utf-8"))["install"]
+        named = {canonicalize_name(entry["metadata"]["name"]): entry["metadata"]["version"] for entry in entries}
+        return Version(named[canonicalize_name(self.guest.project)])
+
+    def _uv(self, channel: Channel) -> Version:
+        """Resolve as `uv tool install` does."""
+        home = self.guest.home
+        allow = ("--prerelease", "allow") if channel is Channel.PREVIEW else ()
+        words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python", self.guest.python, *allow)
+        text = run(uv_program(), *words, home / "wanted.in", cwd=home, env=self.guest.env, timeout=_SECONDS)
+        pins = dict(_pins(text))
+        return pins[canonicalize_name(self.guest.project)]
+
+
+def _pins(text: str) -> Iterator[tuple[str, Version]]:
+    for line in text.splitlines():
+        name, equals, version = line.partition("==")
+        if equals:
+            yield canonicalize_name(name.strip().partition("[")[0]), Version(version.split()[0])
+
+
+def make_users(ground: Ground) -> Users:
+    """Give the users a home and what pip needs."""
+    home = ground.place / "users"
+    home.mkdir()
+    guest = stranger(home, ground.project, ground.as_index(), ground.upstream, ground.env)
+    (home / "wanted.in").write_text(f"{guest.project}\n", encoding="utf-8")
+    installers = ("uv",) if ground.is_quick else ("pip", "uv")
+    if "pip" in installers:
+        _make_pip(home, guest, ground.upstream)
+    return Users(guest, installers)
+
+
+def _make_pip(home: Path, guest: Stranger, upstream: str) -> None:
+    run(uv_program(), "venv", "--quiet", "--python", guest.python, home / "with-pip", cwd=home, env=guest.env)
+    words = ("pip", "install", "--quiet", "--python", python_of(home / "with-pip"), "pip")
+    run(uv_program(), *words, cwd=home, env={**guest.env, "UV_DEFAULT_INDEX": upstream})
+
+
+def told(got: tuple[Got, ...]) -> str:
+    """Say what comes, in short where the installers agree."""
+    return ", ".join(f"{channel}: {_of_channel(got, channel)}" for channel in (Channel.PUBLIC, Channel.PREVIEW))
+
+
+def _of_channel(got: tuple[Got, ...], channel: Channel) -> str:
+    versions: Mapping[str, str] = {
+        one.installer: str(one.version) if one.version else "nothing" for one in got if one.channel is channel
+    }
+    if len(set(versions.values())) == 1:
+        return next(iter(versions.values()))
+    return " / ".join(f"{installer} {version}" for installer, version in versions.items())

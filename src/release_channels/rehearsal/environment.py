@@ -1,0 +1,194 @@
+"""The scratch world of a rehearsal: a clone with a bare remote, an index, GitHub's stand-in, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from release_channels.adapters.actions_env import REHEARSAL
+from release_channels.adapters.git import Git
+from release_channels.adapters.http_server import Served, serve_wsgi
+from release_channels.adapters.index import Credentials, Index, upstream_url
+from release_channels.adapters.process import run
+from release_channels.adoption.publishers import wanted_environments
+from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
+from release_channels.indexserver.server import RunningIndex, serve
+from release_channels.model.config import Config
+from release_channels.model.github import repository_name
+from release_channels.model.observed import Commit
+from release_channels.project.pyproject import Project
+from release_channels.rehearsal.actions.runner_service import OWNER_ID, RunnerService
+from release_channels.rehearsal.caches import remove_noted
+from release_channels.rehearsal.child_environment import (
+    children_environment,
+    make_certificates,
+    make_programs,
+    open_ways,
+    upstream_hosts,
+    write_git_config,
+)
+from release_channels.rehearsal.fake_llm import open_model
+from release_channels.rehearsal.fault_proxy import Interference
+from release_channels.rehearsal.github import GitHubState, RunningGitHub, serve_github
+from release_channels.rehearsal.upstream_proxy import WayOut, open_way_out
+
+MAINTAINER = "rehearsal-maintainer"
+_RIGHTS = ("contents: write", "actions: write", "pull-requests: write", "deployments: read", "metadata: read")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Everything that there is in a rehearsal, and where it is."""
+
+    place: Path
+    repository: str
+    project: Project
+    commit: Commit
+    remote: Path
+    checkout: Path
+    state: GitHubState
+    index: RunningIndex
+    hub: RunningGitHub
+    runner: RunnerService
+    runner_url: str
+    interference: Interference
+    publishers: list[Publisher]
+    """Whom the index trusts."""
+    way_out: WayOut
+    env: Mapping[str, str]
+    """What every program here gets."""
+    upstream: str
+    is_quick: bool = False
+    keep: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The secrets of the environments, by name."""
+
+    @property
+    def config(self) -> Config:
+        """The project's settings."""
+        return self.project.config
+
+    @property
+    def address(self) -> str:
+        """Where the repository is on GitHub; git is led to the bare remote."""
+        return f"https://github.com/{self.repository}"
+
+    @property
+    def index_root(self) -> Path:
+        """The directory of the index's files."""
+        return self.place / "index"
+
+    @property
+    def locks(self) -> Path:
+        """The directory of the locks that checkouts get, see `REHEARSAL_LOCKS`."""
+        return self.place / "locks"
+
+    def as_index(self) -> Index:
+        """The index as the tool's own functions take it."""
+        return Index(
+            "pypi", self.index.simple_url, self.index.upload_url, Credentials.NONE, rehearsal=True,
+            own_url=self.index.own_url,
+        )  # fmt: skip
+
+    def git(self, *words: str | Path, at: Path | None = None) -> str:
+        """Run git in the maintainer's checkout, or in another place."""
+        return run("git", *words, cwd=at or self.checkout, env=self.env)
+
+    def maintainer(self) -> dict[str, str]:
+        """The environment of the maintainer's own commands."""
+        return {**self.env, "GITHUB_API_URL": self.hub.api_url, "GH_TOKEN": MAINTAINER}
+
+    def warnings(self) -> tuple[str, ...]:
+        """Tell what went wrong in the stand-ins themselves."""
+        return (*self.index.warnings(), *self.hub.warnings(), *self.runner.failures)
+
+
+@contextmanager
+def make_ground(
+    place: Path, git: Git, project: Project, commit: Commit, env: Mapping[str, str], *, is_quick: bool, keep: bool
+) -> Iterator[Ground]:
+    """Make a world in an empty directory, and stop its servers when the block ends.
+
+    Raises: RefusedError if a library is missing, or the index that dependencies come from does not answer.
+    """
+    config = project.config
+    repository = repository_name(config.repository, git.remote_url(config.remote), env) or f"rehearsal/{project.name}"
+    home, remote, checkout = place / "home", place / "remote.git", place / "checkout"
+    for directory in (home, place / "runs", place / "locks"):
+        directory.mkdir()
+    upstream = upstream_url(env)
+    hosts = upstream_hosts(upstream)
+    tls, bundle = make_certificates(place, env, hosts)
+    write_git_config(home, remote, f"https://github.com/{repository}")
+    publishers = list(_publishers(config, repository, project.name))
+    publishing = TrustedPublishing(publishers, Issuer({}))
+    state = GitHubState(
+        repository, git=remote, tokens={MAINTAINER: _RIGHTS}, default_branch=config.main_branch
+    )  # fmt: skip
+    interference = Interference()
+    with ExitStack() as stack:
+        way_out = stack.enter_context(open_way_out(hosts, tls, bundle))
+        base = children_environment(env, home, make_programs(place / "bin"), bundle, way_out.url)
+        stack.callback(remove_noted, place / "locks", Path(base["UV_CACHE_DIR"]))
+        index = stack.enter_context(
+            serve(
+                place / "index", project=project.name, upstream=upstream, trusted=publishing, tls=tls,
+                wrap=interference.wrap,
+            )
+        )  # fmt: skip
+        hub = stack.enter_context(serve_github(state, tls=tls))
+        service = RunnerService(state, publishing.issuer)
+        served: Served = stack.enter_context(serve_wsgi(service, "the runner's service", tls=tls))
+        base |= {REHEARSAL: str(_write_addresses(place, index, is_quick=is_quick))}
+        model = stack.enter_context(open_model(config, env, tls))
+        base |= {**model.variables, **open_ways(model.hosts)}
+        ground = Ground(
+            place=place, repository=repository, project=project, commit=commit, remote=remote, checkout=checkout,
+            state=state, index=index, hub=hub, runner=service, runner_url=served.url, interference=interference,
+            publishers=publishers, way_out=way_out, env=base, upstream=upstream, is_quick=is_quick, keep=keep,
+            secrets=model.secrets,
+        )  # fmt: skip
+        _make_repository(ground, git)
+        for wanted in wanted_environments(config):  # what `setup-publishing --apply` creates
+            kinds = {kind: [wanted.policy.pattern] * (kind == wanted.policy.kind) for kind in ("branch", "tag")}
+            state.add_environment(wanted.name, branch_policies=kinds["branch"], tag_policies=kinds["tag"])
+        yield ground
+
+
+def _publishers(config: Config, repository: str, project: str) -> tuple[Publisher, ...]:
+    """Give the publishers that the configuration implies."""
+    pairs = (
+        (config.preview_workflow, config.preview_environment),
+        (config.public_workflow, config.public_environment),
+    )
+    return tuple(Publisher(repository, OWNER_ID, workflow, environment, project) for workflow, environment in pairs)
+
+
+def _write_addresses(place: Path, index: RunningIndex, *, is_quick: bool) -> Path:
+    """Write where the real index is redirected to: the file that makes every run in here a rehearsal."""
+    path = place / "rehearsal.json"
+    content = {
+        "simple": index.simple_url,
+        "own": index.own_url,
+        "upload": index.upload_url,
+        "oidc": f"{index.url}/_/oidc/",
+        "installers": ["uv"] if is_quick else ["pip", "uv"],
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _make_repository(ground: Ground, git: Git) -> None:
+    """Clone the commit and the tags that are there; main itself is still to be pushed."""
+    ground.checkout.mkdir()
+    ground.git("init", "--quiet", "--bare", ground.remote, at=ground.place)
+    ground.git("symbolic-ref", "HEAD", f"refs/heads/{ground.config.main_branch}", at=ground.remote)
+    ground.git("init", "--quiet")
+    ground.git("fetch", "--quiet", "--no-tags", git.root.resolve(), ground.commit.sha, "refs/tags/*:refs/tags/*")
+    ground.git("checkout", "--quiet", "-B", ground.config.main_branch, ground.commit.sha)
+    ground.git("remote", "add", ground.config.remote, ground.address)
+    if ground.git("tag", "--list"):
+        ground.git("push", "--quiet", "--tags", ground.config.remote)

@@ -1,0 +1,116 @@
+"""What enters as a claim is forged: the provenance, the manifest, or the run itself."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from release_channels.model.tested_commit import ARTIFACT, PROVENANCE
+from release_channels.model.version import Channel
+from release_channels.rehearsal.actions.run import Ran
+from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
+from release_channels.release.dist_dir import MANIFEST
+
+_OTHER = "0" * 40
+
+
+@contextmanager
+def _provenance(scene: Scene) -> Iterator[Injection]:
+    """Let the gate's artifact speak of files that it has not tested."""
+    injection = Injection(f"the artifact {ARTIFACT}")
+    with scene.ground.state.lock:
+        for artifact in scene.ground.state.artifacts.values():
+            if artifact.name == ARTIFACT and scene.gate and artifact.run_id == scene.gate.id:
+                artifact.archive = _changed(artifact.archive, PROVENANCE, _other_digests)
+                injection.fired += 1
+    yield injection
+
+
+@contextmanager
+def _manifest(scene: Scene) -> Iterator[Injection]:
+    """Let the build hand on a manifest of another commit."""
+    injection = Injection("the artifact of the build")
+
+    def forge(_name: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        if MANIFEST not in files:
+            return files
+        injection.fired += 1
+        content = json.loads(files[MANIFEST])
+        return {**files, MANIFEST: json.dumps({**content, "commit": _OTHER}).encode()}
+
+    scene.ground.runner.forgers.append(forge)
+    try:
+        yield injection
+    finally:
+        scene.ground.runner.forgers.clear()
+
+
+def _changed(archive: bytes, member: str, change: Callable[[dict[str, object]], dict[str, object]]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as before, zipfile.ZipFile(packed, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            after.writestr(name, json.dumps(change(json.loads(content))).encode() if name == member else content)
+    return packed.getvalue()
+
+
+def _other_digests(content: dict[str, object]) -> dict[str, object]:
+    files = content["files"]
+    assert isinstance(files, list)
+    return {**content, "files": [{**file, "sha256": "0" * 64} for file in files]}
+
+
+def _gate_again(scene: Scene, _ran: Ran) -> Ran:
+    """Run the gate again, which makes the artifact anew, and what follows it."""
+    assert scene.gate is not None
+    gate = scene.forge.run_again(scene.gate)
+    return scene.forge.run(scene.workflow, scene.forge.completed(gate))
+
+
+@contextmanager
+def _nothing(scene: Scene) -> Iterator[Injection]:
+    yield Injection(f"the event of {scene.workflow.file}")
+
+
+def _from_fork(scene: Scene, injection: Injection) -> Ran:
+    """Let a run of a fork, whose branch is called like main, come to its end."""
+    assert scene.gate is not None
+    run_id = scene.ground.state.add_run(
+        scene.gate.workflow.file, scene.gate.event.sha, event=scene.gate.event.name, title=_title(scene),
+        branch=scene.ground.config.main_branch, head_repository="stranger/fork",
+    )  # fmt: skip
+    event = scene.forge.completed_run(run_id, scene.gate.workflow)
+    injection.fired = 1
+    ran = scene.forge.run(scene.workflow, event)
+    # Whoever takes the condition out of the job must still be stopped: the tool asks for itself.
+    unguarded = replace(scene.workflow, text=scene.workflow.text.replace(_CONDITION, "true"))
+    return scene.forge.run(unguarded, event) if _CONDITION in scene.workflow.text else ran
+
+
+_CONDITION = "github.event.workflow_run.head_repository.full_name == github.repository"
+
+
+def _title(scene: Scene) -> str:
+    assert scene.gate is not None
+    return scene.ground.state.runs[scene.gate.id].title
+
+
+FAULTS = (
+    Fault(
+        "forged-provenance", "the gate's artifact names other files", Channel.PREVIEW, _provenance,
+        "refused", End.CONVERGED, "re-run the gate, which the preview follows", _gate_again,
+        needs_gate=True,
+    ),
+    Fault(
+        "forged-manifest", "what the build hands on is of another commit", Channel.PREVIEW, _manifest,
+        "release.json does not describe this release", End.CONVERGED, AGAIN, again,
+    ),
+    Fault(
+        "fork-run", "a run of a fork ends on a branch called like main", Channel.PREVIEW, _nothing,
+        "stranger/fork", End.UNCHANGED, act=_from_fork,
+    ),
+)  # fmt: skip

@@ -1,0 +1,86 @@
+"""GitHub is in the way: a draft or an empty release was left behind, or its API fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from release_channels.model.version import Channel
+from release_channels.rehearsal.actions.run import Ran
+from release_channels.rehearsal.faults.fault import AGAIN, RESUME, End, Fault, Inject, Injection, Scene, again, resume
+from release_channels.rehearsal.github.http import Answer, broken, rate_limited
+from release_channels.rehearsal.github.state import StoredRelease
+
+
+def _left(scene: Scene, *, is_draft: bool) -> StoredRelease:
+    state = scene.ground.state
+    with state.lock:
+        now = state.clock()
+        made = StoredRelease(
+            id=state.new_id(), tag=scene.tag, name=scene.tag, body="", target=scene.ground.config.main_branch,
+            is_draft=is_draft, is_prerelease=False, created_at=now, published_at=None if is_draft else now,
+        )  # fmt: skip
+        state.releases[made.id] = made
+    return made
+
+
+@contextmanager
+def _draft(scene: Scene) -> Iterator[Injection]:
+    left = _left(scene, is_draft=True)
+    injection = Injection(f"the draft {scene.tag}")
+    yield injection
+    injection.fired = int(bool(left.assets))
+
+
+@contextmanager
+def _empty_release(scene: Scene) -> Iterator[Injection]:
+    _left(scene, is_draft=False)
+    yield Injection(f"the release {scene.tag}", fired=1)
+
+
+def _delete_and_resume(scene: Scene, ran: Ran) -> Ran:
+    """Delete the empty release by hand, as the message says, and carry on."""
+    with scene.ground.state.lock:
+        scene.ground.state.releases.clear()
+    return resume(scene, ran)
+
+
+def _failing(answer: Callable[[Scene], Answer]) -> Inject:
+    """Let every question to the API fail."""
+
+    @contextmanager
+    def inject(scene: Scene) -> Iterator[Injection]:
+        injection = Injection("GitHub's API")
+
+        def fail(_method: str, _path: str) -> Answer:
+            injection.fired += 1
+            return answer(scene)
+
+        scene.ground.state.faults.append(fail)
+        try:
+            yield injection
+        finally:
+            scene.ground.state.faults.clear()
+
+    return inject
+
+
+FAULTS = (
+    Fault(
+        "draft-left", "a draft of the GitHub Release was left behind", Channel.PUBLIC, _draft,
+        "is out", End.CONVERGED,
+    ),
+    Fault(
+        "empty-release", "the GitHub Release is published without files", Channel.PUBLIC, _empty_release,
+        "lacks", End.CONVERGED, f"delete it by hand, then {RESUME}", _delete_and_resume,
+    ),
+    Fault(
+        "api-5xx", "GitHub's API fails", Channel.PUBLIC, _failing(lambda _scene: broken()),
+        "502", End.CONVERGED, AGAIN, again,
+    ),
+    Fault(
+        "api-limit", "GitHub's rate limit is used up", Channel.PUBLIC,
+        _failing(lambda scene: rate_limited(scene.ground.state.clock().timestamp())),
+        "limit", End.CONVERGED, AGAIN, again,
+    ),
+)  # fmt: skip

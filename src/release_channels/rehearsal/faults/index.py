@@ -1,0 +1,104 @@
+"""The index fails: it dies in the middle, is overloaded, or does not answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Response
+
+from release_channels.model.version import Channel
+from release_channels.rehearsal.actions.run import Changes
+from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+_UPLOAD, _PAGE, _AUDIENCE = "/legacy", "/simple/", "/_/oidc/audience"
+_HANGS = 6.0
+_PATIENCE = "2"
+
+
+def _spoilt(
+    path: str, answer: Callable[[int], Response | None], changes: Changes | None = None
+) -> Callable[[Scene], AbstractContextManager[Injection]]:
+    """Spoil the answers below a path; `answer` is given how many requests came before, and lets pass with None."""
+
+    @contextmanager
+    def inject(scene: Scene) -> Iterator[Injection]:
+        injection = Injection(f"the index, {path}", changes or Changes())
+        seen = 0
+
+        def spoil(environ: WSGIEnvironment, _app: WSGIApplication) -> Response | None:
+            nonlocal seen
+            if not environ["PATH_INFO"].startswith(path):
+                return None
+            seen += 1
+            spoilt = answer(seen - 1)
+            injection.fired += spoilt is not None
+            return spoilt
+
+        scene.ground.interference.spoiler = spoil
+        try:
+            yield injection
+        finally:
+            scene.ground.interference.spoiler = None
+
+    return inject
+
+
+def _dies_after_one(before: int) -> Response | None:
+    return Response("the connection is gone\n", status=502) if before else None
+
+
+def _overloaded_twice(before: int) -> Response | None:
+    return Response("overloaded\n", status=503) if before < 2 else None
+
+
+def _too_many(before: int) -> Response | None:
+    return Response("slow down\n", status=429, headers={"Retry-After": "3600"}) if before == 0 else None
+
+
+def _hangs(_before: int) -> Response | None:
+    return Response(_late(), status=504)
+
+
+def _late() -> Iterator[str]:
+    """Say nothing for a while: by then the fault has fired, and who asked may be gone."""
+    time.sleep(_HANGS)
+    yield "too late\n"
+
+
+def _down(_before: int) -> Response | None:
+    return Response("down\n", status=503)
+
+
+FAULTS = (
+    Fault(
+        "upload-dies", "the index takes the first file and no other", Channel.PREVIEW,
+        _spoilt(_UPLOAD, _dies_after_one), "did not take the upload", End.CONVERGED, AGAIN, again,
+    ),
+    Fault(
+        "upload-dies-public", "the index takes the first file of a public release and no other", Channel.PUBLIC,
+        _spoilt(_UPLOAD, _dies_after_one), "did not take the upload", End.CONVERGED, AGAIN, again,
+    ),
+    Fault(
+        "index-503", "the index is overloaded twice", Channel.PREVIEW,
+        _spoilt(_UPLOAD, _overloaded_twice), "the index answered 503; trying again", End.CONVERGED,
+    ),
+    Fault(
+        "index-429", "the index asks to come back in an hour", Channel.PREVIEW,
+        _spoilt(_UPLOAD, _too_many), "the index answered 429; trying again", End.CONVERGED,
+    ),
+    Fault(
+        "index-hangs", "the index does not answer who reads it", Channel.PREVIEW,
+        _spoilt(_PAGE, _hangs, Changes(env={"UV_HTTP_TIMEOUT": _PATIENCE})), "did not answer", End.CONVERGED,
+        AGAIN, again,
+    ),
+    Fault(
+        "audience-down", "the index does not say for whom an identity has to be", Channel.PREVIEW,
+        _spoilt(_AUDIENCE, _down), "did not take the upload", End.CONVERGED, AGAIN, again,
+    ),
+)  # fmt: skip

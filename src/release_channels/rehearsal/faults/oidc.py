@@ -1,0 +1,81 @@
+"""Trusted Publishing says no: the environment, the workflow file, the publisher, or the permission is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from release_channels.model.version import Channel
+from release_channels.rehearsal.actions.run import Changes
+from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Inject, Injection, Scene, again
+
+_COMPARE = "compare owner, repository, workflow file name and environment with the trusted publisher"
+_PUBLISH = "publish"
+_EXCHANGE = "the exchange of the identity"
+IDENTITY = "id-token: write"
+
+
+def _claims(**changed: str) -> Inject:
+    """Let jobs show another identity than theirs; `{repository}` stands for the repository's name."""
+
+    @contextmanager
+    def inject(scene: Scene) -> Iterator[Injection]:
+        injection = Injection(_EXCHANGE)
+        before = _minted(scene)
+        scene.ground.runner.claims.update(
+            {key: value.format(repository=scene.ground.repository) for key, value in changed.items()}
+        )
+        try:
+            yield injection
+        finally:
+            scene.ground.runner.claims.clear()
+            injection.fired = _minted(scene) - before
+
+    return inject
+
+
+@contextmanager
+def _no_publisher(scene: Scene) -> Iterator[Injection]:
+    injection = Injection(_EXCHANGE)
+    before = _minted(scene)
+    kept = list(scene.ground.publishers)
+    scene.ground.publishers.clear()
+    try:
+        yield injection
+    finally:
+        scene.ground.publishers[:] = kept
+        injection.fired = _minted(scene) - before
+
+
+@contextmanager
+def _no_permission(scene: Scene) -> Iterator[Injection]:
+    job = scene.workflow.job(_PUBLISH)
+    yield Injection(
+        f"the job {_PUBLISH}",
+        Changes(without=(f"{_PUBLISH}/{IDENTITY}",)),
+        fired=int(job is not None and job.may(IDENTITY)),
+    )
+
+
+def _minted(scene: Scene) -> int:
+    """Count how often an identity was refused in exchange for a token."""
+    return sum(line == "POST /_/oidc/mint-token 422" for line in scene.ground.index.requests)
+
+
+def _refused(name: str, what: str, inject: Inject) -> Fault:
+    then = f"correct it, then {AGAIN}"
+    return Fault(name, what, Channel.PREVIEW, inject, _COMPARE, End.CONVERGED, then, again)
+
+
+FAULTS = (
+    _refused("oidc-environment", "the job's environment is not the publisher's", _claims(environment="elsewhere")),
+    _refused(
+        "oidc-workflow", "the workflow file is not the publisher's",
+        _claims(job_workflow_ref="{repository}/.github/workflows/other.yml@refs/heads/main"),
+    ),
+    _refused("oidc-publisher", "the index knows no publisher", _no_publisher),
+    Fault(
+        "oidc-permission", "the job has no `id-token: write`", Channel.PREVIEW, _no_permission,
+        "give the publishing job `permissions: id-token: write`", End.CONVERGED, f"grant it, then {AGAIN}", again,
+    ),
+)  # fmt: skip

@@ -1,0 +1,182 @@
+"""Play faults: one world for each channel, gone back to before each fault, and a judgement for each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from release_channels.adapters import console
+from release_channels.errors import FailedError, UsageError
+from release_channels.model.tags import tag_of
+from release_channels.model.version import Channel, final_of
+from release_channels.rehearsal.actions.run import Ran
+from release_channels.rehearsal.faults import forged_inputs, github, index, oidc, runner_kills, tags
+from release_channels.rehearsal.faults.fault import End, Fault, Scene
+from release_channels.rehearsal.scenario import Train, tail
+from release_channels.rehearsal.snapshot import Picture, picture, restore, take
+
+FAULTS: tuple[Fault, ...] = tuple(
+    fault for part in (index, oidc, runner_kills, tags, forged_inputs, github) for fault in part.FAULTS
+)
+ALL = "all"
+KILLS = "kills"
+"""A kill of the runner before each line that is run; part of `all`."""
+MakeTrain = Callable[[], AbstractContextManager[Train]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one fault."""
+
+    fault: Fault
+    fired: str
+    seen: str
+    then: str
+    world: str
+    wrong: tuple[str, ...]
+    seconds: float
+
+
+def chosen(name: str) -> tuple[Fault, ...]:
+    """Find the faults that names stand for; kills between any two steps are made when the workflow is known.
+
+    Raises: UsageError for an unknown name.
+    """
+    names = set(name.split(","))
+    known = (ALL, KILLS, *(fault.name for fault in FAULTS))
+    if names - {*known}:
+        raise UsageError(f"there is no fault {name!r}", hint=f"known: {', '.join(known)}")
+    return FAULTS if ALL in names else tuple(fault for fault in FAULTS if fault.name in names)
+
+
+def play_faults(name: str, make_train: MakeTrain) -> Iterator[Judged]:
+    """Play the faults that a name stands for, and judge each.
+
+    Raises: FailedError if a release without any fault does not go well.
+    """
+    faults = chosen(name)
+    every_kill = not {ALL, KILLS}.isdisjoint(name.split(","))
+    for channel in Channel:
+        ours = tuple(fault for fault in faults if fault.channel is channel)
+        if ours or every_kill:
+            with make_train() as train:
+                if ALL in name.split(",") and not train.ground.config.gate.enabled:
+                    gateless = tuple(fault for fault in ours if not fault.needs_gate)
+                    for fault in set(ours) - set(gateless):
+                        console.warn(f"left out, since there is no gate: {fault.name}")
+                    ours = gateless
+                yield from _play_in(train, channel, ours, every_kill=every_kill)
+
+
+def _play_in(train: Train, channel: Channel, faults: Sequence[Fault], *, every_kill: bool) -> Iterator[Judged]:
+    ground = train.ground
+    console.say(f"getting everything ready for the {channel} channel", style="bold")
+    scene = _set_scene(train, channel)
+    before = take(ground, train.forge, "before")
+    console.say(f"the {channel} release without a fault", style="bold")
+    clean = train.forge.run(scene.workflow, scene.event)
+    if not clean.is_green:
+        raise FailedError(f"without any fault, {clean} ended with {clean.conclusion}", hint=tail(ground, clean))
+    reference = picture(ground)
+    for fault in (*faults, *(runner_kills.kills(scene.workflow, channel) if every_kill else ())):
+        restore(ground, train.forge, before)
+        train.hands.reset()
+        yield judge(fault, scene, reference)
+
+
+def _set_scene(train: Train, channel: Channel) -> Scene:
+    """Bring the world to where the channel's release workflow is about to start.
+
+    Raises: FailedError if something before it does not go well.
+    """
+    config = train.ground.config
+    last = train.begin()
+    if channel is Channel.PREVIEW:
+        event = train.forge.completed(last)
+        workflow = train.forge.workflow(config.preview_workflow)
+        return Scene(train.ground, train.forge, train.hands, channel, workflow, event, last)
+    final = final_of(train.version)
+    train.bump("bump", "bump", "--pull-request")
+    event = train.tag(final)
+    workflow = train.forge.workflow(config.public_workflow, event.sha)
+    tag = tag_of(config.tag_format, final)
+    return Scene(train.ground, train.forge, train.hands, channel, workflow, event, None, tag)
+
+
+def judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
+    """Play one fault and hold what happened against what it says; `reference` is the world after a clean release."""
+    begun = time.monotonic()
+    console.say(f"{fault.name}: {fault.what}", style="bold")
+    at_first = picture(scene.ground)
+    with fault.inject(scene) as injection:
+        ran = fault.act(scene, injection)
+    wrong = list(_unlike(fault, ran, injection.fired))
+    last = ran
+    if fault.go_on:
+        last = fault.go_on(scene, ran)
+        if not last.is_green:
+            wrong.append(f"after it, {last} ended with {last.conclusion}: {last.outcome()}")
+    world, fits = _compare(fault.end, picture(scene.ground), at_first, reference)
+    if not fits:
+        wrong.append(f"the world is {world}, not {fault.end}")
+    if wrong:
+        console.warn("; ".join(wrong))
+        console.say(tail(scene.ground, last if fault.go_on and not last.is_green else ran))
+    then = fault.then.format(file=scene.workflow.file, tag=scene.tag)
+    told = f"{then}: {last.outcome()}" if fault.go_on else then
+    return Judged(
+        fault,
+        f"{injection.where}, {injection.fired} x",
+        _shown(fault, ran),
+        told,
+        world,
+        tuple(wrong),
+        time.monotonic() - begun,
+    )
+
+
+def refuse_wrong(judged: Sequence[Judged]) -> None:
+    """Let no fault pass that did not fire, or did not end as it has to.
+
+    Raises: FailedError that names each with what was wrong.
+    """
+    wrong = [f"{one.fault.name}: {'; '.join(one.wrong)}" for one in judged if one.wrong]
+    if wrong:
+        raise FailedError(f"{len(wrong)} of {len(judged)} faults did not end as they have to", hint="\n".join(wrong))
+
+
+def _unlike(fault: Fault, ran: Ran, fired: int) -> Iterator[str]:
+    if not fired:
+        yield "the fault did not fire"
+    if fault.sees and fault.sees not in " ".join(ran.played.said().split()):
+        yield f"nobody reads {fault.sees!r}"
+    if fault.go_on and ran.is_green:
+        yield f"{ran} is green in spite of it"
+
+
+def _compare(end: End, now: Picture, before: Picture, reference: Picture) -> tuple[str, bool]:
+    """Say how the world is, and whether that is how it has to be."""
+    match end:
+        case End.MORE:
+            return (str(end), True) if reference.items() <= now.items() else (_difference(now, reference), False)
+        case End.CONVERGED:
+            return (str(end), True) if now == reference else (_difference(now, reference), False)
+        case End.UNCHANGED:
+            return (str(end), True) if now == before else (_difference(now, before), False)
+
+
+def _difference(now: Picture, wanted: Picture) -> str:
+    parts = [f"without {name}" for name in sorted(wanted.keys() - now.keys())]
+    parts += [f"with {name}" for name in sorted(now.keys() - wanted.keys())]
+    parts += [f"with another {name}" for name in sorted(now.keys() & wanted.keys()) if now[name] != wanted[name]]
+    return ", ".join(parts)
+
+
+def _shown(fault: Fault, ran: Ran) -> str:
+    """Say what a user sees: how the run ended, and the sentence that matters where that does not hold it."""
+    if ran.played.broke_off:
+        return "the run broke off"
+    outcome = ran.outcome().removesuffix(" (rehearsal)")
+    return outcome if fault.sees in outcome else f"{outcome}; {fault.sees}"

@@ -1,0 +1,87 @@
+"""Runs that are killed, come twice, or come in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from release_channels.adapters.process import both
+from release_channels.errors import RefusedError
+from release_channels.model.version import Channel
+from release_channels.rehearsal.actions.run import Ran
+from release_channels.rehearsal.actions.workflow import Workflow
+from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again, held_at, kill
+
+
+@contextmanager
+def _nothing(scene: Scene) -> Iterator[Injection]:
+    yield Injection(f"two runs of {scene.workflow.file}")
+
+
+def _twice(scene: Scene, injection: Injection) -> Ran:
+    """Run the same twice side by side; the concurrency group that forbids it is GitHub's, and may be gone."""
+    one, other = both(partial(scene.release, injection), partial(scene.release, injection))
+    injection.fired = int(one.number != other.number)
+    for ran in (one, other):
+        if not ran.is_green:
+            return ran
+    return other
+
+
+def _out_of_order(scene: Scene, injection: Injection) -> Ran:
+    """Publish the preview of a later commit before that of an earlier one."""
+    ground, forge = scene.ground, scene.forge
+    ground.git("commit", "--quiet", "--allow-empty", "--message", "Later")
+    ground.git("push", "--quiet", ground.config.remote, ground.config.main_branch)
+    later = forge.run_all(forge.pushed())
+    injection.fired = int(bool(later) and later[-1].workflow.file == scene.workflow.file)
+    return scene.release(injection) if all(ran.is_green for ran in later) else later[-1]
+
+
+def kills(workflow: Workflow, channel: Channel) -> tuple[Fault, ...]:
+    """Make a fault of each place between two steps of a release workflow, before each line that is run."""
+    places = [(job.id, step.id) for job in workflow.jobs for step in job.steps if step.run and job.id != "preflight"]
+    return tuple(_killed(f"killed-{channel}-{job}-{step}", channel, job, step) for job, step in places)
+
+
+def _killed(name: str, channel: Channel, job: str, step: str) -> Fault:
+    return Fault(
+        name, f"the runner is killed in {job}, before step {step}", channel,
+        partial(held_at, job=job, step=step, act=kill), "", End.CONVERGED, AGAIN, again,
+    )  # fmt: skip
+
+
+def _publishing_step(scene: Scene) -> tuple[str, str]:
+    """Find the step that uploads.
+
+    Raises: RefusedError if there is none.
+    """
+    for job in scene.workflow.jobs:
+        for step in job.steps:
+            if f"{scene.channel}-publish" in step.run:
+                return job.id, step.id
+    raise RefusedError(f"{scene.workflow.file} has no step that publishes", hint="`invoke doctor` compares the files")
+
+
+@contextmanager
+def _at_publishing(scene: Scene) -> Iterator[Injection]:
+    job, step = _publishing_step(scene)
+    with held_at(scene, job, step, kill) as injection:
+        yield injection
+
+
+FAULTS = (
+    Fault(
+        "killed", "the runner is killed right before the upload", Channel.PREVIEW, _at_publishing, "", End.CONVERGED,
+        AGAIN, again,
+    ),
+    Fault(
+        "twice", "the same run is there twice at once", Channel.PREVIEW, _nothing, "published", End.CONVERGED,
+        act=_twice,
+    ),
+    Fault(
+        "out-of-order", "the preview of a later commit is there first", Channel.PREVIEW, _nothing, "late", End.MORE,
+        act=_out_of_order,
+    ),
+)  # fmt: skip

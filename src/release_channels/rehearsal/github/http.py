@@ -1,0 +1,144 @@
+"""Requests and answers of the stand-in: what a route is given, what it gives, and the refusals that GitHub words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from release_channels.rehearsal.github.payloads import Site
+    from release_channels.rehearsal.github.state import GitHubState
+
+
+DOCS = "https://docs.github.com/rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; content that is no bytes is sent as JSON."""
+
+    status: int
+    content: Any = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        """Write the content as it is sent."""
+        return self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
+
+
+# Looks at the method and path of a request; what it answers is sent instead of the truth.
+Fault = Callable[[str, str], Answer | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list that is sent in pages; with a key it is wrapped as `{total_count, key: […]}`."""
+
+    items: Sequence[Any]
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the API, by somebody who was let in."""
+
+    state: GitHubState
+    site: Site
+    values: Mapping[str, Any]
+    query: Mapping[str, str]
+    body: bytes
+    rights: frozenset[str]
+    """What the token may do; without a token nothing."""
+
+    def may(self, area: str, level: str) -> bool:
+        """Tell whether the token has a right; who may write may read."""
+        return f"{area}: write" in self.rights or (level == "read" and f"{area}: read" in self.rights)
+
+    def sent(self) -> dict[str, Any]:
+        """Read the JSON object that was sent.
+
+        Raises: Refused with 400 if it is none.
+        """
+        try:
+            content = json.loads(self.body or b"{}")
+        except ValueError as err:
+            raise Refused(400, "Problems parsing JSON") from err
+        if not isinstance(content, dict):
+            raise Refused(400, "Body should be a JSON object")
+        return content
+
+
+class Refused(Exception):
+    """An error answer as GitHub words it: a message, and what is wrong with which field."""
+
+    def __init__(self, status: int, message: str, *errors: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.errors = errors
+
+    def answer(self) -> Answer:
+        """Word the answer.
+
+        Source: GitHub's REST reference, client errors.
+        """
+        content: dict[str, Any] = {"message": self.message, "documentation_url": DOCS, "status": str(self.status)}
+        if self.errors:
+            content["errors"] = list(self.errors)
+        return Answer(self.status, content)
+
+
+def not_found() -> Refused:
+    """Word what GitHub says of things that are not there and of things that are hidden."""
+    return Refused(404, "Not Found")
+
+
+def invalid(resource: str, field_name: str, code: str, message: str = "") -> Refused:
+    """Word the refusal of one field."""
+    error = {"resource": resource, "field": field_name, "code": code}
+    return Refused(422, "Validation Failed", error | ({"message": message} if message else {}))
+
+
+def no_access() -> Refused:
+    """Word the refusal of a token that lacks a right."""
+    return Refused(403, "Resource not accessible by integration")
+
+
+def rate_limited(now: float, seconds: float = 600) -> Answer:
+    """Make the answer to one question too many: the limit is used up until a time.
+
+    Source: GitHub's REST reference, rate limits.
+    """
+    reset = str(int(now + seconds))
+    headers = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
+    message = "API rate limit exceeded for 127.0.0.1."
+    return Answer(403, {"message": message, "documentation_url": DOCS}, headers)
+
+
+def slow_down(seconds: int = 60) -> Answer:
+    """Make the answer to questions that come too fast."""
+    message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    return Answer(429, {"message": message, "documentation_url": DOCS}, {"Retry-After": str(seconds)})
+
+
+def broken(status: int = 502) -> Answer:
+    """Make the page that stands in front of a server that fails."""
+    return Answer(status, b"<html><body>Unicorn!</body></html>", {"Content-Type": "text/html"})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path below the repository; `area` and `level` are the right that it takes.
+
+    What anybody may read of a public repository has the level `read`; `with_token` is read only with the right itself.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[Call], Answer | Listing]
+    area: str
+    level: str = "read"
+    with_token: bool = False
+    uploads: bool = False

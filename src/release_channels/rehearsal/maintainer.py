@@ -1,0 +1,102 @@
+"""The maintainer's hands in the scratch clone: the real tasks, merges, and a build at home to compare with."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from release_channels.adapters.distributions import parse_file_name, sha256_of
+from release_channels.adapters.process import Done, finish
+from release_channels.errors import FailedError
+from release_channels.rehearsal.environment import Ground
+from release_channels.release.dist_dir import take_over
+
+_TASK = "from release_channels.tasks import main; main()"
+_BUILD = (
+    "import sys; from pathlib import Path; from release_channels.release.pipeline import run_session; "
+    "sys.exit(not run_session('build', ('build',), sys.argv[1:], root=Path.cwd()).result.is_good)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Somebody who releases from a clone on their own machine."""
+
+    ground: Ground
+
+    def task(self, *words: str) -> Done:
+        """Run one of the tasks as it is typed."""
+        argv = (sys.executable, "-c", _TASK, *words)
+        return finish(*argv, cwd=self.ground.checkout, env=self.ground.maintainer(), merged=True)
+
+    def do(self, *words: str) -> str:
+        """Run a task that has to succeed, and give its outcome.
+
+        Raises: FailedError with all that it said.
+        """
+        done = self.task(*words)
+        if done.code:
+            raise FailedError(f"`invoke {' '.join(words)}` exited {done.code}", hint=done.text)
+        return outcome_line(done)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a pull request is open."""
+        return any(pull.is_open for pull in self.ground.state.pulls.values())
+
+    def merge(self) -> str:
+        """Merge what is open, as somebody does on GitHub, and say what."""
+        ground, main = self.ground, self.ground.config.main_branch
+        opened = [pull for pull in ground.state.pulls.values() if pull.is_open]
+        for pull in opened:
+            ground.git("switch", "--quiet", main)
+            subject = f"Merge pull request #{pull.number} from {pull.head}"
+            ground.git("merge", "--quiet", "--no-ff", "--message", subject, f"{pull.head}")
+            ground.git("push", "--quiet", ground.config.remote, main)
+            pull.is_open = False
+        return ", ".join(f"#{pull.number} {pull.title}" for pull in opened)
+
+    def catch_up(self) -> None:
+        """Get main as it is on the remote."""
+        main = self.ground.config.main_branch
+        self.ground.git("switch", "--quiet", main)
+        self.ground.git("pull", "--quiet", "--ff-only", self.ground.config.remote, main)
+
+    def reset(self) -> None:
+        """Throw away what differs from the remote."""
+        main, remote = self.ground.config.main_branch, self.ground.config.remote
+        self.ground.git("switch", "--quiet", main)
+        self.ground.git("fetch", "--quiet", "--prune", remote)
+        self.ground.git("reset", "--quiet", "--hard", f"{remote}/{main}")
+
+    def build_at_home(self, commit: str, *words: str) -> dict[str, str]:
+        """Build a commit as the session does on a laptop, in a clone of its own, and give the digest of each file.
+
+        Raises: FailedError if it cannot be built.
+        """
+        ground = self.ground
+        home = Path(tempfile.mkdtemp(prefix="laptop-", dir=ground.place))
+        ground.git("clone", "--quiet", "--origin", ground.config.remote, ground.address, home, at=ground.place)
+        argv = (sys.executable, "-c", _BUILD, "--commit", commit, "--offline", *words)
+        done = finish(*argv, cwd=home, env=ground.env, merged=True)
+        if done.code:
+            raise FailedError(f"the commit {commit[:12]} could not be built outside of the workflows", hint=done.text)
+        return {file.name: file.sha256 for file in take_over(home).files}
+
+
+def on_index(ground: Ground, version: Version | None = None) -> dict[str, str]:
+    """Give the files that were uploaded, or those of one version, with their digests."""
+    found = {}
+    for path in sorted(ground.index_root.glob("*")):
+        if path.name.endswith((".whl", ".tar.gz")) and version in (None, parse_file_name(path.name)[1]):
+            found[path.name] = sha256_of(path)
+    return found
+
+
+def outcome_line(done: Done) -> str:
+    """Give the last line of what a command said: its outcome."""
+    return next((line for line in reversed(done.text.splitlines()) if line.strip()), "")

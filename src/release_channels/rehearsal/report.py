@@ -1,0 +1,61 @@
+"""How a rehearsal is told: one table of stations, and what was not rehearsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from release_channels.adapters import console
+from release_channels.model.outcome import Result
+
+if TYPE_CHECKING:
+    from release_channels.rehearsal.faults.run import Judged
+    from release_channels.rehearsal.stages import Station
+
+_BAD = (f"{Result.FAILED}:", f"{Result.REFUSED}:")
+
+
+def show_stations(stations: Sequence[Station]) -> None:
+    """Show the table."""
+    table = Table(title="the release train (rehearsal)", title_justify="left")
+    for heading in ("station", "what ran", "outcome", "pip and uv bring"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("s", justify="right")
+    for one in stations:
+        style = "bold red" if one.outcome.startswith(_BAD) else ""
+        outcome = one.outcome.removesuffix(" (rehearsal)")
+        table.add_row(one.name, one.ran, Text(outcome, style=style), one.brings, f"{one.seconds:.1f}")
+    console.show(table, wide=True)
+
+
+def end_of(stations: Sequence[Station]) -> str:
+    """Say what users get in the end; a preview of a version that waits for its tag publishes nothing."""
+    brings = [station.brings for station in stations if station.brings]
+    return f"in the end users get {brings[-1]}" if brings else "nothing was published, and the table says why"
+
+
+def show_faults(judged: Sequence[Judged]) -> None:
+    """Show what became of each fault."""
+    table = Table(title="faults (rehearsal)", title_justify="left")
+    for heading in ("fault", "where it fired", "what a user sees", "then", "the world"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("s", justify="right")
+    for one in judged:
+        world = Text("; ".join(one.wrong) or one.world, style="bold red" if one.wrong else "green")
+        table.add_row(one.fault.name, one.fired, one.seen, one.then or "-", world, f"{one.seconds:.1f}")
+    console.show(table, wide=True)
+
+
+def show_not_rehearsed(told: Iterable[str]) -> None:
+    """Name what the workflows say and a rehearsal cannot do, gathered by what it is."""
+    by_what: dict[str, list[str]] = {}
+    for one in told:
+        file, _, what = one.partition(": ")
+        by_what.setdefault(what, []).append(file)
+    if by_what:
+        console.say("not rehearsed:", style="bold")
+    for what, files in by_what.items():
+        console.say(f"  {what}: {', '.join(dict.fromkeys(files))}")

@@ -1,0 +1,157 @@
+"""`nox -s rehearse`: practise the release with the project's own workflow files, on this machine alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from release_channels.adapters import console
+from release_channels.adapters.actions_env import REHEARSAL, is_rehearsal
+from release_channels.adapters.git import Git
+from release_channels.cli.context import open_project
+from release_channels.cli.options import OptionParser
+from release_channels.cli.run import run_session_told
+from release_channels.errors import FailedError, RefusedError
+from release_channels.model.observed import Commit
+from release_channels.model.outcome import Outcome, Result
+from release_channels.project.pyproject import Project
+from release_channels.rehearsal.actions.act import find_act
+from release_channels.rehearsal.actions.dispatcher import Forge
+from release_channels.rehearsal.actions.workflow import DIRECTORY
+from release_channels.rehearsal.end_users import make_users
+from release_channels.rehearsal.environment import make_ground
+from release_channels.rehearsal.faults.run import Judged, MakeTrain, chosen, play_faults, refuse_wrong
+from release_channels.rehearsal.maintainer import Hands
+from release_channels.rehearsal.report import end_of, show_faults, show_not_rehearsed, show_stations
+from release_channels.rehearsal.scenario import Train
+from release_channels.rehearsal.temp_dir import lend_place
+
+_PARTS = ("preview", "public")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What stands behind `--` on the command line."""
+
+    keep: bool = False
+    only: str = ""
+    quick: bool = False
+    with_tests: bool = False
+    fault: str = ""
+    verbose: bool = False
+    dry_run: bool = False
+
+
+def parse_wishes(words: Sequence[str]) -> Wishes:
+    """Read the options of the session.
+
+    Raises: UsageError for an unknown one.
+    """
+    parser = OptionParser(prog="nox -s rehearse --", add_help=False, allow_abbrev=False)
+    for flag in ("--keep", "--quick", "--with-tests", "--verbose"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--only", choices=_PARTS, default="")
+    parser.add_argument("--fault", metavar="NAME|all", default="")
+    return Wishes(**vars(parser.parse_args(words)))
+
+
+def run_rehearsal(
+    words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
+) -> Outcome:
+    """Rehearse from options to outcome; errors end in an outcome, never in a traceback.
+
+    Raises: KeyboardInterrupt, after the outcome was told.
+    """
+    left = "" if "--keep" in words else "nothing is left of it, and "
+    return run_session_told(
+        lambda: parse_wishes(words),
+        lambda wishes, _: _rehearse(root, wishes, env, dry_run=dry_run),
+        root=root, env=env, again=f"{left}the next one begins anew", rehearses=True,
+        dry_run=dry_run,
+    )  # fmt: skip
+
+
+def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
+    if is_rehearsal(env):
+        raise RefusedError(f"{REHEARSAL} is set: this is a rehearsal already", hint="one inside another shows nothing")
+    if sys.platform == "win32":
+        raise RefusedError("a rehearsal needs Linux or macOS", hint="act runs the jobs on this machine, with bash")
+    find_act()
+    if wishes.fault:
+        chosen(wishes.fault)
+    git = Git.open(root)
+    commit = git.commit("HEAD")
+    project = open_project(git, commit)
+    _require_workflows(git, commit, project, wishes)
+    if dry_run:
+        return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
+    if left_out := git.uncommitted():
+        console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")
+    world = partial(_train, git, project, commit, wishes, env)
+    return _play(wishes, world, project) if wishes.fault else _ride(wishes, world)
+
+
+def _require_workflows(git: Git, commit: Commit, project: Project, wishes: Wishes) -> None:
+    """Refuse a commit that does not hold the workflow files.
+
+    Raises: RefusedError that names what is missing.
+    """
+    config = project.config
+    wanted = [config.test_workflow, *([config.gate_workflow] if config.gate.enabled else [])]
+    by_part = {"preview": config.preview_workflow, "public": config.public_workflow}
+    wanted += [file for part, file in by_part.items() if wishes.only in ("", part)]
+    paths = [f"{DIRECTORY}/{file}" for file in wanted]
+    if missing := sorted({*paths} - {*git.files_at(commit.sha)}):
+        raise RefusedError(
+            f"the commit {commit.sha[:12]} does not hold {', '.join(missing)}",
+            hint="a rehearsal runs what is committed: `release-channels init` writes the files, then commit them",
+        )
+
+
+@contextmanager
+def _train(git: Git, project: Project, commit: Commit, wishes: Wishes, env: Mapping[str, str]) -> Iterator[Train]:
+    """Make a scratch world with a train in it.
+
+    Raises: FailedError if something went wrong in the world itself.
+    """
+    with (
+        lend_place(env, keep=wishes.keep) as place,
+        make_ground(place, git, project, commit, env, is_quick=wishes.quick, keep=wishes.keep) as ground,
+    ):
+        yield Train(ground, Forge(ground, with_tests=wishes.with_tests), Hands(ground), make_users(ground))
+        wrong = ground.warnings()
+    if wrong:
+        raise FailedError("something went wrong in the rehearsal itself", hint="\n".join(wrong))
+
+
+def _ride(wishes: Wishes, world: MakeTrain) -> Outcome:
+    """Run the train from station to station."""
+    begun = time.monotonic()
+    with world() as train:
+        try:
+            train.run(wishes.only)
+        finally:
+            show_stations(train.journey.stations)
+            show_not_rehearsed((*train.forge.not_rehearsed, *train.ground.way_out.told))
+    project = train.ground.project.name
+    what = f"the {wishes.only} part of the train" if wishes.only else "the whole train"
+    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(train.journey.stations)}"
+    return Outcome(Result.DONE, message, project=project, commit=train.ground.commit.sha, index="pypi")
+
+
+def _play(wishes: Wishes, world: MakeTrain, project: Project) -> Outcome:
+    """Play faults, and fail if one did not fire or did not end as it has to."""
+    judged: list[Judged] = []
+    try:
+        judged.extend(play_faults(wishes.fault, world))  # what was judged before an error stays in it
+    finally:
+        show_faults(judged)
+    refuse_wrong(judged)
+    message = f"{project.name}: {len(judged)} faults fired, and each ended converged or left the world unchanged"
+    return Outcome(Result.DONE, message, project=project.name, index="pypi")

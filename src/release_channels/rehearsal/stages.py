@@ -1,0 +1,121 @@
+"""The stations of a train: visited one after another, or gone on with beside while the train rides on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from release_channels.adapters import console
+from release_channels.adapters.process import in_background
+from release_channels.errors import ReleaseError
+from release_channels.model.outcome import Result
+from release_channels.rehearsal.actions.run import Ran
+from release_channels.rehearsal.end_users import Got, told
+
+GLANCE = 0.2
+"""Seconds between two looks at what goes on beside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One line of the table."""
+
+    name: str
+    ran: str
+    outcome: str
+    got: tuple[Got, ...]
+    seconds: float
+
+    @property
+    def brings(self) -> str:
+        """What the installers bring after it."""
+        return told(self.got) if self.got else ""
+
+
+Visited = tuple[Station, "ReleaseError | None", "Ran | None"]
+"""A station, what went wrong there, and the run, where there was one."""
+
+
+@dataclass(slots=True)
+class Journey:
+    """The stations in the order in which they were begun; what goes on beside keeps its place among them."""
+
+    stations: list[Station] = field(default_factory=list)
+    _beside: dict[int, Future[Visited]] = field(default_factory=dict)
+    _ends: ExitStack = field(default_factory=ExitStack)
+    _stops: dict[int, ReleaseError] = field(default_factory=dict)
+    """What went wrong, by the place of the station: the first is why the train stops."""
+
+    @contextmanager
+    def travel(self) -> Iterator[None]:
+        """Travel while the block lasts: all that goes on beside has arrived when it ends well, and is ended else.
+
+        Raises: the first error by the order of the stations, which the others may only follow from.
+        """
+        with self._ends:
+            try:
+                yield
+                for place in sorted(self._beside):
+                    self.arrive(place)
+            except ReleaseError as stop:
+                self._harvest()
+                first = self._stops[min(self._stops)] if self._stops else stop
+                raise first from first.__cause__
+
+    def visit(self, name: str, act: Callable[[], Visited]) -> Ran | None:
+        """Visit a station, and give the run, where there was one.
+
+        Raises: what went wrong there.
+        """
+        console.say(name, style="bold")
+        return self._end(self._begin(name), act())
+
+    def set_off(self, name: str, act: Callable[[], Visited]) -> int:
+        """Begin a station that goes on beside, and give its place."""
+        place = self._begin(name)
+        self._beside[place] = self._ends.enter_context(in_background(act))
+        return place
+
+    def going_on(self, place: int) -> Future[Visited]:
+        """Give what goes on at a place."""
+        return self._beside[place]
+
+    def arrive(self, place: int) -> Ran | None:
+        """Wait for what goes on at a place, and give the run, where there was one.
+
+        Raises: what went wrong there.
+        """
+        return self._end(place, self._beside.pop(place).result())
+
+    def _begin(self, name: str) -> int:
+        self.stations.append(Station(name, "", "broken off: the train stopped", (), 0))
+        return len(self.stations) - 1
+
+    def _end(self, place: int, visited: Visited) -> Ran | None:
+        self.stations[place], stop, ran = visited
+        if stop:
+            self._stops[place] = stop
+            raise stop
+        return ran
+
+    def _harvest(self) -> None:
+        """Write down what has ended beside by now."""
+        wait(self._beside.values(), timeout=GLANCE)  # what waits for one that has ended ends at once
+        for place, future in self._beside.items():
+            if future.done() and not future.exception():
+                self.stations[place], stop, _ = future.result()
+                if stop:
+                    self._stops[place] = stop
+
+
+def tried(name: str, act: Callable[[], tuple[str, str]]) -> Visited:
+    """Act, and give the station of what ran and how it came out, with the error if it failed."""
+    begun = time.monotonic()
+    try:
+        ran, outcome = act()
+    except ReleaseError as stop:
+        return Station(name, "", f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop, None
+    return Station(name, ran, outcome, (), time.monotonic() - begun), None, None

@@ -1,0 +1,70 @@
+"""A project without a committed `uv.lock` is resolved once for each state of its `pyproject.toml`, not in every job."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from release_channels.adapters.files import write_whole
+from release_channels.adapters.process import finish, run
+from release_channels.adapters.uv import uv_program
+from release_channels.errors import CommandError
+from release_channels.rehearsal.actions.workflow import Workflow
+from release_channels.rehearsal.environment import Ground
+
+_SECONDS = 300
+_FRESH = ("--script", "--no-project")
+
+
+def lock_for(ground: Ground, workflow: Workflow, sha: str) -> None:
+    """Resolve a commit for jobs that call `uv run` and would each resolve the same anew; checkouts get the result.
+
+    The lock is one that uv itself checks against the project, so it changes what a job takes, not what it gets. Where
+    it cannot be made, nothing is there, and the job says why.
+    """
+    names = ground.git("ls-tree", "--name-only", sha, at=ground.remote).splitlines()
+    if "pyproject.toml" not in names or "uv.lock" in names or not _resolves(workflow):
+        return
+    project = ground.git("show", f"{sha}:pyproject.toml", at=ground.remote)
+    kept = ground.locks / f"{digest_of(project)}.lock"
+    if not kept.exists():
+        _resolve(ground, sha, kept)
+
+
+def digest_of(project: str) -> str:
+    """Name what a lock was made for; the checkout's counterpart in a job does the same."""
+    return hashlib.sha256(project.strip().encode()).hexdigest()
+
+
+def _resolves(workflow: Workflow) -> bool:
+    lines = (step.run for job in workflow.jobs for step in job.steps)
+    return any("uv run " in line and not any(word in line for word in _FRESH) for line in lines)
+
+
+def _resolve(ground: Ground, sha: str, kept: Path) -> None:
+    """Lock in a clone of the commit; what was locked for another state is where uv begins.
+
+    Other runs lock and read at the same time: a lock is put there whole, and never taken away.
+    """
+    clone = Path(tempfile.mkdtemp(prefix="locking-", dir=ground.place))
+    ground.git("clone", "--quiet", "--shared", "--no-checkout", ground.remote, clone, at=ground.place)
+    try:
+        ground.git("checkout", "--quiet", "--detach", sha, at=clone)
+        earlier = max(ground.locks.glob("*.lock"), key=lambda path: path.stat().st_mtime, default=None)
+        if earlier:
+            shutil.copyfile(earlier, clone / "uv.lock")
+        _lock(ground, clone)
+        write_whole(kept, (clone / "uv.lock").read_text(encoding="utf-8"))
+    except CommandError:
+        return  # what another run has put there stays
+    finally:
+        shutil.rmtree(clone)
+
+
+def _lock(ground: Ground, clone: Path) -> None:
+    """Lock with what uv has at hand, which is enough where only the version has changed, else with the index."""
+    words = (uv_program(), "lock", "--quiet")
+    if finish(*words, "--offline", cwd=clone, env=ground.env, timeout=_SECONDS).code:
+        run(*words, cwd=clone, env=ground.env, timeout=_SECONDS)
