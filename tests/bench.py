@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from release_channels.adapters import console
 from release_channels.indexserver.server import serve
-from tests.faces.screen import BIN
+from tests.cli.screen import BIN
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 

@@ -20,8 +20,8 @@ from release_channels.gate.session import run_gate
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tested_commit import parse_provenance
 from release_channels.rehearsal.fake_llm import ModelServer, Reply, refusal, serve_model
+from tests.cli.screen import BIN, nox, readme_noxfile, run, start, wait_until
 from tests.conftest import MakeRepo, RunSession
-from tests.faces.screen import BIN, nox, readme_noxfile, run, start, wait_until
 from tests.github.hubs import NAME, READER, open_hub
 from tests.support.backends import own_backend
 from tests.support.daytona_api import KEY as DAYTONA_KEY

@@ -13,7 +13,7 @@ from release_channels.adapters.github.connect import find_token
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.model.github import repository_name
 from tests.github.hubs import NAME, NOBODY, READER, WRITER, Hub
-from tests.index.servers import make_tls
+from tests.indexserver.servers import make_tls
 
 DEFAULT = "https://api.github.com"
 

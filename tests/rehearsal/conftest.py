@@ -12,7 +12,7 @@ import pytest
 
 from release_channels.adoption.workflows.render import Adoption, Tests, render
 from release_channels.project.pyproject import parse_project
-from tests.faces.screen import BIN
+from tests.cli.screen import BIN
 from tests.support.projects import Sample
 from tests.support.releasing import environment
 from tests.support.repo import Repo

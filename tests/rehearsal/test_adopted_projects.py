@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.screen import BIN, Screen, run, table
 from tests.conftest import MakeRepo
-from tests.faces.screen import BIN, Screen, run, table
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.rehearsal.caches import remove_noted
-from tests.faces.screen import BIN
+from tests.cli.screen import BIN
 from tests.rehearsal.stages import job, set_stage, workflow
 
 _SCRIPT = "# /// script\n# dependencies = []\n# ///\nimport sys\nprint(sys.prefix)\nsys.exit(len(sys.argv) - 1)\n"

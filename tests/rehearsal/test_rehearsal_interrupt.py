@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faces.screen import Screen, marked, start, wait_until
+from tests.cli.screen import Screen, marked, start, wait_until
 from tests.rehearsal.stages import NO_GATE, job, workflow
 from tests.support.projects import Sample
 from tests.support.repo import Repo

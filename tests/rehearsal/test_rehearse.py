@@ -17,7 +17,7 @@ from release_channels.rehearsal.faults.run import chosen
 from release_channels.rehearsal.report import end_of
 from release_channels.rehearsal.session import run_rehearsal
 from release_channels.rehearsal.stages import Station
-from tests.faces.screen import table
+from tests.cli.screen import table
 from tests.rehearsal.stages import stage_of
 from tests.support.repo import Repo
 

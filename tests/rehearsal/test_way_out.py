@@ -23,7 +23,7 @@ from release_channels.errors import RefusedError
 from release_channels.indexserver.server import serve
 from release_channels.rehearsal.child_environment import make_certificates
 from release_channels.rehearsal.upstream_proxy import WayOut, open_way_out
-from tests.faces.screen import BIN
+from tests.cli.screen import BIN
 from tests.support.distributions import make_wheel
 
 _BIG = os.urandom(3 * 2**20)

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.model.outcome import Result
 from release_channels.release import pipeline
-from tests.index.servers import page
+from tests.indexserver.servers import page
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 

@@ -11,7 +11,7 @@ import pytest
 
 from release_channels.adoption.tool_source import own_workflows
 from release_channels.adoption.workflows.render import render
-from tests.faces.screen import BIN
+from tests.cli.screen import BIN
 from tests.workflows.adopters import ADOPTERS, own_config
 
 _FILES = {"this repository": own_workflows(own_config()), **{name: render(made) for name, made in ADOPTERS.items()}}

@@ -15,8 +15,8 @@ import yaml
 
 from release_channels.adoption.tool_source import own_workflows
 from release_channels.adoption.workflows.render import render
+from tests.cli.screen import BIN
 from tests.conftest import MakeRepo
-from tests.faces.screen import BIN
 from tests.support.distributions import make_wheel
 from tests.support.projects import Sample
 from tests.support.repo import Repo

@@ -1,0 +1,408 @@
+"""`doctor`: each finding fires where it should, says how surely it is known, and reading moves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from packaging.version import Version
+
+from release_channels.adapters.attestations import AttestedBy
+from release_channels.adoption import tasks
+from release_channels.adoption.doctor import examine, gate_secrets
+from release_channels.adoption.doctor.diagnosis import Certainty, Diagnosis, Verdict
+from release_channels.adoption.doctor.files import diagnose_project, diagnose_tool, diagnose_workflows
+from release_channels.adoption.doctor.github import diagnose_github
+from release_channels.adoption.doctor.index import diagnose_git, diagnose_index, diagnose_publishers
+from release_channels.adoption.publishers import publishers
+from release_channels.adoption.tool_source import own_workflows
+from release_channels.cli.context import sit_down
+from release_channels.model.config import Config, GateConfig
+from release_channels.model.github_settings import Admits, Environment, HubSettings, Policy, Reviewer, TagRuleset
+from release_channels.model.observed import IndexFile, IndexState
+from release_channels.model.plan import Plan, Reason
+from release_channels.model.plan import Verdict as Decision
+from release_channels.model.version import Channel
+from release_channels.project.pyproject import parse_project
+from release_channels.rehearsal.github.http import broken
+from tests.adoption.adopting import TASKS, adopt
+from tests.cli.screen import BIN, run
+from tests.commands.doing import code_of, on_github, on_index, some_of
+from tests.conftest import MakeRepo
+from tests.github.hubs import NAME, Hub
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+ADMIN = "SECRET-admin-token"
+RIGHTS = ("administration: read", "environments: read", "secrets: read", "contents: read", "actions: read")
+MAIN, TAG = Policy("branch", "main"), Policy("tag", "v[0-9]*")
+PREVIEWS = Environment("pypi-internal-preview", Admits.NAMED, (MAIN,), admins_bypass=False)
+ADA = Reviewer("User", 7, "ada")
+PUBLIC = Environment("pypi-public", Admits.NAMED, (TAG,), (ADA,), admins_bypass=False)
+RULES = TagRuleset("releases", True, ("refs/tags/v*",), (), frozenset({"creation", "update", "deletion"}))
+SOUND = HubSettings(
+    NAME, False, "main", {one.name: one for one in (PREVIEWS, PUBLIC)},
+    {"": frozenset({"OPENAI_API_KEY"}), "pypi-internal-preview": frozenset(), "pypi-public": frozenset()},
+    (RULES,), True,
+)  # fmt: skip
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def on_hub(settings: HubSettings, config: Config | None = None, tags: tuple[str, ...] = ("v1.0.0",)) -> list[Diagnosis]:
+    return list(diagnose_github(settings, config or Config(), tags, gate_secrets("GH_MODELS_TOKEN")))
+
+
+def with_environment(environment: Environment | None, name: str) -> HubSettings:
+    return replace(SOUND, environments={**SOUND.environments, name: environment})
+
+
+def test_a_sound_repository_has_nothing_to_mend_or_to_look_at() -> None:
+    """So that each case below shows one thing alone."""
+    assert {one.verdict for one in on_hub(SOUND)} == {Verdict.GOOD}
+    assert {one.certainty for one in on_hub(SOUND)} == {Certainty.VERIFIED}
+
+
+HUB_CASES: dict[str, tuple[HubSettings, Verdict, str]] = {
+    "default branch": (replace(SOUND, default_branch="trunk"), Verdict.BAD, "it is trunk, and the settings say main"),
+    "no environment": (with_environment(None, "pypi-public"), Verdict.BAD, "there is no such environment"),
+    "every ref": (
+        with_environment(replace(PREVIEWS, admits=Admits.ALL, policies=()), PREVIEWS.name), Verdict.BAD,
+        "lets in every branch and tag, and should let in branch main alone",
+    ),
+    "protected branches": (
+        with_environment(replace(PUBLIC, admits=Admits.PROTECTED, policies=()), PUBLIC.name), Verdict.BAD,
+        "lets in protected branches",
+    ),
+    "one pattern too many": (
+        with_environment(replace(PUBLIC, policies=(TAG, MAIN)), PUBLIC.name), Verdict.BAD, "also lets in branch main",
+    ),
+    "another pattern": (
+        with_environment(replace(PUBLIC, policies=(Policy("tag", "release-*"),)), PUBLIC.name), Verdict.BAD,
+        "release tags that it keeps out: v1.0.0, v1.2.3",
+    ),
+    "previews wait": (
+        with_environment(replace(PREVIEWS, reviewers=(ADA,), wait_minutes=9), PREVIEWS.name), Verdict.BAD,
+        "previews publish by themselves, but it waits 9 minutes; asks ada",
+    ),
+    "nobody approves": (
+        with_environment(replace(PUBLIC, reviewers=()), PUBLIC.name), Verdict.LOOK, "nobody has to approve",
+    ),
+    "administrators": (
+        with_environment(replace(PUBLIC, admins_bypass=True), PUBLIC.name), Verdict.LOOK, "administrators may bypass",
+    ),
+    "stored token": (
+        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"PYPI_API_TOKEN", "OPENAI_API_KEY"})}), Verdict.BAD,
+        "the repository stores PYPI_API_TOKEN: with Trusted Publishing no token is stored",
+    ),
+    "no provider": (
+        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"DAYTONA_API_KEY"})}), Verdict.BAD,
+        "no model provider's secret is there",
+    ),
+    "no ruleset": (
+        replace(SOUND, rulesets=()), Verdict.LOOK, "not restricted for every release tag: creation, deletion, update",
+    ),
+    "ruleset switched off": (
+        replace(SOUND, rulesets=(replace(RULES, is_active=False),)), Verdict.LOOK, "not restricted for every",
+    ),
+    "ruleset of something else": (
+        replace(SOUND, rulesets=(replace(RULES, includes=("refs/tags/x*",)),)), Verdict.LOOK, "not restricted",
+    ),
+    "mutable releases": (replace(SOUND, immutable_releases=False), Verdict.LOOK, "can still be changed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HUB_CASES)
+def test_each_setting_that_is_wrong_is_found(case: str) -> None:
+    """One finding, with what to do about it."""
+    settings, verdict, told = HUB_CASES[case]
+    found = [one for one in on_hub(settings) if one.verdict is not Verdict.GOOD]
+    assert [one.verdict for one in found if told in one.message] == [verdict], found
+    assert all(one.fix for one in found)
+
+
+UNSEEN: dict[str, HubSettings] = {
+    "environments": replace(SOUND, environments={}),
+    "bypass": with_environment(replace(PUBLIC, admins_bypass=None), PUBLIC.name),
+    "secrets": replace(SOUND, secrets={"": None}),
+    "rulesets": replace(SOUND, rulesets=None),
+    "immutable": replace(SOUND, immutable_releases=None),
+}
+
+
+@pytest.mark.parametrize("case", UNSEEN)
+def test_what_could_not_be_seen_is_unknown_and_says_what_would_show_it(case: str) -> None:
+    """It is never called good, and never bad."""
+    found = [one for one in on_hub(UNSEEN[case]) if one.verdict is not Verdict.GOOD]
+    assert found
+    assert {(one.verdict, one.certainty) for one in found} == {(Verdict.LOOK, Certainty.UNKNOWN)}
+    assert all(one.verify for one in found)
+
+
+def test_the_public_pattern_is_tried_on_the_projects_tags() -> None:
+    """A tag that is no release and would be let in is named; nothing is published from it."""
+    found = [one for one in on_hub(SOUND, tags=("v1.0.0", "v2-docs")) if one.verdict is not Verdict.GOOD]
+    assert [one.message for one in found] == ["its pattern also fits tags that are no releases: v2-docs"]
+
+
+def test_without_a_gate_no_provider_is_asked_for() -> None:
+    """Nobody has to have a key for what is switched off."""
+    bare = replace(SOUND, secrets={"": frozenset()})
+    assert {one.verdict for one in on_hub(bare, Config(gate=GateConfig(enabled=False)))} == {Verdict.GOOD}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fits"),
+    [
+        ("v[0-9]*", "v1.2.3", True), ("v[0-9]*", "vnext", False), ("v*", "v1/x", False), ("v*/*", "v1/x", True),
+        ("*", "main", True), ("release/*", "release/1", True), ("V*", "v1", False),
+    ],
+)  # fmt: skip
+def test_a_pattern_fits_as_github_reads_it(pattern: str, name: str, fits: bool) -> None:
+    """A star stops at a slash, and upper case is not lower case."""
+    assert Policy("tag", pattern).lets_in("tag", name) is fits
+    assert Policy("branch", pattern).lets_in("tag", name) is False
+
+
+GIT_CASES: dict[str, tuple[str | None, str, tuple[str, ...], Verdict, str]] = {
+    "no remote": (None, "main", (), Verdict.LOOK, "there is no remote origin"),
+    "another branch": ("url", "trunk", (), Verdict.BAD, "it is trunk, and the settings say main"),
+    "another format": ("url", "main", ("v1.0.0", "1.1.0", "nightly"), Verdict.LOOK, "not written as v{version}: 1.1.0"),
+    "down": (
+        "url",
+        "main",
+        ("v1.0.0", "v2.0.0", "v1.1.0"),
+        Verdict.LOOK,
+        "versions that went down: v1.1.0 after v2.0.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", GIT_CASES)
+def test_what_git_shows_is_found(case: str) -> None:
+    """Remote, branch, tags of another form, and versions that went down."""
+    url, branch, tags, verdict, told = GIT_CASES[case]
+    found = [one for one in diagnose_git(Config(), url, branch, tags) if one.verdict is not Verdict.GOOD]
+    assert [(one.verdict, told in one.message) for one in found] == [(verdict, True)]
+
+
+def index_of(*versions: str, size: int = 1000, days: int = 100) -> IndexState:
+    when = NOW - timedelta(days=days)
+    return IndexState(
+        "pypi", {Version(one): (IndexFile(f"d-{one}.whl", "", None, size, None, when),) for one in versions}
+    )
+
+
+def plan(verdict: Decision = Decision.PUBLISH, message: str = "above all", hint: str = "") -> Plan:
+    return Plan(Channel.PREVIEW, "demo", "pypi", "a" * 40, verdict, Reason.OPEN, message, hint=hint)
+
+
+INDEX_CASES: dict[str, tuple[IndexState, Plan, Config, Verdict, str]] = {
+    "nothing there": (index_of(), plan(), Config(), Verdict.LOOK, "has no file on pypi yet"),
+    "no final": (index_of("1.0.dev1"), plan(), Config(), Verdict.LOOK, "there is no final release"),
+    "behind": (
+        index_of("1.0"), plan(Decision.REFUSE, "behind the index", "`bump-dev`"), Config(), Verdict.BAD, "behind",
+    ),
+    "full": (
+        index_of("1.0", "1.1.dev1", size=900, days=2), plan(), Config(project_limit=2000), Verdict.LOOK, "enough for",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", INDEX_CASES)
+def test_what_the_index_shows_is_found(case: str) -> None:
+    """Channels, main's place above them, and room."""
+    state, decided, config, verdict, told = INDEX_CASES[case]
+    found = [one for one in diagnose_index(state, decided, config, NOW) if one.verdict is not Verdict.GOOD]
+    assert [(one.verdict, told in one.message) for one in found] == [(verdict, True)]
+
+
+@pytest.mark.parametrize(
+    ("attested", "verdict", "certainty"),
+    [
+        pytest.param(None, Verdict.GOOD, Certainty.DECLARED, id="no attestation"),
+        pytest.param(
+            ("Acme/Demo", "public-release.yml", "pypi-public"), Verdict.GOOD, Certainty.VERIFIED, id="the same"
+        ),
+        pytest.param(("acme/demo", "release.yml", "pypi-public"), Verdict.BAD, Certainty.VERIFIED, id="another file"),
+        pytest.param(("acme/demo", "public-release.yml", ""), Verdict.BAD, Certainty.VERIFIED, id="no environment"),
+        pytest.param(("old/demo", "public-release.yml", "pypi-public"), Verdict.BAD, Certainty.VERIFIED, id="moved"),
+    ],
+)
+def test_the_publisher_of_the_newest_file_is_compared(
+    attested: tuple[str, str, str] | None, verdict: Verdict, certainty: Certainty
+) -> None:
+    """Without an attestation the settings alone say it, which is called declared."""
+    public = publishers(Config(), "acme/demo")[1]
+    file = AttestedBy("demo-1.whl", *attested) if attested else None
+    (found,) = diagnose_publishers([public], {Channel.PUBLIC: file}, "demo")
+    assert (found.verdict, found.certainty) == (verdict, certainty)
+    assert found.fix if verdict is Verdict.BAD else (found.verify or certainty is Certainty.VERIFIED)
+
+
+TESTS = "on:\n  push:\n    branches: [main]\njobs: {}\n"
+RELEASE = "on: {}\njobs:\n  go:\n    environment: ENV\n    permissions:\n      id-token: write\n    steps: []\n"
+FILES = {
+    ".github/workflows/test.yml": TESTS,
+    ".github/workflows/internal-preview-release.yml": RELEASE.replace("ENV", "pypi-internal-preview"),
+    ".github/workflows/public-release.yml": RELEASE.replace("ENV", "pypi-public"),
+}
+WORKFLOW_CASES: dict[str, tuple[dict[str, str], str]] = {
+    "renamed environment": ({"public-release.yml": RELEASE.replace("ENV", "pypi")}, "from the environment pypi,"),
+    "no identity": ({"public-release.yml": RELEASE.replace("id-token", "contents")}, "from the environment none"),
+    "renamed file": ({"public-release.yml": ""}, "there is no .github/workflows/public-release.yml"),
+    "no tests": ({"test.yml": ""}, "there is no .github/workflows/test.yml"),
+    "tests of pull requests": ({"test.yml": "on: pull_request\n"}, "does not run for a push to main"),
+    "tests of another branch": ({"test.yml": TESTS.replace("main", "dev")}, "does not run for a push to main"),
+    "stored token": ({"x.yml": "jobs: {}\nenv: ${{ secrets.PYPI_TOKEN }}\n"}, "uses the secret PYPI_TOKEN"),
+    "tags": (
+        {"x.yml": "on: push\njobs:\n  a:\n    steps:\n      - run: git tag v1 && git push --tags\n"}, "x.yml:5 makes",
+    ),
+    "no yaml": ({"test.yml": "a: b: c"}, "test.yml"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WORKFLOW_CASES)
+def test_what_the_workflow_files_show_is_found(case: str) -> None:
+    """Names that the publishers must have, the tests, tokens and tags."""
+    changes, told = WORKFLOW_CASES[case]
+    files = FILES | {f".github/workflows/{name}": text for name, text in changes.items()}
+    wanted = publishers(Config(), "acme/demo")
+    found = diagnose_workflows({name: text for name, text in files.items() if text}, Config(), wanted)
+    assert [told in one.message for one in found if one.verdict is not Verdict.GOOD] == [True]
+    assert {one.verdict for one in diagnose_workflows(FILES, Config(), wanted)} == {Verdict.GOOD}
+
+
+CHANGELOGS = {
+    "nothing new": ("## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n", Verdict.LOOK, "nothing below its heading"),
+    "no heading": ("## [1.1.0]\n\n- Old.\n", Verdict.LOOK, "no heading for what is unreleased"),
+    "something new": ("## [Unreleased]\n\n- New.\n", Verdict.GOOD, "CHANGELOG.md can be read"),
+}
+
+
+@pytest.mark.parametrize(("text", "verdict", "told"), CHANGELOGS.values(), ids=CHANGELOGS)
+def test_a_changelog_from_which_nothing_can_be_released_is_found(text: str, verdict: Verdict, told: str) -> None:
+    """`invoke bump` refuses it, and that is known before anybody rehearses."""
+    project = parse_project(Sample().pyproject().encode(), "pyproject.toml")
+    read = {"CHANGELOG.md": f"# Changelog\n\n{text}".encode(), "pyproject.toml": project.text.encode()}.get
+    found = next(one for one in diagnose_project(project, read) if one.topic == "changelog")
+    assert (found.verdict, told in found.message) == (verdict, True), found
+    assert bool(found.fix) is (verdict is Verdict.LOOK)
+
+
+def test_a_changelog_is_not_asked_for_news_where_main_holds_the_final() -> None:
+    """`invoke bump` has nothing to do there, and reads no changelog."""
+    project = parse_project(Sample(version="1.2.0").pyproject().encode(), "pyproject.toml")
+    text = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n"
+    read = {"CHANGELOG.md": text.encode(), "pyproject.toml": project.text.encode()}.get
+    found = next(one for one in diagnose_project(project, read) if one.topic == "changelog")
+    assert (found.verdict, found.message) == (Verdict.GOOD, "CHANGELOG.md can be read")
+
+
+def test_another_tool_than_the_lock_has_is_found() -> None:
+    """CI runs what is locked."""
+    (found,) = diagnose_tool(Version("1.0"), Version("1.1"), "noxfile.py.lock")
+    assert found.verdict is Verdict.LOOK
+    assert "uvx release-channels@1.0" in found.fix
+    assert [one.verdict for one in diagnose_tool(Version("1.1"), Version("1.1"), "x")] == [Verdict.GOOD]
+    assert list(diagnose_tool(None, Version("1.1"), "")) == []
+
+
+@pytest.fixture
+def project(make_repo: MakeRepo, locking: None) -> Repo:
+    """A project that has adopted the tool and has a final release on the local index."""
+    repo = make_repo(Sample(files={".gitignore": ".release-channels/\n"}))
+    adopt(repo, gate=False)
+    repo.commit("adopt")
+    repo.git("push", "--quiet", "origin", "main")
+    on_index(repo, "1.1.0")
+    return repo
+
+
+@pytest.fixture
+def hub(project: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """The same on GitHub, set up as it should be."""
+    with on_github(project, monkeypatch, ADMIN, immutable_releases=True) as hub:
+        state = hub.state
+        state.tokens[ADMIN] = frozenset(RIGHTS)
+        state.add_environment("pypi-internal-preview", branch_policies=["main"], admins_bypass=False)
+        state.add_environment("pypi-public", tag_policies=["v[0-9]*"], reviewers=["ada"], admins_bypass=False)
+        state.add_ruleset("releases", "refs/tags/v*", rules=["creation", "update", "deletion"])
+        state.secrets[""] = {"OPENAI_API_KEY"}
+        yield hub
+
+
+def look(repo: Repo) -> list[Diagnosis]:
+    """Examine a project, and prove that this moves nothing."""
+    before = repo.fingerprint()
+    with sit_down(repo.root, os.environ, index="local") as desk:
+        found = list(examine(desk, TASKS))
+    assert repo.fingerprint() == before
+    return found
+
+
+def wrong(found: list[Diagnosis]) -> list[str]:
+    return [one.message for one in found if one.verdict is not Verdict.GOOD]
+
+
+def test_a_project_that_is_set_up_has_nothing_to_mend(hub: Hub) -> None:
+    """Files, git, GitHub and index: all are seen, and the publishers alone are as declared."""
+    before = hub.fingerprint()
+    found = look(hub.repo)
+    assert wrong(found) == []
+    assert {one.area for one in found} == {"files", "git", "github", "index"}
+    assert [one.topic for one in found if one.certainty is Certainty.DECLARED] == [
+        "preview publisher",
+        "public publisher",
+    ]
+    assert hub.fingerprint() == before
+    assert all(line.startswith("GET") for line in hub.running.requests)
+    assert code_of(lambda: tasks.doctor(hub.repo.root, "local", TASKS, as_json=False)) == 0
+
+
+BREAKS: dict[str, tuple[Callable[[Hub], object], str]] = {
+    "environment": (lambda hub: hub.state.environments.pop("pypi-public"), "there is no such environment"),
+    "secret": (lambda hub: hub.state.secrets.update({"pypi-public": {"PYPI_TOKEN"}}), "stores PYPI_TOKEN"),
+    "uncommitted": (lambda hub: hub.repo.write({"new.txt": ""}), "is not what a release holds: new.txt"),
+    "unreadable changelog": (lambda hub: hub.repo.write({"CHANGELOG.md": b"\xff"}), "CHANGELOG.md is not UTF-8"),
+    "workflow": (lambda hub: (hub.repo.root / ".github/workflows/test.yml").unlink(), "there is no"),
+    "lock": (lambda hub: (hub.repo.root / "noxfile.py.lock").unlink(), "noxfile.py.lock is not there"),
+    "no right": (
+        lambda hub: hub.state.tokens.update({ADMIN: frozenset({"contents: read"})}),
+        "secrets: GitHub at 127.0.0.1 forbids",
+    ),
+    "silence": (lambda hub: hub.state.faults.append(lambda *_: broken(502)), "GitHub at 127.0.0.1 failed with 502"),
+}
+
+
+@pytest.mark.parametrize(("act", "told"), some_of(BREAKS, "environment", "no right", "lock"))
+def test_what_is_broken_on_a_real_project_is_found(hub: Hub, act: Callable[[Hub], object], told: str) -> None:
+    """Through git, the API and the index, as the task looks."""
+    act(hub)
+    assert any(told in message for message in wrong(look(hub.repo))), wrong(look(hub.repo))
+
+
+def test_doctor_for_programs_is_one_object(project: Repo) -> None:
+    """With every finding, what to mend, and which guarantees hold from where; the exit code says whether any is bad."""
+    screen = run(BIN / "release-channels", "doctor", "--json", "--index", "local", cwd=project.root)
+    told = json.loads(screen.out)
+    assert screen.code == 0
+    assert told["bad"] == 0
+    assert {one["certainty"] for one in told["findings"]} == {"verified", "declared", "unknown"}
+    assert len(told["guarantees"]) == 2
+    (project.root / "noxfile.py.lock").unlink()
+    screen = run(BIN / "release-channels", "doctor", "--index", "local", cwd=project.root)
+    assert screen.code == 1
+    screen.sentence("noxfile.py.lock is not there", "1 to mend", "carried by the tagged commit itself", "from outside")
+
+
+def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:
+    """It runs from its sources, so it has workflow files of another kind, and no locked noxfile."""
+    repo = make_repo(Sample(name="release-channels", files=dict(own_workflows(Config()))))
+    with sit_down(repo.root, os.environ, index="local") as desk:
+        told = [one for one in examine(desk, TASKS) if one.area == "files"]
+    assert [one for one in told if one.verdict is not Verdict.GOOD] == []
+    assert "every workflow keeps the rules" in [one.message for one in told]

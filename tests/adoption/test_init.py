@@ -1,0 +1,457 @@
+"""`init` on real repositories: what it writes, what it keeps, and that it changes nothing the second time."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from release_channels.adoption.workflows.rules import check_workflows
+from release_channels.errors import FailedError, RefusedError, UsageError
+from release_channels.model.outcome import Result
+from tests.adoption.adopting import TOOL, adopt, files
+from tests.cli.screen import BIN, run
+from tests.conftest import MakeRepo, RunSession
+from tests.support.distributions import Recipe, make_wheel
+from tests.support.projects import BACKENDS, Sample
+from tests.support.repo import Repo
+
+pytestmark = pytest.mark.usefixtures("locking")
+INIT = (BIN / "release-channels", "init", "--tool", TOOL)
+PREVIEW = ".github/workflows/internal-preview-release.yml"
+NEW = {
+    "noxfile.py",
+    "noxfile.py.lock",
+    "tasks.py",
+    ".gitignore",
+    ".github/workflows/test.yml",
+    ".github/workflows/integration-eval.yml",
+    PREVIEW,
+    ".github/workflows/public-release.yml",
+}
+NOXFILE = '''"""Mine."""
+import nox
+
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session(name="docs")
+def documentation(session):
+    """Build the pages."""
+
+
+if __name__ == "__main__":
+    nox.main()
+'''
+TASKS = '''"""Mine."""
+from invoke import task
+
+
+@task
+def docs(c):
+    """Build the pages."""
+    print("my pages")
+
+
+@task
+def bump(c):
+    """Bump in my own way."""
+    print("my bump")
+'''
+
+
+def adopted(make_repo: MakeRepo, texts: Mapping[str, str | bytes] | None = None, **changes: object) -> Repo:
+    """Make a project with these files, and bring the tool into it."""
+    repo = make_repo(Sample(files=dict(texts or {}), **changes))  # type: ignore[arg-type]
+    adopt(repo)
+    return repo
+
+
+_QUICK = {("uv_build", True)}
+
+
+@pytest.mark.parametrize(
+    ("backend", "locked"),
+    [
+        pytest.param(
+            backend, locked, id=f"{backend}{'-locked' * locked}",
+            marks=() if (backend, locked) in _QUICK else pytest.mark.full,
+        )
+        for backend in BACKENDS
+        for locked in (False, True)
+    ],
+)  # fmt: skip
+def test_a_project_gets_its_files_once(
+    make_repo: MakeRepo,
+    run_session: RunSession,
+    upstream: str,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+    locked: bool,
+) -> None:
+    """Nothing of its own changes, the second time changes nothing at all, every rule holds, and a preview comes out."""
+    repo = make_repo(Sample(backend=backend))
+    if locked:
+        subprocess.run([BIN / "uv", "lock", "--quiet"], cwd=repo.root, check=True)
+        repo.commit("lock")
+    before = files(repo)
+    assert adopt(repo).result is Result.DONE
+    after = files(repo)
+    assert {name: text for name, text in after.items() if name in before} == before
+    assert set(after) - set(before) == NEW
+    assert adopt(repo).message == "nothing to write"
+    assert files(repo) == after
+    assert adopt(repo, check=True).result is Result.DONE
+    repo.commit("adopt")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", upstream)
+    outcome = run_session(repo)
+    assert outcome.result is Result.PUBLISHED, outcome.line
+
+
+def test_the_noxfile_works_with_nox_alone(make_repo: MakeRepo) -> None:
+    """The real programs list the new noxfile and tasks file, the release sessions beside the project's tests."""
+    repo = adopted(make_repo, {"tests/test_it.py": "def test_it() -> None: ...\n"})
+    listed = run(BIN / "nox", "--list", cwd=repo.root, env={"NOX_SCRIPT_MODE": "none"})
+    assert "- preview -> " in listed.out
+    assert "* tests-3.12 -> Run the tests." in listed.out
+    assert "  bump-dev " in run(BIN / "invoke", "--list", cwd=repo.root).out
+    block = tomllib.loads("\n".join(line[2:] for line in _lines(repo, "noxfile.py")[1:6]))
+    assert block["dependencies"] == ["nox", TOOL]
+
+
+def test_an_existing_noxfile_keeps_every_line(make_repo: MakeRepo) -> None:
+    """Its session stays, the release sessions join it, and `nox.main()` stays the last line."""
+    repo = adopted(make_repo, {"noxfile.py": NOXFILE})
+    assert _is_within(NOXFILE.splitlines(), _lines(repo, "noxfile.py"))
+    assert _lines(repo, "noxfile.py")[-1] == "    nox.main()"
+    listed = run(BIN / "nox", "--list", cwd=repo.root, env={"NOX_SCRIPT_MODE": "none"}).out
+    assert "* docs -> Build the pages." in listed
+    assert "- preview -> " in listed
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        pytest.param("import yaml\n", "it imports yaml", id="foreign import"),
+        pytest.param("@nox.session\ndef build(session): ...\n", "a session of the same name: build", id="taken name"),
+    ],
+)
+def test_a_noxfile_that_cannot_have_them_stays_and_gets_a_neighbour(
+    make_repo: MakeRepo, more: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The release sessions get a file of their own, and the workflows name it."""
+    text = NOXFILE.replace("import nox\n", f"import nox\n\n{more}", 1)
+    repo = adopted(make_repo, {"noxfile.py": text})
+    assert why in capsys.readouterr().err
+    assert (repo.root / "noxfile.py").read_text() == text
+    assert (repo.root / "release_noxfile.py.lock").exists()
+    start = "uv run --frozen --script release_noxfile.py -f release_noxfile.py -s "
+    assert f"{start}preview-publish" in (repo.root / PREVIEW).read_text()
+    assert "uvx nox -s " in (repo.root / ".github/workflows/test.yml").read_text()
+    assert adopt(repo).message == "nothing to write"
+
+
+def test_existing_tasks_stay_and_a_taken_name_goes_aside(make_repo: MakeRepo) -> None:
+    """The project's own `bump` is the project's own; the tool's is `release.bump`."""
+    repo = adopted(make_repo, {"tasks.py": TASKS})
+    assert _is_within(TASKS.splitlines(), _lines(repo, "tasks.py"))
+    listed = run(BIN / "invoke", "--list", cwd=repo.root).out
+    for line in ("  bump               Bump in my own way.", "  docs ", "  release.bump ", "  bump-dev "):
+        assert line in listed
+    assert run(BIN / "invoke", "bump", cwd=repo.root).out == "my bump\n"
+
+
+def test_a_collection_of_the_projects_own_is_joined(make_repo: MakeRepo) -> None:
+    """Its name and its tasks stay."""
+    text = TASKS.replace("import task", "import Collection, task") + "\n\nnamespace = Collection(docs)\n"
+    repo = adopted(make_repo, {"tasks.py": text})
+    listed = run(BIN / "invoke", "--list", cwd=repo.root).out
+    assert "  docs " in listed
+    assert "  bump               Make main's dev version final" in listed
+
+
+@pytest.mark.parametrize("text", [TASKS, None], ids=["own tasks", "no tasks"])
+def test_without_the_tool_the_tasks_are_listed_and_say_how_to_get_it(
+    make_repo: MakeRepo, tmp_path: Path, text: str | None
+) -> None:
+    """The project's own work; a release task ends with a sentence."""
+    repo = adopted(make_repo, {"tasks.py": text} if text else {})
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text("import sys\nsys.modules['release_channels'] = None\n")
+    env = {"PYTHONPATH": str(hidden)}
+    listed = run(BIN / "invoke", "--list", cwd=repo.root, env=env)
+    assert "  tag                Release task; needs release-channels." in listed.out
+    told = run(BIN / "invoke", "tag", cwd=repo.root, env=env)
+    assert told.code == 1
+    told.sentence(
+        "uv tool install invoke --with release-channels", "uvx release-channels@VERSION TASK", "noxfile.py.lock"
+    )
+    if text:
+        assert run(BIN / "invoke", "docs", "bump", cwd=repo.root, env=env).out == "my pages\nmy bump\n"
+
+
+def test_a_tasks_file_of_something_else_is_left_alone(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that does not import invoke is not invoke's."""
+    repo = adopted(make_repo, {"tasks.py": "import queue\n"})
+    assert (repo.root / "tasks.py").read_text() == "import queue\n"
+    assert "tasks.py is not invoke's" in capsys.readouterr().err
+
+
+def test_settings_are_written_only_where_a_default_does_not_fit(make_repo: MakeRepo) -> None:
+    """Another branch, remote, tag format and test workflow are found; what is set already is not touched."""
+    ci = "name: checks\non:\n  push:\n    branches: [trunk]\njobs: {}\n"
+    repo = make_repo(Sample(files={".github/workflows/ci.yml": ci}, settings='changelog = ""\n'))
+    repo.git("branch", "--move", "trunk")
+    repo.git("remote", "rename", "origin", "github")
+    for name in ("1.0.0", "1.1.0"):
+        repo.tag(name)
+    repo.git("push", "--quiet", "github", "trunk")
+    repo.git("symbolic-ref", "refs/remotes/github/HEAD", "refs/remotes/github/trunk")
+    adopt(repo, gate=False)
+    assert tomllib.loads((repo.root / "pyproject.toml").read_text())["tool"]["release-channels"] == {
+        "changelog": "",
+        "main-branch": "trunk",
+        "remote": "github",
+        "tag-format": "{version}",
+        "test-workflow": "ci.yml",
+        "gate": {"enabled": False},
+    }
+    text = (repo.root / PREVIEW).read_text()
+    assert "workflows: [checks]" in text
+    assert not (repo.root / ".github/workflows/integration-eval.yml").exists()
+    assert not (repo.root / ".github/workflows/test.yml").exists()
+    assert adopt(repo).message == "nothing to write"
+
+
+def test_an_edit_that_keeps_the_rules_stays(make_repo: MakeRepo) -> None:
+    """Neither `init` nor `--check` minds it, and no line of it is lost."""
+    repo = adopted(make_repo)
+    repo.commit("adopt")
+    edited = (repo.root / PREVIEW).read_text().replace("timeout-minutes: 30", "timeout-minutes: 45")
+    (repo.root / PREVIEW).write_text(edited)
+    assert adopt(repo).message == "nothing to write"
+    assert adopt(repo, check=True).result is Result.DONE
+    assert (repo.root / PREVIEW).read_text() == edited
+
+
+def test_an_edit_that_breaks_a_rule_is_named_and_mended_on_request(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Plain `init` loses no line of it, `--check` fails, and `--update` replaces only what git can bring back."""
+    repo = adopted(make_repo)
+    whole = (repo.root / PREVIEW).read_text()
+    repo.commit("adopt")
+    edited = whole.replace(
+        "        run: uv run --frozen --script noxfile.py -s build-and-check", "        run: echo hello; uv build"
+    )
+    assert edited != whole
+    (repo.root / PREVIEW).write_text(edited)
+    line = edited[: edited.index("echo hello")].count("\n") + 1
+    assert f"left as they are: {PREVIEW}" in adopt(repo).message
+    assert (repo.root / PREVIEW).read_text() == edited
+    assert f"{PREVIEW}:{line}: one-line" in capsys.readouterr().err
+    with pytest.raises(RefusedError, match=f"not as it should be: {re.escape(PREVIEW)}"):
+        adopt(repo, check=True)
+    with pytest.raises(RefusedError, match="would replace what git cannot bring back"):
+        adopt(repo, update=True)
+    assert (repo.root / PREVIEW).read_text() == edited
+    repo.commit("an edit")
+    assert adopt(repo, update=True).result is Result.DONE
+    assert (repo.root / PREVIEW).read_text() == whole
+    assert adopt(repo, check=True).result is Result.DONE
+
+
+def test_a_workflow_that_uploads_in_another_way_is_named(make_repo: MakeRepo) -> None:
+    """It is the project's own file: it stays, and the check is red."""
+    publish = "on: push\njobs:\n  go:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: twine upload dist/*\n"
+    repo = adopted(make_repo, {".github/workflows/publish.yml": publish})
+    assert (repo.root / ".github/workflows/publish.yml").read_text() == publish
+    with pytest.raises(RefusedError, match=r"\.github/workflows/publish\.yml:6"):
+        adopt(repo, check=True)
+
+
+def test_another_tool_is_named_and_replaced_on_request(make_repo: MakeRepo) -> None:
+    """The block's requirement is the one line that an update changes; the lock follows."""
+    repo = adopted(make_repo)
+    old = (repo.root / "noxfile.py").read_text()
+    (repo.root / "noxfile.py").write_text(old.replace(TOOL, "release-channels==0.0.1"))
+    repo.commit("an older tool")
+    with pytest.raises(RefusedError, match=r"noxfile\.py"):
+        adopt(repo, check=True)
+    assert adopt(repo, update=True).result is Result.DONE
+    assert (repo.root / "noxfile.py").read_text() == old
+
+
+def test_a_wheel_that_was_built_anew_is_locked_anew(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """Its name is the same and its bytes are not: from the old lock nothing would start."""
+    wheel = make_wheel(tmp_path, Recipe(name="release-channels", version="9.1", scripts={}))
+    repo = make_repo(Sample())
+    adopt(repo, tool=str(wheel))
+    assert adopt(repo, tool=str(wheel)).message == "nothing to write"
+    make_wheel(tmp_path, Recipe(name="release-channels", version="9.1", scripts={}, summary="Another"))
+    with pytest.raises(RefusedError, match=r"not as it should be: noxfile\.py\.lock"):
+        adopt(repo, tool=str(wheel), check=True)
+    assert adopt(repo, tool=str(wheel)).message == "1 file written"
+    assert sha256(wheel.read_bytes()).hexdigest() in (repo.root / "noxfile.py.lock").read_text()
+
+
+def test_a_tool_that_cannot_be_locked_leaves_nothing_behind(make_repo: MakeRepo) -> None:
+    """What was written is taken back, directories too."""
+    repo = make_repo(Sample())
+    before = repo.fingerprint()
+    with pytest.raises(FailedError, match=r"noxfile\.py\.lock cannot be made, so nothing was written"):
+        adopt(repo, tool="release-channels==99")
+    assert repo.fingerprint() == before
+    assert not (repo.root / ".github").exists()
+
+
+@pytest.mark.parametrize(
+    ("gate", "extras"), [(None, "[gate,rehearsal]"), (False, "[rehearsal]")], ids=["with a gate", "without"]
+)
+def test_the_block_brings_what_gate_and_rehearsal_need(
+    make_repo: MakeRepo, gate: bool | None, extras: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever was asked for, the extras of what this project uses are added; a block that lacks one has drifted."""
+    repo = make_repo(Sample())
+    adopt(repo, tool=TOOL.replace("[gate,rehearsal]", ""), gate=gate)
+    text = (repo.root / "noxfile.py").read_text()
+    assert f'"release-channels{extras}==' in text
+    (repo.root / "noxfile.py").write_text(text.replace(extras, ""))
+    capsys.readouterr()
+    with pytest.raises(RefusedError, match=r"noxfile\.py"):
+        adopt(repo, tool=TOOL.replace("[gate,rehearsal]", ""), check=True)
+    lacking = "[rehearsal]" if gate is False else "[gate] and [rehearsal]"
+    assert f", without {lacking}" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_tool_itself_adopts_nothing(make_repo: MakeRepo) -> None:
+    """Its own repository has workflow files of another kind, which would be replaced."""
+    repo = make_repo(Sample(name="release-channels"))
+    before = repo.fingerprint()
+    with pytest.raises(RefusedError, match="is the tool itself and adopts nothing"):
+        adopt(repo)
+    assert repo.fingerprint() == before
+
+
+def test_a_dry_run_and_a_check_write_nothing(make_repo: MakeRepo) -> None:
+    """They show what would be written, and the check fails."""
+    repo = make_repo(Sample())
+    before = repo.fingerprint()
+    assert adopt(repo, dry_run=True).result is Result.PLANNED
+    with pytest.raises(RefusedError, match="not as it should be"):
+        adopt(repo, check=True)
+    assert repo.fingerprint() == before
+
+
+def test_a_checkout_is_named_as_one_that_nobody_else_has(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A tool of this machine works here, and the screen says to renew it before pushing."""
+    wheel = tmp_path / "tool"
+    (wheel / "release_channels").mkdir(parents=True)
+    (wheel / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "none"\n[project]\nname = "release-channels"\nversion = "1"\n'
+        'requires-python = ">=3.11"\n'
+    )
+    repo = make_repo(Sample())
+    adopt(repo, tool=str(wheel))
+    assert f"release-channels[gate,rehearsal] @ {wheel.as_uri()}" in (repo.root / "noxfile.py").read_text()
+    assert "names a tool of this machine: before you push, renew it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tool", ["requests==2", "no such thing", "/nowhere/at.whl"])
+def test_a_tool_that_is_not_this_one_is_refused(make_repo: MakeRepo, tool: str) -> None:
+    """Before anything is written."""
+    repo = make_repo(Sample())
+    before = repo.fingerprint()
+    with pytest.raises(UsageError, match=r"is neither a requirement nor a file|does not bring release-channels"):
+        adopt(repo, tool=tool)
+    assert repo.fingerprint() == before
+
+
+def test_a_repository_without_a_remote_works(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said that publishing needs one."""
+    repo = make_repo(Sample())
+    repo.git("remote", "remove", "origin")
+    assert adopt(repo).result is Result.DONE
+    assert "there is no remote: everything works on the local index" in capsys.readouterr().err
+
+
+def _break(repo: Repo, name: str) -> Path:
+    """Make a place in which nothing can be adopted."""
+    if name == "no git":
+        place = repo.root.parent / "bare"
+        place.mkdir()
+        (place / "pyproject.toml").write_text(Sample().pyproject())
+        return place
+    if name == "not the top":
+        return repo.root / "src"
+    if name == "no project":
+        (repo.root / "pyproject.toml").unlink()
+    if name == "noxfile":
+        (repo.root / "noxfile.py").write_text("def broken(:\n")
+    if name == "symbolic link":
+        (repo.root / "tasks.py").symlink_to(repo.root.parent / "elsewhere.py")
+    return repo.root / "nowhere" if name == "no directory" else repo.root
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("no git", "is not in a git repository"),
+        pytest.param("not the top", "is not the top of its repository", marks=pytest.mark.full),
+        pytest.param("no project", "there is no pyproject.toml in", marks=pytest.mark.full),
+        ("noxfile", "noxfile.py is no Python"),
+        ("symbolic link", "tasks.py is a symbolic link"),
+        pytest.param("no directory", "is no directory", marks=pytest.mark.full),
+    ],
+)
+def test_where_nothing_can_be_adopted_a_sentence_says_so(repo: Repo, place: str, told: str) -> None:
+    """No traceback, and no file."""
+    directory = _break(repo, place)
+    before = repo.fingerprint()
+    screen = run(*INIT, "--path", directory, cwd=repo.root)
+    assert screen.code in (1, 2)
+    screen.sentence(told)
+    assert repo.fingerprint() == before
+
+
+def test_every_file_that_is_written_keeps_the_rules(make_repo: MakeRepo) -> None:
+    """With `release_noxfile.py`, too."""
+    from release_channels.model.config import Config
+
+    for text in (NOXFILE, NOXFILE + "import yaml\n"):
+        repo = adopted(make_repo, {"noxfile.py": text})
+        workflows = {name: text for name, text in files(repo).items() if name.startswith(".github/workflows/")}
+        assert check_workflows(workflows, Config()) == ()
+
+
+def test_a_run_with_another_tool_than_the_lock_has_warns(
+    make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a session and in a task: CI would run another one."""
+    repo = adopted(make_repo)
+    lock = repo.root / "noxfile.py.lock"
+    lock.write_text(lock.read_text().replace(f'version = "{TOOL.partition("==")[2]}"', 'version = "0.0.1"'))
+    repo.commit("another tool")
+    told = run(BIN / "release-channels", "status", "--index", "local", cwd=repo.root)
+    told.sentence("noxfile.py.lock has 0.0.1", "uvx release-channels@0.0.1")
+    capsys.readouterr()
+    run_session(repo, "--dry-run", "--offline", steps=("build",))
+    assert "noxfile.py.lock has 0.0.1" in capsys.readouterr().err
+
+
+def _lines(repo: Repo, name: str) -> list[str]:
+    return (repo.root / name).read_text().splitlines()
+
+
+def _is_within(lines: list[str], longer: list[str]) -> bool:
+    """Tell whether all lines are there, in their order."""
+    rest = iter(longer)
+    return all(line in rest for line in lines)

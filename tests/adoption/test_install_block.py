@@ -1,0 +1,118 @@
+"""The block of a README: written where its marks are, kept up to date, and nothing else touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from release_channels.adoption.install_guide import Product, with_block
+from release_channels.errors import RefusedError, UsageError
+from tests.adoption.printed import commands_in
+from tests.cli.screen import BIN, run
+from tests.support.projects import Sample
+
+PRODUCT = Product("demo", ("demo",))
+SCRIPT = BIN / "release-channels"
+BEGIN, END = "<!-- install-commands: begin -->", "<!-- install-commands: end -->"
+EMPTY = f"# Demo\n\n{BEGIN}\n{END}\n\nMore.\n"
+
+
+def test_the_block_is_written_between_its_marks_and_stays_there() -> None:
+    """Everything around it is kept, and a second time changes nothing."""
+    once = with_block(EMPTY, PRODUCT, "README.md")
+    assert once.startswith(f"# Demo\n\n{BEGIN}\n\n")
+    assert once.endswith(f"\n\n{END}\n\nMore.\n")
+    assert "uv tool install --upgrade demo" in commands_in(once)
+    assert with_block(once, PRODUCT, "README.md") == once
+
+
+def test_the_marks_remember_the_channel() -> None:
+    """A block for one channel stays one without being asked for again."""
+    once = with_block(EMPTY, PRODUCT, "README.md", channel="public")
+    assert "begin channel=public" in once
+    assert "--pre" not in once
+    assert with_block(once, PRODUCT, "README.md") == once
+
+
+def test_line_endings_are_the_documents_own() -> None:
+    """A document with the line endings of Windows gets no others, and is up to date the second time."""
+    once = with_block(EMPTY.replace("\n", "\r\n"), PRODUCT, "README.md")
+    assert once.replace("\r\n", "").count("\n") == 0
+    assert with_block(once, PRODUCT, "README.md") == once
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("# Demo\n", "has no place", id="none"),
+        pytest.param(f"{BEGIN}\n", "on the lines 1", id="no end"),
+        pytest.param(f"{END}\n{BEGIN}\n", "on the lines 2, 1", id="turned round"),
+        pytest.param(f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n", "on the lines 1, 3, 2, 4", id="twice"),
+        pytest.param(f"\n    {BEGIN}\n    {END}\n", "has no place", id="inside code"),
+    ],
+)
+def test_a_document_without_one_place_is_refused(text: str, told: str) -> None:
+    """What to write into it is said."""
+    with pytest.raises(RefusedError, match=told) as caught:
+        with_block(text, PRODUCT, "README.md")
+    assert f"{BEGIN}\n{END}" in caught.value.hint
+
+
+def test_a_channel_that_a_mark_names_wrongly_is_refused() -> None:
+    """An edited mark does not become a block for both channels."""
+    with pytest.raises(UsageError, match="'nightly' is no channel"):
+        with_block(f"<!-- install-commands: begin channel=nightly -->\n{END}\n", PRODUCT, "README.md")
+
+
+def _project(root: Path, readme: str) -> Path:
+    for name, content in Sample().tree().items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    (root / "README.md").write_bytes(readme.encode())
+    return root / "README.md"
+
+
+def test_the_task_prints_writes_and_guards(tmp_path: Path, offline: None) -> None:
+    """Without a git repository, too: --check is red before --write and green after it, and red again after an edit."""
+    readme = _project(tmp_path, EMPTY)
+    words = (SCRIPT, "install-commands")
+    printed = run(*words, "--channel", "public", cwd=tmp_path)
+    assert printed.code == 0
+    assert commands_in(printed.out)[0] == "python -m pip install --upgrade demo-tool"
+    red = run(*words, "--check", cwd=tmp_path)
+    assert red.code == 1
+    red.sentence("README.md does not hold today's install commands", "invoke install-commands --write README.md")
+    assert readme.read_text() == EMPTY
+    assert run(*words, "--write", "README.md", cwd=tmp_path).code == 0
+    assert run(*words, "--check", cwd=tmp_path).code == 0
+    readme.write_text(readme.read_text().replace("--upgrade demo-tool", "demo-tool"))
+    assert run(*words, "--check", cwd=tmp_path).code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        pytest.param(("--channel", "nightly"), 2, "'nightly' is no channel", id="channel"),
+        pytest.param(("--format", "html"), 2, "'html' is no format", id="format", marks=pytest.mark.full),
+        pytest.param(("--write", "INSTALL.md"), 1, "there is no INSTALL.md", id="file"),
+        pytest.param(("--write", "README.md"), 1, "has no place for the install commands", id="no marks"),
+    ],
+)
+def test_a_wrong_request_is_a_sentence(
+    tmp_path: Path, offline: None, words: tuple[str, ...], code: int, told: str
+) -> None:
+    """And nothing is written."""
+    readme = _project(tmp_path, "# Demo\n")
+    screen = run(SCRIPT, "install-commands", *words, cwd=tmp_path)
+    assert screen.code == code
+    screen.sentence(told)
+    assert readme.read_text() == "# Demo\n"
+
+
+def test_where_there_is_no_project_a_sentence_says_so(tmp_path: Path, offline: None) -> None:
+    """An empty directory is no place to ask in."""
+    screen = run(SCRIPT, "install-commands", cwd=tmp_path)
+    assert screen.code == 1
+    screen.sentence("there is no pyproject.toml in")

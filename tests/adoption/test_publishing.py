@@ -1,0 +1,293 @@
+"""The one-time set-up: the reference document's table, GitHub's environments, and the trial of each workflow."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from release_channels.adapters.github.follow_run import Waiting
+from release_channels.adoption import tasks
+from release_channels.adoption.publishers import plan_environments, publisher_table, publishers, wanted_environments
+from release_channels.adoption.setup_publishing import setup_publishing, translate
+from release_channels.cli.context import sit_down
+from release_channels.errors import FailedError
+from release_channels.model.config import Config, GateConfig
+from release_channels.model.github_settings import Admits, Environment, Policy, Reviewer
+from release_channels.model.outcome import Outcome, Result
+from tests.commands.doing import code_of, on_github, on_index
+from tests.conftest import MakeRepo
+from tests.github.hubs import NAME, READER, Hub
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+ADMIN = "SECRET-admin-token"
+RIGHTS = ("administration: write", "actions: write", "checks: read", "contents: read", "secrets: read")
+MAIN, TAGS = Policy("branch", "main"), Policy("tag", "v[0-9]*")
+WORKFLOW = """on:
+  workflow_dispatch:
+    inputs:
+      do:
+        type: choice
+        required: true
+        options: [preflight, resume]
+"""
+FILES: dict[str, str | bytes] = {
+    ".github/workflows/internal-preview-release.yml": WORKFLOW,
+    ".github/workflows/public-release.yml": WORKFLOW,
+    ".gitignore": ".release-channels/\n",
+}
+
+
+def test_the_table_for_benchflow_is_the_reference_documents() -> None:
+    """Row for row, with the default configuration."""
+    table = publisher_table(publishers(Config(), "benchflow-ai/benchflow"))
+    assert [tuple(re.split(r" {2,}", line)) for line in table] == [
+        ("Channel", "Repository", "Workflow filename", "Environment"),
+        ("Internal preview", "benchflow-ai/benchflow", "internal-preview-release.yml", "pypi-internal-preview"),
+        ("Public", "benchflow-ai/benchflow", "public-release.yml", "pypi-public"),
+    ]
+    told = {wanted.name: wanted.purpose for wanted in wanted_environments(Config())}
+    assert told == {
+        "pypi-internal-preview": "used for automatic preview publishing from main",
+        "pypi-public": "used for tag-driven public releases",
+    }
+
+
+def test_a_gate_with_an_environment_of_its_own_gets_one() -> None:
+    """Without a gate nobody needs it."""
+    config = Config(gate_environment="evals")
+    assert [one.name for one in wanted_environments(config)][2:] == ["evals"]
+    without = Config(gate_environment="evals", gate=GateConfig(enabled=False))
+    assert len(wanted_environments(without)) == 2
+
+
+ADA = Reviewer("User", 7, "ada")
+
+
+@pytest.mark.parametrize(
+    ("before", "put", "add"),
+    [
+        pytest.param(None, Environment("pypi-public", Admits.NAMED), TAGS, id="not there"),
+        pytest.param(
+            Environment("pypi-public", reviewers=(ADA,), wait_minutes=5),
+            Environment("pypi-public", Admits.NAMED, reviewers=(ADA,), wait_minutes=5), TAGS, id="lets in everything",
+        ),
+        pytest.param(
+            Environment("pypi-public", Admits.PROTECTED), Environment("pypi-public", Admits.NAMED), TAGS,
+            id="lets in protected branches",
+        ),
+        pytest.param(Environment("pypi-public", Admits.NAMED, (MAIN,)), None, TAGS, id="lets in something else"),
+        pytest.param(Environment("pypi-public", Admits.NAMED, (TAGS,)), None, None, id="as it should be"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_of_an_environment_is_planned(
+    before: Environment | None, put: Environment | None, add: Policy | None
+) -> None:
+    """Reviewers and waits are kept, since GitHub takes away what is not sent."""
+    plan = plan_environments({"pypi-public": before}, Config())[1]
+    assert (plan.put, plan.add) == (put, add)
+    assert TAGS in plan.after.policies
+    assert bool(list(plan.remarks())) == (before is not None and MAIN in before.policies)
+
+
+@pytest.mark.parametrize(
+    ("said", "setting"),
+    [
+        pytest.param(
+            'Branch "main" is not allowed to deploy to pypi-public due to environment protection rules.',
+            "the environment pypi-public on GitHub has to let in tag v[0-9]*", id="environment",
+        ),
+        pytest.param("invalid-publisher: valid token", "no publisher of demo has these values", id="publisher"),
+        pytest.param("invalid-pending-publisher: valid token", "demo exists by now", id="pending"),
+        pytest.param("is the `id-token: write` permission missing?", "needs `id-token: write`", id="permission"),
+        pytest.param("not-enabled: off", "switched Trusted Publishing off", id="switched off"),
+        pytest.param("a comet", "public-release.yml said: a comet", id="unknown"),
+        pytest.param("", "said nothing", id="nothing"),
+    ],
+)  # fmt: skip
+def test_each_refusal_becomes_the_one_setting_to_change(said: str, setting: str) -> None:
+    """With the values to compare in it; what nobody knows is handed on."""
+    publisher = publishers(Config(), "acme/demo-tool")[1]
+    told = translate([said] if said else [], publisher, TAGS, "demo")
+    assert setting in told
+    if "publisher of" in told:
+        assert "owner acme, repository demo-tool, workflow public-release.yml, environment pypi-public" in told
+
+
+@pytest.fixture
+def hub(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A project with both release workflows and a release tag, on GitHub, its first release on the index."""
+    repo = make_repo(Sample(files=FILES))
+    repo.tag("v1.1.0")
+    repo.git("push", "--quiet", "origin", "v1.1.0")
+    on_index(repo, "1.1.0")
+    with on_github(repo, monkeypatch, ADMIN) as hub:
+        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+        yield hub
+
+
+def set_up(hub: Hub) -> None:
+    """Let the environments be there already."""
+    hub.state.add_environment("pypi-internal-preview", branch_policies=["main"])
+    hub.state.add_environment("pypi-public", tag_policies=["v[0-9]*"])
+
+
+def ends(hub: Hub, conclusion: str = "success", said: str = "", workflow: str = "") -> None:
+    """Let the runs that are started end at once, and say something if they end badly."""
+
+    def end(run_id: int, inputs: Mapping[str, str]) -> None:
+        assert inputs == {"do": "preflight"}
+        bad = workflow in ("", hub.state.runs[run_id].workflow) and conclusion != "success"
+        hub.state.add_job(run_id, "build", conclusion="skipped")
+        job = hub.state.add_job(run_id, "preflight", conclusion=conclusion if bad else "success")
+        if bad and said:
+            hub.state.annotate(job, said)
+        hub.state.set_run(run_id, "completed", conclusion if bad else "success")
+
+    hub.state.on_dispatch = end
+
+
+def apply(hub: Hub, *, dry_run: bool = False) -> Outcome:
+    with sit_down(hub.repo.root, os.environ, index="local") as desk:
+        return setup_publishing(desk, apply=True, dry_run=dry_run, waiting=Waiting(longest=1, pause=1, sleep=hub.naps))
+
+
+def policies(hub: Hub) -> dict[str, list[tuple[str, str]]]:
+    return {
+        name: [(one.kind, one.name) for one in environment.policies]
+        for name, environment in hub.state.environments.items()
+    }
+
+
+def test_apply_sets_the_environments_up_once_and_tries_both_workflows(
+    hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was there and what is there now is shown; a second time nothing is written, and both are tried again."""
+    hub.state.add_environment("pypi-public", reviewers=["ada"], wait_minutes=5)
+    ends(hub)
+    assert apply(hub).result is Result.DONE
+    assert policies(hub) == {"pypi-public": [("tag", "v[0-9]*")], "pypi-internal-preview": [("branch", "main")]}
+    public = hub.state.environments["pypi-public"]
+    assert (public.reviewers, public.wait_minutes) == (("ada",), 5)
+    told = capsys.readouterr().out
+    assert "now:   lets in every branch and tag; waits 5 minutes; asks ada" in told
+    assert "then:  lets in tag v[0-9]*; waits 5 minutes; asks ada" in told
+    assert "now:   not there" in told
+    assert "pypi-internal-preview is set up: lets in branch main" in told
+    started = {(run.workflow, run.branch) for run in hub.state.runs.values()}
+    assert started == {("internal-preview-release.yml", "main"), ("public-release.yml", "v1.1.0")}
+    before = repr(hub.state.environments)
+    asked = len(hub.running.requests)
+    assert apply(hub).result is Result.DONE
+    assert repr(hub.state.environments) == before
+    assert "nothing to do: the environments are as they should be" in capsys.readouterr().out
+    writes = [line for line in hub.running.requests[asked:] if not line.startswith("GET")]
+    assert [line.split()[0] for line in writes] == ["POST", "POST"], "the two trials and nothing else"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_nothing_is_written_without_apply(hub: Hub, dry_run: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither is with a dry run: what would be done is shown, and the commands of the trials."""
+    before = hub.fingerprint()
+    if dry_run:
+        assert apply(hub, dry_run=True).result is Result.PLANNED
+    else:
+        assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "local", apply=False, dry_run=False)) == 0
+    assert hub.fingerprint() == before
+    told = capsys.readouterr().out
+    assert f"Internal preview  {NAME}" in told
+    assert "gh workflow run internal-preview-release.yml --ref main -f do=preflight" in told
+    assert "gh workflow run public-release.yml --ref v1.1.0 -f do=preflight" in told
+    assert all(line.startswith("GET") for line in hub.running.requests)
+
+
+def test_a_refused_trial_names_the_setting(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """The task fails, with what to change; the other workflow is tried all the same."""
+    set_up(hub)
+    ends(
+        hub, "failure", "refused: invalid-publisher: valid token, but no corresponding publisher", "public-release.yml"
+    )
+    assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "local", apply=True, dry_run=False)) == 1
+    told = capsys.readouterr()
+    assert "internal-preview-release.yml: the index lets it in" in told.out
+    assert "public-release.yml: no publisher of demo-tool has these values" in told.out
+    assert told.out.strip().splitlines()[-1].startswith("failed: the index does not let in public-release.yml")
+
+
+def test_a_workflow_that_cannot_be_tried_is_named(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file on GitHub and no release tag: nothing failed, and nothing is called tried."""
+    repo = make_repo(Sample(files={".gitignore": ".release-channels/\n"}))
+    with on_github(repo, monkeypatch, ADMIN) as hub:
+        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(hub)
+        outcome = apply(hub)
+    assert outcome.result is Result.DONE
+    assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
+
+
+def test_a_green_trial_of_a_new_project_is_not_called_trust(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such a trial stops before the index is asked: what it did not see is not said."""
+    repo = make_repo(Sample(files=FILES))
+    with on_github(repo, monkeypatch, ADMIN) as hub:
+        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(hub)
+        ends(hub)
+        outcome = apply(hub)
+    assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
+    told = capsys.readouterr().out
+    assert "the index itself is asked by the first release" in told
+    assert "lets it in" not in told
+
+
+def test_a_run_that_never_ends_is_given_up(hub: Hub) -> None:
+    """With what it does at that time, and the way to go on."""
+    assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "nowhere", apply=True, dry_run=False)) == 2
+    set_up(hub)
+    with pytest.raises(FailedError, match=r"internal-preview-release\.yml is queued, and that for 1 s"):
+        apply(hub)
+
+
+def test_a_token_without_the_right_is_refused_before_anything_is_written(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the right; nothing moved."""
+    monkeypatch.setenv("GH_TOKEN", READER)
+    before = hub.fingerprint()
+    assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "local", apply=True, dry_run=False)) == 1
+    assert hub.fingerprint() == before
+    assert "it takes `administration: write`" in capsys.readouterr().err
+
+
+def test_a_project_that_is_on_no_index_gets_one_pending_publisher(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For the public channel, with the project's name in the form; the other one comes after the first release."""
+    repo = make_repo(Sample(files={".gitignore": ".release-channels/\n"}))
+    with on_github(repo, monkeypatch, None):
+        assert code_of(lambda: tasks.setup_publishing(repo.root, "local", apply=False, dry_run=False)) == 0
+    told = capsys.readouterr().out
+    pending = told.index("PyPI Project Name: demo-tool".replace(": ", ":  "))
+    assert told.count("PyPI Project Name") == 1
+    assert told.index("pending publisher for one channel only") < pending < told.index("does not reserve the name")
+    assert told.index("public-release.yml", pending) < told.index("After the first release add the other one")
+
+
+def test_a_repository_that_nobody_knows_is_asked_for(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its remote is a directory: the setting that names it is said, and nothing is asked of GitHub."""
+    before = repo.fingerprint()
+    assert code_of(lambda: tasks.setup_publishing(repo.root, "local", apply=True, dry_run=False)) == 1
+    assert repo.fingerprint() == before
+    told = capsys.readouterr()
+    assert "which repository on GitHub is this?" in told.err
+    assert 'repository = "owner/name"' in told.err
+
+
+def test_a_directory_without_a_repository_is_a_sentence(tmp_path: Path, offline: None) -> None:
+    """No traceback."""
+    assert code_of(lambda: tasks.setup_publishing(tmp_path, "local", apply=False, dry_run=False)) == 1

@@ -1,0 +1,74 @@
+"""The console script's own sentences, and shell completion for both faces, by the real programs and a real shell."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.screen import BIN, adopter, run
+from tests.conftest import MakeRepo
+
+SCRIPT = BIN / "release-channels"
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "then"),
+    [
+        pytest.param(["nosuch"], "'nosuch' is not a task", "`release-channels --list`", id="task"),
+        pytest.param(["rehearse"], "'rehearse' is not a task", "it is a session: `nox -s rehearse`", id="session"),
+        pytest.param(["bmup"], "'bmup' is not a task", "did you mean `release-channels bump`?", id="misspelt task"),
+        pytest.param(["tag", "--nosuch"], "'--nosuch' is not an option of tag", "--help tag", id="option"),
+        pytest.param(["--nosuch"], "'--nosuch' is not an option of release-channels", "--list", id="core option"),
+        pytest.param(["status", "--index"], "--index needs a value", "--help status", id="no value"),
+        pytest.param(["resume"], "did not receive required positional arguments: 'tag'", "--help resume", id="no tag"),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_gets_a_next_step(
+    tmp_path: Path, offline: None, words: list[str], told: str, then: str
+) -> None:
+    """A sentence and what to type instead, and 1 as the exit code."""
+    screen = run(SCRIPT, *words, cwd=tmp_path)
+    assert screen.code == 1
+    screen.sentence(told, then)
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["doctor", "init", *(pytest.param(one, marks=pytest.mark.full) for one in ("bump", "setup-publishing", "index"))],
+)
+def test_a_directory_without_a_repository_is_a_sentence(tmp_path: Path, offline: None, task: str) -> None:
+    """Whatever is asked for there, no traceback comes."""
+    screen = run(SCRIPT, task, cwd=tmp_path)
+    assert screen.code == 1
+    screen.sentence("is not in a git repository", "git init")
+
+
+def test_bash_completes_the_tasks(tmp_path: Path, offline: None) -> None:
+    """The script that the program prints works in a real bash."""
+    bash = shutil.which("bash")
+    assert bash
+    script = (
+        f'export PATH="{BIN}:$PATH"; source <(release-channels --print-completion-script bash); '
+        'COMP_WORDS=(release-channels ""); COMP_CWORD=1; COMP_LINE="release-channels "; '
+        '_complete_release-channels; echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run([bash, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert {"bump-dev", "doctor", "init", "tag"} <= set(done.stdout.split())
+
+
+def test_nox_completes_the_release_sessions(make_repo: MakeRepo) -> None:
+    """nox answers its completion with the sessions of an adopter's noxfile."""
+    repo = make_repo(adopter())
+    line = "nox -s public-p"
+    done = subprocess.run(
+        ["bash", "-c", f'"{BIN / "nox"}" 8>&1 9>/dev/null 1>/dev/null'],
+        cwd=repo.root, capture_output=True, text=True, check=False,
+        env={
+            "PATH": f"{BIN}:/usr/bin:/bin", "NOX_SCRIPT_MODE": "none", "_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n",
+            "COMP_LINE": line, "COMP_POINT": str(len(line)),
+        },
+    )  # fmt: skip
+    assert done.stdout.split() == ["public-publish"]

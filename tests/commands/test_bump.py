@@ -1,0 +1,515 @@
+"""`bump` and `bump-dev` on real git: every place that names the version, all or none, and one commit of that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release_channels.adapters.edits import apply_edits
+from release_channels.errors import RefusedError
+from release_channels.project.edit import Edit
+from tests.cli.screen import BIN, run
+from tests.commands.doing import bump, bump_dev, hook, on_github, on_index, public, some_of, tag
+from tests.conftest import MakeRepo
+from tests.github.hubs import NOBODY, WRITER
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n- Everything.\n"
+CITATION = "\ufeffcff-version: 1.2.0\r\nversion: 1.2.0.dev0\r\ntitle: demo\r\n"
+COPY = '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
+LOCK = (
+    'version = 1\nrequires-python = ">=3.10"\n\n[[package]]\nname = "demo-tool"\nversion = "1.2.0.dev0"\n'
+    'source = { editable = "." }\n'
+)
+EVERYWHERE = {"pyproject.toml", "CITATION.cff", "uv.lock", "CHANGELOG.md"}
+
+
+def full(**changes: object) -> Sample:
+    """A project that names its version in four files, one of them with a byte order mark and CRLF."""
+    files = {"CITATION.cff": CITATION, "uv.lock": LOCK, "CHANGELOG.md": CHANGELOG}
+    return Sample(tail=COPY, files=files, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def project(make_repo: MakeRepo) -> Repo:
+    """A repository whose version stands in four files."""
+    return make_repo(full())
+
+
+def test_every_place_goes_to_the_final_and_nothing_else_changes(
+    project: Repo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Source, copy, lock entry and changelog are edited to the byte, and the diff of each is shown first."""
+    before = {name: (project.root / name).read_bytes() for name in EVERYWHERE}
+    assert bump(project) == 0
+    after = {name: (project.root / name).read_bytes() for name in EVERYWHERE}
+    for name in EVERYWHERE - {"CHANGELOG.md"}:
+        assert after[name] == before[name].replace(b"1.2.0.dev0", b"1.2.0"), name
+    today = datetime.now(UTC).date().isoformat()
+    assert f"## [1.2.0] - {today}\n".encode() in after["CHANGELOG.md"]
+    assert set(project.git("diff", "--name-only").splitlines()) == EVERYWHERE
+    shown = capsys.readouterr()
+    assert all(f"+++ b/{name}" in shown.err for name in EVERYWHERE)
+    assert '-version = "1.2.0.dev0"' in shown.err
+    assert '+version = "1.2.0"' in shown.err
+    assert shown.out.splitlines()[-1].startswith("done: 1.2.0.dev0 becomes 1.2.0 in pyproject.toml, ")
+
+
+def test_the_diff_is_coloured_on_a_terminal(project: Repo) -> None:
+    """What goes is red and what comes is green, where colours are wanted."""
+    screen = run(
+        BIN / "release-channels", "bump", "--index", "local", "--dry-run", cwd=project.root,
+        env={"NO_COLOR": "", "FORCE_COLOR": "1"},
+    )  # fmt: skip
+    assert '\x1b[31m-version = "1.2.0.dev0"\x1b[0m' in screen.err
+    assert '\x1b[32m+version = "1.2.0"\x1b[0m' in screen.err
+
+
+def test_commit_makes_one_commit_of_exactly_these_files(project: Repo) -> None:
+    """Staged, changed and new files of somebody's own stay as they are, uncommitted."""
+    project.write({"README.md": "# changed\n", "src/demo_tool/data.txt": "staged\n", "new.txt": "new\n"})
+    project.git("add", "src/demo_tool/data.txt")
+    start = project.git("rev-parse", "HEAD")
+    assert bump(project, commit=True) == 0
+    assert project.git("rev-parse", "HEAD^") == start
+    assert set(project.git("diff", "--name-only", "HEAD^", "HEAD").splitlines()) == EVERYWHERE
+    assert project.git("log", "-1", "--format=%s") == "Release 1.2.0"
+    assert project.git("diff", "--cached", "--name-only") == "src/demo_tool/data.txt"
+    assert project.git("diff", "--name-only") == "README.md"
+    assert (project.root / "new.txt").exists()
+
+
+def test_a_hook_that_refuses_the_commit_leaves_the_edits_and_says_so(
+    project: Repo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hook's words are shown, HEAD stays, and both ways on are named as commands that work."""
+    hook(project.root / ".git", "pre-commit", "echo 'not on a Friday' >&2; exit 1")
+    head = project.git("rev-parse", "HEAD")
+    assert bump(project, commit=True) == 1
+    assert project.git("rev-parse", "HEAD") == head
+    assert set(project.git("diff", "--name-only").splitlines()) == EVERYWHERE
+    said = " ".join(capsys.readouterr().err.split())
+    assert "git did not make the commit" in said
+    assert "hold 1.2.0 now, uncommitted" in said
+    assert "not on a Friday" in said
+    back = re.search(r"take the edits back with `(.*?)`", said)
+    assert back
+    assert run("sh", "-c", back[1], cwd=project.root).code == 0
+    assert project.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("staged", [False, True], ids=["changed", "staged"])
+def test_a_file_that_somebody_else_has_begun_is_not_committed(project: Repo, staged: bool) -> None:
+    """Other changes in one of the same files refuse the commit, and nothing moves."""
+    project.write({"CHANGELOG.md": CHANGELOG + "- And more.\n"})
+    if staged:
+        project.git("add", "CHANGELOG.md")
+    before = project.fingerprint()
+    assert bump(project, commit=True) == 1
+    assert project.fingerprint() == before
+
+
+def test_a_file_that_git_does_not_know_is_left_alone(make_repo: MakeRepo) -> None:
+    """A changelog and a lock file that are not committed belong to somebody else."""
+    repo = make_repo()
+    repo.write({"CHANGELOG.md": CHANGELOG, "uv.lock": LOCK})
+    assert bump(repo) == 0
+    assert repo.git("diff", "--name-only") == "pyproject.toml"
+    assert (repo.root / "CHANGELOG.md").read_text() == CHANGELOG
+    assert (repo.root / "uv.lock").read_text() == LOCK
+
+
+def test_a_symbolic_link_is_not_written_through(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """What a link leads to lies outside the project, and stays."""
+    outside = tmp_path / "CITATION.cff"
+    outside.write_text("cff: 1\nversion: 1.2.0.dev0\n")
+    repo = make_repo(Sample(tail=COPY))
+    (repo.root / "CITATION.cff").symlink_to(outside)
+    repo.commit("a link")
+    before = repo.fingerprint()
+    assert bump(repo) == 1
+    assert repo.fingerprint() == before
+    assert outside.read_text() == "cff: 1\nversion: 1.2.0.dev0\n"
+
+
+def test_a_write_that_fails_half_way_takes_the_others_back(tmp_path: Path) -> None:
+    """The first file is written and the second cannot be: both are as they were."""
+    long = "x" * 250  # a name that leaves no room for that of a temporary file beside it
+    for name in ("one.txt", long):
+        (tmp_path / name).write_bytes(b"old\r\n")
+    with pytest.raises(RefusedError, match="cannot be written"):
+        apply_edits(tmp_path, [Edit("one.txt", "old\r\n", "new\r\n"), Edit(long, "old\r\n", "new\r\n")])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"one.txt": b"old\r\n", long: b"old\r\n"}
+
+
+@pytest.mark.parametrize("meanwhile", [b"mine\n", None], ids=["changed", "gone"])
+def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path, meanwhile: bytes | None) -> None:
+    """An edit is planned on what was read; anything else there stops all of them before the first."""
+    (tmp_path / "one.txt").write_bytes(b"old\n")
+    if meanwhile is not None:
+        (tmp_path / "two.txt").write_bytes(meanwhile)
+    with pytest.raises(RefusedError, match=r"two\.txt changed"):
+        apply_edits(tmp_path, [Edit("one.txt", "old\n", "new\n"), Edit("two.txt", "old\n", "new\n")])
+    assert (tmp_path / "one.txt").read_bytes() == b"old\n"
+
+
+def _remote_tag(name: str) -> Callable[[Repo], None]:
+    def do(repo: Repo) -> None:
+        repo.tag(name)
+        repo.git("push", "--quiet", "origin", name)
+        repo.git("tag", "--delete", name)
+
+    return do
+
+
+REFUSED = {
+    # what was done before, the options, the exit code, what is said
+    "on the index": (lambda repo: on_index(repo, "1.2.0"), {}, 1, "1.2.0 is taken"),
+    "tagged here": (lambda repo: repo.tag("v1.2.0"), {}, 1, "1.2.0 is taken"),
+    "tagged on the remote": (_remote_tag("v1.2.0"), {}, 1, "1.2.0 is taken"),
+    "below the newest": (lambda repo: on_index(repo, "1.3.0"), {}, 1, "1.2.0 is below 1.3.0"),
+    "below a tag on the remote": (_remote_tag("v1.3.0"), {}, 1, "1.2.0 is below 1.3.0"),
+    "down": (lambda repo: None, {"to": "1.1.0"}, 1, "1.1.0 is below 1.2.0.dev0"),
+    "no version": (lambda repo: None, {"to": "9" * 5000}, 2, "is not a version"),
+    "no part": (lambda repo: None, {"part": "huge"}, 2, "'huge' is no part"),
+    "remote unreadable": (lambda repo: repo.remote.rename(repo.remote.with_name("away")), {}, 1, "cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("prepare", "options", "code", "said"), REFUSED.values(), ids=REFUSED)
+def test_a_version_that_may_not_be_written_is_refused(
+    project: Repo,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Repo], None],
+    options: dict[str, Any],
+    code: int,
+    said: str,
+) -> None:
+    """Never below what is released or tagged, here or there, and never onto what is taken; nothing moves."""
+    prepare(project)
+    head, files = project.git("rev-parse", "HEAD"), project.git("status", "--porcelain")
+    assert bump(project, commit=True, **options) == code
+    assert said in capsys.readouterr().err
+    assert (project.git("rev-parse", "HEAD"), project.git("status", "--porcelain")) == (head, files)
+
+
+NOTHING = {
+    "a final": ("1.2.0", [], bump, "main holds 1.2.0, which is final already; `invoke tag` releases it"),
+    "released": ("1.2.0", ["1.2.0"], bump, "main holds 1.2.0, which is released; `invoke bump-dev`"),
+    "a dev line": ("1.2.0.dev0", ["1.1.0"], bump_dev, "main is on the dev line 1.2.0.dev0 already; `invoke bump`"),
+}
+
+
+@pytest.mark.parametrize(("version", "index", "task", "said"), NOTHING.values(), ids=NOTHING)
+def test_a_main_that_is_there_already_is_told_the_next_command(
+    make_repo: MakeRepo,
+    capsys: pytest.CaptureFixture[str],
+    version: str,
+    index: list[str],
+    task: Callable[[Repo], int],
+    said: str,
+) -> None:
+    """Nothing is written, nothing fails, and what comes next is named."""
+    repo = make_repo(Sample(version=version))
+    on_index(repo, *index)
+    before = repo.fingerprint()
+    assert task(repo) == 0
+    assert repo.fingerprint() == before
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("skipped: nothing to write: ")
+    assert said in last
+
+
+def test_a_bump_that_is_not_committed_is_not_mistaken_for_main(
+    project: Repo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second bump in the same tree says that the first is to be committed, not that main is ready for a tag."""
+    assert bump(project) == 0
+    capsys.readouterr()
+    assert bump(project, commit=True) == 0
+    assert "commit that and merge it" in capsys.readouterr().out
+
+
+def test_a_version_in_git_tags_needs_no_bump(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to write, and `tag --version` is named."""
+    repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
+    before = repo.fingerprint()
+    assert (bump(repo, commit=True), bump_dev(repo, commit=True)) == (0, 0)
+    assert repo.fingerprint() == before
+    out = capsys.readouterr().out
+    assert "its version lives in the git tags (hatch-vcs); `invoke tag --version X.Y.Z`" in out
+    assert "`invoke bump --to X.Y.Z` writes changelog and copies" in out
+
+
+def test_a_version_in_git_tags_has_a_changelog_and_copies_all_the_same(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `tag --version` misses is written by the very command that it names, and then it is content."""
+    citation = {"CITATION.cff": "version: 1.1.0\n", "CHANGELOG.md": CHANGELOG}
+    repo = make_repo(Sample(files={**citation, "pyproject.toml": vcs_pyproject() + COPY}))
+    repo.tag("v1.1.0")
+    repo.commit("more")
+    repo.git("push", "--quiet", "origin", "main", "v1.1.0")
+    before = repo.fingerprint()
+    assert tag(repo, version="1.2.0") == 1
+    assert repo.fingerprint() == before
+    said = capsys.readouterr().err
+    assert "CHANGELOG.md has no section for 1.2.0" in said
+    assert "`invoke bump --to 1.2.0` turns what is unreleased into it" in said
+    assert "`invoke bump --to 1.2.0` writes them all" in said
+    assert bump(repo, to="1.2.0", commit=True) == 0
+    assert "1.1.1.dev0 becomes 1.2.0 in CITATION.cff, CHANGELOG.md" in capsys.readouterr().out
+    assert (repo.root / "CITATION.cff").read_text() == "version: 1.2.0\n"
+    assert bump(repo, to="1.2.0") == 0
+    assert "merge it, then `invoke tag --version 1.2.0`" in capsys.readouterr().out
+    repo.git("push", "--quiet")
+    assert tag(repo, version="1.2.0", dry_run=True) == 0
+
+
+def test_a_version_in_git_tags_goes_up(make_repo: MakeRepo) -> None:
+    """What is tagged is not written again."""
+    repo = make_repo(Sample(files={"CHANGELOG.md": CHANGELOG, "pyproject.toml": vcs_pyproject()}))
+    repo.tag("v1.2.0")
+    before = repo.fingerprint()
+    assert (bump(repo, to="1.2.0"), bump(repo, to="1.1.0")) == (1, 1)
+    assert repo.fingerprint() == before
+
+
+def vcs_pyproject() -> str:
+    """A project whose version hatch-vcs reads from the tags."""
+    return (
+        Sample().pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
+        .replace('requires = ["hatchling"]', 'requires = ["hatchling", "hatch-vcs"]')
+        + '\n[tool.hatch.version]\nsource = "vcs"\n'
+    )  # fmt: skip
+
+
+DRY = {"--dry": ["--dry", "bump"], "-R": ["-R", "bump"], "--dry-run": ["bump", "--dry-run"]}
+
+
+@pytest.mark.parametrize("words", some_of(DRY, "-R"))
+def test_a_dry_run_shows_the_plan_and_moves_nothing(project: Repo, words: list[str]) -> None:
+    """All three ways to ask for a dry run show the diff and end as planned."""
+    before = project.fingerprint()
+    screen = run(BIN / "release-channels", *words, "--commit", "--index", "local", cwd=project.root)
+    assert screen.code == 0
+    assert screen.last.startswith("planned: 1.2.0.dev0 becomes 1.2.0 in ")
+    assert "+++ b/CITATION.cff" in screen.err
+    assert project.fingerprint() == before
+
+
+def test_a_pull_request_is_opened_from_a_branch_of_its_own(
+    project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One commit on a new branch, pushed, and the pull request towards main; main itself stays."""
+    main = project.git("rev-parse", "main")
+    with on_github(project, monkeypatch) as hub:
+        assert bump(project, pull_request=True) == 0
+        (pull,) = hub.state.pulls.values()
+    assert (pull.head, pull.base, pull.title) == ("release-1.2.0", "main", "Release 1.2.0")
+    assert project.git("ls-remote", "origin", "main").split()[0] == main == project.git("rev-parse", "main")
+    assert project.git("rev-parse", "release-1.2.0^") == main
+    assert project.git("ls-remote", "origin", "release-1.2.0").split()[0] == project.git("rev-parse", "release-1.2.0")
+    assert "you are on its branch release-1.2.0" in capsys.readouterr().out
+
+
+def _branch_here(repo: Repo) -> None:
+    repo.git("branch", "release-1.2.0")
+
+
+def _branch_there(repo: Repo) -> None:
+    repo.git("push", "--quiet", "origin", "main:release-1.2.0")
+
+
+def _ahead_of_main(repo: Repo) -> None:
+    repo.commit("half a feature")
+
+
+def _behind_main(repo: Repo) -> None:
+    repo.commit("somebody else's")
+    repo.git("push", "--quiet")
+    repo.git("reset", "--quiet", "--hard", "HEAD^")
+
+
+NO_PULL = {
+    "more on HEAD": (WRITER, _ahead_of_main, "1 more would come along into the pull request: ", "half a feature"),
+    "HEAD behind": (WRITER, _behind_main, "HEAD is behind origin/main, which has moved on", "`git pull origin main`"),
+    "no token": (None, lambda repo: None, "needs a token", "GH_TOKEN"),
+    "branch here": (WRITER, _branch_here, "there is a branch release-1.2.0 already", "merge that"),
+    "branch there": (WRITER, _branch_there, "there is a branch release-1.2.0 already", "merge that"),
+}
+
+
+@pytest.mark.parametrize(("token", "prepare", "said", "hint"), NO_PULL.values(), ids=NO_PULL)
+@pytest.mark.parametrize("dry_run", [False, pytest.param(True, marks=pytest.mark.full)])
+def test_a_pull_request_that_cannot_be_opened_is_refused_before_anything(
+    project: Repo,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    token: str | None,
+    prepare: Callable[[Repo], None],
+    said: str,
+    hint: str,
+    dry_run: bool,
+) -> None:
+    """What is known beforehand stops it beforehand: no branch, no edit, no commit, no push."""
+    prepare(project)
+    with on_github(project, monkeypatch, token) as hub:
+        before = hub.fingerprint()
+        assert bump(project, pull_request=True, dry_run=dry_run) == 1
+        assert hub.fingerprint() == before
+    told = capsys.readouterr().err
+    assert said in told
+    assert hint in told
+
+
+def test_without_github_there_is_no_pull_request(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """A remote that is not on GitHub is told so, and the other way is named."""
+    repo = make_repo(Sample(urls=""))
+    before = repo.fingerprint()
+    assert bump(repo, pull_request=True) == 1
+    assert repo.fingerprint() == before
+    told = capsys.readouterr().err
+    assert "origin is none" in told
+    assert "--commit" in told
+
+
+def test_a_remote_that_refuses_the_branch_is_told_with_what_is_here(
+    project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commit is on the branch here, nothing on the remote, and both are said with what to do."""
+    hook(project.remote, "pre-receive", "echo 'branches are closed'; exit 1")
+    with on_github(project, monkeypatch) as hub:
+        assert bump(project, pull_request=True) == 1
+        assert not hub.state.pulls
+    assert project.git("ls-remote", "origin", "release-1.2.0") == ""
+    said = " ".join(capsys.readouterr().err.split())
+    assert "origin refused the branch release-1.2.0; the commit is on the branch release-1.2.0, where you are" in said
+    assert "branches are closed" in said
+    undo = re.search(r"go back with `(.*?)` and `(.*?)`", said)
+    assert undo
+    project.git(*undo[1].split()[1:])
+    project.git(*undo[2].split()[1:])
+    assert project.git("branch", "--format=%(refname:short)") == "main"
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_a_pull_request_that_github_refuses_is_told_with_what_was_pushed(
+    project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A token without the right to open one: the branch is on the remote, and that is said."""
+    with on_github(project, monkeypatch, NOBODY) as hub:
+        assert bump(project, pull_request=True) == 1
+        assert not hub.state.pulls
+    assert project.git("ls-remote", "origin", "release-1.2.0")
+    assert "the branch release-1.2.0 is on origin, without a pull request" in capsys.readouterr().err
+
+
+def _hatch_path() -> Sample:
+    text = Sample().pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
+    init = '"""A sample."""\n\n__version__ = "1.2.0.dev0"  # kept\n\n\ndef main() -> None:\n    """Run."""\n'
+    tail = '\n[tool.hatch.version]\npath = "src/demo_tool/__init__.py"\n'
+    return Sample(files={"pyproject.toml": text + tail, "src/demo_tool/__init__.py": init})
+
+
+def _setuptools_attr() -> Sample:
+    text = Sample(backend="setuptools").pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
+    tail = '\n[tool.setuptools.dynamic]\nversion = { attr = "demo_tool.version.VERSION" }\n'
+    return Sample(files={"pyproject.toml": text + tail, "src/demo_tool/version.py": "VERSION = '1.2.0.dev0'\n"})
+
+
+def _poetry() -> Sample:
+    text = (
+        '[build-system]\nrequires = ["poetry-core>=2"]\nbuild-backend = "poetry.core.masonry.api"\n\n'
+        '[tool.poetry]\nname = "demo-tool"\nversion = "1.2.0.dev0"\ndescription = "A sample."\nauthors = []\n'
+        'readme = "README.md"\npackages = [{ include = "demo_tool", from = "src" }]\n\n'
+        '[tool.poetry.dependencies]\npython = ">=3.10"\n'
+    )
+    return Sample(files={"pyproject.toml": text})
+
+
+SOURCES = {
+    "hatch path": (_hatch_path, "src/demo_tool/__init__.py"),
+    "setuptools attr": (_setuptools_attr, "src/demo_tool/version.py"),
+    "poetry": (_poetry, "pyproject.toml"),
+}
+
+
+@pytest.mark.parametrize(("sample", "path"), some_of(SOURCES, "hatch path"))
+def test_other_sources_go_all_the_way_to_the_public_build(
+    make_repo: MakeRepo, sample: Callable[[], Sample], path: str
+) -> None:
+    """Bumped and committed where the version is written, tagged, and built with exactly that version."""
+    repo = make_repo(sample())
+    assert bump(repo, commit=True) == 0
+    assert repo.git("diff", "--name-only", "HEAD^", "HEAD") == path
+    repo.git("push", "--quiet", "origin", "main")
+    assert tag(repo) == 0
+    built = public(repo, steps=("build",))
+    assert (str(built.result), built.version) == ("done", "1.2.0")
+    assert {file.name for file in built.files} == {"demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"}
+
+
+@pytest.mark.full
+def test_a_cargo_version_is_bumped_in_its_own_file(make_repo: MakeRepo) -> None:
+    """A maturin project's version is Cargo.toml's, and its entry in Cargo.lock follows."""
+    text = (
+        '[build-system]\nrequires = ["maturin>=1"]\nbuild-backend = "maturin"\n\n'
+        '[project]\nname = "demo-tool"\ndynamic = ["version"]\n'
+    )
+    cargo = '[package]\nname = "demo-tool"\nversion = "1.2.0-dev0" # kept\n'
+    lock = 'version = 4\n\n[[package]]\nname = "demo-tool"\nversion = "1.2.0-dev0"\n'
+    repo = make_repo(Sample(files={"pyproject.toml": text, "Cargo.toml": cargo, "Cargo.lock": lock}))
+    code = bump(repo, to="1.3.0", commit=True)
+    assert code == 0
+    assert (repo.root / "Cargo.toml").read_text() == cargo.replace("1.2.0-dev0", "1.3.0")
+    assert (repo.root / "Cargo.lock").read_text() == lock.replace("1.2.0-dev0", "1.3.0")
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_a_final_that_was_never_released_is_not_passed_over(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """main holds a final that nobody tagged: bump-dev would lose it in silence, and says what to do instead."""
+    repo = make_repo(Sample(version="1.2.0"))
+    before = repo.fingerprint()
+    assert bump_dev(repo) == 1
+    assert "`invoke tag` releases it" in capsys.readouterr().err
+    assert repo.fingerprint() == before
+    assert bump_dev(repo, part="patch") == 0
+
+
+def test_a_changelog_that_is_a_copy_of_the_version_too_is_refused(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two edits of one file would be planned on the same text, so one of them would be lost."""
+    tail = COPY.replace("CITATION.cff", "CHANGELOG.md")
+    changelog = f"Newest version: 1.2.0.dev0\n\n{CHANGELOG}"
+    repo = make_repo(Sample(tail=tail.replace('"version: ', '"Newest version: '), files={"CHANGELOG.md": changelog}))
+    before = repo.fingerprint()
+    assert bump(repo, commit=True) == 1
+    assert "CHANGELOG.md is both a copy of the version and the changelog" in capsys.readouterr().err
+    assert repo.fingerprint() == before
+
+
+def test_a_file_that_a_hook_changes_on_the_way_leaves_no_branch(
+    project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The plan does not hold on the new branch: one is on main again, and neither branch nor pull request is there."""
+    hook(project.root / ".git", "post-checkout", "echo 'by a hook' >> CITATION.cff")
+    refs, head = project.git("show-ref"), project.git("rev-parse", "HEAD")
+    remote = project.git("ls-remote", "origin")
+    with on_github(project, monkeypatch) as hub:
+        assert bump(project, pull_request=True) == 1
+        assert hub.state.pulls == {}
+    assert "CITATION.cff changed while the edit was planned" in capsys.readouterr().err
+    assert project.git("symbolic-ref", "--short", "HEAD") == "main"
+    assert (project.git("show-ref"), project.git("rev-parse", "HEAD")) == (refs, head)
+    assert project.git("ls-remote", "origin") == remote
+    assert "1.2.0.dev0" in (project.root / "pyproject.toml").read_text()

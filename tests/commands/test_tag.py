@@ -1,0 +1,677 @@
+"""`tag` on real git: one report of everything that is wrong, then one tag, pushed alone, or nothing at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from release_channels.adapters.github.follow_run import Waiting
+from release_channels.cli.context import sit_down
+from release_channels.commands.tag import TagRequest
+from release_channels.commands.tag import tag as make_tag
+from release_channels.errors import FailedError, ReleaseError
+from release_channels.model.outcome import Outcome, Result
+from release_channels.model.verification import gate_title
+from release_channels.rehearsal.github import Answer
+from tests.cli.screen import BIN, run, start, wait_until
+from tests.commands.doing import bump, hook, on_github, on_index, some_of, tag
+from tests.commands.test_bump import vcs_pyproject
+from tests.conftest import MakeRepo
+from tests.github.hubs import Hub
+from tests.support.projects import Sample
+from tests.support.proofs import Chain, add_chain
+from tests.support.repo import Repo
+
+CHANGELOG = "# Changelog\n\n## [1.2.0] - 2026-11-22\n\n- Everything.\n"
+COPY = '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
+
+
+def final(**changes: object) -> Sample:
+    """A project whose main is ready to be tagged."""
+    files = {"CHANGELOG.md": CHANGELOG, "CITATION.cff": "cff-version: 1.2.0\nversion: 1.2.0\n"}
+    return Sample(**{"version": "1.2.0", "tail": COPY, "files": files, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def ready(make_repo: MakeRepo) -> Repo:
+    """A repository whose HEAD is a final on main."""
+    return make_repo(final())
+
+
+@pytest.fixture
+def hub(ready: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """GitHub behind that repository."""
+    with on_github(ready, monkeypatch) as opened:
+        yield opened
+
+
+def remote_refs(repo: Repo) -> dict[str, str]:
+    """What the remote has, by name."""
+    lines = (line.split("\t") for line in repo.git("ls-remote", "origin").splitlines())
+    return {name: sha for sha, name in lines if name != "HEAD"}
+
+
+def test_an_annotated_tag_is_pushed_and_nothing_else(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the user's git would push along, the remote gets one tag; a second run finds the work done."""
+    ready.tag("another")
+    ready.git("branch", "side")
+    for key, value in {
+        "push.followTags": "true", "push.default": "matching", "tag.gpgSign": "true", "push.gpgSign": "if-asked",
+        "remote.origin.push": "refs/*:refs/*",
+    }.items():  # fmt: skip
+        ready.git("config", key, value)
+    before = remote_refs(ready)
+    assert tag(ready) == 0
+    head = ready.git("rev-parse", "HEAD")
+    new = {name: sha for name, sha in remote_refs(ready).items() if name not in before}
+    assert set(new) == {"refs/tags/v1.2.0", "refs/tags/v1.2.0^{}"}
+    assert new["refs/tags/v1.2.0^{}"] == head
+    said = ready.git("cat-file", "tag", "v1.2.0")
+    assert said.endswith("\n\ndemo-tool 1.2.0")
+    shown = capsys.readouterr()
+    assert "?   gate       integration-eval.yml was not asked: the remote is not on GitHub" in shown.err
+    assert shown.out.splitlines()[-1].startswith("done: the tag v1.2.0 is on origin")
+
+    before_again = ready.fingerprint()
+    assert tag(ready) == 0
+    assert ready.fingerprint() == before_again
+    assert capsys.readouterr().out.splitlines()[-1].startswith("done: v1.2.0 is on origin already")
+
+
+def test_the_tag_is_written_as_the_project_configures_it(make_repo: MakeRepo) -> None:
+    """The template makes the name."""
+    repo = make_repo(final(settings='tag-format = "release/{version}"\n'))
+    assert tag(repo) == 0
+    assert "refs/tags/release/1.2.0" in remote_refs(repo)
+
+
+def test_an_older_commit_on_main_can_be_released(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """--commit names it, and how far main has moved on is said."""
+    older = ready.git("rev-parse", "HEAD")
+    ready.commit("a later change")
+    ready.git("push", "--quiet", "origin", "main")
+    assert tag(ready, older[:10]) == 0
+    assert remote_refs(ready)["refs/tags/v1.2.0^{}"] == older
+    assert "main has moved on by 1: " in capsys.readouterr().err
+
+
+def test_main_is_fetched_as_it_is_now(ready: Repo, make_repo: MakeRepo, tmp_path: Path) -> None:
+    """A main that somebody else has pushed to counts, also before this checkout has seen it; no ref moves for that."""
+    other = Repo(tmp_path / "other", ready.remote)
+    ready.git("clone", "--quiet", str(ready.remote), str(other.root))
+    other.commit("theirs")
+    other.git("push", "--quiet")
+    seen = ready.git("rev-parse", "origin/main")
+    assert tag(ready) == 0
+    assert ready.git("rev-parse", "origin/main") == seen
+
+
+def _dirty(repo: Repo) -> None:
+    repo.write({"README.md": "changed\n"})
+
+
+def _ahead(repo: Repo) -> None:
+    repo.commit("not pushed")
+
+
+def _side(repo: Repo) -> None:
+    repo.git("switch", "--quiet", "--create", "side")
+    repo.commit("aside")
+
+
+def _file(name: str, content: str) -> Callable[[Repo], None]:
+    def do(repo: Repo) -> None:
+        repo.commit("change", {name: content})
+        repo.git("push", "--quiet", "origin", "main")
+
+    return do
+
+
+def _version(text: str) -> Callable[[Repo], None]:
+    return lambda repo: _file("pyproject.toml", final(version=text).pyproject())(repo)
+
+
+def _tag_on_parent(*, pushed: bool, here: bool) -> Callable[[Repo], None]:
+    def do(repo: Repo) -> None:
+        repo.tag("v1.2.0")
+        if pushed:
+            repo.git("push", "--quiet", "origin", "v1.2.0")
+        if not here:
+            repo.git("tag", "--delete", "v1.2.0")
+        _file("x.txt", "x")(repo)
+
+    return do
+
+
+def _gone(repo: Repo) -> None:
+    repo.remote.rename(repo.remote.with_name("away"))
+    # A directory stays, so that the fingerprint has something to look at.
+    repo.git("init", "--quiet", "--bare", str(repo.remote))
+
+
+WRONG = {
+    "dirty": (_dirty, "1 uncommitted: README.md"),
+    "ahead of main": (_ahead, "is not contained in origin/main"),
+    "on a side branch": (_side, "is not contained in origin/main"),
+    "dev release": (_version("1.2.0.dev0"), "holds 1.2.0.dev0, a dev release"),
+    "candidate": (_version("1.2.0rc1"), "1.2.0rc1 is a pre-release"),
+    "local version": (_version("1.2.0+x"), "1.2.0+x is a local version"),
+    "not in normal form": (_version("01.2.0"), "is not written in normal form"),
+    "a copy disagrees": (_file("CITATION.cff", "version: 1.1.0\n"), "CITATION.cff, line 1, says 1.1.0"),
+    "a copy is gone": (_file("CITATION.cff", "nothing\n"), "matches nothing in CITATION.cff"),
+    "no section": (_file("CHANGELOG.md", "# Changelog\n\n## [1.1.0] - 2026-01-01\n"), "no section for 1.2.0"),
+    "tag elsewhere, here": (_tag_on_parent(pushed=False, here=True), "v1.2.0 exists here, on commit "),
+    "tag elsewhere, there": (_tag_on_parent(pushed=True, here=False), "v1.2.0 exists on origin, on commit "),
+    "on the index": (lambda repo: on_index(repo, "1.2.0"), "1.2.0 is on the local index already"),
+    "below the index": (lambda repo: on_index(repo, "1.3.0"), "1.2.0 is below 1.3.0"),
+    "no main": (_gone, "origin/main cannot be read"),
+}
+
+
+@pytest.mark.parametrize("dry_run", [False, pytest.param(True, marks=pytest.mark.full)], ids=["real", "dry"])
+@pytest.mark.parametrize(("prepare", "said"), WRONG.values(), ids=WRONG)
+def test_whatever_is_wrong_is_refused_and_nothing_moves(
+    ready: Repo, capsys: pytest.CaptureFixture[str], prepare: Callable[[Repo], None], said: str, dry_run: bool
+) -> None:
+    """Each rule refuses on its own, is named in the report and in the last line, and no ref moves anywhere."""
+    prepare(ready)
+    before = ready.fingerprint()
+    assert tag(ready, dry_run=dry_run) == 1
+    assert ready.fingerprint() == before
+    shown = capsys.readouterr()
+    assert said in shown.err
+    last = shown.out.splitlines()[-1]
+    assert last.startswith("refused: ")
+    assert said in last
+
+
+def test_everything_that_is_wrong_is_shown_at_once(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody has to mend one thing to be told of the next."""
+    ready.commit("all wrong", {"CITATION.cff": "version: 0.9\n", "CHANGELOG.md": "# Changelog\n\n## [0.9]\n"})
+    _dirty(ready)
+    on_index(ready, "1.2.0")
+    ready.git("push", "--quiet", "origin", "HEAD~1:refs/tags/v1.2.0")
+    assert tag(ready) == 1
+    err = capsys.readouterr().err
+    rows = [line.split()[1] for line in err.splitlines() if line.startswith("  no ")]
+    assert rows == ["tree", "commit", "copies", "changelog", "tag", "index"]
+
+
+def test_a_wrong_request_has_a_code_of_its_own(ready: Repo) -> None:
+    """A revision that is none, and another version than the commit's, are wrong requests: 2."""
+    before = ready.fingerprint()
+    assert tag(ready, "no-such-thing") == 2
+    assert tag(ready, version="1.3.0") == 2
+    assert ready.fingerprint() == before
+
+
+TESTS = {
+    "never ran": (lambda hub, sha: hub.state.workflows.add("test.yml"), 1, "test.yml has not run for"),
+    "still running": (lambda hub, sha: hub.state.add_run("test.yml", sha, status="in_progress"), 1, "is still in_prog"),
+    "red": (lambda hub, sha: hub.state.add_run("test.yml", sha, conclusion="failure"), 1, "test.yml ended failure"),
+    "red after green": (
+        lambda hub, sha: hub.state.rerun(hub.state.add_run("test.yml", sha), conclusion="failure"),
+        1, "test.yml ended failure",
+    ),
+    "green after red": (
+        lambda hub, sha: _green_after_red(hub, sha),
+        0, "test.yml passed for",
+    ),
+    "another commit": (
+        lambda hub, sha: hub.state.add_run("test.yml", hub.repo.git("rev-parse", "HEAD^")), 1, "has not run for",
+    ),
+    "a pull request's": (
+        lambda hub, sha: hub.state.add_run("test.yml", sha, event="pull_request"), 1, "has not run for",
+    ),
+    "another workflow": (
+        lambda hub, sha: (hub.state.workflows.add("test.yml"), hub.state.add_run("lint.yml", sha)),
+        1, "has not run for",
+    ),
+    "api says no": (
+        lambda hub, sha: hub.state.faults.append(lambda _method, _path: Answer(403, {"message": "no"})),
+        0, "?   tests      test.yml could not be asked",
+    ),
+}  # fmt: skip
+
+
+def _green_after_red(hub: Hub, sha: str) -> None:
+    """The second attempt of the tests passed, and the gate after it."""
+    chain = add_chain(hub.state, sha, version="1.2.0", test={"conclusion": "failure"})
+    hub.state.rerun(chain.test)
+    chain.forge(test_run=replace(chain.claim.test_run, attempt=2))
+
+
+@pytest.mark.parametrize(("prepare", "code", "said"), TESTS.values(), ids=TESTS)
+def test_the_newest_attempt_for_exactly_this_commit_counts(
+    ready: Repo,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Hub, str], object],
+    code: int,
+    said: str,
+) -> None:
+    """Only a green newest attempt of a push of this commit is a yes; what could not be asked is said as not known."""
+    sha = ready.commit("one more")
+    ready.git("push", "--quiet", "origin", "main")
+    with on_github(ready, monkeypatch) as hub:
+        prepare(hub, sha)
+        before = ready.fingerprint()
+        assert tag(ready) == code
+    assert said in capsys.readouterr().err
+    assert (ready.fingerprint() == before) is (code == 1)
+
+
+def test_without_a_token_a_private_repository_is_not_known(
+    ready: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What GitHub hides is no red run: it is said that it could not be asked, and what would help."""
+    with on_github(ready, monkeypatch, None, private=True) as hub:
+        hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), conclusion="failure")
+        assert tag(ready, dry_run=True) == 0
+    told = capsys.readouterr().err
+    assert "?   tests      test.yml could not be asked" in told
+    assert "invisible without a token" in told
+
+
+GATES: dict[str, tuple[Callable[[Hub, str], object], int, str]] = {
+    "passed": (
+        lambda hub, sha: add_chain(hub.state, sha, version="1.2.0"), 0, "ok  gate       integration-eval.yml",
+    ),
+    "passed, and the version lives in tags": (
+        lambda hub, sha: add_chain(hub.state, sha, version="1.2.0.dev41"), 0, "with 1.2.0.dev41",
+    ),
+    "never ran": (lambda hub, sha: hub.state.add_run("test.yml", sha), 1, "no  gate       integration-eval.yml"),
+    "red": (
+        lambda hub, sha: add_chain(hub.state, sha, gate={"conclusion": "failure"}), 1, "ended failure in attempt 1",
+    ),
+    "still running": (
+        lambda hub, sha: add_chain(hub.state, sha, gate={"status": "in_progress"}), 1, "is in_progress again",
+    ),
+    "expired": (
+        lambda hub, sha: hub.state.expire_artifact(add_chain(hub.state, sha).artifact), 1, "has expired",
+    ),
+    "forged": (
+        lambda hub, sha: add_chain(hub.state, sha).forge(commit="f" * 40), 1, "is not proven",
+    ),
+    "tests that are red": (
+        lambda hub, sha: add_chain(hub.state, sha, test={"conclusion": "failure"}), 1, "follows the tests, which have",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("prepare", "code", "said"), some_of(GATES, "passed", "never ran", "forged"))
+def test_the_gate_has_to_have_passed_for_exactly_this_commit(
+    ready: Repo,
+    hub: Hub,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Hub, str], object],
+    code: int,
+    said: str,
+) -> None:
+    """It is asked for as the public channel will: by the title of its run, then by its provenance."""
+    prepare(hub, ready.git("rev-parse", "HEAD"))
+    before = ready.fingerprint()
+    assert tag(ready) == code
+    assert said in capsys.readouterr().err
+    assert (ready.fingerprint() == before) is (code == 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("gate = { enabled = false }\n", "ok  gate       the project has none: gate.enabled is false"),
+        ('public-proof = "warn"\n', "?   gate       integration-eval.yml has not run for"),
+    ],
+)
+def test_a_project_can_have_no_gate_or_only_be_warned(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], settings: str, said: str
+) -> None:
+    """As the public channel itself will do."""
+    repo = make_repo(final(settings=settings))
+    with on_github(repo, monkeypatch) as hub:
+        hub.state.add_run("test.yml", repo.git("rev-parse", "HEAD"))
+        assert tag(repo) == 0
+    assert said in capsys.readouterr().err
+
+
+REFUSING = "echo 'tags are closed today'; exit 1"
+
+
+def test_a_remote_that_refuses_leaves_no_tag_behind(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The remote's own words are shown, and the tag is gone here, too."""
+    hook(ready.remote, "pre-receive", REFUSING)
+    before = ready.fingerprint()
+    assert tag(ready) == 1
+    assert ready.fingerprint() == before
+    shown = capsys.readouterr()
+    assert "origin refused the tag v1.2.0; it is not left here either" in shown.err
+    assert "tags are closed today" in shown.err
+    assert shown.out.splitlines()[-1].startswith("refused: ")
+
+
+def test_a_tag_that_was_here_before_stays_when_the_remote_refuses(ready: Repo) -> None:
+    """What somebody made by hand is not taken away by a push that failed."""
+    ready.tag("v1.2.0")
+    hook(ready.remote, "pre-receive", REFUSING)
+    before = ready.fingerprint()
+    assert tag(ready) == 1
+    assert ready.fingerprint() == before
+    assert ready.git("tag") == "v1.2.0"
+
+
+def test_a_tag_that_was_never_pushed_is_pushed(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The tag of an earlier attempt on this commit is as good as a new one, and is the one that is pushed."""
+    ready.tag("v1.2.0")
+    made = ready.git("rev-parse", "v1.2.0")
+    assert tag(ready) == 0
+    assert remote_refs(ready)["refs/tags/v1.2.0"] == made
+    assert "v1.2.0 is here on this commit, not yet on origin" in capsys.readouterr().err
+
+
+def test_a_lightweight_tag_here_is_refused_where_annotated_ones_are_asked_for(make_repo: MakeRepo) -> None:
+    """It would only be refused later, by the workflow, when it cannot be taken back any more."""
+    repo = make_repo(final(settings="annotated-tags = true\n"))
+    repo.git("tag", "v1.2.0")
+    before = repo.fingerprint()
+    assert tag(repo) == 1
+    assert repo.fingerprint() == before
+
+
+def test_signing_without_a_key_makes_nothing(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """git's own words, what to do, and no tag."""
+    ready.git("config", "gpg.program", "false")
+    before = ready.fingerprint()
+    assert tag(ready, sign=True) == 1
+    assert ready.fingerprint() == before
+    told = capsys.readouterr().err
+    assert "git could not sign v1.2.0, so it was not made" in told
+    assert "user.signingKey" in told
+
+
+def test_a_tag_here_without_a_signature_does_not_do_for_a_signed_one(ready: Repo) -> None:
+    """--sign is not quietly left out because a tag is here already."""
+    ready.tag("v1.2.0")
+    before = ready.fingerprint()
+    assert tag(ready, sign=True) == 1
+    assert ready.fingerprint() == before
+
+
+def test_a_tag_is_signed_with_the_users_own_key(ready: Repo, tmp_path: Path) -> None:
+    """--sign hands the tag to the program that git is configured with."""
+    signer = tmp_path / "signer"
+    signer.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.stdin.buffer.read()\n"
+        "print('-----BEGIN PGP SIGNATURE-----\\n\\nAAAA\\n-----END PGP SIGNATURE-----')\n"
+        "print('[GNUPG:] SIG_CREATED D', file=sys.stderr)\n"
+    )
+    signer.chmod(0o755)
+    ready.git("config", "gpg.program", str(signer))
+    assert tag(ready, sign=True) == 0
+    assert "-----BEGIN PGP SIGNATURE-----" in ready.git("cat-file", "tag", "v1.2.0")
+
+
+DRY = {"--dry": ["--dry", "tag"], "-R": ["-R", "tag"], "--dry-run": ["tag", "--dry-run"]}
+
+
+@pytest.mark.parametrize("words", some_of(DRY, "-R"))
+def test_a_dry_run_asks_everything_and_moves_nothing(ready: Repo, words: list[str]) -> None:
+    """All three ways to ask for a dry run show the report and end as planned."""
+    before = ready.fingerprint()
+    screen = run(BIN / "release-channels", *words, "--index", "local", cwd=ready.root)
+    assert (screen.code, ready.fingerprint()) == (0, before)
+    assert screen.last.startswith("planned: v1.2.0 would be made on commit ")
+    screen.sentence("ok copies every copy of the version agrees")
+
+
+def test_a_version_in_git_tags_is_named(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --version the task asks for it; with it the tag is made."""
+    repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
+    before = repo.fingerprint()
+    assert tag(repo) == 2
+    assert "invoke tag --version X.Y.Z" in capsys.readouterr().err
+    assert tag(repo, version="1.0.0rc1") == 1
+    assert repo.fingerprint() == before
+    assert tag(repo, version="1.0.0") == 0
+    assert "refs/tags/v1.0.0" in remote_refs(repo)
+
+
+def test_a_rehearsal_reads_its_own_index(ready: Repo, tmp_path: Path, upstream: str) -> None:
+    """`--index pypi`, the default, leads to the rehearsal's index on this machine, and the outcome says so."""
+    addresses = tmp_path / "rehearsal.json"
+    addresses.write_text(json.dumps({"simple": upstream, "upload": upstream}))
+    env = {"RELEASE_CHANNELS_REHEARSAL": str(addresses)}
+    screen = run(BIN / "release-channels", "tag", cwd=ready.root, env=env)
+    assert screen.code == 0
+    assert screen.last.endswith("takes over (rehearsal)")
+    assert "refs/tags/v1.2.0" in remote_refs(ready)
+
+
+def followed(repo: Repo, request: TagRequest, steps: list[Callable[[], object]], longest: float = 60) -> Outcome:
+    """Run `tag` with the world moving on by one step in each pause."""
+
+    def sleep(_: float) -> None:
+        if steps:
+            steps.pop(0)()
+
+    with sit_down(repo.root, os.environ, index="local") as desk:
+        return make_tag(desk, request, dry_run=False, waiting=Waiting(longest=longest, pause=1, sleep=sleep))
+
+
+def test_wait_follows_the_tests_until_they_are_green(ready: Repo, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run appears, works, and passes, and the gate after it: then the tag is made."""
+    sha, state = ready.git("rev-parse", "HEAD"), hub.state
+    state.workflows.add("test.yml")
+    runs: list[int] = []
+    chains: list[Chain] = []
+
+    def start() -> None:
+        chains.append(add_chain(state, sha, version="1.2.0", test={"status": "queued"}, gate={"title": "not yet"}))
+        runs.append(chains[0].test)
+
+    def start_gate() -> None:
+        state.runs[chains[0].gate].title = gate_title(sha, runs[0])
+        state.set_run(chains[0].gate, "in_progress")
+
+    outcome = followed(
+        ready, TagRequest(wait=True),
+        [
+            start,
+            lambda: state.set_run(runs[0], "in_progress"),
+            lambda: state.set_run(runs[0], "completed", "success"),
+            start_gate,
+            lambda: state.set_run(chains[0].gate, "completed", "success"),
+        ],
+    )  # fmt: skip
+    assert outcome.result is Result.DONE
+    assert "refs/tags/v1.2.0" in remote_refs(ready)
+    told = capsys.readouterr().err
+    gate = ("integration-eval.yml has not started", "integration-eval.yml is in_progress")
+    for line in ("test.yml has not started", "test.yml is queued", "test.yml is in_progress", *gate):
+        assert told.count(line) == 1
+
+
+def test_wait_ends_with_red_tests(ready: Repo, hub: Hub) -> None:
+    """A run that ends red refuses the tag, and nothing moves."""
+    one = hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="in_progress")
+    before = ready.fingerprint()
+    with pytest.raises(ReleaseError, match=r"test\.yml ended failure"):
+        followed(ready, TagRequest(wait=True), [lambda: hub.state.set_run(one, "completed", "failure")])
+    assert ready.fingerprint() == before
+
+
+def test_wait_does_not_last_for_ever(ready: Repo, hub: Hub) -> None:
+    """A run that never ends is given up after a while, in plain words, and nothing moves."""
+    hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
+    before = ready.fingerprint()
+    with pytest.raises(FailedError, match=r"test\.yml is queued, and that for 3 s"):
+        followed(ready, TagRequest(wait=True), [], longest=3)
+    assert ready.fingerprint() == before
+
+
+def test_wait_does_not_wait_for_a_release_that_is_refused_anyway(ready: Repo, hub: Hub) -> None:
+    """A dirty tree is told at once, not after the tests."""
+    hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
+    _dirty(ready)
+    waits: list[Callable[[], object]] = [lambda: pytest.fail("it waited")]
+    with pytest.raises(ReleaseError, match="1 uncommitted"):
+        followed(ready, TagRequest(wait=True), waits)
+
+
+@pytest.mark.parametrize("conclusion", ["success", "failure"])
+def test_watch_follows_the_release_to_its_end(
+    ready: Repo, hub: Hub, capsys: pytest.CaptureFixture[str], conclusion: str
+) -> None:
+    """It says who has to approve, and ends as the release workflow ends; a run of another tag is not it."""
+    sha, state = ready.git("rev-parse", "HEAD"), hub.state
+    add_chain(state, sha, version="1.2.0")
+    state.add_environment("pypi-public", reviewers=["ada", "team releasers"])
+    state.add_run("public-release.yml", sha, branch="v1.1.0", conclusion="failure")
+    runs: list[int] = []
+    steps: list[Callable[[], object]] = [
+        lambda: runs.append(state.add_run("public-release.yml", sha, branch="v1.2.0", status="in_progress")),
+        lambda: state.wait_for_approval(runs[0], "pypi-public"),
+        lambda: state.set_run(runs[0], "completed", conclusion),
+    ]
+    if conclusion == "success":
+        outcome = followed(ready, TagRequest(watch=True), steps)
+        assert outcome.result is Result.PUBLISHED
+        assert "public-release.yml released v1.2.0" in outcome.message
+    else:
+        with pytest.raises(FailedError, match=r"v1\.2\.0 is on origin, and public-release\.yml ended failure") as stop:
+            followed(ready, TagRequest(watch=True), steps)
+        assert "invoke resume v1.2.0" in stop.value.hint
+    told = capsys.readouterr().err
+    assert "public-release.yml has not started" in told
+    assert "waiting for approval by ada, " in told
+
+
+def test_a_tag_without_github_is_made_and_watching_is_said_to_be_impossible(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tag is pushed all the same; nothing is reported as failed that was done."""
+    repo = make_repo(final(urls=""))
+    assert tag(repo, watch=True) == 0
+    assert "there is no workflow to watch" in capsys.readouterr().err
+    assert "refs/tags/v1.2.0" in remote_refs(repo)
+
+
+def test_ctrl_c_ends_in_a_sentence_and_leaves_no_tag(ready: Repo) -> None:
+    """Interrupted while the remote is thinking: exit code 130, no traceback, no tag here, no refusal on the remote."""
+    waiting = ready.remote / "waiting"
+    hook(ready.remote, "pre-receive", f"touch {waiting}; exec sleep 30")
+    before = ready.fingerprint()
+    words = (BIN / "release-channels", "tag", "--index", "local")
+    with start(*words, cwd=ready.root) as child:
+        wait_until(waiting.exists, "the push reaches the remote", 30)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "Traceback" not in out + err
+    assert out.splitlines()[-1].startswith("failed: interrupted; run the same again")
+    assert ready.fingerprint() == before
+
+
+def test_a_push_that_breaks_after_the_remote_took_the_tag_is_told_as_done(
+    ready: Repo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The remote is asked before anything is taken away: the tag is there, so it is kept and called what it is."""
+    hook(ready.remote, "post-receive", "kill -9 $PPID")
+    assert tag(ready) == 0
+    assert remote_refs(ready)["refs/tags/v1.2.0"] == ready.git("rev-parse", "v1.2.0")
+    shown = capsys.readouterr()
+    assert "the tag v1.2.0 IS on origin, on commit " in shown.err
+    assert "though the push broke off" in shown.err
+    assert shown.out.splitlines()[-1].startswith("done: the tag v1.2.0 is on origin")
+
+
+def test_ctrl_c_after_the_remote_took_the_tag_says_so(ready: Repo) -> None:
+    """Interrupted when the tag is out already: it is not taken away here, and the last line says that it is there."""
+    waiting = ready.remote / "waiting"
+    hook(ready.remote, "post-receive", f"touch {waiting}; exec sleep 30")
+    with start(BIN / "release-channels", "tag", "--index", "local", cwd=ready.root) as child:
+        wait_until(waiting.exists, "the push has reached the remote", 30)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, "Traceback" in out + err) == (130, False)
+    assert out.splitlines()[-1].startswith("failed: interrupted, and the tag v1.2.0 IS on origin, on commit ")
+    assert remote_refs(ready)["refs/tags/v1.2.0"] == ready.git("rev-parse", "v1.2.0")
+
+
+def test_a_tag_is_kept_where_nobody_can_see_whether_it_arrived(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The remote vanishes during the push: nothing is claimed either way, and the next run looks first."""
+    away = ready.remote.with_name("away.git")
+    hook(ready.remote, "pre-receive", f"mv {ready.remote} {away}; exit 1")
+    assert tag(ready) == 1
+    assert "whether v1.2.0 has arrived on origin cannot be seen" in capsys.readouterr().err
+    assert ready.git("tag", "--list") == "v1.2.0"
+    away.rename(ready.remote)
+    (ready.remote / "hooks" / "pre-receive").unlink()
+    assert tag(ready) == 0
+    assert "refs/tags/v1.2.0" in remote_refs(ready)
+
+
+def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
+    """Whatever a task stumbles over, the screen shows no traceback, and a file keeps it."""
+    screen = run(
+        sys.executable, "-c",
+        "from pathlib import Path; from release_channels.commands import tasks\n"
+        "from release_channels.commands.tasks import run_task\n"
+        "from contextlib import nullcontext\n"
+        "from invoke.exceptions import Exit\n"
+        "try: run_task(Path.cwd(), nullcontext(None), lambda desk: desk.root)\n"
+        "except Exit as stop: raise SystemExit(stop.code)\n",
+        cwd=ready.root,
+    )  # fmt: skip
+    assert screen.code == 1
+    screen.sentence("a bug in release-channels: AttributeError", "debug.log")
+    assert "Traceback" in (ready.root / ".release-channels/debug.log").read_text()
+
+
+def test_a_version_below_a_pushed_tag_is_refused(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Between tag and upload only the tags tell what is released: nothing goes below them."""
+    ready.tag("v9.0.0", "HEAD~1" if ready.git("rev-list", "--count", "HEAD") != "1" else "HEAD")
+    ready.git("push", "--quiet", "origin", "v9.0.0")
+    before = ready.fingerprint()
+    assert tag(ready) == 1
+    assert "v9.0.0 is tagged, which is above 1.2.0" in capsys.readouterr().err
+    assert ready.fingerprint() == before
+
+
+def test_one_commit_is_one_release(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """A commit whose version lives in git tags cannot be tagged a second time under another number."""
+    repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
+    assert tag(repo, version="1.2.0") == 0
+    before = repo.fingerprint()
+    assert tag(repo, version="1.3.0") == 1
+    assert "this commit is released as v1.2.0 already" in capsys.readouterr().err
+    assert repo.fingerprint() == before
+
+
+def test_a_tag_of_a_dev_release_is_not_called_done(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tag that should never have been pushed is told so, and not that there is nothing to do."""
+    repo = make_repo(Sample(version="1.2.0.dev0"))
+    repo.tag("v1.2.0.dev0")
+    repo.git("push", "--quiet", "origin", "v1.2.0.dev0")
+    before = repo.fingerprint()
+    assert tag(repo) == 1
+    assert "a dev release" in capsys.readouterr().err
+    assert repo.fingerprint() == before
+
+
+def test_a_bump_that_is_not_committed_is_told(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """After `bump` alone the report says what is left to do, and not to bump again."""
+    repo = make_repo(Sample())
+    assert bump(repo) == 0
+    before = repo.fingerprint()
+    assert tag(repo) == 1
+    assert repo.fingerprint() == before
+    shown = capsys.readouterr().err
+    assert "the working tree holds 1.2.0, uncommitted: commit and merge that, then tag it" in shown
+    assert "make it final first" not in shown

@@ -1,0 +1,198 @@
+"""Projects whose changelog is made of news fragments: bump runs towncrier on a copy, shows the diff, then writes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+from packaging.version import Version
+
+from release_channels.adapters.edits import apply_edits
+from release_channels.cli.context import sit_down
+from release_channels.commands.towncrier import plan_news
+from release_channels.errors import RefusedError
+from release_channels.project.edit import Creation, Edit
+from release_channels.project.pyproject import News
+from tests.commands.doing import bump, hook, some_of, tag
+from tests.conftest import MakeRepo
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+CONFIGURED = '[tool.towncrier]\nname = "demo-tool"\ndirectory = "news"\nfilename = "{}"\nissue_format = "#{{issue}}"\n'
+FRAGMENTS: dict[str, str | bytes] = {
+    "news/1.feature": "A way out.\n",
+    "news/2.bugfix": "No way back.\n",
+    "news/.gitkeep": "",
+}
+
+
+def project(make_repo: MakeRepo, name: str, old: str, **more: str | bytes) -> Repo:
+    return make_repo(Sample(tail=CONFIGURED.format(name), files={**FRAGMENTS, name: old, **more}))
+
+
+CHANGELOGS = {
+    "NEWS.rst": "demo-tool 1.1.0 (2026-01-02)\n============================\n\nOld.\n",
+    "NEWS.md": "# demo-tool 1.1.0 (2026-01-02)\n\nOld.\n",
+}
+
+
+@pytest.mark.parametrize(("name", "old"), CHANGELOGS.items(), ids=CHANGELOGS)
+def test_the_fragments_become_the_section(
+    make_repo: MakeRepo, name: str, old: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The section is in the news file, the fragments are gone, all in the one commit; the diff was shown first."""
+    repo = project(make_repo, name, old)
+    assert bump(repo, commit=True) == 0
+    today = datetime.now(UTC).date().isoformat()
+    written = (repo.root / name).read_text()
+    assert f"demo-tool 1.2.0 ({today})" in written
+    assert "A way out. (#1)" in written
+    assert written.endswith(old)
+    changed = repo.git("show", "--name-status", "--format=", "HEAD").split("\n")
+    assert changed == [f"M\t{name}", "D\tnews/1.feature", "D\tnews/2.bugfix", "M\tpyproject.toml"]
+    assert repo.git("status", "--porcelain") == ""
+    shown = capsys.readouterr().err
+    assert "+++ /dev/null" in shown
+    assert f"+++ b/{name}" in shown
+
+
+def test_a_dry_run_shows_the_section_and_writes_nothing(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """towncrier works on a copy, so the plan is there before anything is touched."""
+    repo = project(make_repo, "NEWS.md", CHANGELOGS["NEWS.md"])
+    before = repo.fingerprint()
+    assert bump(repo, dry_run=True) == 0
+    assert repo.fingerprint() == before
+    assert "A way out. (#1)" in capsys.readouterr().err
+
+
+def test_a_fragment_that_is_not_committed_yet_stays_out(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What git does not track is nobody's business, here as in a build; but it is said, since somebody may miss it."""
+    repo = project(make_repo, "NEWS.md", CHANGELOGS["NEWS.md"])
+    repo.write({"news/3.feature": "A secret.\n", "news/README.md": "How to.\n", "news/.swp.x": ""})
+    assert bump(repo, commit=True) == 0
+    assert "not in the section, since git does not track them: news/3.feature\n" in capsys.readouterr().err
+    assert "A secret" not in (repo.root / "NEWS.md").read_text()
+    assert (repo.root / "news/3.feature").exists()
+
+
+def test_a_template_that_breaks_is_told_in_towncriers_words(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own message is the hint, and no file is touched."""
+    repo = make_repo(
+        Sample(
+            tail=CONFIGURED.format("NEWS.md") + 'template = "broken.jinja"\n',
+            files={**FRAGMENTS, "NEWS.md": "", "broken.jinja": "{% if"},
+        )
+    )
+    before = repo.fingerprint()
+    assert bump(repo) == 1
+    assert repo.fingerprint() == before
+    shown = capsys.readouterr().err
+    assert "towncrier could not write the section for 1.2.0" in shown
+    assert "TemplateSyntaxError" in shown
+
+
+CREATED = {"one for all": ("NEWS.md", ""), "one for each": ("news/{version}.rst", "single_file = false\n")}
+
+
+@pytest.mark.parametrize(("file", "more"), some_of(CREATED, "one for all"))
+def test_a_news_file_that_is_not_there_is_made(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], file: str, more: str
+) -> None:
+    """The first release of a project begins its file, which is in the same commit; `tag` finds the section there."""
+    repo = make_repo(Sample(tail=CONFIGURED.format(file) + more, files=dict(FRAGMENTS)))
+    before = repo.fingerprint()
+    assert bump(repo, dry_run=True) == 0
+    assert repo.fingerprint() == before
+    name = file.replace("{version}", "1.2.0")
+    assert f"--- /dev/null\n+++ b/{name}" in capsys.readouterr().err
+    assert bump(repo, commit=True) == 0
+    assert repo.git("show", "--name-status", "--format=", "HEAD").splitlines() == [
+        *sorted((f"A\t{name}", "D\tnews/1.feature", "D\tnews/2.bugfix"), key=lambda line: line[2:]),
+        "M\tpyproject.toml",
+    ]
+    assert repo.git("status", "--porcelain") == ""
+    repo.git("push", "--quiet")
+    assert tag(repo, dry_run=True) == 0
+    assert f"{name} has a section for 1.2.0" in capsys.readouterr().err
+
+
+@pytest.mark.full
+def test_a_refused_commit_can_be_taken_back_with_the_new_file(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The way back that is named takes the news file away again, too."""
+    repo = make_repo(Sample(tail=CONFIGURED.format("NEWS.md"), files=dict(FRAGMENTS)))
+    hook(repo.root / ".git", "pre-commit", "exit 1")
+    before = repo.fingerprint()
+    assert bump(repo, commit=True) == 1
+    back = re.search(r"take the edits back with `(.*?)`", " ".join(capsys.readouterr().err.split()))
+    assert back
+    subprocess.run(shlex.split(back[1]), cwd=repo.root, check=True)
+    assert repo.fingerprint() == before
+
+
+def test_a_name_of_several_words_is_found_in_the_title(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever towncrier calls the project, the section it wrote is the version's."""
+    text = CONFIGURED.format("NEWS.md").replace('"demo-tool"', '"My Demo Tool"')
+    repo = make_repo(Sample(tail=text, files={**FRAGMENTS, "NEWS.md": "# My Demo Tool 1.1.0 (2026-01-02)\n\nOld.\n"}))
+    assert bump(repo, commit=True) == 0
+    assert "# My Demo Tool 1.2.0 (" in (repo.root / "NEWS.md").read_text()
+    repo.git("push", "--quiet")
+    assert tag(repo, dry_run=True) == 0
+    assert "NEWS.md has a section for 1.2.0" in capsys.readouterr().err
+
+
+@pytest.mark.full
+def test_a_file_that_towncrier_does_not_write_is_refused(make_repo: MakeRepo) -> None:
+    """Where it writes another one than its settings seem to say, nothing is planned."""
+    repo = make_repo(Sample(tail=CONFIGURED.format("NEWS.md"), files=dict(FRAGMENTS)))
+    with (
+        sit_down(repo.root, os.environ, index="local") as desk,
+        pytest.raises(RefusedError, match=r"towncrier would not write OTHER\.md"),
+    ):
+        plan_news(desk, News("OTHER.md", "news"), Version("1.2.0"), datetime.now(UTC).date())
+
+
+def test_a_file_that_appeared_meanwhile_is_not_overwritten(repo: Repo) -> None:
+    """A file that is to be made must not be there; nothing else is edited then."""
+    repo.write({"NEWS.md": "somebody's own\n"})
+    before = repo.fingerprint()
+    with pytest.raises(RefusedError, match=r"NEWS\.md changed while the edit was planned"):
+        apply_edits(
+            repo.root, [Edit("README.md", (repo.root / "README.md").read_text(), "x"), Creation("NEWS.md", "y")]
+        )
+    assert repo.fingerprint() == before
+
+
+def test_a_file_that_was_made_goes_away_where_the_next_edit_fails(repo: Repo) -> None:
+    """All edits or none, new files among them."""
+    repo.write({"dir/file": ""})
+    before = repo.fingerprint()
+    readme = (repo.root / "README.md").read_text()
+    with pytest.raises((RefusedError, OSError)):
+        apply_edits(repo.root, [Creation("NEWS.md", "y"), Edit("README.md", readme, "x"), Creation("dir/file/x", "")])
+    assert repo.fingerprint() == before
+
+
+def test_a_template_that_writes_another_file_is_refused(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A template may run anything: what it changes besides the news file is nothing that a bump may commit."""
+    template = "{% set x = cycler.__init__.__globals__.os.system('echo more >> README.md') %}A section.\n"
+    tail = CONFIGURED.format("NEWS.md") + 'template = "news.jinja"\n'
+    files: dict[str, str | bytes] = {**FRAGMENTS, "NEWS.md": CHANGELOGS["NEWS.md"], "news.jinja": template}
+    repo = make_repo(Sample(tail=tail, files=files))
+    before = repo.fingerprint()
+    assert bump(repo, commit=True) == 1
+    assert "towncrier would change README.md and not NEWS.md alone" in capsys.readouterr().err
+    assert repo.fingerprint() == before

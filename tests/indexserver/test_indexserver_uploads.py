@@ -1,0 +1,321 @@
+"""What the local index takes, and what it refuses without changing anything."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from werkzeug.test import EnvironBuilder
+
+from release_channels.adapters import process
+from release_channels.errors import CommandError
+from release_channels.indexserver.pages import PageFile
+from release_channels.indexserver.server import RunningIndex, serve
+from release_channels.indexserver.storage import Storage
+from release_channels.indexserver.upload_rules import MIB, Limits, UploadRefused
+from release_channels.indexserver.uploads import Uploads
+from tests.indexserver.servers import PLAIN, clean_env, fingerprint, form_of, page, post, publish
+from tests.support.distributions import make_sdist, make_wheel
+
+Build = Callable[[Path], tuple[Path, dict[str, str] | None]]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Where the index keeps its files; it does not exist yet."""
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def index(root: Path) -> Iterator[RunningIndex]:
+    """An index of demo-tool."""
+    with serve(root, project="demo-tool") as running:
+        yield running
+
+
+def test_uv_publishes_a_release_twice(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """The real client uploads wheel and sdist, and the same bytes again are fine."""
+    files = [make_wheel(tmp_path / "dist", PLAIN), make_sdist(tmp_path / "dist", PLAIN)]
+    publish(index, *files)
+    before = fingerprint(root, index)
+    publish(index, *files)
+    assert fingerprint(root, index) == before
+    assert sorted(path.name for path in root.iterdir()) == sorted(path.name for path in files)
+
+
+def test_uv_shows_why_other_bytes_are_refused(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """Other bytes under a taken name are a stop, in words that the client passes on."""
+    publish(index, make_wheel(tmp_path / "one", PLAIN))
+    before = fingerprint(root, index)
+    with pytest.raises(CommandError) as caught:
+        publish(index, make_wheel(tmp_path / "two", PLAIN, files={"more.py": b""}))
+    assert "File already exists ('demo_tool-1.0.0-py3-none-any.whl', with blake2_256 hash '" in caught.value.hint
+    assert fingerprint(root, index) == before
+
+
+def test_twine_uploads_and_shows_the_refusal(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """twine uploads, uploads the same again, and shows why other bytes are refused."""
+    words = ["-m", "twine", "upload", "--repository-url", index.upload_url, "-u", "u", "-p", "p"]
+    first, second = make_wheel(tmp_path / "one", PLAIN), make_wheel(tmp_path / "two", PLAIN, files={"more.py": b""})
+    env = clean_env({"COLUMNS": "200"})
+    process.run(sys.executable, *words, first, cwd=tmp_path, env=env)
+    before = fingerprint(root, index)
+    process.run(sys.executable, *words, first, cwd=tmp_path, env=env)
+    with pytest.raises(CommandError, match="exited 1") as caught:
+        process.finish(sys.executable, *words, second, cwd=tmp_path, env=env, merged=True).or_raise()
+    assert "File already exists" in caught.value.hint
+    assert fingerprint(root, index) == before
+
+
+def test_serving_and_refusing_leave_no_trace(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """The directory appears with the first stored file and not before."""
+    assert page(index) == {}
+    assert post(index, make_wheel(tmp_path, PLAIN), {}).status_code == 400
+    assert not root.exists()
+
+
+def wheel(**options: Any) -> Build:
+    """Build a wheel and upload it with an honest form."""
+    return lambda directory: (make_wheel(directory, PLAIN, **options), None)
+
+
+def sdist(**options: Any) -> Build:
+    """Build an sdist and upload it with an honest form."""
+    return lambda directory: (make_sdist(directory, PLAIN, **options), None)
+
+
+def form(**changes: str) -> Build:
+    """Build a good wheel and upload it with a changed form."""
+
+    def build(directory: Path) -> tuple[Path, dict[str, str]]:
+        path = make_wheel(directory, PLAIN, version="2.0.0")
+        return path, form_of(path, **changes)
+
+    return build
+
+
+def garbage(file_name: str, version: str = "2.0.0") -> Build:
+    """Upload bytes that are no archive under a name that promises one."""
+
+    def build(directory: Path) -> tuple[Path, dict[str, str]]:
+        path = directory / file_name
+        path.write_bytes(b"garbage")
+        kind = "sdist" if file_name.endswith("gz") else "bdist_wheel"
+        digest = hashlib.sha256(b"garbage").hexdigest()
+        fields = {":action": "file_upload", "name": "demo-tool", "version": version, "filetype": kind}
+        return path, fields | {"sha256_digest": digest}
+
+    return build
+
+
+REFUSED: dict[str, tuple[Build, str]] = {
+    "no action": (form(**{":action": ""}), "The form lacks :action."),
+    "wrong action": (form(**{":action": "submit"}), "Only :action file_upload"),
+    "wrong protocol": (form(protocol_version="2"), "Only :action file_upload of protocol version 1"),
+    "no name": (form(name=""), "The form lacks name."),
+    "no version": (form(version=""), "The form lacks version."),
+    "no file type": (form(filetype=""), "The form lacks filetype."),
+    "no digest": (form(sha256_digest=""), "The form lacks sha256_digest."),
+    "unknown file type": (form(filetype="bdist_egg"), "Unknown type of file"),
+    "other file type": (form(filetype="sdist"), "is no sdist"),
+    "wrong sha256": (form(sha256_digest="0" * 64), "The sha256 digest"),
+    "wrong md5": (form(md5_digest="0" * 32), "The md5 digest"),
+    "wrong blake2": (form(blake2_256_digest="0" * 64), "The blake2_256 digest"),
+    "other project in the form": (form(name="other"), "takes files of demo-tool alone"),
+    "other version in the form": (
+        form(version="2.0.1"),
+        "demo-tool 2.0.1, the file says demo-tool 2.0.0",
+    ),
+    "no version at all": (form(version="two"), "The version 'two' does not parse"),
+    "local version in the form": (form(version="2.0.0+g1"), "The use of local versions in '2.0.0+g1' is not allowed."),
+    "local version": (wheel(version="2.0.0+g1"), "The use of local versions in '2.0.0+g1' is not allowed."),
+    "direct URL in the form": (form(requires_dist="x @ https://x.example/x"), "is a URL"),
+    "direct URL in the file": (
+        wheel(version="2.0.0", extra=["Requires-Dist: x @ https://x.example/x"]),
+        "is a URL",
+    ),
+    "broken dependency": (wheel(version="2.0.0", extra=["Requires-Dist: ???"]), "does not parse"),
+    "private in the form": (form(classifiers="Private :: Do Not Upload"), "forbids the upload"),
+    "private in the file": (
+        wheel(version="2.0.0", extra=["Classifier: Private :: Do Not Upload"]),
+        "forbids the upload",
+    ),
+    "unknown extension": (garbage("demo_tool-2.0.0.zip"), "Invalid file name"),
+    "egg-like wheel name": (garbage("demo_tool-2.0.0.whl"), "Invalid file name"),
+    "no archive, wheel": (garbage("demo_tool-2.0.0-py3-none-any.whl"), "Invalid distribution file."),
+    "no archive, sdist": (garbage("demo_tool-2.0.0.tar.gz"), "Invalid distribution file."),
+    "metadata of another project": (
+        wheel(version="2.0.0", metadata_name="other"),
+        "holds the metadata of other 2.0.0",
+    ),
+    "metadata of another version": (
+        sdist(version="2.0.0", metadata_version="2.0.1"),
+        "holds the metadata of demo-tool 2.0.1",
+    ),
+    "metadata without a name": (
+        wheel(version="2.0.0", instead={"METADATA": "Metadata-Version: 2.4\nVersion: 2.0.0\n"}),
+        "lacks Name",
+    ),
+    "metadata with a broken version": (
+        wheel(version="2.0.0", metadata_version="two"),
+        "Invalid distribution file.",
+    ),
+    "empty metadata": (sdist(version="2.0.0", instead={"PKG-INFO": ""}), "lacks Metadata-Version, Name, Version"),
+    "sdist name not normal": (
+        sdist(version="2.0.0", file_name="demo-tool-2.0.0.tar.gz"),
+        "Filename 'demo-tool-2.0.0.tar.gz' is invalid, should be 'demo_tool-2.0.0.tar.gz'.",
+    ),
+    "sdist version not normal": (
+        sdist(version="2.0.0", file_name="demo_tool-2.0.0.0.tar.gz"),
+        "Filename 'demo_tool-2.0.0.0.tar.gz' is invalid, should be 'demo_tool-2.0.0.tar.gz'.",
+    ),
+    "wheel name not normal": (
+        wheel(version="2.0.0", file_name="Demo_Tool-2.0.0-py3-none-any.whl"),
+        "should be 'demo_tool-2.0.0-py3-none-any.whl'.",
+    ),
+    "second sdist": (
+        sdist(version="1.0.0", file_name="Demo_Tool-1.0.0.tar.gz", extra=["Keywords: x"]),
+        "Only one sdist may be uploaded per release.",
+    ),
+    "taken name": (wheel(version="1.0.0", extra=["Keywords: x"]), "File already exists ('demo_tool-1.0.0-py3-none-any"),
+    "same bytes, other name": (
+        wheel(version="1.0.0", file_name="demo_tool-1.0.0-py2-none-any.whl"),
+        "File already exists ('demo_tool-1.0.0-py2-none-any.whl', with blake2_256 hash '",
+    ),
+}
+
+
+@pytest.mark.parametrize(("build", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_broken_rule_refuses(index: RunningIndex, root: Path, tmp_path: Path, build: Build, reason: str) -> None:
+    """Each rule is a 400 with its reason in status line, code and message, and nothing changes."""
+    publishes = [make_wheel(tmp_path / "good", PLAIN), make_sdist(tmp_path / "good", PLAIN)]
+    assert [post(index, path).status_code for path in publishes] == [200, 200]
+    before = fingerprint(root, index)
+    path, fields = build(tmp_path)
+    answer = post(index, path, fields)
+    assert answer.status_code == 400
+    assert reason in answer.reason
+    assert answer.json() == {"message": answer.reason, "code": f"400 {answer.reason}", "title": "Bad Request"}
+    assert fingerprint(root, index) == before
+    assert index.warnings() == ()
+
+
+@pytest.mark.parametrize("name", ["../demo_tool-2.0.0-py3-none-any.whl", "..", ".hidden.whl", "a\\b.whl", "ä.whl"])
+def test_a_file_name_cannot_leave_the_directory(index: RunningIndex, root: Path, tmp_path: Path, name: str) -> None:
+    """A name with anything but a file's plain characters is refused before it touches the disk."""
+    path = make_wheel(tmp_path, PLAIN, version="2.0.0")
+    answer = post(index, path, form_of(path), file_name=name)
+    assert (answer.status_code, "Invalid file name" in answer.reason) == (400, True)
+    assert not root.exists()
+
+
+def test_the_reason_is_in_a_page_for_people(index: RunningIndex, tmp_path: Path) -> None:
+    """A client that does not ask for JSON finds the sentence in the body."""
+    answer = post(index, make_wheel(tmp_path, PLAIN, version="2.0.0+g1"), accept="text/html")
+    assert "The use of local versions in '2.0.0+g1' is not allowed." in answer.text
+
+
+def test_limits(root: Path, tmp_path: Path) -> None:
+    """A file over the limit, a body far over it, and a project that grows too large are refused."""
+    small, large = (
+        make_wheel(tmp_path, PLAIN, version="1.0.0"),
+        make_wheel(tmp_path, PLAIN, version="1.1.0", files={"x.bin": bytes(2 * MIB)}),
+    )
+    huge = make_wheel(tmp_path, PLAIN, version="1.2.0", files={"x.bin": bytes(18 * MIB)})
+    limits = Limits(file=MIB, project=small.stat().st_size + 100)
+    with serve(root, project="demo-tool", limits=limits) as index:
+        assert post(index, small).status_code == 200
+        before = fingerprint(root, index)
+        assert post(index, large).reason == "File too large. Limit for project 'demo-tool' is 1 MB."
+        assert post(index, huge).reason == "File too large. Limit for project 'demo-tool' is 1 MB."
+        assert post(index, make_sdist(tmp_path, PLAIN)).reason.startswith("Project size too large.")
+        assert fingerprint(root, index) == before
+        assert post(index, small).status_code == 200
+
+
+def test_a_hand_made_file_is_reported_and_not_listed(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """Broken distributions in the directory are warned about, other files are ignored, and all of them stay."""
+    post(index, make_wheel(tmp_path, PLAIN))
+    (root / "demo_tool-3.0.0-py3-none-any.whl").write_bytes(b"broken")
+    (root / "release.json").write_text("{}")
+    (root / "runs").mkdir()
+    assert page(index)["versions"] == ["1.0.0"]
+    assert "demo_tool-3.0.0-py3-none-any.whl is not a readable wheel" in "".join(index.warnings())
+    taken = post(index, make_wheel(tmp_path, PLAIN, version="3.0.0"))
+    assert taken.reason.startswith("File already exists")
+    assert (root / "demo_tool-3.0.0-py3-none-any.whl").read_bytes() == b"broken"
+
+
+def test_an_upload_that_breaks_off_stores_nothing(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """A client that vanishes in the middle leaves no file, not even a hidden one."""
+    path = make_wheel(tmp_path, PLAIN, files={"x.bin": bytes(MIB)})
+    content = (path.name, path.read_bytes())
+    prepared = requests.Request("POST", index.upload_url, data=form_of(path), files={"content": content}).prepare()
+    assert isinstance(prepared.body, bytes)
+    host, _, port = index.url.removeprefix("http://").partition(":")
+    head = "".join(f"{key}: {prepared.headers[key]!s}\r\n" for key in ("Content-Type", "Content-Length"))
+    with socket.create_connection((host, int(port))) as half:
+        half.sendall(f"POST /legacy/ HTTP/1.1\r\nHost: {host}\r\n{head}\r\n".encode() + prepared.body[: MIB // 2])
+    ends = time.monotonic() + 5
+    while not index.requests and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert (root.exists(), index.warnings()) == (False, ())
+    assert post(index, path).status_code == 200
+
+
+@pytest.mark.parametrize("servers", [1, 2])
+def test_one_of_many_uploads_wins(root: Path, tmp_path: Path, servers: int) -> None:
+    """Of eight uploads of one name with other bytes each, one is stored whole, through one server or two."""
+    bodies = [make_wheel(tmp_path / str(n), PLAIN, files={"n.bin": bytes([n]) * MIB}) for n in range(8)]
+    with serve(root, project="demo-tool") as first, serve(root, project="demo-tool") as second:
+        indexes = [first, second][:servers]
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda n: post(indexes[n % servers], bodies[n]), range(8)))
+        codes = [answer.status_code for answer in answers]
+        assert sorted(codes) == [200] + [400] * 7
+        assert all(a.reason.startswith("File already exists") for a in answers if a.status_code == 400)
+        winner = bodies[codes.index(200)]
+        assert [path.read_bytes() for path in root.iterdir()] == [winner.read_bytes()]
+        assert requests.get(f"{first.url}/files/{winner.name}", timeout=20).content == winner.read_bytes()
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["same bytes", "other bytes"])
+def test_another_process_may_be_faster(root: Path, tmp_path: Path, same: bool) -> None:
+    """A file that another process stores after our look at the list wins: its bytes stay, ours are compared to them."""
+    ours, theirs = (
+        make_wheel(tmp_path / "a", PLAIN),
+        make_wheel(tmp_path / "b", PLAIN, extra=[] if same else ["Keywords: x"]),
+    )
+
+    def listing(_project: str) -> list[PageFile]:
+        assert Storage(root).add(theirs)
+        return []
+
+    uploads = Uploads(Storage(root), listing, limits=Limits())
+    content = (io.BytesIO(ours.read_bytes()), ours.name)
+    with closing(EnvironBuilder(method="POST", data={**form_of(ours), "content": content})) as builder:
+        if same:
+            uploads.receive(builder.get_environ())
+        else:
+            with pytest.raises(UploadRefused, match="File already exists"):
+                uploads.receive(builder.get_environ())
+    assert [path.read_bytes() for path in root.iterdir()] == [theirs.read_bytes()]
+
+
+def test_the_same_bytes_at_once_are_all_fine(root: Path, tmp_path: Path) -> None:
+    """Eight uploads of the same file through two servers are eight successes and one file."""
+    path = make_wheel(tmp_path, PLAIN, files={"n.bin": bytes(MIB)})
+    with serve(root) as first, serve(root) as second, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: post([first, second][n % 2], path), range(8)))
+        assert [answer.status_code for answer in answers] == [200] * 8
+        assert [stored.name for stored in root.iterdir()] == [path.name]
