@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nox import Session
 
+    from release_channels.model.outcome import Outcome
+
 BUILT = ("build", "check")
 PREVIEW = (*BUILT, "preview-publish", "verify")
 PUBLIC = (*BUILT, "public-publish", "announce", "verify")
@@ -62,28 +64,37 @@ def public(session: Session) -> None:
 
 def provenance(session: Session) -> None:
     """Prove which commit and run passed tests and gate."""
-    _run_alone(session, "proving:run_provenance")
+    from release_channels.release.ci_provenance import run_provenance
+
+    _run_alone(session, run_provenance)
 
 
 def preflight(session: Session) -> None:
     """Ask the index whether it trusts this job, and upload nothing."""
-    _run_alone(session, "preflighting:run_preflight")
+    from release_channels.release.ci_preflight import run_preflight
+
+    _run_alone(session, run_preflight)
 
 
 def conclude(session: Session) -> None:
     """End a release workflow: red when a job failed, or was skipped without a reason on the list."""
-    _run_alone(session, "ending:run_conclude")
+    from release_channels.release.ci_result import run_conclude
+
+    _run_alone(session, run_conclude)
 
 
 def gate(session: Session) -> None:
     """Run the live integration gate: a provider that answers, one real rollout, a judge, the Daytona checks."""
-    _run_alone(session, "gate.session:run_gate")
+    from release_channels.gate.session import run_gate
+
+    _run_alone(session, run_gate)
 
 
 def rehearse(session: Session) -> None:
     """Practise the whole release train on this machine, with the real workflow files and a local index."""
-    # By its name alone: the rehearsal stands above the sessions, and may use them.
-    _run_alone(session, "rehearsal.rehearse:run_rehearsal")
+    from release_channels.rehearsal.session import run_rehearsal
+
+    _run_alone(session, run_rehearsal)
 
 
 SESSIONS: dict[str, Callable[[Session], None]] = {
@@ -141,11 +152,8 @@ def _run(session: Session, *steps: str, channel: str = "") -> None:
         session.error(str(outcome.result))  # the reason stands above already
 
 
-def _run_alone(session: Session, runner: str) -> None:
+def _run_alone(session: Session, run: Callable[..., Outcome]) -> None:
     """Run a session that is no step of a release."""
-    from pkgutil import resolve_name
-
-    run = resolve_name(f"release_channels.{runner}")
     outcome = run(session.posargs, root=Path.cwd(), dry_run=_only_install(session))
     if not outcome.result.is_good:
         session.error(str(outcome.result))  # the reason stands above already

@@ -13,7 +13,17 @@ from release_channels.adapters.github import parse
 from release_channels.adapters.github.errors import Answers, NotFoundError
 from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.github.transfer import check_archive, fetch_archive, upload_file
-from release_channels.model import github
+from release_channels.model.github import (
+    Artifact,
+    Asset,
+    Comparison,
+    Deployment,
+    HubRelease,
+    Job,
+    PullRequest,
+    RemoteTag,
+    WorkflowRun,
+)
 
 if TYPE_CHECKING:
     import github
@@ -63,13 +73,13 @@ class GitHub:
 
     def newest_run(
         self, workflow: str, sha: str, event: str | None = "push", *, green_on: str | None = None
-    ) -> github.WorkflowRun | None:
+    ) -> WorkflowRun | None:
         """Find the newest run of exactly this workflow file and commit, as its newest attempt stands.
 
         With `green_on`, only a run on that branch which ended well counts.
         """
 
-        def ask() -> list[github.WorkflowRun]:
+        def ask() -> list[WorkflowRun]:
             from github.GithubObject import NotSet
 
             listed = self._repo.get_workflow(workflow).get_runs(head_sha=sha, event=event or NotSet)
@@ -84,10 +94,10 @@ class GitHub:
             found = [run for run in found if run.is_green and run.branch == green_on]
         return max(found, key=lambda run: run.number, default=None)
 
-    def find_run(self, workflow: str, title: str, *, event: str, since: datetime) -> github.WorkflowRun | None:
+    def find_run(self, workflow: str, title: str, *, event: str, since: datetime) -> WorkflowRun | None:
         """Find the newest run of this workflow file with exactly this title, among those made at that time or later."""
 
-        def ask() -> list[github.WorkflowRun]:
+        def ask() -> list[WorkflowRun]:
             listed = self._repo.get_workflow(workflow).get_runs(event=event, created=f">={since:%Y-%m-%dT%H:%M:%SZ}")
             runs = (parse.parse_run(run) for run in islice(listed, _MOST_RUNS))
             recent = takewhile(lambda run: run.created_at >= since, runs)  # newest first, whatever the filter did
@@ -96,16 +106,16 @@ class GitHub:
         found = self._answers.read(f"the run of {workflow} called {title!r}", ask, needs="actions: read")
         return max(found, key=lambda run: run.number, default=None)
 
-    def run(self, run_id: int) -> github.WorkflowRun:
+    def run(self, run_id: int) -> WorkflowRun:
         """Read one run."""
         return self._answers.read(
             f"run {run_id}", lambda: parse.parse_run(self._repo.get_workflow_run(run_id)), needs="actions: read"
         )
 
-    def jobs(self, run_id: int) -> tuple[github.Job, ...]:
+    def jobs(self, run_id: int) -> tuple[Job, ...]:
         """List the jobs of a run's newest attempt."""
 
-        def ask() -> tuple[github.Job, ...]:
+        def ask() -> tuple[Job, ...]:
             return tuple(parse.parse_job(job) for job in self._repo.get_workflow_run(run_id).jobs("latest"))
 
         return self._answers.read(f"the jobs of run {run_id}", ask, needs="actions: read")
@@ -118,10 +128,10 @@ class GitHub:
 
         return self._answers.read(f"the approvals that run {run_id} waits for", ask, needs="actions: read")
 
-    def artifacts(self, run_id: int) -> tuple[github.Artifact, ...]:
+    def artifacts(self, run_id: int) -> tuple[Artifact, ...]:
         """List the artifacts of a run, expired ones too."""
 
-        def ask() -> tuple[github.Artifact, ...]:
+        def ask() -> tuple[Artifact, ...]:
             return tuple(parse.parse_artifact(found) for found in self._repo.get_workflow_run(run_id).get_artifacts())
 
         return self._answers.read(f"the artifacts of run {run_id}", ask, needs="actions: read")
@@ -129,7 +139,7 @@ class GitHub:
     def download_artifact(self, artifact_id: int, target: Path, limit: int) -> None:
         """Download the archive of an artifact to a file of at most `limit` bytes, its digest compared."""
 
-        def describe() -> github.Artifact:
+        def describe() -> Artifact:
             return parse.parse_artifact(self._repo.get_artifact(artifact_id))
 
         def locate() -> str:
@@ -146,22 +156,22 @@ class GitHub:
             needs="actions: read",
         )
 
-    def compare(self, base: str, head: str) -> github.Comparison:
+    def compare(self, base: str, head: str) -> Comparison:
         """Tell how a head stands to a base, both branches, tags or commits."""
 
-        def ask() -> github.Comparison:
+        def ask() -> Comparison:
             return parse.parse_comparison(self._repo.compare(base, head, comparison_commits_per_page=1))
 
         return self._answers.read(f"how {head[:40]} stands to {base[:40]}", ask, needs="contents: read")
 
-    def find_tag(self, name: str) -> github.RemoteTag | None:
+    def find_tag(self, name: str) -> RemoteTag | None:
         """Find a tag by its exact name, and the commit that it points to."""
 
-        def ask() -> github.RemoteTag:
+        def ask() -> RemoteTag:
             target = self._repo.get_git_ref(f"tags/{name}").object
             if target.type != "tag":
-                return github.RemoteTag(target.sha, annotated=False)
-            return github.RemoteTag(self._repo.get_git_tag(target.sha).object.sha, annotated=True)
+                return RemoteTag(target.sha, annotated=False)
+            return RemoteTag(self._repo.get_git_tag(target.sha).object.sha, annotated=True)
 
         try:
             return self._answers.read(f"the tag {name[:80]}", ask, needs="contents: read")
@@ -180,25 +190,25 @@ class GitHub:
         except NotFoundError:
             return None
 
-    def releases(self) -> tuple[github.HubRelease, ...]:
+    def releases(self) -> tuple[HubRelease, ...]:
         """List every release, newest first; drafts only to a token that may write."""
 
-        def ask() -> tuple[github.HubRelease, ...]:
+        def ask() -> tuple[HubRelease, ...]:
             return tuple(parse.parse_release(release) for release in self._repo.get_releases())
 
         return self._answers.read("the releases", ask, needs="contents: read")
 
-    def find_releases(self, tag: str) -> tuple[github.HubRelease, ...]:
+    def find_releases(self, tag: str) -> tuple[HubRelease, ...]:
         """Find the releases of a tag by listing, since a look-up by tag hides drafts."""
         return tuple(release for release in self.releases() if release.tag == tag)
 
-    def create_draft(self, tag: str, name: str, body: str, *, target: str = "") -> github.HubRelease:
+    def create_draft(self, tag: str, name: str, body: str, *, target: str = "") -> HubRelease:
         """Create a draft, which nobody sees who may not write; `target` is the commit of a tag that is not there yet.
 
         Source: GitHub's REST reference: publishing makes a tag that is missing, by default on the default branch.
         """
 
-        def act() -> github.HubRelease:
+        def act() -> HubRelease:
             from github.GithubObject import NotSet
 
             made = self._repo.create_git_release(
@@ -208,19 +218,19 @@ class GitHub:
 
         return self._answers.write(f"create the draft release of {tag}", act, needs=_CONTENTS)
 
-    def upload_asset(self, release: github.HubRelease, path: Path) -> github.Asset:
+    def upload_asset(self, release: HubRelease, path: Path) -> Asset:
         """Add a file to a release under its own name; GitHub may write the name in another way."""
         needs, what = _CONTENTS, f"the release of {release.tag}"
         address = self._answers.read(
             f"{what}'s upload address", lambda: parse.sure(self._repo.get_release(release.id).upload_url), needs=needs
         )
 
-        def act() -> github.Asset:
+        def act() -> Asset:
             return parse.parse_asset(upload_file(self._api.requester, self._base, address, path))
 
         return self._answers.write(f"add {path.name} to {what}", act, needs=needs)
 
-    def delete_asset(self, asset: github.Asset) -> None:
+    def delete_asset(self, asset: Asset) -> None:
         """Take a file out of a draft."""
         self._answers.write(
             f"delete the asset {asset.name}",
@@ -228,7 +238,7 @@ class GitHub:
             needs=_CONTENTS,
         )
 
-    def delete_draft(self, release: github.HubRelease) -> None:
+    def delete_draft(self, release: HubRelease) -> None:
         """Take a draft away, with what is in it.
 
         Raises: ValueError for a release that is published: those are never taken back.
@@ -241,10 +251,10 @@ class GitHub:
             needs=_CONTENTS,
         )
 
-    def publish(self, release: github.HubRelease, *, latest: bool, target: str = "") -> github.HubRelease:
+    def publish(self, release: HubRelease, *, latest: bool, target: str = "") -> HubRelease:
         """Publish a draft with these words, as the latest release or beside it; `target` as in a draft."""
 
-        def act() -> github.HubRelease:
+        def act() -> HubRelease:
             from github.GithubObject import NotSet
 
             done = self._repo.get_release(release.id).update_release(
@@ -269,23 +279,23 @@ class GitHub:
 
         return self._answers.read(f"the notes of {tag}", ask, needs=_CONTENTS)
 
-    def open_pull_request(self, head: str, base: str, title: str, body: str) -> github.PullRequest:
+    def open_pull_request(self, head: str, base: str, title: str, body: str) -> PullRequest:
         """Open a pull request between two branches of the repository."""
 
-        def act() -> github.PullRequest:
+        def act() -> PullRequest:
             return parse.parse_pull_request(self._repo.create_pull(base, head, title=title, body=body))
 
         return self._answers.write(f"open a pull request for {head}", act, needs="pull-requests: write")
 
-    def deployments(self, environment: str, limit: int) -> tuple[github.Deployment, ...]:
+    def deployments(self, environment: str, limit: int) -> tuple[Deployment, ...]:
         """List the newest deployments to an environment, newest first, each with the workflow behind it."""
         workflows: dict[int, str | None] = {}
 
-        def ask() -> list[tuple[github.Deployment, int | None]]:
+        def ask() -> list[tuple[Deployment, int | None]]:
             found = self._repo.get_deployments(environment=environment)
             return [self._deployment(one) for one in islice(found, limit)]
 
-        told: list[github.Deployment] = []
+        told: list[Deployment] = []
         for deployment, run_id in self._answers.read(
             f"the deployments to {environment}", ask, needs="deployments: read"
         ):
@@ -294,7 +304,7 @@ class GitHub:
             told.append(parse.with_workflow(deployment, workflows.get(run_id) if run_id is not None else None))
         return tuple(told)
 
-    def _deployment(self, one: Any) -> tuple[github.Deployment, int | None]:
+    def _deployment(self, one: Any) -> tuple[Deployment, int | None]:
         newest = next(iter(one.get_statuses()), None)
         deployment = parse.parse_deployment(one, newest)
         found = _RUN_IN_URL.search(deployment.url)
