@@ -11,10 +11,10 @@ from filelock import FileLock
 
 from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Outcome
+from release_channels.model.session_names import PREVIEW
 from release_channels.model.version import Channel
 from release_channels.release import pipeline
 from release_channels.release.step import Patience
-from release_channels.sessions import PREVIEW
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 from tests.support.wheelhouse import fill

@@ -13,9 +13,9 @@ from release_channels.adapters import console
 from release_channels.cli.context import sit_down
 from release_channels.commands.status import read_status, show_status
 from release_channels.model.outcome import Result
+from release_channels.model.session_names import PREVIEW
 from release_channels.model.version import Channel
 from release_channels.release.pipeline import run_session
-from release_channels.sessions import PREVIEW
 from tests.support.distributions import make_wheel
 from tests.support.projects import Sample
 from tests.support.repo import Repo

@@ -7,14 +7,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from release_channels.model.session_names import BUILD_AND_CHECK, PREVIEW, PUBLIC
+
 if TYPE_CHECKING:
     from nox import Session
 
     from release_channels.model.outcome import Outcome
-
-BUILT = ("build", "check")
-PREVIEW = (*BUILT, "preview-publish", "verify")
-PUBLIC = (*BUILT, "public-publish", "announce", "verify")
 
 
 def build(session: Session) -> None:
@@ -29,7 +27,7 @@ def check(session: Session) -> None:
 
 def build_and_check(session: Session) -> None:
     """Build and check in one run, as the release workflows do before anything is handed on."""
-    _run(session, *BUILT)
+    _run(session, *BUILD_AND_CHECK)
 
 
 def preview_publish(session: Session) -> None:

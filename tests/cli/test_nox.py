@@ -15,7 +15,8 @@ import pytest
 
 from release_channels.indexserver.server import serve
 from release_channels.indexserver.upload_rules import Limits
-from release_channels.sessions import PREVIEW, SESSIONS
+from release_channels.model.session_names import PREVIEW
+from release_channels.sessions import SESSIONS
 from tests.cli.screen import BIN, adopter, built, nox, picture, published, run
 from tests.conftest import MakeRepo
 from tests.support.repo import Repo

@@ -22,11 +22,11 @@ from release_channels.commands.resume import resume
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.outcome import Outcome, Result
+from release_channels.model.session_names import PUBLIC
 from release_channels.model.version import Channel
 from release_channels.rehearsal.github.http import broken
 from release_channels.rehearsal.github.state import StoredRelease
 from release_channels.release.step import Patience
-from release_channels.sessions import PUBLIC
 from tests.commands.doing import some_of
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub

@@ -622,7 +622,7 @@ def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
     screen = run(
         sys.executable, "-c",
         "from pathlib import Path; from release_channels.commands import tasks\n"
-        "from release_channels.commands.tasks import run_task\n"
+        "from release_channels.cli.run import run_task\n"
         "from contextlib import nullcontext\n"
         "from invoke.exceptions import Exit\n"
         "try: run_task(Path.cwd(), nullcontext(None), lambda desk: desk.root)\n"

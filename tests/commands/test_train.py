@@ -17,7 +17,7 @@ from release_channels.adapters.local_index_history import local_files
 from release_channels.commands import tasks
 from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Outcome, Result
-from release_channels.sessions import PUBLIC
+from release_channels.model.session_names import PUBLIC
 from tests.cli.screen import BIN
 from tests.commands.doing import bump, bump_dev, code_of, on_index, public, tag
 from tests.commands.test_bump import vcs_pyproject

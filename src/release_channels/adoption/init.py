@@ -21,7 +21,7 @@ from release_channels.adoption.tool_source import ToolSource, asked_tool, runnin
 from release_channels.adoption.workflows.rules import Broken
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.outcome import Outcome, Result
-from release_channels.sessions import SESSIONS
+from release_channels.model.session_names import SESSION_NAMES
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _SECONDS = 300
@@ -72,7 +72,7 @@ def _plan(found: Found, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
         raise RefusedError(
             f"{TOOL} is the tool itself and adopts nothing", hint="start this in the project that is to be released"
         )
-    return plan_adoption(found, tool, request.tasks, SESSIONS, gate=request.gate)
+    return plan_adoption(found, tool, request.tasks, SESSION_NAMES, gate=request.gate)
 
 
 @dataclass(frozen=True, slots=True)

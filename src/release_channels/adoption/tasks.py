@@ -18,8 +18,7 @@ from release_channels.adoption.install_guide import README, keep_block, print_co
 from release_channels.adoption.setup_publishing import setup_publishing as set_up
 from release_channels.cli.context import sit_down
 from release_channels.cli.report import tell
-from release_channels.cli.run import reporting
-from release_channels.commands.tasks import run_task
+from release_channels.cli.run import reporting, run_task
 from release_channels.errors import UsageError
 
 

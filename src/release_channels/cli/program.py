@@ -11,7 +11,7 @@ from invoke.collection import Collection
 from invoke.exceptions import ParseError
 from invoke.program import Program
 
-from release_channels.sessions import SESSIONS
+from release_channels.model.session_names import SESSION_NAMES
 
 NAME = "release-channels"
 _UNKNOWN = re.compile(r"No idea what '(?P<word>.*)' is!", re.DOTALL)
@@ -52,7 +52,7 @@ class TaskProgram(Program):
             word = found["word"]
             what = f"an option of {task or NAME}" if word.startswith("-") else "a task"
             text = f"{word[:60]!r} is not {what}"
-            if word in SESSIONS:
+            if word in SESSION_NAMES:
                 hint = f"it is a session: `nox -s {word}`"
             elif close := difflib.get_close_matches(word, names, n=1):
                 hint = f"did you mean `{NAME} {close[0]}`? {hint}"

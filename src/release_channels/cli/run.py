@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -115,6 +116,33 @@ def run_session_told(
     if not (goes_on and outcome.result.is_good):
         tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
     return outcome
+
+
+_Context = TypeVar("_Context")
+
+
+def run_task(root: Path, opening: AbstractContextManager[_Context], act: Callable[[_Context], Outcome]) -> None:
+    """Do one task and tell its outcome; an error is one, too, and so are a bug and Ctrl-C."""
+    outcome, code = _outcome(root, opening, act)
+    tell(replace(outcome, rehearsal=is_rehearsal()), read_actions(os.environ))
+    if code:
+        raise Exit(code=code)
+
+
+def _outcome(
+    root: Path, opening: AbstractContextManager[_Context], act: Callable[[_Context], Outcome]
+) -> tuple[Outcome, int]:
+    try:
+        with ended_like_ctrl_c(), opening as desk:
+            return act(desk), 0
+    except ReleaseError as stop:
+        return report_stop(stop), stop.exit_code
+    except KeyboardInterrupt as stop:
+        far = f", and {stop}" if str(stop) else ""  # what had happened by then, where somebody looked
+        told = f"interrupted{far}; run the same again, which looks first at what is there"
+        return Outcome(Result.FAILED, told), INTERRUPTED
+    except Exception as bug:  # noqa: BLE001 - as in a session: a bug becomes a sentence
+        return report_bug(root, bug), 1
 
 
 @contextmanager

@@ -23,13 +23,13 @@ from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile, Tag
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.public_rules import check_yanked
+from release_channels.model.session_names import PUBLIC
 from release_channels.model.status import files_close_at, spent
 from release_channels.model.tags import release_tags, version_of
 from release_channels.model.version import Channel
 from release_channels.release.dist_dir import DIST, hand_over, take_over
 from release_channels.release.pipeline import run_session
 from release_channels.release.step import Patience
-from release_channels.sessions import PUBLIC
 
 _AFTER_BUILD = tuple(step for step in PUBLIC if step != "build")
 _AFTER_CHECK = tuple(step for step in _AFTER_BUILD if step != "check")

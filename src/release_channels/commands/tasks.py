@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from invoke.exceptions import Exit
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_env import is_rehearsal, read_actions
 from release_channels.cli.context import Desk, sit_down
-from release_channels.cli.report import tell
-from release_channels.cli.run import INTERRUPTED, ended_like_ctrl_c, report_bug, report_stop, reporting
+from release_channels.cli.run import reporting, run_task
 from release_channels.commands import bump as bumping
 from release_channels.commands.resume import resume as finish_release
 from release_channels.commands.status import read_status, show_status
 from release_channels.commands.tag import TagRequest
 from release_channels.commands.tag import tag as make_tag
 from release_channels.commands.yank import withdraw as show_withdrawal
-from release_channels.errors import ReleaseError
-from release_channels.model.outcome import Outcome, Result
 
 
 def bump(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
@@ -74,25 +68,3 @@ def withdraw(root: Path, version: str, reason: str, index: str) -> None:
 
 def _desk(root: Path, index: str, revision: str = "HEAD") -> AbstractContextManager[Desk]:
     return sit_down(root, os.environ, index=index, revision=revision)
-
-
-def run_task(root: Path, opening: AbstractContextManager[Desk], act: Callable[[Desk], Outcome]) -> None:
-    """Do one task and tell its outcome; an error is one, too, and so are a bug and Ctrl-C."""
-    outcome, code = _outcome(root, opening, act)
-    tell(replace(outcome, rehearsal=is_rehearsal()), read_actions(os.environ))
-    if code:
-        raise Exit(code=code)
-
-
-def _outcome(root: Path, opening: AbstractContextManager[Desk], act: Callable[[Desk], Outcome]) -> tuple[Outcome, int]:
-    try:
-        with ended_like_ctrl_c(), opening as desk:
-            return act(desk), 0
-    except ReleaseError as stop:
-        return report_stop(stop), stop.exit_code
-    except KeyboardInterrupt as stop:
-        far = f", and {stop}" if str(stop) else ""  # what had happened by then, where somebody looked
-        told = f"interrupted{far}; run the same again, which looks first at what is there"
-        return Outcome(Result.FAILED, told), INTERRUPTED
-    except Exception as bug:  # noqa: BLE001 - as in a session: a bug becomes a sentence
-        return report_bug(root, bug), 1

@@ -34,8 +34,8 @@ from release_channels.model.decide import Request, decide
 from release_channels.model.github import repository_name
 from release_channels.model.github_settings import Environment, HubSettings
 from release_channels.model.observed import IndexState
+from release_channels.model.session_names import SESSION_NAMES
 from release_channels.model.version import Channel
-from release_channels.sessions import SESSIONS
 
 _T = TypeVar("_T")
 _SECRET = re.compile(r"secrets\.([A-Z0-9_]+)")
@@ -68,7 +68,7 @@ def _files(desk: Desk, found: Found, tasks: tuple[str, ...]) -> Iterator[Diagnos
     tree = Tree(desk.root)
     yield from diagnose_project(found.project, tree.read)
     is_tool = found.project.normalized_name == TOOL
-    plan = plan_own(found) if is_tool else plan_adoption(found, running_tool(), tasks, SESSIONS)
+    plan = plan_own(found) if is_tool else plan_adoption(found, running_tool(), tasks, SESSION_NAMES)
     has_lock = is_tool or found.files.get(f"{plan.noxfile}.lock") is not None
     yield from diagnose_adoption(plan, has_lock=has_lock)
     locked = locked_tool(desk.root)

@@ -1,0 +1,24 @@
+"""The names of the release sessions, and the steps of the sessions that have several."""
+
+from __future__ import annotations
+
+BUILD_AND_CHECK = ("build", "check")
+PREVIEW = (*BUILD_AND_CHECK, "preview-publish", "verify")
+PUBLIC = (*BUILD_AND_CHECK, "public-publish", "announce", "verify")
+
+SESSION_NAMES = (
+    "preview",
+    "public",
+    "build",
+    "check",
+    "build-and-check",
+    "preview-publish",
+    "public-publish",
+    "announce",
+    "verify",
+    "gate",
+    "rehearse",
+    "provenance",
+    "preflight",
+    "conclude",
+)
