@@ -14,7 +14,7 @@ from release_channels.model.outcome import Outcome
 from release_channels.model.session_names import PREVIEW
 from release_channels.model.version import Channel
 from release_channels.release import pipeline
-from release_channels.release.step import Patience
+from release_channels.release.step import Timeouts
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 from tests.support.wheelhouse import fill
@@ -120,11 +120,11 @@ def run_session(offline: None) -> RunSession:
     """Run steps of a release as the sessions do, with waits cut short."""
 
     def run(repo: Repo, *words: str, steps: tuple[str, ...] = PREVIEW, **more: object) -> Outcome:
-        patience = Patience(tries=(0.1, 0.1), visible=1.0, first_pause=0.05)
+        patience = Timeouts(tries=(0.1, 0.1), visible=1.0, first_pause=0.05)
         name = "preview" if steps == PREVIEW else steps[0]
         if steps == PREVIEW:
             more.setdefault("channel", Channel.PREVIEW)
-        return pipeline.run_session(
+        return pipeline.run_pipeline(
             name, steps, words, root=repo.root, env=dict(os.environ), patience=patience, **more,  # type: ignore[arg-type]
         )  # fmt: skip
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.cli.context import sit_down
+from release_channels.cli.context import open_context
 from release_channels.commands.status import read_status, show_status
 from release_channels.model.outcome import Result
 from release_channels.model.session_names import PREVIEW
 from release_channels.model.version import Channel
-from release_channels.release.pipeline import run_session
+from release_channels.release.pipeline import run_pipeline
 from tests.support.distributions import make_wheel
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -43,10 +43,10 @@ def draw(directory: Path, env: Mapping[str, str]) -> dict[str, str]:
     (index.parent / ".gitignore").write_text("*\n")
     pictures = {}
     with console.pictured(_COLUMNS) as recorder:
-        outcome = run_session("preview", PREVIEW, (), root=repo.root, channel=Channel.PREVIEW, env=env)
+        outcome = run_pipeline("preview", PREVIEW, (), root=repo.root, channel=Channel.PREVIEW, env=env)
         assert outcome.result is Result.PUBLISHED, outcome.line
         pictures["preview"] = _svg(recorder.export_svg(title="nox -s preview"))
-    with console.pictured(_COLUMNS) as recorder, sit_down(repo.root, env, index="local") as desk:
+    with console.pictured(_COLUMNS) as recorder, open_context(repo.root, env, index="local") as desk:
         show_status(read_status(desk))
         pictures["status"] = _svg(recorder.export_svg(title="invoke status --index local"))
     return pictures

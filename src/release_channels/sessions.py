@@ -62,23 +62,23 @@ def public(session: Session) -> None:
 
 def provenance(session: Session) -> None:
     """Prove which commit and run passed tests and gate."""
-    from release_channels.release.ci_provenance import run_provenance
+    from release_channels.release.ci_provenance import run_ci_provenance
 
-    _run_alone(session, run_provenance)
+    _run_alone(session, run_ci_provenance)
 
 
 def preflight(session: Session) -> None:
     """Ask the index whether it trusts this job, and upload nothing."""
-    from release_channels.release.ci_preflight import run_preflight
+    from release_channels.release.ci_preflight import run_ci_preflight
 
-    _run_alone(session, run_preflight)
+    _run_alone(session, run_ci_preflight)
 
 
 def conclude(session: Session) -> None:
     """End a release workflow: red when a job failed, or was skipped without a reason on the list."""
-    from release_channels.release.ci_result import run_conclude
+    from release_channels.release.ci_result import run_ci_result
 
-    _run_alone(session, run_conclude)
+    _run_alone(session, run_ci_result)
 
 
 def gate(session: Session) -> None:
@@ -140,9 +140,9 @@ def _refusing(taken: str) -> Callable[[Session], None]:
 
 def _run(session: Session, *steps: str, channel: str = "") -> None:
     from release_channels.model.version import Channel
-    from release_channels.release.pipeline import run_session
+    from release_channels.release.pipeline import run_pipeline
 
-    outcome = run_session(
+    outcome = run_pipeline(
         session.name, steps, session.posargs,
         root=Path.cwd(), channel=Channel(channel) if channel else None, dry_run=_only_install(session),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from packaging.version import Version
 
-from release_channels.adapters.attestations import AttestedBy, fetch_attested
+from release_channels.adapters.attestations import AttestedPublisher, fetch_attested
 from release_channels.adapters.index import Credentials, Index, read_index
 from release_channels.indexserver.server import serve
 from tests.support.distributions import make_wheel
@@ -61,23 +61,27 @@ def attesting(provenance: bytes | None) -> Callable[[WSGIApplication], WSGIAppli
     ("provenance", "found"),
     [
         pytest.param(
-            json.dumps(GOOD).encode(), AttestedBy(FILE, "Acme/Demo", "public-release.yml", "pypi-public"), id="GitHub",
+            json.dumps(GOOD).encode(),
+            AttestedPublisher(FILE, "Acme/Demo", "public-release.yml", "pypi-public"),
+            id="GitHub",
         ),
         pytest.param(
             json.dumps({"attestation_bundles": [{"publisher": {**PUBLISHER, "environment": None}}]}).encode(),
-            AttestedBy(FILE, "Acme/Demo", "public-release.yml", ""), id="no environment",
+            AttestedPublisher(FILE, "Acme/Demo", "public-release.yml", ""),
+            id="no environment",
         ),
         pytest.param(
-            json.dumps({"attestation_bundles": [{"publisher": {**PUBLISHER, "kind": "GitLab"}}]}).encode(), None,
+            json.dumps({"attestation_bundles": [{"publisher": {**PUBLISHER, "kind": "GitLab"}}]}).encode(),
+            None,
             id="published elsewhere",
         ),
         pytest.param(b"{", None, id="no JSON"),
         pytest.param(b'{"attestation_bundles": 7}', None, id="another form"),
         pytest.param(None, None, id="not found"),
     ],
-)  # fmt: skip
+)
 def test_the_publisher_is_read_where_the_index_tells_it(
-    tmp_path: Path, offline: None, provenance: bytes | None, found: AttestedBy | None
+    tmp_path: Path, offline: None, provenance: bytes | None, found: AttestedPublisher | None
 ) -> None:
     """Whatever is not of the specified form proves nothing."""
     make_wheel(tmp_path)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.version import Version
 
-from release_channels.adapters.attestations import AttestedBy
+from release_channels.adapters.attestations import AttestedPublisher
 from release_channels.adoption import tasks
 from release_channels.adoption.doctor import examine, gate_secrets
 from release_channels.adoption.doctor.diagnosis import Certainty, Diagnosis, Verdict
@@ -20,9 +20,16 @@ from release_channels.adoption.doctor.github import diagnose_github
 from release_channels.adoption.doctor.index import diagnose_git, diagnose_index, diagnose_publishers
 from release_channels.adoption.publishers import publishers
 from release_channels.adoption.tool_source import own_workflows
-from release_channels.cli.context import sit_down
+from release_channels.cli.context import open_context
 from release_channels.model.config import Config, GateConfig
-from release_channels.model.github_settings import Admits, Environment, HubSettings, Policy, Reviewer, TagRuleset
+from release_channels.model.github_settings import (
+    DeploymentRefs,
+    Environment,
+    Policy,
+    RepositorySettings,
+    Reviewer,
+    TagRuleset,
+)
 from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.plan import Plan, Reason
 from release_channels.model.plan import Verdict as Decision
@@ -40,11 +47,11 @@ from tests.support.repo import Repo
 ADMIN = "SECRET-admin-token"
 RIGHTS = ("administration: read", "environments: read", "secrets: read", "contents: read", "actions: read")
 MAIN, TAG = Policy("branch", "main"), Policy("tag", "v[0-9]*")
-PREVIEWS = Environment("pypi-internal-preview", Admits.NAMED, (MAIN,), admins_bypass=False)
+PREVIEWS = Environment("pypi-internal-preview", DeploymentRefs.NAMED, (MAIN,), admins_bypass=False)
 ADA = Reviewer("User", 7, "ada")
-PUBLIC = Environment("pypi-public", Admits.NAMED, (TAG,), (ADA,), admins_bypass=False)
+PUBLIC = Environment("pypi-public", DeploymentRefs.NAMED, (TAG,), (ADA,), admins_bypass=False)
 RULES = TagRuleset("releases", True, ("refs/tags/v*",), (), frozenset({"creation", "update", "deletion"}))
-SOUND = HubSettings(
+SOUND = RepositorySettings(
     NAME, False, "main", {one.name: one for one in (PREVIEWS, PUBLIC)},
     {"": frozenset({"OPENAI_API_KEY"}), "pypi-internal-preview": frozenset(), "pypi-public": frozenset()},
     (RULES,), True,
@@ -52,11 +59,13 @@ SOUND = HubSettings(
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def on_hub(settings: HubSettings, config: Config | None = None, tags: tuple[str, ...] = ("v1.0.0",)) -> list[Diagnosis]:
+def on_hub(
+    settings: RepositorySettings, config: Config | None = None, tags: tuple[str, ...] = ("v1.0.0",)
+) -> list[Diagnosis]:
     return list(diagnose_github(settings, config or Config(), tags, gate_secrets("GH_MODELS_TOKEN")))
 
 
-def with_environment(environment: Environment | None, name: str) -> HubSettings:
+def with_environment(environment: Environment | None, name: str) -> RepositorySettings:
     return replace(SOUND, environments={**SOUND.environments, name: environment})
 
 
@@ -66,15 +75,15 @@ def test_a_sound_repository_has_nothing_to_mend_or_to_look_at() -> None:
     assert {one.certainty for one in on_hub(SOUND)} == {Certainty.VERIFIED}
 
 
-HUB_CASES: dict[str, tuple[HubSettings, Verdict, str]] = {
+HUB_CASES: dict[str, tuple[RepositorySettings, Verdict, str]] = {
     "default branch": (replace(SOUND, default_branch="trunk"), Verdict.BAD, "it is trunk, and the settings say main"),
     "no environment": (with_environment(None, "pypi-public"), Verdict.BAD, "there is no such environment"),
     "every ref": (
-        with_environment(replace(PREVIEWS, admits=Admits.ALL, policies=()), PREVIEWS.name), Verdict.BAD,
+        with_environment(replace(PREVIEWS, admits=DeploymentRefs.ALL, policies=()), PREVIEWS.name), Verdict.BAD,
         "lets in every branch and tag, and should let in branch main alone",
     ),
     "protected branches": (
-        with_environment(replace(PUBLIC, admits=Admits.PROTECTED, policies=()), PUBLIC.name), Verdict.BAD,
+        with_environment(replace(PUBLIC, admits=DeploymentRefs.PROTECTED, policies=()), PUBLIC.name), Verdict.BAD,
         "lets in protected branches",
     ),
     "one pattern too many": (
@@ -124,7 +133,7 @@ def test_each_setting_that_is_wrong_is_found(case: str) -> None:
     assert all(one.fix for one in found)
 
 
-UNSEEN: dict[str, HubSettings] = {
+UNSEEN: dict[str, RepositorySettings] = {
     "environments": replace(SOUND, environments={}),
     "bypass": with_environment(replace(PUBLIC, admins_bypass=None), PUBLIC.name),
     "secrets": replace(SOUND, secrets={"": None}),
@@ -237,7 +246,7 @@ def test_the_publisher_of_the_newest_file_is_compared(
 ) -> None:
     """Without an attestation the settings alone say it, which is called declared."""
     public = publishers(Config(), "acme/demo")[1]
-    file = AttestedBy("demo-1.whl", *attested) if attested else None
+    file = AttestedPublisher("demo-1.whl", *attested) if attested else None
     (found,) = diagnose_publishers([public], {Channel.PUBLIC: file}, "demo")
     assert (found.verdict, found.certainty) == (verdict, certainty)
     assert found.fix if verdict is Verdict.BAD else (found.verify or certainty is Certainty.VERIFIED)
@@ -338,7 +347,7 @@ def hub(project: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 def look(repo: Repo) -> list[Diagnosis]:
     """Examine a project, and prove that this moves nothing."""
     before = repo.fingerprint()
-    with sit_down(repo.root, os.environ, index="local") as desk:
+    with open_context(repo.root, os.environ, index="local") as desk:
         found = list(examine(desk, TASKS))
     assert repo.fingerprint() == before
     return found
@@ -402,7 +411,7 @@ def test_doctor_for_programs_is_one_object(project: Repo) -> None:
 def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:
     """It runs from its sources, so it has workflow files of another kind, and no locked noxfile."""
     repo = make_repo(Sample(name="release-channels", files=dict(own_workflows(Config()))))
-    with sit_down(repo.root, os.environ, index="local") as desk:
+    with open_context(repo.root, os.environ, index="local") as desk:
         told = [one for one in examine(desk, TASKS) if one.area == "files"]
     assert [one for one in told if one.verdict is not Verdict.GOOD] == []
     assert "every workflow keeps the rules" in [one.message for one in told]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.adapters.process import Done, finish, run
+from release_channels.adapters.process import CompletedProcess, run, run_unchecked
 from release_channels.adapters.uv import uv_program
 from release_channels.adoption.install_guide import Product, already_there, as_markdown, install_guide
 from release_channels.indexserver.server import serve
@@ -71,11 +71,11 @@ class Machine:
     home: Path
     env: Mapping[str, str]
 
-    def type(self, line: str) -> Done:
+    def type(self, line: str) -> CompletedProcess:
         """Type a line as it is printed, without a shell."""
         words = shlex.split(line)
         program = uv_program() if words[0] == "uv" else str(self.home / "venv" / "bin" / "python")
-        return finish(program, *words[1:], cwd=self.home, env=self.env, timeout=300)
+        return run_unchecked(program, *words[1:], cwd=self.home, env=self.env, timeout=300)
 
     def brought(self, line: str) -> dict[str, str]:
         """Read the versions in the place where a line installs."""

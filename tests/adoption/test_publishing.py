@@ -13,10 +13,10 @@ from release_channels.adapters.github.follow_run import Waiting
 from release_channels.adoption import tasks
 from release_channels.adoption.publishers import plan_environments, publisher_table, publishers, wanted_environments
 from release_channels.adoption.setup_publishing import setup_publishing, translate
-from release_channels.cli.context import sit_down
+from release_channels.cli.context import open_context
 from release_channels.errors import FailedError
 from release_channels.model.config import Config, GateConfig
-from release_channels.model.github_settings import Admits, Environment, Policy, Reviewer
+from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, Reviewer
 from release_channels.model.outcome import Outcome, Result
 from tests.commands.doing import code_of, on_github, on_index
 from tests.conftest import MakeRepo
@@ -71,19 +71,25 @@ ADA = Reviewer("User", 7, "ada")
 @pytest.mark.parametrize(
     ("before", "put", "add"),
     [
-        pytest.param(None, Environment("pypi-public", Admits.NAMED), TAGS, id="not there"),
+        pytest.param(None, Environment("pypi-public", DeploymentRefs.NAMED), TAGS, id="not there"),
         pytest.param(
             Environment("pypi-public", reviewers=(ADA,), wait_minutes=5),
-            Environment("pypi-public", Admits.NAMED, reviewers=(ADA,), wait_minutes=5), TAGS, id="lets in everything",
+            Environment("pypi-public", DeploymentRefs.NAMED, reviewers=(ADA,), wait_minutes=5),
+            TAGS,
+            id="lets in everything",
         ),
         pytest.param(
-            Environment("pypi-public", Admits.PROTECTED), Environment("pypi-public", Admits.NAMED), TAGS,
+            Environment("pypi-public", DeploymentRefs.PROTECTED),
+            Environment("pypi-public", DeploymentRefs.NAMED),
+            TAGS,
             id="lets in protected branches",
         ),
-        pytest.param(Environment("pypi-public", Admits.NAMED, (MAIN,)), None, TAGS, id="lets in something else"),
-        pytest.param(Environment("pypi-public", Admits.NAMED, (TAGS,)), None, None, id="as it should be"),
+        pytest.param(
+            Environment("pypi-public", DeploymentRefs.NAMED, (MAIN,)), None, TAGS, id="lets in something else"
+        ),
+        pytest.param(Environment("pypi-public", DeploymentRefs.NAMED, (TAGS,)), None, None, id="as it should be"),
     ],
-)  # fmt: skip
+)
 def test_what_is_missing_of_an_environment_is_planned(
     before: Environment | None, put: Environment | None, add: Policy | None
 ) -> None:
@@ -99,7 +105,8 @@ def test_what_is_missing_of_an_environment_is_planned(
     [
         pytest.param(
             'Branch "main" is not allowed to deploy to pypi-public due to environment protection rules.',
-            "the environment pypi-public on GitHub has to let in tag v[0-9]*", id="environment",
+            "the environment pypi-public on GitHub has to let in tag v[0-9]*",
+            id="environment",
         ),
         pytest.param("invalid-publisher: valid token", "no publisher of demo has these values", id="publisher"),
         pytest.param("invalid-pending-publisher: valid token", "demo exists by now", id="pending"),
@@ -108,7 +115,7 @@ def test_what_is_missing_of_an_environment_is_planned(
         pytest.param("a comet", "public-release.yml said: a comet", id="unknown"),
         pytest.param("", "said nothing", id="nothing"),
     ],
-)  # fmt: skip
+)
 def test_each_refusal_becomes_the_one_setting_to_change(said: str, setting: str) -> None:
     """With the values to compare in it; what nobody knows is handed on."""
     publisher = publishers(Config(), "acme/demo-tool")[1]
@@ -152,7 +159,7 @@ def ends(hub: Hub, conclusion: str = "success", said: str = "", workflow: str = 
 
 
 def apply(hub: Hub, *, dry_run: bool = False) -> Outcome:
-    with sit_down(hub.repo.root, os.environ, index="local") as desk:
+    with open_context(hub.repo.root, os.environ, index="local") as desk:
         return setup_publishing(desk, apply=True, dry_run=dry_run, waiting=Waiting(longest=1, pause=1, sleep=hub.naps))
 
 

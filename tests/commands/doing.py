@@ -15,7 +15,7 @@ from release_channels.commands import tasks
 from release_channels.model.outcome import Outcome
 from release_channels.model.version import Channel
 from release_channels.release import pipeline
-from release_channels.release.step import Patience
+from release_channels.release.step import Timeouts
 from tests.github.hubs import NAME, WRITER, Hub, open_hub
 from tests.support.distributions import make_wheel
 from tests.support.repo import Repo
@@ -58,9 +58,9 @@ def tag(
 
 def public(repo: Repo, *words: str, steps: tuple[str, ...], env: Mapping[str, str] | None = None) -> Outcome:
     """Run steps of the public channel as the sessions do."""
-    return pipeline.run_session(
+    return pipeline.run_pipeline(
         steps[0], steps, words, root=repo.root, channel=Channel.PUBLIC, env={**os.environ, **(env or {})},
-        patience=Patience(tries=(), visible=1.0, first_pause=0.05),
+        patience=Timeouts(tries=(), visible=1.0, first_pause=0.05),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.http import Answer, broken, rate_limited
 from release_channels.rehearsal.github.state import StoredAsset, StoredRelease
-from release_channels.release.github_release import ANNOUNCE
+from release_channels.release.github_release import GITHUB_RELEASE
 from tests.conftest import RunSession
 from tests.github.hubs import READER, WRITER, Hub, open_hub
 from tests.support.distributions import Recipe
@@ -512,7 +512,7 @@ def test_no_index_for_practice_is_announced_on_the_real_github(released: Repo, n
     project = parse_project((released.root / "pyproject.toml").read_bytes())
     index = Index(name, dead, dead, Credentials.USER)
     release = replace(release_of(released.root, Recipe(), index, dead, {}), project=project)
-    report = ANNOUNCE.act(release)
+    report = GITHUB_RELEASE.act(release)
     assert (report.result, report.message) == (
         Result.SKIPPED, f"no GitHub Release for what is on {index.title}: that is for practice",
     )  # fmt: skip

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from invoke.exceptions import Exit
 
-from release_channels.adapters.build_artifact import unpack_bundle
-from release_channels.cli.context import sit_down
+from release_channels.adapters.build_artifact import unpack_build_artifact
+from release_channels.cli.context import open_context
 from release_channels.commands import tasks
 from release_channels.commands.resume import resume
 from release_channels.errors import RefusedError
@@ -26,7 +26,7 @@ from release_channels.model.session_names import PUBLIC
 from release_channels.model.version import Channel
 from release_channels.rehearsal.github.http import broken
 from release_channels.rehearsal.github.state import StoredRelease
-from release_channels.release.step import Patience
+from release_channels.release.step import Timeouts
 from tests.commands.doing import some_of
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
@@ -34,7 +34,7 @@ from tests.support.releasing import TAG, clone_of, index_of, public_steps, relea
 from tests.support.repo import Repo
 
 WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
-PATIENCE = Patience(tries=(0.1, 0.1), visible=1.0, first_pause=0.05)
+PATIENCE = Timeouts(tries=(0.1, 0.1), visible=1.0, first_pause=0.05)
 # Every build gives other bytes.
 RANDOM = "import os\nEXTRA['demo_tool/noise.txt'] = os.urandom(8).hex()\n"
 UNSTEADY = f"{RANDOM}def during(kind):\n    Path('noise.txt').write_text(os.urandom(8).hex())\n"
@@ -42,7 +42,9 @@ UNSTEADY = f"{RANDOM}def during(kind):\n    Path('noise.txt').write_text(os.uran
 
 def finish(repo: Repo, tag: str = TAG, *, acts: bool = True, dry_run: bool = False) -> Outcome:
     """Resume on the local index, with waits cut short."""
-    with sit_down(repo.root, {**os.environ, "UV_DEFAULT_INDEX": os.environ["UV_DEFAULT_INDEX"]}, index="local") as desk:
+    with open_context(
+        repo.root, {**os.environ, "UV_DEFAULT_INDEX": os.environ["UV_DEFAULT_INDEX"]}, index="local"
+    ) as desk:
         return resume(desk, tag, acts=acts, dry_run=dry_run, patience=PATIENCE)
 
 
@@ -385,7 +387,7 @@ def test_an_artifact_that_does_not_hold_is_refused(
     target.mkdir(parents=True)
     archive = bundle(tmp_path, *members)
     with pytest.raises(RefusedError, match=message):
-        unpack_bundle(archive, target)
+        unpack_build_artifact(archive, target)
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file() and target not in path.parents) == [archive]
     assert sum(path.stat().st_size for path in target.iterdir()) <= 5
 
@@ -395,7 +397,7 @@ def test_what_else_lies_in_an_artifact_is_left_there(tmp_path: Path) -> None:
     target = tmp_path / "inside" / "target"
     target.mkdir(parents=True)
     archive = bundle(tmp_path, (NAME, b"wheel"), ("../../evil", b"x"), ("dist/extra.whl", b"x"))
-    assert unpack_bundle(archive, target) is not None
+    assert unpack_build_artifact(archive, target) is not None
     assert [path.name for path in target.iterdir()] == ["x-1-py3-none-any.whl"]
     assert not (tmp_path / "evil").exists()
 
@@ -406,4 +408,4 @@ def test_an_artifact_that_is_no_archive_is_refused(tmp_path: Path, content: byte
     archive = tmp_path / "a.zip"
     archive.write_bytes(content)
     with pytest.raises(RefusedError, match="no ZIP archive"):
-        unpack_bundle(archive, tmp_path)
+        unpack_build_artifact(archive, tmp_path)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from invoke.exceptions import Exit
 
-from release_channels.cli.context import sit_down
+from release_channels.cli.context import open_context
 from release_channels.commands import tasks
 from release_channels.commands.status import read_status
-from release_channels.commands.status_view import Picture
+from release_channels.commands.status_view import StatusReport
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
 from release_channels.rehearsal.github.http import broken
@@ -29,16 +29,16 @@ from tests.support.repo import Repo
 WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
 
 
-def look(repo: Repo, now: datetime | None = None, index: str = "local") -> Picture:
+def look(repo: Repo, now: datetime | None = None, index: str = "local") -> StatusReport:
     """Read the status as the task does, and prove that reading moves nothing."""
     before = repo.fingerprint()
-    with sit_down(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as desk:
+    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as desk:
         seen = read_status(desk, now)
     assert repo.fingerprint() == before
     return seen
 
 
-def rows(seen: Picture) -> dict[str, str]:
+def rows(seen: StatusReport) -> dict[str, str]:
     told: dict[str, str] = {}
     for name, value in seen.rows():
         told[name] = f"{told[name]}\n{value}" if name in told else value
@@ -58,7 +58,7 @@ def run_preview(repo: Repo) -> Result:
     from release_channels.release import pipeline
 
     words, steps = ("--offline",), ("build", "preview-publish")
-    return pipeline.run_session("preview", steps, words, root=repo.root, env=dict(os.environ)).result
+    return pipeline.run_pipeline("preview", steps, words, root=repo.root, env=dict(os.environ)).result
 
 
 def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
@@ -144,7 +144,7 @@ def test_a_remote_that_is_gone_is_said(make_repo: MakeRepo) -> None:
     """A remote that does not answer leaves this clone's own view, which is said."""
     repo = tagged(make_repo(sample("1.2.0")))
     hidden = repo.remote.rename(repo.remote.with_name("away.git"))
-    with sit_down(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as desk:
+    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as desk:
         seen = read_status(desk)
     hidden.rename(repo.remote)
     assert [what.partition(":")[0] for what in seen.unseen][:2] == ["origin/main", "tags"]

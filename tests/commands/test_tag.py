@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.github.follow_run import Waiting
-from release_channels.cli.context import sit_down
+from release_channels.cli.context import open_context
 from release_channels.commands.tag import TagRequest
 from release_channels.commands.tag import tag as make_tag
 from release_channels.errors import FailedError, ReleaseError
@@ -460,7 +460,7 @@ def followed(repo: Repo, request: TagRequest, steps: list[Callable[[], object]],
         if steps:
             steps.pop(0)()
 
-    with sit_down(repo.root, os.environ, index="local") as desk:
+    with open_context(repo.root, os.environ, index="local") as desk:
         return make_tag(desk, request, dry_run=False, waiting=Waiting(longest=longest, pause=1, sleep=sleep))
 
 

@@ -12,7 +12,7 @@ import pytest
 from packaging.version import Version
 
 from release_channels.adapters.edits import apply_edits
-from release_channels.cli.context import sit_down
+from release_channels.cli.context import open_context
 from release_channels.commands.towncrier import plan_news
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Creation, Edit
@@ -157,7 +157,7 @@ def test_a_file_that_towncrier_does_not_write_is_refused(make_repo: MakeRepo) ->
     """Where it writes another one than its settings seem to say, nothing is planned."""
     repo = make_repo(Sample(tail=CONFIGURED.format("NEWS.md"), files=dict(FRAGMENTS)))
     with (
-        sit_down(repo.root, os.environ, index="local") as desk,
+        open_context(repo.root, os.environ, index="local") as desk,
         pytest.raises(RefusedError, match=r"towncrier would not write OTHER\.md"),
     ):
         plan_news(desk, News("OTHER.md", "news"), Version("1.2.0"), datetime.now(UTC).date())

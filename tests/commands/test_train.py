@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.files import STATE
-from release_channels.adapters.local_index_history import local_files
+from release_channels.adapters.local_index_history import local_index_dir
 from release_channels.commands import tasks
 from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Outcome, Result
@@ -49,7 +49,7 @@ class Users:
 
     @contextmanager
     def _index(self) -> Iterator[dict[str, str]]:
-        with serve(local_files(self.repo.root), project="demo-tool", upstream=self.upstream) as running:
+        with serve(local_index_dir(self.repo.root), project="demo-tool", upstream=self.upstream) as running:
             yield {**os.environ, "PIP_INDEX_URL": running.simple_url, "UV_DEFAULT_INDEX": running.simple_url}
 
     def _pip(self, env: dict[str, str], *words: str) -> str:

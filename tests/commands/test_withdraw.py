@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from invoke.exceptions import Exit
 
-from release_channels.cli.context import sit_down
+from release_channels.cli.context import open_context
 from release_channels.commands import tasks
-from release_channels.commands.yank import withdraw
+from release_channels.commands.yank import yank
 from release_channels.model.outcome import Outcome, Result
 from tests.conftest import MakeRepo
 from tests.indexserver.servers import UV
@@ -31,13 +31,13 @@ def repo(make_repo: MakeRepo) -> Repo:
 def take_back(repo: Repo, version: str = "1.2.0", reason: str = "", index: str = "local") -> Outcome:
     """Withdraw a version, and prove that nothing moves: yanking is done by hand."""
     before = repo.fingerprint()
-    with sit_down(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as desk:
-        outcome = withdraw(desk, version, reason=reason)
+    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as desk:
+        outcome = yank(desk, version, reason=reason)
     assert repo.fingerprint() == before
     return outcome
 
 
-def yank(repo: Repo, *versions: str) -> None:
+def mark_yanked(repo: Repo, *versions: str) -> None:
     for version in versions:
         for path in index_of(repo).glob(f"*-{version}-*.whl"):
             path.with_name(f"{path.name}.yanked").write_text("broken")
@@ -90,7 +90,7 @@ def test_on_a_real_index_the_page_and_the_button_are_named(
 
 def test_run_again_it_sees_the_yank(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     """Once every file is yanked it says so, and has nothing more to ask for."""
-    yank(repo, "1.2.0")
+    mark_yanked(repo, "1.2.0")
     outcome = take_back(repo)
     assert (outcome.result, outcome.message) == (
         Result.DONE, "1.2.0 is yanked on the local index: nobody is offered it any more",
@@ -102,8 +102,8 @@ def test_run_again_it_sees_the_yank(repo: Repo, capsys: pytest.CaptureFixture[st
 
 def test_what_it_foretells_is_what_pip_and_uv_do(repo: Repo) -> None:
     """After the yank each channel's users get exactly the version that was named, from pip and from uv."""
-    yank(repo, "1.2.0")
-    with sit_down(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as desk:
+    mark_yanked(repo, "1.2.0")
+    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as desk:
         url = desk.index.simple_url
         pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--index-url", url, "-d", str(repo.root / "dist"))
         uv = (

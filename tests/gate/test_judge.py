@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from release_channels.errors import FailedError
-from release_channels.gate.checks import Bench, check_judgement
+from release_channels.gate.checks import GateContext, check_judgement
 from release_channels.gate.judge import CRITERIA, cut, judge_prompt, parse_verdict
 from release_channels.gate.rollout import Rollout
 from release_channels.gate.trajectory import RolloutResult
 from release_channels.model.gate_config import GateConfig
-from release_channels.model.redact import Veil
+from release_channels.model.redact import SecretRedactor
 from release_channels.rehearsal.fake_llm import ModelServer, refusal, serve_model
 from tests.support.gating import MODEL_KEY, configured, model_environment
 
@@ -92,7 +92,7 @@ def _judged(tmp_path: Path, server: ModelServer, *events: dict[str, Any]) -> str
     server.keys = frozenset({MODEL_KEY})
     with serve_model(server) as running:
         env = model_environment(running.url)
-        bench = Bench(GateConfig(), tmp_path, tmp_path, {}, env, Veil(env), pause=0.01)
+        bench = GateContext(GateConfig(), tmp_path, tmp_path, {}, env, SecretRedactor(env), pause=0.01)
         return check_judgement(Rollout(_RESULT, events), configured(env), bench)
 
 

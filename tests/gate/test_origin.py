@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from release_channels.gate.test_run import Origin, ask_for_origin
+from release_channels.gate.test_run import TestedCommit, ask_for_tested_commit
 from release_channels.model.config import Config
 from release_channels.model.tested_commit import TestRun
 from tests.github.hubs import NAME, READER, Hub, open_hub
@@ -22,9 +22,9 @@ class Asked:
     sha: str
     env: dict[str, str]
 
-    def __call__(self, **changes: str) -> Origin:
+    def __call__(self, **changes: str) -> TestedCommit:
         """Ask for the origin of the commit."""
-        return ask_for_origin(self.sha, Config(), None, self.env | changes)
+        return ask_for_tested_commit(self.sha, Config(), None, self.env | changes)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_the_newest_green_run_of_a_push_to_main_counts(asked: Asked) -> None:
     state.add_run("test.yml", sha, number=12, status="in_progress")
     state.add_run("lint.yml", sha, number=13)
     state.add_run("test.yml", "f" * 40, number=14)
-    assert asked() == Origin(TestRun(wanted, 8, 2, ".github/workflows/test.yml"), NAME)
+    assert asked() == TestedCommit(TestRun(wanted, 8, 2, ".github/workflows/test.yml"), NAME)
 
 
 def test_without_a_green_run_there_is_none(asked: Asked) -> None:
@@ -69,4 +69,6 @@ def test_a_github_that_does_not_tell_is_no_run(asked: Asked) -> None:
 
 def test_a_project_that_is_not_on_github_has_no_run(offline: None) -> None:
     """Nobody is asked then."""
-    assert ask_for_origin("f" * 40, Config(), "/srv/git/demo.git", {}).missing.startswith("no repository on GitHub")
+    assert ask_for_tested_commit("f" * 40, Config(), "/srv/git/demo.git", {}).missing.startswith(
+        "no repository on GitHub"
+    )

@@ -14,7 +14,7 @@ from release_channels.gate.providers import Configured, in_order, key_names, rea
 from release_channels.gate.rollout import Rollout, own_command, own_environment, words_of
 from release_channels.gate.trajectory import Recorder
 from release_channels.model.gate_config import GateConfig
-from release_channels.model.redact import Veil, without
+from release_channels.model.redact import SecretRedactor, without
 from tests.support.gating import MARK, Ready
 
 _KEYS = {
@@ -44,7 +44,7 @@ def _run(candidate: Candidate, directory: Path, script: str, **settings: int) ->
     env = {**os.environ, **_KEYS, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": f"{MARK}-oidc"}
     kept = directory / "kept"
     kept.mkdir()
-    veil = Veil(env, key_names(()))
+    veil = SecretRedactor(env, key_names(()))
     bare = without(env, {*key_names(()), "DAYTONA_API_KEY", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"})
     return own_command(
         words_of(gate, _chosen(), directory / "jobs"), own_environment(_chosen(), candidate, bare), _chosen(), gate,

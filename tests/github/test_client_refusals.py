@@ -12,7 +12,7 @@ import pytest
 from release_channels.adapters.github import GitHub, Pauses, connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
-from release_channels.model.github import Asset, HubRelease
+from release_channels.model.github import Asset, GitHubRelease
 from release_channels.rehearsal.github import Answer
 from release_channels.rehearsal.github.http import broken, rate_limited, slow_down
 from tests.github.hubs import NAME, NOBODY, NOW, READER, WRITER, Hub, open_hub, write
@@ -21,7 +21,7 @@ from tests.support.repo import Repo
 SHA = "a" * 40
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 Ask = Callable[[GitHub, Path], object]
-RELEASE = HubRelease(7, "v1.2.0", "1.2.0", True, False, False, "", "")
+RELEASE = GitHubRelease(7, "v1.2.0", "1.2.0", True, False, False, "", "")
 READS: dict[str, Ask] = {
     "newest_run": lambda client, _: client.newest_run("test.yml", SHA),
     "find_run": lambda client, _: client.find_run("test.yml", "a title", event="push", since=LONG_AGO),

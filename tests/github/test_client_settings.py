@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from release_channels.errors import RefusedError
-from release_channels.model.github_settings import Admits, Environment, Policy, TagRuleset
+from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, TagRuleset
 from tests.github.hubs import READER, WRITER, Hub, api
 
 ADMIN = "SECRET-admin-token"
@@ -33,14 +33,16 @@ def test_an_environment_is_written_and_read_back(admin: Hub) -> None:
     client = admin.client(ADMIN)
     people = client.settings.environment("other")
     assert people is not None
-    wanted = Environment("a/b", Admits.NAMED, (), people.reviewers, 7, prevents_self_review=True, admins_bypass=True)
+    wanted = Environment(
+        "a/b", DeploymentRefs.NAMED, (), people.reviewers, 7, prevents_self_review=True, admins_bypass=True
+    )
     client.settings.put_environment(wanted)
     client.settings.add_policy("a/b", TAGS)
     assert client.settings.environment("a/b") == replace(wanted, policies=(TAGS,))
-    client.settings.put_environment(replace(wanted, admits=Admits.ALL, reviewers=(), wait_minutes=0))
+    client.settings.put_environment(replace(wanted, admits=DeploymentRefs.ALL, reviewers=(), wait_minutes=0))
     again = client.settings.environment("a/b")
     assert again is not None
-    assert (again.admits, again.policies, again.reviewers, again.wait_minutes) == (Admits.ALL, (), (), 0)
+    assert (again.admits, again.policies, again.reviewers, again.wait_minutes) == (DeploymentRefs.ALL, (), (), 0)
     assert client.settings.environment("nowhere") is None
 
 

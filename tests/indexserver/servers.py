@@ -75,7 +75,11 @@ def publish(index: RunningIndex, *paths: Path, env: Mapping[str, str] | None = N
     """Upload with the real client and give all that it printed; CommandError if it failed."""
     login = ["--trusted-publishing", "always"] if env else ["--trusted-publishing", "never", "-u", "u", "-p", "p"]
     words = [UV, "publish", "--publish-url", index.upload_url, *login]
-    return process.finish(*words, *paths, cwd=paths[0].parent, env=clean_env(env or {}), merged=True).or_raise().text
+    return (
+        process.run_unchecked(*words, *paths, cwd=paths[0].parent, env=clean_env(env or {}), merged=True)
+        .or_raise()
+        .text
+    )
 
 
 def clean_env(more: Mapping[str, str]) -> dict[str, str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
-from release_channels.rehearsal.actions.dispatcher import Forge
-from release_channels.rehearsal.actions.run import Changes, Ran
-from release_channels.rehearsal.environment import Ground, make_ground
+from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
+from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
+from release_channels.rehearsal.environment import RehearsalEnvironment, create_environment
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
@@ -24,15 +24,15 @@ NO_GATE = "[tool.release-channels.gate]\nenabled = false\n"
 class Stage:
     """A world, and what GitHub does in it."""
 
-    ground: Ground
-    forge: Forge
+    ground: RehearsalEnvironment
+    forge: WorkflowDispatcher
 
     def push(self) -> None:
         """Push main, without running anything."""
         self.forge.look()
         self.ground.git("push", "--quiet", "origin", "main")
 
-    def run(self, file: str = "one.yml", changes: Changes | None = None) -> Ran:
+    def run(self, file: str = "one.yml", changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Push main and run one workflow file for it."""
         self.push()
         return self.forge.run(self.forge.workflow(file), self.forge.pushed()[0], changes)
@@ -66,6 +66,6 @@ def stage_of(repo: Repo, place: Path) -> Iterator[Stage]:
     git = Git.open(repo.root)
     commit = git.commit("HEAD")
     project = open_project(git, commit)
-    with make_ground(place, git, project, commit, dict(os.environ), is_quick=True, keep=False) as ground:
-        yield Stage(ground, Forge(ground))
+    with create_environment(place, git, project, commit, dict(os.environ), is_quick=True, keep=False) as ground:
+        yield Stage(ground, WorkflowDispatcher(ground))
         assert ground.warnings() == ()

@@ -10,7 +10,7 @@ import pytest
 
 from release_channels.adapters.process import run
 from release_channels.rehearsal.actions.workflow import parse_workflow
-from release_channels.rehearsal.environment import Ground
+from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.uv_locks import digest_of, lock_for
 from tests.rehearsal.stages import job, workflow
 from tests.support.repo import Repo
@@ -39,7 +39,7 @@ def _lock(tmp_path: Path, project: str) -> _Contended:
     repo = Repo.create(tmp_path / "repo", {"pyproject.toml": project})
     world = _Contended(tmp_path / "world", repo.root, digest_of(project))
     tests = parse_workflow(".github/workflows/test.yml", workflow(job("uv run pytest")))
-    lock_for(cast(Ground, world), tests, repo.git("rev-parse", "HEAD").strip())
+    lock_for(cast(RehearsalEnvironment, world), tests, repo.git("rev-parse", "HEAD").strip())
     return world
 
 

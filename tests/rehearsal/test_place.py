@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.rehearsal.child_environment import children_environment
-from release_channels.rehearsal.temp_dir import MEMORY, lend_place
+from release_channels.rehearsal.temp_dir import MEMORY, workspace
 
 Lend = Callable[..., AbstractContextManager[Path]]
 
@@ -40,7 +40,7 @@ def lend(memory: Path, tmp_path: Path) -> Lend:
     (tmp_path / "meminfo").write_text("MemTotal:       24000000 kB\nMemAvailable:   23000000 kB\n")
     (tmp_path / "limit").write_text("max\n")
     return partial(
-        lend_place, {}, keep=False, memory=memory, meminfo=tmp_path / "meminfo", limit=tmp_path / "limit"
+        workspace, {}, keep=False, memory=memory, meminfo=tmp_path / "meminfo", limit=tmp_path / "limit"
     )  # fmt: skip
 
 
@@ -57,10 +57,10 @@ def test_who_keeps_it_or_has_chosen_a_place_gets_it_on_the_disk(
     memory: Path, disk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is kept has to be there tomorrow; and TMPDIR is a user's own choice."""
-    with lend_place({"TMPDIR": str(disk)}, keep=False, memory=memory) as place:
+    with workspace({"TMPDIR": str(disk)}, keep=False, memory=memory) as place:
         assert place.parent == disk.resolve()
     assert list(disk.iterdir()) == []
-    with lend_place({}, keep=True, memory=memory) as place:
+    with workspace({}, keep=True, memory=memory) as place:
         assert place.parent == disk.resolve()
     assert place.is_dir()
     assert f"kept: {place}" in capsys.readouterr().err
@@ -69,7 +69,7 @@ def test_who_keeps_it_or_has_chosen_a_place_gets_it_on_the_disk(
 
 def test_without_a_directory_in_memory_it_lies_on_the_disk(tmp_path: Path, disk: Path) -> None:
     """macOS has none."""
-    with lend_place({}, keep=False, memory=tmp_path / "nothing") as place:
+    with workspace({}, keep=False, memory=tmp_path / "nothing") as place:
         assert place.parent == disk.resolve()
 
 
@@ -79,7 +79,7 @@ def test_a_small_one_is_left_alone(disk: Path, monkeypatch: pytest.MonkeyPatch) 
     real = os.statvfs(MEMORY)
     small = os.statvfs_result((*real[:4], 16 * 2**20 // real.f_frsize, *real[5:]))
     monkeypatch.setattr(os, "statvfs", lambda _: small)
-    with lend_place({}, keep=False) as place:
+    with workspace({}, keep=False) as place:
         assert place.parent == disk.resolve()
 
 

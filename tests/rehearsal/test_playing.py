@@ -12,9 +12,9 @@ import pytest
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.version import Channel
 from release_channels.rehearsal.actions.act import find_act
-from release_channels.rehearsal.actions.run import Changes
+from release_channels.rehearsal.actions.run import RunOverrides
 from release_channels.rehearsal.actions.run_files import log_of
-from release_channels.rehearsal.faults.fault import End, Fault, Scene, held_at, kill
+from release_channels.rehearsal.faults.fault import End, Fault, FaultContext, held_at, kill
 from release_channels.rehearsal.faults.run import judge, refuse_wrong
 from tests.rehearsal.stages import NO_GATE, Stage, job, set_stage, stage_of, workflow
 from tests.support.processes import survivors
@@ -188,7 +188,7 @@ def test_nothing_outlives_a_run(offline: None, tmp_path: Path, rest: str, second
     """A child in a session of its own, which ignores that its terminal is gone, is ended all the same."""
     step = json.dumps(f"echo begun; {STUBBORN.format(rest=rest)}")
     with set_stage(tmp_path, {"one.yml": workflow(job(step, env=f"{{KEPT: {tmp_path / 'pid'}}}"))}) as stage:
-        ran = stage.run(changes=Changes(seconds=seconds))
+        ran = stage.run(changes=RunOverrides(seconds=seconds))
         assert ran.played.broke_off is (rest != "0")
         assert ran.conclusion == ("success" if rest == "0" else "failure")
         assert survivors([int((tmp_path / "pid").read_text())]) == []
@@ -197,11 +197,11 @@ def test_nothing_outlives_a_run(offline: None, tmp_path: Path, rest: str, second
     assert ("took longer than 4 s" in log) is ran.played.broke_off
 
 
-def scene_of(stage: Stage) -> Scene:
+def scene_of(stage: Stage) -> FaultContext:
     """A scene at the start of the one workflow."""
     stage.push()
     event = stage.forge.pushed()[0]
-    return Scene(stage.ground, stage.forge, None, Channel.PREVIEW, stage.forge.workflow("one.yml"), event, None)  # type: ignore[arg-type]
+    return FaultContext(stage.ground, stage.forge, None, Channel.PREVIEW, stage.forge.workflow("one.yml"), event, None)  # type: ignore[arg-type]
 
 
 def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> None:

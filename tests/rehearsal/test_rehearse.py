@@ -12,11 +12,11 @@ from packaging.version import Version
 
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
-from release_channels.rehearsal.end_users import Got
+from release_channels.rehearsal.end_users import Resolved
 from release_channels.rehearsal.faults.run import chosen
 from release_channels.rehearsal.report import end_of
 from release_channels.rehearsal.session import run_rehearsal
-from release_channels.rehearsal.stages import Station
+from release_channels.rehearsal.stages import Stage
 from tests.cli.screen import table
 from tests.rehearsal.stages import stage_of
 from tests.support.repo import Repo
@@ -143,8 +143,10 @@ def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(adopted: Adopt
 
 def test_the_outcome_says_what_users_get_or_that_nothing_came() -> None:
     """On a main that waits for its tag the preview is skipped, and no station brings anything."""
-    tested = Station("test", "test.yml #1", "success", (), 1)
-    released = Station("public", "public-release.yml #1", "published", (Got("uv", Channel.PUBLIC, Version("1.2")),), 1)
+    tested = Stage("test", "test.yml #1", "success", (), 1)
+    released = Stage(
+        "public", "public-release.yml #1", "published", (Resolved("uv", Channel.PUBLIC, Version("1.2")),), 1
+    )
     assert end_of([tested]) == "nothing was published, and the table says why"
     assert end_of([tested, released, tested]).startswith("in the end users get public: 1.2")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.rehearsal.actions.run import Changes
+from release_channels.rehearsal.actions.run import RunOverrides
 from tests.rehearsal.stages import job, set_stage, workflow
 
 # A step that asks for what a job may have, and says what it got.
@@ -72,7 +72,7 @@ def test_each_job_has_the_rights_that_its_file_gives_it(asking: str, tmp_path: P
 def test_a_right_that_is_taken_away_is_gone(asking: str, tmp_path: Path) -> None:
     """A fault takes a right from one job, and the same file shows it."""
     with set_stage(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as stage:
-        ran = stage.run(changes=Changes(without=("publish/id-token: write",)))
+        ran = stage.run(changes=RunOverrides(without=("publish/id-token: write",)))
         assert ran.played.said("publish").splitlines() == ["release 403", "identity has none", "forced 403"]
 
 

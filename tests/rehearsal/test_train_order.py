@@ -16,7 +16,7 @@ from release_channels.errors import FailedError
 from release_channels.model.config import Config
 from release_channels.rehearsal.actions.triggers import Event
 from release_channels.rehearsal.maintainer import on_index
-from release_channels.rehearsal.scenario import Train
+from release_channels.rehearsal.scenario import Scenario
 
 TEST, PREVIEW, PUBLIC = "test.yml", "internal-preview-release.yml", "public-release.yml"
 
@@ -111,7 +111,7 @@ class World:
         return on_index(cast(Any, self), Version(VERSIONS[name]))
 
 
-class Ride(Train):
+class Ride(Scenario):
     """A train in such a world: main's version and the index are the world's, too."""
 
     @property
@@ -120,7 +120,7 @@ class Ride(Train):
         return Version(cast(World, self.forge).versions[-1])
 
 
-def ride(world: World) -> Train:
+def ride(world: World) -> Scenario:
     """Make the train; what it is run on needs neither git nor an index."""
     project = SimpleNamespace(source=SimpleNamespace(is_written=world.is_written))
     ground = SimpleNamespace(

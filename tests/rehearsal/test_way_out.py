@@ -22,7 +22,7 @@ from release_channels.adapters.http_server import Served, Tls, serve_wsgi
 from release_channels.errors import RefusedError
 from release_channels.indexserver.server import serve
 from release_channels.rehearsal.child_environment import make_certificates
-from release_channels.rehearsal.upstream_proxy import WayOut, open_way_out
+from release_channels.rehearsal.upstream_proxy import ReadOnlyProxy, open_upstream_proxy
 from tests.cli.screen import BIN
 from tests.support.distributions import make_wheel
 
@@ -55,7 +55,7 @@ class World:
 
     host: Host
     served: Served
-    way: WayOut
+    way: ReadOnlyProxy
     client: requests.Session
 
     def get(self, path: str, **headers: str) -> requests.Response:
@@ -78,14 +78,14 @@ def world(offline: None, trust: tuple[Tls, Path], monkeypatch: pytest.MonkeyPatc
     host = Host()
     with (
         serve_wsgi(host, "a host", tls=tls) as served,
-        open_way_out({"localhost"}, tls, bundle) as way,
+        open_upstream_proxy({"localhost"}, tls, bundle) as way,
         _client(way, bundle) as client,
     ):
         yield World(host, served, way, client)
 
 
 @contextmanager
-def _client(way: WayOut, bundle: Path) -> Iterator[requests.Session]:
+def _client(way: ReadOnlyProxy, bundle: Path) -> Iterator[requests.Session]:
     with requests.Session() as client:
         client.trust_env, client.verify = False, str(bundle)
         client.proxies = {"https": way.url, "http": way.url}
@@ -114,7 +114,7 @@ def test_who_has_a_big_wheel_does_not_get_it_again(world: World, trust: tuple[Tl
     known = world.client.request(method, url, headers=has, timeout=10)
     assert (first.status_code, known.status_code, known.content) == (200, 304, b"")
     assert len(world.served.requests) == 1
-    with open_way_out({"localhost"}, *trust) as way, _client(way, trust[1]) as client:
+    with open_upstream_proxy({"localhost"}, *trust) as way, _client(way, trust[1]) as client:
         assert client.request(method, url, headers=has, timeout=10).status_code == 304
         assert client.request(method, url, headers={"If-None-Match": '"another"'}, timeout=10).status_code == 200
         assert client.get(f"{world.served.url}/small", timeout=10).text == "/small "
@@ -287,9 +287,9 @@ def test_the_way_goes_on_through_the_users_own_proxy(
     cases = (("https_proxy", "http://me:secret@", {"localhost"}, 200), ("all_proxy", "", {"localhost"}, 200),
              ("https_proxy", "", set[str](), 502))  # fmt: skip
     for name, login, hosts, status in cases:
-        with open_way_out(hosts, tls, bundle) as outer:
+        with open_upstream_proxy(hosts, tls, bundle) as outer:
             monkeypatch.setenv(name, outer.url.replace("http://", login))
-            with open_way_out({"localhost"}, tls, bundle) as inner, _client(inner, bundle) as client:
+            with open_upstream_proxy({"localhost"}, tls, bundle) as inner, _client(inner, bundle) as client:
                 assert client.get(f"{world.served.url}/a", timeout=20).status_code == status
             monkeypatch.delenv(name)
     assert world.served.requests == ("GET /a 200",) * 2
@@ -304,7 +304,7 @@ def test_a_proxy_of_another_kind_is_refused_before_anything_begins(
         monkeypatch.setenv(name, "")
     for name in ("https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "socks5://me:secret@127.0.0.1:9")
-    with pytest.raises(RefusedError, match="of the kind socks5") as stop, open_way_out({"localhost"}, *trust):
+    with pytest.raises(RefusedError, match="of the kind socks5") as stop, open_upstream_proxy({"localhost"}, *trust):
         pass
     assert "secret" not in f"{stop.value} {stop.value.hint}"
 
@@ -318,7 +318,7 @@ def test_uv_and_pip_install_through_it_and_cannot_upload(
     own, vouches = make_certificates(tmp_path / "index", {})
     wheel = make_wheel(tmp_path / "index")
     name = wheel.name.partition("-")[0]
-    with serve(tmp_path / "index", tls=own) as index, open_way_out({"localhost"}, tls, vouches) as way:
+    with serve(tmp_path / "index", tls=own) as index, open_upstream_proxy({"localhost"}, tls, vouches) as way:
         env = dict(os.environ) | dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), way.url)
         env |= dict.fromkeys(("NO_PROXY", "no_proxy"), "") | {"SSL_CERT_FILE": str(bundle), "PIP_CERT": str(bundle)}
         env |= {"UV_DEFAULT_INDEX": index.simple_url, "PIP_INDEX_URL": index.simple_url}

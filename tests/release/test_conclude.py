@@ -10,7 +10,7 @@ import pytest
 
 from release_channels.model.outcome import Outcome, Result
 from release_channels.rehearsal.github import GitHubState
-from release_channels.release.ci_result import run_conclude
+from release_channels.release.ci_result import run_ci_result
 from tests.conftest import MakeRepo
 from tests.support.proofs import add_chain, event_of
 from tests.support.repo import Repo
@@ -21,7 +21,7 @@ DONE = {**SKIPPED, **{name: {"result": "success", "outputs": {}} for name in ("b
 
 def conclude(repo: Repo, needs: object, env: dict[str, str]) -> Outcome:
     """Run the session."""
-    return run_conclude((), root=repo.root, env={**os.environ, **env, "NEEDS": json.dumps(needs)})
+    return run_ci_result((), root=repo.root, env={**os.environ, **env, "NEEDS": json.dumps(needs)})
 
 
 @pytest.fixture
@@ -88,5 +88,5 @@ def test_without_a_gate_the_preview_follows_the_tests(make_repo: MakeRepo, state
 
 def test_without_needs_nothing_is_concluded(repo: Repo) -> None:
     """By hand somebody forgot to give it."""
-    outcome = run_conclude((), root=repo.root, env=dict(os.environ))
+    outcome = run_ci_result((), root=repo.root, env=dict(os.environ))
     assert outcome.line == "refused: NEEDS is not set"

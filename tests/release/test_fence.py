@@ -12,7 +12,7 @@ from release_channels.adapters.distributions import sha256_of
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.version import Channel
-from release_channels.release.upload_guard import pass_fence
+from release_channels.release.upload_guard import verify_before_upload
 from tests.support.distributions import make_sdist, make_wheel
 
 
@@ -37,7 +37,7 @@ def test_copies_of_a_release_go_through(tmp_path: Path, version: str, channel: C
     dist, target = tmp_path / "dist", tmp_path / "target"
     target.mkdir()
     manifest = _release(dist, version, channel)
-    passed = pass_fence(manifest, dist, target)
+    passed = verify_before_upload(manifest, dist, target)
     for original in dist.iterdir():
         original.write_bytes(b"exchanged")
     assert [path.parent for path in passed] == [target, target]
@@ -61,7 +61,7 @@ def test_a_version_of_another_kind_is_refused(tmp_path: Path, version: str, chan
     dist, target = tmp_path / "dist", tmp_path / "target"
     target.mkdir()
     with pytest.raises(RefusedError, match="is no version for the") as stop:
-        pass_fence(_release(dist, version, channel), dist, target)
+        verify_before_upload(_release(dist, version, channel), dist, target)
     assert stop.value.hint == "build again: `nox -s build`"
     assert list(target.iterdir()) == []
 
@@ -73,4 +73,4 @@ def test_one_file_that_does_not_hold_stops_all(tmp_path: Path) -> None:
     manifest = _release(dist, "1.2.0.dev7", Channel.PREVIEW)
     forged = replace(manifest, files=(manifest.files[0], replace(manifest.files[1], sha256="0" * 64)))
     with pytest.raises(RefusedError, match="has sha256"):
-        pass_fence(forged, dist, target)
+        verify_before_upload(forged, dist, target)

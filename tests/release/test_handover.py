@@ -13,7 +13,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile, parse_manifest
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
-from release_channels.release.dist_dir import MANIFEST, hand_over, take_over
+from release_channels.release.dist_dir import MANIFEST, read_manifest, write_dist
 from tests.conftest import RunSession
 from tests.support.repo import Repo
 
@@ -47,8 +47,8 @@ def test_a_copy_that_fails_leaves_manifest_and_directory_as_they_were(tmp_path: 
     )
     root = tmp_path / "project"
     root.mkdir()
-    hand_over(root, (file,), manifest)
+    write_dist(root, (file,), manifest)
     with pytest.raises(RefusedError, match="cannot be written"):
-        hand_over(root, (file, tmp_path / "gone.whl"), manifest)
-    assert take_over(root) == manifest
+        write_dist(root, (file, tmp_path / "gone.whl"), manifest)
+    assert read_manifest(root) == manifest
     assert (root / "dist" / file.name).read_bytes() == b"x"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.adapters.local_index_history import keep_manifest, kept_commits, local_files
+from release_channels.adapters.local_index_history import local_index_dir, published_commits, record_manifest
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile, parse_manifest
 from release_channels.model.outcome import Outcome, Result
@@ -41,7 +41,7 @@ def publish(repo: Repo, run_session: RunSession) -> Publish:
 
 def _forget_the_files(repo: Repo) -> None:
     """Leave the local index as an upload does that died before its first byte."""
-    for path in local_files(repo.root).glob("demo_tool-*"):
+    for path in local_index_dir(repo.root).glob("demo_tool-*"):
         path.unlink()
 
 
@@ -80,14 +80,14 @@ def test_a_refused_publish_keeps_no_number(repo: Repo, publish: Publish) -> None
     before = repo.fingerprint()
     assert publish().result is Result.REFUSED
     assert repo.fingerprint() == before
-    assert kept_commits(repo.root, "demo-tool") == {}
+    assert published_commits(repo.root, "demo-tool") == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"schema": 2}'])
 def test_a_kept_manifest_that_cannot_be_read_is_refused(repo: Repo, publish: Publish, content: bytes) -> None:
     """The file is named and what to do with it; once it is gone the next run goes on."""
     assert publish().result is Result.PUBLISHED
-    (path,) = local_files(repo.root).glob("*.release.json")
+    (path,) = local_index_dir(repo.root).glob("*.release.json")
     path.write_bytes(content)
     before = repo.fingerprint()
     outcome = publish()
@@ -105,18 +105,18 @@ def test_other_projects_are_left_aside(repo: Repo) -> None:
     manifest = parse_manifest((repo.root / "release.json").read_text())
     file = ManifestFile("x.tar.gz", 1, "0" * 64)
     other = Manifest(manifest.channel, "demo-tool-extra", manifest.version, "b" * 40, 1, {}, (file,))
-    keep_manifest(repo.root, other)
-    keep_manifest(repo.root, manifest)
-    assert kept_commits(repo.root, "Demo_Tool") == {manifest.version: manifest.commit}
-    assert kept_commits(repo.root, "demo-tool-extra") == {manifest.version: "b" * 40}
+    record_manifest(repo.root, other)
+    record_manifest(repo.root, manifest)
+    assert published_commits(repo.root, "Demo_Tool") == {manifest.version: manifest.commit}
+    assert published_commits(repo.root, "demo-tool-extra") == {manifest.version: "b" * 40}
 
 
 def test_a_kept_number_is_never_given_away(repo: Repo) -> None:
     """The guard itself, below every decision."""
     manifest = parse_manifest((repo.root / "release.json").read_text())
-    keep_manifest(repo.root, manifest)
+    record_manifest(repo.root, manifest)
     before = repo.fingerprint()
     thief = Manifest(manifest.channel, manifest.project, manifest.version, "b" * 40, 1, {}, manifest.files)
     with pytest.raises(RefusedError, match="was given to commit"):
-        keep_manifest(repo.root, thief)
+        record_manifest(repo.root, thief)
     assert repo.fingerprint() == before

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import Credentials, Index, fetch_file, fetch_metadata, read_index, remote_index
-from release_channels.adapters.observe import read_place
+from release_channels.adapters.observe import relation_to_main
 from release_channels.errors import RefusedError
 from release_channels.indexserver.server import serve
 from release_channels.model.config import Config
@@ -442,7 +442,7 @@ def test_a_remote_that_answers_and_has_no_main_is_not_asked_through_the_api(repo
     with open_hub(repo) as hub:
         env = {**os.environ, "GITHUB_API_URL": hub.running.api_url, "GITHUB_REPOSITORY": NAME, "GH_TOKEN": READER}
         with pytest.raises(RefusedError) as stop:
-            read_place(git, git.commit("HEAD"), config, env)
+            relation_to_main(git, git.commit("HEAD"), config, env)
         assert hub.running.requests == ()
     assert str(stop.value) == "origin/gone cannot be read"
     assert "tool.release-channels.main-branch" in stop.value.hint

@@ -11,8 +11,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_env import Actions
-from release_channels.cli.report import tell
+from release_channels.adapters.actions_env import ActionsEnvironment
+from release_channels.cli.report import report_outcome
 from release_channels.model.outcome import Outcome, Result
 from tests.conftest import RunSession
 from tests.support.repo import Repo
@@ -133,7 +133,7 @@ def test_no_field_gives_a_command(
     values = {"message": "m", field: (NASTY,) if field == "warnings" else NASTY}
     outcome = Outcome(Result.FAILED, **values)  # type: ignore[arg-type]
     summary = tmp_path / "summary.md"
-    tell(outcome, Actions(runs=True, summary=summary))
+    report_outcome(outcome, ActionsEnvironment(runs=True, summary=summary))
     captured = capsys.readouterr()
     commands = _commands(captured.out + captured.err)
     assert [command.partition(" title=")[0] for command in commands] == (
@@ -167,7 +167,9 @@ def test_no_password_gets_to_where_others_read(
     (tmp_path / ".release-channels").mkdir()
     text = "`uv pip install --index http://ci:s3cretpw@127.0.0.1/ --extra-index https://t0ken@127.0.0.1/` exited 1"
     outcome = Outcome(Result.FAILED, text, hint=text, warnings=(text,))
-    tell(outcome, Actions(runs=True, output=tmp_path / "out", summary=tmp_path / "summary.md"), tmp_path)
+    report_outcome(
+        outcome, ActionsEnvironment(runs=True, output=tmp_path / "out", summary=tmp_path / "summary.md"), tmp_path
+    )
     console.set_verbose(True)
     try:
         console.command(text.split())

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import Tls
 from release_channels.model.outcome import Outcome, Result
-from release_channels.release.ci_preflight import run_preflight
+from release_channels.release.ci_preflight import run_ci_preflight
 from tests.conftest import MakeRepo
 from tests.indexserver.servers import make_tls
 from tests.support.distributions import make_wheel
@@ -43,7 +43,7 @@ class Job:
     def run(self, *words: str, **changes: str | None) -> Outcome:
         """Run the session with other variables; None takes one away."""
         env = {name: value for name, value in {**self.env, **changes}.items() if value is not None}
-        return run_preflight(words or ("--index", "pypi"), root=self.repo.root, env=env)
+        return run_ci_preflight(words or ("--index", "pypi"), root=self.repo.root, env=env)
 
     @property
     def asked(self) -> list[str]:

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tested_commit import ARTIFACT, MAX_BYTES, PROVENANCE, GateRun
-from release_channels.release.ci_provenance import run_provenance
+from release_channels.release.ci_provenance import run_ci_provenance
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, NOBODY, READER, Hub, open_hub
 from tests.support.projects import Sample
@@ -51,7 +51,7 @@ def prove(hub: Hub, tmp_path: Path, run: int, *words: str, token: str = READER, 
         "RUNNER_TEMP": str(tmp_path / "temp"),
     }  # fmt: skip
     (tmp_path / "temp").mkdir(exist_ok=True)
-    return run_provenance(words, root=hub.repo.root, env=env)
+    return run_ci_provenance(words, root=hub.repo.root, env=env)
 
 
 def outputs(tmp_path: Path) -> dict[str, str]:
@@ -224,7 +224,7 @@ def test_an_event_that_is_none_is_refused(hub: Hub, chain: Chain, tmp_path: Path
     """Nothing is proven from half an event."""
     env = {**os.environ, **event_of(hub.state, chain.gate, tmp_path / "event.json")}
     (tmp_path / "event.json").write_text(broken)
-    outcome = run_provenance((), root=hub.repo.root, env=env)
+    outcome = run_ci_provenance((), root=hub.repo.root, env=env)
     assert outcome.result is Result.REFUSED
 
 
@@ -252,10 +252,10 @@ def test_by_hand_a_commit_is_proven_through_the_title_of_the_gates_run(
 ) -> None:
     """GitHub lists the gate's run under main's tip; its title points to it, its artifact and the API prove it."""
     env = {**os.environ, "GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER}
-    outcome = run_provenance(("--commit", tested), root=hub.repo.root, env=env)
+    outcome = run_ci_provenance(("--commit", tested), root=hub.repo.root, env=env)
     assert (outcome.result, outcome.commit, outcome.run_number) == (Result.DONE, tested, 41)
     assert "the commit comes from --commit" in capsys.readouterr().err
-    tip = run_provenance((), root=hub.repo.root, env=env)
+    tip = run_ci_provenance((), root=hub.repo.root, env=env)
     assert tip.line.startswith("refused: test.yml has not run for commit")
 
 
@@ -263,7 +263,7 @@ def test_a_title_alone_proves_nothing(hub: Hub, chain: Chain, tested: str) -> No
     """Another workflow may give its runs the same title, and a run may carry another run's artifact."""
     env = {**os.environ, "GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER}
     chain.forge(gate_run=GateRun(chain.gate + 1, 1))
-    outcome = run_provenance(("--commit", tested), root=hub.repo.root, env=env)
+    outcome = run_ci_provenance(("--commit", tested), root=hub.repo.root, env=env)
     assert f"it says that run {chain.gate + 1} made it" in outcome.message
 
 

@@ -18,7 +18,7 @@ from release_channels.model.outcome import Outcome, Result
 from release_channels.model.strict_json import ManifestFile
 from release_channels.model.version import Channel
 from release_channels.release import pipeline
-from release_channels.release.step import Patience
+from release_channels.release.step import Timeouts
 from tests.commands.doing import some_of
 from tests.github.hubs import NAME, READER, Hub, open_hub
 from tests.indexserver.servers import make_tls
@@ -35,7 +35,7 @@ CLAIMS = {
     "event_name": "workflow_run",
 }  # fmt: skip
 PUBLISHER = Publisher(NAME, "4242", PREVIEW, "pypi-internal-preview", "demo-tool")
-PATIENCE = Patience(tries=(), visible=1.0, first_pause=0.05)
+PATIENCE = Timeouts(tries=(), visible=1.0, first_pause=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, offline_environment: Mapping
 
 def run(repo: Repo, step: str, *words: str, **more: object) -> Outcome:
     """Run one step as its session does."""
-    return pipeline.run_session(
+    return pipeline.run_pipeline(
         step, (step,), words, root=repo.root, env=dict(os.environ), patience=PATIENCE, **more,  # type: ignore[arg-type]
     )  # fmt: skip
 

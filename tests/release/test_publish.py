@@ -22,7 +22,7 @@ from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.release.publish import PREVIEW_PUBLISH
-from release_channels.release.step import Release, run_steps
+from release_channels.release.step import ReleaseContext, run_steps
 from tests.conftest import RunSession
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.repo import Repo
@@ -608,6 +608,8 @@ def test_the_local_index_gets_no_credential_of_the_user(
     request = Request(Channel.PREVIEW, run=7)
     observed = observe(git, project, commit, index, request)
     plan = decide(observed, request, project.config)
-    outcome = run_steps([PREVIEW_PUBLISH], Release(repo.root, project, plan, observed, index, "", dict(os.environ)))
+    outcome = run_steps(
+        [PREVIEW_PUBLISH], ReleaseContext(repo.root, project, plan, observed, index, "", dict(os.environ))
+    )
     assert (outcome.result, staging.names) == (Result.PUBLISHED, BOTH)
     assert {request.login for request in staging.received} == {"", "local:local"}

@@ -10,7 +10,7 @@ import pytest
 from packaging.version import Version
 
 from release_channels.errors import FailedError, RefusedError
-from release_channels.release.verify import Came, check_not_below
+from release_channels.release.verify import InstallResult, check_not_below
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, yanking
 
@@ -349,7 +349,7 @@ def test_a_dependency_that_is_broken_for_good_is_a_failure(shop: Shop) -> None:
 @pytest.mark.parametrize(("brought", "fails"), [("1.2.9", True), ("1.3.0", False), ("1.4.0.dev1", False)])
 def test_preview_users_get_a_public_release_or_what_is_above_it(brought: str, fails: bool) -> None:
     """A preview command that still brings something older than the new final is a failure, and says both versions."""
-    came = Came("pip install --pre demo-tool", Version(brought))
+    came = InstallResult("pip install --pre demo-tool", Version(brought))
     if not fails:
         assert check_not_below(came, Version("1.3.0")) == ()
         return

@@ -20,7 +20,7 @@ from release_channels.adapters.uv import uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.indexserver.server import serve
 from release_channels.model.version import Channel
-from release_channels.release.clean_install import stranger
+from release_channels.release.clean_install import make_clean_installer
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, release_of
 
@@ -97,7 +97,7 @@ def test_the_password_of_the_upstream_index_is_in_no_words(shop: Shop, tmp_path:
         address = upstream.simple_url.replace("://", "://ci:marked-password@")
         release = release_of(shop.root, PREVIEW, index, address, shop.env)
         (tmp_path / "home").mkdir()
-        guest = stranger(tmp_path / "home", release.project, index, address, shop.env)
+        guest = make_clean_installer(tmp_path / "home", release.project, index, address, shop.env)
         with pytest.raises(CommandError, match="pip install --quiet pip") as caught:
             guest.pip_install(Channel.PUBLIC)
     assert "marked-password" not in f"{caught.value}"

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.adapters.files import only_one_run, put_directory, scratch, state_directory, write_whole
+from release_channels.adapters.files import (
+    atomic_write,
+    checkout_lock,
+    replace_directory,
+    state_directory,
+    temporary_directory,
+)
 from release_channels.errors import RefusedError
 
 
@@ -27,10 +33,10 @@ def _python(program: str, *words: object) -> subprocess.Popen[str]:
 def test_a_file_is_replaced_byte_for_byte_and_keeps_its_mode(tmp_path: Path) -> None:
     """Line endings are not touched, and an executable stays one."""
     path = tmp_path / "a.txt"
-    write_whole(path, "one")
+    atomic_write(path, "one")
     assert path.stat().st_mode & 0o777 == 0o644
     path.chmod(0o755)
-    write_whole(path, "a\r\nb\n\nü")
+    atomic_write(path, "a\r\nb\n\nü")
     assert path.read_bytes() == "a\r\nb\n\nü".encode()
     assert path.stat().st_mode & 0o777 == 0o755
     assert _names(tmp_path) == {"a.txt"}
@@ -40,7 +46,7 @@ def test_text_that_no_file_can_hold_leaves_everything_as_it_was(tmp_path: Path) 
     """A lone surrogate cannot be encoded: the old file stays, and no temporary one is left."""
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(UnicodeEncodeError):
-        write_whole(tmp_path / "a.txt", "new \udc80")
+        atomic_write(tmp_path / "a.txt", "new \udc80")
     assert (tmp_path / "a.txt").read_text() == "old"
     assert _names(tmp_path) == {"a.txt"}
 
@@ -49,7 +55,7 @@ def test_a_place_that_is_taken_is_refused_and_nothing_is_left(tmp_path: Path) ->
     """Where a directory stands in the way, the message names it, and no temporary file stays."""
     (tmp_path / "a.txt" / "kept").mkdir(parents=True)
     with pytest.raises(RefusedError, match=r"a\.txt cannot be written: ") as caught:
-        write_whole(tmp_path / "a.txt", "new")
+        atomic_write(tmp_path / "a.txt", "new")
     assert caught.value.hint
     assert _names(tmp_path) == {"a.txt"}
 
@@ -57,7 +63,7 @@ def test_a_place_that_is_taken_is_refused_and_nothing_is_left(tmp_path: Path) ->
 def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """The error is one sentence of ours and not the system's."""
     with pytest.raises(RefusedError, match="cannot be written: No such file or directory"):
-        write_whole(tmp_path / "missing" / "a.txt", "new")
+        atomic_write(tmp_path / "missing" / "a.txt", "new")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -65,7 +71,7 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
     """An unwritable directory is told as such."""
     (tmp_path / "closed").mkdir(mode=0o500)
     with pytest.raises(RefusedError, match="cannot be written: Permission denied"):
-        write_whole(tmp_path / "closed" / "a.txt", "new")
+        atomic_write(tmp_path / "closed" / "a.txt", "new")
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
@@ -96,7 +102,7 @@ def test_a_directory_is_put_in_place_and_old_files_do_not_survive(tmp_path: Path
     root = tmp_path / "project"
     (root / "dist" / "sub").mkdir(parents=True)
     (root / "dist" / "old.whl").write_text("old")
-    put_directory(root, "dist", _sources(tmp_path / "in", "a.whl", "b.tar.gz"))
+    replace_directory(root, "dist", _sources(tmp_path / "in", "a.whl", "b.tar.gz"))
     assert _names(root / "dist") == {"a.whl", "b.tar.gz", ".gitignore"}
     assert _names(root / ".release-channels") == {".gitignore"}
 
@@ -112,7 +118,7 @@ def test_a_dist_that_is_no_directory_of_its_own_is_refused(tmp_path: Path, kind:
     else:
         (root / "dist").symlink_to(elsewhere if kind == "link to a directory" else tmp_path / "nowhere")
     with pytest.raises(RefusedError, match="dist is not a directory") as caught:
-        put_directory(root, "dist", _sources(tmp_path / "in", "a.whl"))
+        replace_directory(root, "dist", _sources(tmp_path / "in", "a.whl"))
     assert "move" in caught.value.hint
     assert _names(elsewhere) == {"kept"}
     assert (root / "dist").is_symlink() or (root / "dist").read_text() == "kept"
@@ -123,9 +129,9 @@ def test_a_source_that_vanished_leaves_the_old_directory(tmp_path: Path) -> None
     root = tmp_path / "project"
     _sources(tmp_path, "x")
     root.mkdir()
-    put_directory(root, "dist", _sources(tmp_path / "in", "a.whl"))
+    replace_directory(root, "dist", _sources(tmp_path / "in", "a.whl"))
     with pytest.raises(RefusedError, match="cannot be written: No such file"):
-        put_directory(root, "dist", [*_sources(tmp_path / "in", "b.whl"), tmp_path / "gone.whl"])
+        replace_directory(root, "dist", [*_sources(tmp_path / "in", "b.whl"), tmp_path / "gone.whl"])
     assert _names(root / "dist") == {"a.whl", ".gitignore"}
     assert _names(root / ".release-channels") == {".gitignore"}
 
@@ -163,7 +169,7 @@ def test_a_killed_swap_never_leaves_half_a_directory(tmp_path: Path, delay: floa
     child.communicate()
     dist = root / "dist"
     assert not dist.exists() or _names(dist) - {".gitignore"} in wholes
-    put_directory(root, "dist", _sources(tmp_path / "last", "c.whl"))
+    replace_directory(root, "dist", _sources(tmp_path / "last", "c.whl"))
     assert _names(dist) == {"c.whl", ".gitignore"}
     assert _names(root / ".release-channels") == {".gitignore"}
 
@@ -182,7 +188,7 @@ def test_a_scratch_directory_goes_whatever_happens(tmp_path: Path) -> None:
     seen: list[Path] = []
 
     def work() -> None:
-        with scratch("test") as place:
+        with temporary_directory("test") as place:
             seen.append(place)
             (place / "file").write_text("x")
             raise KeyboardInterrupt
@@ -208,13 +214,13 @@ def test_a_second_run_is_refused_until_the_first_is_gone(tmp_path: Path) -> None
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == "held\n"
-        with pytest.raises(RefusedError, match="another release run is at work") as caught, only_one_run(tmp_path):
+        with pytest.raises(RefusedError, match="another release run is at work") as caught, checkout_lock(tmp_path):
             pass
         assert "wait until it has ended" in caught.value.hint
     finally:
         child.kill()
         child.communicate()
-    with only_one_run(tmp_path):
+    with checkout_lock(tmp_path):
         pass
-    with only_one_run(tmp_path):
+    with checkout_lock(tmp_path):
         pass

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters import console
-from release_channels.adapters.process import Excerpt, both, excerpt, finish, run, side_by_side
+from release_channels.adapters.process import Excerpt, run, run_bounded, run_pair, run_parallel, run_unchecked
 from release_channels.errors import CommandError, FailedError, RefusedError
 from tests.support.processes import survivors
 
@@ -28,7 +28,7 @@ def _code(program: str) -> tuple[str, ...]:
 def test_what_a_program_prints_comes_back_without_its_last_newline(tmp_path: Path) -> None:
     """Leading columns and inner newlines stay; one newline at the end goes."""
     assert run(*_code("print(' a\\n\\nb\\n')"), cwd=tmp_path) == " a\n\nb\n"
-    done = finish(*_code("import sys; sys.stdout.buffer.write(b'\\xff\\r\\n'); sys.exit(3)"), cwd=tmp_path)
+    done = run_unchecked(*_code("import sys; sys.stdout.buffer.write(b'\\xff\\r\\n'); sys.exit(3)"), cwd=tmp_path)
     assert (done.code, done.stdout) == (3, b"\xff\r\n")
 
 
@@ -80,7 +80,7 @@ def test_there_is_no_shell_and_no_input(tmp_path: Path) -> None:
 def test_both_streams_can_be_merged_in_order(tmp_path: Path) -> None:
     """With `merged` nothing is lost of the order in which a program spoke."""
     program = "import os; [os.write(n, str(n).encode()) for n in (1, 2, 1, 2)]"
-    assert finish(*_code(program), cwd=tmp_path, merged=True).text == "1212"
+    assert run_unchecked(*_code(program), cwd=tmp_path, merged=True).text == "1212"
 
 
 def test_umask_and_environment_reach_the_program(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_work_side_by_side_runs_at_the_same_time_and_keeps_its_order() -> None:
     def act(number: int) -> Callable[[], int]:
         return lambda: meeting.wait() * 0 + number
 
-    assert side_by_side(act(1), act(2), act(3)) == [1, 2, 3]
-    assert both(lambda: 1, lambda: "two") == (1, "two")
-    assert side_by_side() == []
+    assert run_parallel(act(1), act(2), act(3)) == [1, 2, 3]
+    assert run_pair(lambda: 1, lambda: "two") == (1, "two")
+    assert run_parallel() == []
 
 
 def test_the_first_error_in_order_counts_after_all_have_ended() -> None:
@@ -115,7 +115,7 @@ def test_the_first_error_in_order_counts_after_all_have_ended() -> None:
         raise FailedError("the first in time")
 
     with pytest.raises(RefusedError, match="the first in order"):
-        side_by_side(slow, quick)
+        run_parallel(slow, quick)
     assert ended == ["slow"]
 
 
@@ -201,7 +201,7 @@ def test_commands_are_shown_on_request_alone(tmp_path: Path, capsys: pytest.Capt
 
 
 def _excerpt(program: str, *, timeout: float = 30, keep: int = 100, most: int = 1 << 20) -> Excerpt:
-    return excerpt(*_code(program), cwd=Path("/"), env=dict(os.environ), timeout=timeout, keep=keep, most=most)
+    return run_bounded(*_code(program), cwd=Path("/"), env=dict(os.environ), timeout=timeout, keep=keep, most=most)
 
 
 def test_an_excerpt_keeps_code_and_both_ends() -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from release_channels.errors import FailedError
-from release_channels.release.sdist_normalize import is_settled, let_pass, settle
+from release_channels.release.sdist_normalize import is_normalized, normalize_sdist, wait_past_commit_second
 
 EPOCH = 1_700_000_000
 
@@ -76,16 +76,16 @@ def test_whatever_comes_from_clock_or_account_is_noticed(
 ) -> None:
     """The commit's time and a backend's constant are settled; every other time, owner and mode is not."""
     path = _write(tmp_path / "a.tar.gz", [(_member("a/b", **changes), b"x")])
-    assert is_settled(path, EPOCH) is settled
-    settle(path, EPOCH)
-    assert is_settled(path, EPOCH)
+    assert is_normalized(path, EPOCH) is settled
+    normalize_sdist(path, EPOCH)
+    assert is_normalized(path, EPOCH)
 
 
 @pytest.mark.parametrize(("packed_at", "settled"), [(EPOCH, True), (0, True), (EPOCH + 9, False), (EPOCH - 9, False)])
 def test_the_time_in_the_archives_own_header_counts(tmp_path: Path, packed_at: int, settled: bool) -> None:
     """Also a clock that runs behind the commit's is a clock."""
     path = _write(tmp_path / "a.tar.gz", [(_member("a/b"), b"x")], packed_at=packed_at)
-    assert is_settled(path, EPOCH) is settled
+    assert is_normalized(path, EPOCH) is settled
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_is_no_archive_is_told_as_such(tmp_path: Path, content: bytes) -> N
     """A backend that leaves a broken file is named by the file, without a traceback."""
     (tmp_path / "a.tar.gz").write_bytes(content)
     with pytest.raises(FailedError, match=r"a\.tar\.gz is not a readable sdist"):
-        is_settled(tmp_path / "a.tar.gz", EPOCH)
+        is_normalized(tmp_path / "a.tar.gz", EPOCH)
 
 
 _NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=12).filter(
@@ -140,12 +140,12 @@ def test_contents_are_untouched_and_order_and_clock_are_not(
         }  # fmt: skip
     other = _write(tmp_path / "other.tar.gz", members[::-1], packed_at=2)
     before = _contents(one)
-    settle(one, EPOCH)
-    settle(other, EPOCH)
+    normalize_sdist(one, EPOCH)
+    normalize_sdist(other, EPOCH)
     # A directory is always one to enter.
     expected = {name: (*facts[:3], facts[3] or facts[0] == tarfile.DIRTYPE, facts[4]) for name, facts in before.items()}
     assert _contents(one) == expected
-    assert is_settled(one, EPOCH)
+    assert is_normalized(one, EPOCH)
     assert hashlib.sha256(one.read_bytes()).digest() == hashlib.sha256(other.read_bytes()).digest()
 
 
@@ -153,7 +153,7 @@ def test_a_hard_link_comes_after_what_it_links_to(tmp_path: Path) -> None:
     """Members are sorted, but a link that came before its target could not be unpacked."""
     link = _member("top/a", type=tarfile.LNKTYPE, linkname="top/b")
     path = _write(tmp_path / "a.tar.gz", [(_member("top/b"), b"content"), (link, b"")])
-    settle(path, EPOCH)
+    normalize_sdist(path, EPOCH)
     with tarfile.open(path) as archive:
         assert archive.getnames() == ["top/b", "top/a"]
         archive.extractall(tmp_path / "out", filter="data")
@@ -164,16 +164,16 @@ def test_other_tar_formats_are_read(tmp_path: Path) -> None:
     """Old backends write GNU's format, with its own way for long names."""
     name = "top/" + "long/" * 60 + "name"
     path = _write(tmp_path / "a.tar.gz", [(_member(name, uid=5), b"x")], form=tarfile.GNU_FORMAT)
-    settle(path, EPOCH)
+    normalize_sdist(path, EPOCH)
     assert _contents(path)[name][2] == b"x"
 
 
 def test_a_build_in_the_second_of_its_commit_waits_for_the_next() -> None:
     """In that second a backend's own clock looks like the commit's time; a later or long gone second needs no wait."""
     now = int(time.time())
-    let_pass(now)
+    wait_past_commit_second(now)
     assert time.time() >= now + 1
     began = time.monotonic()
-    let_pass(EPOCH)
-    let_pass(now + 100_000)
+    wait_past_commit_second(EPOCH)
+    wait_past_commit_second(now + 100_000)
     assert time.monotonic() - began < 0.5

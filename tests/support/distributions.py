@@ -16,7 +16,7 @@ from typing import Any
 from packaging.version import Version
 
 from release_channels.model.version import Channel
-from release_channels.release.checks import Subject
+from release_channels.release.checks import CheckContext
 
 README = "# Demo\n\nA tiny project.\n"
 
@@ -178,9 +178,9 @@ def make_release(directory: Path, recipe: Recipe) -> tuple[Path, Path]:
     return make_sdist(directory, recipe), make_wheel(directory, recipe)
 
 
-def make_subject(scratch: Path, files: Sequence[Path], **changes: Any) -> Subject:
+def make_subject(scratch: Path, files: Sequence[Path], **changes: Any) -> CheckContext:
     """Describe the release of the default recipe, or what `changes` make of it; no program can be run with it."""
-    subject = Subject(
+    subject = CheckContext(
         project="demo-tool",
         version=Version("1.2.0"),
         channel=Channel.PUBLIC,

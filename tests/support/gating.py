@@ -11,12 +11,12 @@ from typing import Any
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
 from release_channels.gate.candidate import Candidate, make_candidate, target_of
-from release_channels.gate.checks import Bench, check_judgement, check_rollout
+from release_channels.gate.checks import GateContext, check_judgement, check_rollout
 from release_channels.gate.providers import Configured, in_order, key_names, read_candidates
 from release_channels.gate.rollout import Rollout
 from release_channels.gate.sandbox.bubblewrap import Bubblewrap, find_bubblewrap
 from release_channels.model.gate_config import GateConfig
-from release_channels.model.redact import Veil
+from release_channels.model.redact import SecretRedactor
 from release_channels.rehearsal.fake_llm import (
     Agent,
     Call,
@@ -94,8 +94,14 @@ class Play:
         with serve_model(self.server) as running:
             env = model_environment(running.url)
             chosen = configured(env)
-            bench = Bench(
-                gate, self.kept, self.ready.workplace, dict(os.environ), env, Veil(env, key_names(())), pause=0.01
+            bench = GateContext(
+                gate,
+                self.kept,
+                self.ready.workplace,
+                dict(os.environ),
+                env,
+                SecretRedactor(env, key_names(())),
+                pause=0.01,
             )
             rollout = check_rollout(self.ready.candidate, bubblewrap(gate), chosen, "# Demo\n", bench)
             check_judgement(rollout, chosen, bench)

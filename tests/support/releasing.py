@@ -56,7 +56,7 @@ def environment(env: Mapping[str, str], **more: str) -> Iterator[None]:
 
 def public_steps(repo: Repo, *steps: str, words: tuple[str, ...] = ("--offline",)) -> Outcome:
     """Do steps of a public release on the local index."""
-    return pipeline.run_session(
+    return pipeline.run_pipeline(
         steps[0], steps, words, root=repo.root, channel=Channel.PUBLIC, env=dict(os.environ)
     )  # fmt: skip
 

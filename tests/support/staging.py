@@ -112,7 +112,7 @@ def build_sample(directory: Path, words: tuple[str, ...], env: Mapping[str, str]
         for name, value in env.items():
             patch.setenv(name, value)
         repo = Repo.create(directory, Sample(tail=tail, files=IGNORED).tree())
-        built = pipeline.run_session("build", ["build"], words, root=repo.root, env=dict(os.environ))
+        built = pipeline.run_pipeline("build", ["build"], words, root=repo.root, env=dict(os.environ))
         assert built.result is Result.DONE
     return repo
 

@@ -21,7 +21,7 @@ from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import Commit, IndexState, Observed
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
-from release_channels.release.step import Patience, Release, Report
+from release_channels.release.step import ReleaseContext, Report, Timeouts
 from release_channels.release.verify import VERIFY
 from tests.support.distributions import Recipe, make_wheel
 
@@ -95,7 +95,7 @@ class Shop:
 
 def release_of(
     root: Path, recipe: Recipe, index: Index, upstream: str, env: Mapping[str, str], script_seconds: float = 60
-) -> Release:
+) -> ReleaseContext:
     """Say what a run knows when it comes to verify."""
     version = Version(recipe.version)
     bound = f'requires-python = "{recipe.requires_python}"\n' if recipe.requires_python else ""
@@ -104,7 +104,7 @@ def release_of(
         Channel.PREVIEW, recipe.name, index.name, _COMMIT, Verdict.PUBLISH, Reason.OPEN, "",
         version=version, run=version.dev,
     )  # fmt: skip
-    return Release(
+    return ReleaseContext(
         root=root,
         project=parse_project(text.encode()),
         plan=plan,
@@ -112,7 +112,7 @@ def release_of(
         index=index,
         upstream=upstream,
         env=env,
-        patience=Patience(script=script_seconds),
+        patience=Timeouts(script=script_seconds),
     )
 
 

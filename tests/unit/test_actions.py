@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.actions_env import (
-    Actions,
+    ActionsEnvironment,
     annotation,
     is_loopback,
     is_rehearsal,
@@ -138,7 +138,7 @@ def test_elsewhere_there_is_no_runner(tmp_path: Path) -> None:
     """Without the runner's own variable nothing is written, whatever else is set."""
     env = {"GITHUB_OUTPUT": str(tmp_path / "output"), "UV_PUBLISH_TOKEN": "x", "GITHUB_ACTIONS": "false"}
     actions = read_actions(env)
-    assert actions == Actions()
+    assert actions == ActionsEnvironment()
     write_output(actions, {"a": "b"})
     write_summary(actions, "text")
     assert list(tmp_path.iterdir()) == []
@@ -168,7 +168,7 @@ def test_a_value_cannot_pose_as_another_output(tmp_path: Path) -> None:
     output = tmp_path / "output"
     values = {"outcome": "a\nversion<<end\n9\nend", "version": "1.2.0.dev7\n", "publish": ""}
     output.write_text("before=1\n")
-    write_output(Actions(runs=True, output=output), values)
+    write_output(ActionsEnvironment(runs=True, output=output), values)
     assert _read_as_the_runner(output.read_text().removeprefix("before=1\n")) == values
 
 

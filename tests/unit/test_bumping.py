@@ -6,7 +6,7 @@ import pytest
 from packaging.version import Version
 
 from release_channels.errors import RefusedError, ReleaseError, UsageError
-from release_channels.model.next_version import dev_target, final_target, is_open
+from release_channels.model.next_version import is_open, next_dev, next_final
 
 
 def versions(text: str) -> list[Version]:
@@ -30,7 +30,7 @@ FINAL = {
 @pytest.mark.parametrize(("main", "taken", "options", "target"), FINAL.values(), ids=FINAL)
 def test_bump_chooses_the_final(main: str, taken: str, options: dict[str, str], target: str) -> None:
     """A dev line becomes its own final unless another one is asked for."""
-    assert final_target(Version(main), versions(taken), **options) == Version(target)
+    assert next_final(Version(main), versions(taken), **options) == Version(target)
 
 
 NO_FINAL = {
@@ -53,7 +53,7 @@ def test_bump_refuses_what_does_not_go_up(
 ) -> None:
     """Never below the newest final, never onto a version that is taken, and the next free one is named."""
     with pytest.raises(error) as stop:
-        final_target(Version(main), versions(taken), **options)
+        next_final(Version(main), versions(taken), **options)
     assert said in str(stop.value)
     assert hint in stop.value.hint
 
@@ -76,7 +76,7 @@ DEV = {
 @pytest.mark.parametrize(("main", "taken", "options", "target"), DEV.values(), ids=DEV)
 def test_bump_dev_opens_the_next_line(main: str, taken: str, options: dict[str, str], target: str) -> None:
     """After a release main goes to the next patch's dev line unless another one is asked for."""
-    assert dev_target(Version(main), versions(taken), **options) == Version(target)
+    assert next_dev(Version(main), versions(taken), **options) == Version(target)
 
 
 NO_DEV = {
@@ -94,7 +94,7 @@ def test_bump_dev_refuses_a_line_that_is_behind(
 ) -> None:
     """A dev line below what is released would give previews that nobody is offered."""
     with pytest.raises(error) as stop:
-        dev_target(Version(main), versions(taken), **options)
+        next_dev(Version(main), versions(taken), **options)
     assert said in str(stop.value)
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from release_channels.adapters.uv import python_for
 from release_channels.model.findings import Finding, Severity
-from release_channels.release.checks import Subject, check_release
+from release_channels.release.checks import CheckContext, check_release
 from release_channels.release.checks.archive import read_archive
-from release_channels.release.checks.context import error, few, note, report, warning
+from release_channels.release.checks.context import error, note, sort_findings, summarize, warning
 from release_channels.release.checks.imports import check_imports, targets
-from release_channels.release.checks.readme import check_rendering, parse_answer
+from release_channels.release.checks.readme import check_readme, parse_answer
 from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
 
 SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"
@@ -29,7 +29,7 @@ def uv_program() -> str:
     return found
 
 
-def real_subject(tmp_path: Path, *files: Path, **changes: Any) -> Subject:
+def real_subject(tmp_path: Path, *files: Path, **changes: Any) -> CheckContext:
     """Describe a release that is checked with the real programs, offline."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -77,13 +77,13 @@ def test_a_missing_file_is_a_finding(tmp_path: Path) -> None:
 def test_a_report_is_sorted_and_says_things_once() -> None:
     """Errors come before warnings before notes, each by file."""
     mixed = [note("a", "n"), error("b", "e"), warning("a", "w"), error("a", "e"), error("b", "e")]
-    assert report(mixed) == (error("a", "e"), error("b", "e"), warning("a", "w"), note("a", "n"))
+    assert sort_findings(mixed) == (error("a", "e"), error("b", "e"), warning("a", "w"), note("a", "n"))
 
 
 def test_long_lists_are_cut() -> None:
     """A list is shown whole, or by its first names and how many more there are."""
-    assert few("abc") == "a, b, c"
-    assert few("abcde") == "a, b, c and 2 more"
+    assert summarize("abc") == "a, b, c"
+    assert summarize("abcde") == "a, b, c and 2 more"
 
 
 class TestRendering:
@@ -93,7 +93,7 @@ class TestRendering:
         """The complaint names the line and the file, and says what to do."""
         recipe = Recipe(content_type="text/x-rst", readme="Demo\n==\n\n.. nonsense:: x\n")
         files = make_release(tmp_path, recipe)
-        found = check_rendering(real_subject(tmp_path, *files), [read_archive(path) for path in files])
+        found = check_readme(real_subject(tmp_path, *files), [read_archive(path) for path in files])
         assert [finding.file for finding in found] == [SDIST, WHEEL]
         for finding in found:
             assert finding.severity is Severity.ERROR
@@ -104,13 +104,13 @@ class TestRendering:
     def test_a_missing_content_type_is_found(self, tmp_path: Path) -> None:
         """Strict means that a warning of twine's stops the release too."""
         sdist = make_sdist(tmp_path, Recipe(content_type=None, readme="Demo\n"))
-        (finding,) = check_rendering(real_subject(tmp_path, sdist), [read_archive(sdist)])
+        (finding,) = check_readme(real_subject(tmp_path, sdist), [read_archive(sdist)])
         assert "`long_description_content_type` missing" in finding.message
 
     def test_invalid_metadata_are_left_to_their_own_check(self, tmp_path: Path) -> None:
         """Twine gives up on them, so it is not asked."""
         wheel = make_wheel(tmp_path, Recipe(requires=["rich >>> 1"], readme=""))
-        assert check_rendering(real_subject(tmp_path, wheel), [read_archive(wheel)]) == []
+        assert check_readme(real_subject(tmp_path, wheel), [read_archive(wheel)]) == []
 
     def test_an_answer_of_another_kind_is_kept(self) -> None:
         """What is not understood is passed on, not swallowed."""

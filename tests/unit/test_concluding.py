@@ -8,7 +8,7 @@ import pytest
 
 from release_channels.errors import UsageError
 from release_channels.model.outcome import Result
-from release_channels.release.ci_result import EndedJob, Start, conclude, parse_needs
+from release_channels.release.ci_result import EndedJob, Start, evaluate_jobs, parse_needs
 
 BUILD = EndedJob("build", "success", {"publish": "true", "outcome": "done"})
 FOUND_NOTHING = EndedJob("build", "success", {"publish": "false", "outcome": "skipped"})
@@ -73,7 +73,7 @@ RED = {
 @pytest.mark.parametrize(("ended", "start", "result", "message"), GREEN.values(), ids=GREEN)
 def test_a_run_is_green_for_a_reason(ended: tuple[EndedJob, ...], start: Start, result: Result, message: str) -> None:
     """Everything ended well, or the line says why not everything ran."""
-    outcome = conclude(ended, start)
+    outcome = evaluate_jobs(ended, start)
     assert (outcome.result, outcome.message) == (result, message)
     assert outcome.result.is_good
 
@@ -81,7 +81,7 @@ def test_a_run_is_green_for_a_reason(ended: tuple[EndedJob, ...], start: Start, 
 @pytest.mark.parametrize(("ended", "start", "message"), RED.values(), ids=RED)
 def test_a_run_is_red_without_one(ended: tuple[EndedJob, ...], start: Start, message: str) -> None:
     """A job that failed, was cancelled, or was skipped for no reason on the list makes the run red, and is named."""
-    outcome = conclude(ended, start)
+    outcome = evaluate_jobs(ended, start)
     assert outcome.result is Result.FAILED
     assert message in outcome.message
 

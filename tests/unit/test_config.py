@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import pytest
 
 from release_channels.errors import RefusedError
-from release_channels.model.config import ClosedLine, Config, Proof, VersionFile, parse_config, parse_table
+from release_channels.model.config import ClosedLine, Config, ProofPolicy, VersionFile, parse_config, parse_table
 from release_channels.model.gate_config import GateConfig
 
 # As the reference document has them; the last ones are of our own and as the index documents its limits.
@@ -23,7 +23,7 @@ DEFAULTS = {
     "public_workflow": "public-release.yml",
     "gate_environment": "",
     "github_models_secret": "GH_MODELS_TOKEN",
-    "public_proof": Proof.REQUIRE,
+    "public_proof": ProofPolicy.REQUIRE,
     "annotated_tags": False,
     "run_offset": 0,
     "closed_line": ClosedLine.REFUSE,

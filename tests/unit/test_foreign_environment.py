@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release_channels.adapters.uv import foreign_environment
+from release_channels.adapters.uv import sanitized_environment
 
 _SECRETS = """
     DB_PASS DBPASS SMTP_PASS GITLAB_PASS GPG_PASSCODE GPG_PASSPHRASE PGPASSWORD PGPASSFILE MYSQL_PWD SSH_ASKPASS
@@ -25,23 +25,23 @@ _NEEDED = """
 @pytest.mark.parametrize("name", _SECRETS.split())
 def test_what_is_named_like_a_secret_is_withheld(name: str) -> None:
     """A name is enough, in small letters too: what it holds may be anything."""
-    assert foreign_environment({name: "plain", name.lower(): "plain", "PATH": "/bin"}) == {"PATH": "/bin"}
+    assert sanitized_environment({name: "plain", name.lower(): "plain", "PATH": "/bin"}) == {"PATH": "/bin"}
 
 
 def test_what_a_build_needs_comes_along() -> None:
     """Compilers, languages, caches and the addresses of indexes stay as they are."""
     env = dict.fromkeys(_NEEDED.split(), "plain")
-    assert foreign_environment(env) == env
+    assert sanitized_environment(env) == env
 
 
 @pytest.mark.parametrize("value", ["https://ci:s3cret@host.example/x", "amqp://t0ken@host.example", "a b://c:d@e"])
 def test_an_address_with_a_login_is_withheld_under_any_name(value: str) -> None:
     """A value tells what a name does not; a proxy and an index are reached with theirs, or not at all."""
     kept = {"HTTPS_PROXY": value, "UV_DEFAULT_INDEX": value, "ORIGIN": "ssh://git@host.example/a.git"}
-    assert foreign_environment({"HARMLESS": value, **kept}) == kept
+    assert sanitized_environment({"HARMLESS": value, **kept}) == kept
 
 
 def test_what_is_installed_to_be_looked_at_is_no_link() -> None:
     """Links into uv's cache lead out of the environment, and into nothing in a sandbox; other ways of uv's are kept."""
-    assert "UV_LINK_MODE" not in foreign_environment({"UV_LINK_MODE": "symlink"})
-    assert foreign_environment({"UV_LINK_MODE": "copy"}) == {"UV_LINK_MODE": "copy"}
+    assert "UV_LINK_MODE" not in sanitized_environment({"UV_LINK_MODE": "symlink"})
+    assert sanitized_environment({"UV_LINK_MODE": "copy"}) == {"UV_LINK_MODE": "copy"}

@@ -6,7 +6,7 @@ import pytest
 from packaging.version import Version
 
 from release_channels.model.observed import IndexFile, IndexState
-from release_channels.release.verify_policy import offered_final, older_pythons, withheld_finals
+from release_channels.release.verify_policy import final_for_older_python, offered_final, skipped_finals
 
 
 def index_of(*releases: str) -> IndexState:
@@ -61,7 +61,7 @@ def index_of(*releases: str) -> IndexState:
 )  # fmt: skip
 def test_a_python_that_gets_something_older_is_named(releases: list[str], version: str, told: tuple[str, ...]) -> None:
     """Told is what the installers would choose in silence, and nothing else."""
-    assert older_pythons(index_of(*releases), Version(version)) == told
+    assert final_for_older_python(index_of(*releases), Version(version)) == told
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_the_final_that_a_python_is_offered(releases: list[str], final: str | No
     """The newest final that is neither yanked nor closed to this very Python; of the others it is said why not."""
     state = index_of(*releases)
     assert offered_final(state, "3.11.3") == (Version(final) if final else None)
-    assert withheld_finals(state, "3.11.3") == withheld
+    assert skipped_finals(state, "3.11.3") == withheld

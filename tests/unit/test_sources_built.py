@@ -12,7 +12,7 @@ from release_channels.adapters.git import Git
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import parse_project
 from release_channels.project.sources.base import nothing
-from release_channels.release.build import Recipe, build_files
+from release_channels.release.build import BuildSpec, build_files
 from tests.support.repo import Repo
 
 PREVIEW = Version("1.3.0.dev42")
@@ -67,7 +67,7 @@ def test_the_backend_builds_the_version_that_was_planned(
     head = git.commit(repo.commit("more"))
     project = parse_project(git.read_file(head.sha, "pyproject.toml"), read=lambda path: git.read_file(head.sha, path))
     assert project.version in (Version("1.3.0.dev0"), Version("0.1.0.dev0"))
-    recipe = Recipe(
+    recipe = BuildSpec(
         repository=repo.root,
         commit=head,
         edits=plan_preview(project, nothing, PREVIEW, "https://h.example/o/n/commit/" + head.sha),

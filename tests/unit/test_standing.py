@@ -8,19 +8,30 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.version import Version
 
-from release_channels.model.github import HubRelease, asset_name
+from release_channels.model.github import GitHubRelease, asset_name
 from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.plan import Plan, Reason, Verdict
-from release_channels.model.status import Ahead, Standing, ago, files_close_at, next_command, room, spent, unfinished
+from release_channels.model.status import (
+    ReleaseStatus,
+    UnmergedBump,
+    files_close_at,
+    humanize_age,
+    next_command,
+    quota_usage,
+    unfinished,
+    unrecoverable,
+)
 from release_channels.model.version import Channel
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def standing(main: str, reason: Reason, behind: int | None = 0, index: str = "pypi", **changes: object) -> Standing:
+def standing(
+    main: str, reason: Reason, behind: int | None = 0, index: str = "pypi", **changes: object
+) -> ReleaseStatus:
     plan = Plan(Channel.PREVIEW, "x", index, "a" * 40, Verdict.PUBLISH, reason, "the message", hint="the hint")
-    return replace(Standing(Version(main), plan, behind, "v1.1"), **changes)  # type: ignore[arg-type]
+    return replace(ReleaseStatus(Version(main), plan, behind, "v1.1"), **changes)  # type: ignore[arg-type]
 
 
 NEXT = {
@@ -31,29 +42,43 @@ NEXT = {
     "closed": (standing("1.2", Reason.CLOSED, 3), False, "invoke bump-dev"),
     "behind": (standing("1.2.dev0", Reason.BEHIND, 3), False, "invoke bump-dev"),
     "behind, versions in tags": (
-        standing("1.2.dev0", Reason.BEHIND, 3, is_written=False), False, "git fetch --tags",
+        standing("1.2.dev0", Reason.BEHIND, 3, is_written=False),
+        False,
+        "git fetch --tags",
     ),
     "superseded": (standing("1.2.dev0", Reason.SUPERSEDED), False, "invoke bump-dev"),
     "unfit": (standing("1.2rc1", Reason.UNFIT), False, "mend what main holds"),
     "half out": (standing("1.2", Reason.CLOSED, unfinished="x"), False, "invoke resume v1.1 --index pypi"),
     "half out, main went on": (
-        standing("1.3.dev0", Reason.OPEN, 2, unfinished="x"), False, "invoke resume v1.1 --index pypi",
+        standing("1.3.dev0", Reason.OPEN, 2, unfinished="x"),
+        False,
+        "invoke resume v1.1 --index pypi",
     ),
     "half out, at work": (
-        standing("1.2", Reason.STAGED, unfinished="x", is_running=True), False, "invoke tag --commit v1.1 --watch",
+        standing("1.2", Reason.STAGED, unfinished="x", is_running=True),
+        False,
+        "invoke tag --commit v1.1 --watch",
     ),
     "previews missing": (standing("1.2.dev0", Reason.OPEN, 1), False, "look at the workflow"),
     "previews on their way": (
-        standing("1.2.dev0", Reason.OPEN, 1, is_running=True), False, "wait, then `invoke status` again",
+        standing("1.2.dev0", Reason.OPEN, 1, is_running=True),
+        False,
+        "wait, then `invoke status` again",
     ),
     "previews missing in practice": (standing("1.2.dev0", Reason.OPEN, 2, "local"), False, "nox -s preview"),
     "versions in tags": (standing("1.2.dev0", Reason.OPEN, is_written=False), True, "invoke tag --version 1.2"),
     "versions in tags, at one": (
-        standing("1.2", Reason.RELEASED, 3, is_written=False), True, "invoke tag --version 1.2.1",
+        standing("1.2", Reason.RELEASED, 3, is_written=False),
+        True,
+        "invoke tag --version 1.2.1",
     ),
-    "bumped, not merged": (standing("1.2.dev0", Reason.OPEN, 1, ahead=Ahead("here", "git push")), False, "git push"),
+    "bumped, not merged": (
+        standing("1.2.dev0", Reason.OPEN, 1, ahead=UnmergedBump("here", "git push")),
+        False,
+        "git push",
+    ),
     "half out, and bumped": (
-        standing("1.2", Reason.CLOSED, unfinished="x", ahead=Ahead("here", "git push")),
+        standing("1.2", Reason.CLOSED, unfinished="x", ahead=UnmergedBump("here", "git push")),
         False,
         "invoke resume v1.1 --index pypi",
     ),
@@ -61,16 +86,20 @@ NEXT = {
     "closed, in practice": (standing("1.2", Reason.CLOSED, 3, "local"), False, "invoke bump-dev --index local"),
     "staged, in practice": (standing("1.2", Reason.STAGED, 0, "local"), False, "invoke tag --index local"),
     "versions in tags, in practice": (
-        standing("1.2.dev0", Reason.OPEN, 0, "local", is_written=False), True, "invoke tag --version 1.2 --index local",
+        standing("1.2.dev0", Reason.OPEN, 0, "local", is_written=False),
+        True,
+        "invoke tag --version 1.2 --index local",
     ),
     "a post-release's line": (
-        standing("1.2.post1.dev0", Reason.OPEN, is_written=False), True, "invoke tag --version 1.2.post1",
+        standing("1.2.post1.dev0", Reason.OPEN, is_written=False),
+        True,
+        "invoke tag --version 1.2.post1",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("seen", "converged", "command"), NEXT.values(), ids=NEXT)
-def test_there_is_one_next_command(seen: Standing, converged: bool, command: str) -> None:
+def test_there_is_one_next_command(seen: ReleaseStatus, converged: bool, command: str) -> None:
     """What is half done comes first, then main, then the previews; where all is out, the next release."""
     told = next_command(seen)
     assert (told.converged, told.command) == (converged, command)
@@ -94,8 +123,8 @@ def file(name: str, age: timedelta | None = DAY, *, yanked: bool = False, size: 
     return IndexFile(name, "u", "0" * 64, size, None, None if age is None else NOW - age, yanked)
 
 
-def hub_release(*, draft: bool) -> HubRelease:
-    return HubRelease(1, "v1", "v1", draft, False, False, "", "url")
+def hub_release(*, draft: bool) -> GitHubRelease:
+    return GitHubRelease(1, "v1", "v1", draft, False, False, "", "url")
 
 
 BOTH = (file("x.whl"), file("x.tar.gz"))
@@ -118,7 +147,7 @@ LACKS = {
 
 @pytest.mark.parametrize(("files", "release", "asked", "lacks"), LACKS.values(), ids=LACKS)
 def test_what_a_tagged_release_lacks(
-    files: tuple[IndexFile, ...], release: HubRelease | None, asked: bool, lacks: str
+    files: tuple[IndexFile, ...], release: GitHubRelease | None, asked: bool, lacks: str
 ) -> None:
     """Files come before the GitHub Release; what can never be finished is not asked for."""
     assert unfinished(files, release, NOW, asked=asked) == lacks
@@ -132,14 +161,14 @@ def test_files_are_taken_for_two_weeks_after_the_first() -> None:
 
 def test_a_spent_version_names_the_next() -> None:
     """What cannot be finished is followed by the next patch."""
-    stop = spent(Version("1.2"), "why")
+    stop = unrecoverable(Version("1.2"), "why")
     assert (str(stop), stop.hint) == ("1.2 is spent: why", "the next version is 1.2.1; yank what is there")
 
 
 def test_the_next_version_is_above_all_that_is_out() -> None:
     """Other finals, on the index or tagged, push it up; dev releases do not."""
     taken = [Version(text) for text in ("1.2.1", "1.3.0", "1.2.5.post1", "2.0.0.dev3")]
-    assert spent(Version("1.2"), "why", taken).hint == "the next version is 1.3.1; yank what is there"
+    assert unrecoverable(Version("1.2"), "why", taken).hint == "the next version is 1.3.1; yank what is there"
 
 
 AGES = {
@@ -157,7 +186,7 @@ AGES = {
 @pytest.mark.parametrize(("age", "told"), AGES.values(), ids=AGES)
 def test_ages_are_told_in_their_largest_unit(age: timedelta, told: str) -> None:
     """Nobody is told that something is 0 days old."""
-    assert ago(NOW - age, NOW) == told
+    assert humanize_age(NOW - age, NOW) == told
 
 
 def state(*files: tuple[str, IndexFile]) -> IndexState:
@@ -167,20 +196,21 @@ def state(*files: tuple[str, IndexFile]) -> IndexState:
 ROOM = {
     "nothing": (state(), (0, 0, None)),
     "a month of previews": (
-        state(("1.dev1", file("a", 40 * DAY, size=100)), ("1.dev2", file("b", DAY, size=300))), (400, 2, 60.0),
+        state(("1.dev1", file("a", 40 * DAY, size=100)), ("1.dev2", file("b", DAY, size=300))),
+        (400, 2, 60.0),
     ),
     "two days old": (state(("1.dev1", file("a", 2 * DAY, size=100))), (100, 9, 18.0)),
     "finals alone": (state(("1", file("a", DAY, size=500))), (500, 0, 1.0)),
     "full": (state(("1.dev1", file("a", DAY, size=2000))), (2000, 0, 0.0)),
     "sizes not told": (state(("1.dev1", file("a", DAY))), (0, 0, None)),
     "nothing lately": (state(("1", file("a", 99 * DAY, size=100))), (100, 0, None)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("there", "expected"), ROOM.values(), ids=ROOM)
 def test_room_is_counted_in_previews_and_days(there: IndexState, expected: tuple[int, int, float | None]) -> None:
     """Every file counts; the largest preview is the measure, and a young project's pace is not thinned out."""
-    seen = room(there, 1000, NOW)
+    seen = quota_usage(there, 1000, NOW)
     assert (seen.used, seen.previews, seen.days) == expected
 
 

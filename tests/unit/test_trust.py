@@ -12,8 +12,8 @@ from release_channels.model.trusted_publishing import (
     PublisherValues,
     compare_claims,
     explain_refusal,
+    mismatches,
     read_claims,
-    unfit,
 )
 
 WANTED = PublisherValues("demo-tool", "acme/demo-tool", "public-release.yml", "pypi-public")
@@ -46,7 +46,7 @@ def test_what_is_no_token_is_a_failure(text: str) -> None:
 def test_claims_that_fit_are_compared_without_regard_to_case() -> None:
     """As the index does."""
     assert all(value.fits for value in FITTING)
-    assert not list(unfit(FITTING))
+    assert not list(mismatches(FITTING))
 
 
 def test_the_form_is_filled_in_field_by_field() -> None:

@@ -6,9 +6,9 @@ import pytest
 from packaging.version import Version
 
 from release_channels.errors import UsageError
-from release_channels.model.next_version import dev_target, final_target
+from release_channels.model.next_version import next_dev, next_final
 from release_channels.model.observed import IndexFile, IndexState
-from release_channels.model.yank_plan import page, plan_withdrawal
+from release_channels.model.yank_plan import page, plan_yank
 
 MAIN = Version("1.2.dev0")
 
@@ -45,7 +45,7 @@ def test_each_channel_falls_back_to_what_is_left(
     there: list[str], bad: str, public: str | None, preview: str | None
 ) -> None:
     """Public users get the newest other final, preview users the newest other version of any kind."""
-    plan = plan_withdrawal(state(*there), Version(bad), MAIN)
+    plan = plan_yank(state(*there), Version(bad), MAIN)
     assert (plan.public_gets, plan.preview_gets) == tuple(Version(text) if text else None for text in (public, preview))
 
 
@@ -70,12 +70,12 @@ def test_the_next_version_is_the_one_that_bump_would_cut(
 ) -> None:
     """A yanked version is never used again, and what replaces it is offered to everybody."""
     seen, tags = state(*there), {Version(text) for text in tagged}
-    following_version = plan_withdrawal(seen, Version(bad), Version(main), tags).next_version
+    following_version = plan_yank(seen, Version(bad), Version(main), tags).next_version
     assert following_version == (Version(following) if following else None)
     if following_version is not None:
         taken = {*seen.releases, *tags}
-        held = Version(main) if Version(main) not in taken else dev_target(Version(main), taken)
-        assert final_target(held, taken, to=str(following)) == following_version
+        held = Version(main) if Version(main) not in taken else next_dev(Version(main), taken)
+        assert next_final(held, taken, to=str(following)) == following_version
 
 
 YANKED = {
@@ -88,21 +88,19 @@ YANKED = {
 @pytest.mark.parametrize(("there", "is_yanked", "partly"), YANKED.values(), ids=YANKED)
 def test_what_the_index_shows_is_told(there: str, is_yanked: bool, partly: tuple[str, ...]) -> None:
     """A release counts as yanked when every file is."""
-    plan = plan_withdrawal(state("1.0", there), Version("1.1"), MAIN)
+    plan = plan_yank(state("1.0", there), Version("1.1"), MAIN)
     assert (plan.is_yanked, plan.partly) == (is_yanked, partly)
 
 
 def test_previews_of_the_same_line_are_named() -> None:
     """Previews of the line that are on offer are listed, those of other lines and yanked ones are not."""
-    plan = plan_withdrawal(
-        state("1.0.dev1", "1.1.dev1", "1.1.dev2-", "1.1.dev3", "1.1", "1.2.dev4"), Version("1.1"), MAIN
-    )
+    plan = plan_yank(state("1.0.dev1", "1.1.dev1", "1.1.dev2-", "1.1.dev3", "1.1", "1.2.dev4"), Version("1.1"), MAIN)
     assert plan.previews == (Version("1.1.dev1"), Version("1.1.dev3"))
 
 
 def test_another_spelling_is_the_same_version() -> None:
     """1.2 is the 1.2.0 of the index, and is called as the index calls it."""
-    assert str(plan_withdrawal(state("1.2.0"), Version("1.2"), MAIN).version) == "1.2.0"
+    assert str(plan_yank(state("1.2.0"), Version("1.2"), MAIN).version) == "1.2.0"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +111,7 @@ def test_another_spelling_is_the_same_version() -> None:
 def test_an_unknown_version_is_a_wrong_request(there: list[str], hint: str) -> None:
     """What is not on the index cannot be withdrawn; the hint names what is there."""
     with pytest.raises(UsageError, match=r"^3\.0 is not on the index pypi$") as stop:
-        plan_withdrawal(state(*there), Version("3.0"), MAIN)
+        plan_yank(state(*there), Version("3.0"), MAIN)
     assert stop.value.hint == hint
 
 

@@ -43,7 +43,7 @@ class Rehearsal:
 
 
 @dataclass(frozen=True, slots=True)
-class Actions:
+class ActionsEnvironment:
     """The runner of a GitHub Actions job, or none: then `runs` is false and nothing is written anywhere."""
 
     runs: bool = False
@@ -64,15 +64,15 @@ def is_rehearsal(env: Mapping[str, str] = os.environ) -> bool:
     return bool(env.get(REHEARSAL))
 
 
-def read_actions(env: Mapping[str, str] = os.environ) -> Actions:
+def read_actions(env: Mapping[str, str] = os.environ) -> ActionsEnvironment:
     """Read the environment that a runner gives to its steps.
 
     Source: GitHub's variables reference; `GITHUB_WORKFLOW_REF` is `owner/name/.github/workflows/FILE@ref`.
     """
     if env.get("GITHUB_ACTIONS") != "true":
-        return Actions()
+        return ActionsEnvironment()
     workflow = env.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2]
-    return Actions(
+    return ActionsEnvironment(
         runs=True,
         workflow=workflow or None,
         event=env.get("GITHUB_EVENT_NAME") or None,
@@ -123,7 +123,7 @@ def is_loopback(address: object) -> bool:
         return False
 
 
-def write_output(actions: Actions, values: Mapping[str, str]) -> None:
+def write_output(actions: ActionsEnvironment, values: Mapping[str, str]) -> None:
     """Hand values to later steps; a random delimiter keeps a value from posing as another one.
 
     Source: GitHub's workflow commands reference, multiline strings.
@@ -136,7 +136,7 @@ def write_output(actions: Actions, values: Mapping[str, str]) -> None:
             stream.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
 
 
-def write_summary(actions: Actions, markdown: str) -> None:
+def write_summary(actions: ActionsEnvironment, markdown: str) -> None:
     """Add to the job's summary page."""
     if actions.summary is None:
         return

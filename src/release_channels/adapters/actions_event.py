@@ -51,7 +51,7 @@ def read_event_run(env: Mapping[str, str]) -> EventRun | None:
     return parse_event_run(_read(env)) if env.get(_EVENT) == "workflow_run" else None
 
 
-def read_choice(env: Mapping[str, str], name: str = "do") -> str | None:
+def read_dispatch_input(env: Mapping[str, str], name: str = "do") -> str | None:
     """Read what somebody chose who started this workflow by hand, or None where another event started it.
 
     Raises: RefusedError if the event's file is missing, or is not what GitHub writes.

@@ -10,7 +10,7 @@ from release_channels.model.observed import IndexFile
 
 
 @dataclass(frozen=True, slots=True)
-class AttestedBy:
+class AttestedPublisher:
     """The publisher of a file: repository, workflow file and environment on GitHub."""
 
     file: str
@@ -24,7 +24,7 @@ class AttestedBy:
         return self.repository.lower(), self.workflow.lower(), self.environment.lower()
 
 
-def fetch_attested(index: Index, file: IndexFile) -> AttestedBy | None:
+def fetch_attested(index: Index, file: IndexFile) -> AttestedPublisher | None:
     """Read who published a file; None where it has no attestation, or one that was not made on GitHub.
 
     Source: the index-hosted attestations specification (once PEP 740), `attestation_bundles[].publisher`.
@@ -38,6 +38,8 @@ def fetch_attested(index: Index, file: IndexFile) -> AttestedBy | None:
         made = next((one for one in publishers if one["kind"] == "GitHub"), None)
         if made is None:
             return None
-        return AttestedBy(file.name, str(made["repository"]), str(made["workflow"]), str(made.get("environment") or ""))
+        return AttestedPublisher(
+            file.name, str(made["repository"]), str(made["workflow"]), str(made.get("environment") or "")
+        )
     except (ValueError, LookupError, TypeError, AttributeError):  # of another form than specified: nothing is proven
         return None

@@ -14,7 +14,7 @@ _MANIFEST, _DIST = "release.json", "dist/"
 _PIECE = 1 << 20
 
 
-def unpack_bundle(archive: Path, target: Path) -> Manifest | None:
+def unpack_build_artifact(archive: Path, target: Path) -> Manifest | None:
     """Take the files that the manifest of an archive names into a directory, and nothing else that lies in it.
 
     Names come from the manifest alone, which allows no path in them; None if the archive holds no manifest.

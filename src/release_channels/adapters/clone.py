@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from release_channels.adapters.git import clean_git_environment, git_environment
-from release_channels.adapters.process import finish, run
+from release_channels.adapters.process import run, run_unchecked
 from release_channels.errors import RefusedError
 
 UMASK = 0o022
@@ -95,7 +95,7 @@ def _submodule_names(target: Path, path: str) -> list[str]:
     """List the names that .gitmodules gives to a path; a repository that was added by hand has none."""
     words = ("config", "-z", "-f", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$")
     env = clean_git_environment(os.environ)
-    entries = finish("git", *words, cwd=target, env=env).text.split("\0")[:-1]
+    entries = run_unchecked("git", *words, cwd=target, env=env).text.split("\0")[:-1]
     pairs = (entry.split("\n", 1) for entry in entries)
     return [key.removeprefix("submodule.").removesuffix(".path") for key, at in pairs if at == path]
 
@@ -109,7 +109,7 @@ def _git_directories(source: Path) -> list[Path]:
 def _holds(repository: Path, commit: str) -> bool:
     """Tell whether a directory is a repository of its own that has a commit; an empty submodule folder is neither."""
     env = _environment(repository) | {"GIT_CEILING_DIRECTORIES": str(repository.resolve().parent)}
-    return finish("git", "cat-file", "-e", f"{commit}^{{commit}}", cwd=repository, env=env).code == 0
+    return run_unchecked("git", "cat-file", "-e", f"{commit}^{{commit}}", cwd=repository, env=env).code == 0
 
 
 def _ask(source: Path, *words: str) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from release_channels.errors import ReleaseError
-from release_channels.model.redact import mask
+from release_channels.model.redact import redact_urls
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -45,7 +45,7 @@ def libraries_quiet() -> Iterator[None]:
         nox.setLevel(before[1])
 
 
-def set_veil(veil: Callable[[str], str]) -> None:
+def set_redactor(veil: Callable[[str], str]) -> None:
     """Let everything that is printed from now on pass through a veil, which takes out what nobody may read."""
     global _veil
     _veil = veil
@@ -119,7 +119,7 @@ def _inert(text: str) -> str:
     """
     # What no encoding can carry, such as half a surrogate pair, is shown escaped; so is nobody's password.
     text = _veil(text).encode("utf-8", "backslashreplace").decode("utf-8")
-    plain = mask(_CONTROLS.sub("", text))
+    plain = redact_urls(_CONTROLS.sub("", text))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 
 

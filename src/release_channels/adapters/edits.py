@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.files import write_whole
+from release_channels.adapters.files import atomic_write
 from release_channels.adapters.git import Git
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Change, Creation, Edit, Removal
@@ -46,12 +46,12 @@ def _carry_out(path: Path, change: Change) -> None:
         path.unlink()
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, change.new)
+    atomic_write(path, change.new)
 
 
 def _take_back(path: Path, change: Change) -> None:
     if isinstance(change, Edit):
-        write_whole(path, change.old)
+        atomic_write(path, change.old)
     elif isinstance(change, Creation):
         path.unlink(missing_ok=True)
     else:

@@ -25,11 +25,11 @@ def state_directory(root: Path) -> Path:
         state.mkdir(exist_ok=True)
     ignore = state / ".gitignore"
     if not ignore.exists():
-        write_whole(ignore, "*\n")
+        atomic_write(ignore, "*\n")
     return state
 
 
-def write_whole(path: Path, text: str) -> None:
+def atomic_write(path: Path, text: str) -> None:
     """Write a file through a temporary one and a rename, so that nobody ever sees half of it.
 
     Raises: RefusedError if it cannot be written; what was there before is there still.
@@ -48,7 +48,7 @@ def write_whole(path: Path, text: str) -> None:
             raise
 
 
-def refuse_no_directory(target: Path) -> None:
+def require_directory(target: Path) -> None:
     """Refuse to put files where something else is than a directory of its own, or nothing.
 
     Raises: RefusedError
@@ -57,21 +57,21 @@ def refuse_no_directory(target: Path) -> None:
         raise RefusedError(f"{target.name} is not a directory", hint=f"move {target} away: built files are put there")
 
 
-def put_directory(root: Path, name: str, files: Sequence[Path]) -> None:
+def replace_directory(root: Path, name: str, files: Sequence[Path]) -> None:
     """Put files into a directory of the project in one step; whatever was there before is gone.
 
     Raises: RefusedError if the name is taken by something that is not a directory of its own, or cannot be written.
     """
-    with staged(root, files) as put_into:
+    with staged_replace(root, files) as put_into:
         put_into(name)
 
 
 @contextmanager
-def staged(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str], None]]:
+def staged_replace(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str], None]]:
     """Copy files to where a rename can put them into a directory of the project, and give the act that does.
 
     Until then nothing has changed, so a disk that is full has cost nothing. Only one run may be at work
-    (`only_one_run`): what a killed one left half-way is cleared away.
+    (`checkout_lock`): what a killed one left half-way is cleared away.
 
     Raises: RefusedError if a file cannot be written.
     """
@@ -92,7 +92,7 @@ def staged(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str], None]]
 
         def put_into(name: str) -> None:
             target = root / name
-            refuse_no_directory(target)
+            require_directory(target)
             if target.exists():
                 target.rename(old)
             new.rename(target)
@@ -101,7 +101,7 @@ def staged(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str], None]]
 
 
 @contextmanager
-def scratch(name: str, inside: Path | None = None) -> Iterator[Path]:
+def temporary_directory(name: str, inside: Path | None = None) -> Iterator[Path]:
     """Lend an empty directory outside the project, and take it away again whatever happens.
 
     `inside` is where to make it, if that matters: a runner has a place for it that it clears itself.
@@ -112,7 +112,7 @@ def scratch(name: str, inside: Path | None = None) -> Iterator[Path]:
 
 
 @contextmanager
-def only_one_run(root: Path) -> Iterator[None]:
+def checkout_lock(root: Path) -> Iterator[None]:
     """Keep a second release run out of this checkout; the lock goes with the process, however that ends.
 
     Raises: RefusedError if another run is at work.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from release_channels.adapters.process import Done, finish, run
+from release_channels.adapters.process import CompletedProcess, run, run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.model.observed import Commit, Relation, Tag
 
@@ -42,7 +42,7 @@ class Git:
 
         Raises: RefusedError where there is none, or where the directory is not its top.
         """
-        asked = finish("git", "rev-parse", "--show-toplevel", cwd=directory, env=git_environment())
+        asked = run_unchecked("git", "rev-parse", "--show-toplevel", cwd=directory, env=git_environment())
         if asked.code:
             raise _not_a_repository(directory, asked)
         top = Path(asked.text)
@@ -293,14 +293,14 @@ class Git:
     def _is_ancestor(self, older: str, newer: str) -> bool:
         return self._ask("merge-base", "--is-ancestor", older, newer).code == 0
 
-    def _ask(self, *words: str, timeout: float = 120) -> Done:
-        return finish("git", *words, cwd=self.root, env=git_environment(), timeout=timeout, terminal=True)
+    def _ask(self, *words: str, timeout: float = 120) -> CompletedProcess:
+        return run_unchecked("git", *words, cwd=self.root, env=git_environment(), timeout=timeout, terminal=True)
 
     def _run(self, *words: str) -> str:
         return run("git", *words, cwd=self.root, env=git_environment())
 
 
-def _listed(asked: Done) -> dict[str, str]:
+def _listed(asked: CompletedProcess) -> dict[str, str]:
     """Read where each ref points from `git ls-remote`, whose patterns match the ends of longer names, too."""
     pairs = (line.split("\t", 1) for line in asked.text.splitlines() if "\t" in line)
     return {name: sha for sha, name in pairs}
@@ -311,7 +311,7 @@ def _printable(path: str) -> str:
     return path if path.isprintable() else ascii(path)
 
 
-def _not_a_repository(directory: Path, asked: Done) -> RefusedError:
+def _not_a_repository(directory: Path, asked: CompletedProcess) -> RefusedError:
     if "dubious ownership" in asked.messages:
         return RefusedError(f"git does not trust {directory}: it belongs to somebody else", hint=asked.messages)
     if "must be run in a work tree" in asked.messages:
@@ -375,7 +375,7 @@ def commit_files(root: Path, paths: Iterable[str], message: str, *, new: Iterabl
         _git(root, "--literal-pathspecs", "add", "--intent-to-add", "--", *added)
     # Paths are names here, never patterns. Signing and hooks may ask for something on the terminal.
     words = ("--literal-pathspecs", "commit", "--quiet", "--message", message, "--only", "--", *paths)
-    finish("git", *words, cwd=root, env=git_environment(), terminal=True).or_raise()
+    run_unchecked("git", *words, cwd=root, env=git_environment(), terminal=True).or_raise()
     return _git(root, "rev-parse", "HEAD")
 
 
@@ -412,7 +412,7 @@ def create_tag(root: Path, name: str, commit: str, message: str, *, sign: bool) 
     # Without --no-sign a user's tag.gpgSign would sign all the same, or fail for want of a key.
     kind = ("--sign",) if sign else ("--annotate", "--no-sign")
     words = ("tag", *kind, "--message", message, "--", name, commit)
-    done = finish("git", *words, cwd=root, env=git_environment(), terminal=True)
+    done = run_unchecked("git", *words, cwd=root, env=git_environment(), terminal=True)
     if done.code and sign:
         raise RefusedError(
             f"git could not sign {name}, so it was not made",
@@ -437,9 +437,9 @@ def delete_tag(root: Path, name: str) -> None:
     _git(root, "tag", "--delete", name)
 
 
-def _push(root: Path, *words: str) -> Done:
+def _push(root: Path, *words: str) -> CompletedProcess:
     alone = ("--quiet", "--no-follow-tags", "--recurse-submodules=no")
-    return finish(
+    return run_unchecked(
         "git", "push", *alone, *words, cwd=root, env=git_environment(), timeout=_PUSH_SECONDS, terminal=True
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from release_channels.adapters.actions_env import Rehearsal
 from release_channels.adapters.distributions import parse_file_name
 from release_channels.errors import RefusedError, UnansweredError, UsageError
 from release_channels.model.observed import IndexFile, IndexState
-from release_channels.model.redact import mask
+from release_channels.model.redact import redact_urls
 from release_channels.project.pyproject import UvIndex
 
 if TYPE_CHECKING:
@@ -270,6 +270,6 @@ def reason_of(err: Exception) -> str:
     """Say in one line why a request failed, without object addresses of the libraries below and without passwords."""
     cause = next(iter(err.args), None)
     reason = getattr(cause, "reason", None) or err
-    text = mask(" ".join(str(reason).split()))
+    text = redact_urls(" ".join(str(reason).split()))
     text = text.rpartition(">: ")[2] or text
     return (text or type(err).__name__)[:_REASON]

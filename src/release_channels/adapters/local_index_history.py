@@ -7,45 +7,45 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from release_channels.adapters.files import STATE, state_directory, write_whole
+from release_channels.adapters.files import STATE, atomic_write, state_directory
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, parse_manifest
 
 _SUFFIX = ".release.json"
 
 
-def local_files(root: Path) -> Path:
+def local_index_dir(root: Path) -> Path:
     """Give the directory that the local index keeps its files in; it need not exist."""
     return root / STATE / "index"
 
 
-def keep_manifest(root: Path, manifest: Manifest) -> None:
+def record_manifest(root: Path, manifest: Manifest) -> None:
     """Keep the manifest of a local upload, before the upload, so that a run that dies finds its number again.
 
     Raises: RefusedError if the version was given to another commit.
     """
-    taken = kept_commits(root, manifest.project).get(manifest.version)
+    taken = published_commits(root, manifest.project).get(manifest.version)
     if taken not in (None, manifest.commit):
         raise RefusedError(
             f"{manifest.version} was given to commit {str(taken)[:12]} on the local index",
             hint="leave --run-number out and the next free number is taken, "
             f"or remove {STATE}/index to begin the local index anew",
         )
-    directory = local_files(root)
+    directory = local_index_dir(root)
     if taken is None:
         state_directory(root)
         directory.mkdir(exist_ok=True)
         name = f"{canonicalize_name(manifest.project)}-{manifest.version}{_SUFFIX}"
-        write_whole(directory / name, manifest.to_json())
+        atomic_write(directory / name, manifest.to_json())
 
 
-def kept_commits(root: Path, project: str) -> dict[Version, str]:
+def published_commits(root: Path, project: str) -> dict[Version, str]:
     """Give the commit of each version that was uploaded to the local index.
 
     Raises: RefusedError for a kept manifest that cannot be read.
     """
     kept: dict[Version, str] = {}
-    for path in sorted(local_files(root).glob(f"{canonicalize_name(project)}-*{_SUFFIX}")):
+    for path in sorted(local_index_dir(root).glob(f"{canonicalize_name(project)}-*{_SUFFIX}")):
         manifest = _read(root, path)
         if canonicalize_name(manifest.project) == canonicalize_name(project):
             kept[manifest.version] = manifest.commit

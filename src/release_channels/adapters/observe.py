@@ -12,9 +12,9 @@ from release_channels.adapters.distributions import project_urls
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.index import LOCAL, Index, fetch_metadata, read_index
-from release_channels.adapters.local_index_history import kept_commits
-from release_channels.adapters.process import both
-from release_channels.adapters.trusted_settings import require_same, require_settings
+from release_channels.adapters.local_index_history import published_commits
+from release_channels.adapters.process import run_pair
+from release_channels.adapters.trusted_settings import require_default_branch_settings, require_same
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.decide import Request
@@ -41,8 +41,8 @@ def observe(
     Raises: RefusedError if the index does not answer, or neither the remote nor GitHub's API.
     """
     # Side by side: one waits for the network, the other for the disk.
-    state, uncommitted = both(lambda: read_index(index, project.name), git.uncommitted)
-    kept = kept_commits(git.root, project.name) if index.name == LOCAL else {}
+    state, uncommitted = run_pair(lambda: read_index(index, project.name), git.uncommitted)
+    kept = published_commits(git.root, project.name) if index.name == LOCAL else {}
     final = final_of(project.version)
     config = project.config
 
@@ -57,7 +57,7 @@ def observe(
     asked = preview_of(project.version, request.run + config.run_offset) if request.run else None
     on_main = None
     if asks_main and (index.name != LOCAL or (request.channel is Channel.PUBLIC and git.remote_url(config.remote))):
-        on_main = read_place(git, commit, config, env)
+        on_main = relation_to_main(git, commit, config, env)
     return Observed(
         project=project.name,
         version=project.version,
@@ -75,7 +75,7 @@ def observe(
     )
 
 
-def read_place(git: Git, commit: Commit, config: Config, env: Mapping[str, str]) -> Relation:
+def relation_to_main(git: Git, commit: Commit, config: Config, env: Mapping[str, str]) -> Relation:
     """Tell how a commit stands to the remote's main branch as it is now, by git or else by GitHub's API.
 
     The commit's own settings name that branch, so they must be those of the remote's default branch.
@@ -86,14 +86,14 @@ def read_place(git: Git, commit: Commit, config: Config, env: Mapping[str, str])
         tip = git.remote_tip(config.remote, config.main_branch)
     except RefusedError as stop:
         if git.can_read(config.remote):
-            require_settings(git, config)  # a branch that is not there is the smaller of the two errors
+            require_default_branch_settings(git, config)  # a branch that is not there is the smaller of the two errors
             raise
         with _through_api(git, config, env, stop) as hub:
             compared = hub.compare(config.main_branch, commit.sha)
             content = hub.default_file(PYPROJECT)
         require_same(config, content, f"the default branch of {hub.repository}")
     else:
-        require_settings(git, config)
+        require_default_branch_settings(git, config)
         return git.relation(commit.sha, tip)
     return Relation.ANCESTOR if compared.contains_head else Relation.UNKNOWN
 

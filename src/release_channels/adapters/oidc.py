@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _URL, _TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 
 
-class NotTrustedError(ReleaseError):
+class PublisherRejected(ReleaseError):
     """The index does not give this job a token; `code` is the word that clients know."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -26,7 +26,7 @@ class NotTrustedError(ReleaseError):
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class TokenExchange:
     """The index's side of the exchange, at the host that takes uploads."""
 
     index: Index
@@ -38,7 +38,7 @@ class Exchange:
         """
         answer = self._ask("GET", "audience")
         if answer.status_code == 403:
-            raise NotTrustedError("not-enabled", "Trusted Publishing is switched off")
+            raise PublisherRejected("not-enabled", "Trusted Publishing is switched off")
         return str(_field(answer, "audience", self.index.title))
 
     def mint(self, identity: str) -> str:
@@ -112,12 +112,12 @@ def _field(answer: Response, name: str, who: str) -> object:
     return value
 
 
-def _refusal(answer: Response) -> NotTrustedError:
+def _refusal(answer: Response) -> PublisherRejected:
     content = _table(answer)
     errors = content.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     said = first.get("description") or content.get("message") or f"status {answer.status_code}"
-    return NotTrustedError(_plain(first.get("code")), _plain(said))
+    return PublisherRejected(_plain(first.get("code")), _plain(said))
 
 
 def _table(answer: Response) -> dict[str, Any]:

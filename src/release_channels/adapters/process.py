@@ -26,11 +26,11 @@ _PATIENCE = 2.0
 _running: dict[subprocess.Popen[bytes], bool] = {}
 _lock = threading.Lock()
 _interrupts = 0
-"""How many `side_by_side` are being taken down: none of their threads may start another program."""
+"""How many `run_parallel` are being taken down: none of their threads may start another program."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CompletedProcess:
     """A program that has ended: its exit code, and what it wrote, byte for byte."""
 
     argv: tuple[str, ...]
@@ -49,7 +49,7 @@ class Done:
         """What it wrote to stderr."""
         return self.stderr.decode("utf-8", "replace").strip()
 
-    def or_raise(self) -> Done:
+    def or_raise(self) -> CompletedProcess:
         """Give the program back if it exited with 0.
 
         Raises: CommandError otherwise; the last 40 lines of what it said become the hint.
@@ -72,10 +72,10 @@ def run(
 
     Raises: CommandError if it is missing, too slow, or exits non-zero.
     """
-    return finish(*words, cwd=cwd, env=env, timeout=timeout, umask=umask).or_raise().text
+    return run_unchecked(*words, cwd=cwd, env=env, timeout=timeout, umask=umask).or_raise().text
 
 
-def finish(
+def run_unchecked(
     *words: str | Path,
     cwd: Path,
     env: Mapping[str, str] | None = None,
@@ -83,7 +83,7 @@ def finish(
     umask: int = -1,
     merged: bool = False,
     terminal: bool = False,
-) -> Done:
+) -> CompletedProcess:
     """Run a program (never a shell) to its end, whatever its exit code; `timeout` is in seconds.
 
     With `merged`, stderr comes along with stdout, in the order it was written. With `terminal` it may ask for a
@@ -101,7 +101,7 @@ def finish(
             wrote = (err.output or b"").decode("utf-8", "replace")
             message = f"`{shlex.join(argv)}` took longer than {timeout:g} s"
             raise SlowError(message, hint=_tail(said), said=wrote) from err
-    done = Done(argv, child.returncode, out, err_out or b"")
+    done = CompletedProcess(argv, child.returncode, out, err_out or b"")
     console.output(done.messages)
     return done
 
@@ -119,7 +119,7 @@ class Excerpt:
     is_late: bool = False
 
 
-def excerpt(
+def run_bounded(
     *words: str | Path, cwd: Path, env: Mapping[str, str], timeout: float, keep: int, most: int = 64 * 2**20
 ) -> Excerpt:
     """Run a program of somebody else's to its end, and keep `keep` bytes of its output: the first and the last half.
@@ -225,7 +225,7 @@ def _tail(said: str) -> str:
     return "\n".join(said.strip().splitlines()[-_TAIL_LINES:])
 
 
-def side_by_side(*acts: Callable[[], _T]) -> list[_T]:
+def run_parallel(*acts: Callable[[], _T]) -> list[_T]:
     """Do independent work at the same time, each in a thread of its own, and return the results in order.
 
     Raises: the first error in order, after all have ended; on an interrupt the programs that still run are ended.
@@ -242,17 +242,17 @@ def side_by_side(*acts: Callable[[], _T]) -> list[_T]:
             raise
 
 
-def both(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
+def run_pair(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
     """Do two things of different kinds side by side.
 
     Raises: the first error in order.
     """
-    first, second = side_by_side(one, cast("Callable[[], _T | _U]", other))
+    first, second = run_parallel(one, cast("Callable[[], _T | _U]", other))
     return cast(_T, first), cast(_U, second)
 
 
 @contextmanager
-def in_background(act: Callable[[], _T]) -> Iterator[Future[_T]]:
+def background(act: Callable[[], _T]) -> Iterator[Future[_T]]:
     """Do work beside what the block does; left before it has ended, its programs are ended with it."""
     pool = ThreadPoolExecutor(max_workers=1)
     future = pool.submit(act)

@@ -42,7 +42,7 @@ def running_version() -> Version:
     return Version(installed_version(_TOOL))
 
 
-def warn_of_another(root: Path) -> None:
+def warn_on_version_mismatch(root: Path) -> None:
     """Warn where another version runs than CI would run."""
     locked = locked_tool(root)
     if locked is not None and locked.version != running_version():

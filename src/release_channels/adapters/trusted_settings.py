@@ -16,7 +16,7 @@ _KEYS = ("main-branch", "remote", "tag-format")
 _USUAL = "origin"
 
 
-def require_settings(git: Git, config: Config) -> None:
+def require_default_branch_settings(git: Git, config: Config) -> None:
     """Require that a commit's settings are those of the default branch, of its own remote and of `origin`.
 
     Raises: RefusedError if they differ, or if a remote does not tell its default branch.

@@ -13,7 +13,7 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from release_channels.errors import CommandError
-from release_channels.model.redact import mask
+from release_channels.model.redact import redact_urls
 
 # What foreign code must not see: it runs while a distribution is built, installed or imported.
 _SECRET = re.compile(
@@ -70,7 +70,7 @@ def python_of(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def foreign_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+def sanitized_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     """An environment for foreign code: no secrets, and of installers only where their indexes and caches are."""
     kept = {name: value for name, value in env.items() if _PLACES.fullmatch(name) or not _is_withheld(name, value)}
     if kept.get("UV_LINK_MODE") == "symlink":
@@ -80,4 +80,4 @@ def foreign_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def _is_withheld(name: str, value: str) -> bool:
     """Tell a secret by its name, or by its value: an address that says who logs in."""
-    return bool(_SECRET.search(name)) or name.startswith(_OF_INSTALLERS) or mask(value) != value
+    return bool(_SECRET.search(name)) or name.startswith(_OF_INSTALLERS) or redact_urls(value) != value

@@ -9,7 +9,7 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from release_channels.adoption.inspect import Found
+from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.noxfile import NOXFILE, TestSession, parse_noxfile
 from release_channels.adoption.settings_table import missing_settings
 from release_channels.adoption.workflows.parse import Value, read_workflow
@@ -31,7 +31,7 @@ _OURS = re.compile(r"run: (?P<start>uv run --frozen --script \S+( -f \S+)?|uvx n
 _MATRIX = re.compile(r"^ *python: \[(?P<pythons>[^\]]*)\]", re.MULTILINE)
 
 
-def foreign_settings(found: Found, gate: bool | None) -> dict[str, object]:
+def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, object]:
     """Give the settings whose default does not fit the project, and which it does not have."""
     default = Config()
     config = found.project.config
@@ -49,7 +49,7 @@ def foreign_settings(found: Found, gate: bool | None) -> dict[str, object]:
     return missing_settings(found.project.text, wanted)
 
 
-def own_tests(found: Found, config: Config, noxfile: str = "", path: str = NOXFILE) -> Tests | None:
+def own_tests(found: ProjectSnapshot, config: Config, noxfile: str = "", path: str = NOXFILE) -> Tests | None:
     """Say how the test workflow starts the tests; None where the project keeps a test workflow of its own.
 
     One that an adoption wrote says itself what it starts, so that edits of that stay.
@@ -70,7 +70,7 @@ def own_tests(found: Found, config: Config, noxfile: str = "", path: str = NOXFI
     return Tests(start, _sessions_of(noxfile, path), (PYTHON,))
 
 
-def test_session(found: Found) -> TestSession:
+def test_session(found: ProjectSnapshot) -> TestSession:
     """Write the test session of a new noxfile, over the Pythons of the project."""
     pythons = supported_pythons(found)
     if not found.has_tests:
@@ -81,7 +81,7 @@ def test_session(found: Found) -> TestSession:
     return TestSession(pythons, _installs(found.pyproject), '"pytest", *session.posargs', "Run the tests.")
 
 
-def supported_pythons(found: Found) -> tuple[str, ...]:
+def supported_pythons(found: ProjectSnapshot) -> tuple[str, ...]:
     """Give the Pythons that a project says it supports: by its classifiers, else by its requirement."""
     project = found.pyproject.get("project", {})
     classified = tuple(
@@ -112,13 +112,13 @@ def _sessions_of(noxfile: str, path: str) -> tuple[str, ...]:
     return tuple(name for name in sessions if name.startswith("test")) or sessions or ("tests",)
 
 
-def _tag_format(found: Found) -> str:
+def _tag_format(found: ProjectSnapshot) -> str:
     """Choose the format that most release tags of the project have; the default where none does better."""
     formats = [one.replace("NAME", found.project.name) for one in _TAG_FORMATS]
     return max(formats, key=lambda one: len(release_tags(one, found.tags)))
 
 
-def _test_workflow(found: Found, config: Config) -> str:
+def _test_workflow(found: ProjectSnapshot, config: Config) -> str:
     """Find the workflow that runs the project's tests on a push to main; nothing where there is none."""
     if f"{WORKFLOWS}/{config.test_workflow}" in found.workflows:
         return config.test_workflow

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.files import write_whole
+from release_channels.adapters.files import atomic_write
 from release_channels.adapters.git import Git
-from release_channels.adapters.process import finish
+from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.uv import uv_program
-from release_channels.adoption.inspect import Found, look_at
-from release_channels.adoption.plan import AdoptionPlan, Kind, Planned, plan_adoption, written
+from release_channels.adoption.inspect import ProjectSnapshot, inspect_project
+from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile, files_to_write, plan_adoption
 from release_channels.adoption.script_metadata import TOOL
 from release_channels.adoption.tool_source import ToolSource, asked_tool, running_tool, wheel_of
-from release_channels.adoption.workflows.rules import Broken
+from release_channels.adoption.workflows.rules import RuleViolation
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.session_names import SESSION_NAMES
@@ -48,7 +48,7 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     lose what git cannot bring back; FailedError where the lock cannot be made, and then nothing has changed.
     """
     root = root.resolve()
-    found = look_at(root, env)
+    found = inspect_project(root, env)
     tool = asked_tool(request.tool, root) if request.tool else running_tool()
     plan = _plan(found, tool, request)
     lock = _Lock(root, plan.noxfile, env, wheel_of(plan.requirement))
@@ -57,7 +57,7 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     project = found.project.name
     if request.check:
         return _checked(plan, lock, project)
-    files = written(plan, update=request.update)
+    files = files_to_write(plan, update=request.update)
     if dry_run:
         return Outcome(Result.PLANNED, f"{len(files)} files would be written; nothing was", project=project)
     _refuse_loss(root, plan, files)
@@ -67,7 +67,7 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     return _outcome(plan, files, renewed, project, update=request.update)
 
 
-def _plan(found: Found, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
+def _plan(found: ProjectSnapshot, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
     if found.project.normalized_name == TOOL:
         raise RefusedError(
             f"{TOOL} is the tool itself and adopts nothing", hint="start this in the project that is to be released"
@@ -97,7 +97,7 @@ class _Lock:
         """
         words = ("lock", "--check", "--quiet", "--script", self.noxfile)
         there = (self.root / self.path).exists() and (self.root / self.noxfile).exists()
-        if not there or finish(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).code:
+        if not there or run_unchecked(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).code:
             return False
         return self.wheel is None or sha256_of(self.wheel) in (self.root / self.path).read_text(encoding="utf-8")
 
@@ -112,13 +112,13 @@ class _Lock:
         words = ("lock", "--quiet", *again, "--script", self.noxfile)
         with console.progress(f"locking what {self.noxfile} needs"):
             try:
-                finish(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).or_raise()
+                run_unchecked(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).or_raise()
             except CommandError as err:
                 raise FailedError(f"{self.path} cannot be made, so nothing was written", hint=err.hint) from err
         return path.read_bytes() != before
 
 
-def _tell(found: Found, tool: ToolSource, plan: AdoptionPlan) -> None:
+def _tell(found: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> None:
     """Say what was found."""
     project = found.project
     console.say(f"{project.name}: what is here", style="bold")
@@ -155,14 +155,14 @@ def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:
         _show_broken([one for one in plan.broken if one.path == path], whole=whole)
 
 
-def _show_broken(broken: Sequence[Broken], *, whole: bool) -> None:
+def _show_broken(broken: Sequence[RuleViolation], *, whole: bool) -> None:
     for one in broken if whole else broken[:_SHOWN]:
         console.say(f"  {one}", style="yellow")
     if not whole and len(broken) > _SHOWN:
         console.say(f"  … {len(broken) - _SHOWN} more rules in this file: `release-channels init --check` names all")
 
 
-def _show_diff(file: Planned) -> None:
+def _show_diff(file: PlannedFile) -> None:
     old, new = (file.old or "").splitlines(), file.new.splitlines()
     for line in difflib.unified_diff(old, new, f"a/{file.path}", f"b/{file.path}", n=1, lineterm=""):
         console.say(line, style=_STYLES.get(line[:1], ""))
@@ -211,7 +211,7 @@ def _all_or_nothing(root: Path, files: Mapping[str, str]) -> Iterator[None]:
     try:
         for path, text in files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(root / path, text)
+            atomic_write(root / path, text)
         yield
     except BaseException:
         for path, content in before.items():
@@ -225,7 +225,7 @@ def _all_or_nothing(root: Path, files: Mapping[str, str]) -> Iterator[None]:
         raise
 
 
-def _next_steps(root: Path, plan: AdoptionPlan, found: Found) -> None:
+def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
     option = "" if plan.noxfile == "noxfile.py" else f" -f {plan.noxfile}"
     steps = [
         f"look at it with `git -C {root} status`, and commit it",

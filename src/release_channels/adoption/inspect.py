@@ -23,7 +23,7 @@ LOCK_SUFFIX = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ProjectSnapshot:
     """Everything that an adoption depends on; texts are None where there is no such file."""
 
     project: Project
@@ -48,7 +48,7 @@ class Found:
         return tomllib.loads(self.project.text)
 
 
-def look_at(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> Found:
+def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> ProjectSnapshot:
     """Look at a project.
 
     Raises: RefusedError where there is no repository, or no project that can be released.
@@ -61,7 +61,7 @@ def look_at(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> 
     repository = repository_name(project.config.repository, url, {})
     tasks_path = TASKS_PACKAGE if not (root / TASKS).exists() and (root / TASKS_PACKAGE).exists() else TASKS
     names = (NOXFILE, OWN, tasks_path, ".gitignore", *(f"{name}{LOCK_SUFFIX}" for name in (NOXFILE, OWN)))
-    return Found(
+    return ProjectSnapshot(
         project=project,
         remote=remote,
         repository=repository,

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from release_channels.adapters import console
-from release_channels.adapters.files import write_whole
+from release_channels.adapters.files import atomic_write
 from release_channels.adoption.inspect import Tree
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.install_commands import downstream_commands, pip_command, return_commands, uv_command
@@ -236,7 +236,7 @@ def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False)
             f"{file} does not hold today's install commands", hint=f"`invoke install-commands --write {file}` mends it"
         )
     else:
-        write_whole(root / file, wanted)
+        atomic_write(root / file, wanted)
         console.result(f"{file} now holds today's install commands")
 
 

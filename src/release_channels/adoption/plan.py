@@ -9,12 +9,12 @@ from enum import StrEnum
 from release_channels.adoption import noxfile as noxfiles
 from release_channels.adoption import tasks_file
 from release_channels.adoption.detect import foreign_settings, own_tests, test_session
-from release_channels.adoption.inspect import Found
+from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.script_metadata import tool_requirement, with_requirement
 from release_channels.adoption.settings_table import with_settings
 from release_channels.adoption.tool_source import ToolSource, own_workflows
 from release_channels.adoption.workflows.render import Adoption, render
-from release_channels.adoption.workflows.rules import Broken, check_workflows
+from release_channels.adoption.workflows.rules import RuleViolation, check_workflows
 from release_channels.model.config import Config, parse_config
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.typed_toml import parse_toml
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedFile:
     """One file, as it is and as it should be; `broken` are the rules that it does not keep as it is."""
 
     path: str
@@ -42,7 +42,7 @@ class Planned:
     new: str
     kind: Kind
     why: str = ""
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[RuleViolation, ...] = ()
 
     @property
     def is_addition(self) -> bool:
@@ -59,17 +59,17 @@ class Planned:
 class AdoptionPlan:
     """All files of an adoption, what breaks a rule beside them, and what a person should know."""
 
-    files: tuple[Planned, ...]
+    files: tuple[PlannedFile, ...]
     config: Config
     noxfile: str
     """The file that has the release sessions."""
     requirement: str
     """What the noxfile names as the tool, once everything is written; empty in the tool's own repository."""
-    others_broken: tuple[Broken, ...]
+    others_broken: tuple[RuleViolation, ...]
     notes: tuple[str, ...]
 
     @property
-    def broken(self) -> tuple[Broken, ...]:
+    def broken(self) -> tuple[RuleViolation, ...]:
         """Every rule that is not kept, by file and line."""
         return (*(one for file in self.files for one in file.broken), *self.others_broken)
 
@@ -80,7 +80,12 @@ class AdoptionPlan:
 
 
 def plan_adoption(
-    found: Found, tool: ToolSource, tasks: Collection[str], sessions: Collection[str], *, gate: bool | None = None
+    found: ProjectSnapshot,
+    tool: ToolSource,
+    tasks: Collection[str],
+    sessions: Collection[str],
+    *,
+    gate: bool | None = None,
 ) -> AdoptionPlan:
     """Decide every file; `tasks` and `sessions` are the names that the tool brings, `gate` whether one was asked for.
 
@@ -105,7 +110,7 @@ def plan_adoption(
     )
 
 
-def plan_own(found: Found) -> AdoptionPlan:
+def plan_own(found: ProjectSnapshot) -> AdoptionPlan:
     """Decide the files of the tool's own repository: its workflows alone, since it runs from its sources."""
     config = found.project.config
     rendered = own_workflows(config)
@@ -120,12 +125,14 @@ def plan_own(found: Found) -> AdoptionPlan:
     )
 
 
-def _kept(path: str, old: str | None, new: str, why: str = "") -> Planned:
+def _kept(path: str, old: str | None, new: str, why: str = "") -> PlannedFile:
     kind = Kind.NEW if old is None else Kind.SAME if old == new else Kind.ADDS
-    return Planned(path, old, new, kind, why)
+    return PlannedFile(path, old, new, kind, why)
 
 
-def _noxfile(found: Found, tool: ToolSource, config: Config, sessions: Collection[str]) -> tuple[Planned, list[str]]:
+def _noxfile(
+    found: ProjectSnapshot, tool: ToolSource, config: Config, sessions: Collection[str]
+) -> tuple[PlannedFile, list[str]]:
     """Decide where the release sessions go: into the project's noxfile, or into a file of their own."""
     text, apart = found.files[noxfiles.NOXFILE], found.files[noxfiles.OWN]
     if text is None and apart is None:
@@ -141,19 +148,19 @@ def _noxfile(found: Found, tool: ToolSource, config: Config, sessions: Collectio
     return _kept(noxfiles.OWN, None, noxfiles.new_noxfile(tool.requirement, apart=True)), [note]
 
 
-def _renewed(path: str, text: str, tool: ToolSource) -> Planned:
+def _renewed(path: str, text: str, tool: ToolSource) -> PlannedFile:
     """Add what a noxfile lacks; another requirement on the tool is replaced only when that is asked for."""
     new = noxfiles.joined(noxfiles.parse_noxfile(text, path), tool.requirement, path)
     named = tool_requirement(new, path) or ""
     if tool.accepts(named):
         return _kept(path, text, new)
-    return Planned(
+    return PlannedFile(
         path, text, with_requirement(new, path, tool.requirement), Kind.DRIFTED,
         tool.why_not(named),
     )  # fmt: skip
 
 
-def _tasks(found: Found, tasks: Collection[str], noxfile: str, notes: list[str]) -> Iterator[Planned]:
+def _tasks(found: ProjectSnapshot, tasks: Collection[str], noxfile: str, notes: list[str]) -> Iterator[PlannedFile]:
     path, text, lock = found.tasks_path, found.files[found.tasks_path], f"{noxfile}.lock"
     if text is None:
         yield _kept(path, None, tasks_file.new_tasks(tasks, lock))
@@ -165,7 +172,7 @@ def _tasks(found: Found, tasks: Collection[str], noxfile: str, notes: list[str])
     yield _kept(path, text, tasks_file.joined(parsed, tasks, lock))
 
 
-def _ignore(found: Found) -> Planned:
+def _ignore(found: ProjectSnapshot) -> PlannedFile:
     text = found.files[".gitignore"]
     there = {line.strip().strip("/") for line in (text or "").splitlines()}
     missing = [line for line in _IGNORED if line.strip("/") not in there]
@@ -174,7 +181,9 @@ def _ignore(found: Found) -> Planned:
     return _kept(".gitignore", text, new)
 
 
-def _workflows(found: Found, config: Config, noxfile: Planned) -> tuple[list[Planned], tuple[Broken, ...]]:
+def _workflows(
+    found: ProjectSnapshot, config: Config, noxfile: PlannedFile
+) -> tuple[list[PlannedFile], tuple[RuleViolation, ...]]:
     """Hold each workflow file against its template, and all of them against the rules."""
     adoption = Adoption(
         config,
@@ -189,14 +198,14 @@ def _workflows(found: Found, config: Config, noxfile: Planned) -> tuple[list[Pla
     return planned, tuple(one for one in broken if one.path not in rendered)
 
 
-def _workflow(path: str, old: str | None, new: str, broken: tuple[Broken, ...]) -> Planned:
+def _workflow(path: str, old: str | None, new: str, broken: tuple[RuleViolation, ...]) -> PlannedFile:
     if old is None or old == new:
         return _kept(path, old, new)
     own = tuple(one for one in broken if one.path == path)
-    return Planned(path, old, new, Kind.DRIFTED if own else Kind.EDITED, "it breaks rules" if own else "", own)
+    return PlannedFile(path, old, new, Kind.DRIFTED if own else Kind.EDITED, "it breaks rules" if own else "", own)
 
 
-def _name_of(found: Found, config: Config) -> str:
+def _name_of(found: ProjectSnapshot, config: Config) -> str:
     """Give the `name:` of the test workflow, by which the others follow it."""
     from release_channels.adoption.workflows.parse import read_workflow
 
@@ -205,14 +214,14 @@ def _name_of(found: Found, config: Config) -> str:
     return read_workflow(text, path)["name"].text if text is not None else ""
 
 
-def _is_private(found: Found, config: Config) -> bool:
+def _is_private(found: ProjectSnapshot, config: Config) -> bool:
     """Tell whether the files are for a private repository; where GitHub does not tell, as they are already."""
     if found.is_private is not None:
         return found.is_private
     return _PRIVATE_MARK in found.workflows.get(f".github/workflows/{config.preview_workflow}", "")
 
 
-def _notes(found: Found, config: Config) -> Iterator[str]:
+def _notes(found: ProjectSnapshot, config: Config) -> Iterator[str]:
     version = found.project.version
     if found.project.source.is_written and not version.is_devrelease:
         yield (
@@ -227,6 +236,6 @@ def _notes(found: Found, config: Config) -> Iterator[str]:
         yield "the gate needs the secret of at least one model provider; a project without: `init --no-gate`"
 
 
-def written(plan: AdoptionPlan, *, update: bool) -> Mapping[str, str]:
+def files_to_write(plan: AdoptionPlan, *, update: bool) -> Mapping[str, str]:
     """Give what is to be written: what loses no line, and with `update` also what differs."""
     return {file.path: file.new for file in plan.files if file.is_addition or (update and file.kind is not Kind.SAME)}

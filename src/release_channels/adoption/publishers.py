@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from release_channels.adoption.workflows.render import tag_pattern
 from release_channels.model.config import Config
-from release_channels.model.github_settings import Admits, Environment, Policy
+from release_channels.model.github_settings import DeploymentRefs, Environment, Policy
 from release_channels.model.version import Channel
 
 HEADINGS = ("Channel", "Repository", "Workflow filename", "Environment")
@@ -125,8 +125,8 @@ def plan_environments(found: Mapping[str, Environment | None], config: Config) -
 def _plan(wanted: WantedEnvironment, before: Environment | None) -> EnvironmentPlan:
     put = None
     if before is None:
-        put = Environment(wanted.name, Admits.NAMED)
-    elif before.admits is not Admits.NAMED:
-        put = replace(before, admits=Admits.NAMED, policies=())
+        put = Environment(wanted.name, DeploymentRefs.NAMED)
+    elif before.admits is not DeploymentRefs.NAMED:
+        put = replace(before, admits=DeploymentRefs.NAMED, policies=())
     missing = before is None or put is not None or wanted.policy not in before.policies
     return EnvironmentPlan(wanted, before, put, wanted.policy if missing else None)

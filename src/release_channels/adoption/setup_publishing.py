@@ -11,7 +11,7 @@ from packaging.version import Version
 from release_channels.adapters import console
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
-from release_channels.adapters.github.follow_run import Waiting, follow
+from release_channels.adapters.github.follow_run import Waiting, wait_for_run
 from release_channels.adapters.github.settings import Settings
 from release_channels.adoption.publishers import (
     EnvironmentPlan,
@@ -21,7 +21,7 @@ from release_channels.adoption.publishers import (
     publishers,
     wanted_environments,
 )
-from release_channels.cli.context import Desk
+from release_channels.cli.context import TaskContext
 from release_channels.errors import FailedError, RefusedError, ReleaseError
 from release_channels.model.github import WorkflowRun, repository_name
 from release_channels.model.github_settings import Environment, Policy
@@ -32,7 +32,9 @@ from release_channels.model.version import Channel
 PREFLIGHT = {"do": "preflight"}
 
 
-def setup_publishing(desk: Desk, *, apply: bool, dry_run: bool = False, waiting: Waiting | None = None) -> Outcome:
+def setup_publishing(
+    desk: TaskContext, *, apply: bool, dry_run: bool = False, waiting: Waiting | None = None
+) -> Outcome:
     """Show the set-up of a project; with `apply`, set GitHub's side up and let each release workflow try it.
 
     Raises: RefusedError where no repository on GitHub is known, or it says no; FailedError where a trial is refused.
@@ -57,7 +59,7 @@ def setup_publishing(desk: Desk, *, apply: bool, dry_run: bool = False, waiting:
         return _try_out(desk, hub, wanted, waiting or Waiting(longest=900), is_new=is_new)
 
 
-def _is_new(desk: Desk) -> bool:
+def _is_new(desk: TaskContext) -> bool:
     """Tell whether the index has nothing of the project yet; where it does not answer, that is said and not assumed."""
     try:
         return not desk.read_index().releases
@@ -66,7 +68,7 @@ def _is_new(desk: Desk) -> bool:
         return False
 
 
-def _show_publishers(desk: Desk, wanted: Sequence[Publisher], *, is_new: bool) -> None:
+def _show_publishers(desk: TaskContext, wanted: Sequence[Publisher], *, is_new: bool) -> None:
     project = desk.project.name
     console.result(f"Trusted publishers of {project} on the index. No token is stored in GitHub.", style="bold")
     for line in publisher_table(wanted):
@@ -97,7 +99,7 @@ def _show_form(publisher: Publisher, project: str, *, pending: bool) -> None:
         console.result(f"    {field + ':':<19} {value}")
 
 
-def _plans(desk: Desk, settings: Settings, *, needs_answer: bool) -> tuple[EnvironmentPlan, ...] | None:
+def _plans(desk: TaskContext, settings: Settings, *, needs_answer: bool) -> tuple[EnvironmentPlan, ...] | None:
     """Read the environments and plan; None where GitHub cannot be asked and nobody needs its answer.
 
     Raises: RefusedError where its answer is needed.
@@ -114,7 +116,7 @@ def _plans(desk: Desk, settings: Settings, *, needs_answer: bool) -> tuple[Envir
     return plan_environments(found, desk.config)
 
 
-def _show_environments(desk: Desk, plans: Sequence[EnvironmentPlan] | None) -> None:
+def _show_environments(desk: TaskContext, plans: Sequence[EnvironmentPlan] | None) -> None:
     console.result("Environments on GitHub", style="bold")
     if plans is None:
         for wanted in wanted_environments(desk.config):
@@ -133,7 +135,7 @@ def _describe(environment: Environment | None) -> str:
     return environment.describe() if environment else "not there"
 
 
-def _apply(desk: Desk, settings: Settings, plans: Sequence[EnvironmentPlan]) -> None:
+def _apply(desk: TaskContext, settings: Settings, plans: Sequence[EnvironmentPlan]) -> None:
     """Do what is planned, then read again: what is told afterwards is what GitHub says.
 
     Raises: FailedError if an environment is not what it should be.
@@ -156,7 +158,7 @@ def _apply(desk: Desk, settings: Settings, plans: Sequence[EnvironmentPlan]) -> 
             )
 
 
-def _planned(desk: Desk, wanted: Sequence[Publisher], plans: Sequence[EnvironmentPlan] | None) -> Outcome:
+def _planned(desk: TaskContext, wanted: Sequence[Publisher], plans: Sequence[EnvironmentPlan] | None) -> Outcome:
     console.result("Then try each workflow out: it shows its identity to the index, and uploads nothing", style="bold")
     for publisher in wanted:
         ref = _trial_ref(desk, publisher) or "RELEASE-TAG"
@@ -179,7 +181,7 @@ class _Trial:
     refused: str = ""
 
 
-def _try_out(desk: Desk, hub: GitHub, wanted: Sequence[Publisher], waiting: Waiting, *, is_new: bool) -> Outcome:
+def _try_out(desk: TaskContext, hub: GitHub, wanted: Sequence[Publisher], waiting: Waiting, *, is_new: bool) -> Outcome:
     console.result("Trying the release workflows out: they show their identity and upload nothing", style="bold")
     trials = [_try(desk, hub, publisher, waiting) for publisher in wanted]
     if is_new:  # a token would make the project, so the trial stops before it asks for one
@@ -199,7 +201,7 @@ def _try_out(desk: Desk, hub: GitHub, wanted: Sequence[Publisher], waiting: Wait
 _FIRST = "the job is as the settings say; the index itself is asked by the first release, which makes the project"
 
 
-def _try(desk: Desk, hub: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
+def _try(desk: TaskContext, hub: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
     ref = _trial_ref(desk, publisher)
     if ref is None:
         return _Trial(publisher, untried="not tried: its environment lets in release tags alone, and there is none yet")
@@ -213,7 +215,7 @@ def _try(desk: Desk, hub: GitHub, publisher: Publisher, waiting: Waiting) -> _Tr
         return _Trial(publisher, untried=f"not tried: {stop}")
     if run_id is None:
         return _Trial(publisher, untried="started, and GitHub does not tell which run it is: look at its page")
-    run = follow(partial(hub.run, run_id), publisher.workflow, waiting, hub)
+    run = wait_for_run(partial(hub.run, run_id), publisher.workflow, waiting, hub)
     if run.is_green:
         return _Trial(publisher)
     wanted = next(one for one in wanted_environments(desk.config) if one.name == publisher.environment)
@@ -232,7 +234,7 @@ def _complaints(hub: GitHub, run: WorkflowRun) -> tuple[str, ...]:
     return tuple(said())
 
 
-def _trial_ref(desk: Desk, publisher: Publisher) -> str | None:
+def _trial_ref(desk: TaskContext, publisher: Publisher) -> str | None:
     """Choose where a workflow is tried: on main, or on the newest release tag, which its environment lets in."""
     if publisher.channel is Channel.PREVIEW:
         return desk.config.main_branch

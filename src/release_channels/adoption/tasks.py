@@ -16,8 +16,8 @@ from release_channels.adoption.init import InitRequest
 from release_channels.adoption.init import init as write_files
 from release_channels.adoption.install_guide import README, keep_block, print_commands
 from release_channels.adoption.setup_publishing import setup_publishing as set_up
-from release_channels.cli.context import sit_down
-from release_channels.cli.report import tell
+from release_channels.cli.context import open_context
+from release_channels.cli.report import report_outcome
 from release_channels.cli.run import reporting, run_task
 from release_channels.errors import UsageError
 
@@ -28,7 +28,7 @@ def init(root: Path, request: InitRequest, *, dry_run: bool) -> None:
         if not root.is_dir():
             raise UsageError(f"{root} is no directory", hint="--path names the top of the project")
         outcome = write_files(root, request, os.environ, dry_run=dry_run)
-        tell(outcome, read_actions(os.environ))
+        report_outcome(outcome, read_actions(os.environ))
 
 
 def install_commands(root: Path, channel: str, form: str, write: str, *, check: bool) -> None:
@@ -42,13 +42,13 @@ def install_commands(root: Path, channel: str, form: str, write: str, *, check: 
 
 def setup_publishing(root: Path, index: str, *, apply: bool, dry_run: bool) -> None:
     """Show the one-time set-up, or do what an API allows of it."""
-    opening = sit_down(root, os.environ, index=index)
+    opening = open_context(root, os.environ, index=index)
     run_task(root, opening, lambda desk: set_up(desk, apply=apply, dry_run=dry_run))
 
 
 def doctor(root: Path, index: str, names: tuple[str, ...], *, as_json: bool) -> None:
     """Look for what would make a release fail; leave with 1 where something would."""
-    with reporting(root), sit_down(root, os.environ, index=index) as desk:
+    with reporting(root), open_context(root, os.environ, index=index) as desk:
         with console.progress("looking at files, git, GitHub and the index"):
             findings = examine(desk, names)
         if as_json:

@@ -24,9 +24,9 @@ from release_channels.adapters.index import (
     remote_index,
     upstream_url,
 )
-from release_channels.adapters.local_index_history import local_files
+from release_channels.adapters.local_index_history import local_index_dir
 from release_channels.adapters.observe import read_tag
-from release_channels.adapters.tool_lock import warn_of_another
+from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
@@ -98,7 +98,7 @@ def open_index(
     from release_channels.indexserver.server import serve
 
     upstream = None if offline else upstream_url(env)
-    with serve(local_files(root), project=project.name, upstream=upstream) as running:
+    with serve(local_index_dir(root), project=project.name, upstream=upstream) as running:
         yield Index(
             LOCAL, running.simple_url, running.upload_url, Credentials.NONE,
             own_url=running.own_url, warnings=running.warnings,
@@ -106,7 +106,7 @@ def open_index(
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class TaskContext:
     """The world of one task; the index is the real one unless another was asked for."""
 
     git: Git
@@ -153,14 +153,16 @@ class Desk:
 
 
 @contextmanager
-def sit_down(root: Path, env: Mapping[str, str], *, index: str = "pypi", revision: str = "HEAD") -> Iterator[Desk]:
+def open_context(
+    root: Path, env: Mapping[str, str], *, index: str = "pypi", revision: str = "HEAD"
+) -> Iterator[TaskContext]:
     """Open everything that a task looks at.
 
     Raises: RefusedError where there is no repository, commit or project; UsageError for an unknown index.
     """
     git = Git.open(root)
-    warn_of_another(root)
+    warn_on_version_mismatch(root)
     commit = git.commit(revision)
     project = open_project(git, commit, index=index, env=env)
     with open_index(index, project, root, env) as opened:
-        yield Desk(git, commit, project, opened, env)
+        yield TaskContext(git, commit, project, opened, env)

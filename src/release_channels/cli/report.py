@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_env import Actions, annotation, write_output, write_summary
-from release_channels.adapters.files import STATE, state_directory, write_whole
+from release_channels.adapters.actions_env import ActionsEnvironment, annotation, write_output, write_summary
+from release_channels.adapters.files import STATE, atomic_write, state_directory
 from release_channels.adapters.index import LOCAL, Index
 from release_channels.errors import RefusedError
 from release_channels.model.decide import Plan
@@ -35,7 +35,7 @@ def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]
     version = f" {plan.version}" if plan.version else ""
     console.say(f"{plan.project}{version}: {plan.channel} channel, {index.title}", style="bold")
     rows = [
-        ("commit", f"{observed.commit.short}, {told_uncommitted(observed.uncommitted)}"),
+        ("commit", f"{observed.commit.short}, {warn_uncommitted(observed.uncommitted)}"),
         ("it holds", str(observed.version)),
         ("tag", observed.tag.name if observed.tag else ""),
         ("number", plan.numbered),
@@ -51,7 +51,7 @@ def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]
         console.warn(warning)
 
 
-def tell(outcome: Outcome, actions: Actions, root: Path | None = None) -> None:
+def report_outcome(outcome: Outcome, actions: ActionsEnvironment, root: Path | None = None) -> None:
     """Tell an outcome: on stdout, to GitHub Actions where it runs, and in `outcome.json` where a project is named."""
     for file in outcome.files:
         console.result(f"  {file.sha256}  dist/{file.name}")
@@ -67,12 +67,12 @@ def tell(outcome: Outcome, actions: Actions, root: Path | None = None) -> None:
     console.result(outcome.line, style=_STYLES[outcome.result])
 
 
-def _write(outcome: Outcome, actions: Actions, root: Path | None) -> None:
+def _write(outcome: Outcome, actions: ActionsEnvironment, root: Path | None) -> None:
     write_output(actions, outcome.to_outputs())
     write_summary(actions, outcome.to_markdown())
     # Where no project was found nothing is made, but an older outcome must not stand for this one.
     if root is not None and (outcome.commit or (root / STATE).is_dir()):
-        write_whole(state_directory(root) / "outcome.json", outcome.to_json())
+        atomic_write(state_directory(root) / "outcome.json", outcome.to_json())
 
 
 def _annotate(outcome: Outcome) -> None:
@@ -104,7 +104,7 @@ def _keep_open() -> str:
     return f"`{shlex.quote(str(program))} index`" if program.exists() else "`release-channels index`"
 
 
-def told_uncommitted(paths: tuple[str, ...]) -> str:
+def warn_uncommitted(paths: tuple[str, ...]) -> str:
     """Name what is not committed, and so is left out."""
     if not paths:
         return "nothing uncommitted"

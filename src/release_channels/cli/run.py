@@ -15,18 +15,18 @@ from typing import Protocol, TypeVar
 from invoke.exceptions import Exit
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_env import Actions, is_rehearsal, read_actions
+from release_channels.adapters.actions_env import ActionsEnvironment, is_rehearsal, read_actions
 from release_channels.adapters.files import state_directory
-from release_channels.adapters.tool_lock import warn_of_another
+from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.cli.options import Options, parse_options
-from release_channels.cli.report import tell
+from release_channels.cli.report import report_outcome
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.model.outcome import Outcome, Result
 
-Act = Callable[[Options, Actions], Outcome]
+Act = Callable[[Options, ActionsEnvironment], Outcome]
 
 
-class Wished(Protocol):
+class CommonOptions(Protocol):
     """What the options of every session have."""
 
     @property
@@ -38,10 +38,10 @@ class Wished(Protocol):
         """Whether it is only told what would be done."""
 
 
-_Wished = TypeVar("_Wished", bound=Wished)
+_Options = TypeVar("_Options", bound=CommonOptions)
 
 
-def run_told(
+def run_session(
     name: str,
     words: Sequence[str],
     act: Act,
@@ -51,7 +51,7 @@ def run_told(
     dry_run: bool = False,
     goes_on: bool = False,
 ) -> Outcome:
-    """Run an act of a release session with its options, as `run_session_told` does.
+    """Run an act of a release session with its options, as `run` does.
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
@@ -60,19 +60,19 @@ def run_told(
         options = parse_options(name, words)
         return replace(options, dry_run=options.dry_run or dry_run)
 
-    def warned(options: Options, actions: Actions) -> Outcome:
-        warn_of_another(root)
+    def warned(options: Options, actions: ActionsEnvironment) -> Outcome:
+        warn_on_version_mismatch(root)
         return act(options, actions)
 
     again = f"`nox -s {name}` with the same options carries on from what is there"
-    return run_session_told(
+    return run(
         parse, warned, root=root, env=env, again=again, rehearses=is_rehearsal(env), dry_run=dry_run, goes_on=goes_on
     )
 
 
-def run_session_told(
-    parse: Callable[[], _Wished],
-    act: Callable[[_Wished, Actions], Outcome],
+def run(
+    parse: Callable[[], _Options],
+    act: Callable[[_Options, ActionsEnvironment], Outcome],
     *,
     root: Path,
     env: Mapping[str, str],
@@ -91,21 +91,21 @@ def run_session_told(
     """
     actions = read_actions(env)
     try:
-        with ended_like_ctrl_c():
+        with terminate_gracefully():
             options = parse()
             console.set_verbose(options.verbose)
             dry_run = dry_run or options.dry_run
             with console.libraries_quiet():
                 outcome = act(options, actions)
     except ReleaseError as stop:
-        outcome = report_stop(stop)
+        outcome = report_error(stop)
     except KeyboardInterrupt as stop:
         far = f", and {stop}" if str(stop) else ""
         told = Outcome(Result.FAILED, f"interrupted{far}; {again}", rehearsal=rehearses)
-        tell(told, actions, None if dry_run else root)
+        report_outcome(told, actions, None if dry_run else root)
         raise
     except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
-        outcome = report_bug(root, bug, veil)
+        outcome = report_internal_error(root, bug, veil)
     outcome = replace(
         outcome,
         rehearsal=rehearses,
@@ -114,7 +114,7 @@ def run_session_told(
         warnings=tuple(veil(warning) for warning in outcome.warnings),
     )
     if not (goes_on and outcome.result.is_good):
-        tell(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
+        report_outcome(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
     return outcome
 
 
@@ -124,7 +124,7 @@ _Context = TypeVar("_Context")
 def run_task(root: Path, opening: AbstractContextManager[_Context], act: Callable[[_Context], Outcome]) -> None:
     """Do one task and tell its outcome; an error is one, too, and so are a bug and Ctrl-C."""
     outcome, code = _outcome(root, opening, act)
-    tell(replace(outcome, rehearsal=is_rehearsal()), read_actions(os.environ))
+    report_outcome(replace(outcome, rehearsal=is_rehearsal()), read_actions(os.environ))
     if code:
         raise Exit(code=code)
 
@@ -133,34 +133,34 @@ def _outcome(
     root: Path, opening: AbstractContextManager[_Context], act: Callable[[_Context], Outcome]
 ) -> tuple[Outcome, int]:
     try:
-        with ended_like_ctrl_c(), opening as desk:
+        with terminate_gracefully(), opening as desk:
             return act(desk), 0
     except ReleaseError as stop:
-        return report_stop(stop), stop.exit_code
+        return report_error(stop), stop.exit_code
     except KeyboardInterrupt as stop:
         far = f", and {stop}" if str(stop) else ""  # what had happened by then, where somebody looked
         told = f"interrupted{far}; run the same again, which looks first at what is there"
         return Outcome(Result.FAILED, told), INTERRUPTED
     except Exception as bug:  # noqa: BLE001 - as in a session: a bug becomes a sentence
-        return report_bug(root, bug), 1
+        return report_internal_error(root, bug), 1
 
 
 @contextmanager
 def reporting(root: Path) -> Iterator[None]:
     """Report whatever stops a task once, in plain words, and leave with its exit code."""
     try:
-        with ended_like_ctrl_c():
+        with terminate_gracefully():
             yield
     except Exit:
         raise
     except ReleaseError as stop:
-        report_stop(stop)
+        report_error(stop)
         raise Exit(code=stop.exit_code) from stop
     except KeyboardInterrupt as stop:
         console.say(AGAIN, style="bold red")
         raise Exit(code=INTERRUPTED) from stop
     except Exception as bug:
-        report_bug(root, bug)
+        report_internal_error(root, bug)
         raise Exit(code=1) from bug
 
 
@@ -168,14 +168,14 @@ INTERRUPTED = 130
 AGAIN = "interrupted; run the same again, which looks first at what is there"
 
 
-def report_stop(stop: ReleaseError) -> Outcome:
+def report_error(stop: ReleaseError) -> Outcome:
     """Print an error and turn it into an outcome."""
     console.error(stop)
     refused = isinstance(stop, RefusedError | UsageError)
     return Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
 
 
-def report_bug(root: Path, bug: Exception, veil: Callable[[str], str] = str) -> Outcome:
+def report_internal_error(root: Path, bug: Exception, veil: Callable[[str], str] = str) -> Outcome:
     """Turn a bug into a sentence and an outcome, and keep its traceback, through a veil, in a file."""
     told = veil("".join(traceback.format_exception(bug)))
     try:
@@ -184,7 +184,7 @@ def report_bug(root: Path, bug: Exception, veil: Callable[[str], str] = str) -> 
         kept = f" with the file {log.relative_to(root)}"
     except (OSError, ReleaseError):  # where nothing can be written the sentence has to do
         kept = ""
-    return report_stop(
+    return report_error(
         ReleaseError(
             veil(f"a bug in release-channels: {type(bug).__name__}: {bug}"),
             hint=f"please report it{kept}; in a session `-- --verbose` shows the commands that led to it",
@@ -193,7 +193,7 @@ def report_bug(root: Path, bug: Exception, veil: Callable[[str], str] = str) -> 
 
 
 @contextmanager
-def ended_like_ctrl_c() -> Iterator[None]:
+def terminate_gracefully() -> Iterator[None]:
     """Let SIGTERM and a closed terminal end a run like Ctrl-C does: servers and directories are taken away."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -12,11 +12,11 @@ from release_channels.adapters import console
 from release_channels.adapters.edits import apply_edits, show_edits
 from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.adapters.github import GitHub
-from release_channels.cli.context import Desk
+from release_channels.cli.context import TaskContext
 from release_channels.commands.practice_guard import refuse_practice
 from release_channels.commands.towncrier import plan_news
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
-from release_channels.model.next_version import dev_target, final_target, is_open
+from release_channels.model.next_version import is_open, next_dev, next_final
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import binds
 from release_channels.project.changelog import (
@@ -56,7 +56,7 @@ class BumpPlan:
     then: str
 
 
-def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
+def bump(desk: TaskContext, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
     """Make main's dev version final, everywhere it is written.
 
     Where the version lives in git tags, a version that is named is written into the copies and the changelog.
@@ -75,7 +75,7 @@ def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Out
     taken = _taken(desk)
     if not is_open(current) and not (request.to or request.part):
         return _nothing(project, *_after_final(desk, current, taken))
-    target = final_target(current, taken, to=request.to, part=request.part)
+    target = next_final(current, taken, to=request.to, part=request.part)
     edits = (*plan_version(project, read, target, today), *_changelog(desk, project, read, target, today))
     then = "`invoke tag`" if is_written else f"`invoke tag --version {target}`"
     plan = BumpPlan(
@@ -84,7 +84,7 @@ def bump(desk: Desk, request: BumpRequest, *, today: date, dry_run: bool) -> Out
     return _carry_out(desk, plan, request, dry_run=dry_run)
 
 
-def bump_dev(desk: Desk, request: BumpRequest, *, dry_run: bool) -> Outcome:
+def bump_dev(desk: TaskContext, request: BumpRequest, *, dry_run: bool) -> Outcome:
     """Open the next dev line on main after a release.
 
     Raises: RefusedError for a line that may not be opened; nothing is changed then.
@@ -103,19 +103,19 @@ def bump_dev(desk: Desk, request: BumpRequest, *, dry_run: bool) -> Outcome:
             f"main holds {current}, which is neither tagged nor on the index: it would be passed over",
             hint="`invoke tag` releases it; `invoke bump-dev --part patch` goes on without it",
         )
-    target = dev_target(current, taken, to=request.to, part=request.part)
+    target = next_dev(current, taken, to=request.to, part=request.part)
     edits = plan_version(project, read, target, None)
     subject, branch = f"Open the dev line {target}", f"open-{target}"
     plan = BumpPlan(current, target, edits, subject, branch, "merge it, and previews go on")
     return _carry_out(desk, plan, request, dry_run=dry_run)
 
 
-def _refuse_practice(desk: Desk, request: BumpRequest) -> None:
+def _refuse_practice(desk: TaskContext, request: BumpRequest) -> None:
     if request.pull_request:
         refuse_practice(desk, "the pull request", "without --pull-request nothing leaves this machine")
 
 
-def _after_final(desk: Desk, current: Version, taken: set[Version]) -> tuple[str, str]:
+def _after_final(desk: TaskContext, current: Version, taken: set[Version]) -> tuple[str, str]:
     """Say why there is nothing to make final, and what comes next instead."""
     if current != desk.project.version:
         return f"the working tree holds {current} already", "commit that and merge it, then `invoke tag` releases it"
@@ -124,7 +124,7 @@ def _after_final(desk: Desk, current: Version, taken: set[Version]) -> tuple[str
     return f"main holds {current}, which is final already", "`invoke tag` releases it"
 
 
-def _changelog(desk: Desk, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
+def _changelog(desk: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
     """Plan the version's section in the changelog, by towncrier where the project uses it."""
     news = project.news_file(target)
     if project.news is not None and named_changelog(project.config, news) == news and read(news) is None:
@@ -151,7 +151,7 @@ def _each_file_once(edits: tuple[Change, ...]) -> tuple[Change, ...]:
     return edits
 
 
-def _carry_out(desk: Desk, plan: BumpPlan, request: BumpRequest, *, dry_run: bool) -> Outcome:
+def _carry_out(desk: TaskContext, plan: BumpPlan, request: BumpRequest, *, dry_run: bool) -> Outcome:
     if not plan.edits:
         return _nothing(desk.project, f"the files hold {plan.target} already", plan.then)
     console.say(f"{desk.project.name}: {plan.current} -> {plan.target}", style="bold")
@@ -174,7 +174,7 @@ def _carry_out(desk: Desk, plan: BumpPlan, request: BumpRequest, *, dry_run: boo
     return _outcome(desk, plan, Result.DONE, f"{what}, commit {commit[:12]}; push it, {plan.then}")
 
 
-def _refuse_mixed(desk: Desk, paths: list[str]) -> None:
+def _refuse_mixed(desk: TaskContext, paths: list[str]) -> None:
     """Refuse to commit what somebody else has begun in the same files."""
     mixed = sorted(set(desk.git.uncommitted()) & set(paths))
     if mixed:
@@ -183,7 +183,7 @@ def _refuse_mixed(desk: Desk, paths: list[str]) -> None:
         )
 
 
-def _commit(desk: Desk, plan: BumpPlan, paths: list[str], *, where: str = "") -> str:
+def _commit(desk: TaskContext, plan: BumpPlan, paths: list[str], *, where: str = "") -> str:
     """Make the one commit; the edits stay where git refuses it, since a hook may have mended something in them.
 
     Raises: FailedError that says what stands where.
@@ -199,7 +199,7 @@ def _commit(desk: Desk, plan: BumpPlan, paths: list[str], *, where: str = "") ->
         ) from stop
 
 
-def _hub_for(desk: Desk, plan: BumpPlan) -> GitHub:
+def _hub_for(desk: TaskContext, plan: BumpPlan) -> GitHub:
     """Find out that a pull request can be opened before anything is changed.
 
     Raises: RefusedError where it cannot.
@@ -224,7 +224,7 @@ def _hub_for(desk: Desk, plan: BumpPlan) -> GitHub:
     return hub
 
 
-def _refuse_beside_main(desk: Desk) -> None:
+def _refuse_beside_main(desk: TaskContext) -> None:
     """Refuse a pull request that would hold more than the bump, or be made of an old main.
 
     Raises: RefusedError that names what would come along.
@@ -244,7 +244,7 @@ def _refuse_beside_main(desk: Desk) -> None:
     raise RefusedError(f"HEAD is behind {main}, which has moved on to commit {tip[:12]}", hint=f"{sync} first")
 
 
-def _pull_request(desk: Desk, hub: GitHub, plan: BumpPlan, paths: list[str]) -> str:
+def _pull_request(desk: TaskContext, hub: GitHub, plan: BumpPlan, paths: list[str]) -> str:
     """Commit on a branch of its own, push it and open the pull request; what cannot be undone comes last.
 
     Raises: FailedError that says how far it came.
@@ -277,7 +277,7 @@ def _undo(branch: str) -> str:
     return f"or go back with `git switch -` and `git branch --delete --force {branch}`"
 
 
-def _taken(desk: Desk) -> set[Version]:
+def _taken(desk: TaskContext) -> set[Version]:
     """Give every version that is on the index or tagged."""
     return set(desk.read_index().releases) | set(desk.tags())
 
@@ -286,7 +286,7 @@ def _nothing(project: Project, why: str, instead: str) -> Outcome:
     return Outcome(Result.SKIPPED, f"nothing to write: {why}; {instead}", project=project.name)
 
 
-def _outcome(desk: Desk, plan: BumpPlan, result: Result, message: str) -> Outcome:
+def _outcome(desk: TaskContext, plan: BumpPlan, result: Result, message: str) -> Outcome:
     return Outcome(
         result, message, project=desk.project.name, version=str(plan.target),
         commit=desk.commit.sha, index=desk.index.name,

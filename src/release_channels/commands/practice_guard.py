@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from release_channels.adapters.actions_env import is_loopback, is_rehearsal
 from release_channels.adapters.index import FOR_PRACTICE
-from release_channels.cli.context import Desk
+from release_channels.cli.context import TaskContext
 from release_channels.errors import RefusedError
 from release_channels.model.github import is_beyond, is_on_github
 
 
-def refuse_practice(desk: Desk, what: str, instead: str) -> None:
+def refuse_practice(desk: TaskContext, what: str, instead: str) -> None:
     """Refuse to push something real for the sake of practice: on GitHub the release workflow would start, in earnest.
 
     Raises: RefusedError where the index is for practice and the remote is on GitHub; a rehearsal may do it.
@@ -27,5 +27,5 @@ def refuse_practice(desk: Desk, what: str, instead: str) -> None:
         )
 
 
-def _is_rehearsed(desk: Desk) -> bool:
+def _is_rehearsed(desk: TaskContext) -> bool:
     return is_rehearsal(desk.env) or is_loopback(desk.env.get("GITHUB_API_URL"))

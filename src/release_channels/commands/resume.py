@@ -12,24 +12,24 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import read_actions
-from release_channels.adapters.build_artifact import unpack_bundle
+from release_channels.adapters.build_artifact import unpack_build_artifact
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.files import only_one_run, scratch
+from release_channels.adapters.files import checkout_lock, temporary_directory
 from release_channels.adapters.index import fetch_file
-from release_channels.cli.context import Desk
-from release_channels.cli.report import tell
+from release_channels.cli.context import TaskContext
+from release_channels.cli.report import report_outcome
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile, Tag
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.public_rules import check_yanked
 from release_channels.model.session_names import PUBLIC
-from release_channels.model.status import files_close_at, spent
+from release_channels.model.status import files_close_at, unrecoverable
 from release_channels.model.tags import release_tags, version_of
 from release_channels.model.version import Channel
-from release_channels.release.dist_dir import DIST, hand_over, take_over
-from release_channels.release.pipeline import run_session
-from release_channels.release.step import Patience
+from release_channels.release.dist_dir import DIST, read_manifest, write_dist
+from release_channels.release.pipeline import run_pipeline
+from release_channels.release.step import Timeouts
 
 _AFTER_BUILD = tuple(step for step in PUBLIC if step != "build")
 _AFTER_CHECK = tuple(step for step in _AFTER_BUILD if step != "check")
@@ -66,7 +66,7 @@ class Resumption:
         return tuple(lines)
 
 
-def plan_resumption(desk: Desk, tag: str, now: datetime | None = None) -> Resumption:
+def plan_resumption(desk: TaskContext, tag: str, now: datetime | None = None) -> Resumption:
     """Look at what there is of a release.
 
     Raises: RefusedError if there is no such tag, it was moved, the release was yanked, or the index takes no more
@@ -85,11 +85,15 @@ def plan_resumption(desk: Desk, tag: str, now: datetime | None = None) -> Resump
     there = state.releases.get(version, ())
     plan = Resumption(tag, found.commit, version, there, files_close_at(there))
     if plan.closes is not None and now > plan.closes and not plan.is_uploaded:
-        raise spent(version, f"the index has taken no more files of it since {plan.closes:%Y-%m-%d}", _taken(desk))
+        raise unrecoverable(
+            version, f"the index has taken no more files of it since {plan.closes:%Y-%m-%d}", _taken(desk)
+        )
     return plan
 
 
-def resume(desk: Desk, tag: str, *, acts: bool, dry_run: bool = False, patience: Patience | None = None) -> Outcome:
+def resume(
+    desk: TaskContext, tag: str, *, acts: bool, dry_run: bool = False, patience: Timeouts | None = None
+) -> Outcome:
     """Finish a release, or only say how: `acts` is whether somebody named the index to publish to."""
     try:
         plan = plan_resumption(desk, tag)
@@ -104,16 +108,16 @@ def resume(desk: Desk, tag: str, *, acts: bool, dry_run: bool = False, patience:
         refused = isinstance(stop, RefusedError)
         outcome = Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
     outcome = replace(outcome, channel="public", project=desk.project.name, index=desk.index.name)
-    tell(outcome, read_actions(desk.env))
+    report_outcome(outcome, read_actions(desk.env))
     return outcome
 
 
-def _taken(desk: Desk) -> set[Version]:
+def _taken(desk: TaskContext) -> set[Version]:
     """Give every version that is on the index or tagged."""
     return set(desk.read_index().releases) | set(desk.tags())
 
 
-def _find_tag(desk: Desk, name: str) -> Tag:
+def _find_tag(desk: TaskContext, name: str) -> Tag:
     """Find a tag; the remote's word counts, and one that is elsewhere here was moved."""
     remote, sha = desk.config.remote, desk.commit.sha
     names = desk.git.tag_names(remote)
@@ -137,11 +141,11 @@ def _find_tag(desk: Desk, name: str) -> Tag:
     return there
 
 
-def _finish(desk: Desk, plan: Resumption, *, dry_run: bool, patience: Patience | None) -> Outcome:
+def _finish(desk: TaskContext, plan: Resumption, *, dry_run: bool, patience: Timeouts | None) -> Outcome:
     words = ("--index", desk.index.name, "--tag", plan.tag, "--commit", plan.commit)
 
     def run(name: str, steps: tuple[str, ...], *, goes_on: bool = False) -> Outcome:
-        return run_session(
+        return run_pipeline(
             name, steps, words, root=desk.root, channel=Channel.PUBLIC, dry_run=dry_run, env=desk.env,
             patience=patience, goes_on=goes_on,
         )  # fmt: skip
@@ -151,12 +155,12 @@ def _finish(desk: Desk, plan: Resumption, *, dry_run: bool, patience: Patience |
     built = run("build", ("build",), goes_on=True)
     if not built.result.is_good:
         return built
-    manifest = take_over(desk.root)
+    manifest = read_manifest(desk.root)
     differing = _differing({file.name: file.sha256 for file in manifest.files}, plan)
     if not differing:
         return run("public", _AFTER_BUILD)
     console.warn(f"the rebuild has other bytes than the index in {', '.join(differing)}: looking for the first ones")
-    with scratch("resume") as place, only_one_run(desk.root):
+    with temporary_directory("resume") as place, checkout_lock(desk.root):
         _take_first_bytes(desk, plan, manifest, place)
     return run("public", _AFTER_CHECK)  # what was uploaded once has been checked
 
@@ -166,23 +170,23 @@ def _differing(files: Mapping[str, str], plan: Resumption) -> list[str]:
     return [file.name for file in plan.there if files.get(file.name) != (file.sha256 or files.get(file.name))]
 
 
-def _take_first_bytes(desk: Desk, plan: Resumption, rebuilt: Manifest, place: Path) -> None:
+def _take_first_bytes(desk: TaskContext, plan: Resumption, rebuilt: Manifest, place: Path) -> None:
     """Put the bytes that were built first into dist/: from the index if it has them all, else from the workflow.
 
     Raises: RefusedError if they cannot be had: the version is spent.
     """
     manifest = _from_index(desk, plan, rebuilt, place) if plan.is_uploaded else _from_workflow(desk, plan, place)
     if manifest is None:
-        raise spent(
+        raise unrecoverable(
             plan.version,
             "its build does not give the bytes that the index has, and no artifact of "
             f"{desk.config.public_workflow} holds them",
             _taken(desk),
         )
-    hand_over(desk.root, tuple(place / DIST / file.name for file in manifest.files), manifest)
+    write_dist(desk.root, tuple(place / DIST / file.name for file in manifest.files), manifest)
 
 
-def _from_index(desk: Desk, plan: Resumption, rebuilt: Manifest, place: Path) -> Manifest:
+def _from_index(desk: TaskContext, plan: Resumption, rebuilt: Manifest, place: Path) -> Manifest:
     (place / DIST).mkdir()
     paths = [(file, fetch_file(desk.index, file, place / DIST)) for file in plan.there]
     missing = [file.name for file, path in paths if path is None]
@@ -192,7 +196,7 @@ def _from_index(desk: Desk, plan: Resumption, rebuilt: Manifest, place: Path) ->
     return replace(rebuilt, files=tuple(files))
 
 
-def _from_workflow(desk: Desk, plan: Resumption, place: Path) -> Manifest | None:
+def _from_workflow(desk: TaskContext, plan: Resumption, place: Path) -> Manifest | None:
     """Look through the artifacts of the release workflow's newest run for this commit."""
     hub = desk.github()
     if hub is None:
@@ -206,7 +210,7 @@ def _from_workflow(desk: Desk, plan: Resumption, place: Path) -> Manifest | None
             inside.mkdir(parents=True)
             archive = inside.parent / "artifact.zip"
             hub.download_artifact(artifact.id, archive, 2 * desk.config.file_limit)
-            manifest = unpack_bundle(archive, inside)
+            manifest = unpack_build_artifact(archive, inside)
             if manifest is not None and _is_ours(manifest, desk, plan):
                 inside.rename(place / DIST)
                 console.say(f"  taken from the artifact {artifact.name} of {run.url if run else ''}")
@@ -214,7 +218,7 @@ def _from_workflow(desk: Desk, plan: Resumption, place: Path) -> Manifest | None
     return None
 
 
-def _is_ours(manifest: Manifest, desk: Desk, plan: Resumption) -> bool:
+def _is_ours(manifest: Manifest, desk: TaskContext, plan: Resumption) -> bool:
     """Tell whether an artifact is of this very release and agrees with every file that is on the index."""
     same = (manifest.channel, manifest.version, manifest.commit) == (Channel.PUBLIC, plan.version, plan.commit)
     named = canonicalize_name(manifest.project) == canonicalize_name(desk.project.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, Credentials, Index, read_index, upstream_url
-from release_channels.adapters.local_index_history import local_files
+from release_channels.adapters.local_index_history import local_index_dir
 from release_channels.cli.context import open_project
 from release_channels.errors import UsageError
 from release_channels.indexserver.server import serve
@@ -44,7 +44,7 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
     git = Git.open(root)
     project = open_project(git, git.commit("HEAD"))
     try:
-        with serve(local_files(root), project=project.name, upstream=upstream_url(), port=port) as running:
+        with serve(local_index_dir(root), project=project.name, upstream=upstream_url(), port=port) as running:
             index = Index(LOCAL, running.simple_url, running.upload_url, Credentials.NONE, warnings=running.warnings)
             state = read_index(index, project.name)
             for warning in state.warnings:

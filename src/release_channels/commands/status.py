@@ -15,13 +15,13 @@ from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import LOCAL
 from release_channels.adapters.observe import observe
-from release_channels.cli.context import Desk, open_project
-from release_channels.commands.status_view import Picture
+from release_channels.cli.context import TaskContext, open_project
+from release_channels.commands.status_view import StatusReport
 from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.model.decide import Plan, Reason, Request, decide
-from release_channels.model.github import Deployment, HubRelease, WorkflowRun
+from release_channels.model.github import Deployment, GitHubRelease, WorkflowRun
 from release_channels.model.observed import Commit, Observed, Relation
-from release_channels.model.status import Ahead, Standing, next_command, unfinished
+from release_channels.model.status import ReleaseStatus, UnmergedBump, next_command, unfinished
 from release_channels.model.tags import release_tags
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import Project
@@ -31,7 +31,7 @@ _DEPLOYMENTS = 10
 
 
 @dataclass(slots=True)
-class Hub:
+class TolerantGitHub:
     """GitHub as far as it can be asked; what cannot be seen is noted, and one that is silent is asked no more."""
 
     hub: GitHub | None
@@ -44,10 +44,10 @@ class Hub:
             self.hub = None
 
 
-def read_status(desk: Desk, now: datetime | None = None) -> Picture:
+def read_status(desk: TaskContext, now: datetime | None = None) -> StatusReport:
     """Look at main, tags, index and GitHub, and say what there is to do."""
     now = now or datetime.now(UTC)
-    hub = Hub(None)
+    hub = TolerantGitHub(None)
     tip, project = _main(desk, hub.unseen)
     request = Request(Channel.PREVIEW, index=desk.index.name, may_count=True)
     seen = observe(desk.git, project, tip, desk.index, request, asks_main=False)
@@ -61,7 +61,7 @@ def read_status(desk: Desk, now: datetime | None = None) -> Picture:
             hub.hub.close()
 
 
-def show_status(picture: Picture) -> None:
+def show_status(picture: StatusReport) -> None:
     """Show the table and the next command on stdout."""
     console.show(picture.table())
     style = "bold green" if picture.next.converged else "bold yellow"
@@ -70,15 +70,15 @@ def show_status(picture: Picture) -> None:
 
 
 def _read(
-    desk: Desk,
-    hub: Hub,
+    desk: TaskContext,
+    hub: TolerantGitHub,
     tip: Commit,
     project: Project,
     seen: Observed,
     plan: Plan,
     tags: Mapping[Version, str],
     now: datetime,
-) -> Picture:
+) -> StatusReport:
     subject = _in_question(project, tags)
     tag = tags.get(subject) if subject else None
     release, asked = _github_release(hub, tag)
@@ -87,12 +87,12 @@ def _read(
     behind = _behind(desk, seen, tip)
     workflow, is_running = _workflow(desk, hub, tip, tag if lacks else None, plan, behind)
     ahead = _ahead(desk, hub, tip, project)
-    standing = Standing(
+    standing = ReleaseStatus(
         project.version, plan, behind, tag, lacks, workflow, is_running,
         is_written=project.source.is_written, ahead=ahead,
     )  # fmt: skip
     newest = seen.index.newest_final()
-    return Picture(
+    return StatusReport(
         seen=seen,
         plan=plan,
         behind=behind,
@@ -111,7 +111,7 @@ def _read(
     )
 
 
-def _main(desk: Desk, unseen: list[str]) -> tuple[Commit, Project]:
+def _main(desk: TaskContext, unseen: list[str]) -> tuple[Commit, Project]:
     """Find main's tip on the remote, as fetched now; where it cannot be read, HEAD stands for it, which is said."""
     config = desk.config
     main = f"{config.remote}/{config.main_branch}"
@@ -126,7 +126,7 @@ def _main(desk: Desk, unseen: list[str]) -> tuple[Commit, Project]:
     return tip, open_project(desk.git, tip, index=desk.index.name, env=desk.env)
 
 
-def _ahead(desk: Desk, hub: Hub, tip: Commit, project: Project) -> Ahead | None:
+def _ahead(desk: TaskContext, hub: TolerantGitHub, tip: Commit, project: Project) -> UnmergedBump | None:
     try:
         return read_ahead(desk, tip, project)
     except ReleaseError as stop:
@@ -134,7 +134,7 @@ def _ahead(desk: Desk, hub: Hub, tip: Commit, project: Project) -> Ahead | None:
         return None
 
 
-def _tags(desk: Desk, unseen: list[str]) -> Mapping[Version, str]:
+def _tags(desk: TaskContext, unseen: list[str]) -> Mapping[Version, str]:
     try:
         return desk.tags()
     except ReleaseError as stop:
@@ -142,7 +142,7 @@ def _tags(desk: Desk, unseen: list[str]) -> Mapping[Version, str]:
         return release_tags(desk.config.tag_format, desk.git.tags_before(desk.commit.sha))
 
 
-def _behind(desk: Desk, seen: Observed, tip: Commit) -> int | None:
+def _behind(desk: TaskContext, seen: Observed, tip: Commit) -> int | None:
     """Count the commits that no preview has, if that can be known."""
     if seen.index.newest_preview() is None:
         return len(desk.git.subjects("", tip.sha))
@@ -159,12 +159,12 @@ def _in_question(project: Project, tags: Mapping[Version, str]) -> Version | Non
     return max(tags, default=None)
 
 
-def _commit_of(desk: Desk, tag: str | None, tip: Commit) -> str | None:
+def _commit_of(desk: TaskContext, tag: str | None, tip: Commit) -> str | None:
     found = desk.git.tag(tag, tip.sha, desk.config.remote) if tag else None
     return found.commit if found else None
 
 
-def _connect(desk: Desk, hub: Hub) -> None:
+def _connect(desk: TaskContext, hub: TolerantGitHub) -> None:
     """Connect to GitHub, and note what cannot be seen there."""
     if desk.index.name == LOCAL and not is_loopback(desk.env.get("GITHUB_API_URL")):
         hub.unseen.append("GitHub: what is on the local index is practice and not announced there")
@@ -180,7 +180,7 @@ def _connect(desk: Desk, hub: Hub) -> None:
         hub.unseen.append("GitHub's drafts: they need a token (GH_TOKEN, or `gh auth login`)")
 
 
-def _github_release(hub: Hub, tag: str | None) -> tuple[HubRelease | None, bool]:
+def _github_release(hub: TolerantGitHub, tag: str | None) -> tuple[GitHubRelease | None, bool]:
     """Find the GitHub Release of a tag, the published one before a draft, and tell whether GitHub answered at all."""
     if hub.hub is None or tag is None:
         return None, False
@@ -192,7 +192,9 @@ def _github_release(hub: Hub, tag: str | None) -> tuple[HubRelease | None, bool]
     return next((one for one in found if not one.is_draft), next(iter(found), None)), True
 
 
-def _workflow(desk: Desk, hub: Hub, tip: Commit, tag: str | None, plan: Plan, behind: int | None) -> tuple[str, bool]:
+def _workflow(
+    desk: TaskContext, hub: TolerantGitHub, tip: Commit, tag: str | None, plan: Plan, behind: int | None
+) -> tuple[str, bool]:
     """Say what the workflow does that has to act next: the public one for a tag, else the first that is not green."""
     config = desk.config
     if tag is not None:
@@ -206,7 +208,7 @@ def _workflow(desk: Desk, hub: Hub, tip: Commit, tag: str | None, plan: Plan, be
     return "", False
 
 
-def _run(hub: Hub, workflow: str, sha: str) -> tuple[str, bool]:
+def _run(hub: TolerantGitHub, workflow: str, sha: str) -> tuple[str, bool]:
     """Say how a workflow stands for a commit; nothing where it is green or cannot be asked."""
     if hub.hub is None:
         return "", False
@@ -224,7 +226,7 @@ def _run(hub: Hub, workflow: str, sha: str) -> tuple[str, bool]:
     return ("", False) if run.is_green else (f"{workflow} ended with {run.conclusion}: {run.url}", False)
 
 
-def _deployments(desk: Desk, hub: Hub) -> tuple[Deployment, ...]:
+def _deployments(desk: TaskContext, hub: TolerantGitHub) -> tuple[Deployment, ...]:
     """List the newest deployment of each workflow to each environment: the gate and the publisher share one."""
     told: dict[tuple[str, str | None], Deployment] = {}
     for environment in (desk.config.preview_environment, desk.config.public_environment):
@@ -238,7 +240,7 @@ def _deployments(desk: Desk, hub: Hub) -> tuple[Deployment, ...]:
     return tuple(told.values())
 
 
-def read_ahead(desk: Desk, tip: Commit, main: Project) -> Ahead | None:
+def read_ahead(desk: TaskContext, tip: Commit, main: Project) -> UnmergedBump | None:
     """Find a version on its way to main, and what brings it there; None where this clone holds none.
 
     Raises: RefusedError if the working tree's project cannot be read.
@@ -248,13 +250,13 @@ def read_ahead(desk: Desk, tip: Commit, main: Project) -> Ahead | None:
     config, head = desk.config, desk.project.version
     there = desk.working_tree()[0].version
     if there != head:
-        return Ahead(f"the working tree holds {there}, uncommitted", "commit it, then `invoke status` again")
+        return UnmergedBump(f"the working tree holds {there}, uncommitted", "commit it, then `invoke status` again")
     if head == main.version:
         return None
     branch = desk.git.branch() or "HEAD"
     on = f" on the branch {branch}" if branch != config.main_branch else ""
     push = shlex.join(["git", "push", config.remote, config.main_branch])
-    return Ahead(
+    return UnmergedBump(
         f"commit {desk.commit.short}{on} holds {head}, which is not on {config.remote}/{config.main_branch}",
         f"merge the branch {branch}" if on else push,
     )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from release_channels.model.config import Config
-from release_channels.model.github import Deployment, HubRelease
+from release_channels.model.github import Deployment, GitHubRelease
 from release_channels.model.observed import IndexFile, Observed
 from release_channels.model.plan import Plan, Reason
-from release_channels.model.status import Ahead, Next, ago, files_close_at, room
+from release_channels.model.status import NextStep, UnmergedBump, files_close_at, humanize_age, quota_usage
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +30,7 @@ _STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class StatusReport:
     """All that was seen, the next command, and what could not be seen."""
 
     seen: Observed
@@ -40,14 +40,14 @@ class Picture:
     subject: Version | None
     """The release that is looked at: main's own, or the newest that was tagged."""
     tag: str | None
-    release: HubRelease | None
+    release: GitHubRelease | None
     release_asked: bool
     unfinished: str
     deployments: tuple[Deployment, ...]
     config: Config
     now: datetime
-    ahead: Ahead | None
-    next: Next
+    ahead: UnmergedBump | None
+    next: NextStep
     unseen: tuple[str, ...]
 
     @property
@@ -95,7 +95,7 @@ class Picture:
 
     def to_json(self) -> str:
         """Write the status for programs; what is not known is null."""
-        index, seen = self.seen.index, room(self.seen.index, self.config.project_limit, self.now)
+        index, seen = self.seen.index, quota_usage(self.seen.index, self.config.project_limit, self.now)
         closes = files_close_at(self.files)
         content = {
             "converged": self.next.converged,
@@ -146,7 +146,7 @@ class Picture:
             return "none yet"
         files = self.seen.index.releases[version]
         when = _uploaded(files)
-        told = [str(version), ago(when, self.now) if when else "age not known"]
+        told = [str(version), humanize_age(when, self.now) if when else "age not known"]
         told += [f"commit {commit[:12]}"] if commit else []
         told += ["yanked"] if all(file.yanked for file in files) else []
         return ", ".join(told)
@@ -182,10 +182,10 @@ class Picture:
             self.config.public_workflow: "the publisher",
         }.get(workflow, "which publishes nothing")
         state = _STATES.get(one.state or "", (one.state or "no state yet").replace("_", " "))
-        return f"{workflow} ({role}) {state} for {one.sha[:12]}, {ago(one.created_at, self.now)}"
+        return f"{workflow} ({role}) {state} for {one.sha[:12]}, {humanize_age(one.created_at, self.now)}"
 
     def _room(self) -> str:
-        seen = room(self.seen.index, self.config.project_limit, self.now)
+        seen = quota_usage(self.seen.index, self.config.project_limit, self.now)
         if not seen.used:
             return f"none of {_size(seen.limit)} used"
         lasts = ""
@@ -206,7 +206,7 @@ def _uploaded(files: tuple[IndexFile, ...]) -> datetime | None:
     return min((file.upload_time for file in files if file.upload_time is not None), default=None)
 
 
-def _release(release: HubRelease | None) -> str:
+def _release(release: GitHubRelease | None) -> str:
     if release is None:
         return "no GitHub Release that can be seen"
     kind = "a draft" if release.is_draft else "published"

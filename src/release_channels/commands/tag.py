@@ -9,17 +9,17 @@ from packaging.version import Version
 from release_channels.adapters import console
 from release_channels.adapters.git import create_tag, delete_tag, push_tag
 from release_channels.adapters.github import GitHub
-from release_channels.adapters.github.follow_run import Waiting, follow
-from release_channels.cli.context import Desk
+from release_channels.adapters.github.follow_run import Waiting, wait_for_run
+from release_channels.cli.context import TaskContext
 from release_channels.commands.practice_guard import refuse_practice
-from release_channels.commands.tag_checks import Answer, Row, preflight, show
+from release_channels.commands.tag_checks import Answer, Row, check_tag_preconditions, show
 from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
 from release_channels.model.github import WorkflowRun
 from release_channels.model.observed import Relation
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import tag_of
 from release_channels.model.version import parse_project_version
-from release_channels.release.ci_provenance import Inquiry
+from release_channels.release.ci_provenance import ProvenanceQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TagRequest:
     watch: bool = False
 
 
-def tag(desk: Desk, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
+def tag(desk: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
     """Cut a public release: ask everything, then tag the commit and push the tag.
 
     Raises: RefusedError with everything that does not hold, for a tag on GitHub in practice, or if the remote refuses;
@@ -59,9 +59,9 @@ def tag(desk: Desk, request: TagRequest, *, dry_run: bool, waiting: Waiting | No
     return outcome
 
 
-def _ask(desk: Desk, request: TagRequest, version: Version, name: str) -> tuple[Row, ...]:
+def _ask(desk: TaskContext, request: TagRequest, version: Version, name: str) -> tuple[Row, ...]:
     console.say(f"{desk.project.name} {version}: tag {name} on commit {desk.commit.short}", style="bold")
-    rows = preflight(desk, version, sign=request.sign)
+    rows = check_tag_preconditions(desk, version, sign=request.sign)
     show(rows)
     return rows
 
@@ -73,7 +73,7 @@ def _only_tests(rows: tuple[Row, ...]) -> bool:
 
 
 def _tag(
-    desk: Desk, request: TagRequest, version: Version, name: str, rows: tuple[Row, ...], *, dry_run: bool
+    desk: TaskContext, request: TagRequest, version: Version, name: str, rows: tuple[Row, ...], *, dry_run: bool
 ) -> Outcome:
     wrong = [row for row in rows if row.answer is Answer.NO]
     if wrong:
@@ -93,7 +93,7 @@ def _tag(
     return _outcome(desk, version, Result.DONE, f"{told}; {desk.config.public_workflow} takes over")
 
 
-def _make_and_push(desk: Desk, version: Version, name: str, *, sign: bool) -> None:
+def _make_and_push(desk: TaskContext, version: Version, name: str, *, sign: bool) -> None:
     """Make the tag, unless one is here already, and push it; what was made for nothing is taken away again.
 
     Raises: RefusedError if the remote refuses; what broke the push, unless the tag arrived all the same.
@@ -108,7 +108,7 @@ def _make_and_push(desk: Desk, version: Version, name: str, *, sign: bool) -> No
         _look_after(desk, name, stop, is_here=is_here)
 
 
-def _look_after(desk: Desk, name: str, stop: ReleaseError | KeyboardInterrupt, *, is_here: bool) -> None:
+def _look_after(desk: TaskContext, name: str, stop: ReleaseError | KeyboardInterrupt, *, is_here: bool) -> None:
     """Look at the remote after a push that broke, before anything is taken away: it may have taken the tag.
 
     Raises: what broke the push, with what became of the tag, unless the remote has it and nobody interrupted.
@@ -136,7 +136,7 @@ def _look_after(desk: Desk, name: str, stop: ReleaseError | KeyboardInterrupt, *
     raise RefusedError(f"{stop}; {left}", hint=stop.hint) from stop
 
 
-def _version(desk: Desk, request: TagRequest) -> Version:
+def _version(desk: TaskContext, request: TagRequest) -> Version:
     if desk.project.source.is_written:
         if request.version and parse_project_version(request.version) != desk.project.version:
             raise UsageError(
@@ -151,19 +151,21 @@ def _version(desk: Desk, request: TagRequest) -> Version:
     return parse_project_version(request.version)
 
 
-def _wait_for_tests(desk: Desk, waiting: Waiting) -> None:
+def _wait_for_tests(desk: TaskContext, waiting: Waiting) -> None:
     hub = desk.github()
     if hub is None:
         return
     config = desk.config
     with hub:
-        test = follow(lambda: hub.newest_run(config.test_workflow, desk.commit.sha), config.test_workflow, waiting)
+        test = wait_for_run(
+            lambda: hub.newest_run(config.test_workflow, desk.commit.sha), config.test_workflow, waiting
+        )
         if test.is_green and config.gate.enabled:
-            gate = Inquiry(hub, config)
-            follow(lambda: gate.find_gate(test), config.gate_workflow, waiting)
+            gate = ProvenanceQuery(hub, config)
+            wait_for_run(lambda: gate.find_gate(test), config.gate_workflow, waiting)
 
 
-def _watch(desk: Desk, outcome: Outcome, name: str, waiting: Waiting) -> Outcome:
+def _watch(desk: TaskContext, outcome: Outcome, name: str, waiting: Waiting) -> Outcome:
     """Follow the release workflow of the tag to its end."""
     hub = desk.github()
     if hub is None:
@@ -172,7 +174,7 @@ def _watch(desk: Desk, outcome: Outcome, name: str, waiting: Waiting) -> Outcome
         return replace(outcome, warnings=(warning,))
     workflow = desk.config.public_workflow
     with hub:
-        run = follow(lambda: _run_of_tag(hub, workflow, desk.commit.sha, name), workflow, waiting, hub)
+        run = wait_for_run(lambda: _run_of_tag(hub, workflow, desk.commit.sha, name), workflow, waiting, hub)
     if not run.is_green:
         raise FailedError(
             f"{name} is on {desk.config.remote}, and {workflow} ended {run.conclusion} for it",
@@ -186,7 +188,7 @@ def _run_of_tag(hub: GitHub, workflow: str, sha: str, name: str) -> WorkflowRun 
     return run if run is not None and run.branch == name else None
 
 
-def _outcome(desk: Desk, version: Version, result: Result, message: str) -> Outcome:
+def _outcome(desk: TaskContext, version: Version, result: Result, message: str) -> Outcome:
     return Outcome(
         result, message, channel="public", project=desk.project.name, version=str(version),
         commit=desk.commit.sha, index=desk.index.name,

@@ -9,10 +9,10 @@ from enum import StrEnum
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.trusted_settings import require_settings
-from release_channels.cli.context import Desk
+from release_channels.adapters.trusted_settings import require_default_branch_settings
+from release_channels.cli.context import TaskContext
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
-from release_channels.model.config import Proof
+from release_channels.model.config import ProofPolicy
 from release_channels.model.findings import Finding
 from release_channels.model.github import WorkflowRun
 from release_channels.model.observed import IndexState, Observed, Relation
@@ -20,7 +20,7 @@ from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import tag_of
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.plan_edits import disagreements, old_mentions
-from release_channels.release.ci_provenance import Inquiry, prove_gate
+from release_channels.release.ci_provenance import ProvenanceQuery, verify_gate
 
 
 class Answer(StrEnum):
@@ -44,7 +44,7 @@ class Row:
     hint: str = ""
 
 
-def preflight(desk: Desk, version: Version, *, sign: bool = False) -> tuple[Row, ...]:
+def check_tag_preconditions(desk: TaskContext, version: Version, *, sign: bool = False) -> tuple[Row, ...]:
     """Ask every question; nothing stops at the first bad answer, nor at one that cannot be had."""
     try:
         state = desk.read_index()
@@ -72,7 +72,7 @@ def show(rows: tuple[Row, ...]) -> None:
             console.say("\n".join(f"      {line}" for line in row.hint.splitlines()))
 
 
-def _tree(desk: Desk) -> Iterator[Row]:
+def _tree(desk: TaskContext) -> Iterator[Row]:
     changed = desk.git.uncommitted()
     if changed:
         few = ", ".join(changed[:_FEW]) + (", …" if len(changed) > _FEW else "")
@@ -81,7 +81,7 @@ def _tree(desk: Desk) -> Iterator[Row]:
         yield Row("tree", Answer.YES, "nothing uncommitted")
 
 
-def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
+def _commit(desk: TaskContext, version: Version, state: IndexState) -> Iterator[Row]:
     """Ask for the version in the commit, and for the commit's place on main as fetched now."""
     config = desk.config
     main = f"{config.remote}/{config.main_branch}"
@@ -92,7 +92,7 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
         yield replace(row, hint=bumped) if row.answer is Answer.NO and bumped else row
     try:
         tip = desk.git.remote_tip(config.remote, config.main_branch)
-        require_settings(desk.git, config)
+        require_default_branch_settings(desk.git, config)
         seen = replace(seen, on_main=desk.git.relation(desk.commit.sha, tip))
     except ReleaseError as stop:
         yield Row("commit", Answer.NO, str(stop), stop.hint)
@@ -103,7 +103,7 @@ def _commit(desk: Desk, version: Version, state: IndexState) -> Iterator[Row]:
     yield from _rows("commit", check_place(seen, config), f"{desk.commit.short} is contained in {main}{moved}")
 
 
-def _bumped(desk: Desk) -> str:
+def _bumped(desk: TaskContext) -> str:
     """Say that the working tree holds a public version which no commit holds yet, if that is so."""
     try:
         there = desk.working_tree()[0].version
@@ -114,7 +114,7 @@ def _bumped(desk: Desk) -> str:
     return f"the working tree holds {there}, uncommitted: commit and merge that, then tag it"
 
 
-def _texts(desk: Desk, version: Version) -> Iterator[Row]:
+def _texts(desk: TaskContext, version: Version) -> Iterator[Row]:
     """Ask whether everything that names the version agrees, and the changelog has a section for it."""
     try:
         wrong = disagreements(desk.project, desk.read, version)
@@ -131,7 +131,7 @@ def _texts(desk: Desk, version: Version) -> Iterator[Row]:
         yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")
 
 
-def _changelog(desk: Desk, version: Version) -> Row:
+def _changelog(desk: TaskContext, version: Version) -> Row:
     path = find_changelog(desk.config, desk.read, desk.project.news_file(version))
     if path is None:
         return Row("changelog", Answer.YES, "the project has no changelog; GitHub's own notes are used")
@@ -141,12 +141,12 @@ def _changelog(desk: Desk, version: Version) -> Row:
     return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"{_bump(desk, version)} {how}")
 
 
-def _bump(desk: Desk, version: Version) -> str:
+def _bump(desk: TaskContext, version: Version) -> str:
     """Word the command that writes a version; where it lives in git tags, it has to be named."""
     return "`invoke bump`" if desk.project.source.is_written else f"`invoke bump --to {version}`"
 
 
-def _tag(desk: Desk, version: Version, *, sign: bool) -> Row:
+def _tag(desk: TaskContext, version: Version, *, sign: bool) -> Row:
     """Ask for the tag here and on the remote: one that was made on this commit and never pushed is as good."""
     git, config, sha = desk.git, desk.config, desk.commit.sha
     name = tag_of(config.tag_format, version)
@@ -164,7 +164,7 @@ def _tag(desk: Desk, version: Version, *, sign: bool) -> Row:
     return Row("tag", Answer.YES, f"{name} is here on this commit, not yet on {config.remote}")
 
 
-def _other_tags(desk: Desk, version: Version) -> Iterator[Row]:
+def _other_tags(desk: TaskContext, version: Version) -> Iterator[Row]:
     """Ask for release tags that are above this version, or on the same commit: one commit is one release."""
     try:
         others = {other: name for other, name in desk.tags().items() if other != version}
@@ -191,7 +191,7 @@ def _on_index(state: IndexState, version: Version, where: str) -> Row:
     return Row("index", Answer.YES, f"{version} is free on {where}")
 
 
-def _runs(desk: Desk, version: Version) -> Iterator[Row]:
+def _runs(desk: TaskContext, version: Version) -> Iterator[Row]:
     """Ask for the newest attempts of tests and gate, as the public channel will."""
     config, commit = desk.config, desk.commit
     workflows = {"tests": config.test_workflow, "gate": config.gate_workflow}
@@ -204,13 +204,13 @@ def _runs(desk: Desk, version: Version) -> Iterator[Row]:
         with hub:
             test = hub.newest_run(config.test_workflow, commit.sha)
             yield judge_run(test, workflows.pop("tests"), commit.short)
-            yield _gate(Inquiry(hub, config), test, version)
+            yield _gate(ProvenanceQuery(hub, config), test, version)
     except ReleaseError as stop:
         for topic, workflow in workflows.items():
             yield Row(topic, Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
 
 
-def _gate(inquiry: Inquiry, test: WorkflowRun | None, version: Version) -> Row:
+def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) -> Row:
     """Ask for the gate's run that followed the tests, and for what it says of the version."""
     workflow = inquiry.config.gate_workflow
     if not inquiry.config.gate.enabled:
@@ -218,7 +218,7 @@ def _gate(inquiry: Inquiry, test: WorkflowRun | None, version: Version) -> Row:
     if test is None or not test.is_green:
         return Row("gate", Answer.NO, f"{workflow} follows the tests, which have not passed", "use --wait")
     try:
-        proof = prove_gate(inquiry, test)
+        proof = verify_gate(inquiry, test)
     except UnansweredError as stop:
         return Row("gate", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
     except RefusedError as stop:
@@ -228,9 +228,9 @@ def _gate(inquiry: Inquiry, test: WorkflowRun | None, version: Version) -> Row:
     return Row("gate", Answer.YES, f"{told}, with {proof.version}" if proof.version != version else told)
 
 
-def _softened(row: Row, desk: Desk) -> Row:
+def _softened(row: Row, desk: TaskContext) -> Row:
     """Turn a no into an open question where the public channel itself will only warn."""
-    warns = desk.config.public_proof is Proof.WARN and row.answer is Answer.NO
+    warns = desk.config.public_proof is ProofPolicy.WARN and row.answer is Answer.NO
     return replace(row, answer=Answer.UNKNOWN) if warns else row
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from invoke.exceptions import Exit
 
 from release_channels.adapters import console
-from release_channels.cli.context import Desk, sit_down
+from release_channels.cli.context import TaskContext, open_context
 from release_channels.cli.run import reporting, run_task
 from release_channels.commands import bump as bumping
 from release_channels.commands.resume import resume as finish_release
 from release_channels.commands.status import read_status, show_status
 from release_channels.commands.tag import TagRequest
 from release_channels.commands.tag import tag as make_tag
-from release_channels.commands.yank import withdraw as show_withdrawal
+from release_channels.commands.yank import yank as show_withdrawal
 
 
 def bump(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
@@ -66,5 +66,5 @@ def withdraw(root: Path, version: str, reason: str, index: str) -> None:
     run_task(root, _desk(root, index), lambda desk: show_withdrawal(desk, version, reason=reason))
 
 
-def _desk(root: Path, index: str, revision: str = "HEAD") -> AbstractContextManager[Desk]:
-    return sit_down(root, os.environ, index=index, revision=revision)
+def _desk(root: Path, index: str, revision: str = "HEAD") -> AbstractContextManager[TaskContext]:
+    return open_context(root, os.environ, index=index, revision=revision)

@@ -11,10 +11,10 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.edits import read_text
-from release_channels.adapters.files import scratch
-from release_channels.adapters.process import finish
-from release_channels.adapters.uv import foreign_environment, uv_program
-from release_channels.cli.context import Desk
+from release_channels.adapters.files import temporary_directory
+from release_channels.adapters.process import run_unchecked
+from release_channels.adapters.uv import sanitized_environment, uv_program
+from release_channels.cli.context import TaskContext
 from release_channels.errors import CommandError, RefusedError
 from release_channels.project.edit import Change, Creation, Edit, Removal
 from release_channels.project.pyproject import News
@@ -22,21 +22,21 @@ from release_channels.project.pyproject import News
 _SECONDS = 300
 
 
-def plan_news(desk: Desk, news: News, version: Version, date: Date) -> tuple[Change, ...]:
+def plan_news(desk: TaskContext, news: News, version: Version, date: Date) -> tuple[Change, ...]:
     """Plan a version's section in the news file, and the fragments that go into it and away.
 
     Raises: RefusedError with towncrier's own words if it fails, or if it would change anything else.
     """
     news_file = news.file.replace("{version}", str(version))
     _tell_left_out(desk, news)
-    with scratch("towncrier") as place:
+    with temporary_directory("towncrier") as place:
         copied = _copy(desk, place, news_file)
         with console.progress("running towncrier on a copy"):
             _run(desk, place, version, date)
         return tuple(_changes(desk.root, place, copied, news_file))
 
 
-def _tell_left_out(desk: Desk, news: News) -> None:
+def _tell_left_out(desk: TaskContext, news: News) -> None:
     """Say which fragments nobody has committed: the section would do without them in silence.
 
     Source: towncrier's tutorial: a fragment is named `ISSUE.TYPE`; what begins with a dot or is a read-me is none.
@@ -49,7 +49,7 @@ def _tell_left_out(desk: Desk, news: News) -> None:
         console.warn(f"not in the section, since git does not track them: {', '.join(names)}")
 
 
-def _copy(desk: Desk, place: Path, news_file: str) -> tuple[str, ...]:
+def _copy(desk: TaskContext, place: Path, news_file: str) -> tuple[str, ...]:
     """Copy what git tracks, and the news file if it is there, as they stand in the working tree, and no history.
 
     Without history towncrier removes plain files.
@@ -63,11 +63,11 @@ def _copy(desk: Desk, place: Path, news_file: str) -> tuple[str, ...]:
     return copied
 
 
-def _run(desk: Desk, place: Path, version: Version, date: Date) -> None:
+def _run(desk: TaskContext, place: Path, version: Version, date: Date) -> None:
     words = ("towncrier", "build", "--yes", "--version", str(version), "--date", date.isoformat())
-    env = foreign_environment(desk.env)
+    env = sanitized_environment(desk.env)
     try:
-        finish(uv_program(), "tool", "run", *words, cwd=place, env=env, timeout=_SECONDS).or_raise()
+        run_unchecked(uv_program(), "tool", "run", *words, cwd=place, env=env, timeout=_SECONDS).or_raise()
     except CommandError as stop:
         raise RefusedError(f"towncrier could not write the section for {version}", hint=stop.hint) from stop
 

@@ -1,4 +1,4 @@
-"""`withdraw`: a bad release is out; yanking has no API, so say exactly what to do, and look afterwards."""
+"""`yank`: a bad release is out; yanking has no API, so say exactly what to do, and look afterwards."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.index import LOCAL
-from release_channels.adapters.local_index_history import local_files
-from release_channels.cli.context import Desk
+from release_channels.adapters.local_index_history import local_index_dir
+from release_channels.cli.context import TaskContext
 from release_channels.errors import RefusedError
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.version import parse_project_version
-from release_channels.model.yank_plan import Withdrawal, page, plan_withdrawal
+from release_channels.model.yank_plan import YankPlan, page, plan_yank
 
 
-def withdraw(desk: Desk, text: str, *, reason: str = "") -> Outcome:
+def yank(desk: TaskContext, text: str, *, reason: str = "") -> Outcome:
     """Show what to yank and what each channel's users then get; run again, it checks that the index shows the yank.
 
     Raises: UsageError if the index does not have the version.
     """
-    plan = plan_withdrawal(desk.read_index(), parse_project_version(text), desk.project.version, _tagged(desk))
+    plan = plan_yank(desk.read_index(), parse_project_version(text), desk.project.version, _tagged(desk))
     for line in (*_gets(plan), *([] if plan.is_yanked else _steps(desk, plan, reason)), *_afterwards(desk, plan)):
         console.result(line)
     version, title = plan.version, desk.index.title
@@ -37,7 +37,7 @@ def withdraw(desk: Desk, text: str, *, reason: str = "") -> Outcome:
     return _outcome(desk, plan, Result.PLANNED, f"{version} is not yanked on {title} yet; do the above, then {again}")
 
 
-def _tagged(desk: Desk) -> Collection[Version]:
+def _tagged(desk: TaskContext) -> Collection[Version]:
     """Give the tagged versions; a remote that is out of reach must not keep anybody from taking a release back."""
     try:
         return desk.tags()
@@ -46,7 +46,7 @@ def _tagged(desk: Desk) -> Collection[Version]:
         return release_tags(desk.config.tag_format, desk.git.tag_names_here())
 
 
-def _gets(plan: Withdrawal) -> list[str]:
+def _gets(plan: YankPlan) -> list[str]:
     nobody = "nothing: there is no other release"
     lines = [
         f"{'now that' if plan.is_yanked else 'once'} {plan.version} is yanked:",
@@ -61,10 +61,10 @@ def _gets(plan: Withdrawal) -> list[str]:
     return lines
 
 
-def _steps(desk: Desk, plan: Withdrawal, reason: str) -> list[str]:
+def _steps(desk: TaskContext, plan: YankPlan, reason: str) -> list[str]:
     text = reason or f"broken; use {plan.public_gets or plan.next_version or 'another version'} instead"
     if desk.index.name == LOCAL:
-        place = local_files(desk.root).relative_to(desk.root)
+        place = local_index_dir(desk.root).relative_to(desk.root)
         files = ", ".join(f"{name}.yanked" for name in plan.kept)
         return ["to yank it, for practice:", f"  write   {files}", f"  into    {place}", f"  reason  {text}"]
     return [
@@ -75,7 +75,7 @@ def _steps(desk: Desk, plan: Withdrawal, reason: str) -> list[str]:
     ]
 
 
-def _afterwards(desk: Desk, plan: Withdrawal) -> list[str]:
+def _afterwards(desk: TaskContext, plan: YankPlan) -> list[str]:
     """Say what comes next; what is out stays out, so the way is forward."""
     if plan.next_version is None:
         return ["a yanked version is never used again: merge the mend, and main's next preview has it"]
@@ -86,11 +86,11 @@ def _afterwards(desk: Desk, plan: Withdrawal) -> list[str]:
     ]
 
 
-def _index_option(desk: Desk) -> str:
+def _index_option(desk: TaskContext) -> str:
     return "" if desk.index.name == "pypi" else f" --index {desk.index.name}"
 
 
-def _outcome(desk: Desk, plan: Withdrawal, result: Result, message: str) -> Outcome:
+def _outcome(desk: TaskContext, plan: YankPlan, result: Result, message: str) -> Outcome:
     follows = f"the next version to cut is {plan.next_version}" if plan.next_version else ""
     return Outcome(
         result, message, hint=follows, project=desk.project.name, version=str(plan.version), index=desk.index.name

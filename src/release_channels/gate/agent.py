@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from release_channels.adapters import console
-from release_channels.gate.llm_client import Model, ModelError, ToolCall
+from release_channels.gate.llm_client import ChatModel, ModelError, ToolCall
 from release_channels.gate.sandbox.base import Sandbox
 from release_channels.gate.trajectory import Command, Recorder
 from release_channels.model.gate_config import GateConfig
@@ -50,7 +50,7 @@ class Session:
 
 
 def work(
-    model: Model,
+    model: ChatModel,
     sandbox: Sandbox,
     task: str,
     gate: GateConfig,
@@ -88,7 +88,7 @@ def _limit(session: Session, gate: GateConfig, left: float) -> str:
 
 
 def _turn(
-    model: Model,
+    model: ChatModel,
     sandbox: Sandbox,
     messages: list[Mapping[str, Any]],
     gate: GateConfig,

@@ -15,15 +15,15 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.process import both, finish, run
-from release_channels.adapters.uv import foreign_environment, python_for, python_of, uv_program
+from release_channels.adapters.process import run, run_pair, run_unchecked
+from release_channels.adapters.uv import python_for, python_of, sanitized_environment, uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.gate.sandbox.base import Contents
 from release_channels.model.manifest import ManifestFile
 from release_channels.model.observed import Commit
 from release_channels.model.version import Channel, Line, line_of, preview_of
 from release_channels.project.pyproject import Project
-from release_channels.release.build import build_files, recipe_for
+from release_channels.release.build import build_files, build_spec
 from release_channels.release.installed_package import Wheel, read_wheel
 
 _SECONDS = 900
@@ -80,7 +80,7 @@ def make_candidate(target: Target, root: Path, workplace: Path, env: Mapping[str
 
     Raises: FailedError if it cannot be built, or cannot be installed from wheels.
     """
-    recipe = recipe_for(root, target.project, target.commit, target.channel, target.version, target.source_url)
+    recipe = build_spec(root, target.project, target.commit, target.channel, target.version, target.source_url)
     with console.progress(f"building {target.project.name} {target.version}"):
         files = build_files(recipe, workplace, env)
     wheel = next(file for file in files if file.suffix == ".whl")
@@ -93,7 +93,11 @@ def make_candidate(target: Target, root: Path, workplace: Path, env: Mapping[str
 def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str]) -> Contents:
     wheelhouse, environment = workplace / "wheelhouse", workplace / "candidate"
     wheelhouse.mkdir()
-    quiet = foreign_environment(env) | {"UV_NO_CONFIG": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    quiet = sanitized_environment(env) | {
+        "UV_NO_CONFIG": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+    }
     python = python_for(target.project.requires_python)
     # Relocatable, since the sandbox has it at another place.
     run(uv_program(), "venv", "--quiet", "--relocatable", "--python", python, environment, cwd=workplace, env=quiet)
@@ -105,7 +109,7 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
     pip = next(one.version for one in _packages(lock) if one.name == "pip")
     _do(*words, f"pip=={pip}", cwd=workplace, env=quiet)
     wanted = lock if pip and pip in _READS_LOCKS else _write_requirements(lock)
-    both(
+    run_pair(
         lambda: _download(target, wanted, inside, wheelhouse, quiet),
         lambda: _do(*words, "-r", str(lock), cwd=workplace, env=quiet),
     )
@@ -188,6 +192,6 @@ def _do(*words: str, cwd: Path, env: Mapping[str, str]) -> None:
     Raises: FailedError with the end of uv's words.
     """
     try:
-        finish(uv_program(), *words, cwd=cwd, env=env, timeout=_SECONDS).or_raise()
+        run_unchecked(uv_program(), *words, cwd=cwd, env=env, timeout=_SECONDS).or_raise()
     except CommandError as stop:
         raise FailedError("the candidate cannot be installed", hint=stop.hint) from stop

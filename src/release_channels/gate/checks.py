@@ -26,7 +26,7 @@ _JUDGE_TIMES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class GateContext:
     """Where the checks work: this machine's places, the environments, and what hides secrets.
 
     `env` holds no key of any provider; `whole` holds all that the gate was given.
@@ -69,7 +69,7 @@ def find_sandboxes(
     )
 
 
-def check_daytona(daytona: DaytonaSandboxes | None, bench: Bench) -> None:
+def check_daytona(daytona: DaytonaSandboxes | None, bench: GateContext) -> None:
     """Run the parity and reaper checks where there is a key; without one they are skipped, and that fails nothing.
 
     Raises: FailedError
@@ -85,7 +85,7 @@ def check_daytona(daytona: DaytonaSandboxes | None, bench: Bench) -> None:
         console.say(f"  {name.partition('-')[2]}: {bench.results[name]}")
 
 
-def check_commands(candidate: Candidate, sandboxes: Sandboxes, bench: Bench) -> str:
+def check_commands(candidate: Candidate, sandboxes: Sandboxes, bench: GateContext) -> str:
     """Run the project's own commands against the installed candidate.
 
     Raises: FailedError at the first that does not exit with 0.
@@ -102,7 +102,7 @@ def check_commands(candidate: Candidate, sandboxes: Sandboxes, bench: Bench) -> 
 
 
 def check_rollout(
-    candidate: Candidate, sandboxes: Sandboxes | None, chosen: Configured, readme: str, bench: Bench
+    candidate: Candidate, sandboxes: Sandboxes | None, chosen: Configured, readme: str, bench: GateContext
 ) -> Rollout:
     """Run one rollout, keep what it leaves, and refuse one that is not real or has not earned its reward.
 
@@ -134,7 +134,7 @@ def check_rollout(
 _SEE = "see .release-channels/gate/trajectory.jsonl and result.json"
 
 
-def check_judgement(rollout: Rollout, chosen: Configured, bench: Bench) -> str:
+def check_judgement(rollout: Rollout, chosen: Configured, bench: GateContext) -> str:
     """Let the fixed check and the judge look at the trajectory; each can fail the gate by itself.
 
     Raises: FailedError

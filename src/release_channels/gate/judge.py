@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from release_channels.errors import FailedError
-from release_channels.gate.llm_client import Model, ModelError
+from release_channels.gate.llm_client import ChatModel, ModelError
 from release_channels.gate.trajectory import RolloutResult
 
 CRITERIA = {
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def ask_judge(
-    model: Model, events: Sequence[Mapping[str, Any]], result: RolloutResult, findings: Sequence[str], *,
+    model: ChatModel, events: Sequence[Mapping[str, Any]], result: RolloutResult, findings: Sequence[str], *,
     rubric: str, seconds: float,
 ) -> Verdict:  # fmt: skip
     """Let the model grade a rollout.

@@ -46,7 +46,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelResponse:
     """One completion: what it says, the tools it calls, the tokens that it took; `message` is for the conversation."""
 
     text: str
@@ -56,7 +56,7 @@ class Answer:
 
 
 @dataclass
-class Model:
+class ChatModel:
     """A provider's model that can be asked."""
 
     configured: Configured
@@ -73,7 +73,7 @@ class Model:
         seconds: float,
         tokens: int,
         tools: Sequence[Mapping[str, Any]] = (),
-    ) -> Answer:
+    ) -> ModelResponse:
         """Ask for one completion of at most so many tokens; what may pass is asked once more.
 
         Raises: ModelError
@@ -90,7 +90,7 @@ class Model:
 
     def _once(
         self, messages: Sequence[Mapping[str, Any]], end: float, tokens: int, tools: Sequence[Mapping[str, Any]]
-    ) -> Answer:
+    ) -> ModelResponse:
         import httpx2
         import openai
 
@@ -119,7 +119,7 @@ class Model:
 
 
 @contextmanager
-def open_model(configured: Configured, env: Mapping[str, str], *, pause: float = 2.0) -> Iterator[Model]:
+def open_model(configured: Configured, env: Mapping[str, str], *, pause: float = 2.0) -> Iterator[ChatModel]:
     """Make a client for a provider, as long as the block lasts; nothing is asked yet.
 
     Raises: RefusedError if the openai package is missing; ModelError for an address that no key may be sent to.
@@ -136,7 +136,7 @@ def open_model(configured: Configured, env: Mapping[str, str], *, pause: float =
     # nox lets every library log; these tell of each request, and OPENAI_LOG makes them tell all of it.
     for name in ("openai", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    model: Model
+    model: ChatModel
     with (
         # Not redirected: an answer from elsewhere is not the provider's.
         httpx2.Client(follow_redirects=False, event_hooks={"response": [lambda answer: model.bound(answer)]}) as http,
@@ -145,7 +145,7 @@ def open_model(configured: Configured, env: Mapping[str, str], *, pause: float =
             http_client=http,
         ) as client,
     ):  # fmt: skip
-        model = Model(configured, client, pause)
+        model = ChatModel(configured, client, pause)
         yield model
 
 
@@ -227,7 +227,7 @@ def _causes(err: BaseException | None) -> Iterator[BaseException]:
         err = err.__cause__ or err.__context__
 
 
-def _parse(content: bytes) -> Answer:
+def _parse(content: bytes) -> ModelResponse:
     """Read a completion.
 
     Raises: ModelError
@@ -247,7 +247,7 @@ def _parse(content: bytes) -> Answer:
         raise ModelError("the answer's message is none")
     kept = {key: message[key] for key in _KEPT if message.get(key) is not None}
     # Some servers want the key `content` in any case, also where it is null.
-    return Answer(text or "", tuple(map(_parse_call, calls)), _tokens(table), {"content": None, **kept})
+    return ModelResponse(text or "", tuple(map(_parse_call, calls)), _tokens(table), {"content": None, **kept})
 
 
 def _parse_call(call: object) -> ToolCall:

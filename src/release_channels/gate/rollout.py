@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from release_channels.adapters import console
-from release_channels.adapters.process import excerpt
+from release_channels.adapters.process import run_bounded
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.agent import work
 from release_channels.gate.candidate import Candidate
-from release_channels.gate.llm_client import Model
+from release_channels.gate.llm_client import ChatModel
 from release_channels.gate.providers import Configured
 from release_channels.gate.sandbox.base import Sandboxes
 from release_channels.gate.smoke_task import README, reward_of, task_text
@@ -33,7 +33,7 @@ class Rollout:
 
 
 def built_in(
-    model: Model,
+    model: ChatModel,
     candidate: Candidate,
     sandboxes: Sandboxes,
     gate: GateConfig,
@@ -115,7 +115,7 @@ def own_command(
     """
     jobs_dir.mkdir()
     with console.progress(f"the project's own rollout: {words[0]}"):
-        ran = excerpt(*words, cwd=cwd, env=env, timeout=gate.max_seconds, keep=gate.max_output)
+        ran = run_bounded(*words, cwd=cwd, env=env, timeout=gate.max_seconds, keep=gate.max_output)
     log.write_text(recorder.veil(ran.output.decode("utf-8", "replace")), encoding="utf-8")
     if ran.code != 0:
         how = f"exited {ran.code}" if ran.code is not None else "was ended: it took too long or wrote too much"

@@ -14,17 +14,17 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import is_rehearsal
 from release_channels.adapters.actions_event import EventRun, read_event_run, read_own_run
-from release_channels.adapters.files import only_one_run, scratch, state_directory, write_whole
+from release_channels.adapters.files import atomic_write, checkout_lock, state_directory, temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import DEFAULT, LOCAL
 from release_channels.cli.context import open_project
 from release_channels.cli.options import GateOptions, parse_gate_options
-from release_channels.cli.report import told_uncommitted
-from release_channels.cli.run import run_session_told
+from release_channels.cli.report import warn_uncommitted
+from release_channels.cli.run import run
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.gate.candidate import Candidate, Target, make_candidate, target_of
 from release_channels.gate.checks import (
-    Bench,
+    GateContext,
     check_commands,
     check_daytona,
     check_judgement,
@@ -34,9 +34,9 @@ from release_channels.gate.checks import (
 from release_channels.gate.provider_probe import choose_provider
 from release_channels.gate.providers import Provider, in_order, key_names, read_candidates
 from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, connect_daytona
-from release_channels.gate.test_run import NothingToGate, Origin, ask_for_origin, origin_of_event
+from release_channels.gate.test_run import NotGateable, TestedCommit, ask_for_tested_commit, tested_commit_of_event
 from release_channels.model.outcome import Outcome, Result
-from release_channels.model.redact import Veil, without
+from release_channels.model.redact import SecretRedactor, without
 from release_channels.model.tested_commit import PROVENANCE, GateRun, Provenance
 from release_channels.project.commit_url import commit_url, repository_url
 
@@ -46,13 +46,13 @@ _MOST_README = 64_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class GateRequest:
     """What a run of the gate is about."""
 
     root: Path
     git: Git
     target: Target
-    origin: Origin
+    origin: TestedCommit
     providers: tuple[Provider, ...]
     env: Mapping[str, str]
 
@@ -66,20 +66,22 @@ def run_gate(
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
-    veil = Veil(env, {*key_names(()), *_DAYTONA_KEYS})
-    console.set_veil(veil)
+    veil = SecretRedactor(env, {*key_names(()), *_DAYTONA_KEYS})
+    console.set_redactor(veil)
     try:
-        return run_session_told(
+        return run(
             lambda: parse_gate_options(words),
             lambda options, _: _run(options, dry_run or options.dry_run, root, env, veil, pause),
             root=root, env=env, again="nothing has passed; run the gate again", rehearses=is_rehearsal(env),
             dry_run=dry_run, veil=veil,
         )  # fmt: skip
     finally:
-        console.set_veil(str)
+        console.set_redactor(str)
 
 
-def _run(options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str], veil: Veil, pause: float) -> Outcome:
+def _run(
+    options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str], veil: SecretRedactor, pause: float
+) -> Outcome:
     """Find out what is to be gated and how, show it, and do it unless this is a dry run."""
     git, event = Git.open(root), read_event_run(env)
     commit = git.commit(_revision(options, event))
@@ -87,25 +89,25 @@ def _run(options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str]
     if not project.config.gate.enabled:
         why = "tool.release-channels.gate.enabled is false: previews follow the tests directly"
         return Outcome(Result.SKIPPED, why, project=project.name, commit=commit.sha)
-    found = origin_of_event(event, project.config) if event else Origin(missing="a dry run asks nobody")
-    if isinstance(found, NothingToGate):
+    found = tested_commit_of_event(event, project.config) if event else TestedCommit(missing="a dry run asks nobody")
+    if isinstance(found, NotGateable):
         return Outcome(Result.SKIPPED, f"nothing to gate: {found.why}", project=project.name, commit=commit.sha)
     if event is None and not dry_run:
-        found = ask_for_origin(commit.sha, project.config, git.remote_url(project.config.remote), env)
+        found = ask_for_tested_commit(commit.sha, project.config, git.remote_url(project.config.remote), env)
     base = repository_url(project, git.remote_url(project.config.remote))
     target = target_of(project, commit, _run_number(options, found), commit_url(base, commit.sha) if base else None)
     providers = in_order(project.config.gate)
     veil.learn(env, key_names(providers))
-    case = _Case(root, git, target, found, _providers(options, providers), env)
+    case = GateRequest(root, git, target, found, _providers(options, providers), env)
     withheld = key_names(providers) | set(_DAYTONA_KEYS)
     _refuse_nothing(case)
     _show(case, dry_run)
     if dry_run:
         return _outcome(case, Result.PLANNED, f"{project.name} {target.version} would be gated")
     with ExitStack() as stack:
-        stack.enter_context(only_one_run(root))
-        kept, workplace = _make_room(root), stack.enter_context(scratch("gate"))
-        bench = Bench(project.config.gate, kept, workplace, without(env, withheld), env, veil, pause)
+        stack.enter_context(checkout_lock(root))
+        kept, workplace = _make_room(root), stack.enter_context(temporary_directory("gate"))
+        bench = GateContext(project.config.gate, kept, workplace, without(env, withheld), env, veil, pause)
         return _gated(case, bench)
 
 
@@ -120,7 +122,7 @@ def _revision(options: GateOptions, event: EventRun | None) -> str:
     return event.sha
 
 
-def _run_number(options: GateOptions, origin: Origin) -> int | None:
+def _run_number(options: GateOptions, origin: TestedCommit) -> int | None:
     """Give the run number: the test run's, which no option can change, or the one that was given."""
     if origin.test_run is None:
         return options.run
@@ -146,7 +148,7 @@ def _providers(options: GateOptions, providers: tuple[Provider, ...]) -> tuple[P
     return chosen
 
 
-def _refuse_nothing(case: _Case) -> None:
+def _refuse_nothing(case: GateRequest) -> None:
     """Refuse a gate that would let everything through, and a place for the provenance that is something else's."""
     gate = case.target.project.config.gate
     if not gate.model and not gate.commands:
@@ -161,13 +163,13 @@ def _refuse_nothing(case: _Case) -> None:
         )
 
 
-def _show(case: _Case, dry_run: bool) -> None:
+def _show(case: GateRequest, dry_run: bool) -> None:
     """Show what is gated and how; a dry run and a real one show the same."""
     target, gate = case.target, case.target.project.config.gate
     test = case.origin.test_run
     console.say(f"{target.project.name} {target.version}: the integration gate", style="bold")
     rows = [
-        ("commit", f"{target.commit.short}, {told_uncommitted(case.git.uncommitted())}"),
+        ("commit", f"{target.commit.short}, {warn_uncommitted(case.git.uncommitted())}"),
         ("it holds", str(target.project.version)),
     ]
     rows.append(("tests", f"run {test.number} of {test.path}" if test else f"none known: {case.origin.missing}"))
@@ -191,7 +193,7 @@ def _show(case: _Case, dry_run: bool) -> None:
         console.warn(f"there will be no {PROVENANCE}: {case.origin.missing}")
 
 
-def _gated(case: _Case, bench: Bench) -> Outcome:
+def _gated(case: GateRequest, bench: GateContext) -> Outcome:
     """Do the checks, and write down that they passed."""
     try:
         candidate = _checked(case, bench)
@@ -215,7 +217,7 @@ def _make_room(root: Path) -> Path:
     return kept
 
 
-def _checked(case: _Case, bench: Bench) -> Candidate:
+def _checked(case: GateRequest, bench: GateContext) -> Candidate:
     """Do the checks in order: what costs nothing first."""
     gate, results = bench.gate, bench.results
     chosen = None
@@ -251,7 +253,7 @@ def _checked(case: _Case, bench: Bench) -> Candidate:
     return candidate
 
 
-def _daytona(case: _Case) -> DaytonaSandboxes | None:
+def _daytona(case: GateRequest) -> DaytonaSandboxes | None:
     """Reach Daytona where there is a key for it; its sandboxes carry the repository's name, or else the project's."""
     if not case.env.get(KEY, "").strip():
         return None
@@ -265,12 +267,12 @@ def _begin(name: str, title: str) -> None:
     console.say(f"{name}: {title}", style="bold")
 
 
-def _readme(case: _Case) -> str:
+def _readme(case: GateRequest) -> str:
     texts = (case.git.read_file(case.target.commit.sha, name) for name in _README)
     return (next(filter(None, texts), None) or b"").decode("utf-8", "replace")[:_MOST_README]
 
 
-def _write_provenance(case: _Case, candidate: Candidate, bench: Bench) -> bool:
+def _write_provenance(case: GateRequest, candidate: Candidate, bench: GateContext) -> bool:
     """Write down what passed, if there is a test run that it can be tied to."""
     test_run, repository = case.origin.test_run, case.origin.repository
     if test_run is None or repository is None:
@@ -286,11 +288,11 @@ def _write_provenance(case: _Case, candidate: Candidate, bench: Bench) -> bool:
         version=candidate.version,
         files=candidate.files,
     )
-    write_whole(case.root / PROVENANCE, provenance.to_json())
+    atomic_write(case.root / PROVENANCE, provenance.to_json())
     return True
 
 
-def _outcome(case: _Case, result: Result, message: str) -> Outcome:
+def _outcome(case: GateRequest, result: Result, message: str) -> Outcome:
     target = case.target
     return Outcome(
         result, message, channel=target.channel.value, project=target.project.name, version=str(target.version),

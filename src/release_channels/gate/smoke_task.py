@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from release_channels.adapters.files import scratch
+from release_channels.adapters.files import temporary_directory
 from release_channels.gate.agent import Session
 from release_channels.gate.candidate import Candidate
 from release_channels.gate.sandbox.base import Sandbox, Sandboxes
@@ -51,7 +51,7 @@ def reward_of(
         return 0.0, "nothing was submitted"
     if not gate.verifier:
         return _built_in(session.submitted["version"], session.commands, candidate)
-    with scratch("verifier") as directory:
+    with temporary_directory("verifier") as directory:
         told = {"expected": str(candidate.version), **session.submitted}
         (directory / "submission.json").write_text(json.dumps(told), encoding="utf-8")
         lines = (json.dumps({"command": command.text, "code": command.code}) + "\n" for command in session.commands)

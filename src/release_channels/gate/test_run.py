@@ -16,7 +16,7 @@ _WORKFLOWS = ".github/workflows/"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class TestedCommit:
     """The run of the tests behind a commit and its repository; without a run, `missing` says why there is none."""
 
     test_run: TestRun | None = None
@@ -25,13 +25,13 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class NothingToGate:
+class NotGateable:
     """A finished run that calls for no gate: it did not succeed, or was no push to the main branch."""
 
     why: str
 
 
-def origin_of_event(run: EventRun, config: Config) -> Origin | NothingToGate:
+def tested_commit_of_event(run: EventRun, config: Config) -> TestedCommit | NotGateable:
     """Read the origin from the run that started the job.
 
     Raises: RefusedError if another workflow started it than the tests.
@@ -43,25 +43,25 @@ def origin_of_event(run: EventRun, config: Config) -> Origin | NothingToGate:
         )
     where = f"run {run.number} of {run.workflow}"
     if run.head_repository != run.repository:  # code from elsewhere must not meet the keys
-        return NothingToGate(f"{where} was of another repository's code")
+        return NotGateable(f"{where} was of another repository's code")
     if (run.event, run.branch) != ("push", config.main_branch):
-        return NothingToGate(f"{where} was no push to {config.main_branch}")
+        return NotGateable(f"{where} was no push to {config.main_branch}")
     if run.conclusion != "success":
-        return NothingToGate(f"{where} ended with {run.conclusion}")
-    return Origin(TestRun(run.id, run.number, run.attempt, run.path), run.repository)
+        return NotGateable(f"{where} ended with {run.conclusion}")
+    return TestedCommit(TestRun(run.id, run.number, run.attempt, run.path), run.repository)
 
 
-def ask_for_origin(sha: str, config: Config, remote_url: str | None, env: Mapping[str, str]) -> Origin:
+def ask_for_tested_commit(sha: str, config: Config, remote_url: str | None, env: Mapping[str, str]) -> TestedCommit:
     """Ask GitHub for the newest successful test run of a push of a commit to the main branch."""
     name = repository_name(config.repository, remote_url, env)
     if name is None:
-        return Origin(missing="no repository on GitHub is known for this project")
+        return TestedCommit(missing="no repository on GitHub is known for this project")
     try:
         with connect(name, env) as hub:
             run = hub.newest_run(config.test_workflow, sha, green_on=config.main_branch)
     except RefusedError as stop:
-        return Origin(None, name, f"GitHub does not tell: {stop}")
+        return TestedCommit(None, name, f"GitHub does not tell: {stop}")
     if run is None:
         what = f"no run of {config.test_workflow} has succeeded for a push of {sha[:12]} to {config.main_branch}"
-        return Origin(None, name, what)
-    return Origin(TestRun(run.id, run.number, run.attempt, f"{_WORKFLOWS}{run.workflow}"), name)
+        return TestedCommit(None, name, what)
+    return TestedCommit(TestRun(run.id, run.number, run.attempt, f"{_WORKFLOWS}{run.workflow}"), name)

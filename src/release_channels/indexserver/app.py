@@ -15,7 +15,7 @@ from werkzeug.utils import redirect, send_file
 from werkzeug.wrappers import Request, Response
 
 from release_channels.indexserver import pages
-from release_channels.indexserver.oidc import Exchange, TokenRefused, TrustedPublishing
+from release_channels.indexserver.oidc import TokenIssuer, TokenRefused, TrustedPublishing
 from release_channels.indexserver.pages import PageFile
 from release_channels.indexserver.storage import Storage, StoredFile
 from release_channels.indexserver.upload_rules import Limits, UploadRefused
@@ -44,7 +44,7 @@ class IndexApp:
         self._upstream_url = upstream.rstrip("/") if upstream else None
         self._storage = Storage(root)
         self._upstream = Upstream(upstream, self._project) if upstream and self._project else None
-        self._exchange = Exchange(trusted) if trusted else None
+        self._exchange = TokenIssuer(trusted) if trusted else None
         self._uploads = Uploads(
             self._storage, self.listing, limits=limits or Limits(), served=self._project, exchange=self._exchange
         )
@@ -172,7 +172,7 @@ class IndexApp:
         return _json({"value": issuer.token({"aud": request.args.get("audience", "")})})
 
     @property
-    def _trusting(self) -> Exchange:
+    def _trusting(self) -> TokenIssuer:
         assert self._exchange is not None  # the routes that need it exist only with it
         return self._exchange
 

@@ -176,7 +176,7 @@ class Minted:
     expires: int
 
 
-class Exchange:
+class TokenIssuer:
     """The index's side of Trusted Publishing; it remembers its tokens and which identities were used up."""
 
     def __init__(self, trusted: TrustedPublishing) -> None:

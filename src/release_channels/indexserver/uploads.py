@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
 from release_channels.indexserver import upload_rules
-from release_channels.indexserver.oidc import Exchange
+from release_channels.indexserver.oidc import TokenIssuer
 from release_channels.indexserver.pages import PageFile
 from release_channels.indexserver.storage import Storage
 from release_channels.indexserver.upload_rules import MIB, Limits, Upload, UploadRefused
@@ -39,7 +39,7 @@ class Uploads:
         *,
         limits: Limits,
         served: NormalizedName | None = None,
-        exchange: Exchange | None = None,
+        exchange: TokenIssuer | None = None,
     ) -> None:
         self._storage = storage
         self._listing = listing

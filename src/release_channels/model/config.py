@@ -24,7 +24,7 @@ class ClosedLine(StrEnum):
     SKIP = "skip"
 
 
-class Proof(StrEnum):
+class ProofPolicy(StrEnum):
     """What the public channel does when tests or gate have not passed for the tagged commit."""
 
     REQUIRE = "require"
@@ -63,8 +63,9 @@ class Config:
         "", "the GitHub environment that holds the gate's secrets; empty means the preview environment"
     )
     github_models_secret: str = _key("GH_MODELS_TOKEN", "the secret that becomes `GITHUB_MODELS_TOKEN` in the gate")
-    public_proof: Proof = _key(
-        Proof.REQUIRE, "what a public release does when tests or gate did not pass for its commit: `require` or `warn`"
+    public_proof: ProofPolicy = _key(
+        ProofPolicy.REQUIRE,
+        "what a public release does when tests or gate did not pass for its commit: `require` or `warn`",
     )
     annotated_tags: bool = _key(False, "refuse a lightweight release tag")
     run_offset: int = _key(0, "added to every run number, after the test workflow's counter has restarted")

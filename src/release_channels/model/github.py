@@ -100,7 +100,7 @@ def asset_name(file_name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class HubRelease:
+class GitHubRelease:
     """A GitHub Release, draft or published."""
 
     id: int

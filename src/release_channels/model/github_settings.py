@@ -8,7 +8,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 
-class Admits(StrEnum):
+class DeploymentRefs(StrEnum):
     """Which refs an environment lets in."""
 
     ALL = "every branch and tag"
@@ -58,7 +58,7 @@ class Environment:
     """An environment and its rules; `admins_bypass` is None where GitHub does not tell."""
 
     name: str
-    admits: Admits = Admits.ALL
+    admits: DeploymentRefs = DeploymentRefs.ALL
     policies: tuple[Policy, ...] = ()
     reviewers: tuple[Reviewer, ...] = ()
     wait_minutes: int = 0
@@ -67,16 +67,16 @@ class Environment:
 
     def lets_in(self, kind: str, name: str) -> bool | None:
         """Tell whether a branch or a tag is let in; None where it depends on the protection of branches."""
-        if self.admits is Admits.ALL:
+        if self.admits is DeploymentRefs.ALL:
             return True
-        if self.admits is Admits.NAMED:
+        if self.admits is DeploymentRefs.NAMED:
             return any(policy.lets_in(kind, name) for policy in self.policies)
         return False if kind == "tag" else None
 
     def describe(self) -> str:
         """Say in a few words whom it lets in, and what it asks of them."""
         admits = self.admits.value
-        if self.admits is Admits.NAMED:
+        if self.admits is DeploymentRefs.NAMED:
             admits = ", ".join(map(str, self.policies)) or "nothing"
         parts = [f"lets in {admits}"]
         parts += [f"waits {self.wait_minutes} minutes"] if self.wait_minutes else []
@@ -108,7 +108,7 @@ class TagRuleset:
 
 
 @dataclass(frozen=True, slots=True)
-class HubSettings:
+class RepositorySettings:
     """All that was read of a repository's settings; None is what could not be read, and `unseen` says why."""
 
     repository: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from release_channels.model.strict_json import SHA1_OR_SHA256, ManifestFile, StrictReader
+from release_channels.model.strict_json import SHA1_OR_SHA256, ManifestFile, StrictJsonReader
 from release_channels.model.version import Channel
 
 __all__ = ["MAX_BYTES", "SCHEMA", "Manifest", "ManifestFile", "parse_manifest"]
@@ -19,7 +19,7 @@ __all__ = ["MAX_BYTES", "SCHEMA", "Manifest", "ManifestFile", "parse_manifest"]
 SCHEMA = 1
 MAX_BYTES = 1 << 20
 _KEYS = {"schema", "channel", "project", "version", "commit", "run", "tools", "files"}
-_READER = StrictReader("the manifest", "build again: `nox -s build` writes release.json anew")
+_READER = StrictJsonReader("the manifest", "build again: `nox -s build` writes release.json anew")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ class Part(StrEnum):
     PATCH = "patch"
 
 
-def final_target(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
+def next_final(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
     """Choose the final that main's dev line becomes: `to`, else the next by `part`, else the line's own.
 
     `taken` are all versions on the index and all release tags.
@@ -38,7 +38,7 @@ def final_target(current: Version, taken: Collection[Version], *, to: str = "", 
     return target
 
 
-def dev_target(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
+def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
     """Choose the dev line that main opens after a release: `to`, else the next by `part`, else the next patch.
 
     It is above everything that is out and no preview, so that its previews are offered.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from release_channels.model.manifest import ManifestFile
-from release_channels.model.redact import mask
+from release_channels.model.redact import redact_urls
 
 
 class Result(StrEnum):
@@ -51,9 +51,9 @@ class Outcome:
 
     def __post_init__(self) -> None:
         """Take passwords out of what programs and people said; the one change before nothing changes any more."""
-        object.__setattr__(self, "message", mask(self.message))
-        object.__setattr__(self, "hint", mask(self.hint))
-        object.__setattr__(self, "warnings", tuple(mask(warning) for warning in self.warnings))
+        object.__setattr__(self, "message", redact_urls(self.message))
+        object.__setattr__(self, "hint", redact_urls(self.hint))
+        object.__setattr__(self, "warnings", tuple(redact_urls(warning) for warning in self.warnings))
 
     @property
     def line(self) -> str:

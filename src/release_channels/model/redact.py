@@ -10,7 +10,7 @@ _SECRET = re.compile(r"TOKEN|PASSW|SECRET|CREDENTIAL|APIKEY|PRIVATE|(^|_)(KEY|PA
 _HIDDEN = "***"
 
 
-class Veil:
+class SecretRedactor:
     """Replaces the values of secret variables in texts; a provider or an agent may echo what it was sent."""
 
     def __init__(self, env: Mapping[str, str], names: Collection[str] = ()) -> None:
@@ -40,7 +40,7 @@ def without(env: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
 _USER = re.compile(r"(?<=://)(?!git@)[^/\s'\"<>]+@")
 
 
-def mask(text: str) -> str:
+def redact_urls(text: str) -> str:
     """Take user names, passwords and tokens out of every address in a text.
 
     Source: RFC 3986, userinfo; the last `@` before the path counts, for passwords in which one was not encoded.

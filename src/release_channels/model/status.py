@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.model.github import HubRelease
+from release_channels.model.github import GitHubRelease
 from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.plan import Plan, Reason
 from release_channels.model.version import final_of, next_dev_line, next_free
@@ -20,7 +20,7 @@ PACE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class UnmergedBump:
     """A version on its way to main: where it stands, and what brings it there."""
 
     where: str
@@ -28,7 +28,7 @@ class Ahead:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReleaseStatus:
     """What was seen, as far as it could be seen: None is not known."""
 
     main: Version
@@ -45,7 +45,7 @@ class Standing:
     """Whether that workflow is at work right now."""
     is_written: bool = True
     """Whether a file holds the version; otherwise git tags do."""
-    ahead: Ahead | None = None
+    ahead: UnmergedBump | None = None
     """What this clone holds and main does not yet."""
 
     def invoke(self, *words: str) -> str:
@@ -55,7 +55,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class NextStep:
     """The one next command, and why; `converged` if nothing waits to be done."""
 
     converged: bool
@@ -63,51 +63,51 @@ class Next:
     why: str
 
 
-def next_command(standing: Standing) -> Next:
+def next_command(standing: ReleaseStatus) -> NextStep:
     """Choose the one thing to do next."""
     main, reason = standing.main, standing.preview.reason
     if standing.unfinished:
         return _finish(standing)
     if standing.ahead is not None:
-        return Next(False, standing.ahead.then, standing.ahead.where)
+        return NextStep(False, standing.ahead.then, standing.ahead.where)
     if reason in (Reason.CLOSED, Reason.RELEASED) and standing.is_written:
-        return Next(False, standing.invoke("bump-dev"), f"{main} is out, and main still holds it")
+        return NextStep(False, standing.invoke("bump-dev"), f"{main} is out, and main still holds it")
     if reason in (Reason.BEHIND, Reason.SUPERSEDED):
         behind = f"the dev line {main} is behind what is out: nobody would get its previews"
         why = "; ".join(filter(None, (behind, standing.preview.hint)))
-        return Next(False, standing.invoke("bump-dev") if standing.is_written else "git fetch --tags", why)
+        return NextStep(False, standing.invoke("bump-dev") if standing.is_written else "git fetch --tags", why)
     if reason is Reason.STAGED:
-        return Next(False, standing.invoke("tag"), f"main holds {main}, which is not tagged yet")
+        return NextStep(False, standing.invoke("tag"), f"main holds {main}, which is not tagged yet")
     if reason in (Reason.UNFIT, Reason.RESTARTED, Reason.TAKEN):
-        return Next(False, "mend what main holds", f"{standing.preview.message}; {standing.preview.hint}")
+        return NextStep(False, "mend what main holds", f"{standing.preview.message}; {standing.preview.hint}")
     if standing.commits_since_preview and reason is not Reason.RELEASED:
         return _wait_for_preview(standing)
-    return Next(True, _begin(standing), "nothing waits to be done; this begins the next public release")
+    return NextStep(True, _begin(standing), "nothing waits to be done; this begins the next public release")
 
 
-def _finish(standing: Standing) -> Next:
+def _finish(standing: ReleaseStatus) -> NextStep:
     if standing.is_running:
         watch = standing.invoke("tag", "--commit", str(standing.tag), "--watch")
-        return Next(False, watch, f"{standing.tag}: {standing.unfinished}; {standing.workflow}")
+        return NextStep(False, watch, f"{standing.tag}: {standing.unfinished}; {standing.workflow}")
     told = f"; {standing.workflow}" if standing.workflow else ""
-    return Next(
+    return NextStep(
         False,
         f"invoke resume {standing.tag} --index {standing.preview.index}",
         f"{standing.tag} is tagged, but {standing.unfinished}{told}",
     )  # fmt: skip
 
 
-def _wait_for_preview(standing: Standing) -> Next:
+def _wait_for_preview(standing: ReleaseStatus) -> NextStep:
     count = standing.commits_since_preview
     why = f"{count} commit{'s' if count != 1 else ''} on main {'are' if count != 1 else 'is'} in no preview"
     if standing.preview.index == "local":
-        return Next(False, "nox -s preview", why)
+        return NextStep(False, "nox -s preview", why)
     if standing.is_running:
-        return Next(False, f"wait, then `{standing.invoke('status')}` again", f"{why} yet: {standing.workflow}")
-    return Next(False, "look at the workflow", f"{why}: {standing.workflow or 'see why it is not green'}")
+        return NextStep(False, f"wait, then `{standing.invoke('status')}` again", f"{why} yet: {standing.workflow}")
+    return NextStep(False, "look at the workflow", f"{why}: {standing.workflow or 'see why it is not green'}")
 
 
-def _begin(standing: Standing) -> str:
+def _begin(standing: ReleaseStatus) -> str:
     if standing.is_written:
         return standing.invoke("bump")
     at_tag = standing.preview.reason is Reason.RELEASED
@@ -115,7 +115,7 @@ def _begin(standing: Standing) -> str:
     return standing.invoke("tag", "--version", str(following))
 
 
-def unfinished(files: tuple[IndexFile, ...], release: HubRelease | None, now: datetime, *, asked: bool) -> str:
+def unfinished(files: tuple[IndexFile, ...], release: GitHubRelease | None, now: datetime, *, asked: bool) -> str:
     """Say what a tagged release lacks: files on the index, or its GitHub Release, if that was asked for.
 
     One that is yanked is done with, and so is one that the index takes no more files of.
@@ -140,14 +140,14 @@ def files_close_at(files: tuple[IndexFile, ...]) -> datetime | None:
     return min(times) + FILES_CLOSE_AFTER if times else None
 
 
-def spent(version: Version, why: str, taken: Iterable[Version] = ()) -> RefusedError:
+def unrecoverable(version: Version, why: str, taken: Iterable[Version] = ()) -> RefusedError:
     """Say that a version cannot be finished, and which one is next, where these are on the index or tagged."""
     return RefusedError(
         f"{version} is spent: {why}", hint=f"the next version is {next_free(version, taken)}; yank what is there"
     )
 
 
-def ago(then: datetime, now: datetime) -> str:
+def humanize_age(then: datetime, now: datetime) -> str:
     """Say how long ago something was, in the largest unit that is not zero."""
     minutes = int((now - then) / timedelta(minutes=1))
     for size, unit in ((60 * 24, "day"), (60, "hour"), (1, "minute")):
@@ -158,7 +158,7 @@ def ago(then: datetime, now: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class QuotaUsage:
     """How much of the index's limit is used, in bytes, and for how long the rest will do at the present pace."""
 
     used: int
@@ -167,7 +167,7 @@ class Room:
     days: float | None
 
 
-def room(state: IndexState, limit: int, now: datetime) -> Room:
+def quota_usage(state: IndexState, limit: int, now: datetime) -> QuotaUsage:
     """Add up the files, yanked ones too, and see how long the rest lasts at the pace of the last 30 days.
 
     A project that is younger than that is measured since its first file.
@@ -184,4 +184,4 @@ def room(state: IndexState, limit: int, now: datetime) -> Room:
         if version.dev is not None
     ]
     each, left = max(sizes, default=0), max(0, limit - used)
-    return Room(used, limit, left // each if each else 0, left / per_day if per_day else None)
+    return QuotaUsage(used, limit, left // each if each else 0, left / per_day if per_day else None)

@@ -31,7 +31,7 @@ class ManifestFile:
 
 
 @dataclass(frozen=True, slots=True)
-class StrictReader:
+class StrictJsonReader:
     """Reads one kind of file: `what` it is called in a refusal, and the `hint` that says how to get a good one."""
 
     what: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from release_channels.model.strict_json import SHA1_OR_SHA256, ManifestFile, StrictReader
+from release_channels.model.strict_json import SHA1_OR_SHA256, ManifestFile, StrictJsonReader
 
 PROVENANCE = "provenance.json"
 ARTIFACT = "release-channels-provenance"
@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 18
 _KEYS = {"schema", "repository", "commit", "test_run", "gate_run", "results", "tool", "version", "files"}
 _WORKFLOW_PATH = re.compile(r"\.github/workflows/[A-Za-z0-9._-]+\.ya?ml")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+")
-_READER = StrictReader("the provenance", "run the integration gate for this commit again: it writes the file anew")
+_READER = StrictJsonReader("the provenance", "run the integration gate for this commit again: it writes the file anew")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class PublisherValues:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ClaimCheck:
     """One value that has to fit: as the job claims it, as the configuration has it, and what to change if not."""
 
     what: str
@@ -69,7 +69,7 @@ def read_claims(token: str) -> Mapping[str, str]:
     return {str(name): value for name, value in claims.items() if isinstance(value, str)}
 
 
-def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[Compared, ...]:
+def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[ClaimCheck, ...]:
     """Put what a job claims beside what the configuration has.
 
     Source: the index's documentation: repository, workflow file of `job_workflow_ref`, environment.
@@ -77,23 +77,23 @@ def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[
     reference = _WORKFLOW.fullmatch(claims.get("job_workflow_ref", ""))
     file = reference["file"] if reference else claims.get("job_workflow_ref", "")
     return (
-        Compared(
+        ClaimCheck(
             "repository", claims.get("repository", ""), wanted.repository,
             "`repository` in [tool.release-channels], or was the repository renamed?",
         ),
-        Compared(
+        ClaimCheck(
             "workflow file", file, wanted.workflow,
             "the job stands in another file than the settings name: publish from that file itself, "
             "never from a reusable workflow",
         ),
-        Compared(
+        ClaimCheck(
             "environment", claims.get("environment", ""), wanted.environment,
             f"`environment: {wanted.environment}` of the job",
         ),
     )  # fmt: skip
 
 
-def explain_refusal(code: str, said: str, compared: tuple[Compared, ...], index: str) -> RefusedError:
+def explain_refusal(code: str, said: str, compared: tuple[ClaimCheck, ...], index: str) -> RefusedError:
     """Turn the index's refusal into the one thing to change."""
     wrong = next((value for value in compared if not value.fits), None)
     if code in ("invalid-publisher", "invalid-pending-publisher") and wrong is not None:
@@ -103,7 +103,7 @@ def explain_refusal(code: str, said: str, compared: tuple[Compared, ...], index:
     return RefusedError(f"{index} does not trust this job: {code or 'no code'}: {said}", hint=hint)
 
 
-def unfit(compared: tuple[Compared, ...]) -> Iterator[str]:
+def mismatches(compared: tuple[ClaimCheck, ...]) -> Iterator[str]:
     """Say every value that does not fit."""
     for value in compared:
         if not value.fits:

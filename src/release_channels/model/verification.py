@@ -20,7 +20,7 @@ AGAIN = "run the test workflow again for that commit (`gh run rerun`): the gate 
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class VerifiedRun:
     """What is known of a commit once GitHub has been asked: its test run, and what the gate has tested of it."""
 
     commit: str
@@ -90,7 +90,7 @@ def check_gate_run(run: WorkflowRun, repository: str, config: Config) -> Iterato
 
 def verify_provenance(
     claim: Provenance, test: WorkflowRun, gate: WorkflowRun, repository: str, config: Config
-) -> Proof:
+) -> VerifiedRun:
     """Let a provenance through of which GitHub says the same; both runs were asked for by their ids.
 
     Raises: RefusedError that names every disagreement.
@@ -103,7 +103,7 @@ def verify_provenance(
     ]
     if wrong:
         raise RefusedError(f"the provenance of run {gate.id} is not proven: " + "; ".join(wrong), hint=AGAIN)
-    return Proof(
+    return VerifiedRun(
         claim.commit,
         test.number,
         (*test_said(test), f"{gate.workflow} passed for it: run {gate.id}, attempt {gate.attempt}"),

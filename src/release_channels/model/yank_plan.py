@@ -9,13 +9,13 @@ from urllib.parse import quote, urlsplit
 from packaging.version import Version
 
 from release_channels.errors import RefusedError, UsageError
-from release_channels.model.next_version import dev_target, final_target
+from release_channels.model.next_version import next_dev, next_final
 from release_channels.model.observed import IndexState
 from release_channels.model.version import final_of
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawal:
+class YankPlan:
     """What there is to do about one version, and what comes of it."""
 
     version: Version
@@ -32,7 +32,7 @@ class Withdrawal:
     """None where the next preview of main is what follows."""
 
 
-def plan_withdrawal(state: IndexState, version: Version, main: Version, tagged: Collection[Version] = ()) -> Withdrawal:
+def plan_yank(state: IndexState, version: Version, main: Version, tagged: Collection[Version] = ()) -> YankPlan:
     """Say what users get once a version is yanked; a yanked file is still taken, and still installed by `==`.
 
     `main` is what main holds, and `tagged` are the versions of all release tags.
@@ -47,7 +47,7 @@ def plan_withdrawal(state: IndexState, version: Version, main: Version, tagged: 
     left = {v for v in _offered(state) if v != version}
     kept = tuple(file.name for file in files if not file.yanked)
     line = final_of(version)
-    return Withdrawal(
+    return YankPlan(
         version=version,
         is_yanked=not kept,
         kept=kept,
@@ -62,9 +62,9 @@ def plan_withdrawal(state: IndexState, version: Version, main: Version, tagged: 
 def _next(main: Version, taken: Collection[Version]) -> Version:
     """Give the version that `bump` would cut next, after `bump-dev` where main's own line is closed."""
     try:
-        return final_target(main, taken)
+        return next_final(main, taken)
     except RefusedError:
-        return final_of(dev_target(main, taken))
+        return final_of(next_dev(main, taken))
 
 
 def _known(state: IndexState) -> str:

@@ -17,7 +17,7 @@ from release_channels.project.changelog_headings import Title, Underlined, parse
 from release_channels.project.edit import Edit
 from release_channels.project.markdown import Heading, Markdown
 from release_channels.project.sources.base import Read
-from release_channels.project.typed_toml import decode, inside
+from release_channels.project.typed_toml import decode, resolve_inside_project
 
 AUTO = "auto"
 BODY_LIMIT = 125_000
@@ -76,8 +76,8 @@ def named_changelog(config: Config, news_file: str) -> str:
     Raises: RefusedError for a path that leads out of the project.
     """
     if config.changelog == AUTO:
-        return inside(news_file, "tool.towncrier.filename") if news_file else ""
-    return inside(config.changelog, "tool.release-channels.changelog") if config.changelog else ""
+        return resolve_inside_project(news_file, "tool.towncrier.filename") if news_file else ""
+    return resolve_inside_project(config.changelog, "tool.release-channels.changelog") if config.changelog else ""
 
 
 def read_changelog(path: str, read: Read) -> Document:

@@ -13,7 +13,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import Read
 from release_channels.project.sources.ini import Sections, parse_cfg
-from release_channels.project.typed_toml import decode, table, tables, text_of, text_table, texts
+from release_channels.project.typed_toml import decode, nested_table, optional_string, string_map, table, text_table
 
 _SHORT = re.compile(r"(?P<sign>[\^~])\s*(?P<release>\d+(?:\.\d+){0,2})")
 
@@ -43,7 +43,7 @@ def read_identity(document: Mapping[str, Any], path: str, read: Read) -> Identit
     tool, build = document.get("tool"), document.get("build-system")
     backend = str(build.get("build-backend", "")) if isinstance(build, Mapping) else ""
     if isinstance(tool, Mapping) and "poetry" in tool and backend.startswith("poetry"):
-        return _from_poetry(tables(document, "tool.poetry", path), path)
+        return _from_poetry(nested_table(document, "tool.poetry", path), path)
     content = read("setup.cfg") if backend.startswith("setuptools") else None
     cfg = parse_cfg(decode(content, "setup.cfg"), "setup.cfg") if content is not None else {}
     if "name" in cfg.get("metadata", {}):
@@ -67,25 +67,25 @@ def _without_project(tool: object, backend: str) -> str:
 
 
 def _from_project(project: Mapping[str, Any], path: str) -> Identity:
-    name = text_of(project, "name", path, "project.")
+    name = optional_string(project, "name", path, "project.")
     if name is None:
         raise RefusedError(f"{path} has no name in [project]", hint='write `name = "…"` in [project]')
     return Identity(
         name=name,
         normalized_name=_normalized(name, f"{path}: [project].name"),
-        requires_python=text_of(project, "requires-python", path, "project."),
+        requires_python=optional_string(project, "requires-python", path, "project."),
         scripts=text_table(project, "scripts", path),
         urls=text_table(project, "urls", path),
-        dynamic=frozenset(texts(project, "dynamic", path)),
+        dynamic=frozenset(string_map(project, "dynamic", path)),
     )
 
 
 def _from_poetry(poetry: Mapping[str, Any], path: str) -> Identity:
     prefix = "tool.poetry."
-    name = text_of(poetry, "name", path, prefix)
+    name = optional_string(poetry, "name", path, prefix)
     if name is None:
         raise RefusedError(f"{path} has no name in [tool.poetry]", hint='write `name = "…"` in [tool.poetry]')
-    links = {key.capitalize(): text_of(poetry, key, path, prefix) for key in ("homepage", "repository")}
+    links = {key.capitalize(): optional_string(poetry, key, path, prefix) for key in ("homepage", "repository")}
     scripts = table(poetry, "scripts", path, prefix)
     return Identity(
         name=name,

@@ -13,10 +13,10 @@ from release_channels.errors import RefusedError
 from release_channels.model.config import Config, parse_config
 from release_channels.project.metadata import Identity, read_identity
 from release_channels.project.sources.base import Read, VersionSource, nothing
-from release_channels.project.sources.detect import find_source
-from release_channels.project.sources.layout import Layout
+from release_channels.project.sources.detect import detect_version_source
+from release_channels.project.sources.layout import SourceContext
 from release_channels.project.sources.vcs_tags import ReachableTags, TagVersion, version_from_tags
-from release_channels.project.typed_toml import decode, parse_toml, table, tables, text_of
+from release_channels.project.typed_toml import decode, nested_table, optional_string, parse_toml, table
 
 PYPROJECT = "pyproject.toml"
 
@@ -105,7 +105,7 @@ def parse_project(
     document = parse_toml(text, path)
     identity = read_identity(document, path, read)
     config = parse_config(table(document, "tool", path).get("release-channels", {}))
-    layout = Layout(path, text, document, identity.name, read, tags or ReachableTags(), config.tag_format)
+    layout = SourceContext(path, text, document, identity.name, read, tags or ReachableTags(), config.tag_format)
     return Project(
         path=path,
         name=identity.name,
@@ -116,7 +116,7 @@ def parse_project(
         scripts=identity.scripts,
         urls=identity.urls,
         dynamic=identity.dynamic,
-        build_backend=text_of(table(document, "build-system", path), "build-backend", path, "build-system."),
+        build_backend=optional_string(table(document, "build-system", path), "build-backend", path, "build-system."),
         uv_indexes=_uv_indexes(document, path),
         text=text,
         has_project_table="project" in document,
@@ -124,8 +124,8 @@ def parse_project(
     )
 
 
-def _source(layout: Layout, identity: Identity) -> VersionSource:
-    return find_source(layout, dynamic="version" in identity.dynamic)
+def _source(layout: SourceContext, identity: Identity) -> VersionSource:
+    return detect_version_source(layout, dynamic="version" in identity.dynamic)
 
 
 def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
@@ -137,12 +137,12 @@ def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
     own = read(_TOWNCRIER)
     if own is not None:
         document, path = parse_toml(decode(own, _TOWNCRIER), _TOWNCRIER), _TOWNCRIER
-    if "towncrier" not in tables(document, "tool", path):
+    if "towncrier" not in nested_table(document, "tool", path):
         return None
-    told = tables(document, "tool.towncrier", path)
+    told = nested_table(document, "tool.towncrier", path)
 
     def text(key: str) -> str:
-        return text_of(told, key, path, "tool.towncrier.") or ""
+        return optional_string(told, key, path, "tool.towncrier.") or ""
 
     package = f"{text('package_dir') or '.'}/{text('package').replace('.', '/')}/" if text("package") else ""
     directory = text("directory") or f"{package}newsfragments".removeprefix("./")
@@ -162,14 +162,14 @@ def _uv_indexes(document: Mapping[str, Any], path: str) -> tuple[UvIndex, ...]:
 
     Source: uv's settings reference, `index`.
     """
-    entries = tables(document, "tool.uv", path).get("index", [])
+    entries = nested_table(document, "tool.uv", path).get("index", [])
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
         raise RefusedError(f"{path}: tool.uv.index is not a list of tables", hint="write [[tool.uv.index]] for each")
     return tuple(_uv_index(entry, path) for entry in entries if "name" in entry)
 
 
 def _uv_index(entry: Mapping[str, Any], path: str) -> UvIndex:
-    name, url = (text_of(entry, key, path, "tool.uv.index.") for key in ("name", "url"))
+    name, url = (optional_string(entry, key, path, "tool.uv.index.") for key in ("name", "url"))
     if not name or not url:
         raise RefusedError(f"{path}: the index {name!r} has no url", hint="write `url` in its [[tool.uv.index]]")
-    return UvIndex(name=name, url=url, publish_url=text_of(entry, "publish-url", path, "tool.uv.index."))
+    return UvIndex(name=name, url=url, publish_url=optional_string(entry, "publish-url", path, "tool.uv.index."))

@@ -72,7 +72,7 @@ def table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "") -> M
     return found
 
 
-def tables(document: Mapping[str, Any], keys: str, path: str) -> Mapping[str, Any]:
+def nested_table(document: Mapping[str, Any], keys: str, path: str) -> Mapping[str, Any]:
     """Give the table at a dotted path, empty where there is none."""
     found, prefix = document, ""
     for key in keys.split("."):
@@ -80,7 +80,7 @@ def tables(document: Mapping[str, Any], keys: str, path: str) -> Mapping[str, An
     return found
 
 
-def text_of(parent: Mapping[str, Any], key: str, path: str, prefix: str) -> str | None:
+def optional_string(parent: Mapping[str, Any], key: str, path: str, prefix: str) -> str | None:
     """Give a text of a table, None where there is none."""
     value = parent.get(key)
     if value is not None and not isinstance(value, str):
@@ -91,10 +91,10 @@ def text_of(parent: Mapping[str, Any], key: str, path: str, prefix: str) -> str 
 def text_table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> Mapping[str, str]:
     """Give a table whose values are all texts."""
     found = table(parent, key, path, prefix)
-    return {name: text_of(found, name, path, f"{prefix}{key}.") or "" for name in found}
+    return {name: optional_string(found, name, path, f"{prefix}{key}.") or "" for name in found}
 
 
-def texts(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> list[str]:
+def string_map(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> list[str]:
     """Give a list of texts, empty where there is none."""
     values = parent.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
@@ -102,7 +102,7 @@ def texts(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project
     return values
 
 
-def inside(path: str, where: str) -> str:
+def resolve_inside_project(path: str, where: str) -> str:
     """Give a path of the configuration in its plain form, relative to the project, with `/` between its parts.
 
     Raises: RefusedError if it leads out of the project.

@@ -13,7 +13,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.config import VersionFile
 from release_channels.project.edit import Edit
 from release_channels.project.sources.base import Read
-from release_channels.project.typed_toml import decode, inside
+from release_channels.project.typed_toml import decode, resolve_inside_project
 
 # Wide enough for every spelling; whether it is a version is asked of `Version`, not of this.
 _VERSION = r"(?P<version>[0-9A-Za-z](?:[0-9A-Za-z.!+_-]*[0-9A-Za-z])?)"
@@ -100,7 +100,7 @@ def _match(file: VersionFile, text: str) -> re.Match[str]:
 
 
 def _path(file: VersionFile) -> str:
-    return inside(file.path, "path in [[tool.release-channels.version-files]]")
+    return resolve_inside_project(file.path, "path in [[tool.release-channels.version-files]]")
 
 
 def _text(file: VersionFile, read: Read) -> str:

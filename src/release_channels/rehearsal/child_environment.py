@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from release_channels.adapters.http_server import Tls
 from release_channels.adapters.index import reason_of
 from release_channels.adapters.process import run
-from release_channels.adapters.uv import foreign_environment, uv_program
+from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.errors import RefusedError
 from release_channels.rehearsal.caches import PREFIX
 from release_channels.release.clean_install import pip_cache
@@ -87,7 +87,7 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
     fetch everything again; who wants no cache gets one that goes with the rehearsal. Out of this machine leads
     the proxy `way_out` alone.
     """
-    kept = {name: value for name, value in foreign_environment(env).items() if name.startswith(("UV_", "PIP_"))}
+    kept = {name: value for name, value in sanitized_environment(env).items() if name.startswith(("UV_", "PIP_"))}
     if env.get("UV_NO_CACHE", "").lower() not in _OFF:  # what uv names as its cache then is new each time, and stays
         env = {**env, "UV_CACHE_DIR": str(home / "uv-cache")}
     for name, words in (("UV_CACHE_DIR", ("cache", "dir")), ("UV_PYTHON_INSTALL_DIR", ("python", "dir"))):

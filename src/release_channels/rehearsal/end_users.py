@@ -12,19 +12,19 @@ from threading import Lock
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from release_channels.adapters.process import run, side_by_side
+from release_channels.adapters.process import run, run_parallel
 from release_channels.adapters.uv import python_of, uv_program
 from release_channels.errors import CommandError
 from release_channels.model.install_commands import pip_command
 from release_channels.model.version import Channel
-from release_channels.rehearsal.environment import Ground
-from release_channels.release.clean_install import Stranger, stranger
+from release_channels.rehearsal.environment import RehearsalEnvironment
+from release_channels.release.clean_install import CleanInstaller, make_clean_installer
 
 _SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Got:
+class Resolved:
     """What one installer brings from one channel; None is nothing."""
 
     installer: str
@@ -33,25 +33,25 @@ class Got:
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
+class EndUsers:
     """Four strangers, who type the reference commands as a dry run: pip and uv, each for both channels."""
 
-    guest: Stranger
+    guest: CleanInstaller
     installers: tuple[str, ...]
     alone: Lock = field(default_factory=Lock)
 
-    def look(self) -> tuple[Got, ...]:
+    def look(self) -> tuple[Resolved, ...]:
         """Ask each installer for each channel."""
         asked = [(installer, channel) for installer in self.installers for channel in Channel]
         with self.alone:
-            return tuple(side_by_side(*(partial(self._got, *one) for one in asked)))
+            return tuple(run_parallel(*(partial(self._got, *one) for one in asked)))
 
-    def _got(self, installer: str, channel: Channel) -> Got:
+    def _got(self, installer: str, channel: Channel) -> Resolved:
         try:
             version = self._pip(channel) if installer == "pip" else self._uv(channel)
         except CommandError:  # there is nothing to be had, or it does not resolve: a user gets nothing
             version = None
-        return Got(installer, channel, version)
+        return Resolved(installer, channel, version)
 
     def _pip(self, channel: Channel) -> Version:
         home = self.guest.home
@@ -79,30 +79,30 @@ def _pins(text: str) -> Iterator[tuple[str, Version]]:
             yield canonicalize_name(name.strip().partition("[")[0]), Version(version.split()[0])
 
 
-def make_users(ground: Ground) -> Users:
+def make_users(ground: RehearsalEnvironment) -> EndUsers:
     """Give the users a home and what pip needs."""
     home = ground.place / "users"
     home.mkdir()
-    guest = stranger(home, ground.project, ground.as_index(), ground.upstream, ground.env)
+    guest = make_clean_installer(home, ground.project, ground.as_index(), ground.upstream, ground.env)
     (home / "wanted.in").write_text(f"{guest.project}\n", encoding="utf-8")
     installers = ("uv",) if ground.is_quick else ("pip", "uv")
     if "pip" in installers:
         _make_pip(home, guest, ground.upstream)
-    return Users(guest, installers)
+    return EndUsers(guest, installers)
 
 
-def _make_pip(home: Path, guest: Stranger, upstream: str) -> None:
+def _make_pip(home: Path, guest: CleanInstaller, upstream: str) -> None:
     run(uv_program(), "venv", "--quiet", "--python", guest.python, home / "with-pip", cwd=home, env=guest.env)
     words = ("pip", "install", "--quiet", "--python", python_of(home / "with-pip"), "pip")
     run(uv_program(), *words, cwd=home, env={**guest.env, "UV_DEFAULT_INDEX": upstream})
 
 
-def told(got: tuple[Got, ...]) -> str:
+def told(got: tuple[Resolved, ...]) -> str:
     """Say what comes, in short where the installers agree."""
     return ", ".join(f"{channel}: {_of_channel(got, channel)}" for channel in (Channel.PUBLIC, Channel.PREVIEW))
 
 
-def _of_channel(got: tuple[Got, ...], channel: Channel) -> str:
+def _of_channel(got: tuple[Resolved, ...], channel: Channel) -> str:
     versions: Mapping[str, str] = {
         one.installer: str(one.version) if one.version else "nothing" for one in got if one.channel is channel
     }

@@ -31,16 +31,16 @@ from release_channels.rehearsal.child_environment import (
     write_git_config,
 )
 from release_channels.rehearsal.fake_llm import open_model
-from release_channels.rehearsal.fault_proxy import Interference
+from release_channels.rehearsal.fault_proxy import FaultInjector
 from release_channels.rehearsal.github import GitHubState, RunningGitHub, serve_github
-from release_channels.rehearsal.upstream_proxy import WayOut, open_way_out
+from release_channels.rehearsal.upstream_proxy import ReadOnlyProxy, open_upstream_proxy
 
 MAINTAINER = "rehearsal-maintainer"
 _RIGHTS = ("contents: write", "actions: write", "pull-requests: write", "deployments: read", "metadata: read")
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class RehearsalEnvironment:
     """Everything that there is in a rehearsal, and where it is."""
 
     place: Path
@@ -54,10 +54,10 @@ class Ground:
     hub: RunningGitHub
     runner: RunnerService
     runner_url: str
-    interference: Interference
+    interference: FaultInjector
     publishers: list[Publisher]
     """Whom the index trusts."""
-    way_out: WayOut
+    way_out: ReadOnlyProxy
     env: Mapping[str, str]
     """What every program here gets."""
     upstream: str
@@ -107,9 +107,9 @@ class Ground:
 
 
 @contextmanager
-def make_ground(
+def create_environment(
     place: Path, git: Git, project: Project, commit: Commit, env: Mapping[str, str], *, is_quick: bool, keep: bool
-) -> Iterator[Ground]:
+) -> Iterator[RehearsalEnvironment]:
     """Make a world in an empty directory, and stop its servers when the block ends.
 
     Raises: RefusedError if a library is missing, or the index that dependencies come from does not answer.
@@ -128,9 +128,9 @@ def make_ground(
     state = GitHubState(
         repository, git=remote, tokens={MAINTAINER: _RIGHTS}, default_branch=config.main_branch
     )  # fmt: skip
-    interference = Interference()
+    interference = FaultInjector()
     with ExitStack() as stack:
-        way_out = stack.enter_context(open_way_out(hosts, tls, bundle))
+        way_out = stack.enter_context(open_upstream_proxy(hosts, tls, bundle))
         base = children_environment(env, home, make_programs(place / "bin"), bundle, way_out.url)
         stack.callback(remove_noted, place / "locks", Path(base["UV_CACHE_DIR"]))
         index = stack.enter_context(
@@ -145,7 +145,7 @@ def make_ground(
         base |= {REHEARSAL: str(_write_addresses(place, index, is_quick=is_quick))}
         model = stack.enter_context(open_model(config, env, tls))
         base |= {**model.variables, **open_ways(model.hosts)}
-        ground = Ground(
+        ground = RehearsalEnvironment(
             place=place, repository=repository, project=project, commit=commit, remote=remote, checkout=checkout,
             state=state, index=index, hub=hub, runner=service, runner_url=served.url, interference=interference,
             publishers=publishers, way_out=way_out, env=base, upstream=upstream, is_quick=is_quick, keep=keep,
@@ -181,7 +181,7 @@ def _write_addresses(place: Path, index: RunningIndex, *, is_quick: bool) -> Pat
     return path
 
 
-def _make_repository(ground: Ground, git: Git) -> None:
+def _make_repository(ground: RehearsalEnvironment, git: Git) -> None:
     """Clone the commit and the tags that are there; main itself is still to be pushed."""
     ground.checkout.mkdir()
     ground.git("init", "--quiet", "--bare", ground.remote, at=ground.place)

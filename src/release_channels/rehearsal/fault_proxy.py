@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # Sees a request and the index behind it, and answers in its place; None lets the request through.
-Spoiler = Callable[["WSGIEnvironment", "WSGIApplication"], Response | None]
+ResponseHook = Callable[["WSGIEnvironment", "WSGIApplication"], Response | None]
 
 
-class Interference:
+class FaultInjector:
     """An index as its clients see it; without a spoiler it is the index itself."""
 
     def __init__(self) -> None:
-        self.spoiler: Spoiler | None = None
+        self.spoiler: ResponseHook | None = None
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         """Stand in front of an index."""

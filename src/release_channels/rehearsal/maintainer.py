@@ -10,10 +10,10 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters.distributions import parse_file_name, sha256_of
-from release_channels.adapters.process import Done, finish
+from release_channels.adapters.process import CompletedProcess, run_unchecked
 from release_channels.errors import FailedError
-from release_channels.rehearsal.environment import Ground
-from release_channels.release.dist_dir import take_over
+from release_channels.rehearsal.environment import RehearsalEnvironment
+from release_channels.release.dist_dir import read_manifest
 
 _TASK = "from release_channels.tasks import main; main()"
 _BUILD = (
@@ -23,15 +23,15 @@ _BUILD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class Maintainer:
     """Somebody who releases from a clone on their own machine."""
 
-    ground: Ground
+    ground: RehearsalEnvironment
 
-    def task(self, *words: str) -> Done:
+    def task(self, *words: str) -> CompletedProcess:
         """Run one of the tasks as it is typed."""
         argv = (sys.executable, "-c", _TASK, *words)
-        return finish(*argv, cwd=self.ground.checkout, env=self.ground.maintainer(), merged=True)
+        return run_unchecked(*argv, cwd=self.ground.checkout, env=self.ground.maintainer(), merged=True)
 
     def do(self, *words: str) -> str:
         """Run a task that has to succeed, and give its outcome.
@@ -82,13 +82,13 @@ class Hands:
         home = Path(tempfile.mkdtemp(prefix="laptop-", dir=ground.place))
         ground.git("clone", "--quiet", "--origin", ground.config.remote, ground.address, home, at=ground.place)
         argv = (sys.executable, "-c", _BUILD, "--commit", commit, "--offline", *words)
-        done = finish(*argv, cwd=home, env=ground.env, merged=True)
+        done = run_unchecked(*argv, cwd=home, env=ground.env, merged=True)
         if done.code:
             raise FailedError(f"the commit {commit[:12]} could not be built outside of the workflows", hint=done.text)
-        return {file.name: file.sha256 for file in take_over(home).files}
+        return {file.name: file.sha256 for file in read_manifest(home).files}
 
 
-def on_index(ground: Ground, version: Version | None = None) -> dict[str, str]:
+def on_index(ground: RehearsalEnvironment, version: Version | None = None) -> dict[str, str]:
     """Give the files that were uploaded, or those of one version, with their digests."""
     found = {}
     for path in sorted(ground.index_root.glob("*")):
@@ -97,6 +97,6 @@ def on_index(ground: Ground, version: Version | None = None) -> dict[str, str]:
     return found
 
 
-def outcome_line(done: Done) -> str:
+def outcome_line(done: CompletedProcess) -> str:
     """Give the last line of what a command said: its outcome."""
     return next((line for line in reversed(done.text.splitlines()) if line.strip()), "")

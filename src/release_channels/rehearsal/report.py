@@ -12,13 +12,13 @@ from release_channels.adapters import console
 from release_channels.model.outcome import Result
 
 if TYPE_CHECKING:
-    from release_channels.rehearsal.faults.run import Judged
-    from release_channels.rehearsal.stages import Station
+    from release_channels.rehearsal.faults.run import FaultResult
+    from release_channels.rehearsal.stages import Stage
 
 _BAD = (f"{Result.FAILED}:", f"{Result.REFUSED}:")
 
 
-def show_stations(stations: Sequence[Station]) -> None:
+def show_stages(stations: Sequence[Stage]) -> None:
     """Show the table."""
     table = Table(title="the release train (rehearsal)", title_justify="left")
     for heading in ("station", "what ran", "outcome", "pip and uv bring"):
@@ -31,13 +31,13 @@ def show_stations(stations: Sequence[Station]) -> None:
     console.show(table, wide=True)
 
 
-def end_of(stations: Sequence[Station]) -> str:
+def end_of(stations: Sequence[Stage]) -> str:
     """Say what users get in the end; a preview of a version that waits for its tag publishes nothing."""
     brings = [station.brings for station in stations if station.brings]
     return f"in the end users get {brings[-1]}" if brings else "nothing was published, and the table says why"
 
 
-def show_faults(judged: Sequence[Judged]) -> None:
+def show_faults(judged: Sequence[FaultResult]) -> None:
     """Show what became of each fault."""
     table = Table(title="faults (rehearsal)", title_justify="left")
     for heading in ("fault", "where it fired", "what a user sees", "then", "the world"):

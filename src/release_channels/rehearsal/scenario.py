@@ -16,31 +16,31 @@ from release_channels.errors import FailedError, ReleaseError
 from release_channels.model.outcome import Result
 from release_channels.model.tags import tag_of
 from release_channels.model.version import final_of
-from release_channels.rehearsal.actions.dispatcher import Forge
-from release_channels.rehearsal.actions.run import Ran
+from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
+from release_channels.rehearsal.actions.run import WorkflowRunResult
 from release_channels.rehearsal.actions.run_files import log_of
 from release_channels.rehearsal.actions.triggers import Event
 from release_channels.rehearsal.actions.workflow import Workflow
-from release_channels.rehearsal.end_users import Got, Users
-from release_channels.rehearsal.environment import Ground
-from release_channels.rehearsal.maintainer import Hands, on_index
-from release_channels.rehearsal.stages import GLANCE, Journey, Station, Visited, tried
+from release_channels.rehearsal.end_users import EndUsers, Resolved
+from release_channels.rehearsal.environment import RehearsalEnvironment
+from release_channels.rehearsal.maintainer import Maintainer, on_index
+from release_channels.rehearsal.stages import GLANCE, FinishedStage, Stage, StageLog, tried
 
 _COMPARE = "compare"
 
 
 @dataclass(slots=True)
-class Train:
+class Scenario:
     """A train under way; a station that does not end as it should stops it."""
 
-    ground: Ground
-    forge: Forge
-    hands: Hands
-    users: Users
-    journey: Journey = field(default_factory=Journey)
+    ground: RehearsalEnvironment
+    forge: WorkflowDispatcher
+    hands: Maintainer
+    users: EndUsers
+    journey: StageLog = field(default_factory=StageLog)
     publishing: dict[str, int] = field(default_factory=dict)
     """The station of the newest run of each workflow that publishes, by its file."""
-    seen: dict[str, tuple[Got, ...]] = field(default_factory=dict)
+    seen: dict[str, tuple[Resolved, ...]] = field(default_factory=dict)
     """What users got from a run that has not ended yet, by its workflow file."""
 
     @property
@@ -84,7 +84,7 @@ class Train:
             self._wait()
             self._visit("status", self._status)
 
-    def begin(self) -> Ran:
+    def begin(self) -> WorkflowRunResult:
         """Push the commit that is rehearsed, follow it up to the preview, and give the last run.
 
         A main that was released with its tag, as between two releases, opens the next dev line first.
@@ -116,7 +116,7 @@ class Train:
             raise FailedError(f"`invoke tag` pushed {len(pushed)} refs, not one", hint="see what the task said")
         return pushed[0]
 
-    def bump(self, name: str, *task: str) -> Ran | None:
+    def bump(self, name: str, *task: str) -> WorkflowRunResult | None:
         """Let a task open a pull request, merge it, and follow main up to the preview; give the last run, if any."""
         self.hands.catch_up()
         self._visit(name, lambda: (f"invoke {' '.join(task)}", self.hands.do(*task)))
@@ -125,16 +125,16 @@ class Train:
         self._visit("merge", lambda: ("git merge, git push", self.hands.merge()))
         return self.up_to(self.ground.config.preview_workflow)[-1]
 
-    def up_to(self, file: str) -> tuple[Ran, ...]:
+    def up_to(self, file: str) -> tuple[WorkflowRunResult, ...]:
         """Follow what was pushed, and leave out one workflow and what would follow it."""
         return self.follow(*self.forge.pushed(), stops_before=file)
 
-    def follow(self, *events: Event, stops_before: str = "") -> tuple[Ran, ...]:
+    def follow(self, *events: Event, stops_before: str = "") -> tuple[WorkflowRunResult, ...]:
         """Run what events start, and what follows from that, each a station of its own; by default what was pushed.
 
         Raises: FailedError if nothing runs, or a run is not green.
         """
-        done: list[Ran] = []
+        done: list[WorkflowRunResult] = []
         waiting = list(events or self.forge.pushed())
         while waiting:
             event = waiting.pop(0)
@@ -149,7 +149,7 @@ class Train:
     def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
         self.journey.visit(name, lambda: tried(name, act))
 
-    def _publish_preview(self, gated: Ran) -> None:
+    def _publish_preview(self, gated: WorkflowRunResult) -> None:
         """Let the preview workflow follow a run, and compare what it publishes with a build at home."""
         self._publish(self.ground.config.preview_workflow, self.forge.completed(gated))
         if self.version.is_devrelease:
@@ -203,7 +203,7 @@ class Train:
         }  # fmt: skip
         return names.get(workflow.file, workflow.file)
 
-    def _visit_run(self, workflow: Workflow, event: Event) -> Ran:
+    def _visit_run(self, workflow: Workflow, event: Event) -> WorkflowRunResult:
         """Visit a station where a workflow runs.
 
         Raises: FailedError if the run is not green.
@@ -212,18 +212,18 @@ class Train:
         assert ran is not None  # without a run there is an error
         return ran
 
-    def _ran(self, workflow: Workflow, event: Event) -> Visited:
+    def _ran(self, workflow: Workflow, event: Event) -> FinishedStage:
         """Run a workflow; where it has published, look at what users get."""
         name, begun = self._name(workflow), time.monotonic()
         try:
             ran = self.forge.run(workflow, event)
         except ReleaseError as stop:
-            return Station(name, workflow.file, f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop, None
+            return Stage(name, workflow.file, f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop, None
         config = self.ground.config
         publishes = workflow.file in (config.preview_workflow, config.public_workflow)
         is_out = publishes and ran.is_green and not ran.outcome().startswith(f"{Result.SKIPPED}:")
         got = self.seen.pop(workflow.file, ()) or (self.users.look() if is_out else ())
-        station = Station(name, str(ran), ran.outcome(), got, time.monotonic() - begun)
+        station = Stage(name, str(ran), ran.outcome(), got, time.monotonic() - begun)
         if ran.is_green:
             return station, None, ran
         said = f"{name}: {ran} ended with {ran.conclusion}: {ran.outcome()}"
@@ -234,10 +234,10 @@ class Train:
         published, commit = self.journey.going_on(len(self.journey.stations) - 1), self.forge.main
         act = partial(self._same_bytes, commit, version, *words)
 
-        def visit() -> Visited:
+        def visit() -> FinishedStage:
             _, stop, _ = published.result()
             if stop:  # it is told where it went wrong
-                return Station(_COMPARE, "", "skipped: nothing was published", (), 0), None, None
+                return Stage(_COMPARE, "", "skipped: nothing was published", (), 0), None, None
             return tried(_COMPARE, act)
 
         self.journey.set_off(_COMPARE, visit)
@@ -269,7 +269,7 @@ def _not_started(file: str = "") -> FailedError:
     return FailedError(f"{said} by the push", hint="does `on:` of the workflow file name this event?")
 
 
-def tail(ground: Ground, ran: Ran, lines: int = 25) -> str:
+def tail(ground: RehearsalEnvironment, ran: WorkflowRunResult, lines: int = 25) -> str:
     """Give the end of what the failed jobs of a run wrote, and where all of it is."""
     failed = [job for job, result in ran.jobs.items() if result == "failure" and job in ran.played.jobs]
     said = "\n".join(f"[{job}] {line}" for job in failed for line in ran.played.said(job).splitlines()[-lines:])

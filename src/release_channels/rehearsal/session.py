@@ -16,27 +16,27 @@ from release_channels.adapters.actions_env import REHEARSAL, is_rehearsal
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
 from release_channels.cli.options import OptionParser
-from release_channels.cli.run import run_session_told
+from release_channels.cli.run import run
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.observed import Commit
 from release_channels.model.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
 from release_channels.rehearsal.actions.act import find_act
-from release_channels.rehearsal.actions.dispatcher import Forge
+from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
 from release_channels.rehearsal.actions.workflow import DIRECTORY
 from release_channels.rehearsal.end_users import make_users
-from release_channels.rehearsal.environment import make_ground
-from release_channels.rehearsal.faults.run import Judged, MakeTrain, chosen, play_faults, refuse_wrong
-from release_channels.rehearsal.maintainer import Hands
-from release_channels.rehearsal.report import end_of, show_faults, show_not_rehearsed, show_stations
-from release_channels.rehearsal.scenario import Train
-from release_channels.rehearsal.temp_dir import lend_place
+from release_channels.rehearsal.environment import create_environment
+from release_channels.rehearsal.faults.run import FaultResult, MakeTrain, chosen, play_faults, refuse_wrong
+from release_channels.rehearsal.maintainer import Maintainer
+from release_channels.rehearsal.report import end_of, show_faults, show_not_rehearsed, show_stages
+from release_channels.rehearsal.scenario import Scenario
+from release_channels.rehearsal.temp_dir import workspace
 
 _PARTS = ("preview", "public")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RehearsalOptions:
     """What stands behind `--` on the command line."""
 
     keep: bool = False
@@ -48,7 +48,7 @@ class Wishes:
     dry_run: bool = False
 
 
-def parse_wishes(words: Sequence[str]) -> Wishes:
+def parse_rehearsal_options(words: Sequence[str]) -> RehearsalOptions:
     """Read the options of the session.
 
     Raises: UsageError for an unknown one.
@@ -58,7 +58,7 @@ def parse_wishes(words: Sequence[str]) -> Wishes:
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--only", choices=_PARTS, default="")
     parser.add_argument("--fault", metavar="NAME|all", default="")
-    return Wishes(**vars(parser.parse_args(words)))
+    return RehearsalOptions(**vars(parser.parse_args(words)))
 
 
 def run_rehearsal(
@@ -69,15 +69,15 @@ def run_rehearsal(
     Raises: KeyboardInterrupt, after the outcome was told.
     """
     left = "" if "--keep" in words else "nothing is left of it, and "
-    return run_session_told(
-        lambda: parse_wishes(words),
+    return run(
+        lambda: parse_rehearsal_options(words),
         lambda wishes, _: _rehearse(root, wishes, env, dry_run=dry_run),
         root=root, env=env, again=f"{left}the next one begins anew", rehearses=True,
         dry_run=dry_run,
     )  # fmt: skip
 
 
-def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
+def _rehearse(root: Path, wishes: RehearsalOptions, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
     if is_rehearsal(env):
         raise RefusedError(f"{REHEARSAL} is set: this is a rehearsal already", hint="one inside another shows nothing")
     if sys.platform == "win32":
@@ -97,7 +97,7 @@ def _rehearse(root: Path, wishes: Wishes, env: Mapping[str, str], *, dry_run: bo
     return _play(wishes, world, project) if wishes.fault else _ride(wishes, world)
 
 
-def _require_workflows(git: Git, commit: Commit, project: Project, wishes: Wishes) -> None:
+def _require_workflows(git: Git, commit: Commit, project: Project, wishes: RehearsalOptions) -> None:
     """Refuse a commit that does not hold the workflow files.
 
     Raises: RefusedError that names what is missing.
@@ -115,29 +115,33 @@ def _require_workflows(git: Git, commit: Commit, project: Project, wishes: Wishe
 
 
 @contextmanager
-def _train(git: Git, project: Project, commit: Commit, wishes: Wishes, env: Mapping[str, str]) -> Iterator[Train]:
+def _train(
+    git: Git, project: Project, commit: Commit, wishes: RehearsalOptions, env: Mapping[str, str]
+) -> Iterator[Scenario]:
     """Make a scratch world with a train in it.
 
     Raises: FailedError if something went wrong in the world itself.
     """
     with (
-        lend_place(env, keep=wishes.keep) as place,
-        make_ground(place, git, project, commit, env, is_quick=wishes.quick, keep=wishes.keep) as ground,
+        workspace(env, keep=wishes.keep) as place,
+        create_environment(place, git, project, commit, env, is_quick=wishes.quick, keep=wishes.keep) as ground,
     ):
-        yield Train(ground, Forge(ground, with_tests=wishes.with_tests), Hands(ground), make_users(ground))
+        yield Scenario(
+            ground, WorkflowDispatcher(ground, with_tests=wishes.with_tests), Maintainer(ground), make_users(ground)
+        )
         wrong = ground.warnings()
     if wrong:
         raise FailedError("something went wrong in the rehearsal itself", hint="\n".join(wrong))
 
 
-def _ride(wishes: Wishes, world: MakeTrain) -> Outcome:
+def _ride(wishes: RehearsalOptions, world: MakeTrain) -> Outcome:
     """Run the train from station to station."""
     begun = time.monotonic()
     with world() as train:
         try:
             train.run(wishes.only)
         finally:
-            show_stations(train.journey.stations)
+            show_stages(train.journey.stations)
             show_not_rehearsed((*train.forge.not_rehearsed, *train.ground.way_out.told))
     project = train.ground.project.name
     what = f"the {wishes.only} part of the train" if wishes.only else "the whole train"
@@ -145,9 +149,9 @@ def _ride(wishes: Wishes, world: MakeTrain) -> Outcome:
     return Outcome(Result.DONE, message, project=project, commit=train.ground.commit.sha, index="pypi")
 
 
-def _play(wishes: Wishes, world: MakeTrain, project: Project) -> Outcome:
+def _play(wishes: RehearsalOptions, world: MakeTrain, project: Project) -> Outcome:
     """Play faults, and fail if one did not fire or did not end as it has to."""
-    judged: list[Judged] = []
+    judged: list[FaultResult] = []
     try:
         judged.extend(play_faults(wishes.fault, world))  # what was judged before an error stays in it
     finally:

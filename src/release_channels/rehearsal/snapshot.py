@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from release_channels.rehearsal.actions.dispatcher import Forge
-from release_channels.rehearsal.environment import Ground
+from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
+from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.maintainer import on_index
 
 _COLLECTIONS = ("runs", "artifacts", "releases", "environments", "deployments", "pulls", "burned_tags", "workflows")
-Picture = Mapping[str, str]
+PublishedState = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Snapshot:
     publishers: tuple[Any, ...]
 
 
-def take(ground: Ground, forge: Forge, name: str) -> Snapshot:
+def take(ground: RehearsalEnvironment, forge: WorkflowDispatcher, name: str) -> Snapshot:
     """Remember the world."""
     copied = ground.place / f"index-{name}"
     ground.index_root.mkdir(exist_ok=True)
@@ -39,7 +39,7 @@ def take(ground: Ground, forge: Forge, name: str) -> Snapshot:
     return Snapshot(refs_of(ground), copied, state, dict(forge.counters), tuple(ground.publishers))
 
 
-def restore(ground: Ground, forge: Forge, kept: Snapshot) -> None:
+def restore(ground: RehearsalEnvironment, forge: WorkflowDispatcher, kept: Snapshot) -> None:
     """Go back, and take every disturbance away."""
     now = refs_of(ground)
     for ref in now.keys() - kept.refs.keys():
@@ -61,13 +61,13 @@ def restore(ground: Ground, forge: Forge, kept: Snapshot) -> None:
     forge.look()
 
 
-def refs_of(ground: Ground) -> dict[str, str]:
+def refs_of(ground: RehearsalEnvironment) -> dict[str, str]:
     """Give every ref of the bare remote and the object that it points to."""
     listed = ground.git("for-each-ref", "--format=%(refname) %(objectname)", at=ground.remote)
     return dict(line.split(" ", 1) for line in listed.splitlines())
 
 
-def picture(ground: Ground) -> dict[str, str]:
+def published_state(ground: RehearsalEnvironment) -> dict[str, str]:
     """Describe what the outside world has: every file on the index, every GitHub Release with its files."""
     seen = {f"index {name}": digest for name, digest in on_index(ground).items()}
     with ground.state.lock:

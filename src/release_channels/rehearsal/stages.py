@@ -9,24 +9,24 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from release_channels.adapters import console
-from release_channels.adapters.process import in_background
+from release_channels.adapters.process import background
 from release_channels.errors import ReleaseError
 from release_channels.model.outcome import Result
-from release_channels.rehearsal.actions.run import Ran
-from release_channels.rehearsal.end_users import Got, told
+from release_channels.rehearsal.actions.run import WorkflowRunResult
+from release_channels.rehearsal.end_users import Resolved, told
 
 GLANCE = 0.2
 """Seconds between two looks at what goes on beside."""
 
 
 @dataclass(frozen=True, slots=True)
-class Station:
+class Stage:
     """One line of the table."""
 
     name: str
     ran: str
     outcome: str
-    got: tuple[Got, ...]
+    got: tuple[Resolved, ...]
     seconds: float
 
     @property
@@ -35,16 +35,16 @@ class Station:
         return told(self.got) if self.got else ""
 
 
-Visited = tuple[Station, "ReleaseError | None", "Ran | None"]
+FinishedStage = tuple[Stage, "ReleaseError | None", "WorkflowRunResult | None"]
 """A station, what went wrong there, and the run, where there was one."""
 
 
 @dataclass(slots=True)
-class Journey:
+class StageLog:
     """The stations in the order in which they were begun; what goes on beside keeps its place among them."""
 
-    stations: list[Station] = field(default_factory=list)
-    _beside: dict[int, Future[Visited]] = field(default_factory=dict)
+    stations: list[Stage] = field(default_factory=list)
+    _beside: dict[int, Future[FinishedStage]] = field(default_factory=dict)
     _ends: ExitStack = field(default_factory=ExitStack)
     _stops: dict[int, ReleaseError] = field(default_factory=dict)
     """What went wrong, by the place of the station: the first is why the train stops."""
@@ -65,7 +65,7 @@ class Journey:
                 first = self._stops[min(self._stops)] if self._stops else stop
                 raise first from first.__cause__
 
-    def visit(self, name: str, act: Callable[[], Visited]) -> Ran | None:
+    def visit(self, name: str, act: Callable[[], FinishedStage]) -> WorkflowRunResult | None:
         """Visit a station, and give the run, where there was one.
 
         Raises: what went wrong there.
@@ -73,17 +73,17 @@ class Journey:
         console.say(name, style="bold")
         return self._end(self._begin(name), act())
 
-    def set_off(self, name: str, act: Callable[[], Visited]) -> int:
+    def set_off(self, name: str, act: Callable[[], FinishedStage]) -> int:
         """Begin a station that goes on beside, and give its place."""
         place = self._begin(name)
-        self._beside[place] = self._ends.enter_context(in_background(act))
+        self._beside[place] = self._ends.enter_context(background(act))
         return place
 
-    def going_on(self, place: int) -> Future[Visited]:
+    def going_on(self, place: int) -> Future[FinishedStage]:
         """Give what goes on at a place."""
         return self._beside[place]
 
-    def arrive(self, place: int) -> Ran | None:
+    def arrive(self, place: int) -> WorkflowRunResult | None:
         """Wait for what goes on at a place, and give the run, where there was one.
 
         Raises: what went wrong there.
@@ -91,10 +91,10 @@ class Journey:
         return self._end(place, self._beside.pop(place).result())
 
     def _begin(self, name: str) -> int:
-        self.stations.append(Station(name, "", "broken off: the train stopped", (), 0))
+        self.stations.append(Stage(name, "", "broken off: the train stopped", (), 0))
         return len(self.stations) - 1
 
-    def _end(self, place: int, visited: Visited) -> Ran | None:
+    def _end(self, place: int, visited: FinishedStage) -> WorkflowRunResult | None:
         self.stations[place], stop, ran = visited
         if stop:
             self._stops[place] = stop
@@ -111,11 +111,11 @@ class Journey:
                     self._stops[place] = stop
 
 
-def tried(name: str, act: Callable[[], tuple[str, str]]) -> Visited:
+def tried(name: str, act: Callable[[], tuple[str, str]]) -> FinishedStage:
     """Act, and give the station of what ran and how it came out, with the error if it failed."""
     begun = time.monotonic()
     try:
         ran, outcome = act()
     except ReleaseError as stop:
-        return Station(name, "", f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop, None
-    return Station(name, ran, outcome, (), time.monotonic() - begun), None, None
+        return Stage(name, "", f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop, None
+    return Stage(name, ran, outcome, (), time.monotonic() - begun), None, None

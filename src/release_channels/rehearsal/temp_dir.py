@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.files import scratch
+from release_channels.adapters.files import temporary_directory
 
 MEMORY = Path("/dev/shm")
 """Source: proc(5) and shm_overview(7): Linux keeps files that lie here in memory."""
@@ -26,14 +26,14 @@ _AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB$", re.MULTILINE | re.ASCI
 
 
 @contextmanager
-def lend_place(
+def workspace(
     env: Mapping[str, str], *, keep: bool, memory: Path = MEMORY, meminfo: Path = MEMINFO, limit: Path = LIMIT
 ) -> Iterator[Path]:
     """Lend the scratch directory; one that is kept is on the disk, and where it is comes last."""
     if not keep:
         with ExitStack() as stack:
             has_room = _takes_it(env, memory) and _is_free(meminfo, limit)
-            yield (_in_memory(stack, memory) if has_room else None) or stack.enter_context(scratch(_NAME))
+            yield (_in_memory(stack, memory) if has_room else None) or stack.enter_context(temporary_directory(_NAME))
         return
     place = Path(tempfile.mkdtemp(prefix=f"release-channels-{_NAME}-")).resolve()
     try:
@@ -72,7 +72,7 @@ def _in_memory(stack: ExitStack, memory: Path) -> Path | None:
     Another rehearsal may have taken it for a killed one's before it was.
     """
     with suppress(OSError):
-        place = stack.enter_context(scratch(_LOCKED, memory))
+        place = stack.enter_context(temporary_directory(_LOCKED, memory))
         stack.enter_context(_locked(place))
         return place
     return None

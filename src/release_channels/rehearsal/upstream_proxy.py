@@ -61,7 +61,7 @@ class _Answer:
 
 
 @dataclass(slots=True)
-class WayOut:
+class ReadOnlyProxy:
     """The proxy: where it listens, whom it reads from, and who was asked for in vain."""
 
     ways: Mapping[str, PoolManager]
@@ -163,7 +163,7 @@ def _pieces(response: BaseHTTPResponse, most: int = -1) -> Iterator[bytes]:
 
 
 @contextmanager
-def open_way_out(hosts: Iterable[str], tls: Tls, authorities: Path) -> Iterator[WayOut]:
+def open_upstream_proxy(hosts: Iterable[str], tls: Tls, authorities: Path) -> Iterator[ReadOnlyProxy]:
     """Let programs read from hosts while the block lasts; the certificate has to be for these.
 
     The way from here on is the user's own: through the proxies of this process's environment.
@@ -172,7 +172,7 @@ def open_way_out(hosts: Iterable[str], tls: Tls, authorities: Path) -> Iterator[
     context.load_cert_chain(tls.cert_file, tls.key_file)
     trusted = ssl.create_default_context(cafile=str(authorities))  # read once, and not for each connection
     with _Server(("127.0.0.1", 0), _Reader) as server:
-        server.way, server.tls = WayOut({host: _way_to(host, trusted) for host in hosts}), context
+        server.way, server.tls = ReadOnlyProxy({host: _way_to(host, trusted) for host in hosts}), context
         server.way.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="way-out", daemon=True)
         thread.start()
@@ -211,7 +211,7 @@ class _Server(ThreadingHTTPServer):
 
     request_queue_size = 128
     block_on_close = False
-    way: WayOut
+    way: ReadOnlyProxy
     tls: ssl.SSLContext
 
     def handle_error(self, request: object, client_address: object) -> None:

@@ -7,18 +7,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from release_channels.adapters.files import write_whole
-from release_channels.adapters.process import finish, run
+from release_channels.adapters.files import atomic_write
+from release_channels.adapters.process import run, run_unchecked
 from release_channels.adapters.uv import uv_program
 from release_channels.errors import CommandError
 from release_channels.rehearsal.actions.workflow import Workflow
-from release_channels.rehearsal.environment import Ground
+from release_channels.rehearsal.environment import RehearsalEnvironment
 
 _SECONDS = 300
 _FRESH = ("--script", "--no-project")
 
 
-def lock_for(ground: Ground, workflow: Workflow, sha: str) -> None:
+def lock_for(ground: RehearsalEnvironment, workflow: Workflow, sha: str) -> None:
     """Resolve a commit for jobs that call `uv run` and would each resolve the same anew; checkouts get the result.
 
     The lock is one that uv itself checks against the project, so it changes what a job takes, not what it gets. Where
@@ -43,7 +43,7 @@ def _resolves(workflow: Workflow) -> bool:
     return any("uv run " in line and not any(word in line for word in _FRESH) for line in lines)
 
 
-def _resolve(ground: Ground, sha: str, kept: Path) -> None:
+def _resolve(ground: RehearsalEnvironment, sha: str, kept: Path) -> None:
     """Lock in a clone of the commit; what was locked for another state is where uv begins.
 
     Other runs lock and read at the same time: a lock is put there whole, and never taken away.
@@ -56,15 +56,15 @@ def _resolve(ground: Ground, sha: str, kept: Path) -> None:
         if earlier:
             shutil.copyfile(earlier, clone / "uv.lock")
         _lock(ground, clone)
-        write_whole(kept, (clone / "uv.lock").read_text(encoding="utf-8"))
+        atomic_write(kept, (clone / "uv.lock").read_text(encoding="utf-8"))
     except CommandError:
         return  # what another run has put there stays
     finally:
         shutil.rmtree(clone)
 
 
-def _lock(ground: Ground, clone: Path) -> None:
+def _lock(ground: RehearsalEnvironment, clone: Path) -> None:
     """Lock with what uv has at hand, which is enough where only the version has changed, else with the index."""
     words = (uv_program(), "lock", "--quiet")
-    if finish(*words, "--offline", cwd=clone, env=ground.env, timeout=_SECONDS).code:
+    if run_unchecked(*words, "--offline", cwd=clone, env=ground.env, timeout=_SECONDS).code:
         run(*words, cwd=clone, env=ground.env, timeout=_SECONDS)

@@ -14,10 +14,10 @@ from packaging.version import Version
 from release_channels.adapters import console
 from release_channels.adapters.clone import UMASK, clone_commit
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.files import scratch
+from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git, clean_git_environment
-from release_channels.adapters.process import finish
-from release_channels.adapters.uv import foreign_environment, uv_program
+from release_channels.adapters.process import run_unchecked
+from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import Commit
@@ -27,15 +27,15 @@ from release_channels.model.version import Channel
 from release_channels.project.edit import Edit
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
-from release_channels.release.dist_dir import DIST, MANIFEST, hand_over, refuse_taken
-from release_channels.release.sdist_normalize import is_settled, let_pass, settle
-from release_channels.release.step import Release, Report, Step
+from release_channels.release.dist_dir import DIST, MANIFEST, check_dist_paths, write_dist
+from release_channels.release.sdist_normalize import is_normalized, normalize_sdist, wait_past_commit_second
+from release_channels.release.step import ReleaseContext, Report, Step
 
 _SECONDS = 1800
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class BuildSpec:
     """What makes the bytes of a build: the same recipe gives the same files."""
 
     repository: Path
@@ -46,18 +46,18 @@ class Recipe:
     build_constraints: str = ""
 
 
-def recipe_of(release: Release, version: Version) -> Recipe:
+def build_spec_for_release(release: ReleaseContext, version: Version) -> BuildSpec:
     """Write down how the distributions of a release are made."""
     commit, channel = release.observed.commit, release.plan.channel
-    return recipe_for(release.root, release.project, commit, channel, version, release.source_url)
+    return build_spec(release.root, release.project, commit, channel, version, release.source_url)
 
 
-def recipe_for(
+def build_spec(
     repository: Path, project: Project, commit: Commit, channel: Channel, version: Version, source_url: str | None
-) -> Recipe:
+) -> BuildSpec:
     """Write down how distributions are made; a public release is made of the commit as it is."""
     read = partial(Git(repository).read_file, commit.sha)
-    return Recipe(
+    return BuildSpec(
         repository=repository,
         commit=commit,
         edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
@@ -66,7 +66,7 @@ def recipe_for(
     )
 
 
-def build_files(recipe: Recipe, workplace: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
+def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
     """Build in a directory outside the project, and give the sdist and the wheel that was made from it.
 
     Raises: CommandError with the end of the backend's output if the build fails.
@@ -77,11 +77,11 @@ def build_files(recipe: Recipe, workplace: Path, env: Mapping[str, str]) -> tupl
         (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
     env = build_environment(env, recipe.commit.time) | dict(recipe.environment)
-    let_pass(recipe.commit.time)
+    wait_past_commit_second(recipe.commit.time)
     _uv_build("sdist", *words, "--sdist", cwd=clone, env=env)
     sdist = _only(out, "*.tar.gz", "sdist")
-    if not is_settled(sdist, recipe.commit.time):
-        settle(sdist, recipe.commit.time)
+    if not is_normalized(sdist, recipe.commit.time):
+        normalize_sdist(sdist, recipe.commit.time)
     _uv_build("wheel", *words, "--wheel", str(sdist), cwd=clone, env=env)
     return (sdist, _only(out, "*.whl", "wheel"))
 
@@ -91,7 +91,7 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
 
     Raises: FailedError with the end of the backend's output.
     """
-    done = finish(uv_program(), *words, cwd=cwd, env=env, timeout=_SECONDS, umask=UMASK)
+    done = run_unchecked(uv_program(), *words, cwd=cwd, env=env, timeout=_SECONDS, umask=UMASK)
     try:
         done.or_raise()
     except CommandError as stop:
@@ -103,19 +103,19 @@ def build_environment(env: Mapping[str, str], epoch: int) -> dict[str, str]:
 
     Source: reproducible builds, SOURCE_DATE_EPOCH specification (seconds).
     """
-    clean = clean_git_environment(foreign_environment(env))
+    clean = clean_git_environment(sanitized_environment(env))
     return clean | {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "TZ": "UTC"}
 
 
-def _act(release: Release) -> Report:
+def _act(release: ReleaseContext) -> Report:
     version = release.plan.version
     if version is None:
         raise RefusedError("there is no version to build", hint=release.plan.hint)
     _refuse_tracked(release.root)
-    refuse_taken(release.root)
-    with scratch("build") as workplace:
+    check_dist_paths(release.root)
+    with temporary_directory("build") as workplace:
         with console.progress(f"building {release.project.name} {version}"):
-            files, warnings = _build(release, recipe_of(release, version), workplace)
+            files, warnings = _build(release, build_spec_for_release(release, version), workplace)
         manifest = Manifest(
             channel=release.plan.channel,
             project=release.project.name,
@@ -125,13 +125,13 @@ def _act(release: Release) -> Report:
             tools=_tools(),
             files=tuple(ManifestFile(file.name, file.stat().st_size, sha256_of(file)) for file in files),
         )
-        hand_over(release.root, files, verify_gated(manifest, release.gated))
+        write_dist(release.root, files, verify_gated(manifest, release.gated))
     names = " and ".join(file.name for file in manifest.files)
     told = f"built {names} from commit {release.observed.commit.short}"
     return Report(Result.DONE, told, warnings=warnings, files=manifest.files)
 
 
-def _build(release: Release, recipe: Recipe, workplace: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Build, beside the second build where one is wanted; what fails there is tried again alone, with a warning.
 
     Raises: what the build raises.
@@ -159,7 +159,7 @@ def _refuse_tracked(root: Path) -> None:
             raise RefusedError(f"git tracks {ours}, which is written here", hint=f"git rm -r --cached {ours}")
 
 
-def _constraints(recipe: Recipe, clone: Path) -> tuple[str, ...]:
+def _constraints(recipe: BuildSpec, clone: Path) -> tuple[str, ...]:
     """Pin the build backend where the project says so; the file comes from the commit, too."""
     if not recipe.build_constraints:
         return ()

@@ -10,11 +10,11 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.files import scratch
+from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, fetch_file
-from release_channels.adapters.process import both
-from release_channels.adapters.uv import foreign_environment, uv_program
+from release_channels.adapters.process import run_pair
+from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.findings import Finding, Severity
 from release_channels.model.manifest import Manifest, ManifestFile
@@ -23,18 +23,18 @@ from release_channels.model.outcome import Result
 from release_channels.model.verification import verify_manifest
 from release_channels.model.version import Channel
 from release_channels.project.plan_edits import disagreements, old_mentions
-from release_channels.release.build import build_files, recipe_of
-from release_channels.release.checks import Subject, check_release
-from release_channels.release.dist_dir import DIST, take_over
+from release_channels.release.build import build_files, build_spec_for_release
+from release_channels.release.checks import CheckContext, check_release
+from release_channels.release.dist_dir import DIST, read_manifest
 from release_channels.release.rebuild import Difference, explain_difference
-from release_channels.release.step import Release, Report, Step
+from release_channels.release.step import ReleaseContext, Report, Step
 
 
-def _act(release: Release) -> Report:
-    manifest = verify_manifest(take_over(release.root), release.plan)
-    with scratch("check") as workplace, console.progress("checking the distributions"):
+def _act(release: ReleaseContext) -> Report:
+    manifest = verify_manifest(read_manifest(release.root), release.plan)
+    with temporary_directory("check") as workplace, console.progress("checking the distributions"):
         subject, unread = _subject(release, manifest, workplace)
-        found, differing = both(
+        found, differing = run_pair(
             lambda: check_release(subject),
             lambda: _rebuild(release, manifest) if release.project.config.rebuild else (),
         )
@@ -54,7 +54,7 @@ def _act(release: Release) -> Report:
     return Report(Result.DONE, f"checked {counted}{again}", warnings=warnings, notes=notes, files=manifest.files)
 
 
-def _texts(release: Release) -> Iterator[Finding]:
+def _texts(release: ReleaseContext) -> Iterator[Finding]:
     """Look whether everything in the commit that names the version says the same."""
     project = release.project
     git, sha = Git(release.root), release.observed.commit.sha
@@ -66,20 +66,20 @@ def _texts(release: Release) -> Iterator[Finding]:
         yield Finding(Severity.NOTE, "", f"{where}, names {mention.version}", "is that still meant?")
 
 
-def _subject(release: Release, manifest: Manifest, workplace: Path) -> tuple[Subject, tuple[Finding, ...]]:
+def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tuple[CheckContext, tuple[Finding, ...]]:
     """Say what is checked, and what it should have been compared with and could not be."""
     state, config = release.observed.index, release.project.config
     newest = _newest_release(state, manifest.version, manifest.channel)
     wheel = _smallest_wheel(state.releases[newest]) if newest else None
     previous = fetch_file(release.index, wheel, workplace) if wheel else None
-    subject = Subject(
+    subject = CheckContext(
         project=manifest.project,
         version=manifest.version,
         channel=manifest.channel,
         files=tuple(release.root / DIST / file.name for file in manifest.files),
         requires_python=release.project.requires_python,
         scratch=workplace,
-        env=foreign_environment(release.env),
+        env=sanitized_environment(release.env),
         uv=uv_program(),
         file_limit=config.file_limit,
         project_limit=config.project_limit,
@@ -92,7 +92,7 @@ def _subject(release: Release, manifest: Manifest, workplace: Path) -> tuple[Sub
     return subject, (_not_compared(release, manifest, wheel),) if wheel and previous is None else ()
 
 
-def _not_compared(release: Release, manifest: Manifest, wheel: IndexFile) -> Finding:
+def _not_compared(release: ReleaseContext, manifest: Manifest, wheel: IndexFile) -> Finding:
     """Word that nobody looked for lost scripts: a preview is followed by a better one soon, a final is not."""
     severity = Severity.ERROR if manifest.channel is Channel.PUBLIC else Severity.WARNING
     told = f"{release.index.title} does not give this file, the newest release's, so no script can be missed"
@@ -119,7 +119,7 @@ def _bytes_there(state: IndexState, version: Version) -> int:
     return sum(file.size or 0 for v, files in state.releases.items() if v != version for file in files)
 
 
-def _changed(release: Release, manifest: Manifest) -> Iterator[Finding]:
+def _changed(release: ReleaseContext, manifest: Manifest) -> Iterator[Finding]:
     """Find files that are no longer the ones that were built; one that is gone is found by the checks."""
     for file in manifest.files:
         path = release.root / DIST / file.name
@@ -129,9 +129,9 @@ def _changed(release: Release, manifest: Manifest) -> Iterator[Finding]:
             )
 
 
-def _rebuild(release: Release, manifest: Manifest) -> tuple[Finding, ...]:
+def _rebuild(release: ReleaseContext, manifest: Manifest) -> tuple[Finding, ...]:
     """Build once more, elsewhere, and report each file whose bytes come out differently."""
-    build = partial(build_files, recipe_of(release, manifest.version), env=release.env)
+    build = partial(build_files, build_spec_for_release(release, manifest.version), env=release.env)
     try:
         differing = tuple(_differing(release, manifest, release.second.result(build)))
         if differing and release.second.was_beside:
@@ -143,7 +143,7 @@ def _rebuild(release: Release, manifest: Manifest) -> tuple[Finding, ...]:
     return differing
 
 
-def _differing(release: Release, manifest: Manifest, again: Sequence[Path]) -> Iterator[Finding]:
+def _differing(release: ReleaseContext, manifest: Manifest, again: Sequence[Path]) -> Iterator[Finding]:
     """Report the files of the manifest that another build gives differently; a final with other contents stops."""
     built = {file.name: file for file in again}
     for file in manifest.files:

@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_env import Actions
+from release_channels.adapters.actions_env import ActionsEnvironment
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, Credentials, Index, read_index
-from release_channels.adapters.oidc import Exchange, NotTrustedError, fetch_identity
+from release_channels.adapters.oidc import PublisherRejected, TokenExchange, fetch_identity
 from release_channels.cli.context import open_index, open_project
 from release_channels.cli.options import Options
-from release_channels.cli.run import run_told
+from release_channels.cli.run import run_session
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.trusted_publishing import (
-    Compared,
+    ClaimCheck,
     PublisherValues,
     compare_claims,
     explain_refusal,
+    mismatches,
     read_claims,
-    unfit,
 )
 from release_channels.model.version import Channel
 
@@ -39,11 +39,11 @@ class _Job:
     wanted: PublisherValues
 
 
-def run_preflight(
+def run_ci_preflight(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
     """Exchange this job's identity for a token of the index and give that back at once; nothing is uploaded."""
-    return run_told(
+    return run_session(
         "preflight", words, lambda options, actions: _preflight(options, actions, root, env),
         root=root, env=env, dry_run=dry_run,
     )  # fmt: skip
@@ -56,7 +56,7 @@ def wanted_publisher(project: str, repository: str, channel: Channel, config: Co
     return PublisherValues(project, repository, config.public_workflow, config.public_environment)
 
 
-def _preflight(options: Options, actions: Actions, root: Path, env: Mapping[str, str]) -> Outcome:
+def _preflight(options: Options, actions: ActionsEnvironment, root: Path, env: Mapping[str, str]) -> Outcome:
     git = Git.open(root)
     project = open_project(git, git.commit(options.commit), index=options.index or LOCAL, env=env)
     config = project.config
@@ -80,8 +80,8 @@ def _preflight(options: Options, actions: Actions, root: Path, env: Mapping[str,
 
 
 def _exchange(job: _Job, env: Mapping[str, str]) -> Outcome:
-    index, exchange = job.index, Exchange(job.index)
-    compared: tuple[Compared, ...] = ()
+    index, exchange = job.index, TokenExchange(job.index)
+    compared: tuple[ClaimCheck, ...] = ()
     try:
         identity = fetch_identity(env, exchange.audience(), rehearsal=index.rehearsal)
         compared = compare_claims(read_claims(identity), job.wanted)
@@ -90,13 +90,13 @@ def _exchange(job: _Job, env: Mapping[str, str]) -> Outcome:
         if not read_index(index, job.wanted.project).releases:
             return _not_there(job, compared)
         token = exchange.mint(identity)
-    except NotTrustedError as stop:
+    except PublisherRejected as stop:
         _show_values(job.wanted)
         raise explain_refusal(stop.code, str(stop), compared, index.title) from stop
     warning = exchange.burn(token)
     if warning:
         console.warn(warning)
-    wrong = "; ".join(unfit(compared))
+    wrong = "; ".join(mismatches(compared))
     if wrong:
         raise RefusedError(
             f"{index.title} trusts this job although {wrong}",
@@ -105,9 +105,9 @@ def _exchange(job: _Job, env: Mapping[str, str]) -> Outcome:
     return _outcome(job, Result.DONE, f"{index.title} trusts this job; nothing was uploaded", warning)
 
 
-def _not_there(job: _Job, compared: tuple[Compared, ...]) -> Outcome:
+def _not_there(job: _Job, compared: tuple[ClaimCheck, ...]) -> Outcome:
     _show_values(job.wanted)
-    wrong = "; ".join(unfit(compared))
+    wrong = "; ".join(mismatches(compared))
     if wrong:
         raise RefusedError(
             f"{job.wanted.project} is not on {job.index.title} yet, and {wrong}",
@@ -119,7 +119,7 @@ def _not_there(job: _Job, compared: tuple[Compared, ...]) -> Outcome:
     )  # fmt: skip
 
 
-def _channel(actions: Actions, config: Config) -> Channel:
+def _channel(actions: ActionsEnvironment, config: Config) -> Channel:
     """Tell the channel by the workflow that runs: each has a publisher of its own."""
     channels = {config.preview_workflow: Channel.PREVIEW, config.public_workflow: Channel.PUBLIC}
     if actions.workflow not in channels:
@@ -132,7 +132,7 @@ def _channel(actions: Actions, config: Config) -> Channel:
     return channels[actions.workflow]
 
 
-def _show_claims(compared: tuple[Compared, ...]) -> None:
+def _show_claims(compared: tuple[ClaimCheck, ...]) -> None:
     console.say("this job says, and the settings say:")
     for value in compared:
         sign = "ok" if value.fits else "no"

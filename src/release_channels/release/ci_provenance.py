@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_env import Actions, read_actions
+from release_channels.adapters.actions_env import ActionsEnvironment, read_actions
 from release_channels.adapters.actions_event import EventRun, read_event_run
 from release_channels.adapters.build_artifact import read_only_member
-from release_channels.adapters.files import scratch
+from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import DEFAULT, FOR_PRACTICE
-from release_channels.adapters.observe import read_place
+from release_channels.adapters.observe import relation_to_main
 from release_channels.cli.context import open_project
 from release_channels.cli.options import Options
-from release_channels.cli.run import run_told
+from release_channels.cli.run import run_session
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
-from release_channels.model.config import Proof as Demand
+from release_channels.model.config import ProofPolicy as Demand
 from release_channels.model.github import WorkflowRun, repository_name
 from release_channels.model.observed import Commit, Relation
 from release_channels.model.outcome import Outcome, Result
@@ -31,7 +31,7 @@ from release_channels.model.strict_json import ManifestFile
 from release_channels.model.tested_commit import ARTIFACT, MAX_BYTES, PROVENANCE, Provenance, parse_provenance
 from release_channels.model.verification import (
     AGAIN,
-    Proof,
+    VerifiedRun,
     check_gate_run,
     check_test_run,
     gate_title,
@@ -46,30 +46,35 @@ _STEPS = frozenset({"build", "check", "preview-publish", "public-publish"})
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class GatedFiles:
     """What a proof brings into a run: the files that the gate tested, and what was left open."""
 
     files: tuple[ManifestFile, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-def prove_preview(
-    git: Git, config: Config, steps: Sequence[str], options: Options, actions: Actions, env: Mapping[str, str]
-) -> Proof | None:
+def verify_preview_ci(
+    git: Git,
+    config: Config,
+    steps: Sequence[str],
+    options: Options,
+    actions: ActionsEnvironment,
+    env: Mapping[str, str],
+) -> VerifiedRun | None:
     """Prove, in the preview workflow, which commit it is about; elsewhere nothing claims to know.
 
     Raises: RefusedError if it cannot be proven, or another commit or run number was given by hand.
     """
     if actions.workflow != config.preview_workflow or not _STEPS.intersection(steps):
         return None
-    proof = prove_trigger(git, config, actions, env)
+    proof = verify_trigger(git, config, actions, env)
     for option, value, proven in (("--commit", options.commit, proof.commit), ("--run-number", options.run, proof.run)):
         if value not in (None, "HEAD", proven):
             raise RefusedError(f"{option} {value} was given, and {proven} is proven", hint=f"leave {option} out")
     return proof
 
 
-def prove_trigger(git: Git, config: Config, actions: Actions, env: Mapping[str, str]) -> Proof:
+def verify_trigger(git: Git, config: Config, actions: ActionsEnvironment, env: Mapping[str, str]) -> VerifiedRun:
     """Prove what the run that started this workflow stands for.
 
     Raises: RefusedError if another event started it, or any of it does not hold.
@@ -81,68 +86,70 @@ def prove_trigger(git: Git, config: Config, actions: Actions, env: Mapping[str, 
             f"{actions.workflow} was started by {actions.event or 'no event'}, and a preview follows a run of {before}",
             hint=f"previews are published by themselves after {before}; to practise, `nox -s preview` in a clone",
         )
-    inquiry = open_inquiry(git, config, env)
+    inquiry = open_provenance_query(git, config, env)
     if inquiry is None:
         raise RefusedError("there is no GitHub repository to ask", hint="GITHUB_REPOSITORY names it in a workflow")
     with inquiry.hub:
-        proof = prove_event(inquiry, event)
-    require_place(git, proof, config, env)
+        proof = verify_event(inquiry, event)
+    require_on_main(git, proof, config, env)
     _show(proof)
     return proof
 
 
-def prove_public(git: Git, project: Project, steps: Sequence[str], plan: Plan, env: Mapping[str, str]) -> Proven:
+def verify_public_ci(
+    git: Git, project: Project, steps: Sequence[str], plan: Plan, env: Mapping[str, str]
+) -> GatedFiles:
     """Ask whether tests and gate passed for the commit of a public release, unless that is practice.
 
     Raises: RefusedError if they did not, unless `public-proof` is to warn.
     """
     if plan.channel is not Channel.PUBLIC or plan.index in FOR_PRACTICE or not _STEPS.intersection(steps):
-        return Proven()
+        return GatedFiles()
     config = project.config
     try:
-        inquiry = open_inquiry(git, config, env)
+        inquiry = open_provenance_query(git, config, env)
         if inquiry is None:
-            return Proven(warnings=(f"tests and gate were not asked: the remote {config.remote} is not on GitHub",))
+            return GatedFiles(warnings=(f"tests and gate were not asked: the remote {config.remote} is not on GitHub",))
         with inquiry.hub:
-            proof = prove_commit(inquiry, plan.commit)
+            proof = verify_commit(inquiry, plan.commit)
     except RefusedError as stop:
         if config.public_proof is Demand.WARN:
-            return Proven(warnings=(f"not proven: {stop}",))
+            return GatedFiles(warnings=(f"not proven: {stop}",))
         hint = f'{stop.hint}\nor set public-proof = "warn" in [tool.release-channels]'
         raise RefusedError(f"not proven: {stop}", hint=hint.strip()) from stop
     _show(proof)
-    return gated(proof, plan, project)
+    return gated_files(proof, plan, project)
 
 
-def gated(proof: Proof | None, plan: Plan, project: Project) -> Proven:
+def gated_files(proof: VerifiedRun | None, plan: Plan, project: Project) -> GatedFiles:
     """Give the files that the gate tested, if it tested the version that is to be published.
 
     Raises: RefusedError if it tested another one, and the version is one that a file holds.
     """
     if proof is None or proof.version is None or plan.version in (None, proof.version):
-        return Proven(proof.files if proof else ())
+        return GatedFiles(proof.files if proof else ())
     message = f"the gate tested {proof.version}, and this is {plan.version}"
     if project.source.is_written or plan.channel is Channel.PREVIEW:
         raise RefusedError(message, hint="run the test workflow again for that commit: the gate follows it by itself")
-    return Proven(warnings=(f"{message}: the tag made the version, so the bytes cannot be compared",))
+    return GatedFiles(warnings=(f"{message}: the tag made the version, so the bytes cannot be compared",))
 
 
-def run_provenance(
+def run_ci_provenance(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
     """Prove which commit and run passed tests and gate: of the event that started this, else of a commit by hand."""
-    return run_told(
+    return run_session(
         "provenance", words, lambda options, actions: _provenance(options, actions, root, env),
         root=root, env=env, dry_run=dry_run,
     )  # fmt: skip
 
 
-def _provenance(options: Options, actions: Actions, root: Path, env: Mapping[str, str]) -> Outcome:
+def _provenance(options: Options, actions: ActionsEnvironment, root: Path, env: Mapping[str, str]) -> Outcome:
     git = Git.open(root)
     commit = git.commit(options.commit)
     config = open_project(git, commit).config
     is_event = actions.event == "workflow_run"
-    proof = prove_trigger(git, config, actions, env) if is_event else _prove_by_hand(git, config, commit, env)
+    proof = verify_trigger(git, config, actions, env) if is_event else _prove_by_hand(git, config, commit, env)
     project = open_project(git, git.commit(proof.commit), index=DEFAULT, env=env)
     version = _version(project, proof)
     gate = f"{config.test_workflow} and {config.gate_workflow}" if config.gate.enabled else config.test_workflow
@@ -154,27 +161,27 @@ def _provenance(options: Options, actions: Actions, root: Path, env: Mapping[str
     )  # fmt: skip
 
 
-def _version(project: Project, proof: Proof) -> str:
+def _version(project: Project, proof: VerifiedRun) -> str:
     if proof.version is not None:
         return str(proof.version)
     is_dev = line_of(project.version) is Line.DEV
     return str(preview_of(project.version, proof.run + project.config.run_offset) if is_dev else project.version)
 
 
-def _prove_by_hand(git: Git, config: Config, commit: Commit, env: Mapping[str, str]) -> Proof:
-    inquiry = open_inquiry(git, config, env)
+def _prove_by_hand(git: Git, config: Config, commit: Commit, env: Mapping[str, str]) -> VerifiedRun:
+    inquiry = open_provenance_query(git, config, env)
     if inquiry is None:
         raise UsageError(
             f"the remote {config.remote} is not on GitHub: nobody can be asked",
             hint="`repository` in [tool.release-channels] names it",
         )
     with inquiry.hub:
-        proof = prove_commit(inquiry, commit.sha)
+        proof = verify_commit(inquiry, commit.sha)
     _show(proof)
     return proof
 
 
-def _show(proof: Proof) -> None:
+def _show(proof: VerifiedRun) -> None:
     console.say("proven:", style="bold")
     for line in proof.said:
         console.say(f"  {line}")
@@ -185,7 +192,7 @@ _ARCHIVE_BYTES = 2 * MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
+class ProvenanceQuery:
     """Whom to ask: GitHub about one repository, for a project with these settings."""
 
     hub: GitHub
@@ -213,7 +220,7 @@ class Inquiry:
             raise RefusedError(
                 f"the gate's run {run_id} left {len(fresh)} artifacts {ARTIFACT}, and only one can be meant", hint=AGAIN
             )
-        with scratch("provenance", self.temp) as place:
+        with temporary_directory("provenance", self.temp) as place:
             archive = place / "artifact.zip"
             self.hub.download_artifact(fresh[0].id, archive, _ARCHIVE_BYTES)
             return parse_provenance(read_only_member(archive, PROVENANCE, MAX_BYTES))
@@ -251,16 +258,18 @@ class Inquiry:
         return run
 
 
-def prove_commit(inquiry: Inquiry, commit: str) -> Proof:
+def verify_commit(inquiry: ProvenanceQuery, commit: str) -> VerifiedRun:
     """Prove that the newest attempts of tests and gate passed for exactly this commit.
 
     Raises: RefusedError if they did not, or GitHub does not answer.
     """
     test = inquiry.newest_test(commit)
-    return prove_gate(inquiry, test) if inquiry.config.gate.enabled else Proof(commit, test.number, test_said(test))
+    return (
+        verify_gate(inquiry, test) if inquiry.config.gate.enabled else VerifiedRun(commit, test.number, test_said(test))
+    )
 
 
-def prove_gate(inquiry: Inquiry, test: WorkflowRun) -> Proof:
+def verify_gate(inquiry: ProvenanceQuery, test: WorkflowRun) -> VerifiedRun:
     """Prove that the newest attempt of the gate passed after a test run.
 
     Raises: RefusedError if it did not, or GitHub does not answer.
@@ -269,7 +278,7 @@ def prove_gate(inquiry: Inquiry, test: WorkflowRun) -> Proof:
     return verify_provenance(inquiry.provenance(gate.id), test, gate, inquiry.repository, inquiry.config)
 
 
-def prove_event(inquiry: Inquiry, event: EventRun) -> Proof:
+def verify_event(inquiry: ProvenanceQuery, event: EventRun) -> VerifiedRun:
     """Prove what the run that started this workflow stands for: the event and its artifact are claims alone.
 
     Raises: RefusedError if any of it does not hold, or GitHub does not answer.
@@ -285,14 +294,14 @@ def prove_event(inquiry: Inquiry, event: EventRun) -> Proof:
         )
     if not config.gate.enabled:
         _require(check_test_run(run, run.sha, repository, config), f"see {run.url}")
-        return Proof(run.sha, run.number, test_said(run))
+        return VerifiedRun(run.sha, run.number, test_said(run))
     # Before its artifact is opened: a run of something else must not get that far.
     _require(check_gate_run(run, repository, config), f"see {run.url}")
     claim = inquiry.provenance(run.id)
     return verify_provenance(claim, hub.run(claim.test_run.id), run, repository, config)
 
 
-def require_place(git: Git, proof: Proof, config: Config, env: Mapping[str, str]) -> None:
+def require_on_main(git: Git, proof: VerifiedRun, config: Config, env: Mapping[str, str]) -> None:
     """Require that a proven commit is here, and contained in main as it is now.
 
     Raises: RefusedError
@@ -305,16 +314,16 @@ def require_place(git: Git, proof: Proof, config: Config, env: Mapping[str, str]
             f"the proven commit {proof.commit[:12]} is not in this clone",
             hint=f"check out with `fetch-depth: 0`; if it is not there then, it is not contained in {main} any more",
         ) from stop
-    if read_place(git, commit, config, env) not in (Relation.SAME, Relation.ANCESTOR):
+    if relation_to_main(git, commit, config, env) not in (Relation.SAME, Relation.ANCESTOR):
         raise RefusedError(
             f"the proven commit {commit.short} is not contained in {main}", hint="previews come from main alone"
         )
 
 
-def open_inquiry(git: Git, config: Config, env: Mapping[str, str]) -> Inquiry | None:
+def open_provenance_query(git: Git, config: Config, env: Mapping[str, str]) -> ProvenanceQuery | None:
     """Connect to the project's repository on GitHub, if it is there."""
     name = repository_name(config.repository, git.remote_url(config.remote), env)
-    return Inquiry(connect(name, env), config, read_actions(env).temp) if name else None
+    return ProvenanceQuery(connect(name, env), config, read_actions(env).temp) if name else None
 
 
 def _require(wrong: Iterable[str], hint: str) -> None:

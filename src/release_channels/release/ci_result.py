@@ -1,4 +1,4 @@
-"""The session `conclude`, the last job of a release workflow."""
+"""The session `evaluate_jobs`, the last job of a release workflow."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_event import EventRun, read_choice, read_event_run
+from release_channels.adapters.actions_event import EventRun, read_dispatch_input, read_event_run
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
-from release_channels.cli.run import run_told
+from release_channels.cli.run import run_session
 from release_channels.errors import UsageError
 from release_channels.model.config import Config
 from release_channels.model.outcome import Outcome, Result
@@ -20,11 +20,11 @@ from release_channels.model.outcome import Outcome, Result
 _NEEDS = "NEEDS"
 
 
-def run_conclude(
+def run_ci_result(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
     """Judge how the other jobs of this workflow ended."""
-    return run_told("conclude", words, lambda *_: _conclude(root, env), root=root, env=env, dry_run=dry_run)
+    return run_session("conclude", words, lambda *_: _conclude(root, env), root=root, env=env, dry_run=dry_run)
 
 
 def _conclude(root: Path, env: Mapping[str, str]) -> Outcome:
@@ -34,7 +34,7 @@ def _conclude(root: Path, env: Mapping[str, str]) -> Outcome:
     git = Git.open(root)
     config = open_project(git, git.commit("HEAD")).config
     event = read_event_run(env)
-    return conclude(jobs, Start(read_choice(env), nothing_to_do(event, config) if event else ""))
+    return evaluate_jobs(jobs, Start(read_dispatch_input(env), nothing_to_do(event, config) if event else ""))
 
 
 def nothing_to_do(event: EventRun, config: Config) -> str:
@@ -92,7 +92,7 @@ def parse_needs(text: str) -> tuple[EndedJob, ...]:
     return tuple(_parse_job(name, job) for name, job in content.items())
 
 
-def conclude(jobs: Sequence[EndedJob], start: Start) -> Outcome:
+def evaluate_jobs(jobs: Sequence[EndedJob], start: Start) -> Outcome:
     """Judge how the jobs of a release workflow ended; one that was skipped needs a reason that is on the list."""
     bad = [f"{job.name} ended {job.result}" for job in jobs if job.result not in ("success", "skipped")]
     reasons = {job.name: next(_reasons(job, jobs, start), "") for job in jobs if job.result == "skipped"}

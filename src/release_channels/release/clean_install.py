@@ -13,8 +13,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release_channels.adapters.index import LOCAL, Index
-from release_channels.adapters.process import finish, run
-from release_channels.adapters.uv import foreign_environment, python_for, python_of, uv_program
+from release_channels.adapters.process import run, run_unchecked
+from release_channels.adapters.uv import python_for, python_of, sanitized_environment, uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.version import Channel
@@ -39,7 +39,7 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class CleanInstaller:
     """Somebody who has never seen the project: an empty home, an index, and no configuration of pip or uv."""
 
     home: Path
@@ -49,7 +49,7 @@ class Stranger:
     upstream: str
     env: Mapping[str, str]
 
-    def in_room(self, name: str) -> Stranger:
+    def in_room(self, name: str) -> CleanInstaller:
         """Give the same stranger another empty home, so that no install sees the traces of another."""
         home = self.home / name
         home.mkdir()
@@ -117,21 +117,23 @@ class Stranger:
             words = ("pip", "install", "--quiet", "pip", "--python", str(python_of(directory)))
             # By a variable: the address may hold a password, and words are shown and listed by `ps`.
             env = {**self.env, "UV_DEFAULT_INDEX": self.upstream}
-            finish(uv_program(), *words, cwd=self.home, env=env, timeout=_SECONDS).or_raise()
+            run_unchecked(uv_program(), *words, cwd=self.home, env=env, timeout=_SECONDS).or_raise()
         return python_of(directory)
 
     def _type(self, *words: str | Path) -> None:
-        finish(*words, cwd=self.home, env=self.env, timeout=_SECONDS).or_raise()
+        run_unchecked(*words, cwd=self.home, env=self.env, timeout=_SECONDS).or_raise()
 
 
-def stranger(home: Path, project: Project, index: Index, upstream: str, outer: Mapping[str, str]) -> Stranger:
+def make_clean_installer(
+    home: Path, project: Project, index: Index, upstream: str, outer: Mapping[str, str]
+) -> CleanInstaller:
     """Make a stranger who knows one index, in an empty directory away from the checkout.
 
     Of the `outer` environment only what says where things are on this machine comes along.
 
     Raises: FailedError if no Python on this machine is one that the project takes.
     """
-    foreign = foreign_environment(outer)
+    foreign = sanitized_environment(outer)
     env = {name: value for name, value in foreign.items() if not name.startswith(("UV_", "PIP_"))}
     env = {name: value for name, value in env.items() if name not in _USERS_OWN}
     env |= {name: foreign[name] for name in _KEPT if foreign.get(name)}
@@ -148,7 +150,7 @@ def stranger(home: Path, project: Project, index: Index, upstream: str, outer: M
     python = _python(project, home, env)
     words = "import platform; print(platform.python_version())"
     version = run(python, "-I", "-c", words, cwd=home, env=env)
-    return Stranger(home, project.name, python, version, upstream, env | {"UV_PYTHON": str(python)})
+    return CleanInstaller(home, project.name, python, version, upstream, env | {"UV_PYTHON": str(python)})
 
 
 def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from release_channels.adapters.files import refuse_no_directory, staged, write_whole
+from release_channels.adapters.files import atomic_write, require_directory, staged_replace
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import MAX_BYTES, Manifest, parse_manifest
 
@@ -12,19 +12,19 @@ DIST = "dist"
 MANIFEST = "release.json"
 
 
-def hand_over(root: Path, files: tuple[Path, ...], manifest: Manifest) -> None:
+def write_dist(root: Path, files: tuple[Path, ...], manifest: Manifest) -> None:
     """Put the files into `dist/` in one step and write the manifest last, so that no manifest describes other files.
 
     Raises: RefusedError if a place is taken by something else.
     """
-    refuse_taken(root)
-    with staged(root, files) as put_into:
+    check_dist_paths(root)
+    with staged_replace(root, files) as put_into:
         (root / MANIFEST).unlink(missing_ok=True)
         put_into(DIST)
-    write_whole(root / MANIFEST, manifest.to_json())
+    atomic_write(root / MANIFEST, manifest.to_json())
 
 
-def bring_in(root: Path, source: Path) -> None:
+def import_build(root: Path, source: Path) -> None:
     """Take over what another job built: its manifest and the files that this names, and nothing else that lies there.
 
     Raises: RefusedError if the manifest is none, or a file is missing or no regular one.
@@ -33,35 +33,35 @@ def bring_in(root: Path, source: Path) -> None:
         raise RefusedError(
             f"there is no directory {source}", hint="--from names where a build's dist/ and release.json are"
         )
-    manifest = take_over(source)
+    manifest = read_manifest(source)
     files = tuple(source / DIST / file.name for file in manifest.files)
     missing = [path.name for path in files if path.is_symlink() or not path.is_file()]
     if missing:
         raise RefusedError(f"{', '.join(missing)} is in the manifest and not in {source / DIST}", hint=_ANEW)
-    hand_over(root, files, manifest)
+    write_dist(root, files, manifest)
 
 
 _ANEW = "build again: `nox -s build`"
 
 
-def refuse_taken(root: Path) -> None:
+def check_dist_paths(root: Path) -> None:
     """Refuse a `dist/` or a `release.json` that is something else, before anything is built, read or taken away.
 
     Raises: RefusedError
     """
-    refuse_no_directory(root / DIST)
+    require_directory(root / DIST)
     manifest = root / MANIFEST
     if manifest.is_symlink() or (manifest.exists() and not manifest.is_file()):
         raise RefusedError(f"{MANIFEST} is not a file", hint=f"move {manifest} away: the manifest is written there")
 
 
-def take_over(root: Path) -> Manifest:
+def read_manifest(root: Path) -> Manifest:
     """Read the manifest that a build left.
 
     Raises: RefusedError if there is none, or it is not a manifest.
     """
     path = root / MANIFEST
-    refuse_taken(root)
+    check_dist_paths(root)
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)

@@ -13,50 +13,50 @@ from packaging.version import Version
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import is_loopback
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.files import scratch
+from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, Pauses, connect
 from release_channels.adapters.index import FOR_PRACTICE, Index, read_index
 from release_channels.errors import RefusedError
-from release_channels.model.github import Asset, HubRelease, asset_name, repository_name
+from release_channels.model.github import Asset, GitHubRelease, asset_name, repository_name
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.outcome import Result
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import verify_manifest
 from release_channels.project.changelog import find_changelog, read_changelog, release_body, section
-from release_channels.release.dist_dir import DIST, take_over
-from release_channels.release.step import Release, Report, Step
-from release_channels.release.upload_guard import look_at_tag_again, pass_fence
+from release_channels.release.dist_dir import DIST, read_manifest
+from release_channels.release.step import ReleaseContext, Report, Step
+from release_channels.release.upload_guard import recheck_tag, verify_before_upload
 
 ASSET = "manifest.json"
 _SHOWN = 60
 
 
-def _act(release: Release) -> Report:
+def _act(release: ReleaseContext) -> Report:
     config = release.project.config
     name = repository_name(config.repository, Git(release.root).remote_url(config.remote), release.env)
     if name is None:
         return Report(Result.SKIPPED, f"no GitHub Release: the remote {config.remote} is not on GitHub")
     if release.index.name in FOR_PRACTICE and not is_loopback(release.env.get("GITHUB_API_URL")):
         return Report(Result.SKIPPED, f"no GitHub Release for what is on {release.index.title}: that is for practice")
-    manifest = verify_manifest(take_over(release.root), release.plan)
+    manifest = verify_manifest(read_manifest(release.root), release.plan)
     patience = release.patience
     with connect(name, release.env, pauses=Pauses(reads=patience.tries)) as hub:
         _require_token(hub)
         _require_published(release.index, manifest)
         tag = tag_of(config.tag_format, manifest.version)
-        with scratch("announce") as workplace, console.progress(f"announcing {tag} on GitHub"):
-            files = (*pass_fence(manifest, release.root / DIST, workplace), _write_asset(manifest, workplace))
+        with temporary_directory("announce") as workplace, console.progress(f"announcing {tag} on GitHub"):
+            files = (*verify_before_upload(manifest, release.root / DIST, workplace), _write_asset(manifest, workplace))
             return _announce(release, hub, tag, {asset_name(path.name): path for path in files})
 
 
-def _announce(release: Release, hub: GitHub, tag: str, files: Mapping[str, Path]) -> Report:
+def _announce(release: ReleaseContext, hub: GitHub, tag: str, files: Mapping[str, Path]) -> Report:
     found = hub.find_releases(tag)
     published = next((there for there in found if not there.is_draft), None)
     if published is not None:
         _require_same(published, files, release)
         return Report(Result.ALREADY, f"the GitHub Release {tag} is out, with the same files: {published.url}")
-    look_at_tag_again(release)  # for a tag that is gone GitHub would make one of its own
+    recheck_tag(release)  # for a tag that is gone GitHub would make one of its own
     notes = release_notes(release, hub, tag)
     draft = _oldest(found) or _create_draft(release, hub, tag, notes)
     _refuse_foreign(draft, files, release)
@@ -71,12 +71,12 @@ def _announce(release: Release, hub: GitHub, tag: str, files: Mapping[str, Path]
     # A draft that was here already may say anything, and may be ticked as a pre-release.
     ours = replace(filled, name=tag, body=notes, is_prerelease=False)
     latest = _is_newest(release)
-    look_at_tag_again(release)
+    recheck_tag(release)
     out = hub.publish(ours, latest=latest, target=release.observed.commit.sha)
     return Report(Result.PUBLISHED, f"the GitHub Release {tag} is out: {out.url}", warnings=_replaced(filled, ours))
 
 
-def _replaced(found: HubRelease, ours: HubRelease) -> tuple[str, ...]:
+def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
     """Say what a draft had said before it was published with the release's own words."""
     told = []
     if found.name not in ("", ours.name):
@@ -90,7 +90,7 @@ def _replaced(found: HubRelease, ours: HubRelease) -> tuple[str, ...]:
     return (f"the draft was there already; replaced in it: {', '.join(told)}. What {ours.tag} says is its changelog",)
 
 
-def _create_draft(release: Release, hub: GitHub, tag: str, notes: str) -> HubRelease:
+def _create_draft(release: ReleaseContext, hub: GitHub, tag: str, notes: str) -> GitHubRelease:
     """Make a draft; where two runs do so at once, both go on with the older one and the other is taken away."""
     made = hub.create_draft(tag, tag, notes, target=release.observed.commit.sha)
     oldest = _oldest(hub.find_releases(tag)) or made
@@ -99,11 +99,11 @@ def _create_draft(release: Release, hub: GitHub, tag: str, notes: str) -> HubRel
     return oldest
 
 
-def _oldest(found: tuple[HubRelease, ...]) -> HubRelease | None:
+def _oldest(found: tuple[GitHubRelease, ...]) -> GitHubRelease | None:
     return min(found, key=lambda there: there.id, default=None)
 
 
-def _put(hub: GitHub, draft: HubRelease, name: str, path: Path) -> None:
+def _put(hub: GitHub, draft: GitHubRelease, name: str, path: Path) -> None:
     """Make an asset of a draft what it should be; what an earlier run left half-way is replaced."""
     there = next((asset for asset in draft.assets if asset.name == name), None)
     if there is not None and not _is_same(there, path):
@@ -113,7 +113,7 @@ def _put(hub: GitHub, draft: HubRelease, name: str, path: Path) -> None:
         hub.upload_asset(draft, path)
 
 
-def _refuse_foreign(draft: HubRelease, files: Mapping[str, Path], release: Release) -> None:
+def _refuse_foreign(draft: GitHubRelease, files: Mapping[str, Path], release: ReleaseContext) -> None:
     """Refuse a draft with a file that no run put there, before anything is changed in it."""
     foreign = sorted({asset.name for asset in draft.assets} - files.keys())
     if foreign:
@@ -123,7 +123,7 @@ def _refuse_foreign(draft: HubRelease, files: Mapping[str, Path], release: Relea
         )
 
 
-def _require_same(there: HubRelease, files: Mapping[str, Path], release: Release) -> None:
+def _require_same(there: GitHubRelease, files: Mapping[str, Path], release: ReleaseContext) -> None:
     """Compare a release with what belongs to it.
 
     Raises: RefusedError if it lacks a file, has one more, or one with other bytes.
@@ -139,7 +139,7 @@ def _require_same(there: HubRelease, files: Mapping[str, Path], release: Release
         raise RefusedError(f"the {kind} GitHub Release {there.tag} {', '.join(wrong)}", hint=_mend(there, release))
 
 
-def _mend(there: HubRelease, release: Release) -> str:
+def _mend(there: GitHubRelease, release: ReleaseContext) -> str:
     """Say what to do about a release with wrong files; what is on the index is right in any case."""
     index, again = release.index.title, _again(release, there.tag)
     if there.is_immutable:
@@ -155,7 +155,7 @@ def _mend(there: HubRelease, release: Release) -> str:
     )
 
 
-def _again(release: Release, tag: str) -> str:
+def _again(release: ReleaseContext, tag: str) -> str:
     return f"`invoke resume {tag} --index {release.index.name}` makes it anew"
 
 
@@ -185,7 +185,7 @@ def _require_published(index: Index, manifest: Manifest) -> None:
         )
 
 
-def _is_newest(release: Release) -> bool:
+def _is_newest(release: ReleaseContext) -> bool:
     """Tell whether this is the newest final that the index offers; by the clock a late fix of an old line would be.
 
     One that is yanked is not offered, and must not be what GitHub shows as the latest either.
@@ -210,14 +210,14 @@ def _describe(file: ManifestFile) -> dict[str, object]:
     return {"name": file.name, "size": file.size, "sha256": file.sha256}
 
 
-ANNOUNCE = Step("announce", "the GitHub Release: draft, files, compare, publish", _act)
+GITHUB_RELEASE = Step("announce", "the GitHub Release: draft, files, compare, publish", _act)
 
 
 _ASKED = 10
 """How many older tags GitHub is asked about, where history is cut off here."""
 
 
-def release_notes(release: Release, hub: GitHub, tag: str) -> str:
+def release_notes(release: ReleaseContext, hub: GitHub, tag: str) -> str:
     """Give the text of a release; one that is longer than GitHub allows is cut, with a link to the whole."""
     version, commit = release.observed.version, release.observed.commit
     git = Git(release.root)
@@ -230,7 +230,7 @@ def release_notes(release: Release, hub: GitHub, tag: str) -> str:
     return release_body(hub.generate_notes(tag, previous_final(git, hub, release, version), commit.sha), page)
 
 
-def previous_final(git: Git, hub: GitHub, release: Release, version: Version) -> str | None:
+def previous_final(git: Git, hub: GitHub, release: ReleaseContext, version: Version) -> str | None:
     """Find the tag of the newest final below a version among the commit's ancestors, never one of a side branch.
 
     Where history is cut off here, as in most workflow jobs, GitHub tells which tags are ancestors.

@@ -14,7 +14,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from release_channels.adapters.process import finish, run
+from release_channels.adapters.process import run, run_unchecked
 from release_channels.errors import CommandError, FailedError, SlowError
 from release_channels.release.checks.archive import read_archive
 from release_channels.release.checks.entry_points import scripts
@@ -100,7 +100,9 @@ def read_wheel(path: Path) -> Wheel:
     return Wheel(record, names, tuple(script_files(archive)), import_packages(archive))
 
 
-def look_at(place: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]) -> Installed:
+def inspect_installation(
+    place: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]
+) -> Installed:
     """Look at an installed project: where it came from, and whether what it promises can be imported.
 
     Raises: FailedError for a script that cannot be imported, and for an install from elsewhere.
@@ -159,7 +161,9 @@ def compare_files(found: Installed, wheel: Wheel) -> None:
 _OTHER_WHEEL = "the index serves another wheel than the one in release.json: what `dist/` holds is not what users get"
 
 
-def start(script: str, place: Environment, home: Path, env: Mapping[str, str], seconds: float) -> tuple[str, ...]:
+def smoke_test_script(
+    script: str, place: Environment, home: Path, env: Mapping[str, str], seconds: float
+) -> tuple[str, ...]:
     """Start a console script with --help, and give warnings.
 
     One that knows no --help (it ends with an error, or not at all) has been imported already, and that is enough.
@@ -171,7 +175,7 @@ def start(script: str, place: Environment, home: Path, env: Mapping[str, str], s
     if program is None:
         raise FailedError(f"the script {script} was not installed", hint=_MISSING)
     try:
-        done = finish(program, "--help", cwd=home, env=env, timeout=seconds)
+        done = run_unchecked(program, "--help", cwd=home, env=env, timeout=seconds)
     except SlowError:
         return (f"`{script} --help` had not ended after {seconds:g} s and was stopped: does it know --help?",)
     except CommandError as err:
@@ -190,7 +194,7 @@ def _probe(place: Environment, project: str, wheel: Wheel, home: Path, env: Mapp
     result = home / "probe.json"
     # `-I` keeps the working directory and the user's own packages out of the import path.
     words: tuple[str | Path, ...] = ("-I", "-c", _PROBE, project, result, ",".join(_GROUPS), *wheel.modules)
-    done = finish(place.python, *words, cwd=home, env=env, timeout=_IMPORT_SECONDS)
+    done = run_unchecked(place.python, *words, cwd=home, env=env, timeout=_IMPORT_SECONDS)
     if not result.exists():
         last = done.messages.splitlines()[-1:] or [f"exit code {done.code}"]
         raise FailedError(f"Python ended while {project} was imported: {last[0]}", hint=_MISSING)

@@ -13,32 +13,32 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_env import Actions
-from release_channels.adapters.actions_event import read_choice
-from release_channels.adapters.files import only_one_run
+from release_channels.adapters.actions_env import ActionsEnvironment
+from release_channels.adapters.actions_event import read_dispatch_input
+from release_channels.adapters.files import checkout_lock
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, Index, upstream_url
 from release_channels.adapters.observe import observe
 from release_channels.cli.context import open_index, open_project
 from release_channels.cli.options import Options
 from release_channels.cli.report import show_plan
-from release_channels.cli.run import run_told
+from release_channels.cli.run import run_session
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
 from release_channels.model.observed import Commit
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags, tag_of
-from release_channels.model.verification import Proof
+from release_channels.model.verification import VerifiedRun
 from release_channels.model.version import Channel
 from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
 from release_channels.project.version_files import read_copies
-from release_channels.release.ci_provenance import gated, prove_preview, prove_public
-from release_channels.release.dist_dir import bring_in
-from release_channels.release.rebuild import SecondBuild
-from release_channels.release.step import Patience, Release, Step, outcome_of, run_steps
+from release_channels.release.ci_provenance import gated_files, verify_preview_ci, verify_public_ci
+from release_channels.release.dist_dir import import_build
+from release_channels.release.rebuild import ConcurrentRebuild
+from release_channels.release.step import ReleaseContext, Step, Timeouts, outcome_of, run_steps
 
 # By name, so that a job that publishes loads nothing of what builds.
 _STEPS = {
@@ -51,7 +51,7 @@ _STEPS = {
 }
 
 
-def run_session(
+def run_pipeline(
     name: str,
     steps: Sequence[str],
     words: Sequence[str],
@@ -60,7 +60,7 @@ def run_session(
     channel: Channel | None = None,
     dry_run: bool = False,
     env: Mapping[str, str] = os.environ,
-    patience: Patience | None = None,
+    patience: Timeouts | None = None,
     goes_on: bool = False,
 ) -> Outcome:
     """Run one release session from its options to its outcome; errors end in an outcome, never in a traceback.
@@ -70,9 +70,9 @@ def run_session(
 
     Raises: KeyboardInterrupt, after the outcome was told.
     """
-    return run_told(
+    return run_session(
         name, words,
-        lambda options, actions: _run(steps, channel, options, root, env, actions, patience or Patience()),
+        lambda options, actions: _run(steps, channel, options, root, env, actions, patience or Timeouts()),
         root=root, env=env, dry_run=dry_run, goes_on=goes_on,
     )  # fmt: skip
 
@@ -83,8 +83,8 @@ def _run(
     options: Options,
     root: Path,
     env: Mapping[str, str],
-    actions: Actions,
-    patience: Patience,
+    actions: ActionsEnvironment,
+    patience: Timeouts,
 ) -> Outcome:
     if options.source is not None and "build" in steps:
         raise UsageError(
@@ -96,12 +96,12 @@ def _run(
     _refuse_branch(git, project.config, actions, env)
     with ExitStack() as stack:
         if not options.dry_run:
-            stack.enter_context(only_one_run(root))
+            stack.enter_context(checkout_lock(root))
         name = options.index or _default_index(project.config, actions)
         index = stack.enter_context(open_index(name, project, root, env, offline=options.offline))
         proof = None
         if channel is not Channel.PUBLIC:
-            proof = prove_preview(git, project.config, steps, options, actions, env)
+            proof = verify_preview_ci(git, project.config, steps, options, actions, env)
         if proof is not None:
             commit = git.commit(proof.commit)
             project = open_project(git, commit, index=index.name, env=env)
@@ -113,7 +113,7 @@ def _run(
             result = Result.SKIPPED if plan.verdict is Verdict.SKIP else Result.REFUSED
             told = outcome_of(plan, result, f"{plan.reason}: {plan.message}")
             return replace(told, hint=plan.hint, run_number=request.run)
-        proven = gated(proof, plan, project) if proof else prove_public(git, project, steps, plan, env)
+        proven = gated_files(proof, plan, project) if proof else verify_public_ci(git, project, steps, plan, env)
         for warning in proven.warnings:
             console.warn(warning)
         plan = replace(plan, warnings=plan.warnings + proven.warnings)
@@ -122,9 +122,9 @@ def _run(
                 _refuse_unwritable(git, project, commit, plan)
             return _planned(plan, index)
         if options.source is not None:
-            bring_in(root, Path(options.source))
+            import_build(root, Path(options.source))
         base = repository_url(project, git.remote_url(project.config.remote))
-        release = Release(
+        release = ReleaseContext(
             root=root,
             project=project,
             plan=plan,
@@ -136,7 +136,7 @@ def _run(
             gated=proven.files,
             stored_tokens=actions.stored_tokens,
             patience=patience,
-            second=SecondBuild(stack, wanted=project.config.rebuild and {"build", "check"} <= set(steps)),
+            second=ConcurrentRebuild(stack, wanted=project.config.rebuild and {"build", "check"} <= set(steps)),
         )
         return replace(run_steps([_step(name) for name in steps], release), run_number=request.run)
 
@@ -147,9 +147,9 @@ def _request(
     commit: Commit,
     channel: Channel | None,
     options: Options,
-    actions: Actions,
+    actions: ActionsEnvironment,
     index: Index,
-    proof: Proof | None,
+    proof: VerifiedRun | None,
 ) -> Request:
     """Turn options and event into a request; a session that serves both channels is public where there is a tag.
 
@@ -193,12 +193,12 @@ def _step(name: str) -> Step:
     return step
 
 
-def _refuse_branch(git: Git, config: Config, actions: Actions, env: Mapping[str, str]) -> None:
+def _refuse_branch(git: Git, config: Config, actions: ActionsEnvironment, env: Mapping[str, str]) -> None:
     """Refuse to carry on a public release from a branch: what is built is the commit of the tag.
 
     Raises: RefusedError with the command to use.
     """
-    if actions.workflow != config.public_workflow or actions.tag or read_choice(env) != "resume":
+    if actions.workflow != config.public_workflow or actions.tag or read_dispatch_input(env) != "resume":
         return
     known = release_tags(config.tag_format, git.tag_names(config.remote))
     tag = known[max(known)] if known else tag_of(config.tag_format, Version("1.2.3"))
@@ -208,7 +208,7 @@ def _refuse_branch(git: Git, config: Config, actions: Actions, env: Mapping[str,
     )
 
 
-def _default_index(config: Config, actions: Actions) -> str:
+def _default_index(config: Config, actions: ActionsEnvironment) -> str:
     """Practise on the local index, but never by accident where a release was meant."""
     if actions.workflow in (config.preview_workflow, config.public_workflow):
         raise UsageError(

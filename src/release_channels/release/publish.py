@@ -9,11 +9,11 @@ from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.files import scratch
+from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.index import LOCAL, Credentials, Index, fetch_file, read_index
-from release_channels.adapters.local_index_history import keep_manifest
-from release_channels.adapters.process import finish
-from release_channels.adapters.uv import foreign_environment, uv_program
+from release_channels.adapters.local_index_history import record_manifest
+from release_channels.adapters.process import run_unchecked
+from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.errors import FailedError, RefusedError, UnansweredError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile
@@ -21,9 +21,9 @@ from release_channels.model.outcome import Result
 from release_channels.model.tags import tag_of
 from release_channels.model.verification import verify_gated, verify_manifest
 from release_channels.model.version import Channel
-from release_channels.release.dist_dir import DIST, take_over
-from release_channels.release.step import Release, Report, Step
-from release_channels.release.upload_guard import look_at_tag_again, pass_fence
+from release_channels.release.dist_dir import DIST, read_manifest
+from release_channels.release.step import ReleaseContext, Report, Step
+from release_channels.release.upload_guard import recheck_tag, verify_before_upload
 
 _SECONDS = 1800
 # uv tries again by itself when a connection breaks, and not when the index answers with one of these.
@@ -31,16 +31,16 @@ _SECONDS = 1800
 _PASSING = re.compile(r"status code (429|500|502|503|504)\b")
 
 
-def _act(release: Release) -> Report:
+def _act(release: ReleaseContext) -> Report:
     _refuse_stored_tokens(release)
-    manifest = verify_gated(verify_manifest(take_over(release.root), release.plan), release.gated)
-    with scratch("publish") as workplace:
-        files = pass_fence(manifest, release.root / DIST, workplace)
+    manifest = verify_gated(verify_manifest(read_manifest(release.root), release.plan), release.gated)
+    with temporary_directory("publish") as workplace:
+        files = verify_before_upload(manifest, release.root / DIST, workplace)
         missing = _compare(release, manifest)
-        look_at_tag_again(release)
+        recheck_tag(release)
         where = f"{manifest.project} {manifest.version} on {release.index.title}"
         if release.index.name == LOCAL:
-            keep_manifest(release.root, manifest)
+            record_manifest(release.root, manifest)
         if not missing:
             return Report(Result.ALREADY, f"{where}: all {len(files)} files are there", files=manifest.files)
         try:
@@ -52,7 +52,7 @@ def _act(release: Release) -> Report:
     return Report(Result.PUBLISHED, where, warnings=warnings, files=manifest.files)
 
 
-def _refuse_stored_tokens(release: Release) -> None:
+def _refuse_stored_tokens(release: ReleaseContext) -> None:
     """Refuse a stored index token in CI: the publisher is Trusted Publishing alone."""
     if release.index.credentials is Credentials.TRUSTED_PUBLISHING and release.stored_tokens:
         names = ", ".join(release.stored_tokens)
@@ -62,7 +62,7 @@ def _refuse_stored_tokens(release: Release) -> None:
         )
 
 
-def _compare(release: Release, manifest: Manifest) -> tuple[ManifestFile, ...]:
+def _compare(release: ReleaseContext, manifest: Manifest) -> tuple[ManifestFile, ...]:
     """Give the files that the index lacks.
 
     Raises: RefusedError if it has one of them with other bytes.
@@ -84,7 +84,7 @@ def _compare(release: Release, manifest: Manifest) -> tuple[ManifestFile, ...]:
     return tuple(file for file in manifest.files if file.name not in there)
 
 
-def _other_bytes(release: Release, manifest: Manifest, why: str, there: Mapping[str, IndexFile]) -> RefusedError:
+def _other_bytes(release: ReleaseContext, manifest: Manifest, why: str, there: Mapping[str, IndexFile]) -> RefusedError:
     """Say what other bytes mean for a public release: one that is whole needs nothing, the other its first bytes."""
     tag = tag_of(release.project.config.tag_format, manifest.version)
     resume = f"`invoke resume {tag} --index {release.index.name}`"
@@ -111,7 +111,7 @@ def _sha256_there(index: Index, found: IndexFile) -> str:
     """
     if found.sha256:
         return found.sha256
-    with scratch("compare") as workplace:
+    with temporary_directory("compare") as workplace:
         copy = fetch_file(index, found, workplace)
         if copy is None:
             raise UnansweredError(
@@ -121,7 +121,7 @@ def _sha256_there(index: Index, found: IndexFile) -> str:
         return sha256_of(copy)
 
 
-def _upload(release: Release, files: tuple[Path, ...], workplace: Path) -> frozenset[str]:
+def _upload(release: ReleaseContext, files: tuple[Path, ...], workplace: Path) -> frozenset[str]:
     """Let uv upload the files, again where the index was overloaded, and give the names that uv sent or found there.
 
     Raises: FailedError with the index's own words.
@@ -132,11 +132,11 @@ def _upload(release: Release, files: tuple[Path, ...], workplace: Path) -> froze
     addresses = ("--publish-url", index.upload_url, "--check-url", index.simple_url)
     accepted: set[str] = set()
     for pause in (*release.patience.tries, None):
-        done = finish(
+        done = run_unchecked(
             uv_program(), *words, *addresses, *files, cwd=workplace, env=_environment(release), timeout=_SECONDS
         )
-        said = _unwrapped(done.messages)
-        accepted |= {file.name for file in files if _handled(file.name, said)}
+        said = join_wrapped_lines(done.messages)
+        accepted |= {file.name for file in files if uv_reported(file.name, said)}
         if done.code == 0:
             return frozenset(accepted)
         passing = _PASSING.search(said)
@@ -147,33 +147,33 @@ def _upload(release: Release, files: tuple[Path, ...], workplace: Path) -> froze
     raise FailedError(f"{index.title} did not take the upload", hint=_explain(done.messages))
 
 
-def _handled(name: str, messages: str) -> bool:
+def uv_reported(name: str, messages: str) -> bool:
     """Tell whether uv sent a file or found it there; a name that is not normalized it leaves out, and exits with 0."""
     return any(f"{did} {name} " in messages for did in ("Uploading", "File"))
 
 
-def _unwrapped(messages: str) -> str:
+def join_wrapped_lines(messages: str) -> str:
     """Undo uv's line breaks, which may fall into any sentence."""
     return " ".join(messages.split())
 
 
-def _environment(release: Release) -> dict[str, str]:
+def _environment(release: ReleaseContext) -> dict[str, str]:
     """The environment of the upload: the user's credentials where they are wanted, and nowhere else."""
     match release.index.credentials:
         case Credentials.NONE:
-            return foreign_environment(release.env) | {"UV_PUBLISH_USERNAME": "local", "UV_PUBLISH_PASSWORD": "local"}
+            return sanitized_environment(release.env) | {"UV_PUBLISH_USERNAME": "local", "UV_PUBLISH_PASSWORD": "local"}
         case Credentials.TRUSTED_PUBLISHING:
             needed = {name: value for name, value in release.env.items() if name.startswith("ACTIONS_ID_TOKEN_")}
-            return foreign_environment(release.env) | needed
+            return sanitized_environment(release.env) | needed
         case Credentials.USER:
             # Everything else may belong to a keyring; a setting of uv's could send the files somewhere else.
-            kept = {*foreign_environment(release.env), *_USERS_OWN}
+            kept = {*sanitized_environment(release.env), *_USERS_OWN}
             return {name: value for name, value in release.env.items() if name in kept or not name.startswith("UV_")}
 
 
 def _explain(messages: str) -> str:
     """Give uv's own words, and for the known refusals what to do about them."""
-    said = _unwrapped(messages)
+    said = join_wrapped_lines(messages)
     advice = (advice for sign, advice in _ADVICE if re.search(sign, said))
     return "\n".join(filter(None, (messages, next(advice, ""))))
 
@@ -194,7 +194,7 @@ _ADVICE = (
 )
 
 
-def _confirm(release: Release, manifest: Manifest, accepted: frozenset[str]) -> tuple[str, ...]:
+def _confirm(release: ReleaseContext, manifest: Manifest, accepted: frozenset[str]) -> tuple[str, ...]:
     """Read the index until every file is there with its bytes; what stays unseen for long is a warning.
 
     Raises: FailedError if a file was not accepted, or has other bytes.
@@ -221,7 +221,7 @@ def _confirm(release: Release, manifest: Manifest, accepted: frozenset[str]) -> 
     )
 
 
-def _unseen(release: Release, manifest: Manifest) -> frozenset[str]:
+def _unseen(release: ReleaseContext, manifest: Manifest) -> frozenset[str]:
     """Name the files that the index does not show; one that does not answer shows none.
 
     Raises: FailedError if it shows other bytes.

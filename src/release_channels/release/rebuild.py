@@ -11,14 +11,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from release_channels.adapters.files import scratch
-from release_channels.adapters.process import in_background
+from release_channels.adapters.files import temporary_directory
+from release_channels.adapters.process import background
 from release_channels.errors import FailedError
 
 Build = Callable[[Path], tuple[Path, ...]]
 
 
-class SecondBuild:
+class ConcurrentRebuild:
     """A build in a directory of its own, started early and looked at late; it ends with the run's `stack`.
 
     Two builds at a time meet where a build backend stages its files in a place that both write to. What went wrong
@@ -40,8 +40,8 @@ class SecondBuild:
     def start(self, build: Build) -> None:
         """Begin to build, at the same time as whatever follows."""
         self._stack.push(self._beside)
-        place = self._beside.enter_context(scratch("rebuild"))
-        self._made = self._beside.enter_context(in_background(lambda: build(place)))
+        place = self._beside.enter_context(temporary_directory("rebuild"))
+        self._made = self._beside.enter_context(background(lambda: build(place)))
 
     def give_up(self) -> None:
         """End the build that was started, and forget it."""
@@ -64,7 +64,7 @@ class SecondBuild:
         Raises: what the build raises.
         """
         self.give_up()
-        return build(self._stack.enter_context(scratch("rebuild")))
+        return build(self._stack.enter_context(temporary_directory("rebuild")))
 
 
 _Facts = dict[str, tuple[str, str]]

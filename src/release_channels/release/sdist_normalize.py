@@ -19,7 +19,7 @@ _WAIT = 10.0
 _UNSETTLED_HEADERS = {"mtime", "atime", "ctime", "uid", "gid", "uname", "gname"}
 
 
-def let_pass(epoch: int) -> None:
+def wait_past_commit_second(epoch: int) -> None:
     """Wait until the second of `epoch` is over, if that is soon.
 
     A build in the very second of its commit would pass its own clock off as the commit's time.
@@ -29,7 +29,7 @@ def let_pass(epoch: int) -> None:
         time.sleep(left)
 
 
-def is_settled(sdist: Path, epoch: int) -> bool:
+def is_normalized(sdist: Path, epoch: int) -> bool:
     """Tell whether nothing in an sdist comes from the clock or the account of its build.
 
     Times must be `epoch` (seconds) or a constant, owners 0, modes 644 or 755; contents are not looked at.
@@ -45,7 +45,7 @@ def is_settled(sdist: Path, epoch: int) -> bool:
         raise FailedError(f"{sdist.name} is not a readable sdist: {err}", hint="does its build backend work?") from err
 
 
-def settle(sdist: Path, epoch: int) -> None:
+def normalize_sdist(sdist: Path, epoch: int) -> None:
     """Rewrite an sdist in place: members sorted, owner 0, modes 644 or 755, every time `epoch`, contents untouched.
 
     Source: reproducible builds, SOURCE_DATE_EPOCH specification; the sdist format is the PyPA's.

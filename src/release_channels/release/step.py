@@ -16,11 +16,11 @@ from release_channels.model.manifest import ManifestFile
 from release_channels.model.observed import Observed
 from release_channels.model.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
-from release_channels.release.rebuild import SecondBuild
+from release_channels.release.rebuild import ConcurrentRebuild
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long a step waits, in seconds: between tries, for files to be seen, for --help."""
 
     tries: tuple[float, ...] = (2.0, 5.0)
@@ -30,7 +30,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseContext:
     """What every step of a run knows: the project, the plan, the index, and the world as it was observed."""
 
     root: Path
@@ -44,8 +44,8 @@ class Release:
     gated: tuple[ManifestFile, ...] = ()
     """What the gate tested, where there was one: nothing else may be published."""
     stored_tokens: tuple[str, ...] = ()
-    patience: Patience = field(default_factory=Patience)
-    second: SecondBuild = field(default_factory=lambda: SecondBuild(ExitStack(), wanted=False))
+    patience: Timeouts = field(default_factory=Timeouts)
+    second: ConcurrentRebuild = field(default_factory=lambda: ConcurrentRebuild(ExitStack(), wanted=False))
 
     @property
     def installers(self) -> tuple[str, ...]:
@@ -71,10 +71,10 @@ class Step:
 
     name: str
     title: str
-    act: Callable[[Release], Report]
+    act: Callable[[ReleaseContext], Report]
 
 
-def run_steps(steps: Sequence[Step], release: Release) -> Outcome:
+def run_steps(steps: Sequence[Step], release: ReleaseContext) -> Outcome:
     """Do the steps in order and stop at the first that does not succeed; the outcome names what was reached.
 
     Raises: KeyboardInterrupt that says what is out already, if anything is.
@@ -112,7 +112,7 @@ def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
     )
 
 
-def _reached(release: Release, reports: list[Report]) -> Outcome:
+def _reached(release: ReleaseContext, reports: list[Report]) -> Outcome:
     """Tell the outcome of steps that all succeeded: of the first that published, else of one that found it done."""
     telling = (next((r for r in reports if r.result is result), None) for result in (Result.PUBLISHED, Result.ALREADY))
     told = next(filter(None, telling), reports[-1])
@@ -124,7 +124,7 @@ def _reached(release: Release, reports: list[Report]) -> Outcome:
     )
 
 
-def _stopped(release: Release, step: Step, stop: ReleaseError, reports: list[Report]) -> Outcome:
+def _stopped(release: ReleaseContext, step: Step, stop: ReleaseError, reports: list[Report]) -> Outcome:
     """Tell the outcome of a run that stopped; what had been published by then comes first, since it stays so."""
     published = next((report for report in reports if report.result is Result.PUBLISHED), None)
     refused = isinstance(stop, RefusedError) and published is None
@@ -145,7 +145,7 @@ def _far(step: Step, said: str, reports: list[Report]) -> str:
     return f"{published.message} was published before {step.name} had ended" if published is not None else said
 
 
-def _warnings(release: Release, reports: list[Report]) -> tuple[str, ...]:
+def _warnings(release: ReleaseContext, reports: list[Report]) -> tuple[str, ...]:
     return release.plan.warnings + tuple(warning for report in reports for warning in report.warnings)
 
 

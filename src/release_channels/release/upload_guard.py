@@ -19,12 +19,12 @@ from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import Relation
 from release_channels.model.version import Channel
-from release_channels.release.step import Release
+from release_channels.release.step import ReleaseContext
 
 _REBUILD = "build again: `nox -s build`"
 
 
-def pass_fence(manifest: Manifest, source: Path, target: Path) -> tuple[Path, ...]:
+def verify_before_upload(manifest: Manifest, source: Path, target: Path) -> tuple[Path, ...]:
     """Copy the manifest's files out of `source` into an empty directory, and let only copies through that hold.
 
     What is uploaded is the copy that was looked at, so nothing can be exchanged in between. `manifest` has
@@ -66,7 +66,7 @@ def _look_inside(copy: Path, manifest: Manifest) -> None:
         raise RefusedError(f"{copy.name} has version {inside.version}, not {manifest.version}", hint=_REBUILD)
 
 
-def look_at_tag_again(release: Release) -> None:
+def recheck_tag(release: ReleaseContext) -> None:
     """Read the tag once more: somebody may have moved it since the run began.
 
     Raises: RefusedError if it does not point to the commit that was built.

@@ -10,31 +10,36 @@ from typing import TypeVar
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.files import scratch
+from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.index import read_index
-from release_channels.adapters.process import side_by_side
+from release_channels.adapters.process import run_parallel
 from release_channels.errors import CommandError, FailedError, ReleaseError
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import IndexState
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
-from release_channels.release.clean_install import Environment, Stranger, stranger
+from release_channels.release.clean_install import CleanInstaller, Environment, make_clean_installer
 from release_channels.release.installed_package import (
     Wheel,
     compare_files,
+    inspect_installation,
     installed_version,
-    look_at,
     read_wheel,
-    start,
+    smoke_test_script,
 )
-from release_channels.release.step import Release, Report, Step
-from release_channels.release.verify_policy import find_release, offered_final, older_pythons, withheld_finals
+from release_channels.release.step import ReleaseContext, Report, Step
+from release_channels.release.verify_policy import (
+    fetch_published_wheel,
+    final_for_older_python,
+    offered_final,
+    skipped_finals,
+)
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class InstallResult:
     """What a command brought: the command as it was typed, and the version; None where it found nothing to install."""
 
     command: str
@@ -44,7 +49,7 @@ class Came:
 
 
 @dataclass(frozen=True, slots=True)
-class _Expected:
+class Expected:
     """What has to come by a channel's command: the manifest's version, with the files of the manifest's wheel."""
 
     channel: Channel
@@ -63,12 +68,12 @@ class _Expected:
         return found > self.version and of_channel and found.pre is None
 
 
-def _act(release: Release) -> Report:
-    with scratch("verify") as home:
-        manifest, path = find_release(release, home / "published")
+def _act(release: ReleaseContext) -> Report:
+    with temporary_directory("verify") as home:
+        manifest, path = fetch_published_wheel(release, home / "published")
         wheel = read_wheel(path)
-        expected = _Expected(manifest.channel, manifest.version, wheel, release.patience.script)
-        guest = stranger(home, release.project, release.index, release.upstream, release.env)
+        expected = Expected(manifest.channel, manifest.version, wheel, release.patience.script)
+        guest = make_clean_installer(home, release.project, release.index, release.upstream, release.env)
         with console.progress(f"installing from the index, with {' and with '.join(release.installers)}"):
             came = _all_of(*_acts(release.installers, guest, expected))
     state = read_index(release.index, release.project.name)
@@ -78,11 +83,11 @@ def _act(release: Release) -> Report:
     warnings = tuple(dict.fromkeys([warning for one in own for warning in one.warnings] + list(public)))
     return Report(
         Result.DONE, f"from outside: {_told(own)}; {_proven(own, expected)}",
-        warnings=warnings, notes=older_pythons(state, manifest.version), files=manifest.files,
+        warnings=warnings, notes=final_for_older_python(state, manifest.version), files=manifest.files,
     )  # fmt: skip
 
 
-def _acts(installers: tuple[str, ...], guest: Stranger, expected: _Expected) -> list[Callable[[], Came]]:
+def _acts(installers: tuple[str, ...], guest: CleanInstaller, expected: Expected) -> list[Callable[[], InstallResult]]:
     """Give what is done: each installer for the channel at hand, then each for the other one."""
     is_tool, other = expected.wheel.is_tool, expected.other
     own = {"pip": lambda: _by_pip(guest, expected), "uv": lambda: _by_uv(guest, expected)}
@@ -90,18 +95,18 @@ def _acts(installers: tuple[str, ...], guest: Stranger, expected: _Expected) -> 
     return [acts[installer] for acts in (own, others) for installer in installers]
 
 
-def _all_of(*acts: Callable[[], Came]) -> list[Came]:
+def _all_of(*acts: Callable[[], InstallResult]) -> list[InstallResult]:
     """Do it all side by side and to the end, so that a failure tells of every installer that has one.
 
     Raises: FailedError with everything that failed.
     """
-    ends = side_by_side(*(_caught(act) for act in acts))
+    ends = run_parallel(*(_caught(act) for act in acts))
     stops = [end for end in ends if isinstance(end, ReleaseError)]
     if stops:
-        fine = [end for end in ends[: len(ends) // 2] if isinstance(end, Came)]
+        fine = [end for end in ends[: len(ends) // 2] if isinstance(end, InstallResult)]
         hints = [*dict.fromkeys(stop.hint for stop in stops if stop.hint), *(f"but {_told([one])}" for one in fine)]
         raise FailedError("; ".join(str(stop) for stop in stops), hint="\n".join(hints)) from stops[0]
-    return [end for end in ends if isinstance(end, Came)]
+    return [end for end in ends if isinstance(end, InstallResult)]
 
 
 def _caught(act: Callable[[], _T]) -> Callable[[], _T | ReleaseError]:
@@ -114,7 +119,7 @@ def _caught(act: Callable[[], _T]) -> Callable[[], _T | ReleaseError]:
     return acting
 
 
-def _by_pip(guest: Stranger, expected: _Expected) -> Came:
+def _by_pip(guest: CleanInstaller, expected: Expected) -> InstallResult:
     channel = expected.channel
     return _install(
         guest, "pip", expected,
@@ -123,7 +128,7 @@ def _by_pip(guest: Stranger, expected: _Expected) -> Came:
     )  # fmt: skip
 
 
-def _by_uv(guest: Stranger, expected: _Expected) -> Came:
+def _by_uv(guest: CleanInstaller, expected: Expected) -> InstallResult:
     is_tool, channel = expected.wheel.is_tool, expected.channel
     return _install(
         guest, "uv", expected,
@@ -133,18 +138,18 @@ def _by_uv(guest: Stranger, expected: _Expected) -> Came:
 
 
 def _install(
-    guest: Stranger,
+    guest: CleanInstaller,
     how: str,
-    expected: _Expected,
-    install: Callable[[Stranger, bool], Environment],
+    expected: Expected,
+    install: Callable[[CleanInstaller, bool], Environment],
     words: Callable[[bool], str],
-) -> Came:
+) -> InstallResult:
     """Try the reference command, and where it breaks the form that lets no dependency's pre-release in.
 
     Raises: FailedError if both fail; the reference command's error is the one that counts.
     """
 
-    def attempt(narrow: bool) -> Came:
+    def attempt(narrow: bool) -> InstallResult:
         room = guest.in_room(f"{how}-narrow" if narrow else how)
         try:
             place = install(room, narrow)
@@ -162,18 +167,19 @@ def _install(
         except ReleaseError:
             raise stop from None
         warning = (
-            f"`{words(False)}` lets in pre-releases of dependencies, and breaks on one ({_culprits(guest, how)}): "
+            f"`{words(False)}` lets in pre-releases of dependencies, "
+            f"and breaks on one ({prerelease_dependencies(guest, how)}): "
             f"{stop}. Tell preview users the form that works: {words(True)}"
         )
-        return Came(came.command, came.version, (*came.warnings, warning))
+        return InstallResult(came.command, came.version, (*came.warnings, warning))
 
 
-def _inspect(place: Environment, room: Stranger, expected: _Expected, words: str) -> Came:
+def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words: str) -> InstallResult:
     """Look whether the right version came and works.
 
     Raises: FailedError if not.
     """
-    found = look_at(place, room.project, expected.wheel, room.home, room.env)
+    found = inspect_installation(place, room.project, expected.wheel, room.home, room.env)
     programs = found.console_scripts
     if found.version == expected.version:
         compare_files(found, expected.wheel)
@@ -185,12 +191,14 @@ def _inspect(place: Environment, room: Stranger, expected: _Expected, words: str
             "channel?",
         )
     warnings = [
-        warning for script in programs for warning in start(script, place, room.home, room.env, expected.script_seconds)
+        warning
+        for script in programs
+        for warning in smoke_test_script(script, place, room.home, room.env, expected.script_seconds)
     ]
-    return Came(words, found.version, (*found.warnings, *warnings))
+    return InstallResult(words, found.version, (*found.warnings, *warnings))
 
 
-def _culprits(guest: Stranger, how: str) -> str:
+def prerelease_dependencies(guest: CleanInstaller, how: str) -> str:
     """Name the dependencies that come as pre-releases; where not even that can be had, what uv says of them."""
     try:
         early = guest.in_room(f"{how}-resolution").early_dependencies()
@@ -199,12 +207,12 @@ def _culprits(guest: Stranger, how: str) -> str:
     return ", ".join(early) or "none comes as a pre-release, so look at the error itself"
 
 
-def _other_by_pip(guest: Stranger, other: Channel) -> Came:
+def _other_by_pip(guest: CleanInstaller, other: Channel) -> InstallResult:
     words = shlex.join(pip_command(guest.project, other))
     return _other(words, lambda: guest.in_room(f"pip-{other}").pip_would_install(other))
 
 
-def _other_by_uv(guest: Stranger, other: Channel, is_tool: bool) -> Came:
+def _other_by_uv(guest: CleanInstaller, other: Channel, is_tool: bool) -> InstallResult:
     def version() -> Version:
         room = guest.in_room(f"uv-{other}")
         return installed_version(room.uv_install(other, is_tool=is_tool), room.project, room.home, room.env)
@@ -212,14 +220,16 @@ def _other_by_uv(guest: Stranger, other: Channel, is_tool: bool) -> Came:
     return _other(shlex.join(uv_command(guest.project, other, is_tool=is_tool)), version)
 
 
-def _other(words: str, version: Callable[[], Version]) -> Came:
+def _other(words: str, version: Callable[[], Version]) -> InstallResult:
     try:
-        return Came(words, version())
+        return InstallResult(words, version())
     except CommandError as stop:
-        return Came(words, None, refusal=stop.hint or str(stop))
+        return InstallResult(words, None, refusal=stop.hint or str(stop))
 
 
-def _check_public(came: Came, state: IndexState, guest: Stranger, release: Release) -> tuple[str, ...]:
+def _check_public(
+    came: InstallResult, state: IndexState, guest: CleanInstaller, release: ReleaseContext
+) -> tuple[str, ...]:
     """Check that the public command brings no preview, and where it cannot but do so, say why.
 
     Raises: FailedError if it brings a preview, or nothing, although a final is there for the taking.
@@ -236,11 +246,13 @@ def _check_public(came: Came, state: IndexState, guest: Stranger, release: Relea
     )
 
 
-def _check_preview(came: Came, _state: IndexState, _guest: Stranger, release: Release) -> tuple[str, ...]:
+def _check_preview(
+    came: InstallResult, _state: IndexState, _guest: CleanInstaller, release: ReleaseContext
+) -> tuple[str, ...]:
     return check_not_below(came, release.plan.version)
 
 
-def check_not_below(came: Came, public: Version | None) -> tuple[str, ...]:
+def check_not_below(came: InstallResult, public: Version | None) -> tuple[str, ...]:
     """Check that preview users get a new public release, too, or a preview above it.
 
     Raises: FailedError if they get an older one; that nothing can be had is a warning, since dependencies' pre-releases
@@ -256,8 +268,8 @@ def check_not_below(came: Came, public: Version | None) -> tuple[str, ...]:
     return ()
 
 
-def _no_final(state: IndexState, guest: Stranger, release: Release) -> str:
-    where, withheld = release.index.title, withheld_finals(state, guest.python_version)
+def _no_final(state: IndexState, guest: CleanInstaller, release: ReleaseContext) -> str:
+    where, withheld = release.index.title, skipped_finals(state, guest.python_version)
     if not withheld:
         return (
             f"no final of {guest.project} is on {where} yet: until the first one everybody gets the preview, "
@@ -270,11 +282,11 @@ def _no_final(state: IndexState, guest: Stranger, release: Release) -> str:
     )
 
 
-def _told(came: list[Came]) -> str:
+def _told(came: list[InstallResult]) -> str:
     return " and ".join(f"`{one.command}` brought {one.version}" for one in came)
 
 
-def _proven(came: list[Came], expected: _Expected) -> str:
+def _proven(came: list[InstallResult], expected: Expected) -> str:
     """Say what was seen to hold."""
     if all(one.version != expected.version for one in came):
         return f"that is newer than {expected.version}, which was not installed itself"

@@ -19,15 +19,15 @@ from release_channels.errors import RefusedError, UnansweredError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.verification import verify_manifest
-from release_channels.release.dist_dir import DIST, MANIFEST, take_over
-from release_channels.release.step import Release
+from release_channels.release.dist_dir import DIST, MANIFEST, read_manifest
+from release_channels.release.step import ReleaseContext
 
 _MINORS = tuple(f"3.{minor}" for minor in range(8, 16))
 # A bound inside a minor version (`>=3.9.2`) leaves that version in: some patch release of it is admitted.
 _PATCHES = 40
 
 
-def older_pythons(state: IndexState, version: Version) -> tuple[str, ...]:
+def final_for_older_python(state: IndexState, version: Version) -> tuple[str, ...]:
     """Say which older release each Python gets that the release at hand excludes.
 
     Of a preview it is asked what preview users get, of a final what public users get. A Python for which there is
@@ -54,7 +54,7 @@ def offered_final(state: IndexState, python: str) -> Version | None:
     return max(finals, default=None)
 
 
-def withheld_finals(state: IndexState, python: str) -> tuple[str, ...]:
+def skipped_finals(state: IndexState, python: str) -> tuple[str, ...]:
     """Say of each final, newest first, why one exact Python is not offered it."""
     told = []
     for version in sorted((v for v in state.releases if not v.is_prerelease), reverse=True):
@@ -91,7 +91,7 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
-def find_release(release: Release, place: Path) -> tuple[Manifest, Path]:
+def fetch_published_wheel(release: ReleaseContext, place: Path) -> tuple[Manifest, Path]:
     """Give the manifest and the wheel that a stranger has to get.
 
     A job that only verifies has no build: it takes the wheel from the index, into `place`, and what is compared then
@@ -100,12 +100,12 @@ def find_release(release: Release, place: Path) -> tuple[Manifest, Path]:
     Raises: RefusedError if there is neither a build nor a release on the index.
     """
     if (release.root / MANIFEST).exists():
-        manifest = verify_manifest(take_over(release.root), release.plan)
+        manifest = verify_manifest(read_manifest(release.root), release.plan)
         return manifest, _wheel_of(release.root, manifest)
     return _from_index(release, place)
 
 
-def _from_index(release: Release, place: Path) -> tuple[Manifest, Path]:
+def _from_index(release: ReleaseContext, place: Path) -> tuple[Manifest, Path]:
     plan = release.plan
     assert plan.version is not None  # what has no version is not verified
     there = read_index(release.index, release.project.name).releases.get(plan.version, ())

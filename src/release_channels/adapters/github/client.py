@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from release_channels.adapters.github import parse
-from release_channels.adapters.github.errors import Answers, NotFoundError
+from release_channels.adapters.github.errors import NotFoundError, RetryingClient
 from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.github.transfer import check_archive, fetch_archive, upload_file
 from release_channels.model.github import (
@@ -18,7 +18,7 @@ from release_channels.model.github import (
     Asset,
     Comparison,
     Deployment,
-    HubRelease,
+    GitHubRelease,
     Job,
     PullRequest,
     RemoteTag,
@@ -42,7 +42,7 @@ class GitHub:
     Every method raises UnansweredError if GitHub does not answer, and RefusedError if it says no.
     """
 
-    def __init__(self, api: github.Github, repository: str, answers: Answers, base: str) -> None:
+    def __init__(self, api: github.Github, repository: str, answers: RetryingClient, base: str) -> None:
         self.repository = repository
         self._api = api
         self._repo = api.get_repo(repository)
@@ -190,25 +190,25 @@ class GitHub:
         except NotFoundError:
             return None
 
-    def releases(self) -> tuple[HubRelease, ...]:
+    def releases(self) -> tuple[GitHubRelease, ...]:
         """List every release, newest first; drafts only to a token that may write."""
 
-        def ask() -> tuple[HubRelease, ...]:
+        def ask() -> tuple[GitHubRelease, ...]:
             return tuple(parse.parse_release(release) for release in self._repo.get_releases())
 
         return self._answers.read("the releases", ask, needs="contents: read")
 
-    def find_releases(self, tag: str) -> tuple[HubRelease, ...]:
+    def find_releases(self, tag: str) -> tuple[GitHubRelease, ...]:
         """Find the releases of a tag by listing, since a look-up by tag hides drafts."""
         return tuple(release for release in self.releases() if release.tag == tag)
 
-    def create_draft(self, tag: str, name: str, body: str, *, target: str = "") -> HubRelease:
+    def create_draft(self, tag: str, name: str, body: str, *, target: str = "") -> GitHubRelease:
         """Create a draft, which nobody sees who may not write; `target` is the commit of a tag that is not there yet.
 
         Source: GitHub's REST reference: publishing makes a tag that is missing, by default on the default branch.
         """
 
-        def act() -> HubRelease:
+        def act() -> GitHubRelease:
             from github.GithubObject import NotSet
 
             made = self._repo.create_git_release(
@@ -218,7 +218,7 @@ class GitHub:
 
         return self._answers.write(f"create the draft release of {tag}", act, needs=_CONTENTS)
 
-    def upload_asset(self, release: HubRelease, path: Path) -> Asset:
+    def upload_asset(self, release: GitHubRelease, path: Path) -> Asset:
         """Add a file to a release under its own name; GitHub may write the name in another way."""
         needs, what = _CONTENTS, f"the release of {release.tag}"
         address = self._answers.read(
@@ -238,7 +238,7 @@ class GitHub:
             needs=_CONTENTS,
         )
 
-    def delete_draft(self, release: HubRelease) -> None:
+    def delete_draft(self, release: GitHubRelease) -> None:
         """Take a draft away, with what is in it.
 
         Raises: ValueError for a release that is published: those are never taken back.
@@ -251,10 +251,10 @@ class GitHub:
             needs=_CONTENTS,
         )
 
-    def publish(self, release: HubRelease, *, latest: bool, target: str = "") -> HubRelease:
+    def publish(self, release: GitHubRelease, *, latest: bool, target: str = "") -> GitHubRelease:
         """Publish a draft with these words, as the latest release or beside it; `target` as in a draft."""
 
-        def act() -> HubRelease:
+        def act() -> GitHubRelease:
             from github.GithubObject import NotSet
 
             done = self._repo.get_release(release.id).update_release(

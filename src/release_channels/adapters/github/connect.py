@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from release_channels.adapters.actions_env import REHEARSAL, is_loopback
 from release_channels.adapters.github.client import GitHub
-from release_channels.adapters.github.errors import Answers, Token
-from release_channels.adapters.process import finish
+from release_channels.adapters.github.errors import RetryingClient, Token
+from release_channels.adapters.process import run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.model.github import is_repository_name
 
@@ -52,7 +52,7 @@ def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = 
     # It tells of redirects and waits, and in full of every answer, to the logger that nox sets up.
     logging.getLogger("github").setLevel(logging.WARNING)
     hub = _client(base, token, pauses)
-    answers = Answers(
+    answers = RetryingClient(
         host=urlsplit(base).hostname or base,
         repository=repository,
         token=token,
@@ -72,7 +72,7 @@ def find_token(env: Mapping[str, str], base: str) -> Token | None:
         return None
     host = (urlsplit(base).hostname or "").removeprefix("api.")
     try:
-        asked = finish("gh", "auth", "token", "--hostname", host, cwd=Path.cwd(), env=env, timeout=_GH_SECONDS)
+        asked = run_unchecked("gh", "auth", "token", "--hostname", host, cwd=Path.cwd(), env=env, timeout=_GH_SECONDS)
     except CommandError:  # no gh, or one that hangs: public repositories can be read without a token
         return None
     value = asked.text.strip()

@@ -35,7 +35,7 @@ class _Unsettled(UnansweredError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class RetryingClient:
     """How one client asks: of which host, about which repository, with which token, and how patiently."""
 
     host: str

@@ -21,7 +21,7 @@ class Waiting:
     sleep: Callable[[float], None] = time.sleep
 
 
-def follow(
+def wait_for_run(
     ask: Callable[[], WorkflowRun | None], workflow: str, waiting: Waiting, hub: GitHub | None = None
 ) -> WorkflowRun:
     """Ask again until a run has ended, and say what it waits for.

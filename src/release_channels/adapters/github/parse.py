@@ -12,12 +12,12 @@ from release_channels.model.github import (
     Asset,
     Comparison,
     Deployment,
-    HubRelease,
+    GitHubRelease,
     Job,
     PullRequest,
     WorkflowRun,
 )
-from release_channels.model.github_settings import Admits, Environment, Policy, Reviewer, TagRuleset
+from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, Reviewer, TagRuleset
 
 if TYPE_CHECKING:
     import github.Artifact
@@ -78,9 +78,9 @@ def parse_artifact(artifact: github.Artifact.Artifact) -> Artifact:
     )
 
 
-def parse_release(release: github.GitRelease.GitRelease) -> HubRelease:
+def parse_release(release: github.GitRelease.GitRelease) -> GitHubRelease:
     """Read a release; servers older than immutable releases do not say whether one is."""
-    return HubRelease(
+    return GitHubRelease(
         id=sure(release.id),
         tag=sure(release.tag_name),
         name=release.name or "",
@@ -229,8 +229,8 @@ def write_environment(environment: Environment) -> dict[str, Any]:
     Source: GitHub's REST reference, create or update an environment.
     """
     policy = None
-    if environment.admits is not Admits.ALL:
-        named = environment.admits is Admits.NAMED
+    if environment.admits is not DeploymentRefs.ALL:
+        named = environment.admits is DeploymentRefs.NAMED
         policy = {"protected_branches": not named, "custom_branch_policies": named}
     return {
         "wait_timer": environment.wait_minutes,
@@ -280,10 +280,10 @@ def parse_list(answer: Any, key: str) -> list[Mapping[str, Any]]:
     return entries
 
 
-def _admits(policy: Any) -> Admits:
+def _admits(policy: Any) -> DeploymentRefs:
     if policy is None:
-        return Admits.ALL
-    return Admits.NAMED if _bool(policy["custom_branch_policies"]) else Admits.PROTECTED
+        return DeploymentRefs.ALL
+    return DeploymentRefs.NAMED if _bool(policy["custom_branch_policies"]) else DeploymentRefs.PROTECTED
 
 
 def _reviewer(entry: Mapping[str, Any]) -> Reviewer:

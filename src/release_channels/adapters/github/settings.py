@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from release_channels.adapters.github import parse as parse
-from release_channels.adapters.github.errors import Answers, NotFoundError
+from release_channels.adapters.github.errors import NotFoundError, RetryingClient
 from release_channels.model.github_settings import Environment, Policy, TagRuleset
 
 _PAGE = 100
@@ -28,7 +28,7 @@ class Ask(Protocol):
 class Settings:
     """The settings of one repository; every method raises what GitHub's methods raise."""
 
-    answers: Answers
+    answers: RetryingClient
     ask: Ask
 
     def repository(self) -> tuple[bool, str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from release_channels.adapters.attestations import AttestedBy, fetch_attested
+from release_channels.adapters.attestations import AttestedPublisher, fetch_attested
 from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.observe import observe
 from release_channels.adapters.tool_lock import locked_tool, running_version
@@ -22,17 +22,17 @@ from release_channels.adoption.doctor.files import (
 from release_channels.adoption.doctor.github import AREA as GITHUB
 from release_channels.adoption.doctor.github import diagnose_github
 from release_channels.adoption.doctor.index import INDEX, diagnose_git, diagnose_index, diagnose_publishers
-from release_channels.adoption.inspect import Found, Tree, look_at
+from release_channels.adoption.inspect import ProjectSnapshot, Tree, inspect_project
 from release_channels.adoption.plan import plan_adoption, plan_own
 from release_channels.adoption.publishers import publishers, wanted_environments
 from release_channels.adoption.script_metadata import TOOL
 from release_channels.adoption.tool_source import running_tool
 from release_channels.adoption.workflows.render import template
-from release_channels.cli.context import Desk
+from release_channels.cli.context import TaskContext
 from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.model.decide import Request, decide
 from release_channels.model.github import repository_name
-from release_channels.model.github_settings import Environment, HubSettings
+from release_channels.model.github_settings import Environment, RepositorySettings
 from release_channels.model.observed import IndexState
 from release_channels.model.session_names import SESSION_NAMES
 from release_channels.model.version import Channel
@@ -43,9 +43,9 @@ _NO_PROVIDER = frozenset({"DAYTONA_API_KEY"})
 _FEW = 5
 
 
-def examine(desk: Desk, tasks: tuple[str, ...], now: datetime | None = None) -> tuple[Diagnosis, ...]:
+def examine(desk: TaskContext, tasks: tuple[str, ...], now: datetime | None = None) -> tuple[Diagnosis, ...]:
     """Look at everything that can be seen from here; what cannot be seen is a finding, too."""
-    found = look_at(desk.root, desk.env)
+    found = inspect_project(desk.root, desk.env)
     return (
         *_files(desk, found, tasks),
         *diagnose_git(desk.config, desk.git.remote_url(desk.config.remote), found.branch, desk.git.tags_by_age()),
@@ -60,7 +60,7 @@ def gate_secrets(models_secret: str) -> frozenset[str]:
     return frozenset({*names, models_secret}) - _NO_PROVIDER
 
 
-def _files(desk: Desk, found: Found, tasks: tuple[str, ...]) -> Iterator[Diagnosis]:
+def _files(desk: TaskContext, found: ProjectSnapshot, tasks: tuple[str, ...]) -> Iterator[Diagnosis]:
     uncommitted = desk.git.uncommitted()
     if uncommitted:
         some = ", ".join(uncommitted[:_FEW]) + (", …" if len(uncommitted) > _FEW else "")
@@ -78,11 +78,11 @@ def _files(desk: Desk, found: Found, tasks: tuple[str, ...]) -> Iterator[Diagnos
     )
 
 
-def _repository(desk: Desk) -> str | None:
+def _repository(desk: TaskContext) -> str | None:
     return repository_name(desk.config.repository, desk.git.remote_url(desk.config.remote), desk.env)
 
 
-def _github(desk: Desk) -> Iterator[Diagnosis]:
+def _github(desk: TaskContext) -> Iterator[Diagnosis]:
     name = _repository(desk)
     if name is None:
         yield unknown(
@@ -109,13 +109,13 @@ def _github(desk: Desk) -> Iterator[Diagnosis]:
 class _Reading:
     """Reading settings one by one: what the token may not see is noted, and one that is silent is asked no more."""
 
-    def __init__(self, desk: Desk, settings: Settings) -> None:
+    def __init__(self, desk: TaskContext, settings: Settings) -> None:
         self._desk = desk
         self._settings = settings
         self._unseen: list[str] = []
         self._is_silent = False
 
-    def read(self, name: str, branch: str, *, is_private: bool) -> HubSettings:
+    def read(self, name: str, branch: str, *, is_private: bool) -> RepositorySettings:
         """Read all that the findings need."""
         settings, wanted = self._settings, wanted_environments(self._desk.config)
         environments: dict[str, Environment | None] = {}
@@ -128,7 +128,7 @@ class _Reading:
         for place, environment in environments.items():
             if environment is not None:
                 secrets[place] = self._see(f"secrets of {place}", partial(settings.secret_names, place))
-        return HubSettings(
+        return RepositorySettings(
             repository=name,
             is_private=is_private,
             default_branch=branch,
@@ -155,7 +155,7 @@ def _one(ask: Callable[[str], _T], name: str) -> tuple[_T]:
     return (ask(name),)
 
 
-def _index(desk: Desk, now: datetime) -> Iterator[Diagnosis]:
+def _index(desk: TaskContext, now: datetime) -> Iterator[Diagnosis]:
     request = Request(Channel.PREVIEW, index=desk.index.name, may_count=True)
     try:
         seen = observe(desk.git, desk.project, desk.commit, desk.index, request, asks_main=False)
@@ -169,7 +169,7 @@ def _index(desk: Desk, now: datetime) -> Iterator[Diagnosis]:
     yield from diagnose_publishers(wanted, attested, desk.project.name)
 
 
-def _attested(desk: Desk, state: IndexState, channel: Channel) -> AttestedBy | None:
+def _attested(desk: TaskContext, state: IndexState, channel: Channel) -> AttestedPublisher | None:
     newest = state.newest_final() if channel is Channel.PUBLIC else state.newest_preview()
     files = state.releases.get(newest, ()) if newest else ()
     return next((found for file in files if file.provenance_url and (found := fetch_attested(desk.index, file))), None)

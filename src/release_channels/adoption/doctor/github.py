@@ -10,7 +10,7 @@ from packaging.version import Version
 from release_channels.adoption.doctor.diagnosis import Diagnosis, bad, good, look, unknown
 from release_channels.adoption.publishers import WantedEnvironment, wanted_environments
 from release_channels.model.config import Config
-from release_channels.model.github_settings import Admits, Environment, HubSettings, TagRuleset
+from release_channels.model.github_settings import DeploymentRefs, Environment, RepositorySettings, TagRuleset
 from release_channels.model.tags import release_tags, tag_of
 
 AREA = "github"
@@ -23,7 +23,7 @@ _FEW = 5
 
 
 def diagnose_github(
-    settings: HubSettings, config: Config, tags: Sequence[str], gate_secrets: Collection[str]
+    settings: RepositorySettings, config: Config, tags: Sequence[str], gate_secrets: Collection[str]
 ) -> Iterator[Diagnosis]:
     """Look at environments, policies, rulesets, secrets and immutability; the patterns are tried on the real tags."""
     if settings.default_branch != config.main_branch:
@@ -39,7 +39,7 @@ def diagnose_github(
 
 
 def _environment(
-    settings: HubSettings, wanted: WantedEnvironment, config: Config, tags: Sequence[str]
+    settings: RepositorySettings, wanted: WantedEnvironment, config: Config, tags: Sequence[str]
 ) -> Iterator[Diagnosis]:
     topic = wanted.name
     if wanted.name not in settings.environments:
@@ -62,7 +62,7 @@ def _environment(
 
 def _policies(environment: Environment, wanted: WantedEnvironment) -> Iterator[Diagnosis]:
     name = environment.name
-    if environment.admits is not Admits.NAMED:
+    if environment.admits is not DeploymentRefs.NAMED:
         yield bad(AREA, name, f"it {environment.describe()}, and should let in {wanted.policy} alone", _APPLY)
         return
     if wanted.policy not in environment.policies:
@@ -82,7 +82,7 @@ def _tags_let_in(environment: Environment, config: Config, tags: Sequence[str]) 
     if out:
         yield bad(AREA, environment.name, f"release tags that it keeps out: {', '.join(out[:_FEW])}", _APPLY)
     others = [name for name in tags if name not in releases and environment.lets_in("tag", name)]
-    if others and environment.admits is Admits.NAMED:
+    if others and environment.admits is DeploymentRefs.NAMED:
         yield look(
             AREA, environment.name, f"its pattern also fits tags that are no releases: {', '.join(others[:_FEW])}",
             "nothing is published from them: the tag has to be the one of the commit's version",
@@ -101,7 +101,7 @@ def _approval(environment: Environment) -> Iterator[Diagnosis]:
         yield look(AREA, environment.name, "administrators may bypass its rules", f"switch that off: {_BY_HAND}")
 
 
-def _secrets(settings: HubSettings, config: Config, gate_secrets: Collection[str]) -> Iterator[Diagnosis]:
+def _secrets(settings: RepositorySettings, config: Config, gate_secrets: Collection[str]) -> Iterator[Diagnosis]:
     """Look at names alone: no token for the index is stored, and the gate has a provider."""
     for where, names in settings.secrets.items():
         title = f"the environment {where}" if where else "the repository"

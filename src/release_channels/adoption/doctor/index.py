@@ -14,7 +14,7 @@ from release_channels.adoption.publishers import Publisher
 from release_channels.model.config import Config
 from release_channels.model.observed import IndexState
 from release_channels.model.plan import Plan, Verdict
-from release_channels.model.status import room
+from release_channels.model.status import quota_usage
 from release_channels.model.tags import release_tags, tag_of, version_of
 from release_channels.model.version import Channel
 
@@ -113,7 +113,7 @@ def diagnose_index(state: IndexState, plan: Plan, config: Config, now: datetime)
 
 
 def _room(state: IndexState, config: Config, now: datetime) -> Diagnosis:
-    seen = room(state, config.project_limit, now)
+    seen = quota_usage(state, config.project_limit, now)
     used = f"{seen.used / seen.limit:.0%} of the project's room is used"
     if seen.days is not None and seen.days < _SOON:
         return look(

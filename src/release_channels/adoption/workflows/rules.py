@@ -33,7 +33,7 @@ _UPLOAD_ACTION = "gh-action-pypi-publish"
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class RuleViolation:
     """A rule that a file does not keep: where, which, and what to do."""
 
     path: str
@@ -59,25 +59,27 @@ class _File:
         """The file's name."""
         return self.path.rpartition("/")[2]
 
-    def broken(self, line: int, rule: str, message: str) -> Broken:
+    def broken(self, line: int, rule: str, message: str) -> RuleViolation:
         """Name a rule that is not kept on a line."""
-        return Broken(self.path, line, rule, message)
+        return RuleViolation(self.path, line, rule, message)
 
     def comment(self, line: int) -> bool:
         """Tell whether a line carries a comment."""
         return " #" in self.text.splitlines()[line - 1]
 
 
-def check_workflows(files: Mapping[str, str], config: Config, *, ours: Collection[str] = ()) -> tuple[Broken, ...]:
+def check_workflows(
+    files: Mapping[str, str], config: Config, *, ours: Collection[str] = ()
+) -> tuple[RuleViolation, ...]:
     """Check workflow files by their paths; those of gate and channels, and `ours` besides, keep every rule."""
     release = {f"{WORKFLOWS}/{name}" for name in (config.preview_workflow, config.public_workflow)}
     strict = {*release, f"{WORKFLOWS}/{config.gate_workflow}", *ours}
-    found: list[Broken] = []
+    found: list[RuleViolation] = []
     for path, text in sorted(files.items()):
         try:
             file = _File(path, text, read_workflow(text, path))
         except RefusedError as stop:
-            found.append(Broken(path, 1, "yaml", str(stop)))
+            found.append(RuleViolation(path, 1, "yaml", str(stop)))
             continue
         found += _guard(file, is_release=path in release)
         if path in strict:
@@ -87,7 +89,7 @@ def check_workflows(files: Mapping[str, str], config: Config, *, ours: Collectio
     return tuple(found)
 
 
-def _guard(file: _File, *, is_release: bool) -> Iterator[Broken]:
+def _guard(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
     """Rules for every workflow of the repository: only the release workflows publish, and only jobs of their own."""
     for _, job, step in steps_of(file.top):
         run, line = step["run"], parse_line(step["run"].text)
@@ -102,7 +104,7 @@ def _guard(file: _File, *, is_release: bool) -> Iterator[Broken]:
             yield file.broken(job.line, "one-way-out", "an identity and an upload outside of the release workflows")
 
 
-def _keep(file: _File, *, is_release: bool) -> Iterator[Broken]:
+def _keep(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
     """Rules for the files that this tool writes."""
     top = file.top
     if "permissions" not in top or top["permissions"].table or top["permissions"].text:
@@ -118,7 +120,7 @@ def _keep(file: _File, *, is_release: bool) -> Iterator[Broken]:
             yield from _line(file, name, job, step["run"])
 
 
-def _grants(file: _File, name: str, job: Value, *, is_release: bool) -> Iterator[Broken]:
+def _grants(file: _File, name: str, job: Value, *, is_release: bool) -> Iterator[RuleViolation]:
     rights = job["permissions"]
     if "permissions" not in job:
         yield file.broken(job.line, "no-rights", f"the job {name} does not say which rights it needs")
@@ -140,7 +142,7 @@ def _grants(file: _File, name: str, job: Value, *, is_release: bool) -> Iterator
         yield file.broken(job.line, "environment", f"the job {name} has an identity and no environment")
 
 
-def _action(file: _File, step: Value) -> Iterator[Broken]:
+def _action(file: _File, step: Value) -> Iterator[RuleViolation]:
     uses, options = step["uses"], step["with"]
     if not uses.text.startswith("./"):
         if not _PINNED.fullmatch(uses.text):
@@ -155,7 +157,7 @@ def _action(file: _File, step: Value) -> Iterator[Broken]:
         yield file.broken(uses.line, "no-cache", "a cache can be written by others")
 
 
-def _line(file: _File, name: str, job: Value, run: Value) -> Iterator[Broken]:
+def _line(file: _File, name: str, job: Value, run: Value) -> Iterator[RuleViolation]:
     """Check one `run:`: one plain line that calls nox or invoke, into which nothing is interpolated."""
     if "${{" in run.text:
         yield file.broken(run.line, "no-expression", "an expression inside `run:`: hand values over in `env:`")
@@ -169,7 +171,7 @@ def _line(file: _File, name: str, job: Value, run: Value) -> Iterator[Broken]:
         yield from _with_rights(file, name, run, line)
 
 
-def _with_rights(file: _File, name: str, run: Value, line: Line) -> Iterator[Broken]:
+def _with_rights(file: _File, name: str, run: Value, line: Line) -> Iterator[RuleViolation]:
     """Check what runs where a token can be had: the locked release tool, and of its sessions only some."""
     is_locked = line.words[:3] == ("uv", "run", "--frozen") and line.script is not None
     if line.words[:4] != ("uv", "run", "--no-project", "nox") and not is_locked:
@@ -184,7 +186,7 @@ def _with_rights(file: _File, name: str, run: Value, line: Line) -> Iterator[Bro
         )
 
 
-def _release(file: _File, config: Config) -> Iterator[Broken]:
+def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
     """Rules for the two workflows that publish."""
     top = file.top
     for event in ("workflow_call", "pull_request", "pull_request_target"):
@@ -213,7 +215,7 @@ def _release(file: _File, config: Config) -> Iterator[Broken]:
     yield from _last_job(file)
 
 
-def _order(file: _File, *, is_public: bool) -> Iterator[Broken]:
+def _order(file: _File, *, is_public: bool) -> Iterator[RuleViolation]:
     """Check that no publish is cancelled or dropped, and that two of one kind never run at once."""
     found = file.top["concurrency"]
     if found["cancel-in-progress"].text != "false" or found["queue"].text != "max":
@@ -223,7 +225,7 @@ def _order(file: _File, *, is_public: bool) -> Iterator[Broken]:
         yield file.broken(found.line, "order", "one group for all previews, and one for each tag")
 
 
-def _last_job(file: _File) -> Iterator[Broken]:
+def _last_job(file: _File) -> Iterator[RuleViolation]:
     """Check that the last job needs all the others, always runs, and concludes."""
     jobs = file.top["jobs"].table
     last = next((name for name, job in jobs.items() if "conclude" in _sessions(job)), None)

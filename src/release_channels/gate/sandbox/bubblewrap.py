@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 
 from packaging.version import Version
 
-from release_channels.adapters.files import scratch
-from release_channels.adapters.process import Excerpt, excerpt, finish
+from release_channels.adapters.files import temporary_directory
+from release_channels.adapters.process import Excerpt, run_bounded, run_unchecked
 from release_channels.errors import CommandError
 from release_channels.gate.sandbox.base import (
     CANDIDATE,
@@ -72,7 +72,7 @@ class Bubblewrap:
     @contextmanager
     def open(self, contents: Contents | None) -> Iterator[BubblewrapSandbox]:
         """Make a sandbox with an empty `work`, and take it away when the block ends."""
-        with scratch("sandbox") as directory:
+        with temporary_directory("sandbox") as directory:
             for name in (WORK, "tmp", "etc"):
                 (directory / name).mkdir()
                 self.hand_over(directory / name)
@@ -160,7 +160,7 @@ class BubblewrapSandbox:
         Raises: FailedError if it filled the disk.
         """
         began, extra = time.monotonic(), 5 if self.maker.through_sudo else 0
-        ran = excerpt(
+        ran = run_bounded(
             *self.maker.words(self._mounts(), limited(words, self.maker.gate, self.maker.beside()), seconds),
             cwd=self.directory, env=sandbox_environment(_ROOT), timeout=seconds + extra,
             keep=keep,
@@ -297,7 +297,7 @@ def _seen_inside(program: str) -> tuple[list[str], str]:
 
 
 def _version(program: str, env: Mapping[str, str]) -> Version:
-    asked = finish(program, "--version", cwd=Path("/"), env=_bare(env), timeout=20)
+    asked = run_unchecked(program, "--version", cwd=Path("/"), env=_bare(env), timeout=20)
     found = re.search(r"\d+(\.\d+)+", asked.text)
     return Version(found[0]) if found else Version("0")
 
@@ -311,7 +311,7 @@ def _try(bubblewrap: Bubblewrap) -> str:
     mounts = [*_system_mounts(network=False), "--dir", "/tmp", "--dir", f"/{WORK}"]
     words = bubblewrap.words(mounts, ["true"], 20)
     try:
-        ran = excerpt(*words, cwd=Path("/"), env=sandbox_environment(_ROOT), timeout=25, keep=400)
+        ran = run_bounded(*words, cwd=Path("/"), env=sandbox_environment(_ROOT), timeout=25, keep=400)
     except CommandError as err:
         return str(err)
     said = ran.output.decode("utf-8", "replace").strip().splitlines()

@@ -26,7 +26,7 @@ _ORACLE: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandDigest:
     """What one command of the oracle came to: its exit code, and the size and sha256 of its output."""
 
     code: int | None
@@ -34,7 +34,7 @@ class Told:
     sha256: str
 
 
-def run_oracle(sandbox: Sandbox) -> Mapping[str, Told]:
+def run_parity_suite(sandbox: Sandbox) -> Mapping[str, CommandDigest]:
     """Run the oracle in a sandbox.
 
     Raises: FailedError if the sandbox does not do its part.
@@ -42,7 +42,7 @@ def run_oracle(sandbox: Sandbox) -> Mapping[str, Told]:
     told = {}
     for name, words in _ORACLE:
         ran = sandbox.run(words, seconds=_SECONDS, keep=_KEEP)
-        told[name] = Told(ran.code, ran.size, hashlib.sha256(ran.output).hexdigest())
+        told[name] = CommandDigest(ran.code, ran.size, hashlib.sha256(ran.output).hexdigest())
     return told
 
 
@@ -52,9 +52,9 @@ def check_parity(home: Sandboxes, away: Sandboxes) -> str:
     Raises: FailedError that names every difference.
     """
     with home.open(None) as sandbox:
-        here = run_oracle(sandbox)
+        here = run_parity_suite(sandbox)
     with away.open(None) as sandbox:
-        there = run_oracle(sandbox)
+        there = run_parity_suite(sandbox)
     different = [_difference(name, here[name], there[name]) for name in here if here[name] != there[name]]
     if different:
         raise FailedError(
@@ -64,7 +64,7 @@ def check_parity(home: Sandboxes, away: Sandboxes) -> str:
     return f"{len(here)} commands gave the same on {away.name} as in {home.name}"
 
 
-def _difference(name: str, here: Told, there: Told) -> str:
+def _difference(name: str, here: CommandDigest, there: CommandDigest) -> str:
     if here.code != there.code:
         return f"{name} ended with {json.dumps(there.code)} instead of {json.dumps(here.code)}"
     return f"{name} wrote {there.size} bytes that are others than the {here.size} here"

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import Read, TomlVersion
-from release_channels.project.typed_toml import decode, inside, parse_toml, table, version_at
+from release_channels.project.typed_toml import decode, parse_toml, resolve_inside_project, table, version_at
 
 
 def cargo_version(manifest: str, read: Read) -> TomlVersion:
@@ -18,7 +18,7 @@ def cargo_version(manifest: str, read: Read) -> TomlVersion:
     Raises: RefusedError if it is in neither.
     Source: the manifest format in the Cargo book, `version` and `workspace.package`.
     """
-    path = inside(manifest, "tool.maturin.manifest-path")
+    path = resolve_inside_project(manifest, "tool.maturin.manifest-path")
     text, document = _manifest(path, read)
     found = table(document, "package", path).get("version")
     if isinstance(found, Mapping) and found.get("workspace") is True:
@@ -78,7 +78,7 @@ def _above(path: str, document: dict[str, Any], read: Read) -> str | None:
     folders = path.split("/")[:-1]
     said = table(document, "package", path).get("workspace")
     if isinstance(said, str):
-        return inside("/".join((*folders, said, "Cargo.toml")), f"{path} package.workspace")
+        return resolve_inside_project("/".join((*folders, said, "Cargo.toml")), f"{path} package.workspace")
     ups = ("/".join((*folders[:depth], "Cargo.toml")) for depth in reversed(range(len(folders))))
     return next((up for up in ups if read(up) is not None), None)
 

@@ -9,23 +9,23 @@ from typing import Any
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import TomlVersion, VersionSource
 from release_channels.project.sources.cargo import cargo_version
-from release_channels.project.sources.layout import STATIC, Layout, assigned, tagged, unreadable
+from release_channels.project.sources.layout import STATIC, SourceContext, assigned, tagged, unreadable
 from release_channels.project.sources.python_file import assigns
 from release_channels.project.sources.regex import by_pattern
 from release_channels.project.sources.setuptools import setuptools_source
 from release_channels.project.sources.vcs_tags import TagTool
-from release_channels.project.typed_toml import decode, parse_toml, table, tables, text_of, version_at
+from release_channels.project.typed_toml import decode, nested_table, optional_string, parse_toml, table, version_at
 
 _HATCH_PATTERN = r"(?i)^(__version__|VERSION) *= *(['\"])v?(?P<version>.+?)\2"
 _PDM_PATTERN = r"^(?:__version__|VERSION)\s*=\s*[\"'](.+?)[\"']\s*(?:#.*)?$"
 
 
-def find_source(layout: Layout, dynamic: bool) -> VersionSource:
+def detect_version_source(layout: SourceContext, dynamic: bool) -> VersionSource:
     """Find the source of the version: `[project].version`, or where the build backend looks for a dynamic one.
 
     Raises: RefusedError if there is none, or none that could be rewritten; with the reason and what to do.
     """
-    project = tables(layout.document, "project", layout.path)
+    project = nested_table(layout.document, "project", layout.path)
     if "project" in layout.document and not dynamic:
         return _static(layout, project)
     if "version" in project:
@@ -42,7 +42,7 @@ def find_source(layout: Layout, dynamic: bool) -> VersionSource:
     )
 
 
-def _static(layout: Layout, project: Mapping[str, Any]) -> VersionSource:
+def _static(layout: SourceContext, project: Mapping[str, Any]) -> VersionSource:
     if "version" not in project:
         raise RefusedError(
             f"{layout.path} has no version in [project]",
@@ -52,7 +52,7 @@ def _static(layout: Layout, project: Mapping[str, Any]) -> VersionSource:
     return TomlVersion(layout.path, where, version_at(where, project["version"]), layout.text)
 
 
-def _poetry(layout: Layout) -> VersionSource:
+def _poetry(layout: SourceContext) -> VersionSource:
     """Find the version where poetry-core does: in [tool.poetry], unless a plugin takes it from tags.
 
     Source: poetry's documentation of pyproject.toml, `version`; the read-me of poetry-dynamic-versioning.
@@ -76,7 +76,7 @@ def _poetry(layout: Layout) -> VersionSource:
     )
 
 
-def _hatch(layout: Layout) -> VersionSource:
+def _hatch(layout: SourceContext) -> VersionSource:
     """Find the version where hatchling does.
 
     Source: hatch's documentation of dynamic versions; a table in hatch.toml stands in for the one in pyproject.toml.
@@ -99,7 +99,7 @@ def _hatch(layout: Layout) -> VersionSource:
     return by_pattern(layout, settings, place, _HATCH_PATTERN, "version")
 
 
-def _pdm(layout: Layout) -> VersionSource:
+def _pdm(layout: SourceContext) -> VersionSource:
     """Find the version where pdm-backend does.
 
     Source: pdm-backend's documentation of dynamic versions.
@@ -114,12 +114,12 @@ def _pdm(layout: Layout) -> VersionSource:
     return by_pattern(layout, settings, place, _PDM_PATTERN, 1)
 
 
-def _flit(layout: Layout) -> VersionSource:
+def _flit(layout: SourceContext) -> VersionSource:
     """Find the version where flit does: `__version__` of the module, in __init__.py or a version file beside it.
 
     Source: flit's documentation of dynamic metadata; its order of version files.
     """
-    name = text_of(layout.tool("flit.module"), "name", layout.path, "tool.flit.module.")
+    name = optional_string(layout.tool("flit.module"), "name", layout.path, "tool.flit.module.")
     module = (name or re.sub(r"[-_.]+", "_", layout.name).lower()).replace(".", "/")
     files = [f"{base}{module}{end}" for base in ("", "src/") for end in ("/__init__.py", ".py")]
     found = [path for path in files if layout.read(path) is not None]
@@ -137,20 +137,20 @@ def _flit(layout: Layout) -> VersionSource:
     return assigned(layout, found[0], "__version__")
 
 
-def _maturin(layout: Layout) -> VersionSource:
+def _maturin(layout: SourceContext) -> VersionSource:
     """Find the version where maturin does: in the crate's manifest.
 
     Source: maturin's user guide, metadata.
     """
-    manifest = text_of(layout.tool("maturin"), "manifest-path", layout.path, "tool.maturin.")
+    manifest = optional_string(layout.tool("maturin"), "manifest-path", layout.path, "tool.maturin.")
     return cargo_version(manifest or "Cargo.toml", layout.read)
 
 
-def _uv_build(layout: Layout) -> VersionSource:
+def _uv_build(layout: SourceContext) -> VersionSource:
     raise unreadable(layout, "uv_build takes no dynamic version")
 
 
-_BACKENDS: Mapping[str, Callable[[Layout], VersionSource]] = {
+_BACKENDS: Mapping[str, Callable[[SourceContext], VersionSource]] = {
     "hatchling": _hatch,
     "setuptools": setuptools_source,
     "flit_core": _flit,

@@ -13,13 +13,13 @@ from release_channels.errors import RefusedError
 from release_channels.project.sources.base import LiteralVersion, Read, VersionSource
 from release_channels.project.sources.python_file import find_assignment
 from release_channels.project.sources.vcs_tags import ReachableTags, TagTool, TagVersion, version_from_tags
-from release_channels.project.typed_toml import decode, tables, text_of
+from release_channels.project.typed_toml import decode, nested_table, optional_string
 
 STATIC = 'write `version = "1.2.3.dev0"` in [project] and take "version" out of `dynamic`'
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SourceContext:
     """The files that say where a version comes from: the parsed pyproject.toml, its text, and what reads others."""
 
     path: str
@@ -32,31 +32,34 @@ class Layout:
 
     def tool(self, keys: str) -> Mapping[str, Any]:
         """Give a table below `[tool]`."""
-        return tables(self.document, f"tool.{keys}", self.path)
+        return nested_table(self.document, f"tool.{keys}", self.path)
 
     @property
     def backend(self) -> str:
         """Give the build backend, setuptools where none is named."""
-        return text_of(tables(self.document, "build-system", self.path), "build-backend", self.path, "") or "setuptools"
+        return (
+            optional_string(nested_table(self.document, "build-system", self.path), "build-backend", self.path, "")
+            or "setuptools"
+        )
 
     @property
     def build_requires(self) -> frozenset[str]:
         """Give the names of what the build needs."""
-        requires = tables(self.document, "build-system", self.path).get("requires", [])
+        requires = nested_table(self.document, "build-system", self.path).get("requires", [])
         return frozenset(filter(None, map(_requirement_name, requires if isinstance(requires, list) else [])))
 
 
-def assigned(layout: Layout, path: str, name: str) -> VersionSource:
+def assigned(layout: SourceContext, path: str, name: str) -> VersionSource:
     """Give the version that a Python file assigns to a name as text."""
     return LiteralVersion.of(path, f"{path} {name}", decode(layout.read(path), path), find_assignment(name, path))
 
 
-def tagged(layout: Layout, tool: TagTool) -> VersionSource:
+def tagged(layout: SourceContext, tool: TagTool) -> VersionSource:
     """Give the version that a tool takes from the tags."""
     return TagVersion(tool, layout.name, version_from_tags(layout.tags, layout.tag_format))
 
 
-def unreadable(layout: Layout, why: str) -> RefusedError:
+def unreadable(layout: SourceContext, why: str) -> RefusedError:
     """Say why a version cannot be rewritten, and what would help."""
     return RefusedError(f"{layout.path} declares the version dynamic, and {why}: it cannot be rewritten", hint=STATIC)
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import Literal, LiteralVersion, VersionSource
-from release_channels.project.sources.layout import Layout
+from release_channels.project.sources.layout import SourceContext
 from release_channels.project.sources.python_file import find_place
-from release_channels.project.typed_toml import decode, inside
+from release_channels.project.typed_toml import decode, resolve_inside_project
 
 _NEWLINES = re.compile(r"\r\n|[\s\S]")
 
 
 def by_pattern(
-    layout: Layout, settings: Mapping[str, Any], place: str, default: str, group: str | int
+    layout: SourceContext, settings: Mapping[str, Any], place: str, default: str, group: str | int
 ) -> VersionSource:
     """Find the literal that a backend's pattern reads: in Python an assigned text, elsewhere the only match.
 
@@ -25,7 +25,7 @@ def by_pattern(
     path, given = settings.get("path"), settings.get("pattern")
     if not isinstance(path, str) or not path:
         raise RefusedError(f"{place} has no path", hint='write `path = "src/package/__init__.py"`')
-    path = inside(path, place)
+    path = resolve_inside_project(path, place)
     pattern = _compile(given if isinstance(given, str) and given else default, group, place)
     text = decode(layout.read(path), path)
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import Literal, LiteralVersion, VersionSource
 from release_channels.project.sources.ini import find_version, parse_cfg
-from release_channels.project.sources.layout import Layout, assigned, tagged, unreadable
+from release_channels.project.sources.layout import SourceContext, assigned, tagged, unreadable
 from release_channels.project.sources.vcs_tags import TagTool
-from release_channels.project.typed_toml import decode, inside, tables
+from release_channels.project.typed_toml import decode, nested_table, resolve_inside_project
 
 
-def setuptools_source(layout: Layout) -> VersionSource:
+def setuptools_source(layout: SourceContext) -> VersionSource:
     """Find the version where setuptools does: its own table, setup.cfg, or the tags.
 
     Source: setuptools' documentation of pyproject.toml and setup.cfg; setuptools-scm's of how it is switched on.
@@ -25,7 +25,10 @@ def setuptools_source(layout: Layout) -> VersionSource:
         raise RefusedError(
             f"{place} is {directive!r}", hint='write {attr = "package.__version__"} or {file = "VERSION"}'
         )
-    if "setuptools_scm" in tables(layout.document, "tool", layout.path) or "setuptools-scm" in layout.build_requires:
+    if (
+        "setuptools_scm" in nested_table(layout.document, "tool", layout.path)
+        or "setuptools-scm" in layout.build_requires
+    ):
         return tagged(layout, TagTool.SETUPTOOLS_SCM)
     content = layout.read("setup.cfg")
     if content is not None:
@@ -38,7 +41,7 @@ def setuptools_source(layout: Layout) -> VersionSource:
     raise unreadable(layout, "setuptools is not told where the version is")
 
 
-def _of_cfg(layout: Layout, text: str, version: str) -> VersionSource:
+def _of_cfg(layout: SourceContext, text: str, version: str) -> VersionSource:
     place = "setup.cfg [metadata].version"
     for kind in ("attr", "file"):
         if version.startswith(f"{kind}:"):
@@ -46,12 +49,12 @@ def _of_cfg(layout: Layout, text: str, version: str) -> VersionSource:
     return LiteralVersion.of("setup.cfg", place, text, lambda text: find_version(text, "setup.cfg"))
 
 
-def _directive(layout: Layout, kind: object, value: object, place: str) -> VersionSource:
+def _directive(layout: SourceContext, kind: object, value: object, place: str) -> VersionSource:
     """Follow an `attr` or a `file` of setuptools."""
     if kind == "file":
         files = [value] if isinstance(value, str) else value
         if isinstance(files, list) and len(files) == 1 and isinstance(files[0], str) and "," not in files[0]:
-            path = inside(files[0].strip(), place)
+            path = resolve_inside_project(files[0].strip(), place)
             text = decode(layout.read(path), path, bom="would become part of the version")
             return LiteralVersion.of(path, path, text, _whole)
     elif kind == "attr" and isinstance(value, str):
@@ -60,7 +63,7 @@ def _directive(layout: Layout, kind: object, value: object, place: str) -> Versi
     raise RefusedError(f"{place} has {kind} = {value!r}", hint='one `attr = "package.__version__"` or one file')
 
 
-def _module_file(layout: Layout, module: str, place: str) -> str:
+def _module_file(layout: SourceContext, module: str, place: str) -> str:
     """Find the file of a module, in the directories that setuptools is told, else in `src` and at the top.
 
     Source: setuptools' documentation of package discovery and package_dir.
@@ -73,7 +76,7 @@ def _module_file(layout: Layout, module: str, place: str) -> str:
             stems = ["/".join((known[".".join(parts[:depth])], *parts[depth:]))]  # the longest that is known wins
     found = []
     for stem in stems:
-        files = (inside(f"{stem}{end}", place) for end in (".py", "/__init__.py"))
+        files = (resolve_inside_project(f"{stem}{end}", place) for end in (".py", "/__init__.py"))
         found += [path for path in files if layout.read(path) is not None][:1]
     if len(found) != 1:
         raise RefusedError(
@@ -83,7 +86,7 @@ def _module_file(layout: Layout, module: str, place: str) -> str:
     return found[0]
 
 
-def _package_dirs(layout: Layout) -> tuple[Mapping[str, str], Iterable[str]]:
+def _package_dirs(layout: SourceContext) -> tuple[Mapping[str, str], Iterable[str]]:
     """Give the directories of single packages, and those in which all others are."""
     where = layout.tool("setuptools").get("package-dir", {})
     known = {str(name): str(path) for name, path in where.items()} if isinstance(where, Mapping) else {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from release_channels.adapters.process import finish
+from release_channels.adapters.process import run_unchecked
 from release_channels.errors import RefusedError, SlowError
 from release_channels.rehearsal.actions.processes import MARK, end_marked
 
@@ -27,7 +27,7 @@ _INSTALL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
+class ActInvocation:
     """All that one run needs: files by absolute path, and what its steps see."""
 
     event: str
@@ -64,7 +64,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class ActResult:
     """How a run ended: its jobs by key, its steps, what they wrote, and what act itself complained about."""
 
     jobs: Mapping[str, str]
@@ -92,14 +92,14 @@ def find_act(beside: Path = Path(sys.executable), path: str | None = None) -> Pa
     return Path(found)
 
 
-def play(act: Path, run: Play, secrets: Iterable[str] = ()) -> Played:
+def play(act: Path, run: ActInvocation, secrets: Iterable[str] = ()) -> ActResult:
     """Run one workflow to its end, at most as long as it may take; nothing that it started is left.
 
     The values of `secrets` stand in nothing that is given back.
     """
     (run.home / "empty").mkdir(parents=True, exist_ok=True)
     try:
-        done = finish(act, *_words(run), cwd=run.home / "empty", env=_environment(run), timeout=run.seconds)
+        done = run_unchecked(act, *_words(run), cwd=run.home / "empty", env=_environment(run), timeout=run.seconds)
         said, complaint, broke_off = done.text, done.messages, done.code < 0
     except SlowError as stop:  # what it wrote until then is kept
         said, complaint, broke_off = stop.said, f"the run took longer than {run.seconds:g} s", True
@@ -109,7 +109,7 @@ def play(act: Path, run: Play, secrets: Iterable[str] = ()) -> Played:
     return _read(_redacted(said, hidden), _complaint(_redacted(complaint, hidden)), broke_off)
 
 
-def _words(run: Play) -> Iterator[str | Path]:
+def _words(run: ActInvocation) -> Iterator[str | Path]:
     """Word the command; every path is absolute, since `-C` changes what a relative one means."""
     empty = run.home / "empty"
     yield from (run.event, "-C", empty, "-W", run.workflow, "--eventpath", run.payload, *_SWITCHES)
@@ -127,7 +127,7 @@ def _words(run: Play) -> Iterator[str | Path]:
         yield from ("--env", f"{name}={value}")
 
 
-def _environment(run: Play) -> dict[str, str]:
+def _environment(run: ActInvocation) -> dict[str, str]:
     """act hands its own environment to every step: it gets nothing but where programs and its own files are."""
     return {
         "PATH": run.env["PATH"],
@@ -153,7 +153,7 @@ def _complaint(messages: str) -> str:
     return "\n".join(line for line in lines if not line.startswith("Error: Job '")).strip()
 
 
-def _read(said: str, complaint: str, broke_off: bool) -> Played:
+def _read(said: str, complaint: str, broke_off: bool) -> ActResult:
     jobs: dict[str, str] = {}
     steps: list[StepEnd] = []
     lines: list[Line] = []
@@ -172,7 +172,7 @@ def _read(said: str, complaint: str, broke_off: bool) -> Played:
         if "jobResult" in event:
             # One leg of a matrix that failed fails the job.
             jobs[job] = "failure" if jobs.get(job) == "failure" else event["jobResult"]
-    return Played(jobs, tuple(steps), tuple(lines), tuple(dict.fromkeys(notices)), complaint, broke_off)
+    return ActResult(jobs, tuple(steps), tuple(lines), tuple(dict.fromkeys(notices)), complaint, broke_off)
 
 
 def _events(said: str) -> Iterator[dict[str, Any]]:

@@ -10,16 +10,16 @@ from typing import Any
 
 from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
-from release_channels.rehearsal.actions.act import Played, find_act, play
+from release_channels.rehearsal.actions.act import ActResult, find_act, play
 from release_channels.rehearsal.actions.act_compat import Cleaned, clean, left_out_whole, missing_pythons
 from release_channels.rehearsal.actions.permissions import job_tokens
-from release_channels.rehearsal.actions.run import Changes, Ran
+from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
 from release_channels.rehearsal.actions.run_files import keep_log, mapped_actions, prepare
 from release_channels.rehearsal.actions.run_name import title_of
 from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, Session
 from release_channels.rehearsal.actions.triggers import Event, is_started
 from release_channels.rehearsal.actions.workflow import DIRECTORY, Workflow, parse_workflow
-from release_channels.rehearsal.environment import Ground
+from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.github.payloads import Site
 from release_channels.rehearsal.github.runs import show_run
 from release_channels.rehearsal.uv_locks import lock_for
@@ -29,10 +29,10 @@ _NOTICE = "not rehearsed: "
 
 
 @dataclass(slots=True)
-class Forge:
+class WorkflowDispatcher:
     """Runs what GitHub would run; every workflow has a counter of its own."""
 
-    ground: Ground
+    ground: RehearsalEnvironment
     with_tests: bool = False
     counters: dict[str, int] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
@@ -48,9 +48,9 @@ class Forge:
         moved = (ref for ref, sha in self.refs.items() if before.get(ref) != sha)
         return tuple(self._push(ref, before.get(ref, _NOBODY), self.refs[ref]) for ref in moved)
 
-    def run_all(self, events: Sequence[Event]) -> tuple[Ran, ...]:
+    def run_all(self, events: Sequence[Event]) -> tuple[WorkflowRunResult, ...]:
         """Run what events start, and what the end of these runs starts, until nothing more is started."""
-        done: list[Ran] = []
+        done: list[WorkflowRunResult] = []
         waiting = list(events)
         while waiting:
             event = waiting.pop(0)
@@ -86,13 +86,15 @@ class Forge:
         """The commit that main points to."""
         return self.ground.git("rev-parse", f"refs/heads/{self.ground.config.main_branch}", at=self.ground.remote)
 
-    def dispatch(self, file: str, ref: str, inputs: Mapping[str, str], changes: Changes | None = None) -> Ran:
+    def dispatch(
+        self, file: str, ref: str, inputs: Mapping[str, str], changes: RunOverrides | None = None
+    ) -> WorkflowRunResult:
         """Start a workflow by hand on a ref."""
         sha = self.ground.git("rev-parse", f"{ref}^{{commit}}", at=self.ground.remote)
         payload = {**self._payload(), "ref": ref, "inputs": dict(inputs), "workflow": f"{DIRECTORY}/{file}"}
         return self.run(self.workflow(file, sha), Event("workflow_dispatch", ref, sha, payload), changes)
 
-    def completed(self, ran: Ran) -> Event:
+    def completed(self, ran: WorkflowRunResult) -> Event:
         """Give the event that the end of a run is."""
         return self.completed_run(ran.id, ran.workflow)
 
@@ -114,7 +116,7 @@ class Forge:
         }
         return Event("workflow_run", f"refs/heads/{ground.config.main_branch}", self.main, payload)
 
-    def run(self, workflow: Workflow, event: Event, changes: Changes | None = None) -> Ran:
+    def run(self, workflow: Workflow, event: Event, changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Play one run of a workflow, as a new run."""
         state = self.ground.state
         number = self.counters[workflow.file] = self.counters.get(workflow.file, 0) + 1
@@ -124,16 +126,18 @@ class Forge:
             workflow.file, head, event=event.name, status="in_progress", branch=event.branch, number=number,
             title=title,
         )  # fmt: skip
-        return self._play(Session(run_id, number, 1, workflow, event, self.ground.repository), changes or Changes())
+        return self._play(
+            Session(run_id, number, 1, workflow, event, self.ground.repository), changes or RunOverrides()
+        )
 
-    def run_again(self, ran: Ran, changes: Changes | None = None) -> Ran:
+    def run_again(self, ran: WorkflowRunResult, changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Play a run again, as its next attempt: it keeps id, number and payload."""
         self.ground.state.rerun(ran.id, status="in_progress")
         attempt = len(self.ground.state.runs[ran.id].attempts)
         session = Session(ran.id, ran.number, attempt, ran.workflow, ran.event, self.ground.repository)
-        return self._play(session, changes or Changes())
+        return self._play(session, changes or RunOverrides())
 
-    def _play(self, session: Session, changes: Changes) -> Ran:
+    def _play(self, session: Session, changes: RunOverrides) -> WorkflowRunResult:
         ground = self.ground
         as_it_is, workflow = session.workflow, _without(session.workflow, changes.without)
         session = replace(session, workflow=workflow)
@@ -161,7 +165,7 @@ class Forge:
         ran = self._note(session, played, cleaned, time.monotonic() - begun)
         return replace(ran, workflow=as_it_is)
 
-    def _note(self, session: Session, played: Played, cleaned: Cleaned, seconds: float) -> Ran:
+    def _note(self, session: Session, played: ActResult, cleaned: Cleaned, seconds: float) -> WorkflowRunResult:
         """Write down how a run ended, here and in the stand-in."""
         workflow, state = session.workflow, self.ground.state
         jobs = {job.id: played.jobs.get(job.id, "skipped") for job in workflow.jobs}
@@ -184,7 +188,7 @@ class Forge:
         told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
         self.not_rehearsed += [one for one in told if one not in self.not_rehearsed]
         keep_log(self.ground, session, played)
-        return Ran(
+        return WorkflowRunResult(
             session.run_id, session.number, session.attempt, session.workflow, session.event, played, jobs,
             conclusion, seconds, told,
         )  # fmt: skip

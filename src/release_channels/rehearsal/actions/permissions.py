@@ -25,7 +25,7 @@ def job_tokens(workflow: Workflow, token: str) -> dict[str, Sequence[str]]:
     return {job_token(token, job.id): sorted(job.permissions) for job in workflow.jobs}
 
 
-def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], stops: Sequence[Stop] = ()) -> str:
+def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], stops: Sequence[Breakpoint] = ()) -> str:
     """Write the script; `barred` says of a job why its environment does not let it begin."""
     trusted = "|".join(shlex.quote(job.id) for job in workflow.jobs if job.may(IDENTITY)) or "''"
     lines = [
@@ -45,7 +45,7 @@ def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], sto
     return "\n".join(lines) + "\n"
 
 
-class Stop:
+class Breakpoint:
     """A place right before a step, at which a run waits until somebody lets it go on."""
 
     def __init__(self, job: str, step: str, directory: str) -> None:

@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from release_channels.adapters.process import finish
+from release_channels.adapters.process import run_unchecked
 
 MARK = "REHEARSAL_SESSION"
 _PROC = Path("/proc")
@@ -32,7 +32,7 @@ def end_marked(mark: str) -> tuple[int, ...]:
 
 def _marked(entry: str) -> list[int]:
     if not _PROC.is_dir():
-        listed = finish("ps", "-E", "-x", "-ww", "-o", "pid=,command=", cwd=Path.cwd())
+        listed = run_unchecked("ps", "-E", "-x", "-ww", "-o", "pid=,command=", cwd=Path.cwd())
         return [int(line.split(None, 1)[0]) for line in listed.text.splitlines() if entry in line.split()]
     return [int(process.name) for process in _PROC.glob("[0-9]*") if entry.encode() in _environment(process)]
 

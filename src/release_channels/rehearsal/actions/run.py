@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from release_channels.model.outcome import Result
-from release_channels.rehearsal.actions.act import Played
-from release_channels.rehearsal.actions.permissions import Stop
+from release_channels.rehearsal.actions.act import ActResult
+from release_channels.rehearsal.actions.permissions import Breakpoint
 from release_channels.rehearsal.actions.triggers import Event
 from release_channels.rehearsal.actions.workflow import Workflow
 
@@ -16,10 +16,10 @@ _OUTCOME = re.compile(rf"^({'|'.join(re.escape(result) for result in Result)}): 
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class RunOverrides:
     """What differs from the workflow as it is: a fault's doing, or the wish to run less."""
 
-    stops: tuple[Stop, ...] = ()
+    stops: tuple[Breakpoint, ...] = ()
     without: tuple[str, ...] = ()
     """Jobs that lose a right, as in `publish/id-token: write`."""
     mark: str = ""
@@ -29,7 +29,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class WorkflowRunResult:
     """One run of a workflow: what started it, and how it ended."""
 
     id: int
@@ -37,7 +37,7 @@ class Ran:
     attempt: int
     workflow: Workflow
     event: Event
-    played: Played
+    played: ActResult
     jobs: Mapping[str, str]
     conclusion: str
     seconds: float

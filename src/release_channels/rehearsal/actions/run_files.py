@@ -8,19 +8,21 @@ from pathlib import Path
 
 from release_channels.adoption.script_metadata import TOOL
 from release_channels.model.github_settings import Policy
-from release_channels.rehearsal.actions.act import COMPOSITES, Play, Played
+from release_channels.rehearsal.actions.act import COMPOSITES, ActInvocation, ActResult
 from release_channels.rehearsal.actions.act_compat import LEFT_OUT, STAND_IN, Cleaned
 from release_channels.rehearsal.actions.permissions import rights_script
-from release_channels.rehearsal.actions.run import Changes, Ran
+from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
 from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, Session
 from release_channels.rehearsal.actions.yaml_nodes import child, compose, entries
 from release_channels.rehearsal.caches import NOTE, SHARE
-from release_channels.rehearsal.environment import Ground
+from release_channels.rehearsal.environment import RehearsalEnvironment
 
 _SERVER = "https://github.com"
 
 
-def prepare(ground: Ground, session: Session, cleaned: Cleaned, token: str, changes: Changes) -> Play:
+def prepare(
+    ground: RehearsalEnvironment, session: Session, cleaned: Cleaned, token: str, changes: RunOverrides
+) -> ActInvocation:
     """Write the files of one run."""
     workflow, event = session.workflow, session.event
     directory = ground.place / "runs" / f"{session.run_id}-{session.attempt}"
@@ -41,7 +43,7 @@ def prepare(ground: Ground, session: Session, cleaned: Cleaned, token: str, chan
     given = {"GITHUB_TOKEN": token, **ground.secrets}
     files["secrets"].write_text("".join(f"{key}={json.dumps(value)}\n" for key, value in given.items()), "utf-8")
     labels = tuple(dict.fromkeys(label for job in workflow.jobs for label in job.labels))
-    return Play(
+    return ActInvocation(
         event=event.name, workflow=files["workflow"], payload=files["payload"], secrets=files["secrets"],
         home=directory / "home", labels=labels, actions=cleaned.actions, default_branch=ground.config.main_branch,
         env={**ground.env, **_variables(ground, session), **changes.env, "BASH_ENV": str(files["rights"])},
@@ -49,7 +51,7 @@ def prepare(ground: Ground, session: Session, cleaned: Cleaned, token: str, chan
     )  # fmt: skip
 
 
-def _variables(ground: Ground, session: Session) -> dict[str, str]:
+def _variables(ground: RehearsalEnvironment, session: Session) -> dict[str, str]:
     """Give the variables that GitHub sets and act does not, or gets wrong.
 
     `SHA_REF` is the one by which act takes the commit.
@@ -82,7 +84,7 @@ def _variables(ground: Ground, session: Session) -> dict[str, str]:
     }
 
 
-def _barred(ground: Ground, session: Session) -> dict[str, str]:
+def _barred(ground: RehearsalEnvironment, session: Session) -> dict[str, str]:
     """Say which jobs their environment does not let begin on this ref."""
     barred = {}
     for job in session.workflow.jobs:
@@ -103,7 +105,7 @@ def mapped_actions() -> dict[str, frozenset[str]]:
     return {name: inputs for name, inputs in found.items() if name != STAND_IN}
 
 
-def keep_log(ground: Ground, session: Session, played: Played) -> None:
+def keep_log(ground: RehearsalEnvironment, session: Session, played: ActResult) -> None:
     """Keep what a run wrote, and how long its steps took."""
     directory = ground.place / "runs" / f"{session.run_id}-{session.attempt}"
     text = "".join(f"[{line.job}/{line.step}] {line.text}\n" for line in played.lines)
@@ -111,6 +113,6 @@ def keep_log(ground: Ground, session: Session, played: Played) -> None:
     (directory / "log.txt").write_text(text + ends + played.complaint, encoding="utf-8")
 
 
-def log_of(ground: Ground, ran: Ran) -> Path:
+def log_of(ground: RehearsalEnvironment, ran: WorkflowRunResult) -> Path:
     """Give the file that holds what a run wrote."""
     return ground.place / "runs" / f"{ran.id}-{ran.attempt}" / "log.txt"

@@ -28,7 +28,7 @@ OWNER_ID = "4242"
 REPOSITORY_ID = "4343"
 _DAYS = 90
 # Sees the files of an artifact by name on their way into the store, and may give others.
-Forger = Callable[[str, Mapping[str, bytes]], Mapping[str, bytes]]
+ArtifactHook = Callable[[str, Mapping[str, bytes]], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class RunnerService:
 
     def __init__(self, state: GitHubState, issuer: Issuer) -> None:
         self.failures: list[str] = []
-        self.forgers: list[Forger] = []
+        self.forgers: list[ArtifactHook] = []
         self.claims: dict[str, str] = {}
         """What somebody changes in the claims: a fault."""
         self._state = state

@@ -11,14 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from release_channels.model.version import Channel
-from release_channels.rehearsal.actions.dispatcher import Forge
-from release_channels.rehearsal.actions.permissions import Stop
+from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
+from release_channels.rehearsal.actions.permissions import Breakpoint
 from release_channels.rehearsal.actions.processes import end_marked
-from release_channels.rehearsal.actions.run import Changes, Ran
+from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
 from release_channels.rehearsal.actions.triggers import Event
 from release_channels.rehearsal.actions.workflow import Workflow
-from release_channels.rehearsal.environment import Ground
-from release_channels.rehearsal.maintainer import Hands
+from release_channels.rehearsal.environment import RehearsalEnvironment
+from release_channels.rehearsal.maintainer import Maintainer
 
 _PAUSE = 0.05
 
@@ -39,32 +39,32 @@ class Injection:
     """A fault that is set: where, how the run differs by it, and how often it has fired."""
 
     where: str
-    changes: Changes = field(default_factory=Changes)
+    changes: RunOverrides = field(default_factory=RunOverrides)
     fired: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class FaultContext:
     """A world right before a release workflow starts: everything up to there went well."""
 
-    ground: Ground
-    forge: Forge
-    hands: Hands
+    ground: RehearsalEnvironment
+    forge: WorkflowDispatcher
+    hands: Maintainer
     channel: Channel
     workflow: Workflow
     event: Event
-    gate: Ran | None
+    gate: WorkflowRunResult | None
     """The run that the preview follows."""
     tag: str = ""
 
-    def release(self, injection: Injection) -> Ran:
+    def release(self, injection: Injection) -> WorkflowRunResult:
         """Run the release workflow."""
         return self.forge.run(self.workflow, self.event, injection.changes)
 
 
-Inject = Callable[[Scene], AbstractContextManager[Injection]]
-Act = Callable[[Scene, Injection], Ran]
-GoOn = Callable[[Scene, Ran], Ran]
+Inject = Callable[[FaultContext], AbstractContextManager[Injection]]
+Act = Callable[[FaultContext, Injection], WorkflowRunResult]
+GoOn = Callable[[FaultContext, WorkflowRunResult], WorkflowRunResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Fault:
     then: str = ""
     """The documented next command; nothing where the run gets over it by itself, or nothing is to be done."""
     go_on: GoOn | None = None
-    act: Act = Scene.release
+    act: Act = FaultContext.release
     needs_gate: bool = False
     """Whether there has to be a gate for it to fire; `all` leaves it out where there is none."""
 
@@ -90,23 +90,23 @@ AGAIN = "re-run the jobs of the run"
 RESUME = "gh workflow run {file} --ref {tag} -f do=resume"
 
 
-def again(scene: Scene, ran: Ran) -> Ran:
+def again(scene: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
     """Do what the button `Re-run all jobs` does."""
     return scene.forge.run_again(ran)
 
 
-def resume(scene: Scene, _ran: Ran) -> Ran:
+def resume(scene: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
     """Start the public workflow by hand on the tag."""
     return scene.forge.dispatch(scene.workflow.file, f"refs/tags/{scene.tag}", {"do": "resume"})
 
 
 @contextmanager
-def held_at(scene: Scene, job: str, step: str, act: Callable[[Injection], None]) -> Iterator[Injection]:
+def held_at(scene: FaultContext, job: str, step: str, act: Callable[[Injection], None]) -> Iterator[Injection]:
     """Do something while a run waits right before a step; the step goes on afterwards, unless nothing is left of it."""
     directory = scene.ground.place / f"stop-{secrets.token_hex(4)}"
     directory.mkdir()
-    stop = Stop(job, step, str(directory))
-    injection = Injection(f"before {job}/{step}", Changes(stops=(stop,), mark=secrets.token_hex(12)))
+    stop = Breakpoint(job, step, str(directory))
+    injection = Injection(f"before {job}/{step}", RunOverrides(stops=(stop,), mark=secrets.token_hex(12)))
     over = threading.Event()
 
     def wait() -> None:

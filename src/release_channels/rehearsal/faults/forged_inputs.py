@@ -11,15 +11,15 @@ from dataclasses import replace
 
 from release_channels.model.tested_commit import ARTIFACT, PROVENANCE
 from release_channels.model.version import Channel
-from release_channels.rehearsal.actions.run import Ran
-from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
+from release_channels.rehearsal.actions.run import WorkflowRunResult
+from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, FaultContext, Injection, again
 from release_channels.release.dist_dir import MANIFEST
 
 _OTHER = "0" * 40
 
 
 @contextmanager
-def _provenance(scene: Scene) -> Iterator[Injection]:
+def _provenance(scene: FaultContext) -> Iterator[Injection]:
     """Let the gate's artifact speak of files that it has not tested."""
     injection = Injection(f"the artifact {ARTIFACT}")
     with scene.ground.state.lock:
@@ -31,7 +31,7 @@ def _provenance(scene: Scene) -> Iterator[Injection]:
 
 
 @contextmanager
-def _manifest(scene: Scene) -> Iterator[Injection]:
+def _manifest(scene: FaultContext) -> Iterator[Injection]:
     """Let the build hand on a manifest of another commit."""
     injection = Injection("the artifact of the build")
 
@@ -64,7 +64,7 @@ def _other_digests(content: dict[str, object]) -> dict[str, object]:
     return {**content, "files": [{**file, "sha256": "0" * 64} for file in files]}
 
 
-def _gate_again(scene: Scene, _ran: Ran) -> Ran:
+def _gate_again(scene: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
     """Run the gate again, which makes the artifact anew, and what follows it."""
     assert scene.gate is not None
     gate = scene.forge.run_again(scene.gate)
@@ -72,11 +72,11 @@ def _gate_again(scene: Scene, _ran: Ran) -> Ran:
 
 
 @contextmanager
-def _nothing(scene: Scene) -> Iterator[Injection]:
+def _nothing(scene: FaultContext) -> Iterator[Injection]:
     yield Injection(f"the event of {scene.workflow.file}")
 
 
-def _from_fork(scene: Scene, injection: Injection) -> Ran:
+def _from_fork(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Let a run of a fork, whose branch is called like main, come to its end."""
     assert scene.gate is not None
     run_id = scene.ground.state.add_run(
@@ -94,7 +94,7 @@ def _from_fork(scene: Scene, injection: Injection) -> Ran:
 _CONDITION = "github.event.workflow_run.head_repository.full_name == github.repository"
 
 
-def _title(scene: Scene) -> str:
+def _title(scene: FaultContext) -> str:
     assert scene.gate is not None
     return scene.ground.state.runs[scene.gate.id].title
 

@@ -6,13 +6,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from release_channels.model.version import Channel
-from release_channels.rehearsal.actions.run import Ran
-from release_channels.rehearsal.faults.fault import AGAIN, RESUME, End, Fault, Inject, Injection, Scene, again, resume
+from release_channels.rehearsal.actions.run import WorkflowRunResult
+from release_channels.rehearsal.faults.fault import (
+    AGAIN,
+    RESUME,
+    End,
+    Fault,
+    FaultContext,
+    Inject,
+    Injection,
+    again,
+    resume,
+)
 from release_channels.rehearsal.github.http import Answer, broken, rate_limited
 from release_channels.rehearsal.github.state import StoredRelease
 
 
-def _left(scene: Scene, *, is_draft: bool) -> StoredRelease:
+def _left(scene: FaultContext, *, is_draft: bool) -> StoredRelease:
     state = scene.ground.state
     with state.lock:
         now = state.clock()
@@ -25,7 +35,7 @@ def _left(scene: Scene, *, is_draft: bool) -> StoredRelease:
 
 
 @contextmanager
-def _draft(scene: Scene) -> Iterator[Injection]:
+def _draft(scene: FaultContext) -> Iterator[Injection]:
     left = _left(scene, is_draft=True)
     injection = Injection(f"the draft {scene.tag}")
     yield injection
@@ -33,23 +43,23 @@ def _draft(scene: Scene) -> Iterator[Injection]:
 
 
 @contextmanager
-def _empty_release(scene: Scene) -> Iterator[Injection]:
+def _empty_release(scene: FaultContext) -> Iterator[Injection]:
     _left(scene, is_draft=False)
     yield Injection(f"the release {scene.tag}", fired=1)
 
 
-def _delete_and_resume(scene: Scene, ran: Ran) -> Ran:
+def _delete_and_resume(scene: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
     """Delete the empty release by hand, as the message says, and carry on."""
     with scene.ground.state.lock:
         scene.ground.state.releases.clear()
     return resume(scene, ran)
 
 
-def _failing(answer: Callable[[Scene], Answer]) -> Inject:
+def _failing(answer: Callable[[FaultContext], Answer]) -> Inject:
     """Let every question to the API fail."""
 
     @contextmanager
-    def inject(scene: Scene) -> Iterator[Injection]:
+    def inject(scene: FaultContext) -> Iterator[Injection]:
         injection = Injection("GitHub's API")
 
         def fail(_method: str, _path: str) -> Answer:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Response
 
 from release_channels.model.version import Channel
-from release_channels.rehearsal.actions.run import Changes
-from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again
+from release_channels.rehearsal.actions.run import RunOverrides
+from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, FaultContext, Injection, again
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -22,13 +22,13 @@ _PATIENCE = "2"
 
 
 def _spoilt(
-    path: str, answer: Callable[[int], Response | None], changes: Changes | None = None
-) -> Callable[[Scene], AbstractContextManager[Injection]]:
+    path: str, answer: Callable[[int], Response | None], changes: RunOverrides | None = None
+) -> Callable[[FaultContext], AbstractContextManager[Injection]]:
     """Spoil the answers below a path; `answer` is given how many requests came before, and lets pass with None."""
 
     @contextmanager
-    def inject(scene: Scene) -> Iterator[Injection]:
-        injection = Injection(f"the index, {path}", changes or Changes())
+    def inject(scene: FaultContext) -> Iterator[Injection]:
+        injection = Injection(f"the index, {path}", changes or RunOverrides())
         seen = 0
 
         def spoil(environ: WSGIEnvironment, _app: WSGIApplication) -> Response | None:
@@ -94,7 +94,7 @@ FAULTS = (
     ),
     Fault(
         "index-hangs", "the index does not answer who reads it", Channel.PREVIEW,
-        _spoilt(_PAGE, _hangs, Changes(env={"UV_HTTP_TIMEOUT": _PATIENCE})), "did not answer", End.CONVERGED,
+        _spoilt(_PAGE, _hangs, RunOverrides(env={"UV_HTTP_TIMEOUT": _PATIENCE})), "did not answer", End.CONVERGED,
         AGAIN, again,
     ),
     Fault(

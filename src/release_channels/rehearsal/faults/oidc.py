@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from release_channels.model.version import Channel
-from release_channels.rehearsal.actions.run import Changes
-from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Inject, Injection, Scene, again
+from release_channels.rehearsal.actions.run import RunOverrides
+from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, FaultContext, Inject, Injection, again
 
 _COMPARE = "compare owner, repository, workflow file name and environment with the trusted publisher"
 _PUBLISH = "publish"
@@ -19,7 +19,7 @@ def _claims(**changed: str) -> Inject:
     """Let jobs show another identity than theirs; `{repository}` stands for the repository's name."""
 
     @contextmanager
-    def inject(scene: Scene) -> Iterator[Injection]:
+    def inject(scene: FaultContext) -> Iterator[Injection]:
         injection = Injection(_EXCHANGE)
         before = _minted(scene)
         scene.ground.runner.claims.update(
@@ -35,7 +35,7 @@ def _claims(**changed: str) -> Inject:
 
 
 @contextmanager
-def _no_publisher(scene: Scene) -> Iterator[Injection]:
+def _no_publisher(scene: FaultContext) -> Iterator[Injection]:
     injection = Injection(_EXCHANGE)
     before = _minted(scene)
     kept = list(scene.ground.publishers)
@@ -48,16 +48,16 @@ def _no_publisher(scene: Scene) -> Iterator[Injection]:
 
 
 @contextmanager
-def _no_permission(scene: Scene) -> Iterator[Injection]:
+def _no_permission(scene: FaultContext) -> Iterator[Injection]:
     job = scene.workflow.job(_PUBLISH)
     yield Injection(
         f"the job {_PUBLISH}",
-        Changes(without=(f"{_PUBLISH}/{IDENTITY}",)),
+        RunOverrides(without=(f"{_PUBLISH}/{IDENTITY}",)),
         fired=int(job is not None and job.may(IDENTITY)),
     )
 
 
-def _minted(scene: Scene) -> int:
+def _minted(scene: FaultContext) -> int:
     """Count how often an identity was refused in exchange for a token."""
     return sum(line == "POST /_/oidc/mint-token 422" for line in scene.ground.index.requests)
 

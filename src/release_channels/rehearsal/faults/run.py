@@ -11,11 +11,11 @@ from release_channels.adapters import console
 from release_channels.errors import FailedError, UsageError
 from release_channels.model.tags import tag_of
 from release_channels.model.version import Channel, final_of
-from release_channels.rehearsal.actions.run import Ran
+from release_channels.rehearsal.actions.run import WorkflowRunResult
 from release_channels.rehearsal.faults import forged_inputs, github, index, oidc, runner_kills, tags
-from release_channels.rehearsal.faults.fault import End, Fault, Scene
-from release_channels.rehearsal.scenario import Train, tail
-from release_channels.rehearsal.snapshot import Picture, picture, restore, take
+from release_channels.rehearsal.faults.fault import End, Fault, FaultContext
+from release_channels.rehearsal.scenario import Scenario, tail
+from release_channels.rehearsal.snapshot import PublishedState, published_state, restore, take
 
 FAULTS: tuple[Fault, ...] = tuple(
     fault for part in (index, oidc, runner_kills, tags, forged_inputs, github) for fault in part.FAULTS
@@ -23,11 +23,11 @@ FAULTS: tuple[Fault, ...] = tuple(
 ALL = "all"
 KILLS = "kills"
 """A kill of the runner before each line that is run; part of `all`."""
-MakeTrain = Callable[[], AbstractContextManager[Train]]
+MakeTrain = Callable[[], AbstractContextManager[Scenario]]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class FaultResult:
     """What became of one fault."""
 
     fault: Fault
@@ -51,7 +51,7 @@ def chosen(name: str) -> tuple[Fault, ...]:
     return FAULTS if ALL in names else tuple(fault for fault in FAULTS if fault.name in names)
 
 
-def play_faults(name: str, make_train: MakeTrain) -> Iterator[Judged]:
+def play_faults(name: str, make_train: MakeTrain) -> Iterator[FaultResult]:
     """Play the faults that a name stands for, and judge each.
 
     Raises: FailedError if a release without any fault does not go well.
@@ -70,7 +70,7 @@ def play_faults(name: str, make_train: MakeTrain) -> Iterator[Judged]:
                 yield from _play_in(train, channel, ours, every_kill=every_kill)
 
 
-def _play_in(train: Train, channel: Channel, faults: Sequence[Fault], *, every_kill: bool) -> Iterator[Judged]:
+def _play_in(train: Scenario, channel: Channel, faults: Sequence[Fault], *, every_kill: bool) -> Iterator[FaultResult]:
     ground = train.ground
     console.say(f"getting everything ready for the {channel} channel", style="bold")
     scene = _set_scene(train, channel)
@@ -79,14 +79,14 @@ def _play_in(train: Train, channel: Channel, faults: Sequence[Fault], *, every_k
     clean = train.forge.run(scene.workflow, scene.event)
     if not clean.is_green:
         raise FailedError(f"without any fault, {clean} ended with {clean.conclusion}", hint=tail(ground, clean))
-    reference = picture(ground)
+    reference = published_state(ground)
     for fault in (*faults, *(runner_kills.kills(scene.workflow, channel) if every_kill else ())):
         restore(ground, train.forge, before)
         train.hands.reset()
         yield judge(fault, scene, reference)
 
 
-def _set_scene(train: Train, channel: Channel) -> Scene:
+def _set_scene(train: Scenario, channel: Channel) -> FaultContext:
     """Bring the world to where the channel's release workflow is about to start.
 
     Raises: FailedError if something before it does not go well.
@@ -96,20 +96,20 @@ def _set_scene(train: Train, channel: Channel) -> Scene:
     if channel is Channel.PREVIEW:
         event = train.forge.completed(last)
         workflow = train.forge.workflow(config.preview_workflow)
-        return Scene(train.ground, train.forge, train.hands, channel, workflow, event, last)
+        return FaultContext(train.ground, train.forge, train.hands, channel, workflow, event, last)
     final = final_of(train.version)
     train.bump("bump", "bump", "--pull-request")
     event = train.tag(final)
     workflow = train.forge.workflow(config.public_workflow, event.sha)
     tag = tag_of(config.tag_format, final)
-    return Scene(train.ground, train.forge, train.hands, channel, workflow, event, None, tag)
+    return FaultContext(train.ground, train.forge, train.hands, channel, workflow, event, None, tag)
 
 
-def judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
+def judge(fault: Fault, scene: FaultContext, reference: PublishedState) -> FaultResult:
     """Play one fault and hold what happened against what it says; `reference` is the world after a clean release."""
     begun = time.monotonic()
     console.say(f"{fault.name}: {fault.what}", style="bold")
-    at_first = picture(scene.ground)
+    at_first = published_state(scene.ground)
     with fault.inject(scene) as injection:
         ran = fault.act(scene, injection)
     wrong = list(_unlike(fault, ran, injection.fired))
@@ -118,7 +118,7 @@ def judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
         last = fault.go_on(scene, ran)
         if not last.is_green:
             wrong.append(f"after it, {last} ended with {last.conclusion}: {last.outcome()}")
-    world, fits = _compare(fault.end, picture(scene.ground), at_first, reference)
+    world, fits = _compare(fault.end, published_state(scene.ground), at_first, reference)
     if not fits:
         wrong.append(f"the world is {world}, not {fault.end}")
     if wrong:
@@ -126,7 +126,7 @@ def judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
         console.say(tail(scene.ground, last if fault.go_on and not last.is_green else ran))
     then = fault.then.format(file=scene.workflow.file, tag=scene.tag)
     told = f"{then}: {last.outcome()}" if fault.go_on else then
-    return Judged(
+    return FaultResult(
         fault,
         f"{injection.where}, {injection.fired} x",
         _shown(fault, ran),
@@ -137,7 +137,7 @@ def judge(fault: Fault, scene: Scene, reference: Picture) -> Judged:
     )
 
 
-def refuse_wrong(judged: Sequence[Judged]) -> None:
+def refuse_wrong(judged: Sequence[FaultResult]) -> None:
     """Let no fault pass that did not fire, or did not end as it has to.
 
     Raises: FailedError that names each with what was wrong.
@@ -147,7 +147,7 @@ def refuse_wrong(judged: Sequence[Judged]) -> None:
         raise FailedError(f"{len(wrong)} of {len(judged)} faults did not end as they have to", hint="\n".join(wrong))
 
 
-def _unlike(fault: Fault, ran: Ran, fired: int) -> Iterator[str]:
+def _unlike(fault: Fault, ran: WorkflowRunResult, fired: int) -> Iterator[str]:
     if not fired:
         yield "the fault did not fire"
     if fault.sees and fault.sees not in " ".join(ran.played.said().split()):
@@ -156,7 +156,7 @@ def _unlike(fault: Fault, ran: Ran, fired: int) -> Iterator[str]:
         yield f"{ran} is green in spite of it"
 
 
-def _compare(end: End, now: Picture, before: Picture, reference: Picture) -> tuple[str, bool]:
+def _compare(end: End, now: PublishedState, before: PublishedState, reference: PublishedState) -> tuple[str, bool]:
     """Say how the world is, and whether that is how it has to be."""
     match end:
         case End.MORE:
@@ -167,14 +167,14 @@ def _compare(end: End, now: Picture, before: Picture, reference: Picture) -> tup
             return (str(end), True) if now == before else (_difference(now, before), False)
 
 
-def _difference(now: Picture, wanted: Picture) -> str:
+def _difference(now: PublishedState, wanted: PublishedState) -> str:
     parts = [f"without {name}" for name in sorted(wanted.keys() - now.keys())]
     parts += [f"with {name}" for name in sorted(now.keys() - wanted.keys())]
     parts += [f"with another {name}" for name in sorted(now.keys() & wanted.keys()) if now[name] != wanted[name]]
     return ", ".join(parts)
 
 
-def _shown(fault: Fault, ran: Ran) -> str:
+def _shown(fault: Fault, ran: WorkflowRunResult) -> str:
     """Say what a user sees: how the run ended, and the sentence that matters where that does not hold it."""
     if ran.played.broke_off:
         return "the run broke off"

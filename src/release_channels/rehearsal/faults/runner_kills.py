@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from release_channels.adapters.process import both
+from release_channels.adapters.process import run_pair
 from release_channels.errors import RefusedError
 from release_channels.model.version import Channel
-from release_channels.rehearsal.actions.run import Ran
+from release_channels.rehearsal.actions.run import WorkflowRunResult
 from release_channels.rehearsal.actions.workflow import Workflow
-from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, Injection, Scene, again, held_at, kill
+from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, FaultContext, Injection, again, held_at, kill
 
 
 @contextmanager
-def _nothing(scene: Scene) -> Iterator[Injection]:
+def _nothing(scene: FaultContext) -> Iterator[Injection]:
     yield Injection(f"two runs of {scene.workflow.file}")
 
 
-def _twice(scene: Scene, injection: Injection) -> Ran:
+def _twice(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Run the same twice side by side; the concurrency group that forbids it is GitHub's, and may be gone."""
-    one, other = both(partial(scene.release, injection), partial(scene.release, injection))
+    one, other = run_pair(partial(scene.release, injection), partial(scene.release, injection))
     injection.fired = int(one.number != other.number)
     for ran in (one, other):
         if not ran.is_green:
@@ -29,7 +29,7 @@ def _twice(scene: Scene, injection: Injection) -> Ran:
     return other
 
 
-def _out_of_order(scene: Scene, injection: Injection) -> Ran:
+def _out_of_order(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Publish the preview of a later commit before that of an earlier one."""
     ground, forge = scene.ground, scene.forge
     ground.git("commit", "--quiet", "--allow-empty", "--message", "Later")
@@ -52,7 +52,7 @@ def _killed(name: str, channel: Channel, job: str, step: str) -> Fault:
     )  # fmt: skip
 
 
-def _publishing_step(scene: Scene) -> tuple[str, str]:
+def _publishing_step(scene: FaultContext) -> tuple[str, str]:
     """Find the step that uploads.
 
     Raises: RefusedError if there is none.
@@ -65,7 +65,7 @@ def _publishing_step(scene: Scene) -> tuple[str, str]:
 
 
 @contextmanager
-def _at_publishing(scene: Scene) -> Iterator[Injection]:
+def _at_publishing(scene: FaultContext) -> Iterator[Injection]:
     job, step = _publishing_step(scene)
     with held_at(scene, job, step, kill) as injection:
         yield injection

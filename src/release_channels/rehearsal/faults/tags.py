@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from release_channels.model.version import Channel
-from release_channels.rehearsal.actions.run import Ran
-from release_channels.rehearsal.faults.fault import End, Fault, Injection, Scene, held_at
+from release_channels.rehearsal.actions.run import WorkflowRunResult
+from release_channels.rehearsal.faults.fault import End, Fault, FaultContext, Injection, held_at
 
 
 @contextmanager
-def _moved(scene: Scene) -> Iterator[Injection]:
+def _moved(scene: FaultContext) -> Iterator[Injection]:
     """Move the tag after the build, before the job that publishes begins."""
     job = next(job for job in scene.workflow.jobs if job.id == "publish")
     step = next(step for step in job.steps if f"{scene.channel}-publish" in step.run)
@@ -26,11 +26,11 @@ def _moved(scene: Scene) -> Iterator[Injection]:
 
 
 @contextmanager
-def _nothing(scene: Scene) -> Iterator[Injection]:
+def _nothing(scene: FaultContext) -> Iterator[Injection]:
     yield Injection(f"the tag {scene.tag}")
 
 
-def _aside(scene: Scene, injection: Injection) -> Ran:
+def _aside(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Tag a commit that no merge has brought to main."""
     ground = scene.ground
     tree = ground.git("rev-parse", f"{scene.event.sha}^{{tree}}", at=ground.remote)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from release_channels.adapters.git import clean_git_environment
-from release_channels.adapters.process import Done, finish
+from release_channels.adapters.process import CompletedProcess, run_unchecked
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,9 @@ class History:
         full, tree, parents, seconds, message = asked.or_raise().text.split("\0", 4)
         return Shown(full, tree, tuple(parents.split()), datetime.fromtimestamp(int(seconds), UTC), message.strip())
 
-    def _ask(self, *words: str) -> Done | None:
+    def _ask(self, *words: str) -> CompletedProcess | None:
         if self.git_dir is None:
             return None
-        return finish("git", "--git-dir", self.git_dir, *words, cwd=self.git_dir, env=clean_git_environment(os.environ))
+        return run_unchecked(
+            "git", "--git-dir", self.git_dir, *words, cwd=self.git_dir, env=clean_git_environment(os.environ)
+        )

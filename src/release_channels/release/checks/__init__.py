@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from release_channels.adapters.process import side_by_side
+from release_channels.adapters.process import run_parallel
 from release_channels.model.findings import Finding
 from release_channels.release.checks import (
     contents,
@@ -17,23 +17,23 @@ from release_channels.release.checks import (
     unwanted_files,
 )
 from release_channels.release.checks.archive import Archive, Kind, UnreadableError, kind_of, read_archive
-from release_channels.release.checks.context import Subject, error, report, warning
+from release_channels.release.checks.context import CheckContext, error, sort_findings, warning
 from release_channels.release.checks.imports import check_imports
-from release_channels.release.checks.readme import check_rendering
+from release_channels.release.checks.readme import check_readme
 
-__all__ = ["Subject", "check_files", "check_release"]
+__all__ = ["CheckContext", "check_files", "check_release"]
 
 
-def check_release(subject: Subject) -> tuple[Finding, ...]:
+def check_release(subject: CheckContext) -> tuple[Finding, ...]:
     """Check the files of one release and report all findings together, worst first."""
     archives, found = _read_all(subject.files)
     previous, unread = _read_previous(subject)
     groups: tuple[Callable[[], list[Finding]], ...] = (
         lambda: list(check_files(subject, archives, previous)),
-        lambda: check_rendering(subject, archives),
+        lambda: check_readme(subject, archives),
         lambda: check_imports(subject, archives),
     )
-    return report([*found, *unread, *(finding for group in side_by_side(*groups) for finding in group)])
+    return sort_findings([*found, *unread, *(finding for group in run_parallel(*groups) for finding in group)])
 
 
 def _read_all(files: Sequence[Path]) -> tuple[list[Archive], list[Finding]]:
@@ -50,7 +50,7 @@ def _read_all(files: Sequence[Path]) -> tuple[list[Archive], list[Finding]]:
     return archives, found
 
 
-def _read_previous(subject: Subject) -> tuple[Archive | None, list[Finding]]:
+def _read_previous(subject: CheckContext) -> tuple[Archive | None, list[Finding]]:
     """Read the newest release's wheel; without it the release can go on, and nothing is compared."""
     if subject.previous is None:
         return None, []
@@ -61,7 +61,7 @@ def _read_previous(subject: Subject) -> tuple[Archive | None, list[Finding]]:
         return None, [warning(subject.previous.name, f"the newest release's wheel {err}", hint)]
 
 
-def check_files(subject: Subject, archives: Sequence[Archive], previous: Archive | None) -> Iterator[Finding]:
+def check_files(subject: CheckContext, archives: Sequence[Archive], previous: Archive | None) -> Iterator[Finding]:
     """Run the checks that only look at what was read: no program, no network."""
     yield from filenames.check_set(subject)
     existing = [(path.name, path.stat().st_size) for path in subject.files if path.is_file()]
@@ -74,14 +74,14 @@ def check_files(subject: Subject, archives: Sequence[Archive], previous: Archive
         yield from _check_archive(subject, archive, previous)
 
 
-def _check_archive(subject: Subject, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+def _check_archive(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
     yield from filenames.check_identity(subject, archive)
     yield from metadata.check_metadata(archive)
     yield from dependencies.check_dependencies(subject, archive)
     yield from dependencies.check_local_version(subject, archive)
     yield from contents.check_contents(archive)
     yield from size_limits.check_ratio(archive)
-    yield from unwanted_files.check_leftovers(subject, archive, previous)
+    yield from unwanted_files.check_unwanted_files(subject, archive, previous)
     if archive.kind is Kind.WHEEL:
         yield from entry_points.check_entry_points(archive)
         yield from entry_points.check_lost_scripts(subject, archive, previous)

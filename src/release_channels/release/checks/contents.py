@@ -10,7 +10,7 @@ from posixpath import normpath
 
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive, Kind, Member, MemberKind
-from release_channels.release.checks.context import error, few
+from release_channels.release.checks.context import error, summarize
 
 _AGAIN = "build again; if it stays so, the build backend is at fault"
 
@@ -33,11 +33,11 @@ def check_member_names(archive: Archive) -> Iterator[Finding]:
     """
     unsafe = [member.name for member in archive.members if _leads_out(member.name)]
     if unsafe:
-        yield error(archive.name, f"holds paths that lead out of it: {few(unsafe)}", _AGAIN)
+        yield error(archive.name, f"holds paths that lead out of it: {summarize(unsafe)}", _AGAIN)
     counted = Counter(member.name.rstrip("/") for member in archive.members if member.kind is not MemberKind.DIRECTORY)
     twice = [name for name, count in counted.items() if count > 1]
     if twice:
-        yield error(archive.name, f"holds a name more than once: {few(twice)}", _AGAIN)
+        yield error(archive.name, f"holds a name more than once: {summarize(twice)}", _AGAIN)
 
 
 def check_member_kinds(archive: Archive) -> Iterator[Finding]:
@@ -47,13 +47,15 @@ def check_member_kinds(archive: Archive) -> Iterator[Finding]:
     """
     odd = [member.name for member in archive.members if member.kind is MemberKind.OTHER]
     if odd:
-        yield error(archive.name, f"holds a device, a pipe or a sparse file: {few(odd)}", "leave it out of the build")
+        yield error(
+            archive.name, f"holds a device, a pipe or a sparse file: {summarize(odd)}", "leave it out of the build"
+        )
     away = [f"{member.name} -> {member.target}" for member in archive.members if _links_out(archive, member)]
     if away:
-        yield error(archive.name, f"holds links that lead out of it: {few(away)}", "put the file itself there")
+        yield error(archive.name, f"holds links that lead out of it: {summarize(away)}", "put the file itself there")
     packed = [member.name for member in archive.members if not member.plain]
     if packed:
-        yield error(archive.name, f"is compressed in a way the index refuses: {few(packed)}", "use deflate")
+        yield error(archive.name, f"is compressed in a way the index refuses: {summarize(packed)}", "use deflate")
     if archive.comment:
         yield error(archive.name, "carries a ZIP comment, which the index refuses", _AGAIN)
 
@@ -65,7 +67,7 @@ def check_sdist_layout(archive: Archive) -> Iterator[Finding]:
     """
     expected = archive.name.removesuffix(".tar.gz")
     if archive.roots != (expected,):
-        shown = few(archive.roots) or "nothing"
+        shown = summarize(archive.roots) or "nothing"
         yield error(archive.name, f"has {shown} at the top, not the one directory {expected}", _AGAIN)
 
 
@@ -75,7 +77,7 @@ def check_wheel_layout(archive: Archive) -> Iterator[Finding]:
     Source: binary distribution format (once PEP 427).
     """
     if len(archive.dist_infos) != 1:
-        shown = few(archive.dist_infos) or "none"
+        shown = summarize(archive.dist_infos) or "none"
         yield error(archive.name, f"must have one .dist-info directory at the top, has {shown}", _AGAIN)
     if archive.about("WHEEL") is None:
         yield error(archive.name, "has no WHEEL file, without which nothing installs it", _AGAIN)
@@ -104,7 +106,7 @@ def check_record(archive: Archive) -> Iterator[Finding]:
         (sorted(wrong), "RECORD has another hash or size for"),
     ):
         if names:
-            yield error(archive.name, f"{what}: {few(names)}", "do not edit a wheel after the build; build again")
+            yield error(archive.name, f"{what}: {summarize(names)}", "do not edit a wheel after the build; build again")
 
 
 def _differs(row: list[str], member: Member) -> bool:

@@ -13,7 +13,7 @@ from release_channels.model.version import Channel
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class CheckContext:
     """What is checked: the files of one release, and what they must be.
 
     Sizes are in bytes; `project_bytes` is what the project has on the index already. `previous` is the wheel of the
@@ -54,13 +54,13 @@ def note(file: str, message: str, hint: str = "") -> Finding:
     return Finding(Severity.NOTE, file, message, hint)
 
 
-def report(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Put findings in the order of the report: worst first, then by file, and each of them once."""
     worst_first = list(Severity)
     return tuple(sorted(dict.fromkeys(findings), key=lambda found: (worst_first.index(found.severity), found.file)))
 
 
-def few(names: Iterable[str], most: int = 3) -> str:
+def summarize(names: Iterable[str], most: int = 3) -> str:
     """List names in one line: all of them, or the first few and how many more there are."""
     listed = list(names)
     more = f" and {len(listed) - most} more" if len(listed) > most else ""

@@ -10,12 +10,12 @@ from packaging.version import InvalidVersion, Version
 from release_channels.model.findings import Finding, Severity
 from release_channels.model.version import Channel
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import Subject, error
+from release_channels.release.checks.context import CheckContext, error
 
 _ASKING = frozenset({"==", "===", ">=", ">", "~="})  # the other operators keep releases out and ask for none
 
 
-def check_dependencies(subject: Subject, archive: Archive) -> Iterator[Finding]:
+def check_dependencies(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
     """Find dependencies, those of extras included, that point past the index or at pre-releases."""
     for requirement in _requirements(archive):
         if requirement.url:
@@ -29,7 +29,7 @@ def check_dependencies(subject: Subject, archive: Archive) -> Iterator[Finding]:
             yield _prerelease(subject, archive, requirement, wanted)
 
 
-def check_local_version(subject: Subject, archive: Archive) -> Iterator[Finding]:
+def check_local_version(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
     """Find a local version, in the plan or in the metadata: no index takes one."""
     for text in dict.fromkeys((str(subject.version), archive.fields.get("version", ""))):
         if "+" in text:
@@ -44,7 +44,7 @@ def asks_for_prerelease(requirement: Requirement) -> str:
     return ""
 
 
-def _prerelease(subject: Subject, archive: Archive, requirement: Requirement, clause: str) -> Finding:
+def _prerelease(subject: CheckContext, archive: Archive, requirement: Requirement, clause: str) -> Finding:
     public = subject.channel is Channel.PUBLIC
     return Finding(
         Severity.ERROR if public else Severity.WARNING,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import Subject, error, few, note
+from release_channels.release.checks.context import CheckContext, error, note, summarize
 from release_channels.release.checks.wheel_layout import script_files
 
 _GROUPS = ("console_scripts", "gui_scripts")
@@ -86,7 +86,7 @@ def check_entry_points(archive: Archive) -> Iterator[Finding]:
         )
 
 
-def check_lost_scripts(subject: Subject, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+def check_lost_scripts(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
     """Find scripts that the newest release had and this one lost: with the upgrade users lose the tool."""
     if previous is None:
         return
@@ -94,11 +94,11 @@ def check_lost_scripts(subject: Subject, archive: Archive, previous: Archive | N
     before = f"{subject.project} {subject.previous_version}" if subject.previous_version else previous.name
     told = f"{subject.project} {subject.version} has lost the scripts that {before} had: "
     if meant := sorted(lost & subject.allow_lost_scripts):
-        yield note(archive.name, told + few(meant, 10), "allow-lost-scripts says that this is meant")
+        yield note(archive.name, told + summarize(meant, 10), "allow-lost-scripts says that this is meant")
     if missed := sorted(lost - subject.allow_lost_scripts):
         yield error(
             archive.name,
-            told + few(missed, 10),
+            told + summarize(missed, 10),
             "keep the script (it may print where it went): an upgrade takes the tool away from its users; "
             "where that is meant, name it in allow-lost-scripts",
         )

@@ -11,12 +11,12 @@ from packaging.version import InvalidVersion, Version
 
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive, Kind, kind_of
-from release_channels.release.checks.context import Subject, error, few, warning
+from release_channels.release.checks.context import CheckContext, error, summarize, warning
 
 _BACKEND = "update the build backend, which writes this name"
 
 
-def check_set(subject: Subject) -> Iterator[Finding]:
+def check_set(subject: CheckContext) -> Iterator[Finding]:
     """Find what is missing or too much: a release is one sdist, at least one wheel, and nothing else.
 
     Source: the index takes one sdist per release, and no other file types.
@@ -26,7 +26,7 @@ def check_set(subject: Subject) -> Iterator[Finding]:
     if not sdists:
         yield error("", "there is no sdist among the files", "build one: `nox -s build`")
     if len(sdists) > 1:
-        yield error("", f"there are {len(sdists)} sdists: {few(sdists)}", "empty dist/ and build again")
+        yield error("", f"there are {len(sdists)} sdists: {summarize(sdists)}", "empty dist/ and build again")
     if Kind.WHEEL not in kinds:
         yield error("", "there is no wheel among the files", "build one: `nox -s build`")
     for path, kind in zip(subject.files, kinds, strict=True):
@@ -37,7 +37,7 @@ def check_set(subject: Subject) -> Iterator[Finding]:
             yield error(name, f"{count} files have this name", "empty dist/ and build again")
 
 
-def check_file_name(subject: Subject, path: Path) -> Iterator[Finding]:
+def check_file_name(subject: CheckContext, path: Path) -> Iterator[Finding]:
     """Find what is wrong with a file name: uv leaves such files out and reports success.
 
     Source: source distribution file name (once PEP 625) and wheel file name specifications.
@@ -50,7 +50,7 @@ def check_file_name(subject: Subject, path: Path) -> Iterator[Finding]:
         yield from _check_parts(subject, path.name, name, version)
 
 
-def _check_wheel_name(subject: Subject, file: str) -> Iterator[Finding]:
+def _check_wheel_name(subject: CheckContext, file: str) -> Iterator[Finding]:
     try:
         tags = parse_wheel_filename(file)[3]
     except InvalidWheelFilename as err:
@@ -63,10 +63,12 @@ def _check_wheel_name(subject: Subject, file: str) -> Iterator[Finding]:
     if tied:
         # On the local index it can be practised all the same; no upload of it to another one would succeed.
         word = warning if subject.practice else error
-        yield word(file, f"the index takes no wheel for {few(tied)}", "a release needs a wheel built for manylinux")
+        yield word(
+            file, f"the index takes no wheel for {summarize(tied)}", "a release needs a wheel built for manylinux"
+        )
 
 
-def _check_parts(subject: Subject, file: str, name: str, version: str) -> Iterator[Finding]:
+def _check_parts(subject: CheckContext, file: str, name: str, version: str) -> Iterator[Finding]:
     expected = canonicalize_name(subject.project).replace("-", "_")
     if canonicalize_name(name) != canonicalize_name(subject.project):
         yield error(file, f"belongs to the project {name!r}, not {subject.project!r}", "empty dist/ and build again")
@@ -81,7 +83,7 @@ def _check_parts(subject: Subject, file: str, name: str, version: str) -> Iterat
         yield error(file, f"the version part is {version!r}, the normal form is '{parsed}'", _BACKEND)
 
 
-def check_identity(subject: Subject, archive: Archive) -> Iterator[Finding]:
+def check_identity(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
     """Find where the core metadata disagree with the plan; versions are compared as versions.
 
     Source: the index wants the sdist's name to carry the version of its metadata, digit for digit.
@@ -101,7 +103,7 @@ def check_identity(subject: Subject, archive: Archive) -> Iterator[Finding]:
     yield from _check_dist_info(subject, archive)
 
 
-def _check_dist_info(subject: Subject, archive: Archive) -> Iterator[Finding]:
+def _check_dist_info(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
     """Compare the name of the wheel's `.dist-info` directory, by which installers find the metadata."""
     for directory in archive.dist_infos:
         name, _, version = directory.removesuffix(".dist-info").rpartition("-")

@@ -15,7 +15,7 @@ from release_channels.adapters.uv import python_for, python_of
 from release_channels.errors import CommandError
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive, Kind
-from release_channels.release.checks.context import Subject, error, note, warning
+from release_channels.release.checks.context import CheckContext, error, note, warning
 from release_channels.release.checks.entry_points import scripts
 from release_channels.release.checks.wheel_layout import import_packages
 
@@ -49,7 +49,7 @@ class Target:
     attr: str = ""
 
 
-def check_imports(subject: Subject, archives: Sequence[Archive]) -> list[Finding]:
+def check_imports(subject: CheckContext, archives: Sequence[Archive]) -> list[Finding]:
     """Install the wheel that fits this Python and import what it promises, each failure reported on its own."""
     wheels = [archive for archive in archives if archive.kind is Kind.WHEEL]
     wheel = next((wheel for wheel in wheels if _fits(wheel.name)), None)
@@ -80,7 +80,7 @@ def _fits(name: str) -> bool:
     return any(tag in tags for tag in sys_tags())
 
 
-def _install(subject: Subject, wheel: Path) -> Path:
+def _install(subject: CheckContext, wheel: Path) -> Path:
     """Make a clean environment with the wheel and its dependencies, and give its Python."""
     place = subject.scratch / "environment"
     chosen = python_for(subject.requires_python)
@@ -102,7 +102,7 @@ def _not_installed(name: str, err: CommandError) -> Finding:
     )
 
 
-def _import_all(subject: Subject, python: Path, wanted: Sequence[Target]) -> Iterator[tuple[Target, str]]:
+def _import_all(subject: CheckContext, python: Path, wanted: Sequence[Target]) -> Iterator[tuple[Target, str]]:
     """Import one after the other in one run; after a crash the next run takes up behind the culprit."""
     remaining, attempt = list(wanted), 0
     while remaining:
@@ -118,7 +118,7 @@ def _import_all(subject: Subject, python: Path, wanted: Sequence[Target]) -> Ite
         attempt += 1
 
 
-def _probe(subject: Subject, python: Path, wanted: Sequence[Target], results: Path) -> str:
+def _probe(subject: CheckContext, python: Path, wanted: Sequence[Target], results: Path) -> str:
     """Run the imports in the clean environment and say how the run ended, if not well."""
     asked = json.dumps([(target.module, target.attr) for target in wanted])
     # `-I` keeps this project's sources and the user's own packages out of the import path.

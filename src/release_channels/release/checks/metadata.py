@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive, Kind
-from release_channels.release.checks.context import error, few, note
+from release_channels.release.checks.context import error, note, summarize
 
 _OLDEST, _NEWEST = Version("1.0"), Version("2.5")
 _LICENSES_SINCE = Version("2.4")
@@ -39,7 +39,7 @@ def check_metadata(archive: Archive) -> Iterator[Finding]:
 def check_specification(archive: Archive) -> Iterator[Finding]:
     """Find every field that the core metadata specification does not allow."""
     for name, values in archive.unparsed.items():
-        shown = few(values)[:80]
+        shown = summarize(values)[:80]
         yield error(archive.name, f"the field {name!r} is unknown or malformed ({shown})", "update the build backend")
     fields: RawMetadata = archive.fields.copy()
     if _metadata_version(archive) < _LICENSES_SINCE:
@@ -85,7 +85,9 @@ def check_classifiers(archive: Archive) -> Iterator[Finding]:
             )
         elif classifier in deprecated_classifiers:
             instead = deprecated_classifiers[classifier]
-            hint = f"write {few(repr(name) for name in instead)}" if instead else "remove it; it has no replacement"
+            hint = (
+                f"write {summarize(repr(name) for name in instead)}" if instead else "remove it; it has no replacement"
+            )
             yield error(archive.name, f"the classifier {classifier!r} is deprecated", hint)
         elif classifier not in classifiers:
             yield error(
@@ -137,7 +139,7 @@ def check_license_files(archive: Archive) -> Iterator[Finding]:
     """
     if _metadata_version(archive) < _LICENSES_SINCE:
         return
-    place = f"{few(archive.dist_infos, 1)}/licenses" if archive.kind is Kind.WHEEL else archive.roots[0]
+    place = f"{summarize(archive.dist_infos, 1)}/licenses" if archive.kind is Kind.WHEEL else archive.roots[0]
     held = {member.name for member in archive.files}
     for path in archive.fields.get("license_files", []):
         if f"{place}/{path}" not in held:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from release_channels.adapters.process import Done, finish, side_by_side
+from release_channels.adapters.process import CompletedProcess, run_parallel, run_unchecked
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import Subject, error
+from release_channels.release.checks.context import CheckContext, error
 from release_channels.release.checks.metadata import check_specification
 
 _AT_ONCE = 4
@@ -25,7 +25,7 @@ _HINTS = (
 )
 
 
-def check_rendering(subject: Subject, archives: Sequence[Archive]) -> list[Finding]:
+def check_readme(subject: CheckContext, archives: Sequence[Archive]) -> list[Finding]:
     """Ask `twine check --strict` about the files whose metadata are valid; it stops at the first that is not.
 
     All in one run, since starting twine takes longer than its check. Where it complains, every file gets a run of its
@@ -37,7 +37,7 @@ def check_rendering(subject: Subject, archives: Sequence[Archive]) -> list[Findi
     found: list[Finding] = []
     for start in range(0, len(valid), _AT_ONCE):
         batch = [partial(_ask, subject, path) for path in valid[start : start + _AT_ONCE]]
-        found += [finding for answer in side_by_side(*batch) for finding in answer]
+        found += [finding for answer in run_parallel(*batch) for finding in answer]
     return found
 
 
@@ -45,17 +45,17 @@ def _is_valid(archive: Archive) -> bool:
     return not any(check_specification(archive))
 
 
-def _ask(subject: Subject, path: Path) -> list[Finding]:
+def _ask(subject: CheckContext, path: Path) -> list[Finding]:
     done = _run(subject, [path])
     return list(parse_answer(path.name, done.text)) if done.code else []
 
 
-def _run(subject: Subject, paths: Sequence[Path]) -> Done:
+def _run(subject: CheckContext, paths: Sequence[Path]) -> CompletedProcess:
     # A wide terminal, written to in order: parse_answer reads the answer, and broken lines would tear it apart.
     # A dumb one always has 80 columns, and twine takes every output for a terminal; hence `--no-color` and TERM.
     wide = {"TERM": "xterm", "COLUMNS": "4096", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     words = (sys.executable, "-m", "twine", "--no-color", "check", "--strict", *(str(path.resolve()) for path in paths))
-    return finish(*words, cwd=subject.scratch, env={**subject.env, **wide}, merged=True)
+    return run_unchecked(*words, cwd=subject.scratch, env={**subject.env, **wide}, merged=True)
 
 
 def parse_answer(file: str, text: str) -> Iterator[Finding]:

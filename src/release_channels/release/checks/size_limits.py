@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import Subject, error, warning
+from release_channels.release.checks.context import CheckContext, error, warning
 
 _MIB = 1 << 20
 _GIB = 1 << 30
@@ -22,7 +22,7 @@ def readable(size: int) -> str:
     return f"{size / _MIB:.1f} MiB" if size >= _MIB // 10 else f"{size} bytes"
 
 
-def check_file_size(subject: Subject, name: str, size: int) -> Iterator[Finding]:
+def check_file_size(subject: CheckContext, name: str, size: int) -> Iterator[Finding]:
     """Find a file above the limit for one file.
 
     Source: the index's upload limit, which its administrators raise for a project on request.
@@ -35,7 +35,7 @@ def check_file_size(subject: Subject, name: str, size: int) -> Iterator[Finding]
         )
 
 
-def check_project_size(subject: Subject, sizes: Iterable[int]) -> Iterator[Finding]:
+def check_project_size(subject: CheckContext, sizes: Iterable[int]) -> Iterator[Finding]:
     """Find a project that this release takes above its limit, or near it.
 
     Source: the index's project limit; yanked files count, and only deleting frees anything.

@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive, Kind, Member
-from release_channels.release.checks.context import Subject, error, few, note, warning
+from release_channels.release.checks.context import CheckContext, error, note, summarize, warning
 from release_channels.release.checks.wheel_layout import MODULES, import_packages, site_paths
 
 _OUT = "leave it out in the build backend's settings"
@@ -23,7 +23,7 @@ _DIRECTORIES = frozenset(
 _FILES = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py"})
 
 
-def check_leftovers(subject: Subject, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
     """Find what does not belong into an archive."""
     yield from check_secrets(archive)
     yield from check_bytecode(archive)
@@ -37,7 +37,9 @@ def check_secrets(archive: Archive) -> Iterator[Finding]:
     """Find files that hold credentials; once published they are public for good."""
     secrets = [member.name for member in archive.files if _is_secret(archive, member)]
     if secrets:
-        yield error(archive.name, f"holds files for secrets: {few(secrets)}", f"{_OUT}, and replace what was in them")
+        yield error(
+            archive.name, f"holds files for secrets: {summarize(secrets)}", f"{_OUT}, and replace what was in them"
+        )
 
 
 def _is_secret(archive: Archive, member: Member) -> bool:
@@ -54,7 +56,7 @@ def check_bytecode(archive: Archive) -> Iterator[Finding]:
     """Find compiled Python files, which fit one Python and this machine."""
     compiled = [file.name for file in archive.files if file.name.endswith(".pyc") or "__pycache__/" in file.name]
     if compiled:
-        yield warning(archive.name, f"holds compiled Python files: {few(compiled)}", _OUT)
+        yield warning(archive.name, f"holds compiled Python files: {summarize(compiled)}", _OUT)
 
 
 def check_top_level(archive: Archive) -> Iterator[Finding]:
@@ -85,17 +87,17 @@ def check_hidden(archive: Archive) -> Iterator[Finding]:
     """Find hidden files and directories at the top of a wheel."""
     hidden = [top for top in _tops(archive) if top.startswith(".")]
     if hidden:
-        yield error(archive.name, f"installs hidden files: {few(hidden)}", _OUT)
+        yield error(archive.name, f"installs hidden files: {summarize(hidden)}", _OUT)
 
 
-def check_new_packages(subject: Subject, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+def check_new_packages(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
     """Note import packages that have nothing to do with the project's name and that the last wheel did not have."""
     now, before = _top_packages(archive), _top_packages(previous) if previous else set()
     new = sorted(name for name in now - before if not _related(subject, name))
     if len(now) > 1 and new:
         yield note(
             archive.name,
-            f"installs more than one import package; not named after {subject.project}: {few(new)}",
+            f"installs more than one import package; not named after {subject.project}: {summarize(new)}",
             "check that they are meant to be there",
         )
 
@@ -104,7 +106,7 @@ def _top_packages(archive: Archive) -> set[str]:
     return {name.partition(".")[0] for name in import_packages(archive)} - _DIRECTORIES
 
 
-def _related(subject: Subject, name: str) -> bool:
+def _related(subject: CheckContext, name: str) -> bool:
     return canonicalize_name(name.strip("_")).startswith(canonicalize_name(subject.project))
 
 
