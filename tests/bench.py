@@ -27,14 +27,14 @@ _NOXFILE = """import pathlib
 import nox
 
 from release_channels import sessions
-from release_channels.release import run_session
+from release_channels.release.pipeline import run_pipeline
 
 sessions.register(nox)
 
 
 @nox.session(venv_backend="none", default=False)
 def without_verify(session):
-    run_session("preview", ("build", "check", "preview-publish"), [], root=pathlib.Path.cwd())
+    run_pipeline("preview", ("build", "check", "preview-publish"), [], root=pathlib.Path.cwd())
 """
 _DESCRIBED = "import nox\n\n\n@nox.session(venv_backend='none')\ndef nothing(session):\n    'Do nothing.'\n"
 _TASKS = "from invoke import task\n\n\n@task\ndef nothing(_):\n    'Do nothing.'\n"

@@ -40,9 +40,9 @@ def public_publish(session: Session) -> None:
     _run(session, "public-publish", channel="public")
 
 
-def announce(session: Session) -> None:
+def github_release(session: Session) -> None:
     """Make the GitHub Release: draft, files, compare, publish."""
-    _run(session, "announce", channel="public")
+    _run(session, "github-release", channel="public")
 
 
 def verify(session: Session) -> None:
@@ -56,25 +56,25 @@ def preview(session: Session) -> None:
 
 
 def public(session: Session) -> None:
-    """Release a tag: build, check, public-publish, announce and verify, in order."""
+    """Release a tag: build, check, public-publish, github-release and verify, in order."""
     _run(session, *PUBLIC, channel="public")
 
 
-def provenance(session: Session) -> None:
+def ci_provenance(session: Session) -> None:
     """Prove which commit and run passed tests and gate."""
     from release_channels.release.ci_provenance import run_ci_provenance
 
     _run_alone(session, run_ci_provenance)
 
 
-def preflight(session: Session) -> None:
+def ci_preflight(session: Session) -> None:
     """Ask the index whether it trusts this job, and upload nothing."""
     from release_channels.release.ci_preflight import run_ci_preflight
 
     _run_alone(session, run_ci_preflight)
 
 
-def conclude(session: Session) -> None:
+def ci_result(session: Session) -> None:
     """End a release workflow: red when a job failed, or was skipped without a reason on the list."""
     from release_channels.release.ci_result import run_ci_result
 
@@ -101,13 +101,13 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "build-and-check": build_and_check,
     "preview-publish": preview_publish,
     "public-publish": public_publish,
-    "announce": announce,
+    "github-release": github_release,
     "verify": verify,
     "preview": preview,
     "public": public,
-    "provenance": provenance,
-    "preflight": preflight,
-    "conclude": conclude,
+    "ci-provenance": ci_provenance,
+    "ci-preflight": ci_preflight,
+    "ci-result": ci_result,
     "gate": gate,
     "rehearse": rehearse,
 }

@@ -90,15 +90,15 @@ def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -
 
 
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
-def withdraw(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
+def yank(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
     """Say how to yank a bad release, then check that it is."""
     from release_channels.commands import tasks
 
-    tasks.withdraw(Path.cwd(), version, reason, index)
+    tasks.yank(Path.cwd(), version, reason, index)
 
 
 @task(help={"port": "the port to listen on; without it the system picks a free one"})
-def index(context: Context, port: str = "") -> None:
+def serve_index(context: Context, port: str = "") -> None:
     """Keep the local index open for installs, until Ctrl-C."""
     from release_channels.cli.run import reporting
     from release_channels.commands.serve_index import keep_open, parse_port
@@ -177,7 +177,19 @@ def _dry(context: Context, dry_run: bool) -> bool:
     return dry_run or bool(context.config.run.dry)
 
 
-ns = Collection(bump, bump_dev, tag, status, resume, withdraw, index, install_commands, setup_publishing, init, doctor)
+ns = Collection(
+    bump,
+    bump_dev,
+    tag,
+    status,
+    resume,
+    yank,
+    serve_index,
+    install_commands,
+    setup_publishing,
+    init,
+    doctor,
+)
 
 
 def join(own: Collection) -> Collection:

@@ -38,7 +38,7 @@ def announce(run_session: RunSession) -> Announce:
     """Announce what is in dist/ on the stand-in."""
 
     def run(repo: Repo) -> Outcome:
-        return run_session(repo, "--offline", steps=("announce",), channel=Channel.PUBLIC)
+        return run_session(repo, "--offline", steps=("github-release",), channel=Channel.PUBLIC)
 
     return run
 
@@ -123,7 +123,7 @@ def test_nothing_is_announced_that_the_index_lacks(released: Repo, hub: Hub, ann
     """A file that is not on the index stops it before GitHub is touched."""
     (released.root / ".release-channels" / "index" / SDIST).unlink()
     outcome = refuses(released, hub, announce)
-    assert outcome.message == f"announce: the local index does not hold {SDIST} with these bytes"
+    assert outcome.message == f"github-release: the local index does not hold {SDIST} with these bytes"
     assert "nox -s public-publish" in outcome.hint
 
 
@@ -461,7 +461,7 @@ def test_public_tells_of_the_upload_and_not_of_the_announcement(
     released: Repo, hub: Hub, run_session: RunSession
 ) -> None:
     """Published stays published; where the files were there, what was published is the GitHub Release."""
-    steps = ("public-publish", "announce")
+    steps = ("public-publish", "github-release")
     first = run_session(released, "--offline", steps=steps, channel=Channel.PUBLIC)
     assert (first.result, first.message.partition(":")[0]) == (Result.PUBLISHED, f"the GitHub Release {TAG} is out")
     second = run_session(released, "--offline", steps=steps, channel=Channel.PUBLIC)
@@ -478,7 +478,7 @@ def test_a_failure_after_the_upload_says_what_is_out(released: Repo, hub: Hub, r
     """When GitHub fails after files were uploaded, the outcome says that they are out."""
     (released.root / ".release-channels" / "index" / SDIST).unlink()
     with dead_after(hub, 0):
-        outcome = run_session(released, "--offline", steps=("public-publish", "announce"), channel=Channel.PUBLIC)
+        outcome = run_session(released, "--offline", steps=("public-publish", "github-release"), channel=Channel.PUBLIC)
     assert outcome.result is Result.FAILED
     assert outcome.message.startswith("demo-tool 1.2.0 on the local index was published, but afterwards announce: ")
 

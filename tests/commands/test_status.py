@@ -152,7 +152,9 @@ def test_a_remote_that_is_gone_is_said(make_repo: MakeRepo) -> None:
 
 
 def whole(released: Repo, run_session: RunSession) -> None:
-    assert run_session(released, "--offline", steps=("announce",), channel=Channel.PUBLIC).result is Result.PUBLISHED
+    assert (
+        run_session(released, "--offline", steps=("github-release",), channel=Channel.PUBLIC).result is Result.PUBLISHED
+    )
 
 
 def test_a_draft_is_a_release_in_flight(released: Repo, hub: Hub) -> None:

@@ -113,9 +113,9 @@ def test_a_limit_that_is_wide_enough_or_not_there_is_none(lend: Lend, memory: Pa
 
 _HOLD = """import sys
 from pathlib import Path
-from release_channels.rehearsal.place import lend_place
+from release_channels.rehearsal.temp_dir import workspace
 memory, meminfo, limit = map(Path, sys.argv[1:])
-with lend_place({}, keep=False, memory=memory, meminfo=meminfo, limit=limit) as place:
+with workspace({}, keep=False, memory=memory, meminfo=meminfo, limit=limit) as place:
     (place / "file").touch()
     print(place, flush=True)
     sys.stdin.read()

@@ -1,4 +1,4 @@
-"""`conclude` in the job that ends a release workflow: it reads what GitHub gives it, and says why."""
+"""`ci-result` in the job that ends a release workflow: it reads what GitHub gives it, and says why."""
 
 from __future__ import annotations
 

@@ -118,8 +118,8 @@ def test_a_project_that_excludes_this_python_is_installed_with_another(shop: Sho
 _CHILD = """
 import os, sys
 from pathlib import Path
-from release_channels.world.index import Credentials, Index
-from release_channels.steps.verify import VERIFY
+from release_channels.adapters.index import Credentials, Index
+from release_channels.release.verify import VERIFY
 from tests.support.distributions import Recipe
 from tests.support.verifying import release_of
 index = Index("local", sys.argv[2], "", Credentials.NONE)

@@ -298,9 +298,9 @@ def test_no_address_of_this_machine_gets_into_the_files(
 _SESSION = """
 import os, sys
 from pathlib import Path
-from release_channels.release import run_session
+from release_channels.release.pipeline import run_pipeline
 try:
-    run_session("build", ("build",), (), root=Path(sys.argv[1]), env=dict(os.environ))
+    run_pipeline("build", ("build",), (), root=Path(sys.argv[1]), env=dict(os.environ))
 except KeyboardInterrupt:
     sys.exit(130)
 """

@@ -79,9 +79,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
     program = (
         "import resource, sys\nfrom pathlib import Path\nfrom release_channels.errors import RefusedError\n"
-        "from release_channels.adapters.files import write_whole\n"
+        "from release_channels.adapters.files import atomic_write\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "try:\n    write_whole(Path(sys.argv[1]), 'x' * 100_000)\n"
+        "try:\n    atomic_write(Path(sys.argv[1]), 'x' * 100_000)\n"
         "except RefusedError as stop:\n    sys.stdout.write(str(stop))\n"
     )
     out, _ = _python(program, tmp_path / "a.txt").communicate(timeout=30)
@@ -139,13 +139,13 @@ def test_a_source_that_vanished_leaves_the_old_directory(tmp_path: Path) -> None
 _PUT_FOREVER = """
 import sys
 from pathlib import Path
-from release_channels.world.files import put_directory
+from release_channels.adapters.files import replace_directory
 root, sources = Path(sys.argv[1]), Path(sys.argv[2])
 sets = [sorted(path.iterdir()) for path in sorted(sources.iterdir())]
 print("ready", flush=True)
 while True:
     for files in sets:
-        put_directory(root, "dist", files)
+        replace_directory(root, "dist", files)
 """
 
 
@@ -201,8 +201,8 @@ def test_a_scratch_directory_goes_whatever_happens(tmp_path: Path) -> None:
 _HOLD = """
 import sys, time
 from pathlib import Path
-from release_channels.world.files import only_one_run
-with only_one_run(Path(sys.argv[1])):
+from release_channels.adapters.files import checkout_lock
+with checkout_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """

@@ -90,7 +90,7 @@ def test_umask_and_environment_reach_the_program(tmp_path: Path) -> None:
     assert run(*_code(program), cwd=tmp_path, env=env, umask=0o027) == "0o640 nowhere"
 
 
-def test_work_side_by_side_runs_at_the_same_time_and_keeps_its_order() -> None:
+def test_work_run_parallel_runs_at_the_same_time_and_keeps_its_order() -> None:
     """Two acts that wait for each other both end, and results stand in the order of the acts."""
     meeting = threading.Barrier(3, timeout=10)
 
@@ -136,7 +136,7 @@ _INTERRUPTED = f"""
 import sys
 from pathlib import Path
 from release_channels.errors import CommandError
-from release_channels.process import run, side_by_side
+from release_channels.adapters.process import run, run_parallel
 place = Path(sys.argv[1])
 family = {_STUBBORN_FAMILY!r}
 
@@ -149,7 +149,7 @@ def act(name):
 
 try:
     if sys.argv[2] == "two":
-        side_by_side(lambda: act("one"), lambda: side_by_side(lambda: act("other")))
+        run_parallel(lambda: act("one"), lambda: run_parallel(lambda: act("other")))
     else:
         act("one")
 except KeyboardInterrupt:

@@ -127,11 +127,11 @@ def test_only_a_private_repository_gives_rights_to_the_last_jobs() -> None:
         for file in RELEASE:
             jobs = rendered(name)[f"{file}.yml"]["jobs"]
             assert (jobs["verify"]["permissions"] or {}) == rights
-            assert (jobs["conclude"]["permissions"] or {}) == rights
+            assert (jobs["ci-result"]["permissions"] or {}) == rights
 
 
 def test_who_may_what() -> None:
-    """Identities in the publishing jobs alone, writing in `announce` alone, and never both; the gate has none."""
+    """Identities in the publishing jobs alone, writing in `github-release` alone, and never both; the gate has none."""
     holders: dict[str, set[str]] = {"id-token": set(), "contents": set()}
     for file, workflow in rendered("plain").items():
         for name, job in workflow["jobs"].items():
@@ -140,7 +140,7 @@ def test_who_may_what() -> None:
                     holders[right].add(f"{file.removesuffix('.yml')}/{name}")
     assert holders == {
         "id-token": {f"{file}/{job}" for file in RELEASE for job in ("preflight", "publish")},
-        "contents": {"public-release/announce"},
+        "contents": {"public-release/github-release"},
     }
 
 
@@ -159,14 +159,14 @@ def test_the_walk_from_every_run_to_its_sessions() -> None:
         "typecheck": ["test/test"],
         "tests": ["test-all/test-all", "test/test"],
         "gate": ["integration-eval/gate"],
-        "preflight": [f"{preview}/preflight", f"{public}/preflight"],
-        "provenance": [f"{preview}/build"],
+        "ci-preflight": [f"{preview}/preflight", f"{public}/preflight"],
+        "ci-provenance": [f"{preview}/build"],
         "build-and-check": [f"{preview}/build", f"{public}/build"],
         "preview-publish": [f"{preview}/publish"],
         "public-publish": [f"{public}/publish"],
-        "announce": [f"{public}/announce"],
+        "github-release": [f"{public}/github-release"],
         "verify": [f"{preview}/verify", f"{public}/verify"],
-        "conclude": [f"{preview}/conclude", f"{public}/conclude"],
+        "ci-result": [f"{preview}/ci-result", f"{public}/ci-result"],
     }
 
 

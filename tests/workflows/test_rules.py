@@ -76,9 +76,9 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
     "an expression": (
         PREVIEW, '--commit "$COMMIT"', '--commit "${{ needs.publish.outputs.commit }}"', "no-expression", "`env:`",
     ),
-    "two commands": (PREVIEW, f"{START} -s conclude", f"{START} -s conclude && echo", "one-line", "one plain line"),
+    "two commands": (PREVIEW, f"{START} -s ci-result", f"{START} -s ci-result && echo", "one-line", "one plain line"),
     "two lines": (
-        PREVIEW, f"run: {START} -s conclude", f"run: |\n          {START} -s conclude\n          echo",
+        PREVIEW, f"run: {START} -s ci-result", f"run: |\n          {START} -s ci-result\n          echo",
         "one-line", "one plain line",
     ),
     "a pipe": (GATE, f"{START} -s gate", f"{START} -s gate | tee log", "one-line", "one plain line"),
@@ -88,14 +88,15 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
         PREVIEW, f"run: {START} -s preview-publish", "run: uv run nox -s preview-publish", "tool-alone", "locked",
     ),
     "without the lock": (
-        PUBLIC, f"run: {START} -s announce", "run: uv run --script noxfile.py -s announce", "tool-alone", "locked",
+        PUBLIC, f"run: {START} -s github-release", "run: uv run --script noxfile.py -s github-release",
+        "tool-alone", "locked",
     ),
     "a build beside a token": (
         PUBLIC, "-s public-publish", "-s build public-publish", "tool-alone", "starts more: build",
     ),
     "the whole channel beside a token": (PUBLIC, "-s public-publish", "-s public", "tool-alone", "starts more: public"),
     "no session beside a token": (
-        PUBLIC, f"run: {START} -s announce", f"run: {START}", "tool-alone", "no session by name",
+        PUBLIC, f"run: {START} -s github-release", f"run: {START}", "tool-alone", "no session by name",
     ),
     "no index": (
         PREVIEW, "-s build-and-check -- --index pypi", "-s build-and-check", "index", "without `-- --index pypi`",
@@ -108,7 +109,7 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
         PREVIEW, "  workflow_dispatch:\n", "  pull_request_target:\n  workflow_dispatch:\n", "trigger", "pull_request",
     ),
     "a reusable workflow": (
-        PUBLIC, "  conclude:\n", "  more:\n    uses: ./.github/workflows/x.yml\n    permissions: {}\n  conclude:\n",
+        PUBLIC, "  ci-result:\n", "  more:\n    uses: ./.github/workflows/x.yml\n    permissions: {}\n  ci-result:\n",
         "trigger", "calls another workflow",
     ),
     "a secret": (
@@ -125,9 +126,10 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
     "an artifact in the checkout": (
         PUBLIC, "path: ${{ runner.temp }}/release-channels-build", "path: .", "beside", "into the checkout",
     ),
-    "no last job": (PREVIEW, "-s conclude", "-s provenance", "last-job", "no job concludes"),
+    "no last job": (PREVIEW, "-s ci-result", "-s ci-provenance", "last-job", "no job concludes"),
     "a last job that overlooks one": (
-        PUBLIC, "needs: [preflight, build, publish, announce, verify]", "needs: [preflight, build, publish, announce]",
+        PUBLIC, "needs: [preflight, build, publish, github-release, verify]",
+        "needs: [preflight, build, publish, github-release]",
         "last-job", "does not need verify",
     ),
     "a last job that is skipped with the others": (

@@ -110,7 +110,7 @@ def test_in_this_repository_no_backend_runs_beside_a_token(copy_of_this: Planted
     """Each line of each job with rights starts the tool from its sources, never the project's build."""
     lines = lines_with_rights(dict(own_workflows(own_config())))
     assert {re.sub(r".* -s ([a-z-]+).*", r"\1", line) for line, _ in lines} == {
-        "preflight", "preview-publish", "public-publish", "announce",
+        "ci-preflight", "preview-publish", "public-publish", "github-release",
     }  # fmt: skip
     assert copy_of_this.run("uv venv --quiet").returncode == 0
     for line, env in (entry for entry in lines if session in entry[0]):

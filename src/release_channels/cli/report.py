@@ -101,7 +101,7 @@ def _commands(outcome: Outcome) -> list[str]:
 def _keep_open() -> str:
     """Name the command that keeps the local index open, as it is installed beside this Python."""
     program = Path(sys.executable).with_name("release-channels")
-    return f"`{shlex.quote(str(program))} index`" if program.exists() else "`release-channels index`"
+    return f"`{shlex.quote(str(program))} serve-index`" if program.exists() else "`release-channels serve-index`"
 
 
 def warn_uncommitted(paths: tuple[str, ...]) -> str:

@@ -17,7 +17,7 @@ from release_channels.commands.resume import resume as finish_release
 from release_channels.commands.status import read_status, show_status
 from release_channels.commands.tag import TagRequest
 from release_channels.commands.tag import tag as make_tag
-from release_channels.commands.yank import yank as show_withdrawal
+from release_channels.commands.yank import yank as show_yank
 
 
 def bump(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
@@ -61,9 +61,9 @@ def resume(root: Path, tag: str, index: str, *, dry_run: bool) -> None:
         raise Exit(code=1)
 
 
-def withdraw(root: Path, version: str, reason: str, index: str) -> None:
+def yank(root: Path, version: str, reason: str, index: str) -> None:
     """Say how to take a bad release back."""
-    run_task(root, _desk(root, index), lambda desk: show_withdrawal(desk, version, reason=reason))
+    run_task(root, _desk(root, index), lambda desk: show_yank(desk, version, reason=reason))
 
 
 def _desk(root: Path, index: str, revision: str = "HEAD") -> AbstractContextManager[TaskContext]:

@@ -28,7 +28,7 @@ def yank(desk: TaskContext, text: str, *, reason: str = "") -> Outcome:
     version, title = plan.version, desk.index.title
     if plan.is_yanked:
         return _outcome(desk, plan, Result.DONE, f"{version} is yanked on {title}: nobody is offered it any more")
-    again = f"run `invoke withdraw {version}{_index_option(desk)}` again to check"
+    again = f"run `invoke yank {version}{_index_option(desk)}` again to check"
     if plan.partly:
         left = ", ".join(plan.partly)
         return _outcome(

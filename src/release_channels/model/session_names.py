@@ -4,7 +4,7 @@ from __future__ import annotations
 
 BUILD_AND_CHECK = ("build", "check")
 PREVIEW = (*BUILD_AND_CHECK, "preview-publish", "verify")
-PUBLIC = (*BUILD_AND_CHECK, "public-publish", "announce", "verify")
+PUBLIC = (*BUILD_AND_CHECK, "public-publish", "github-release", "verify")
 
 SESSION_NAMES = (
     "preview",
@@ -14,11 +14,11 @@ SESSION_NAMES = (
     "build-and-check",
     "preview-publish",
     "public-publish",
-    "announce",
+    "github-release",
     "verify",
     "gate",
     "rehearse",
-    "provenance",
-    "preflight",
-    "conclude",
+    "ci-provenance",
+    "ci-preflight",
+    "ci-result",
 )

@@ -17,8 +17,8 @@ from release_channels.release.dist_dir import read_manifest
 
 _TASK = "from release_channels.tasks import main; main()"
 _BUILD = (
-    "import sys; from pathlib import Path; from release_channels.release.pipeline import run_session; "
-    "sys.exit(not run_session('build', ('build',), sys.argv[1:], root=Path.cwd()).result.is_good)"
+    "import sys; from pathlib import Path; from release_channels.release.pipeline import run_pipeline; "
+    "sys.exit(not run_pipeline('build', ('build',), sys.argv[1:], root=Path.cwd()).result.is_good)"
 )
 
 

@@ -1,4 +1,4 @@
-"""The session `preflight`: would the index trust this job? The exchange is made, and nothing is uploaded."""
+"""The session `ci-preflight`: would the index trust this job? The exchange is made, and nothing is uploaded."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run_ci_preflight(
 ) -> Outcome:
     """Exchange this job's identity for a token of the index and give that back at once; nothing is uploaded."""
     return run_session(
-        "preflight", words, lambda options, actions: _preflight(options, actions, root, env),
+        "ci-preflight", words, lambda options, actions: _preflight(options, actions, root, env),
         root=root, env=env, dry_run=dry_run,
     )  # fmt: skip
 

@@ -139,7 +139,7 @@ def run_ci_provenance(
 ) -> Outcome:
     """Prove which commit and run passed tests and gate: of the event that started this, else of a commit by hand."""
     return run_session(
-        "provenance", words, lambda options, actions: _provenance(options, actions, root, env),
+        "ci-provenance", words, lambda options, actions: _provenance(options, actions, root, env),
         root=root, env=env, dry_run=dry_run,
     )  # fmt: skip
 

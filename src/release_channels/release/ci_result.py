@@ -24,7 +24,7 @@ def run_ci_result(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
     """Judge how the other jobs of this workflow ended."""
-    return run_session("conclude", words, lambda *_: _conclude(root, env), root=root, env=env, dry_run=dry_run)
+    return run_session("ci-result", words, lambda *_: _conclude(root, env), root=root, env=env, dry_run=dry_run)
 
 
 def _conclude(root: Path, env: Mapping[str, str]) -> Outcome:
@@ -56,7 +56,7 @@ def _told(job: EndedJob) -> str:
 
 PREFLIGHT = "preflight"
 # The jobs that have nothing to do where the build found that there is nothing to publish.
-_AFTER_BUILD = frozenset({"publish", "announce", "verify"})
+_AFTER_BUILD = frozenset({"publish", "github-release", "verify"})
 _HOW = "the job gives it: `NEEDS: ${{ toJSON(needs) }}` in its `env:`"
 
 

@@ -45,7 +45,7 @@ def _act(release: ReleaseContext) -> Report:
         _require_token(hub)
         _require_published(release.index, manifest)
         tag = tag_of(config.tag_format, manifest.version)
-        with temporary_directory("announce") as workplace, console.progress(f"announcing {tag} on GitHub"):
+        with temporary_directory("github-release") as workplace, console.progress(f"announcing {tag} on GitHub"):
             files = (*verify_before_upload(manifest, release.root / DIST, workplace), _write_asset(manifest, workplace))
             return _announce(release, hub, tag, {asset_name(path.name): path for path in files})
 
@@ -210,7 +210,7 @@ def _describe(file: ManifestFile) -> dict[str, object]:
     return {"name": file.name, "size": file.size, "sha256": file.sha256}
 
 
-GITHUB_RELEASE = Step("announce", "the GitHub Release: draft, files, compare, publish", _act)
+GITHUB_RELEASE = Step("github-release", "the GitHub Release: draft, files, compare, publish", _act)
 
 
 _ASKED = 10

@@ -46,7 +46,7 @@ _STEPS = {
     "check": "release_channels.release.check:CHECK",
     "preview-publish": "release_channels.release.publish:PREVIEW_PUBLISH",
     "public-publish": "release_channels.release.publish:PUBLIC_PUBLISH",
-    "announce": "release_channels.release.github_release:ANNOUNCE",
+    "github-release": "release_channels.release.github_release:GITHUB_RELEASE",
     "verify": "release_channels.release.verify:VERIFY",
 }
 

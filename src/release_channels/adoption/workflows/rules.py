@@ -18,13 +18,13 @@ from release_channels.model.verification import WORKFLOWS
 # Sessions that read or write an index, those of them that upload, and the one that makes a GitHub Release.
 ON_INDEX = frozenset(
     {
-        "build", "check", "build-and-check", "preview-publish", "public-publish", "announce", "verify",
-        "preview", "public", "preflight",
+        "build", "check", "build-and-check", "preview-publish", "public-publish", "github-release", "verify",
+        "preview", "public", "ci-preflight",
     }
 )  # fmt: skip
 UPLOADING = frozenset({"preview-publish", "public-publish", "preview", "public"})
 # What may run where a token can be had: no build backend is among them.
-WITH_RIGHTS = frozenset({"preview-publish", "public-publish", "announce", "preflight"})
+WITH_RIGHTS = frozenset({"preview-publish", "public-publish", "github-release", "ci-preflight"})
 
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 _VERSION_COMMENT = re.compile(r"@[0-9a-f]{40}['\"]? +# v\d+(\.\d+)*")
@@ -228,9 +228,9 @@ def _order(file: _File, *, is_public: bool) -> Iterator[RuleViolation]:
 def _last_job(file: _File) -> Iterator[RuleViolation]:
     """Check that the last job needs all the others, always runs, and concludes."""
     jobs = file.top["jobs"].table
-    last = next((name for name, job in jobs.items() if "conclude" in _sessions(job)), None)
+    last = next((name for name, job in jobs.items() if "ci-result" in _sessions(job)), None)
     if last is None:
-        yield file.broken(file.top["jobs"].line, "last-job", "no job concludes: `nox -s conclude`")
+        yield file.broken(file.top["jobs"].line, "last-job", "no job concludes: `nox -s ci-result`")
         return
     job = jobs[last]
     missing = sorted(set(jobs) - {last} - set(job["needs"].texts))

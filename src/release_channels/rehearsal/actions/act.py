@@ -15,7 +15,7 @@ from release_channels.adapters.process import run_unchecked
 from release_channels.errors import RefusedError, SlowError
 from release_channels.rehearsal.actions.processes import MARK, end_marked
 
-COMPOSITES = Path(__file__).parent / "composites"
+COMPOSITES = Path(__file__).parents[1] / "composites"
 _SWITCHES = (
     *("--no-skip-checkout", "--json", "--no-cache-server", "--pull=false", "--action-offline-mode"),
     *("--env-file", os.devnull, "--var-file", os.devnull, "--input-file", os.devnull),
