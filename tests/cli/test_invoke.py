@@ -53,7 +53,7 @@ def test_every_task_is_described_in_one_line(words: tuple[str | Path, ...], offl
 def test_the_help_names_the_program_and_its_options(offline: None) -> None:
     """--help shows the program under its own name, --help TASK the task's options, and --version the version."""
     run(SCRIPT, "--help", cwd=HERE).sentence("Usage: release-channels ")
-    run(SCRIPT, "--help", "index", cwd=HERE).sentence("--port=STRING", "the port to listen on")
+    run(SCRIPT, "--help", "serve-index", cwd=HERE).sentence("--port=STRING", "the port to listen on")
     run(SCRIPT, "--version", cwd=HERE).sentence("release-channels ")
 
 
@@ -64,7 +64,7 @@ def test_the_open_index_tells_how_to_install_and_the_commands_work(
     steps = ("build", "preview-publish")
     assert run_session(checkout, steps=steps).result is Result.PUBLISHED
     before = picture(checkout.root)
-    with _open(checkout, INVOKE, "index") as (child, lines):
+    with _open(checkout, INVOKE, "serve-index") as (child, lines):
         assert re.fullmatch(r"the local index of demo-tool is open at http://127\.0\.0\.1:\d+/simple/ .*", lines[0])
         assert lines[1] == "on it: 1.2.0.dev1"
         commands = [line.strip() for line in lines if line.startswith("  ")]
@@ -95,7 +95,7 @@ def _type_by_hand(command: str, home: Path) -> str:
 def test_an_empty_index_says_what_fills_it(checkout: Repo) -> None:
     """Before the first preview the index opens all the same, and says what puts something there."""
     before = picture(checkout.root)
-    with _open(checkout, SCRIPT, "index") as (child, lines):
+    with _open(checkout, SCRIPT, "serve-index") as (child, lines):
         assert lines[1] == "on it: nothing yet, `nox -s preview` puts a preview there"
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=20)
@@ -106,7 +106,7 @@ def test_an_empty_index_says_what_fills_it(checkout: Repo) -> None:
 @pytest.mark.parametrize("flag", [pytest.param("--dry", marks=pytest.mark.full), "-R"])
 def test_a_dry_run_opens_nothing(flag: str, checkout: Repo) -> None:
     """invoke's own flags for a dry run only tell what would be opened."""
-    screen = run(SCRIPT, flag, "index", cwd=checkout.root)
+    screen = run(SCRIPT, flag, "serve-index", cwd=checkout.root)
     assert screen.code == 0
     screen.sentence("planned: the local index of demo-tool would be opened; on it: nothing yet")
 
@@ -118,11 +118,11 @@ def test_a_port_of_ones_own_choice(checkout: Repo) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         before = picture(checkout.root)
-        screen = run(SCRIPT, "index", "--port", port, cwd=checkout.root)
+        screen = run(SCRIPT, "serve-index", "--port", port, cwd=checkout.root)
     assert screen.code == 1
     screen.sentence(f"the local index cannot listen on port {port}", "choose another port")
     assert picture(checkout.root) == before
-    with _open(checkout, SCRIPT, "index", "--port", port) as (child, lines):
+    with _open(checkout, SCRIPT, "serve-index", "--port", port) as (child, lines):
         assert f"http://127.0.0.1:{port}/simple/" in lines[0]
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=20)
@@ -135,7 +135,7 @@ def test_a_port_of_ones_own_choice(checkout: Repo) -> None:
 def test_what_is_no_port_is_refused(port: str, checkout: Repo) -> None:
     """A wrong port is told in a sentence, with the exit code of a wrong request."""
     before = picture(checkout.root)
-    screen = run(SCRIPT, "index", f"--port={port}", cwd=checkout.root)
+    screen = run(SCRIPT, "serve-index", f"--port={port}", cwd=checkout.root)
     assert screen.code == 2
     screen.sentence("is not a port", "from 1 to 65535")
     assert picture(checkout.root) == before
@@ -143,7 +143,7 @@ def test_what_is_no_port_is_refused(port: str, checkout: Repo) -> None:
 
 def test_mistakes_around_tasks_are_told_in_a_sentence(checkout: Repo, tmp_path: Path) -> None:
     """No repository and an unknown task end with exit code 1, and without a traceback."""
-    nowhere = run(SCRIPT, "index", cwd=tmp_path)
+    nowhere = run(SCRIPT, "serve-index", cwd=tmp_path)
     assert nowhere.code == 1
     nowhere.sentence("is not in a git repository", "`git init`")
     unknown = run(INVOKE, "nonsense", cwd=checkout.root)

@@ -37,7 +37,11 @@ def test_a_command_line_that_cannot_be_read_gets_a_next_step(
 
 @pytest.mark.parametrize(
     "task",
-    ["doctor", "init", *(pytest.param(one, marks=pytest.mark.full) for one in ("bump", "setup-publishing", "index"))],
+    [
+        "doctor",
+        "init",
+        *(pytest.param(one, marks=pytest.mark.full) for one in ("bump", "setup-publishing", "serve-index")),
+    ],
 )
 def test_a_directory_without_a_repository_is_a_sentence(tmp_path: Path, offline: None, task: str) -> None:
     """Whatever is asked for there, no traceback comes."""

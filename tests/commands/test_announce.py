@@ -480,7 +480,9 @@ def test_a_failure_after_the_upload_says_what_is_out(released: Repo, hub: Hub, r
     with dead_after(hub, 0):
         outcome = run_session(released, "--offline", steps=("public-publish", "github-release"), channel=Channel.PUBLIC)
     assert outcome.result is Result.FAILED
-    assert outcome.message.startswith("demo-tool 1.2.0 on the local index was published, but afterwards announce: ")
+    assert outcome.message.startswith(
+        "demo-tool 1.2.0 on the local index was published, but afterwards github-release: "
+    )
 
 
 def test_a_draft_that_somebody_else_publishes_meanwhile_is_not_published_again(

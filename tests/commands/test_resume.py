@@ -109,7 +109,7 @@ def test_after_a_break_it_is_resumed_again(released: Repo, hub: Hub, calls: int)
     hub.state.faults.append(fail)  # type: ignore[arg-type]
     stopped = finish(released)
     assert stopped.result is Result.FAILED
-    assert "was published, but afterwards announce" in stopped.message
+    assert "was published, but afterwards github-release" in stopped.message
     hub.state.faults.clear()
     lose_everything_local(released)
     assert finish(released).result is Result.PUBLISHED

@@ -109,7 +109,7 @@ def _asset(call: Call) -> tuple[StoredRelease, StoredAsset]:
 
 
 _ONE, _ASSET = "/releases/<int:release_id>", "/releases/assets/<int:asset_id>"
-ASSET_ROUTES = (
+_ASSET_ROUTES = (
     Route("GET", f"{_ONE}/assets", list_assets, "contents"),
     Route("GET", _ASSET, get_asset, "contents"),
     Route("DELETE", _ASSET, delete_asset, "contents", "write"),
@@ -299,6 +299,7 @@ def _published(call: Call, tag: str) -> StoredRelease | None:
 
 _ONE = "/releases/<int:release_id>"
 ROUTES = (
+    *_ASSET_ROUTES,
     Route("GET", "/releases", list_releases, "contents"),
     Route("GET", "/releases/latest", get_latest, "contents"),
     Route("GET", "/releases/tags/<path:tag>", get_by_tag, "contents"),

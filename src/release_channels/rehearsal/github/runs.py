@@ -168,7 +168,7 @@ def _workflow_id(workflow: str) -> int:
 
 
 _ONE = "/actions/runs/<int:run_id>"
-ROUTES = (
+_RUN_ROUTES = (
     Route("GET", "/actions/runs", list_runs, "actions"),
     Route("GET", "/actions/workflows/<workflow>/runs", list_runs, "actions"),
     Route("GET", _ONE, get_run, "actions"),
@@ -254,7 +254,8 @@ def _show_annotation(one: StoredAnnotation) -> dict[str, Any]:
     }
 
 
-DISPATCH_ROUTES = (
+ROUTES = (
+    *_RUN_ROUTES,
     Route("POST", "/actions/workflows/<workflow>/dispatches", dispatch, "actions", "write"),
     Route("GET", "/check-runs/<int:job_id>/annotations", list_annotations, "checks"),
 )
