@@ -21,7 +21,7 @@ from release_channels.rehearsal.github.state import GitHubState
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_PARTS = (repository, pulls, runs, artifacts, deployments, settings, runs, releases, releases)
+_PARTS = (repository, pulls, runs, artifacts, deployments, settings, releases)
 ROUTES = tuple(route for part in _PARTS for route in part.ROUTES)
 _PREFIXES = ("/api/v3/repos/<owner>/<name>", "/api/v3/repositories/<int:number>")
 _UPLOADS = "/api/uploads/repos/<owner>/<name>"
