@@ -18,8 +18,8 @@ from release_channels.model.github import MAX_BODY
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
-from release_channels.rehearsal.github.http import Answer, broken, rate_limited
-from release_channels.rehearsal.github.state import StoredAsset, StoredRelease
+from release_channels.rehearsal.github.http import broken, rate_limited
+from release_channels.rehearsal.github.state import Answer, StoredAsset, StoredRelease
 from release_channels.release.github_release import GITHUB_RELEASE
 from tests.conftest import RunSession
 from tests.github.hubs import READER, WRITER, Hub, open_hub

@@ -149,7 +149,7 @@ def test_the_stand_in_keeps_the_rules_of_policies(admin: Hub) -> None:
 @pytest.mark.parametrize("missing", ["name", "protection_rules", "deployment_branch_policy"])
 def test_an_answer_of_another_form_is_not_believed(admin: Hub, missing: str) -> None:
     """A field that GitHub always sends and that is not there stops the reading."""
-    from release_channels.rehearsal.github.http import Answer
+    from release_channels.rehearsal.github.state import Answer
 
     whole: dict[str, Any] = {"name": "x", "protection_rules": [], "deployment_branch_policy": None}
     whole.pop(missing)

@@ -18,8 +18,8 @@ from release_channels.rehearsal.faults.fault import (
     again,
     resume,
 )
-from release_channels.rehearsal.github.http import Answer, broken, rate_limited
-from release_channels.rehearsal.github.state import StoredRelease
+from release_channels.rehearsal.github.http import broken, rate_limited
+from release_channels.rehearsal.github.state import Answer, StoredRelease
 
 
 def _left(scene: FaultContext, *, is_draft: bool) -> StoredRelease:

@@ -1,7 +1,6 @@
 """A stand-in for GitHub's REST API that keeps GitHub's rules, for one repository, in memory, on loopback."""
 
-from release_channels.rehearsal.github.http import Answer, Fault
 from release_channels.rehearsal.github.server import RunningGitHub, serve_github
-from release_channels.rehearsal.github.state import GitHubState
+from release_channels.rehearsal.github.state import Answer, Fault, GitHubState
 
 __all__ = ["Answer", "Fault", "GitHubState", "RunningGitHub", "serve_github"]

@@ -13,10 +13,10 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from release_channels.rehearsal.github import artifacts, deployments, pulls, releases, repository, runs, settings
-from release_channels.rehearsal.github.http import Answer, Call, Listing, Refused, Route, broken, no_access, not_found
+from release_channels.rehearsal.github.http import Call, Listing, Refused, Route, broken, no_access, not_found
 from release_channels.rehearsal.github.http import rate_limited as limited
 from release_channels.rehearsal.github.payloads import Site
-from release_channels.rehearsal.github.state import GitHubState
+from release_channels.rehearsal.github.state import Answer, GitHubState
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

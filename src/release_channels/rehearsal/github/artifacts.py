@@ -8,10 +8,10 @@ from typing import Any
 
 from werkzeug.datastructures import Headers
 
-from release_channels.rehearsal.github.http import Answer, Call, Listing, Refused, Route, not_found
+from release_channels.rehearsal.github.http import Call, Listing, Refused, Route, not_found
 from release_channels.rehearsal.github.payloads import node_id, stamp
 from release_channels.rehearsal.github.runs import run_of
-from release_channels.rehearsal.github.state import GitHubState, StoredArtifact
+from release_channels.rehearsal.github.state import Answer, GitHubState, StoredArtifact
 
 
 def list_artifacts(call: Call) -> Listing:

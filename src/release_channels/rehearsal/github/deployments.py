@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from release_channels.rehearsal.github.http import Answer, Call, Listing, Route, not_found
+from release_channels.rehearsal.github.http import Call, Listing, Route, not_found
 from release_channels.rehearsal.github.payloads import Site, node_id, stamp
-from release_channels.rehearsal.github.state import StoredDeployment, StoredEnvironment, StoredPolicy
+from release_channels.rehearsal.github.state import Answer, StoredDeployment, StoredEnvironment, StoredPolicy
 
 
 def list_environments(call: Call) -> Listing:

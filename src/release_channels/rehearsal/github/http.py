@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from release_channels.rehearsal.github.state import Answer, GitHubState
 
 if TYPE_CHECKING:
     from release_channels.rehearsal.github.payloads import Site
-    from release_channels.rehearsal.github.state import GitHubState
 
 
 DOCS = "https://docs.github.com/rest"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer; content that is no bytes is sent as JSON."""
-
-    status: int
-    content: Any = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def body(self) -> bytes:
-        """Write the content as it is sent."""
-        return self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
-
-
-# Looks at the method and path of a request; what it answers is sent instead of the truth.
-Fault = Callable[[str, str], Answer | None]
 
 
 @dataclass(frozen=True, slots=True)

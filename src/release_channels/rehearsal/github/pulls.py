@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from release_channels.rehearsal.github.http import Answer, Call, Listing, Refused, Route, invalid, not_found
+from release_channels.rehearsal.github.http import Call, Listing, Refused, Route, invalid, not_found
 from release_channels.rehearsal.github.payloads import node_id, stamp
-from release_channels.rehearsal.github.state import StoredPull
+from release_channels.rehearsal.github.state import Answer, StoredPull
 
 
 def create_pull(call: Call) -> Answer:

@@ -8,9 +8,9 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from release_channels.rehearsal.github.http import Answer, Call, Listing, Refused, Route, broken, invalid, not_found
+from release_channels.rehearsal.github.http import Call, Listing, Refused, Route, broken, invalid, not_found
 from release_channels.rehearsal.github.payloads import node_id, stamp
-from release_channels.rehearsal.github.state import StoredAsset, StoredRelease
+from release_channels.rehearsal.github.state import Answer, StoredAsset, StoredRelease
 
 
 def list_assets(call: Call) -> Listing:

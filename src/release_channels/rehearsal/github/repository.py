@@ -7,8 +7,9 @@ import hashlib
 from typing import Any
 
 from release_channels.rehearsal.github.git_history import Shown
-from release_channels.rehearsal.github.http import Answer, Call, Refused, Route, not_found
+from release_channels.rehearsal.github.http import Call, Refused, Route, not_found
 from release_channels.rehearsal.github.payloads import node_id, stamp
+from release_channels.rehearsal.github.state import Answer
 
 _PAGE = 250
 

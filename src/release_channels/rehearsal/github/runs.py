@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from release_channels.rehearsal.github.deployments import show_environment_short, show_reviewer
-from release_channels.rehearsal.github.http import Answer, Call, Listing, Refused, Route, not_found
+from release_channels.rehearsal.github.http import Call, Listing, Refused, Route, not_found
 from release_channels.rehearsal.github.payloads import Site, node_id, stamp
-from release_channels.rehearsal.github.state import Attempt, StoredAnnotation, StoredJob, StoredRun
+from release_channels.rehearsal.github.state import Answer, Attempt, StoredAnnotation, StoredJob, StoredRun
 
 
 def list_runs(call: Call) -> Listing:

@@ -11,9 +11,9 @@ from release_channels.rehearsal.github.deployments import (
     show_policy,
     show_reviewer,
 )
-from release_channels.rehearsal.github.http import Answer, Call, Listing, Refused, Route, invalid, not_found
+from release_channels.rehearsal.github.http import Call, Listing, Refused, Route, invalid, not_found
 from release_channels.rehearsal.github.payloads import node_id, stamp
-from release_channels.rehearsal.github.state import StoredPolicy, StoredRuleset
+from release_channels.rehearsal.github.state import Answer, StoredPolicy, StoredRuleset
 
 _MOST_MINUTES = 43_200
 _MOST_REVIEWERS = 6

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import threading
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from release_channels.rehearsal.github.git_history import History
-from release_channels.rehearsal.github.http import Fault
 
 
 class GitHubState:
@@ -199,6 +200,23 @@ class GitHubState:
             made = StoredDeployment(self.new_id(), environment, sha, self.clock(), run_id, told)
             self.deployments[made.id] = made
             return made.id
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; content that is no bytes is sent as JSON."""
+
+    status: int
+    content: Any = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        """Write the content as it is sent."""
+        return self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
+
+
+# Receives the method and path of a request; a returned answer replaces the real one.
+Fault = Callable[[str, str], Answer | None]
 
 
 @dataclass(slots=True)
