@@ -13,18 +13,11 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from release_channels.errors import CommandError
-from release_channels.model.redact import redact_urls
+from release_channels.model.redact import is_secret_name, redact_urls
 
-# What foreign code must not see: it runs while a distribution is built, installed or imported.
-_SECRET = re.compile(
-    r"TOKEN|PASS|SECRET|CREDENTIAL|CREDS|APIKEY|PRIVATE|WEBHOOK|BEARER|JWT|KUBECONFIG|_DSN$|CONN(ECTION)?_?STR(ING)?"
-    r"|(^|_)(KEYS?|PAT|AUTH|SESSION)(_|$)|_PWD$|^ACTIONS_|^SSH_AUTH_SOCK$"
-    # Where a database or a broker is, which as a rule says how to log in there, too.
-    r"|(DATABASE|DB|SQL|MARIA|PG|POSTGRES|MONGO|REDIS|VALKEY|AMQP|RABBIT|BROKER|ELASTIC|SENTRY)\w*_UR[IL]($|_)"
-    # The files through which a step speaks to later ones: foreign code has nothing to tell them.
-    r"|^GITHUB_(ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)$",
-    re.IGNORECASE,
-)
+# Not secrets by name, but access: the runner's services, an ssh agent, and the files through which a step sets what
+# later steps see.
+_ACCESS = re.compile(r"^ACTIONS_|^SSH_AUTH_SOCK$|^GITHUB_(ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)$", re.IGNORECASE)
 _OF_INSTALLERS = (
     *("UV_", "PIP_", "TWINE_", "HATCH_", "FLIT_", "POETRY_", "PDM_", "SETUPTOOLS_", "DISTUTILS_", "DIST_EXTRA_CONFIG"),
     *("PYTHON", "VIRTUAL_ENV", "NOX_"),
@@ -79,5 +72,6 @@ def sanitized_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]
 
 
 def _is_withheld(name: str, value: str) -> bool:
-    """Tell a secret by its name, or by its value: an address that says who logs in."""
-    return bool(_SECRET.search(name)) or name.startswith(_OF_INSTALLERS) or redact_urls(value) != value
+    """Check for a secret by its name, or by its value: a URL with a login."""
+    withheld = is_secret_name(name) or _ACCESS.search(name) is not None
+    return withheld or name.startswith(_OF_INSTALLERS) or redact_urls(value) != value

@@ -97,7 +97,7 @@ def _run(
     base = repository_url(project, git.remote_url(project.config.remote))
     target = target_of(project, commit, _run_number(options, found), commit_url(base, commit.sha) if base else None)
     providers = in_order(project.config.gate)
-    veil.learn(env, key_names(providers))
+    veil.add(env, key_names(providers))
     case = GateRequest(root, git, target, found, _providers(options, providers), env)
     withheld = key_names(providers) | set(_DAYTONA_KEYS)
     _refuse_nothing(case)

@@ -1,48 +1,63 @@
-"""Keeps secrets out of everything that a gate says and writes, whoever brought them up. Pure."""
+"""What counts as a secret, and how secrets are kept out of output: one definition for the whole tool. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
 
-_SHORTEST = 6
-_SECRET = re.compile(r"TOKEN|PASSW|SECRET|CREDENTIAL|APIKEY|PRIVATE|(^|_)(KEY|PAT|AUTH)(_|$)|_PWD$", re.IGNORECASE)
-_HIDDEN = "***"
+_SECRET_NAME = re.compile(
+    r"TOKEN|PASS|SECRET|CREDENTIAL|CREDS|APIKEY|PRIVATE|WEBHOOK|BEARER|JWT|KUBECONFIG|_DSN$|CONN(ECTION)?_?STR(ING)?"
+    r"|(^|_)(KEYS?|PAT|AUTH|SESSION)(_|$)|_PWD$"
+    # The URL of a database or a broker usually contains a login.
+    r"|(DATABASE|DB|SQL|MARIA|PG|POSTGRES|MONGO|REDIS|VALKEY|AMQP|RABBIT|BROKER|ELASTIC|SENTRY)\w*_UR[IL]($|_)",
+    re.IGNORECASE,
+)
+# A desktop session's values, such as `ubuntu` and `wayland`, are ordinary words that output must not lose.
+_DESKTOP = re.compile(r"XDG_SESSION_\w+|DESKTOP_SESSION")
+_MIN_LENGTH = 6
+_REDACTED = "***"
+# `git` is a user name that everybody knows; any other name without a password may be a token.
+_USERINFO = re.compile(r"(?<=://)(?!git@)[^/\s'\"<>]+@")
+
+
+def is_secret_name(name: str) -> bool:
+    """Check whether an environment variable is named like a secret."""
+    return _SECRET_NAME.search(name) is not None
 
 
 class SecretRedactor:
-    """Replaces the values of secret variables in texts; a provider or an agent may echo what it was sent."""
+    """Replace the values of secret environment variables in text; a provider or an agent may echo them."""
 
     def __init__(self, env: Mapping[str, str], names: Collection[str] = ()) -> None:
         self._values: list[str] = []
-        self.learn(env, names)
+        self.add(env, names)
 
-    def learn(self, env: Mapping[str, str], names: Collection[str]) -> None:
-        """Hide these variables' values as well: which they are may be known later than the first ones."""
-        found = {value.strip() for name, value in env.items() if name in names or _SECRET.search(name)}
-        values = {value for value in found if len(value) >= _SHORTEST} | set(self._values)
+    def add(self, env: Mapping[str, str], names: Collection[str]) -> None:
+        """Redact also the variables of `env` that are named like a secret or listed in `names`."""
+        found = {value.strip() for name, value in env.items() if name in names or _is_redacted(name)}
+        values = {value for value in found if len(value) >= _MIN_LENGTH} | set(self._values)
         # The longest first: one secret may be the beginning of another.
         self._values = sorted(values, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """Give a text without secrets."""
+        """Return the text with every secret replaced by `***`."""
         for value in self._values:
-            text = text.replace(value, _HIDDEN)
+            text = text.replace(value, _REDACTED)
         return text
 
 
 def without(env: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    """Give an environment without these variables."""
+    """Return an environment without these variables."""
     return {name: value for name, value in env.items() if name not in names}
 
 
-# `git` is a name that everybody knows; any other name without a password may be a token.
-_USER = re.compile(r"(?<=://)(?!git@)[^/\s'\"<>]+@")
-
-
 def redact_urls(text: str) -> str:
-    """Take user names, passwords and tokens out of every address in a text.
+    """Replace user names, passwords and tokens in every URL of a text by `***`.
 
     Source: RFC 3986, userinfo; the last `@` before the path counts, for passwords in which one was not encoded.
     """
-    return _USER.sub("***@", text)
+    return _USERINFO.sub(f"{_REDACTED}@", text)
+
+
+def _is_redacted(name: str) -> bool:
+    return is_secret_name(name) and not _DESKTOP.fullmatch(name)
