@@ -21,7 +21,11 @@ from tests.support.wheelhouse import fill
 
 _FOREIGN = ("UV_", "PIP_", "GITHUB_", "ACTIONS_", "TWINE_", "GIT_", "RELEASE_CHANNELS_", "NOX")
 _HARMLESS = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
-_GIT_CONFIG = "[user]\n\tname = Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n"
+# No sample hooks, and no housekeeping after each commit, fetch and push.
+_GIT_CONFIG = (
+    "[user]\n\tname = Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n\ttemplateDir =\n"
+    "[maintenance]\n\tauto = false\n[receive]\n\tautogc = false\n"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

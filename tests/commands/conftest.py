@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.github.hubs import WRITER, Hub, open_hub
-from tests.support.releasing import CHANGELOG, clone_of, release_once, sample
+from tests.support.releasing import CHANGELOG, release_once, sample
 from tests.support.repo import Repo
 
 
@@ -21,7 +21,7 @@ def released_once(tmp_path_factory: pytest.TempPathFactory, offline_environment:
 @pytest.fixture
 def released(released_once: Repo, tmp_path: Path, offline: None) -> Repo:
     """The same in a checkout of its own: 1.2.0 is on the index and not announced."""
-    return clone_of(released_once, tmp_path / "released")
+    return released_once.copy(tmp_path / "released")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from release_channels.release.github_release import GITHUB_RELEASE
 from tests.conftest import RunSession
 from tests.github.hubs import READER, WRITER, Hub, open_hub
 from tests.support.distributions import Recipe
-from tests.support.releasing import CHANGELOG, TAG, clone_of, put_on_index, release_once, sample, tagged
+from tests.support.releasing import CHANGELOG, TAG, put_on_index, release_once, sample, tagged
 from tests.support.repo import Repo
 from tests.support.verifying import release_of
 
@@ -367,7 +367,7 @@ def test_the_draft_is_of_the_commit_that_was_built(released: Repo, hub: Hub, ann
 
 def test_two_runs_at_once_make_one_release(released: Repo, hub: Hub, announce: Announce, tmp_path: Path) -> None:
     """Two machines announce together: at most one waits for a next run, and there is one whole release."""
-    repos = [released, clone_of(released, tmp_path / "second")]
+    repos = [released, released.copy(tmp_path / "second")]
     told: list[Outcome] = []
     threads = [threading.Thread(target=lambda repo=repo: told.append(announce(repo))) for repo in repos]
     for thread in threads:

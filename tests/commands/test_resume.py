@@ -30,7 +30,7 @@ from release_channels.release.step import Timeouts
 from tests.commands.doing import some_of
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
-from tests.support.releasing import TAG, clone_of, index_of, public_steps, release_once, sample, tagged
+from tests.support.releasing import TAG, index_of, public_steps, release_once, sample, tagged
 from tests.support.repo import Repo
 
 WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
@@ -205,7 +205,7 @@ def unsteady_once(tmp_path_factory: pytest.TempPathFactory, offline_environment:
 
 @pytest.fixture
 def unsteady(unsteady_once: Repo, tmp_path: Path, offline: None) -> Repo:
-    return clone_of(unsteady_once, tmp_path / "unsteady")
+    return unsteady_once.copy(tmp_path / "unsteady")
 
 
 def artifact(repo: Repo) -> dict[str, bytes]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,15 +65,6 @@ def release_once(directory: Path, made: Sample, env: Mapping[str, str]) -> Repo:
         repo = tagged(Repo.create(directory, made.tree()))
         assert public_steps(repo, "build", "public-publish").result is Result.PUBLISHED
     return repo
-
-
-def clone_of(repo: Repo, directory: Path) -> Repo:
-    """Copy a repository with its remote, its build and its local index."""
-    copy = Repo(directory / "checkout", directory / "remote.git")
-    shutil.copytree(repo.root, copy.root, symlinks=True)
-    shutil.copytree(repo.remote, copy.remote)
-    subprocess.run(["git", "remote", "set-url", "origin", str(copy.remote)], cwd=copy.root, check=True)
-    return copy
 
 
 def index_of(repo: Repo) -> Path:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 # What a run may leave behind whatever it decided: none of it is part of a release.
 _BOOKKEEPING = {".release-channels/lock", ".release-channels/outcome.json", ".release-channels/.gitignore"}
+# Made at import, before any test has a directory for temporary files of its own; removed when the tests end.
+_TEMPLATES = tempfile.TemporaryDirectory(prefix="template-repositories-")
 
 
 @dataclass(frozen=True)
@@ -22,14 +28,18 @@ class Repo:
     @classmethod
     def create(cls, directory: Path, files: Mapping[str, str | bytes]) -> Repo:
         """Make a repository with one commit that is pushed to a bare remote."""
-        repo = cls(directory / "checkout", directory / "remote.git")
-        repo.root.mkdir(parents=True)
-        subprocess.run(["git", "init", "--quiet", "--bare", str(repo.remote)], check=True)
-        repo.git("init", "--quiet")
-        repo.git("remote", "add", "origin", str(repo.remote))
-        repo.commit("start", files)
-        repo.git("push", "--quiet", "--set-upstream", "origin", "main")
-        return repo
+        content = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
+        template = _template(frozenset(content.items()), os.environ.get("GIT_CONFIG_GLOBAL", ""))
+        return template.copy(directory)
+
+    def copy(self, directory: Path) -> Repo:
+        """Copy a repository with its remote, its build and its local index."""
+        copy = Repo(directory / "checkout", directory / "remote.git")
+        shutil.copytree(self.root, copy.root, symlinks=True)
+        shutil.copytree(self.remote, copy.remote)
+        config = copy.root / ".git" / "config"
+        config.write_text(config.read_text().replace(str(self.remote), str(copy.remote)))
+        return copy
 
     def git(self, *words: str) -> str:
         """Run git in the checkout."""
@@ -56,12 +66,36 @@ class Repo:
 
     def fingerprint(self) -> dict[str, str]:
         """Describe files (the local index and dist/ too), refs here and refs on the remote."""
-        seen = {f"here {line}": "" for line in self.git("for-each-ref").splitlines()}
-        seen["HEAD"] = self.git("rev-parse", "HEAD")
-        refs = subprocess.run(["git", "for-each-ref"], cwd=self.remote, check=True, capture_output=True, text=True)
-        seen |= {f"remote {line}": "" for line in refs.stdout.splitlines()}
-        for path in sorted(self.root.rglob("*")):
-            name = path.relative_to(self.root).as_posix()
-            if path.is_file() and not name.startswith(".git/") and name not in _BOOKKEEPING:
-                seen[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        seen = {f"here {name}": value for name, value in _refs(self.root / ".git")}
+        seen |= {f"remote {name}": value for name, value in _refs(self.remote)}
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = [name for name in folders if Path(folder, name) != self.root / ".git"]
+            for path in (Path(folder, name) for name in files):
+                name = path.relative_to(self.root).as_posix()
+                if path.is_file() and name not in _BOOKKEEPING:
+                    seen[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         return seen
+
+
+@cache
+def _template(files: frozenset[tuple[str, bytes]], configuration: str) -> Repo:
+    """Make a repository that `Repo.create` copies, once for each content: git runs seven times for it."""
+    directory = Path(tempfile.mkdtemp(dir=_TEMPLATES.name))
+    repo = Repo(directory / "checkout", directory / "remote.git")
+    repo.root.mkdir()
+    subprocess.run(["git", "init", "--quiet", "--bare", str(repo.remote)], check=True)
+    repo.git("init", "--quiet")
+    repo.git("remote", "add", "origin", str(repo.remote))
+    repo.commit("start", dict(files))
+    repo.git("push", "--quiet", "--set-upstream", "origin", "main")
+    return repo
+
+
+def _refs(git: Path) -> Iterator[tuple[str, str]]:
+    """Read HEAD and every ref from git's own files: no process is as cheap."""
+    yield "HEAD", (git / "HEAD").read_text()
+    packed = git / "packed-refs"
+    lines = packed.read_text().splitlines() if packed.exists() else []
+    refs = {line.split()[1]: line.split()[0] for line in lines if line[0] not in "#^"}
+    loose = (path for path in (git / "refs").rglob("*") if path.is_file())
+    yield from (refs | {path.relative_to(git).as_posix(): path.read_text().strip() for path in loose}).items()
