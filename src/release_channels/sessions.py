@@ -68,7 +68,7 @@ def ci_provenance(session: Session) -> None:
 
 
 def ci_preflight(session: Session) -> None:
-    """Ask the index whether it trusts this job, and upload nothing."""
+    """Check that the index trusts this job, and upload nothing."""
     from release_channels.release.ci_preflight import run_ci_preflight
 
     _run_alone(session, run_ci_preflight)
@@ -158,5 +158,5 @@ def _run_alone(session: Session, run: Callable[..., Outcome]) -> None:
 
 
 def _only_install(session: Session) -> bool:
-    """Tell whether --install-only was given, which promises that nothing is run; nox has no public way to ask."""
+    """Return whether --install-only was given, which promises that nothing is run; nox has no public way to ask."""
     return bool(session._runner.global_config.install_only)

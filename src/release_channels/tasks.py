@@ -91,7 +91,7 @@ def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -
 
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
 def yank(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
-    """Say how to yank a bad release, then check that it is."""
+    """Describe how to yank a bad release, then check that it is."""
     from release_channels.commands import tasks
 
     tasks.yank(Path.cwd(), version, reason, index)
@@ -152,7 +152,7 @@ def init(
 
 @task(help={"json": "for programs", "index": INDEX})
 def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
-    """Find what would make a release fail, and how to mend it."""
+    """Find what would make a release fail, and how to fix it."""
     from release_channels.adoption import tasks
 
     tasks.doctor(Path.cwd(), index, tuple(ns.task_names), as_json=json)
@@ -173,7 +173,7 @@ def setup_publishing(context: Context, apply: bool = False, index: str = "pypi",
 
 
 def _dry(context: Context, dry_run: bool) -> bool:
-    """Tell whether nothing may be done: by --dry-run, or by invoke's own --dry and -R."""
+    """Return whether nothing may be done: by --dry-run, or by invoke's own --dry and -R."""
     return dry_run or bool(context.config.run.dry)
 
 

@@ -60,7 +60,7 @@ class ActionsEnvironment:
 
 
 def is_rehearsal(env: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether a run is a rehearsal, which every outcome of it says."""
+    """Return whether a run is a rehearsal, which every outcome of it says."""
     return bool(env.get(REHEARSAL))
 
 
@@ -111,7 +111,7 @@ def _address(content: object, key: str, name: str) -> str:
 
 
 def is_loopback(address: object) -> bool:
-    """Tell whether a web address leads to this machine and nowhere else, however a client reads it."""
+    """Return whether a web address leads to this machine and nowhere else, however a client reads it."""
     # Clients disagree on backslashes, blanks and what stands before an @: one of these is never needed here.
     if not isinstance(address, str) or not _PLAIN_ADDRESS.fullmatch(address):
         return False
@@ -145,7 +145,7 @@ def write_summary(actions: ActionsEnvironment, markdown: str) -> None:
 
 
 def annotation(level: str, title: str, message: str) -> str:
-    """Word a workflow command that shows a message beside the run: level is error, warning or notice.
+    """Format a workflow command that shows a message beside the run: level is error, warning or notice.
 
     Source: GitHub's workflow commands reference; values are percent-encoded where they would end the command.
     """

@@ -35,7 +35,7 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
 
 
 def _borrow_objects(source: Path, target: Path) -> None:
-    """Let the clone read its source's objects, and know where the history of a shallow source is cut off."""
+    """Make the clone read its source's objects, and know where the history of a shallow source is cut off."""
     objects = (source / _ask(source, "rev-parse", "--git-path", "objects")).resolve()
     shallow = source / _ask(source, "rev-parse", "--git-path", "shallow")
     info = target / ".git" / "objects" / "info"
@@ -107,7 +107,7 @@ def _git_directories(source: Path) -> list[Path]:
 
 
 def _holds(repository: Path, commit: str) -> bool:
-    """Tell whether a directory is a repository of its own that has a commit; an empty submodule folder is neither."""
+    """Return whether a directory is a repository of its own that has a commit; an empty submodule folder is neither."""
     env = _environment(repository) | {"GIT_CEILING_DIRECTORIES": str(repository.resolve().parent)}
     return run_unchecked("git", "cat-file", "-e", f"{commit}^{{commit}}", cwd=repository, env=env).code == 0
 

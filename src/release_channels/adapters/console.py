@@ -46,7 +46,7 @@ def libraries_quiet() -> Iterator[None]:
 
 
 def set_redactor(veil: Callable[[str], str]) -> None:
-    """Let everything that is printed from now on pass through a veil, which takes out what nobody may read."""
+    """Redact secrets from all further output."""
     global _veil
     _veil = veil
 

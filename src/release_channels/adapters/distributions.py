@@ -50,7 +50,7 @@ class Distribution:
 
     @property
     def file_name(self) -> str:
-        """Give the file's name without its directory."""
+        """Return the file's name without its directory."""
         return self.path.name
 
 
@@ -99,12 +99,12 @@ def parse_file_name(name: str) -> tuple[NormalizedName, Version, Kind]:
 
 
 def requires_python(metadata: bytes) -> str | None:
-    """Give the Requires-Python of core metadata, if there is one."""
+    """Return the Requires-Python of core metadata, if there is one."""
     return parse_metadata(metadata).get("requires_python")
 
 
 def project_urls(metadata: bytes) -> dict[str, str]:
-    """Give the project URLs of core metadata, label by label."""
+    """Return the project URLs of core metadata, label by label."""
     return parse_metadata(metadata).get("project_urls", {})
 
 

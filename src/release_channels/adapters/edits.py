@@ -72,7 +72,7 @@ def show_edits(changes: Sequence[Change]) -> None:
 
 
 def reader(git: Git) -> Read:
-    """Give a reader of the working tree's files; None for what is not there, or is none of git's."""
+    """Return a reader of the working tree's files; None for what is not there, or is none of git's."""
 
     def read(path: str) -> bytes | None:
         file = git.root / path

@@ -16,7 +16,7 @@ _STAGING = "staging-"
 
 
 def state_directory(root: Path) -> Path:
-    """Give the tool's own directory in a project, made on first use so that git never sees it.
+    """Return the tool's own directory in a project, made on first use so that git never sees it.
 
     Raises: RefusedError if it cannot be made.
     """
@@ -137,7 +137,7 @@ def checkout_lock(root: Path) -> Iterator[None]:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Say in plain words which file the disk would not take."""
+    """Report in plain words which file the disk would not take."""
     try:
         yield
     except OSError as err:

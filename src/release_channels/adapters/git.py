@@ -84,7 +84,7 @@ class Git:
         return tuple(_printable(entry[3:]) for entry in entries if not _is_ours(entry))
 
     def relation(self, commit: str, other: str) -> Relation:
-        """Tell how a commit stands to another; unknown where the history at hand cannot tell."""
+        """Report how a commit stands to another; unknown where the history at hand cannot tell."""
         if commit == other:
             return Relation.SAME
         if self._ask("cat-file", "-e", f"{other}^{{commit}}").code:
@@ -96,7 +96,7 @@ class Git:
         return Relation.UNKNOWN if self.is_shallow() else Relation.DIVERGED
 
     def is_shallow(self) -> bool:
-        """Tell whether history is cut off in this clone."""
+        """Return whether history is cut off in this clone."""
         return self._run("rev-parse", "--is-shallow-repository") == "true"
 
     def tag(self, name: str, commit: str, remote: str) -> Tag | None:
@@ -107,7 +107,7 @@ class Git:
         return self.remote_tag(name, commit, remote)
 
     def remote_tag(self, name: str, commit: str, remote: str) -> Tag | None:
-        """Ask the remote for a tag, as it is now, without touching a ref here; no answer counts as no tag."""
+        """Query the remote for a tag, as it is now, without touching a ref here; no answer counts as no tag."""
         ref = f"refs/tags/{name}"
         try:
             listed = _listed(self._ask("ls-remote", "--tags", remote, ref, f"{ref}^{{}}", timeout=_REMOTE_SECONDS))
@@ -120,7 +120,7 @@ class Git:
         return Tag(name, target, self.relation(commit, target), annotated=f"{ref}^{{}}" in listed)
 
     def commit_of_remote_tag(self, name: str, remote: str) -> str | None:
-        """Ask the remote which commit a tag leads to, as it is now, and fetch nothing.
+        """Query the remote which commit a tag leads to, as it is now, and fetch nothing.
 
         Raises: RefusedError or CommandError if the remote does not answer.
         """
@@ -132,7 +132,7 @@ class Git:
         return listed.get(f"{ref}^{{}}") or listed.get(ref)
 
     def can_read(self, remote: str) -> bool:
-        """Tell whether a remote answers: a job without credentials cannot read a private one."""
+        """Return whether a remote answers: a job without credentials cannot read a private one."""
         try:
             return self._ask("ls-remote", "--quiet", remote, "HEAD", timeout=_REMOTE_SECONDS).code == 0
         except CommandError:  # too slow: the same as no answer
@@ -147,17 +147,17 @@ class Git:
         return Tag(name, here.text, self.relation(commit, here.text), annotated=kind == "tag")
 
     def is_signed(self, name: str) -> bool:
-        """Tell whether a tag that is here carries a signature, whoever made it."""
+        """Return whether a tag that is here carries a signature, whoever made it."""
         said = self._ask("for-each-ref", "--format=%(contents:signature)", f"refs/tags/{name}")
         return bool(said.or_raise().text.strip())
 
     def branch(self) -> str | None:
-        """Give the name of the branch that is checked out; None where HEAD is detached."""
+        """Return the name of the branch that is checked out; None where HEAD is detached."""
         done = self._ask("symbolic-ref", "--quiet", "--short", "HEAD")
         return done.text.strip() if done.code == 0 else None
 
     def has_branch(self, branch: str, remote: str) -> bool:
-        """Tell whether there is a branch, here or on the remote.
+        """Return whether there is a branch, here or on the remote.
 
         Raises: RefusedError if the remote cannot be read.
         """
@@ -251,7 +251,7 @@ class Git:
         return tuple(self._run("remote").splitlines())
 
     def default_branch(self, remote: str) -> str:
-        """Tell the default branch: as the remote is known to have it, else by its usual names, else the one at hand."""
+        """Return the default branch: the remote's HEAD, else main or master, else the current branch."""
         place = f"refs/remotes/{remote}/" if remote else "refs/heads/"
         known = self._ask("symbolic-ref", "--quiet", f"{place}HEAD") if remote else None
         if known is not None and known.code == 0:
@@ -273,7 +273,7 @@ class Git:
         )
 
     def tracks(self, path: str) -> bool:
-        """Tell whether git tracks anything at or below a path."""
+        """Return whether git tracks anything at or below a path."""
         return bool(self._run("ls-files", "-z", "--", path))
 
     def untracked_files(self, directory: str) -> tuple[str, ...]:
@@ -322,7 +322,7 @@ def _not_a_repository(directory: Path, asked: CompletedProcess) -> RefusedError:
 
 
 def _is_ours(entry: str) -> bool:
-    """Tell whether a line of `git status` is an untracked file that this tool, nox or uv left behind."""
+    """Return whether a line of `git status` is an untracked file that this tool, nox or uv left behind."""
     state, path = entry[:2], entry[3:]
     return state == "??" and any(path.startswith(ours) if ours.endswith("/") else path == ours for ours in _NEVER_DIRTY)
 

@@ -46,7 +46,7 @@ class Served:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """Tell what went wrong in the server itself."""
+        """Report what went wrong in the server itself."""
         return tuple(self._errors)
 
 
@@ -101,7 +101,7 @@ class _Server(wsgi.Server):
         return socket_
 
     def process_conn(self, conn: HTTPConnection) -> None:
-        """Give a connection a thread only when it says something.
+        """Return a connection a thread only when it says something.
 
         The library gives each new one a thread at once, in which it may wait ten seconds for its first request: a few
         that a client opened in store held all threads. Source: cheroot 11.1, `ConnectionManager._run`.

@@ -104,7 +104,7 @@ def upstream_url(env: Mapping[str, str] = os.environ) -> str:
 
 
 def answer_seconds(env: Mapping[str, str] = os.environ) -> float:
-    """Tell how long to wait for an answer: as long as the user lets uv wait.
+    """Report how long to wait for an answer: as long as the user lets uv wait.
 
     Source: uv's environment variables, `UV_HTTP_TIMEOUT`, in seconds.
     """
@@ -267,7 +267,7 @@ def _twine(constant: str) -> str:
 
 
 def reason_of(err: Exception) -> str:
-    """Say in one line why a request failed, without object addresses of the libraries below and without passwords."""
+    """Return in one line why a request failed, without object addresses and passwords."""
     cause = next(iter(err.args), None)
     reason = getattr(cause, "reason", None) or err
     text = redact_urls(" ".join(str(reason).split()))

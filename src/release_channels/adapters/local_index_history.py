@@ -15,7 +15,7 @@ _SUFFIX = ".release.json"
 
 
 def local_index_dir(root: Path) -> Path:
-    """Give the directory that the local index keeps its files in; it need not exist."""
+    """Return the directory that the local index keeps its files in; it need not exist."""
     return root / STATE / "index"
 
 
@@ -40,7 +40,7 @@ def record_manifest(root: Path, manifest: Manifest) -> None:
 
 
 def published_commits(root: Path, project: str) -> dict[Version, str]:
-    """Give the commit of each version that was uploaded to the local index.
+    """Return the commit of each version that was uploaded to the local index.
 
     Raises: RefusedError for a kept manifest that cannot be read.
     """

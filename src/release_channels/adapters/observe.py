@@ -76,7 +76,7 @@ def observe(
 
 
 def relation_to_main(git: Git, commit: Commit, config: Config, env: Mapping[str, str]) -> Relation:
-    """Tell how a commit stands to the remote's main branch as it is now, by git or else by GitHub's API.
+    """Report how a commit stands to the remote's main branch as it is now, by git or else by GitHub's API.
 
     The commit's own settings name that branch, so they must be those of the remote's default branch.
 
@@ -118,7 +118,7 @@ def read_tag(git: Git, name: str | None, commit: Commit, config: Config, env: Ma
 
 @contextmanager
 def _through_api(git: Git, config: Config, env: Mapping[str, str], stop: RefusedError) -> Iterator[GitHub]:
-    """Ask GitHub what git could not read: the job of a private repository may keep no credentials for git.
+    """Query GitHub what git could not read: the job of a private repository may keep no credentials for git.
 
     Raises: `stop` where there is no GitHub to ask, and with GitHub's reason if it says no.
     """

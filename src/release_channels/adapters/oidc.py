@@ -32,7 +32,7 @@ class TokenExchange:
     index: Index
 
     def audience(self) -> str:
-        """Ask for whom the identity has to be.
+        """Request whom the identity has to be.
 
         Raises: UnansweredError if the index does not answer; NotTrustedError if it takes no identities.
         """
@@ -52,7 +52,7 @@ class TokenExchange:
         return str(_field(answer, "token", self.index.title))
 
     def burn(self, token: str) -> str:
-        """Give a token back, and a warning where that did not work: it expires by itself."""
+        """Return a token back, and a warning where that did not work: it expires by itself."""
         try:
             answer = self._ask("POST", "burn-token", {"token": token})
         except UnansweredError as stop:
@@ -78,7 +78,7 @@ class TokenExchange:
 
 
 def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool) -> str:
-    """Ask GitHub for this job's identity.
+    """Query GitHub for this job's identity.
 
     Raises: RefusedError if the job may not have one; UnansweredError if GitHub does not give it.
     Source: GitHub's reference of OpenID Connect, requesting the token with the two variables.

@@ -50,7 +50,7 @@ class CompletedProcess:
         return self.stderr.decode("utf-8", "replace").strip()
 
     def or_raise(self) -> CompletedProcess:
-        """Give the program back if it exited with 0.
+        """Return the program back if it exited with 0.
 
         Raises: CommandError otherwise; the last 40 lines of what it said become the hint.
         """

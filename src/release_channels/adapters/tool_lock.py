@@ -38,7 +38,7 @@ def locked_tool(root: Path) -> LockedTool | None:
 
 
 def running_version() -> Version:
-    """Give the version that runs."""
+    """Return the version that runs."""
     return Version(installed_version(_TOOL))
 
 

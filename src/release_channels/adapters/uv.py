@@ -59,7 +59,7 @@ def python_for(requires_python: str | None, running: str = platform.python_versi
 
 
 def python_of(environment: Path) -> Path:
-    """Give the interpreter of a virtual environment."""
+    """Return the interpreter of a virtual environment."""
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 

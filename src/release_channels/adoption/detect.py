@@ -32,7 +32,7 @@ _MATRIX = re.compile(r"^ *python: \[(?P<pythons>[^\]]*)\]", re.MULTILINE)
 
 
 def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, object]:
-    """Give the settings whose default does not fit the project, and which it does not have."""
+    """Return the settings whose default does not fit the project, and which it does not have."""
     default = Config()
     config = found.project.config
     wanted: dict[str, object] = {}
@@ -50,7 +50,7 @@ def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, obj
 
 
 def own_tests(found: ProjectSnapshot, config: Config, noxfile: str = "", path: str = NOXFILE) -> Tests | None:
-    """Say how the test workflow starts the tests; None where the project keeps a test workflow of its own.
+    """Describe how the test workflow starts the tests; None where the project keeps a test workflow of its own.
 
     One that an adoption wrote says itself what it starts, so that edits of that stay.
     """
@@ -82,7 +82,7 @@ def test_session(found: ProjectSnapshot) -> TestSession:
 
 
 def supported_pythons(found: ProjectSnapshot) -> tuple[str, ...]:
-    """Give the Pythons that a project says it supports: by its classifiers, else by its requirement."""
+    """Return the Pythons that a project says it supports: by its classifiers, else by its requirement."""
     project = found.pyproject.get("project", {})
     classified = tuple(
         named[1] for line in project.get("classifiers", []) if (named := _CLASSIFIER.fullmatch(str(line)))
@@ -140,7 +140,7 @@ def _likely(files: Mapping[str, str], branch: str) -> Iterator[str]:
 
 
 def follows_pushes(on: Value, branch: str) -> bool:
-    """Tell whether a workflow runs for a push to a branch; patterns are left to GitHub.
+    """Return whether a workflow runs for a push to a branch; patterns are left to GitHub.
 
     Source: GitHub's workflow syntax reference, `on.push.branches`.
     """

@@ -91,7 +91,7 @@ class _Lock:
         return f"{self.noxfile}.lock"
 
     def fits(self) -> bool:
-        """Tell whether there is a lock, and it is the noxfile's.
+        """Return whether there is a lock, and it is the noxfile's.
 
         uv takes a file's digest from the lock as it is, so that is compared here.
         """
@@ -119,7 +119,7 @@ class _Lock:
 
 
 def _tell(found: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> None:
-    """Say what was found."""
+    """Describe what was found."""
     project = found.project
     console.say(f"{project.name}: what is here", style="bold")
     scripts = ", ".join(project.scripts) or "none"

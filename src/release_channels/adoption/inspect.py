@@ -39,7 +39,7 @@ class ProjectSnapshot:
     has_tests: bool
     has_uv_lock: bool
     is_private: bool | None
-    """Whether the repository on GitHub is private; None where that cannot be known."""
+    """True if the repository on GitHub is private; None where that cannot be known."""
     tasks_path: str = TASKS
 
     @property
@@ -49,7 +49,7 @@ class ProjectSnapshot:
 
 
 def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> ProjectSnapshot:
-    """Look at a project.
+    """Inspect a project.
 
     Raises: RefusedError where there is no repository, or no project that can be released.
     """
@@ -94,7 +94,7 @@ def _choose(remotes: tuple[str, ...], configured: str) -> str:
 
 
 def _is_private(repository: str, env: Mapping[str, str]) -> bool | None:
-    """Ask GitHub once; what hides from whoever asks is private."""
+    """Query GitHub once; what hides from whoever asks is private."""
     try:
         with connect(repository, env, pauses=Pauses(reads=())) as hub:
             return hub.settings.repository()[0]

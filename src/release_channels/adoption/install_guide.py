@@ -41,7 +41,7 @@ class Product:
 
     @property
     def is_tool(self) -> bool:
-        """Whether it has anything that `uv tool install` could install."""
+        """True if it has anything that `uv tool install` could install."""
         return bool(self.executables)
 
     @property
@@ -158,7 +158,7 @@ def _uv_users(product: Product) -> str:
 
 
 def already_there(executables: Sequence[str]) -> str:
-    """Word uv's complaint about executables that something else put there, as uv does for one and for several."""
+    """Format uv's complaint about executables that something else put there, as uv does for one and for several."""
     told = "Executable already exists" if len(executables) == 1 else "Executables already exist"
     return f"{told}: {', '.join(sorted(executables))}"
 
@@ -178,7 +178,7 @@ def _downstream(product: Product, channels: Sequence[Channel]) -> Iterator[Passa
 
 
 def _narrow(product: Product) -> Passage:
-    """Word the forms for one package.
+    """Format the forms for one package.
 
     Source: pip's and uv's change logs, for the versions that brought `--all-releases` and `--prerelease-package`.
     """
@@ -241,7 +241,7 @@ def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False)
 
 
 def product_of(project: Project) -> Product:
-    """Give what the commands depend on; scripts that only the build knows are left out, which is said."""
+    """Return what the commands depend on; scripts that only the build knows are left out, which is said."""
     if {"scripts", "entry-points"} & project.dynamic and not project.scripts:
         console.warn("the console scripts are dynamic, so the commands are those for a library")
     return Product(project.name, tuple(project.scripts), project.requires_python, project.config.main_branch)
@@ -262,7 +262,7 @@ class _Place:
 
 
 def parse_channels(channel: str) -> tuple[Channel, ...]:
-    """Give the channels that an option names: one, or both without it.
+    """Return the channels that an option names: one, or both without it.
 
     Raises: UsageError for anything else.
     """
@@ -272,7 +272,7 @@ def parse_channels(channel: str) -> tuple[Channel, ...]:
 
 
 def with_block(text: str, product: Product, file: str, *, channel: str = "") -> str:
-    """Give a document with its block as it must be; a channel that was not asked for is the one that the block names.
+    """Return a document with its block as it must be; a channel that was not asked for is the one that the block names.
 
     Raises: RefusedError for a document without exactly one place for the block.
     """

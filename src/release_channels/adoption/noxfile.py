@@ -52,12 +52,12 @@ class Noxfile:
     foreign_imports: tuple[str, ...]
     """What it imports beyond nox, the standard library and this tool: nothing of it is in the lock."""
     registers: bool
-    """Whether it asks for the release sessions."""
+    """True if it asks for the release sessions."""
     main_line: int | None
     """The line of `if __name__ == "__main__":`, which has to stay last."""
 
     def why_apart(self, taken: Collection[str]) -> str:
-        """Say why the release sessions need a file of their own, or nothing where they can join this one."""
+        """Explain why the release sessions need a file of their own, or nothing where they can join this one."""
         if self.foreign_imports:
             return f"it imports {', '.join(self.foreign_imports)}, which the release must not depend on"
         if names := sorted(set(self.sessions) & set(taken)):
@@ -113,7 +113,7 @@ def new_noxfile(requirement: str, tests: TestSession | None = None, *, apart: bo
 
 
 def joined(noxfile: Noxfile, requirement: str, path: str = NOXFILE) -> str:
-    """Give an existing noxfile with what it lacks: the block, the release sessions, the last line; its lines stay."""
+    """Return an existing noxfile with what it lacks: the block, the release sessions, the last line; its lines stay."""
     lines = f"{noxfile.text.rstrip()}\n".splitlines(keepends=True)
     at = noxfile.main_line - 1 if noxfile.main_line else len(lines)
     before, last = "".join(lines[:at]), "".join(lines[at:])
@@ -134,7 +134,7 @@ def _imported(node: ast.AST) -> Sequence[str]:
 
 
 def _session(node: ast.stmt) -> str:
-    """Give the name of the session that a statement defines, or nothing."""
+    """Return the name of the session that a statement defines, or nothing."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return ""
     for decorator in node.decorator_list:

@@ -46,12 +46,12 @@ class PlannedFile:
 
     @property
     def is_addition(self) -> bool:
-        """Whether writing it loses no line."""
+        """True if writing it loses no line."""
         return self.kind in (Kind.NEW, Kind.ADDS)
 
     @property
     def is_fine(self) -> bool:
-        """Whether nothing has to be done."""
+        """True if nothing has to be done."""
         return self.kind in (Kind.SAME, Kind.EDITED)
 
 
@@ -75,7 +75,7 @@ class AdoptionPlan:
 
     @property
     def is_reached(self) -> bool:
-        """Whether there is nothing to write and no rule is broken."""
+        """True if there is nothing to write and no rule is broken."""
         return all(file.is_fine for file in self.files) and not self.broken
 
 
@@ -206,7 +206,7 @@ def _workflow(path: str, old: str | None, new: str, broken: tuple[RuleViolation,
 
 
 def _name_of(found: ProjectSnapshot, config: Config) -> str:
-    """Give the `name:` of the test workflow, by which the others follow it."""
+    """Return the `name:` of the test workflow, by which the others follow it."""
     from release_channels.adoption.workflows.parse import read_workflow
 
     path = f".github/workflows/{config.test_workflow}"
@@ -215,7 +215,7 @@ def _name_of(found: ProjectSnapshot, config: Config) -> str:
 
 
 def _is_private(found: ProjectSnapshot, config: Config) -> bool:
-    """Tell whether the files are for a private repository; where GitHub does not tell, as they are already."""
+    """Return whether the files are for a private repository; where GitHub does not tell, as they are already."""
     if found.is_private is not None:
         return found.is_private
     return _PRIVATE_MARK in found.workflows.get(f".github/workflows/{config.preview_workflow}", "")
@@ -237,5 +237,5 @@ def _notes(found: ProjectSnapshot, config: Config) -> Iterator[str]:
 
 
 def files_to_write(plan: AdoptionPlan, *, update: bool) -> Mapping[str, str]:
-    """Give what is to be written: what loses no line, and with `update` also what differs."""
+    """Return what is to be written: what loses no line, and with `update` also what differs."""
     return {file.path: file.new for file in plan.files if file.is_addition or (update and file.kind is not Kind.SAME)}

@@ -32,7 +32,7 @@ class Publisher:
         return title, self.repository, self.workflow, self.environment
 
     def fields(self, project: str, *, pending: bool) -> tuple[tuple[str, str], ...]:
-        """Give the fields of the index's form, in its order; only a pending publisher names the project.
+        """Return the fields of the index's form, in its order; only a pending publisher names the project.
 
         Source: the index's documentation of trusted publishers on GitHub.
         """
@@ -48,7 +48,7 @@ class Publisher:
 
 
 def publishers(config: Config, repository: str) -> tuple[Publisher, Publisher]:
-    """Give the publishers of both channels, in the order of the reference document."""
+    """Return the publishers of both channels, in the order of the reference document."""
     return (
         Publisher(Channel.PREVIEW, repository, config.preview_workflow, config.preview_environment),
         Publisher(Channel.PUBLIC, repository, config.public_workflow, config.public_environment),
@@ -72,7 +72,7 @@ class WantedEnvironment:
 
 
 def wanted_environments(config: Config) -> tuple[WantedEnvironment, ...]:
-    """Give the environments of a project; a gate without one of its own shares the preview's."""
+    """Return the environments of a project; a gate without one of its own shares the preview's."""
     main = Policy("branch", config.main_branch)
     wanted = [
         WantedEnvironment(
@@ -100,7 +100,7 @@ class EnvironmentPlan:
 
     @property
     def is_reached(self) -> bool:
-        """Whether there is nothing to do."""
+        """True if there is nothing to do."""
         return self.put is None and self.add is None
 
     @property
@@ -111,7 +111,7 @@ class EnvironmentPlan:
         return replace(environment, policies=(*environment.policies, *([self.add] if self.add else [])))
 
     def remarks(self) -> Iterator[str]:
-        """Say what is there beyond what is wanted; none of it is taken away here."""
+        """Describe what is there beyond what is wanted; none of it is taken away here."""
         after = self.after
         if more := [policy for policy in after.policies if policy != self.wanted.policy]:
             yield f"it also lets in {', '.join(map(str, more))}: take that away by hand if nobody needs it"

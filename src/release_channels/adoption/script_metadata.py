@@ -22,7 +22,7 @@ _FIRST_LINES = re.compile(r"(#![^\n]*\n)?(#[^\n]*coding[:=][^\n]*\n)?")
 
 
 def tool_requirement(text: str, path: str) -> str | None:
-    """Give the requirement on the tool that a file's block has; None without a block, or without one in it.
+    """Return the requirement on the tool that a file's block has; None without a block, or without one in it.
 
     Raises: RefusedError for a block that cannot be read.
     """
@@ -30,12 +30,12 @@ def tool_requirement(text: str, path: str) -> str | None:
 
 
 def needs_nox(text: str, path: str) -> bool:
-    """Tell whether a file's block names nox."""
+    """Return whether a file's block names nox."""
     return any(_name(one) == "nox" for one in _requirements(_read(text, path)))
 
 
 def with_requirement(text: str, path: str, requirement: str) -> str:
-    """Give a file with a block that names nox and the tool as required; all else in block and file stays.
+    """Return a file with a block that names nox and the tool as required; all else in block and file stays.
 
     Raises: RefusedError for a block that cannot be read.
     """

@@ -60,7 +60,7 @@ def setup_publishing(
 
 
 def _is_new(desk: TaskContext) -> bool:
-    """Tell whether the index has nothing of the project yet; where it does not answer, that is said and not assumed."""
+    """Return whether the project is new on the index; an index that does not answer is reported."""
     try:
         return not desk.read_index().releases
     except ReleaseError as stop:
@@ -246,7 +246,7 @@ def _trial_ref(desk: TaskContext, publisher: Publisher) -> str | None:
 
 
 def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, project: str) -> str:
-    """Name the setting behind what a job complained of; what is not known is handed on as it was said."""
+    """List the setting behind what a job complained of; what is not known is handed on as it was said."""
     told = "\n".join(complaints)
     for mark, setting in _SETTINGS:
         if mark in told:

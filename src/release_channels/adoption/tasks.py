@@ -47,7 +47,7 @@ def setup_publishing(root: Path, index: str, *, apply: bool, dry_run: bool) -> N
 
 
 def doctor(root: Path, index: str, names: tuple[str, ...], *, as_json: bool) -> None:
-    """Look for what would make a release fail; leave with 1 where something would."""
+    """Search for what would make a release fail; leave with 1 where something would."""
     with reporting(root), open_context(root, os.environ, index=index) as desk:
         with console.progress("looking at files, git, GitHub and the index"):
             findings = examine(desk, names)

@@ -50,11 +50,11 @@ class TasksFile:
 
     text: str
     is_invokes: bool
-    """Whether it imports invoke: a file of this name may be something else altogether."""
+    """True if it imports invoke: a file of this name may be something else altogether."""
     collection: str | None
     """The name of the collection that it makes itself."""
     joins: bool
-    """Whether it brings the release tasks in."""
+    """True if it brings the release tasks in."""
 
 
 def parse_tasks(text: str, path: str = TASKS) -> TasksFile:
@@ -83,7 +83,7 @@ def new_tasks(names: Collection[str], lock: str) -> str:
 
 
 def joined(tasks: TasksFile, names: Collection[str], lock: str) -> str:
-    """Give an existing tasks file with the release tasks behind its own; its lines stay."""
+    """Return an existing tasks file with the release tasks behind its own; its lines stay."""
     if tasks.joins:
         return tasks.text
     own = tasks.collection or "Collection.from_module(sys.modules[__name__])"

@@ -23,7 +23,7 @@ _TESTS = Tests("uv run nox", ("lint", "typecheck", "tests"), ("3.11", "3.12", "3
 
 
 def own_workflows(config: Config) -> Mapping[str, str]:
-    """Give the text of each workflow file of this repository by its path."""
+    """Return the text of each workflow file of this repository by its path."""
     return render(Adoption(config, _TESTS, is_tool=True))
 
 
@@ -37,17 +37,17 @@ class ToolSource:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a file of this machine, which nobody else can install."""
+        """True if it is a file of this machine, which nobody else can install."""
         return "file:" in self.requirement
 
     def with_extras(self, extras: Collection[str]) -> ToolSource:
-        """Give the same tool with more of what it can do: what its gate and its rehearsal need."""
+        """Return the same tool with more of what it can do: what its gate and its rehearsal need."""
         wanted = Requirement(self.requirement)
         wanted.extras |= set(extras)
         return replace(self, requirement=str(wanted))
 
     def why_not(self, requirement: str) -> str:
-        """Say what keeps a noxfile's requirement from staying as it is."""
+        """Describe what keeps a noxfile's requirement from staying as it is."""
         lacking = Requirement(self.requirement).extras - Requirement(requirement).extras
         if lacking:
             return f"it names {requirement}, without {' and '.join(f'[{extra}]' for extra in sorted(lacking))}"
@@ -56,7 +56,7 @@ class ToolSource:
         return f"it names {requirement}, and {self.version} runs here"
 
     def accepts(self, requirement: str) -> bool:
-        """Tell whether a noxfile's requirement may stay: one that was asked for replaces any other."""
+        """Return whether a noxfile's requirement may stay: one that was asked for replaces any other."""
         if self.was_asked or requirement == self.requirement:
             return requirement == self.requirement
         if not Requirement(self.requirement).extras <= Requirement(requirement).extras:
@@ -82,7 +82,7 @@ def running_tool() -> ToolSource:
 
 
 def wheel_of(requirement: str) -> Path | None:
-    """Give the wheel of this machine that a requirement names; None for a checkout, a version, or one that is gone."""
+    """Return the local wheel that a requirement names; None for a checkout, a version, or a missing file."""
     address = urlsplit(Requirement(requirement).url or "") if requirement else None
     path = Path(url2pathname(address.path)) if address and address.scheme == "file" else None
     return path if path and path.is_file() else None

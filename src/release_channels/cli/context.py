@@ -72,7 +72,7 @@ def _newest(tags: Mapping[Version, str]) -> str | None:
 def _newest_shared(
     git: Git, commit: Commit, project: Project, tags: Mapping[Version, str], env: Mapping[str, str]
 ) -> str | None:
-    """Give the newest tag that the remote has on the same commit; every tag counts where there is no remote."""
+    """Return the newest tag that the remote has on the same commit; every tag counts where there is no remote."""
     for version in sorted(tags, reverse=True):
         here = git.local_tag(tags[version], commit.sha)
         there = read_tag(git, tags[version], commit, project.config, env)
@@ -143,7 +143,7 @@ class TaskContext:
         return read_index(self.index, self.project.name)
 
     def tags(self) -> dict[Version, str]:
-        """Give the release tags, here and on the remote, by version."""
+        """Return the release tags, here and on the remote, by version."""
         return release_tags(self.config.tag_format, self.git.tag_names(self.config.remote))
 
     def github(self) -> GitHub | None:

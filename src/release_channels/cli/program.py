@@ -39,7 +39,7 @@ class TaskProgram(Program):
             self._explain(err)
 
     def _explain(self, err: ParseError) -> NoReturn:
-        """Say what cannot be read, and what can be typed instead.
+        """Describe what cannot be read, and what can be typed instead.
 
         Raises: ParseError, which invoke prints before it leaves with 1.
         """

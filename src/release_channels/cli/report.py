@@ -1,4 +1,4 @@
-"""Tell people and programs what is planned and how it ended."""
+"""Report to people and programs what is planned and how it ended."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]
 
 
 def report_outcome(outcome: Outcome, actions: ActionsEnvironment, root: Path | None = None) -> None:
-    """Tell an outcome: on stdout, to GitHub Actions where it runs, and in `outcome.json` where a project is named."""
+    """Report an outcome: on stdout, to GitHub Actions where it runs, and in `outcome.json` where a project is named."""
     for file in outcome.files:
         console.result(f"  {file.sha256}  dist/{file.name}")
     if outcome.result in (Result.PUBLISHED, Result.ALREADY):
@@ -83,7 +83,7 @@ def _annotate(outcome: Outcome) -> None:
 
 
 def _commands(outcome: Outcome) -> list[str]:
-    """Give the two channels' install commands; from the local index they need its address, so say how to get it."""
+    """Return the two channels' install commands; from the local index they need its address, so say how to get it."""
     lines = ["install from the public channel:", "install from the preview channel:"]
     told: list[str] = []
     for line, channel in zip(lines, (Channel.PUBLIC, Channel.PREVIEW), strict=True):
@@ -99,13 +99,13 @@ def _commands(outcome: Outcome) -> list[str]:
 
 
 def _keep_open() -> str:
-    """Name the command that keeps the local index open, as it is installed beside this Python."""
+    """List the command that keeps the local index open, as it is installed beside this Python."""
     program = Path(sys.executable).with_name("release-channels")
     return f"`{shlex.quote(str(program))} serve-index`" if program.exists() else "`release-channels serve-index`"
 
 
 def warn_uncommitted(paths: tuple[str, ...]) -> str:
-    """Name what is not committed, and so is left out."""
+    """List what is not committed, and so is left out."""
     if not paths:
         return "nothing uncommitted"
     shown = ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")

@@ -31,11 +31,11 @@ class CommonOptions(Protocol):
 
     @property
     def verbose(self) -> bool:
-        """Whether every command is shown."""
+        """True if every command is shown."""
 
     @property
     def dry_run(self) -> bool:
-        """Whether it is only told what would be done."""
+        """True if it is only told what would be done."""
 
 
 _Options = TypeVar("_Options", bound=CommonOptions)
@@ -194,7 +194,7 @@ def report_internal_error(root: Path, bug: Exception, veil: Callable[[str], str]
 
 @contextmanager
 def terminate_gracefully() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end a run like Ctrl-C does: servers and directories are taken away."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C, so that servers and directories are removed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -116,7 +116,7 @@ def _refuse_practice(desk: TaskContext, request: BumpRequest) -> None:
 
 
 def _after_final(desk: TaskContext, current: Version, taken: set[Version]) -> tuple[str, str]:
-    """Say why there is nothing to make final, and what comes next instead."""
+    """Explain why there is nothing to make final, and what comes next instead."""
     if current != desk.project.version:
         return f"the working tree holds {current} already", "commit that and merge it, then `invoke tag` releases it"
     if current in taken:
@@ -278,7 +278,7 @@ def _undo(branch: str) -> str:
 
 
 def _taken(desk: TaskContext) -> set[Version]:
-    """Give every version that is on the index or tagged."""
+    """Return every version that is on the index or tagged."""
     return set(desk.read_index().releases) | set(desk.tags())
 
 

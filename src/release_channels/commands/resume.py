@@ -47,12 +47,12 @@ class Resumption:
 
     @property
     def is_uploaded(self) -> bool:
-        """Whether the index has both kinds of files."""
+        """True if the index has both kinds of files."""
         return {file.name.endswith(".whl") for file in self.there} == {True, False}
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Say what is there, what will be done, and until when files can be added."""
+        """Describe what is there, what will be done, and until when files can be added."""
         names = ", ".join(file.name for file in self.there) or "no file yet"
         if self.is_uploaded:
             do = "compare the files, then finish the GitHub Release and verify"
@@ -67,7 +67,7 @@ class Resumption:
 
 
 def plan_resumption(desk: TaskContext, tag: str, now: datetime | None = None) -> Resumption:
-    """Look at what there is of a release.
+    """Inspect what there is of a release.
 
     Raises: RefusedError if there is no such tag, it was moved, the release was yanked, or the index takes no more
     files of it.
@@ -113,7 +113,7 @@ def resume(
 
 
 def _taken(desk: TaskContext) -> set[Version]:
-    """Give every version that is on the index or tagged."""
+    """Return every version that is on the index or tagged."""
     return set(desk.read_index().releases) | set(desk.tags())
 
 
@@ -166,7 +166,7 @@ def _finish(desk: TaskContext, plan: Resumption, *, dry_run: bool, patience: Tim
 
 
 def _differing(files: Mapping[str, str], plan: Resumption) -> list[str]:
-    """Name the files that are on the index with other bytes, or that would not come out again."""
+    """List the files that are on the index with other bytes, or that would not come out again."""
     return [file.name for file in plan.there if files.get(file.name) != (file.sha256 or files.get(file.name))]
 
 
@@ -197,7 +197,7 @@ def _from_index(desk: TaskContext, plan: Resumption, rebuilt: Manifest, place: P
 
 
 def _from_workflow(desk: TaskContext, plan: Resumption, place: Path) -> Manifest | None:
-    """Look through the artifacts of the release workflow's newest run for this commit."""
+    """Inspect through the artifacts of the release workflow's newest run for this commit."""
     hub = desk.github()
     if hub is None:
         return None
@@ -219,7 +219,7 @@ def _from_workflow(desk: TaskContext, plan: Resumption, place: Path) -> Manifest
 
 
 def _is_ours(manifest: Manifest, desk: TaskContext, plan: Resumption) -> bool:
-    """Tell whether an artifact is of this very release and agrees with every file that is on the index."""
+    """Return whether an artifact is of this very release and agrees with every file that is on the index."""
     same = (manifest.channel, manifest.version, manifest.commit) == (Channel.PUBLIC, plan.version, plan.commit)
     named = canonicalize_name(manifest.project) == canonicalize_name(desk.project.name)
     return same and named and not _differing({file.name: file.sha256 for file in manifest.files}, plan)

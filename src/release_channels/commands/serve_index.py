@@ -64,7 +64,7 @@ def _holds(state: IndexState) -> str:
 
 
 def _tell(project: str, index: Index, state: IndexState) -> None:
-    """Say what is on the index and how to install from it: commands that work while it is open."""
+    """Describe what is on the index and how to install from it: commands that work while it is open."""
     console.result(f"the local index of {project} is open at {index.simple_url} until Ctrl-C")
     console.result(_holds(state))
     for channel in Channel:

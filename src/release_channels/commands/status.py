@@ -45,7 +45,7 @@ class TolerantGitHub:
 
 
 def read_status(desk: TaskContext, now: datetime | None = None) -> StatusReport:
-    """Look at main, tags, index and GitHub, and say what there is to do."""
+    """Inspect main, tags, index and GitHub, and say what there is to do."""
     now = now or datetime.now(UTC)
     hub = TolerantGitHub(None)
     tip, project = _main(desk, hub.unseen)
@@ -195,7 +195,7 @@ def _github_release(hub: TolerantGitHub, tag: str | None) -> tuple[GitHubRelease
 def _workflow(
     desk: TaskContext, hub: TolerantGitHub, tip: Commit, tag: str | None, plan: Plan, behind: int | None
 ) -> tuple[str, bool]:
-    """Say what the workflow does that has to act next: the public one for a tag, else the first that is not green."""
+    """Describe the state of the next workflow: the public one for a tag, else the first that has not passed."""
     config = desk.config
     if tag is not None:
         return _run(hub, config.public_workflow, _commit_of(desk, tag, tip) or tip.sha)
@@ -209,7 +209,7 @@ def _workflow(
 
 
 def _run(hub: TolerantGitHub, workflow: str, sha: str) -> tuple[str, bool]:
-    """Say how a workflow stands for a commit; nothing where it is green or cannot be asked."""
+    """Describe how a workflow stands for a commit; nothing where it is green or cannot be asked."""
     if hub.hub is None:
         return "", False
     try:

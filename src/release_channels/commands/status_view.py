@@ -56,7 +56,7 @@ class StatusReport:
         return self.seen.index.releases.get(self.subject, ()) if self.subject else ()
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Tell each thing in a few words."""
+        """Report each thing in a few words."""
         index = self.seen.index
         yield "main", f"{self.seen.version}, {self._state()} (commit {self.seen.commit.short})"
         if self.ahead is not None:
@@ -162,12 +162,12 @@ class StatusReport:
         return f"{self.behind} commit{'s' if self.behind != 1 else ''} on main in no preview"
 
     def _is_spent(self) -> bool:
-        """Tell whether the release will stay as it is, with one kind of file alone."""
+        """Return whether the release will stay as it is, with one kind of file alone."""
         kinds = {file.name.endswith(".whl") for file in self.files if not file.yanked}
         return self.tag is not None and len(kinds) == 1
 
     def _until(self) -> str:
-        """Name the end of the 14 days, where files are missing."""
+        """List the end of the 14 days, where files are missing."""
         closes, kinds = files_close_at(self.files), {file.name.endswith(".whl") for file in self.files}
         if closes is None or len(kinds) != 1:
             return ""

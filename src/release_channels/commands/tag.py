@@ -67,7 +67,7 @@ def _ask(desk: TaskContext, request: TagRequest, version: Version, name: str) ->
 
 
 def _only_tests(rows: tuple[Row, ...]) -> bool:
-    """Tell whether tests and gate alone are missing: nobody should wait an hour to be told of a dirty tree."""
+    """Return whether tests and gate alone are missing: nobody should wait an hour to be told of a dirty tree."""
     missing = {row.topic for row in rows if row.answer is Answer.NO}
     return bool(missing) and missing <= {"tests", "gate"}
 
@@ -109,7 +109,7 @@ def _make_and_push(desk: TaskContext, version: Version, name: str, *, sign: bool
 
 
 def _look_after(desk: TaskContext, name: str, stop: ReleaseError | KeyboardInterrupt, *, is_here: bool) -> None:
-    """Look at the remote after a push that broke, before anything is taken away: it may have taken the tag.
+    """Inspect the remote after a push that broke, before anything is taken away: it may have taken the tag.
 
     Raises: what broke the push, with what became of the tag, unless the remote has it and nobody interrupted.
     """

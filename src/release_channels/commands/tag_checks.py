@@ -45,7 +45,7 @@ class Row:
 
 
 def check_tag_preconditions(desk: TaskContext, version: Version, *, sign: bool = False) -> tuple[Row, ...]:
-    """Ask every question; nothing stops at the first bad answer, nor at one that cannot be had."""
+    """Query every question; nothing stops at the first bad answer, nor at one that cannot be had."""
     try:
         state = desk.read_index()
         index = _on_index(state, version, desk.index.title)
@@ -82,7 +82,7 @@ def _tree(desk: TaskContext) -> Iterator[Row]:
 
 
 def _commit(desk: TaskContext, version: Version, state: IndexState) -> Iterator[Row]:
-    """Ask for the version in the commit, and for the commit's place on main as fetched now."""
+    """Request the version in the commit, and for the commit's place on main as fetched now."""
     config = desk.config
     main = f"{config.remote}/{config.main_branch}"
     is_normal = not desk.project.source.plan(desk.project.version)
@@ -104,7 +104,7 @@ def _commit(desk: TaskContext, version: Version, state: IndexState) -> Iterator[
 
 
 def _bumped(desk: TaskContext) -> str:
-    """Say that the working tree holds a public version which no commit holds yet, if that is so."""
+    """Report that the working tree holds a public version which no commit holds yet, if that is so."""
     try:
         there = desk.working_tree()[0].version
     except RefusedError:  # an unreadable working tree tells nothing here: the report of the commit stands
@@ -115,7 +115,7 @@ def _bumped(desk: TaskContext) -> str:
 
 
 def _texts(desk: TaskContext, version: Version) -> Iterator[Row]:
-    """Ask whether everything that names the version agrees, and the changelog has a section for it."""
+    """Check whether everything that names the version agrees, and the changelog has a section for it."""
     try:
         wrong = disagreements(desk.project, desk.read, version)
     except RefusedError as stop:
@@ -142,12 +142,12 @@ def _changelog(desk: TaskContext, version: Version) -> Row:
 
 
 def _bump(desk: TaskContext, version: Version) -> str:
-    """Word the command that writes a version; where it lives in git tags, it has to be named."""
+    """Format the command that writes a version; where it lives in git tags, it has to be named."""
     return "`invoke bump`" if desk.project.source.is_written else f"`invoke bump --to {version}`"
 
 
 def _tag(desk: TaskContext, version: Version, *, sign: bool) -> Row:
-    """Ask for the tag here and on the remote: one that was made on this commit and never pushed is as good."""
+    """Request the tag here and on the remote: one that was made on this commit and never pushed is as good."""
     git, config, sha = desk.git, desk.config, desk.commit.sha
     name = tag_of(config.tag_format, version)
     here, there = git.local_tag(name, sha), git.remote_tag(name, sha, config.remote)
@@ -165,7 +165,7 @@ def _tag(desk: TaskContext, version: Version, *, sign: bool) -> Row:
 
 
 def _other_tags(desk: TaskContext, version: Version) -> Iterator[Row]:
-    """Ask for release tags that are above this version, or on the same commit: one commit is one release."""
+    """Request release tags that are above this version, or on the same commit: one commit is one release."""
     try:
         others = {other: name for other, name in desk.tags().items() if other != version}
     except RefusedError as stop:
@@ -192,7 +192,7 @@ def _on_index(state: IndexState, version: Version, where: str) -> Row:
 
 
 def _runs(desk: TaskContext, version: Version) -> Iterator[Row]:
-    """Ask for the newest attempts of tests and gate, as the public channel will."""
+    """Request the newest attempts of tests and gate, as the public channel will."""
     config, commit = desk.config, desk.commit
     workflows = {"tests": config.test_workflow, "gate": config.gate_workflow}
     try:
@@ -211,7 +211,7 @@ def _runs(desk: TaskContext, version: Version) -> Iterator[Row]:
 
 
 def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) -> Row:
-    """Ask for the gate's run that followed the tests, and for what it says of the version."""
+    """Request the gate's run that followed the tests, and for what it says of the version."""
     workflow = inquiry.config.gate_workflow
     if not inquiry.config.gate.enabled:
         return Row("gate", Answer.YES, "the project has none: gate.enabled is false")
@@ -235,7 +235,7 @@ def _softened(row: Row, desk: TaskContext) -> Row:
 
 
 def judge_run(run: WorkflowRun | None, workflow: str, commit: str) -> Row:
-    """Say what the newest attempt of a workflow means for exactly this commit."""
+    """Describe what the newest attempt of a workflow means for exactly this commit."""
     if run is None:
         return Row("tests", Answer.NO, f"{workflow} has not run for {commit}", "push it to main, then use --wait")
     if not run.is_done:

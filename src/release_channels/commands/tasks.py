@@ -62,7 +62,7 @@ def resume(root: Path, tag: str, index: str, *, dry_run: bool) -> None:
 
 
 def yank(root: Path, version: str, reason: str, index: str) -> None:
-    """Say how to take a bad release back."""
+    """Describe how to take a bad release back."""
     run_task(root, _desk(root, index), lambda desk: show_yank(desk, version, reason=reason))
 
 

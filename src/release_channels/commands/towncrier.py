@@ -37,7 +37,7 @@ def plan_news(desk: TaskContext, news: News, version: Version, date: Date) -> tu
 
 
 def _tell_left_out(desk: TaskContext, news: News) -> None:
-    """Say which fragments nobody has committed: the section would do without them in silence.
+    """Report which fragments nobody has committed: the section would do without them in silence.
 
     Source: towncrier's tutorial: a fragment is named `ISSUE.TYPE`; what begins with a dot or is a read-me is none.
     """

@@ -38,7 +38,7 @@ def yank(desk: TaskContext, text: str, *, reason: str = "") -> Outcome:
 
 
 def _tagged(desk: TaskContext) -> Collection[Version]:
-    """Give the tagged versions; a remote that is out of reach must not keep anybody from taking a release back."""
+    """Return the tagged versions; a remote that is out of reach must not keep anybody from taking a release back."""
     try:
         return desk.tags()
     except RefusedError as stop:
@@ -76,7 +76,7 @@ def _steps(desk: TaskContext, plan: YankPlan, reason: str) -> list[str]:
 
 
 def _afterwards(desk: TaskContext, plan: YankPlan) -> list[str]:
-    """Say what comes next; what is out stays out, so the way is forward."""
+    """Describe what comes next; what is out stays out, so the way is forward."""
     if plan.next_version is None:
         return ["a yanked version is never used again: merge the mend, and main's next preview has it"]
     tag = tag_of(desk.config.tag_format, plan.version)

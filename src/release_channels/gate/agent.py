@@ -57,7 +57,7 @@ def work(
     recorder: Recorder,
     clock: Callable[[], float] = time.monotonic,
 ) -> Session:
-    """Let a model work at a task until it submits, gives up, or reaches a limit.
+    """Make a model work at a task until it submits, gives up, or reaches a limit.
 
     Raises: FailedError if the sandbox does not do its part.
     """
@@ -96,7 +96,7 @@ def _turn(
     session: Session,
     left: float,
 ) -> str:
-    """Ask once and do what is asked for; give why the work has ended, if it has."""
+    """Query once and do what is asked for; give why the work has ended, if it has."""
     session.turns += 1
     tokens = min(_ANSWER_TOKENS, gate.max_tokens - session.tokens)
     end = time.monotonic() + left
@@ -160,7 +160,7 @@ def _arguments(call: ToolCall) -> Mapping[str, str] | str:
 
 
 def _show(session: Session, recorder: Recorder) -> None:
-    """Tell how it goes: one line for each turn."""
+    """Report how it goes: one line for each turn."""
     told = [event for event in recorder.events if event["kind"] == "assistant"]
     last: Mapping[str, Any] = told[-1] if told else {}
     did = ", ".join(map(_did, last.get("calls", ()))) or last.get("text", "")
@@ -170,7 +170,7 @@ def _show(session: Session, recorder: Recorder) -> None:
 
 
 def _did(call: Mapping[str, str]) -> str:
-    """Word a call for a line of progress: the tool and what it was given."""
+    """Format a call for a line of progress: the tool and what it was given."""
     try:
         given = json.loads(call["arguments"])
     except (ValueError, RecursionError):

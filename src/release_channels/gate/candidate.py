@@ -63,7 +63,7 @@ class Candidate:
 
 
 def target_of(project: Project, commit: Commit, run_number: int | None, source_url: str | None) -> Target:
-    """Tell what a commit would be published as: `.dev<run>` on a dev line, the final itself on a staged commit.
+    """Report what a commit would be published as: `.dev<run>` on a dev line, the final itself on a staged commit.
 
     Without a run number a dev line keeps the version that it has.
 
@@ -164,7 +164,7 @@ def _download(target: Target, wanted: Path, python: Path, wheelhouse: Path, env:
 
 @contextmanager
 def _told(target: Target) -> Iterator[None]:
-    """Say of what goes wrong what it was for.
+    """Report of what goes wrong what it was for.
 
     Raises: FailedError with the end of the installer's words.
     """
@@ -187,7 +187,7 @@ def python_places(python: Path, cwd: Path, env: Mapping[str, str]) -> tuple[Path
 
 
 def _do(*words: str, cwd: Path, env: Mapping[str, str]) -> None:
-    """Let uv install something.
+    """Make uv install something.
 
     Raises: FailedError with the end of uv's words.
     """

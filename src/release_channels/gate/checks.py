@@ -135,7 +135,7 @@ _SEE = "see .release-channels/gate/trajectory.jsonl and result.json"
 
 
 def check_judgement(rollout: Rollout, chosen: Configured, bench: GateContext) -> str:
-    """Let the fixed check and the judge look at the trajectory; each can fail the gate by itself.
+    """Make the fixed check and the judge look at the trajectory; each can fail the gate by itself.
 
     Raises: FailedError
     """

@@ -36,7 +36,7 @@ def ask_judge(
     model: ChatModel, events: Sequence[Mapping[str, Any]], result: RolloutResult, findings: Sequence[str], *,
     rubric: str, seconds: float,
 ) -> Verdict:  # fmt: skip
-    """Let the model grade a rollout.
+    """Make the model grade a rollout.
 
     Raises: FailedError if it does not answer, or answers with anything but a verdict.
     """
@@ -54,7 +54,7 @@ _AGAIN = "what cannot be judged has not passed; run the gate again"
 def judge_prompt(
     events: Sequence[Mapping[str, Any]], result: RolloutResult, findings: Sequence[str], rubric: str, mark: str
 ) -> tuple[Mapping[str, str], ...]:
-    """Word what the judge is asked; `mark` delimits the trajectory and cannot be guessed by who wrote it."""
+    """Format what the judge is asked; `mark` delimits the trajectory and cannot be guessed by who wrote it."""
     told = "\n".join(json.dumps(event, ensure_ascii=False) for event in events)
     lines = "\n".join(f"- {name}: {meaning}" for name, meaning in CRITERIA.items())
     more = f"The project adds to the rubric:\n{rubric.strip()}\n\n" if rubric.strip() else ""

@@ -32,7 +32,7 @@ class ModelError(ReleaseError):
     def __init__(self, message: str, *, may_pass: bool = False, wait: float | None = None) -> None:
         super().__init__(message)
         self.may_pass = may_pass
-        """Whether asking again may help."""
+        """True if asking again may help."""
         self.wait = wait
 
 
@@ -74,7 +74,7 @@ class ChatModel:
         tokens: int,
         tools: Sequence[Mapping[str, Any]] = (),
     ) -> ModelResponse:
-        """Ask for one completion of at most so many tokens; what may pass is asked once more.
+        """Request one completion of at most so many tokens; what may pass is asked once more.
 
         Raises: ModelError
         """
@@ -114,7 +114,7 @@ class ChatModel:
             raise ModelError(f"the client gave up: {type(err).__name__}") from None
 
     def bound(self, response: httpx2.Response) -> None:
-        """Give an answer's body no more time and size than was given to the question."""
+        """Return an answer's body no more time and size than was given to the question."""
         response.stream = _bounded(response.stream, lambda: self.clock() > self._deadline)
 
 

@@ -24,7 +24,7 @@ def choose_provider(
     pause: float = 2.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Configured:
-    """Ask the configured providers in order, and give the first that answers; `secret` is GitHub Models' in Actions.
+    """Query the configured providers in order, and give the first that answers; `secret` is GitHub Models' in Actions.
 
     Raises: RefusedError with every candidate's line if none answers, or the openai package is missing.
     """

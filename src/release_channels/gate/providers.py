@@ -94,7 +94,7 @@ class Tried:
 
 
 def in_order(gate: GateConfig) -> tuple[Provider, ...]:
-    """Give the providers in the order of choice: the project's own order, or the usual one and then its own providers.
+    """Return the providers in order of choice: the project's own order, or the default one and then its own providers.
 
     Raises: RefusedError for a name that is unknown, or stands twice.
     """
@@ -119,7 +119,7 @@ def _provider(extra: ExtraProvider) -> Provider:
 
 
 def read_candidates(providers: tuple[Provider, ...], env: Mapping[str, str]) -> tuple[Candidate, ...]:
-    """Tell which providers an environment configures; an empty or blank key configures nothing."""
+    """Report which providers an environment configures; an empty or blank key configures nothing."""
     return tuple(_candidate(provider, env) for provider in providers)
 
 
@@ -135,14 +135,14 @@ def _candidate(provider: Provider, env: Mapping[str, str]) -> Candidate:
 
 
 def key_names(providers: tuple[Provider, ...]) -> frozenset[str]:
-    """Name every variable that may hold a provider's key."""
+    """List every variable that may hold a provider's key."""
     return frozenset(name for provider in (*PROVIDERS, *providers) for name in (*provider.keys, provider.litellm_key))
 
 
 def choose(
     candidates: tuple[Candidate, ...], ask: Callable[[Configured], tuple[bool, str]], tell: Callable[[Tried], None]
 ) -> Configured | None:
-    """Ask the configured candidates in order until one answers, and give that one; each one's line is told."""
+    """Query the configured candidates in order until one answers, and give that one; each one's line is told."""
     for candidate, tried, answered in _asked(candidates, ask):
         tell(tried)
         if answered:

@@ -42,7 +42,7 @@ def built_in(
     readme: str,
     project: Path,
 ) -> Rollout:
-    """Let the built-in agent work in a sandbox, and decide its reward.
+    """Make the built-in agent work in a sandbox, and decide its reward.
 
     Raises: FailedError if a sandbox does not do its part.
     """

@@ -123,7 +123,7 @@ def _revision(options: GateOptions, event: EventRun | None) -> str:
 
 
 def _run_number(options: GateOptions, origin: TestedCommit) -> int | None:
-    """Give the run number: the test run's, which no option can change, or the one that was given."""
+    """Return the run number: the test run's, which no option can change, or the one that was given."""
     if origin.test_run is None:
         return options.run
     if options.run not in (None, origin.test_run.number):

@@ -22,7 +22,7 @@ VERIFIER, PROJECT, AGENT = "verifier", "project", "agent"
 
 
 def task_text(candidate: Candidate, sandbox: Sandbox, gate: GateConfig, readme: str) -> str:
-    """Word the task, with the beginning of the project's README as material."""
+    """Format the task, with the beginning of the project's README as material."""
     asked = gate.task or _TASK
     place = sandbox.place
     return (
@@ -80,7 +80,7 @@ def _built_in(reported: str, commands: Sequence[Command], candidate: Candidate) 
 
 
 def uses(scripts: Sequence[str], modules: Sequence[str], command: str) -> bool:
-    """Tell whether a command uses a project: starts one of its programs, or imports one of its packages."""
+    """Return whether a command uses a project: starts one of its programs, or imports one of its packages."""
     parts = []
     if scripts:
         names = "|".join(map(re.escape, scripts))

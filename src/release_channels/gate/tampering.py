@@ -77,7 +77,7 @@ def _finding(action: str, protected: Sequence[str]) -> str:
 
 
 def _writes(plain: str, protected: Sequence[str]) -> bool:
-    """Tell whether a shell command writes to a protected place, or works there after a `cd`."""
+    """Return whether a shell command writes to a protected place, or works there after a `cd`."""
     is_inside = False
     for segment in _SEPARATORS.split(plain):
         words = segment.split()

@@ -52,7 +52,7 @@ def tested_commit_of_event(run: EventRun, config: Config) -> TestedCommit | NotG
 
 
 def ask_for_tested_commit(sha: str, config: Config, remote_url: str | None, env: Mapping[str, str]) -> TestedCommit:
-    """Ask GitHub for the newest successful test run of a push of a commit to the main branch."""
+    """Query GitHub for the newest successful test run of a push of a commit to the main branch."""
     name = repository_name(config.repository, remote_url, env)
     if name is None:
         return TestedCommit(missing="no repository on GitHub is known for this project")

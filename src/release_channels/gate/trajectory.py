@@ -41,7 +41,7 @@ class RolloutResult:
         return json.dumps(asdict(self), indent=2) + "\n"
 
     def problems(self) -> tuple[str, ...]:
-        """Tell why this was no real rollout; empty if it was one."""
+        """Report why this was no real rollout; empty if it was one."""
         told = (
             ("it called no tool", self.tool_calls <= 0),
             ("it took no tokens", self.tokens <= 0),

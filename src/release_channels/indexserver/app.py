@@ -60,7 +60,7 @@ class IndexApp:
         return response(environ, start_response)
 
     def warnings(self) -> tuple[str, ...]:
-        """Tell what went wrong so far and did not stop the index."""
+        """Report what went wrong so far and did not stop the index."""
         upstream = self._upstream.warnings() if self._upstream else ()
         return (*upstream, *self._storage.warnings(), *self._failures)
 
@@ -202,7 +202,7 @@ def _page_file(file: StoredFile, yanked: str | None) -> PageFile:
 
 
 def _refusal(request: Request, err: UploadRefused) -> Response:
-    """Say no in the status line, where old clients look, and in the body, where new ones do."""
+    """Refuse in the status line, where old clients look, and in the body, where new ones do."""
     printable = "".join(sign if sign.isprintable() else " " for sign in str(err))
     message = printable.encode("latin-1", "replace").decode("latin-1")[:_MAX_STATUS]
     status = f"{err.status} {message}"

@@ -55,7 +55,7 @@ class Issuer:
         return f"{body}.{_base64(self._signature(body))}"
 
     def read(self, token: str, *, audience: str, now: float) -> Claims:
-        """Give the claims of a token that this issuer signed for this audience and that is still good.
+        """Return the claims of a token that this issuer signed for this audience and that is still good.
 
         Raises: TokenRefused with `invalid-token` for any other.
         """
@@ -84,7 +84,7 @@ class Publisher:
     project: str
 
     def fits(self, claims: Claims) -> bool:
-        """Tell whether a job with these claims is this publisher's, whatever its environment."""
+        """Return whether a job with these claims is this publisher's, whatever its environment."""
         repository = _text(claims, "repository")
         return (
             repository.lower() == self.repository.lower()
@@ -109,7 +109,7 @@ class TrustedPublishing:
 
 
 def allowed_projects(publishers: Sequence[Publisher], claims: Claims) -> frozenset[str]:
-    """Give the normalized names of the projects that a job with these claims may publish.
+    """Return the normalized names of the projects that a job with these claims may publish.
 
     A publisher with the job's environment wins over one without.
 
@@ -206,7 +206,7 @@ class TokenIssuer:
             self._minted.pop(token, None)
 
     def holder(self, authorization: str | None) -> Minted | None:
-        """Give the token in a Basic `Authorization` header, if it is one of ours and has not expired."""
+        """Return the token in a Basic `Authorization` header, if it is one of ours and has not expired."""
         user, _, password = _basic(authorization or "").partition(":")
         with self._lock:
             minted = self._minted.get(password) if user == "__token__" else None

@@ -36,7 +36,7 @@ class RunningIndex:
         return self._served.requests
 
     def warnings(self) -> tuple[str, ...]:
-        """Tell what a release must know: upstream did not answer, a file is unreadable, a request failed."""
+        """Report what a release must know: upstream did not answer, a file is unreadable, a request failed."""
         return (*self._app.warnings(), *self._served.errors)
 
 

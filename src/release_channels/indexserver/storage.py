@@ -28,22 +28,22 @@ class StoredFile:
 
     @property
     def name(self) -> str:
-        """Give the file's name."""
+        """Return the file's name."""
         return self.distribution.file_name
 
     @property
     def project(self) -> NormalizedName:
-        """Give the normalized name of the project it belongs to."""
+        """Return the normalized name of the project it belongs to."""
         return canonicalize_name(self.distribution.name)
 
     @property
     def requires_python(self) -> str | None:
-        """Give the Python versions that the file asks for."""
+        """Return the Python versions that the file asks for."""
         return requires_python(self.distribution.metadata)
 
     @property
     def metadata_sha256(self) -> str | None:
-        """Give the digest of a wheel's core metadata; an sdist's is not served beside it."""
+        """Return the digest of a wheel's core metadata; an sdist's is not served beside it."""
         served = self.distribution.kind is Kind.WHEEL
         return sha256(self.distribution.metadata).hexdigest() if served else None
 
@@ -64,7 +64,7 @@ class Storage:
         self._warnings: dict[str, str] = {}
 
     def warnings(self) -> tuple[str, ...]:
-        """Tell which files look like distributions and cannot be read."""
+        """Report which files look like distributions and cannot be read."""
         with self._lock:
             return tuple(self._warnings.values())
 
@@ -78,7 +78,7 @@ class Storage:
         return [found for name in names if (found := self.find(name))]
 
     def find(self, name: str) -> StoredFile | None:
-        """Give one distribution by its file name, if it is there and can be read."""
+        """Return one distribution by its file name, if it is there and can be read."""
         if not _is_candidate(name):
             return None
         path = self.root / name
@@ -93,7 +93,7 @@ class Storage:
             return self._known[name][1]
 
     def yanked(self, name: str) -> str | None:
-        """Give the reason why a file is yanked: what the file `NAME.yanked` beside it holds; None if there is none."""
+        """Return why a file is yanked, from the file `NAME.yanked` next to it; None if it is not yanked."""
         try:
             return (self.root / f"{name}{YANKED}").read_text(encoding="utf-8", errors="replace").strip()
         except FileNotFoundError:
@@ -131,5 +131,5 @@ class Storage:
 
 
 def _is_candidate(name: str) -> bool:
-    """Tell whether a name may be a distribution's; a slash or a leading dot never is."""
+    """Return whether a name may be a distribution's; a slash or a leading dot never is."""
     return name.endswith((".whl", ".tar.gz")) and not name.startswith(".") and "/" not in name and os.sep not in name

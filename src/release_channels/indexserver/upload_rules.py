@@ -63,12 +63,12 @@ class Upload:
 
     @property
     def file_name(self) -> str:
-        """Give the name that the client gave to the file."""
+        """Return the name that the client gave to the file."""
         return self.path.name
 
     @property
     def project(self) -> NormalizedName:
-        """Give the normalized name of the project that the form names."""
+        """Return the normalized name of the project that the form names."""
         return canonicalize_name(self.fields["name"])
 
 
@@ -128,7 +128,7 @@ def check_file(upload: Upload, limits: Limits) -> Mapping[str, str]:
 
 
 def is_duplicate(upload: Upload, digests: Mapping[str, str], listed: Sequence[PageFile]) -> bool:
-    """Tell whether the index holds exactly this file already.
+    """Return whether the index holds exactly this file already.
 
     Raises: UploadRefused if the name is taken by other bytes, or the bytes are there under another name.
     """
@@ -172,13 +172,13 @@ def check_distribution(upload: Upload) -> Distribution:
 
 
 def too_large(project: str, limits: Limits) -> UploadRefused:
-    """Word the refusal of a file that is over the limit."""
+    """Format the refusal of a file that is over the limit."""
     limit = limits.file // MIB or limits.file / MIB
     return UploadRefused(f"File too large. Limit for project {project!r} is {limit:g} MB.")
 
 
 def already_exists(upload: Upload, digests: Mapping[str, str]) -> UploadRefused:
-    """Word the refusal of a name or of bytes that the index has; clients look for its beginning."""
+    """Format the refusal of a name or of bytes that the index has; clients look for its beginning."""
     return UploadRefused(
         f"File already exists ({upload.file_name!r}, with blake2_256 hash {digests['blake2_256']!r}). "
         "A file name is used once and for all; use a different version."

@@ -63,7 +63,7 @@ class Uploads:
             _drain(environ["wsgi.input"])
 
     def _allowed(self, authorization: str | None) -> frozenset[str] | None:
-        """Give the projects that the request may upload to; None stands for all, without Trusted Publishing."""
+        """Return the projects that the request may upload to; None stands for all, without Trusted Publishing."""
         if self._exchange is None:
             return None
         holder = self._exchange.holder(authorization)

@@ -32,7 +32,7 @@ class Upstream:
         self._warning = ""
 
     def warnings(self) -> tuple[str, ...]:
-        """Tell why the last look failed, if it did."""
+        """Report why the last look failed, if it did."""
         with self._lock:
             return (self._warning,) if self._warning else ()
 

@@ -129,12 +129,12 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
 
 
 def open_ways(hosts: Iterable[str]) -> dict[str, str]:
-    """Give the variables by which programs reach this machine, and these hosts, without the proxy."""
+    """Return the variables by which programs reach this machine, and these hosts, without the proxy."""
     return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(("localhost", "127.0.0.1", *sorted(hosts))))
 
 
 def upstream_hosts(upstream: str) -> frozenset[str]:
-    """Name the hosts of the index that dependencies come from: of its pages, and of the files that they link to.
+    """List the hosts of the index that dependencies come from: of its pages, and of the files that they link to.
 
     Raises: RefusedError if it does not answer.
     """

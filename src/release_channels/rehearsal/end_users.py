@@ -41,7 +41,7 @@ class EndUsers:
     alone: Lock = field(default_factory=Lock)
 
     def look(self) -> tuple[Resolved, ...]:
-        """Ask each installer for each channel."""
+        """Query each installer for each channel."""
         asked = [(installer, channel) for installer in self.installers for channel in Channel]
         with self.alone:
             return tuple(run_parallel(*(partial(self._got, *one) for one in asked)))
@@ -80,7 +80,7 @@ def _pins(text: str) -> Iterator[tuple[str, Version]]:
 
 
 def make_users(ground: RehearsalEnvironment) -> EndUsers:
-    """Give the users a home and what pip needs."""
+    """Return the users a home and what pip needs."""
     home = ground.place / "users"
     home.mkdir()
     guest = make_clean_installer(home, ground.project, ground.as_index(), ground.upstream, ground.env)
@@ -98,7 +98,7 @@ def _make_pip(home: Path, guest: CleanInstaller, upstream: str) -> None:
 
 
 def told(got: tuple[Resolved, ...]) -> str:
-    """Say what comes, in short where the installers agree."""
+    """Describe what comes, in short where the installers agree."""
     return ", ".join(f"{channel}: {_of_channel(got, channel)}" for channel in (Channel.PUBLIC, Channel.PREVIEW))
 
 

@@ -102,7 +102,7 @@ class RehearsalEnvironment:
         return {**self.env, "GITHUB_API_URL": self.hub.api_url, "GH_TOKEN": MAINTAINER}
 
     def warnings(self) -> tuple[str, ...]:
-        """Tell what went wrong in the stand-ins themselves."""
+        """Report what went wrong in the stand-ins themselves."""
         return (*self.index.warnings(), *self.hub.warnings(), *self.runner.failures)
 
 
@@ -159,7 +159,7 @@ def create_environment(
 
 
 def _publishers(config: Config, repository: str, project: str) -> tuple[Publisher, ...]:
-    """Give the publishers that the configuration implies."""
+    """Return the publishers that the configuration implies."""
     pairs = (
         (config.preview_workflow, config.preview_environment),
         (config.public_workflow, config.public_environment),

@@ -214,5 +214,5 @@ def open_model(config: Config, env: Mapping[str, str], tls: Tls) -> Iterator[Gat
 
 
 def _secret(config: Config, key: str) -> str:
-    """Name the secret that a workflow reads a key from; one of them has a name of its own."""
+    """List the secret that a workflow reads a key from; one of them has a name of its own."""
     return config.github_models_secret if key == _MODELS else key

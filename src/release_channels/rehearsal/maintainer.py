@@ -45,7 +45,7 @@ class Maintainer:
 
     @property
     def is_open(self) -> bool:
-        """Whether a pull request is open."""
+        """True if a pull request is open."""
         return any(pull.is_open for pull in self.ground.state.pulls.values())
 
     def merge(self) -> str:
@@ -89,7 +89,7 @@ class Maintainer:
 
 
 def on_index(ground: RehearsalEnvironment, version: Version | None = None) -> dict[str, str]:
-    """Give the files that were uploaded, or those of one version, with their digests."""
+    """Return the files that were uploaded, or those of one version, with their digests."""
     found = {}
     for path in sorted(ground.index_root.glob("*")):
         if path.name.endswith((".whl", ".tar.gz")) and version in (None, parse_file_name(path.name)[1]):
@@ -98,5 +98,5 @@ def on_index(ground: RehearsalEnvironment, version: Version | None = None) -> di
 
 
 def outcome_line(done: CompletedProcess) -> str:
-    """Give the last line of what a command said: its outcome."""
+    """Return the last line of what a command said: its outcome."""
     return next((line for line in reversed(done.text.splitlines()) if line.strip()), "")

@@ -32,7 +32,7 @@ def show_stages(stations: Sequence[Stage]) -> None:
 
 
 def end_of(stations: Sequence[Stage]) -> str:
-    """Say what users get in the end; a preview of a version that waits for its tag publishes nothing."""
+    """Describe what users get in the end; a preview of a version that waits for its tag publishes nothing."""
     brings = [station.brings for station in stations if station.brings]
     return f"in the end users get {brings[-1]}" if brings else "nothing was published, and the table says why"
 
@@ -50,7 +50,7 @@ def show_faults(judged: Sequence[FaultResult]) -> None:
 
 
 def show_not_rehearsed(told: Iterable[str]) -> None:
-    """Name what the workflows say and a rehearsal cannot do, gathered by what it is."""
+    """List what the workflows say and a rehearsal cannot do, gathered by what it is."""
     by_what: dict[str, list[str]] = {}
     for one in told:
         file, _, what = one.partition(": ")

@@ -117,7 +117,7 @@ class Scenario:
         return pushed[0]
 
     def bump(self, name: str, *task: str) -> WorkflowRunResult | None:
-        """Let a task open a pull request, merge it, and follow main up to the preview; give the last run, if any."""
+        """Make a task open a pull request, merge it, and follow main up to the preview; give the last run, if any."""
         self.hands.catch_up()
         self._visit(name, lambda: (f"invoke {' '.join(task)}", self.hands.do(*task)))
         if not self.hands.is_open:
@@ -150,7 +150,7 @@ class Scenario:
         self.journey.visit(name, lambda: tried(name, act))
 
     def _publish_preview(self, gated: WorkflowRunResult) -> None:
-        """Let the preview workflow follow a run, and compare what it publishes with a build at home."""
+        """Make the preview workflow follow a run, and compare what it publishes with a build at home."""
         self._publish(self.ground.config.preview_workflow, self.forge.completed(gated))
         if self.version.is_devrelease:
             config = self.ground.config
@@ -270,7 +270,7 @@ def _not_started(file: str = "") -> FailedError:
 
 
 def tail(ground: RehearsalEnvironment, ran: WorkflowRunResult, lines: int = 25) -> str:
-    """Give the end of what the failed jobs of a run wrote, and where all of it is."""
+    """Return the end of what the failed jobs of a run wrote, and where all of it is."""
     failed = [job for job, result in ran.jobs.items() if result == "failure" and job in ran.played.jobs]
     said = "\n".join(f"[{job}] {line}" for job in failed for line in ran.played.said(job).splitlines()[-lines:])
     return f"{said}\nall of it: {log_of(ground, ran)}" if ground.keep else said

@@ -62,7 +62,7 @@ def restore(ground: RehearsalEnvironment, forge: WorkflowDispatcher, kept: Snaps
 
 
 def refs_of(ground: RehearsalEnvironment) -> dict[str, str]:
-    """Give every ref of the bare remote and the object that it points to."""
+    """Return every ref of the bare remote and the object that it points to."""
     listed = ground.git("for-each-ref", "--format=%(refname) %(objectname)", at=ground.remote)
     return dict(line.split(" ", 1) for line in listed.splitlines())
 

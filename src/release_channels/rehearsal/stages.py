@@ -80,7 +80,7 @@ class StageLog:
         return place
 
     def going_on(self, place: int) -> Future[FinishedStage]:
-        """Give what goes on at a place."""
+        """Return what goes on at a place."""
         return self._beside[place]
 
     def arrive(self, place: int) -> WorkflowRunResult | None:

@@ -55,7 +55,7 @@ def _takes_it(env: Mapping[str, str], memory: Path) -> bool:
 
 
 def _is_free(meminfo: Path, limit: Path) -> bool:
-    """Tell whether the memory is there that the directory promises: its own limit says nothing of that."""
+    """Return whether the memory is there that the directory promises: its own limit says nothing of that."""
     with suppress(OSError):
         most = limit.read_text(encoding="ascii").strip()
         if most.isdecimal() and int(most) < _ROOM:

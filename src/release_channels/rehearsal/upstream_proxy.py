@@ -78,11 +78,11 @@ class ReadOnlyProxy:
 
     @property
     def told(self) -> tuple[str, ...]:
-        """Name what was refused, as other things that are not rehearsed are named."""
+        """List what was refused, as other things that are not rehearsed are named."""
         return tuple(f"{one}: a way out of the rehearsal" for one in dict.fromkeys(self.refused))
 
     def read(self, host: str, method: str, url: str, headers: HTTPHeaderDict, has: str = "") -> _Answer:
-        """Give an answer; `has` is the ETag of what the client has already, which is answered without its body.
+        """Return an answer; `has` is the ETag of what the client has already, which is answered without its body.
 
         It is one for which the index is asked once if it is at most 1 MiB, or a page of at most 4 MiB.
 
@@ -142,7 +142,7 @@ class ReadOnlyProxy:
 
 
 def _tag_of(url: str, headers: HTTPHeaderDict, body: bytes | None) -> str:
-    """Say for an index that does not when something has changed, so that who has it need not read and unpack it again.
+    """Return an ETag for an unchanged file if the index sends none, so that clients can use their caches.
 
     Without the bytes it can be said of distributions alone: no other file gets the name that one has had.
     Source: PyPI's help, "Why am I getting a 'Filename or contents already exists' error?".
@@ -164,7 +164,7 @@ def _pieces(response: BaseHTTPResponse, most: int = -1) -> Iterator[bytes]:
 
 @contextmanager
 def open_upstream_proxy(hosts: Iterable[str], tls: Tls, authorities: Path) -> Iterator[ReadOnlyProxy]:
-    """Let programs read from hosts while the block lasts; the certificate has to be for these.
+    """Make programs read from hosts while the block lasts; the certificate has to be for these.
 
     The way from here on is the user's own: through the proxies of this process's environment.
     """
@@ -215,7 +215,7 @@ class _Server(ThreadingHTTPServer):
     tls: ssl.SSLContext
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a connection that breaks is told by the one who made it."""
+        """Print nothing: the client reports a broken connection."""
 
 
 class _Reader(BaseHTTPRequestHandler):
@@ -243,7 +243,7 @@ class _Reader(BaseHTTPRequestHandler):
         self.close_connection = False
 
     def do_GET(self) -> None:
-        """Give what was read already, or read it."""
+        """Return what was read already, or read it."""
         has_body = self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers
         is_open = self.path.startswith("/") if self.origin else self._is_open(_PLAIN)
         if has_body or not is_open:
@@ -276,7 +276,7 @@ class _Reader(BaseHTTPRequestHandler):
             self.connection.close()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def _is_open(self, address: re.Pattern[str]) -> bool:
         """Read which host is asked for, and tell whether it is one of those."""
@@ -298,7 +298,7 @@ class _Reader(BaseHTTPRequestHandler):
         self._tell(_Answer(status, headers, body))
 
     def _tell(self, answer: _Answer) -> None:
-        """Give an answer, a big one piece by piece; one that breaks off breaks the connection, too."""
+        """Return an answer, a big one piece by piece; one that breaks off breaks the connection, too."""
         headers, etag = answer.headers, answer.headers.get("ETag")
         try:
             if answer.status == 200 and etag and self.headers.get("If-None-Match") == etag:

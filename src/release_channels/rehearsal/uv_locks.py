@@ -34,7 +34,7 @@ def lock_for(ground: RehearsalEnvironment, workflow: Workflow, sha: str) -> None
 
 
 def digest_of(project: str) -> str:
-    """Name what a lock was made for; the checkout's counterpart in a job does the same."""
+    """List what a lock was made for; the checkout's counterpart in a job does the same."""
     return hashlib.sha256(project.strip().encode()).hexdigest()
 
 

@@ -87,7 +87,7 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
 
 
 def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None:
-    """Let uv build one kind of distribution.
+    """Make uv build one kind of distribution.
 
     Raises: FailedError with the end of the backend's output.
     """

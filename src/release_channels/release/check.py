@@ -55,7 +55,7 @@ def _act(release: ReleaseContext) -> Report:
 
 
 def _texts(release: ReleaseContext) -> Iterator[Finding]:
-    """Look whether everything in the commit that names the version says the same."""
+    """Check whether everything in the commit that names the version says the same."""
     project = release.project
     git, sha = Git(release.root), release.observed.commit.sha
     read = partial(git.read_file, sha)
@@ -67,7 +67,7 @@ def _texts(release: ReleaseContext) -> Iterator[Finding]:
 
 
 def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tuple[CheckContext, tuple[Finding, ...]]:
-    """Say what is checked, and what it should have been compared with and could not be."""
+    """Describe what is checked, and what it should have been compared with and could not be."""
     state, config = release.observed.index, release.project.config
     newest = _newest_release(state, manifest.version, manifest.channel)
     wheel = _smallest_wheel(state.releases[newest]) if newest else None
@@ -93,7 +93,7 @@ def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tu
 
 
 def _not_compared(release: ReleaseContext, manifest: Manifest, wheel: IndexFile) -> Finding:
-    """Word that nobody looked for lost scripts: a preview is followed by a better one soon, a final is not."""
+    """Format that nobody looked for lost scripts: a preview is followed by a better one soon, a final is not."""
     severity = Severity.ERROR if manifest.channel is Channel.PUBLIC else Severity.WARNING
     told = f"{release.index.title} does not give this file, the newest release's, so no script can be missed"
     return Finding(severity, wheel.name, told, "try again when it does")
@@ -156,7 +156,7 @@ def _differing(release: ReleaseContext, manifest: Manifest, again: Sequence[Path
 
 
 def _difference(file: ManifestFile, first: Path, second: Path | None) -> Difference | None:
-    """Say what differs between a file of the manifest and the second build of it; nothing if nothing does."""
+    """Describe what differs between a file of the manifest and the second build of it; nothing if nothing does."""
     if second is None:
         return Difference("it did not come out again", is_weighty=True)
     if sha256_of(second) == file.sha256:

@@ -50,7 +50,7 @@ def run_ci_preflight(
 
 
 def wanted_publisher(project: str, repository: str, channel: Channel, config: Config) -> PublisherValues:
-    """Give the values that the publisher of a channel has to have on the index."""
+    """Return the values that the publisher of a channel has to have on the index."""
     if channel is Channel.PREVIEW:
         return PublisherValues(project, repository, config.preview_workflow, config.preview_environment)
     return PublisherValues(project, repository, config.public_workflow, config.public_environment)
@@ -120,7 +120,7 @@ def _not_there(job: _Job, compared: tuple[ClaimCheck, ...]) -> Outcome:
 
 
 def _channel(actions: ActionsEnvironment, config: Config) -> Channel:
-    """Tell the channel by the workflow that runs: each has a publisher of its own."""
+    """Report the channel by the workflow that runs: each has a publisher of its own."""
     channels = {config.preview_workflow: Channel.PREVIEW, config.public_workflow: Channel.PUBLIC}
     if actions.workflow not in channels:
         where = f"{actions.workflow} is no release workflow" if actions.runs else "no job of GitHub Actions runs here"

@@ -99,7 +99,7 @@ def verify_trigger(git: Git, config: Config, actions: ActionsEnvironment, env: M
 def verify_public_ci(
     git: Git, project: Project, steps: Sequence[str], plan: Plan, env: Mapping[str, str]
 ) -> GatedFiles:
-    """Ask whether tests and gate passed for the commit of a public release, unless that is practice.
+    """Check whether tests and gate passed for the commit of a public release, unless that is practice.
 
     Raises: RefusedError if they did not, unless `public-proof` is to warn.
     """
@@ -122,7 +122,7 @@ def verify_public_ci(
 
 
 def gated_files(proof: VerifiedRun | None, plan: Plan, project: Project) -> GatedFiles:
-    """Give the files that the gate tested, if it tested the version that is to be published.
+    """Return the files that the gate tested, if it tested the version that is to be published.
 
     Raises: RefusedError if it tested another one, and the version is one that a file holds.
     """
@@ -226,7 +226,7 @@ class ProvenanceQuery:
             return parse_provenance(read_only_member(archive, PROVENANCE, MAX_BYTES))
 
     def newest_test(self, commit: str) -> WorkflowRun:
-        """Give the newest run of the tests for a commit, if it passed.
+        """Return the newest run of the tests for a commit, if it passed.
 
         Raises: RefusedError with every reason why it does not count.
         """
@@ -246,7 +246,7 @@ class ProvenanceQuery:
             return None
 
     def newest_gate(self, test: WorkflowRun) -> WorkflowRun:
-        """Give the newest run of the gate that followed a test run, if it passed.
+        """Return the newest run of the gate that followed a test run, if it passed.
 
         Raises: RefusedError with every reason why it does not count.
         """

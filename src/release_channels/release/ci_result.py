@@ -38,7 +38,7 @@ def _conclude(root: Path, env: Mapping[str, str]) -> Outcome:
 
 
 def nothing_to_do(event: EventRun, config: Config) -> str:
-    """Say why a run that ended gives the preview workflow nothing to do: the same as the job's own condition."""
+    """Explain why a run that ended gives the preview workflow nothing to do: the same as the job's own condition."""
     if event.conclusion != "success":
         return f"{event.workflow} ended {event.conclusion}"
     wanted = "workflow_run" if config.gate.enabled else "push"
@@ -109,7 +109,7 @@ def evaluate_jobs(jobs: Sequence[EndedJob], start: Start) -> Outcome:
 
 
 def _reasons(job: EndedJob, jobs: Sequence[EndedJob], start: Start) -> Iterator[str]:
-    """Give the reasons on the list for which a job may be skipped."""
+    """Return the reasons on the list for which a job may be skipped."""
     if job.name == PREFLIGHT:
         if start.choice != PREFLIGHT:
             yield "nobody asked for a preflight"

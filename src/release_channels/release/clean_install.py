@@ -50,7 +50,7 @@ class CleanInstaller:
     env: Mapping[str, str]
 
     def in_room(self, name: str) -> CleanInstaller:
-        """Give the same stranger another empty home, so that no install sees the traces of another."""
+        """Return the same stranger another empty home, so that no install sees the traces of another."""
         home = self.home / name
         home.mkdir()
         places = {"HOME": home, "UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin"}
@@ -66,7 +66,7 @@ class CleanInstaller:
         return Environment(python, python.parent)
 
     def pip_would_install(self, channel: Channel) -> Version:
-        """Ask pip, by its own dry run of the channel's command, which version it would bring.
+        """Query pip, by its own dry run of the channel's command, which version it would bring.
 
         Raises: CommandError with pip's own words.
         """
@@ -92,7 +92,7 @@ class CleanInstaller:
         return Environment(python_of(directory), Path(self.env["UV_TOOL_BIN_DIR"]))
 
     def early_dependencies(self) -> tuple[str, ...]:
-        """Name the dependencies that come as pre-releases when all pre-releases are let in.
+        """List the dependencies that come as pre-releases when all pre-releases are let in.
 
         Raises: CommandError with uv's own words, which name them if they do not even resolve.
         """
@@ -154,14 +154,14 @@ def make_clean_installer(
 
 
 def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:
-    """Say where this machine keeps downloads and interpreters, since the stranger's home is another one."""
+    """Report where this machine keeps downloads and interpreters, since the stranger's home is another one."""
     asked = {"UV_CACHE_DIR": ("cache", "dir"), "UV_PYTHON_INSTALL_DIR": ("python", "dir")}
     found = {name: outer.get(name) or run(uv_program(), *words, cwd=home, env=outer) for name, words in asked.items()}
     return found | {"PIP_CACHE_DIR": outer.get("PIP_CACHE_DIR") or str(pip_cache(outer))}
 
 
 def _addresses(index: Index, upstream: str) -> dict[str, str]:
-    """Say where packages come from; an index that is neither the local nor the real one holds no dependencies.
+    """Report where packages come from; an index that is neither the local nor the real one holds no dependencies.
 
     uv keeps what it downloads by the index that it came from. The local index has another port each time, so it is
     asked for the project alone, and dependencies are kept under upstream's address.

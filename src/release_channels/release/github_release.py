@@ -77,7 +77,7 @@ def _announce(release: ReleaseContext, hub: GitHub, tag: str, files: Mapping[str
 
 
 def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
-    """Say what a draft had said before it was published with the release's own words."""
+    """Describe what a draft had said before it was published with the release's own words."""
     told = []
     if found.name not in ("", ours.name):
         told.append(f"the name {found.name!r}")
@@ -140,7 +140,7 @@ def _require_same(there: GitHubRelease, files: Mapping[str, Path], release: Rele
 
 
 def _mend(there: GitHubRelease, release: ReleaseContext) -> str:
-    """Say what to do about a release with wrong files; what is on the index is right in any case."""
+    """Describe what to do about a release with wrong files; what is on the index is right in any case."""
     index, again = release.index.title, _again(release, there.tag)
     if there.is_immutable:
         return (
@@ -186,7 +186,7 @@ def _require_published(index: Index, manifest: Manifest) -> None:
 
 
 def _is_newest(release: ReleaseContext) -> bool:
-    """Tell whether this is the newest final that the index offers; by the clock a late fix of an old line would be.
+    """Return whether this is the newest final that the index offers; by the clock a late fix of an old line would be.
 
     One that is yanked is not offered, and must not be what GitHub shows as the latest either.
     """
@@ -218,7 +218,7 @@ _ASKED = 10
 
 
 def release_notes(release: ReleaseContext, hub: GitHub, tag: str) -> str:
-    """Give the text of a release; one that is longer than GitHub allows is cut, with a link to the whole."""
+    """Return the text of a release; one that is longer than GitHub allows is cut, with a link to the whole."""
     version, commit = release.observed.version, release.observed.commit
     git = Git(release.root)
     read = partial(git.read_file, commit.sha)

@@ -1,4 +1,4 @@
-"""Look into an environment: whether the right files came, and whether they work."""
+"""Inspect into an environment: whether the right files came, and whether they work."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Wheel:
 
     @property
     def is_tool(self) -> bool:
-        """Tell whether uv can install it as a tool, which needs a program."""
+        """Return whether uv can install it as a tool, which needs a program."""
         return bool(self.scripts or self.ready_made)
 
 
@@ -103,7 +103,7 @@ def read_wheel(path: Path) -> Wheel:
 def inspect_installation(
     place: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]
 ) -> Installed:
-    """Look at an installed project: where it came from, and whether what it promises can be imported.
+    """Inspect an installed project: where it came from, and whether what it promises can be imported.
 
     Raises: FailedError for a script that cannot be imported, and for an install from elsewhere.
     """
@@ -134,7 +134,7 @@ _MISSING = "does the wheel lack a file, or the project a dependency? `nox -s che
 
 
 def installed_version(place: Environment, project: str, home: Path, env: Mapping[str, str]) -> Version:
-    """Ask an environment which version of a project it has."""
+    """Query an environment which version of a project it has."""
     words = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
     return Version(run(place.python, "-I", "-c", words, project, cwd=home, env=env, timeout=_IMPORT_SECONDS))
 
@@ -214,7 +214,7 @@ def _unimportable(project: str, imports: list[tuple[str, str, list[str], str]]) 
 
 
 def _installed_path(name: str, found: Installed) -> Path | None:
-    """Say where a file of a wheel lands; None for scripts and headers, which installers rewrite or put elsewhere.
+    """Report where a file of a wheel lands; None for scripts and headers, which installers rewrite or put elsewhere.
 
     Source: binary distribution format specification, the `.data` directory.
     """
@@ -232,7 +232,7 @@ def _installed_path(name: str, found: Installed) -> Path | None:
 
 
 def _is_content(name: str) -> bool:
-    """Tell a file of the project from what installers add: their own notes, bytecode, and scripts above."""
+    """Return whether a file is the project's and not an installer's: their own notes, bytecode, and scripts above."""
     path = PurePosixPath(name.replace("\\", "/"))
     return not (path.parts[0].endswith(".dist-info") or path.suffix == ".pyc" or path.parts[0] == "..")
 

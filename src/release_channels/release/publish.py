@@ -63,7 +63,7 @@ def _refuse_stored_tokens(release: ReleaseContext) -> None:
 
 
 def _compare(release: ReleaseContext, manifest: Manifest) -> tuple[ManifestFile, ...]:
-    """Give the files that the index lacks.
+    """Return the files that the index lacks.
 
     Raises: RefusedError if it has one of them with other bytes.
     """
@@ -85,7 +85,7 @@ def _compare(release: ReleaseContext, manifest: Manifest) -> tuple[ManifestFile,
 
 
 def _other_bytes(release: ReleaseContext, manifest: Manifest, why: str, there: Mapping[str, IndexFile]) -> RefusedError:
-    """Say what other bytes mean for a public release: one that is whole needs nothing, the other its first bytes."""
+    """Explain what different bytes mean for a public release: complete, or to be completed with the first bytes."""
     tag = tag_of(release.project.config.tag_format, manifest.version)
     resume = f"`invoke resume {tag} --index {release.index.name}`"
     if {name.endswith(".whl") for name in there} == {True, False}:
@@ -105,7 +105,7 @@ def _files_there(index: Index, manifest: Manifest) -> dict[str, IndexFile]:
 
 
 def _sha256_there(index: Index, found: IndexFile) -> str:
-    """Give the digest of a file on the index; where its page does not tell it, the file is fetched and hashed.
+    """Return the digest of a file on the index; where its page does not tell it, the file is fetched and hashed.
 
     Raises: UnansweredError if the file cannot be had.
     """
@@ -122,7 +122,7 @@ def _sha256_there(index: Index, found: IndexFile) -> str:
 
 
 def _upload(release: ReleaseContext, files: tuple[Path, ...], workplace: Path) -> frozenset[str]:
-    """Let uv upload the files, again where the index was overloaded, and give the names that uv sent or found there.
+    """Make uv upload the files, again where the index was overloaded, and give the names that uv sent or found there.
 
     Raises: FailedError with the index's own words.
     """
@@ -148,7 +148,7 @@ def _upload(release: ReleaseContext, files: tuple[Path, ...], workplace: Path) -
 
 
 def uv_reported(name: str, messages: str) -> bool:
-    """Tell whether uv sent a file or found it there; a name that is not normalized it leaves out, and exits with 0."""
+    """Return whether uv uploaded or found a file; it skips a name that is not normalized and exits with 0."""
     return any(f"{did} {name} " in messages for did in ("Uploading", "File"))
 
 
@@ -172,7 +172,7 @@ def _environment(release: ReleaseContext) -> dict[str, str]:
 
 
 def _explain(messages: str) -> str:
-    """Give uv's own words, and for the known refusals what to do about them."""
+    """Return uv's own words, and for the known refusals what to do about them."""
     said = join_wrapped_lines(messages)
     advice = (advice for sign, advice in _ADVICE if re.search(sign, said))
     return "\n".join(filter(None, (messages, next(advice, ""))))
@@ -222,7 +222,7 @@ def _confirm(release: ReleaseContext, manifest: Manifest, accepted: frozenset[st
 
 
 def _unseen(release: ReleaseContext, manifest: Manifest) -> frozenset[str]:
-    """Name the files that the index does not show; one that does not answer shows none.
+    """List the files that the index does not show; one that does not answer shows none.
 
     Raises: FailedError if it shows other bytes.
     """

@@ -34,7 +34,7 @@ class ConcurrentRebuild:
 
     @property
     def was_beside(self) -> bool:
-        """Whether there is a build that was made beside the first one."""
+        """True if there is a build that was made beside the first one."""
         return self._made is not None
 
     def start(self, build: Build) -> None:
@@ -49,7 +49,7 @@ class ConcurrentRebuild:
         self._beside.close()
 
     def result(self, build: Build) -> tuple[Path, ...]:
-        """Give the files of the build that was started; where none was, or it failed, build now.
+        """Return the files of the build that was started; where none was, or it failed, build now.
 
         Raises: what the build raises.
         """
@@ -79,7 +79,7 @@ class Difference:
 
 
 def explain_difference(one: Path, other: Path) -> Difference:
-    """Say what differs between two builds of one distribution, beginning with the weightiest."""
+    """Describe what differs between two builds of one distribution, beginning with the weightiest."""
     read = _read_wheel if one.name.endswith(".whl") else _read_sdist
     first, second = read(one), read(other)
     alone = sorted(first.keys() ^ second.keys())

@@ -30,7 +30,7 @@ def wait_past_commit_second(epoch: int) -> None:
 
 
 def is_normalized(sdist: Path, epoch: int) -> bool:
-    """Tell whether nothing in an sdist comes from the clock or the account of its build.
+    """Return whether nothing in an sdist comes from the clock or the account of its build.
 
     Times must be `epoch` (seconds) or a constant, owners 0, modes 644 or 755; contents are not looked at.
 

@@ -113,7 +113,7 @@ def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
 
 
 def _reached(release: ReleaseContext, reports: list[Report]) -> Outcome:
-    """Tell the outcome of steps that all succeeded: of the first that published, else of one that found it done."""
+    """Report the outcome of steps that all succeeded: of the first that published, else of one that found it done."""
     telling = (next((r for r in reports if r.result is result), None) for result in (Result.PUBLISHED, Result.ALREADY))
     told = next(filter(None, telling), reports[-1])
     return replace(
@@ -125,7 +125,7 @@ def _reached(release: ReleaseContext, reports: list[Report]) -> Outcome:
 
 
 def _stopped(release: ReleaseContext, step: Step, stop: ReleaseError, reports: list[Report]) -> Outcome:
-    """Tell the outcome of a run that stopped; what had been published by then comes first, since it stays so."""
+    """Report the outcome of a run that stopped; what had been published by then comes first, since it stays so."""
     published = next((report for report in reports if report.result is Result.PUBLISHED), None)
     refused = isinstance(stop, RefusedError) and published is None
     message = f"{step.name}: {stop}"
@@ -140,7 +140,7 @@ def _stopped(release: ReleaseContext, step: Step, stop: ReleaseError, reports: l
 
 
 def _far(step: Step, said: str, reports: list[Report]) -> str:
-    """Say how far an interrupted run had come, if anything is out by then: that stays so."""
+    """Describe how far an interrupted run had come, if anything is out by then: that stays so."""
     published = next((report for report in reports if report.result is Result.PUBLISHED), None)
     return f"{published.message} was published before {step.name} had ended" if published is not None else said
 

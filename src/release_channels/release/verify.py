@@ -59,11 +59,11 @@ class Expected:
 
     @property
     def other(self) -> Channel:
-        """Give the other channel, whose users must get what is theirs."""
+        """Return the other channel, whose users must get what is theirs."""
         return Channel.PUBLIC if self.channel is Channel.PREVIEW else Channel.PREVIEW
 
     def is_outrun_by(self, found: Version) -> bool:
-        """Tell whether a newer version of the same channel came, which is as good: somebody released meanwhile."""
+        """Return whether a newer version of the same channel came, which is as good: somebody released meanwhile."""
         of_channel = found.dev is not None if self.channel is Channel.PREVIEW else found.dev is None
         return found > self.version and of_channel and found.pre is None
 
@@ -88,7 +88,7 @@ def _act(release: ReleaseContext) -> Report:
 
 
 def _acts(installers: tuple[str, ...], guest: CleanInstaller, expected: Expected) -> list[Callable[[], InstallResult]]:
-    """Give what is done: each installer for the channel at hand, then each for the other one."""
+    """Return what is done: each installer for the channel at hand, then each for the other one."""
     is_tool, other = expected.wheel.is_tool, expected.other
     own = {"pip": lambda: _by_pip(guest, expected), "uv": lambda: _by_uv(guest, expected)}
     others = {"pip": lambda: _other_by_pip(guest, other), "uv": lambda: _other_by_uv(guest, other, is_tool)}
@@ -175,7 +175,7 @@ def _install(
 
 
 def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words: str) -> InstallResult:
-    """Look whether the right version came and works.
+    """Check whether the right version came and works.
 
     Raises: FailedError if not.
     """
@@ -199,7 +199,7 @@ def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words
 
 
 def prerelease_dependencies(guest: CleanInstaller, how: str) -> str:
-    """Name the dependencies that come as pre-releases; where not even that can be had, what uv says of them."""
+    """List the dependencies that come as pre-releases; where not even that can be had, what uv says of them."""
     try:
         early = guest.in_room(f"{how}-resolution").early_dependencies()
     except CommandError as stop:
@@ -287,7 +287,7 @@ def _told(came: list[InstallResult]) -> str:
 
 
 def _proven(came: list[InstallResult], expected: Expected) -> str:
-    """Say what was seen to hold."""
+    """Describe what was seen to hold."""
     if all(one.version != expected.version for one in came):
         return f"that is newer than {expected.version}, which was not installed itself"
     count = len(expected.wheel.scripts) + len(expected.wheel.ready_made)

@@ -28,7 +28,7 @@ _PATCHES = 40
 
 
 def final_for_older_python(state: IndexState, version: Version) -> tuple[str, ...]:
-    """Say which older release each Python gets that the release at hand excludes.
+    """Report which older release each Python gets that the release at hand excludes.
 
     Of a preview it is asked what preview users get, of a final what public users get. A Python for which there is
     nothing at all is left out: there the installer says so itself. So is a release that the index does not show yet.
@@ -49,13 +49,13 @@ def final_for_older_python(state: IndexState, version: Version) -> tuple[str, ..
 
 
 def offered_final(state: IndexState, python: str) -> Version | None:
-    """Give the newest final that installers offer to one exact Python, if there is one."""
+    """Return the newest final that installers offer to one exact Python, if there is one."""
     finals = (v for v, files in state.releases.items() if not v.is_prerelease and _admits(files, (python,)))
     return max(finals, default=None)
 
 
 def skipped_finals(state: IndexState, python: str) -> tuple[str, ...]:
-    """Say of each final, newest first, why one exact Python is not offered it."""
+    """Report of each final, newest first, why one exact Python is not offered it."""
     told = []
     for version in sorted((v for v in state.releases if not v.is_prerelease), reverse=True):
         files = state.releases[version]
@@ -92,7 +92,7 @@ def _listed(names: list[str]) -> str:
 
 
 def fetch_published_wheel(release: ReleaseContext, place: Path) -> tuple[Manifest, Path]:
-    """Give the manifest and the wheel that a stranger has to get.
+    """Return the manifest and the wheel that a stranger has to get.
 
     A job that only verifies has no build: it takes the wheel from the index, into `place`, and what is compared then
     is what each installer makes of it.

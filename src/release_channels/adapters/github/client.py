@@ -50,7 +50,7 @@ class GitHub:
         self._base = base
 
     def __enter__(self) -> GitHub:
-        """Ask as long as the block lasts."""
+        """Keep the connection open as long as the block lasts."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,7 +63,7 @@ class GitHub:
 
     @property
     def has_token(self) -> bool:
-        """Whether it asks with a token; without one it sees public things alone and changes nothing."""
+        """True if it asks with a token; without one it sees public things alone and changes nothing."""
         return self._answers.token is not None
 
     @property
@@ -157,7 +157,7 @@ class GitHub:
         )
 
     def compare(self, base: str, head: str) -> Comparison:
-        """Tell how a head stands to a base, both branches, tags or commits."""
+        """Report how a head stands to a base, both branches, tags or commits."""
 
         def ask() -> Comparison:
             return parse.parse_comparison(self._repo.compare(base, head, comparison_commits_per_page=1))
@@ -271,7 +271,7 @@ class GitHub:
         return self._answers.write(f"publish the release of {release.tag}", act, needs=_CONTENTS)
 
     def generate_notes(self, tag: str, previous_tag: str | None, target: str) -> str:
-        """Let GitHub word the notes of a release since another one; nothing is stored."""
+        """Return release notes that GitHub generates since another release; nothing is stored."""
 
         def ask() -> str:
             since = {"previous_tag_name": previous_tag} if previous_tag else {}
@@ -317,7 +317,7 @@ class GitHub:
             return None
 
     def _request(self, verb: str, path: str, sent: Mapping[str, Any] | None = None) -> Any:
-        """Ask for something that the library has no method for."""
+        """Request something that the library has no method for."""
         status, headers, body = self._api.requester.requestJson(verb, f"{self._repo.url}{path}", input=sent)
         return self._check(status, headers, body)
 

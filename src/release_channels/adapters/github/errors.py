@@ -46,7 +46,7 @@ class RetryingClient:
     clock: Callable[[], float]
 
     def read(self, what: str, act: Callable[[], _T], *, needs: str = "") -> _T:
-        """Ask for something, and again after a pause where GitHub did not answer; `needs` is the right it takes.
+        """Request something, and again after a pause where GitHub did not answer; `needs` is the right it takes.
 
         Raises: UnansweredError if no try was answered or the rate limit is used up; RefusedError if GitHub said no.
         """
@@ -153,7 +153,7 @@ def _rights(needs: str) -> str:
 
 
 def _limited_until(status: int, headers: Mapping[str, str], message: str, now: float) -> str:
-    """Give the time until which GitHub answers no more, or nothing if it is not the rate limit that speaks.
+    """Return the time until which GitHub answers no more, or nothing if it is not the rate limit that speaks.
 
     Source: GitHub's REST reference, exceeding the rate limit.
     """
@@ -198,7 +198,7 @@ def _message(data: object) -> str:
 
 
 def _why(err: Exception) -> str:
-    """Say why there was no answer, without the library's own words: they hold addresses of objects and queries."""
+    """Explain why there was no answer, without the library's own words: they hold addresses of objects and queries."""
     import requests
 
     if isinstance(err, requests.exceptions.SSLError):

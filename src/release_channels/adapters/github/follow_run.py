@@ -24,7 +24,7 @@ class Waiting:
 def wait_for_run(
     ask: Callable[[], WorkflowRun | None], workflow: str, waiting: Waiting, hub: GitHub | None = None
 ) -> WorkflowRun:
-    """Ask again until a run has ended, and say what it waits for.
+    """Repeat the request until a run has ended, and say what it waits for.
 
     Raises: FailedError if it takes too long.
     """

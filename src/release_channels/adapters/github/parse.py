@@ -135,7 +135,7 @@ def parse_deployment(
 
 
 def with_workflow(deployment: Deployment, workflow: str | None) -> Deployment:
-    """Say which workflow made a deployment."""
+    """Report which workflow made a deployment."""
     return replace(deployment, workflow=workflow)
 
 
@@ -178,7 +178,7 @@ def parse_reviewers(answer: object) -> tuple[str, ...]:
 
 
 def sure(value: _T | None) -> _T:
-    """Give a value that GitHub always sends.
+    """Return a value that GitHub always sends.
 
     Raises: ValueError if it did not.
     """
@@ -198,7 +198,7 @@ def _sha256(digest: str | None) -> str | None:
 
 
 def _full_name(repository: Any) -> str | None:
-    """Give `owner/name`; the repository that a run came from may be deleted by now."""
+    """Return `owner/name`; the repository that a run came from may be deleted by now."""
     return repository.full_name if repository is not None else None
 
 

@@ -18,10 +18,10 @@ _ADMINISTRATION = "administration: write"
 
 
 class Ask(Protocol):
-    """Ask GitHub for something below the repository that the library has no method for."""
+    """Query GitHub for something below the repository that the library has no method for."""
 
     def __call__(self, verb: str, path: str, sent: Mapping[str, Any] | None = None) -> Any:
-        """Give the JSON of the answer."""
+        """Return the JSON of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Settings:
     ask: Ask
 
     def repository(self) -> tuple[bool, str]:
-        """Tell whether the repository is private, and its default branch.
+        """Return whether the repository is private, and its default branch.
 
         Raises: NotFoundError where it is not there, or not visible to this token.
         """
@@ -65,7 +65,7 @@ class Settings:
         )
 
     def add_policy(self, environment: str, policy: Policy) -> None:
-        """Let a pattern of branches or tags into an environment."""
+        """Allow a pattern of branches or tags to deploy to an environment."""
         sent = {"name": policy.pattern, "type": policy.kind}
         self.answers.write(
             f"let {policy} into {environment}",
@@ -84,7 +84,7 @@ class Settings:
         return self.answers.read("the tag rulesets", ask, needs="metadata: read")
 
     def immutable_releases(self) -> bool:
-        """Tell whether published releases can be changed no more.
+        """Return whether published releases can be changed no more.
 
         Source: GitHub's REST reference: 404 where it is not switched on.
         """
@@ -98,7 +98,7 @@ class Settings:
             return False
 
     def secret_names(self, environment: str = "") -> frozenset[str]:
-        """Name the secrets of an environment, or those that the whole repository has; their values nobody can read."""
+        """List the secrets of an environment, or those that the whole repository has; their values nobody can read."""
 
         def ask() -> frozenset[str]:
             if environment:

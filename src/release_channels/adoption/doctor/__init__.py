@@ -44,7 +44,7 @@ _FEW = 5
 
 
 def examine(desk: TaskContext, tasks: tuple[str, ...], now: datetime | None = None) -> tuple[Diagnosis, ...]:
-    """Look at everything that can be seen from here; what cannot be seen is a finding, too."""
+    """Inspect everything that can be seen from here; what cannot be seen is a finding, too."""
     found = inspect_project(desk.root, desk.env)
     return (
         *_files(desk, found, tasks),
@@ -55,7 +55,7 @@ def examine(desk: TaskContext, tasks: tuple[str, ...], now: datetime | None = No
 
 
 def gate_secrets(models_secret: str) -> frozenset[str]:
-    """Name the secrets of which the gate needs one, as its workflow hands them on."""
+    """List the secrets of which the gate needs one, as its workflow hands them on."""
     names = _SECRET.findall(template("integration-eval.yml"))
     return frozenset({*names, models_secret}) - _NO_PROVIDER
 

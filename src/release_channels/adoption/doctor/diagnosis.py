@@ -42,27 +42,27 @@ class Diagnosis:
 
 
 def good(area: str, topic: str, message: str) -> Diagnosis:
-    """Say that something was seen to be right."""
+    """Report that something was seen to be right."""
     return Diagnosis(area, topic, Verdict.GOOD, Certainty.VERIFIED, message)
 
 
 def look(area: str, topic: str, message: str, fix: str) -> Diagnosis:
-    """Say that something was seen that a person should look at."""
+    """Report that something was seen that a person should look at."""
     return Diagnosis(area, topic, Verdict.LOOK, Certainty.VERIFIED, message, fix)
 
 
 def bad(area: str, topic: str, message: str, fix: str) -> Diagnosis:
-    """Say that something was seen to be wrong."""
+    """Report that something was seen to be wrong."""
     return Diagnosis(area, topic, Verdict.BAD, Certainty.VERIFIED, message, fix)
 
 
 def declared(area: str, topic: str, message: str, verify: str) -> Diagnosis:
-    """Say what the project itself says, and what would verify it."""
+    """Describe what the project itself says, and what would verify it."""
     return Diagnosis(area, topic, Verdict.GOOD, Certainty.DECLARED, message, verify=verify)
 
 
 def unknown(area: str, topic: str, message: str, verify: str) -> Diagnosis:
-    """Say what could not be seen, and what would let it be seen."""
+    """Describe what could not be seen, and what would let it be seen."""
     return Diagnosis(area, topic, Verdict.LOOK, Certainty.UNKNOWN, message, verify=verify)
 
 

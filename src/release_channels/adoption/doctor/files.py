@@ -28,7 +28,7 @@ _TAGGING = re.compile(r"\bgit\s+(tag\s+[^-\s]|push\b[^\n]*(--tags|refs/tags/|--f
 
 
 def diagnose_project(project: Project, read: Read) -> Iterator[Diagnosis]:
-    """Look at configuration, version, copies and changelog."""
+    """Inspect configuration, version, copies and changelog."""
     yield good(AREA, "configuration", "every setting is known and of its type")
     source = project.source.where
     if project.source.is_written:
@@ -82,7 +82,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
 
 
 def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnosis]:
-    """Look at the files that `init` writes, and at the rules of the workflows."""
+    """Inspect the files that `init` writes, and at the rules of the workflows."""
     for file in plan.files:
         if not file.is_fine and not file.broken:
             why = f" ({file.why})" if file.why else ""
@@ -118,7 +118,7 @@ def diagnose_tool(locked: Version | None, running: Version, lock: str) -> Iterat
 def diagnose_workflows(
     workflows: Mapping[str, str], config: Config, wanted: tuple[Publisher, ...]
 ) -> Iterator[Diagnosis]:
-    """Look at the names that the publishers must have, and at what other workflows do."""
+    """Inspect the names that the publishers must have, and at what other workflows do."""
     for publisher in wanted:
         yield _names(workflows, publisher)
     yield _tests(workflows, config)

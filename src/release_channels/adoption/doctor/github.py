@@ -25,7 +25,7 @@ _FEW = 5
 def diagnose_github(
     settings: RepositorySettings, config: Config, tags: Sequence[str], gate_secrets: Collection[str]
 ) -> Iterator[Diagnosis]:
-    """Look at environments, policies, rulesets, secrets and immutability; the patterns are tried on the real tags."""
+    """Inspect environments, policies, rulesets, secrets and immutability; the patterns are tried on the real tags."""
     if settings.default_branch != config.main_branch:
         yield bad(
             AREA, "default branch", f"it is {settings.default_branch}, and the settings say {config.main_branch}",
@@ -102,7 +102,7 @@ def _approval(environment: Environment) -> Iterator[Diagnosis]:
 
 
 def _secrets(settings: RepositorySettings, config: Config, gate_secrets: Collection[str]) -> Iterator[Diagnosis]:
-    """Look at names alone: no token for the index is stored, and the gate has a provider."""
+    """Inspect names alone: no token for the index is stored, and the gate has a provider."""
     for where, names in settings.secrets.items():
         title = f"the environment {where}" if where else "the repository"
         if names is None:

@@ -38,7 +38,7 @@ class Attested(Protocol):
 
 
 def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence[str]) -> Iterator[Diagnosis]:
-    """Look at remote, default branch and tags, which come oldest first."""
+    """Inspect remote, default branch and tags, which come oldest first."""
     if remote is None:
         yield look(
             GIT, "remote", f"there is no remote {config.remote}: everything works on the local index",
@@ -89,7 +89,7 @@ def _down(versions: Sequence[Version | None]) -> Iterator[tuple[Version, Version
 
 
 def diagnose_index(state: IndexState, plan: Plan, config: Config, now: datetime) -> Iterator[Diagnosis]:
-    """Look at what is on each channel, at main's place above it, and at the room that is left."""
+    """Inspect what is on each channel, at main's place above it, and at the room that is left."""
     final, preview = state.newest_final(), state.newest_preview()
     if not state.releases:
         yield look(

@@ -30,11 +30,11 @@ class Value:
     is_table: bool = False
 
     def __getitem__(self, key: str) -> Value:
-        """Give the value of a key, or an empty one on this line."""
+        """Return the value of a key, or an empty one on this line."""
         return self.table.get(key, Value(self.line))
 
     def __contains__(self, key: str) -> bool:
-        """Tell whether there is such a key."""
+        """Return whether there is such a key."""
         return key in self.table
 
     @property
@@ -51,7 +51,7 @@ class Line:
 
     @property
     def starts_us(self) -> bool:
-        """Whether it calls nox or invoke."""
+        """True if it calls nox or invoke."""
         return bool(_STARTERS.intersection(self.words)) or self.script is not None
 
     @property
@@ -125,7 +125,7 @@ def parse_line(text: str) -> Line | None:
 
 
 def steps_of(workflow: Value) -> Iterator[tuple[str, Value, Value]]:
-    """Give every step with its job and the job's name."""
+    """Return every step with its job and the job's name."""
     for name, job in workflow["jobs"].table.items():
         for step in job["steps"].entries:
             yield name, job, step

@@ -58,13 +58,13 @@ class Adoption:
     noxfile: str = "noxfile.py"
     """The file that registers the release sessions: one of its own where the noxfile imports what is not locked."""
     is_private: bool = False
-    """Whether the repository is private, so that even a checkout needs a right."""
+    """True if the repository is private, so that even a checkout needs a right."""
     is_tool: bool = False
-    """Whether this is the tool's own repository, which runs from its sources."""
+    """True if this is the tool's own repository, which runs from its sources."""
 
 
 def render(adoption: Adoption) -> Mapping[str, str]:
-    """Give the text of each workflow file by its path.
+    """Return the text of each workflow file by its path.
 
     Raises: RefusedError for a setting that cannot stand in a workflow file.
     """
@@ -155,7 +155,7 @@ def _values(adoption: Adoption) -> dict[str, str]:
 
 
 def _starts(adoption: Adoption) -> dict[str, str]:
-    """Say how nox is started: where a token can be had, the release tool runs and nothing else."""
+    """Describe how nox is started: where a token can be had, the release tool runs and nothing else."""
     tests, private = adoption.tests, adoption.is_private
     token = "GH_TOKEN: ${{ github.token }}"
     common = {

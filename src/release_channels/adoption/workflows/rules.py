@@ -60,11 +60,11 @@ class _File:
         return self.path.rpartition("/")[2]
 
     def broken(self, line: int, rule: str, message: str) -> RuleViolation:
-        """Name a rule that is not kept on a line."""
+        """List a rule that is not kept on a line."""
         return RuleViolation(self.path, line, rule, message)
 
     def comment(self, line: int) -> bool:
-        """Tell whether a line carries a comment."""
+        """Return whether a line carries a comment."""
         return " #" in self.text.splitlines()[line - 1]
 
 

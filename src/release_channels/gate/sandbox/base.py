@@ -38,7 +38,7 @@ class Contents:
     more: Mapping[str, Path] = field(default_factory=dict)
 
     def with_more(self, **directories: Path) -> Contents:
-        """Give the same contents with more directories."""
+        """Return the same contents with more directories."""
         return Contents(
             self.wheelhouse, self.requirement, self.environment, self.python_places, {**self.more, **directories}
         )
@@ -131,7 +131,7 @@ def pack(directory: Path) -> bytes:
 
 
 def over_the_limit(what: str, size: int, limit: int) -> FailedError:
-    """Say that a sandbox holds more than it may."""
+    """Report that a sandbox holds more than it may."""
     return FailedError(
         f"the sandbox holds {size} bytes in {what}, more than the {limit} that it may",
         hint="see trajectory.jsonl for what wrote them; tool.release-channels.gate.max-disk is the limit",

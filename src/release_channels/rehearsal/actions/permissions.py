@@ -16,12 +16,12 @@ _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN", "REHEARSAL_GITHUB_TOKEN")
 
 
 def job_token(token: str, job: str) -> str:
-    """Word the token of one job of a run."""
+    """Format the token of one job of a run."""
     return f"{token}-{job}"
 
 
 def job_tokens(workflow: Workflow, token: str) -> dict[str, Sequence[str]]:
-    """Give the rights of each job's token, as the stand-in for GitHub knows them."""
+    """Return the rights of each job's token, as the stand-in for GitHub knows them."""
     return {job_token(token, job.id): sorted(job.permissions) for job in workflow.jobs}
 
 
@@ -56,7 +56,7 @@ class Breakpoint:
 
     @property
     def line(self) -> str:
-        """Word the waiting."""
+        """Format the line that waits."""
         place, reached, go = (shlex.quote(text) for text in (f"{self.job}/{self.step}", self.reached, self.go))
         waiting = f": > {reached}; while [ ! -e {go} ]; do sleep 0.05; done"
         return f'if [ "$GITHUB_JOB/$GITHUB_ACTION" = {place} ] && [ ! -e {go} ]; then {waiting}; fi'

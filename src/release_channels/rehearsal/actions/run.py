@@ -45,7 +45,7 @@ class WorkflowRunResult:
 
     @property
     def is_green(self) -> bool:
-        """Whether it ended well."""
+        """True if it ended well."""
         return self.conclusion == "success"
 
     @property
@@ -54,7 +54,7 @@ class WorkflowRunResult:
         return tuple(line.text for line in self.played.lines if _OUTCOME.match(line.text))
 
     def outcome(self) -> str:
-        """Give the outcome that tells most: one that is not good, else one that published, else the last."""
+        """Return the outcome that tells most: one that is not good, else one that published, else the last."""
         told = [line for line in self.outcomes if not line.startswith(f"{Result.DONE}:")] or list(self.outcomes)
         for kinds in ((Result.REFUSED, Result.FAILED), (Result.PUBLISHED, Result.ALREADY), (Result.SKIPPED,)):
             for line in told:
@@ -63,6 +63,6 @@ class WorkflowRunResult:
         return told[-1] if told else self.conclusion
 
     def __str__(self) -> str:
-        """Name it as people do."""
+        """Format it for people."""
         again = f", attempt {self.attempt}" if self.attempt > 1 else ""
         return f"{self.workflow.file} #{self.number}{again}"

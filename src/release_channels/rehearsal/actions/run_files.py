@@ -52,7 +52,7 @@ def prepare(
 
 
 def _variables(ground: RehearsalEnvironment, session: Session) -> dict[str, str]:
-    """Give the variables that GitHub sets and act does not, or gets wrong.
+    """Return the variables that GitHub sets and act does not, or gets wrong.
 
     `SHA_REF` is the one by which act takes the commit.
     """
@@ -85,7 +85,7 @@ def _variables(ground: RehearsalEnvironment, session: Session) -> dict[str, str]
 
 
 def _barred(ground: RehearsalEnvironment, session: Session) -> dict[str, str]:
-    """Say which jobs their environment does not let begin on this ref."""
+    """Report which jobs their environment does not let begin on this ref."""
     barred = {}
     for job in session.workflow.jobs:
         environment = ground.state.environments.get(job.environment)
@@ -97,7 +97,7 @@ def _barred(ground: RehearsalEnvironment, session: Session) -> dict[str, str]:
 
 
 def mapped_actions() -> dict[str, frozenset[str]]:
-    """Name the actions that have a counterpart here, with the inputs that these know."""
+    """List the actions that have a counterpart here, with the inputs that these know."""
     found = {}
     for path in sorted(COMPOSITES.glob("*/action.yml")):
         inputs = child(compose(path.read_text(encoding="utf-8"), path.name), "inputs")
@@ -114,5 +114,5 @@ def keep_log(ground: RehearsalEnvironment, session: Session, played: ActResult) 
 
 
 def log_of(ground: RehearsalEnvironment, ran: WorkflowRunResult) -> Path:
-    """Give the file that holds what a run wrote."""
+    """Return the file that holds what a run wrote."""
     return ground.place / "runs" / f"{ran.id}-{ran.attempt}" / "log.txt"

@@ -45,7 +45,7 @@ class Session:
     runner_token: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
 
     def claims(self, job: Job) -> Claims:
-        """Say who a job is.
+        """Describe the identity of a job.
 
         Source: GitHub's documentation of the OIDC token; `environment` is there only where the job names one.
         """
@@ -98,11 +98,11 @@ class RunnerService:
         )
 
     def open(self, session: Session) -> None:
-        """Let a run in."""
+        """Accept requests of a run."""
         self._sessions[session.run_id] = session
 
     def close(self, session: Session) -> None:
-        """Let a run in no longer."""
+        """Accept no more requests of a run."""
         self._sessions.pop(session.run_id, None)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

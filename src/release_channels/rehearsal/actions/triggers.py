@@ -1,4 +1,4 @@
-"""Whether an event starts a workflow, as GitHub decides it: act does not look. Pure.
+"""True if an event starts a workflow, as GitHub decides it: act does not look. Pure.
 
 Source: GitHub's documentation of `on`: filters for branches, tags and types, and the patterns in them.
 """
@@ -33,7 +33,7 @@ class Event:
 
 
 def is_started(workflow: Workflow, event: Event) -> bool:
-    """Tell whether a workflow runs for an event."""
+    """Return whether a workflow runs for an event."""
     trigger = workflow.triggers.get(event.name)
     if trigger is None:
         return False

@@ -38,7 +38,7 @@ class Job:
     steps: tuple[Step, ...]
 
     def may(self, right: str) -> bool:
-        """Tell whether the job was given a right, as in `id-token: write`."""
+        """Return whether the job was given a right, as in `id-token: write`."""
         return right in self.permissions
 
 

@@ -38,7 +38,7 @@ def compose(text: str, name: str) -> yaml.MappingNode:
 
 
 def entries(node: Node | None) -> Iterator[tuple[str, Node, Node]]:
-    """Give the entries of a mapping as key, key's node and value; nothing for what is no mapping."""
+    """Return the entries of a mapping as key, key's node and value; nothing for what is no mapping."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield str(key.value), key, value
@@ -52,19 +52,19 @@ def child(node: Node | None, *path: str) -> Node | None:
 
 
 def items(node: Node | None) -> list[Node]:
-    """Give the items of a sequence; a scalar counts as a sequence of itself, and nothing as an empty one."""
+    """Return the items of a sequence; a scalar counts as a sequence of itself, and nothing as an empty one."""
     if isinstance(node, yaml.SequenceNode):
         return list(node.value)
     return [node] if isinstance(node, yaml.ScalarNode) and node.value else []
 
 
 def text_of(node: Node | None) -> str:
-    """Give a scalar as it is written; an empty text for anything else."""
+    """Return a scalar as it is written; an empty text for anything else."""
     return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
 
 def texts(node: Node | None) -> tuple[str, ...]:
-    """Give the scalars of a sequence, or the one scalar."""
+    """Return the scalars of a sequence, or the one scalar."""
     return tuple(text_of(item) for item in items(node))
 
 

@@ -83,7 +83,7 @@ class Fault:
     go_on: GoOn | None = None
     act: Act = FaultContext.release
     needs_gate: bool = False
-    """Whether there has to be a gate for it to fire; `all` leaves it out where there is none."""
+    """True if there has to be a gate for it to fire; `all` leaves it out where there is none."""
 
 
 AGAIN = "re-run the jobs of the run"
@@ -127,5 +127,5 @@ def held_at(scene: FaultContext, job: str, step: str, act: Callable[[Injection],
 
 
 def kill(injection: Injection) -> None:
-    """Let the runner die: everything of the run ends at once, without a word."""
+    """Make the runner die: everything of the run ends at once, without a word."""
     end_marked(injection.changes.mark)

@@ -20,7 +20,7 @@ _OTHER = "0" * 40
 
 @contextmanager
 def _provenance(scene: FaultContext) -> Iterator[Injection]:
-    """Let the gate's artifact speak of files that it has not tested."""
+    """Make the gate's artifact speak of files that it has not tested."""
     injection = Injection(f"the artifact {ARTIFACT}")
     with scene.ground.state.lock:
         for artifact in scene.ground.state.artifacts.values():
@@ -32,7 +32,7 @@ def _provenance(scene: FaultContext) -> Iterator[Injection]:
 
 @contextmanager
 def _manifest(scene: FaultContext) -> Iterator[Injection]:
-    """Let the build hand on a manifest of another commit."""
+    """Make the build hand on a manifest of another commit."""
     injection = Injection("the artifact of the build")
 
     def forge(_name: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
@@ -77,7 +77,7 @@ def _nothing(scene: FaultContext) -> Iterator[Injection]:
 
 
 def _from_fork(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
-    """Let a run of a fork, whose branch is called like main, come to its end."""
+    """Make a run of a fork, whose branch is called like main, come to its end."""
     assert scene.gate is not None
     run_id = scene.ground.state.add_run(
         scene.gate.workflow.file, scene.gate.event.sha, event=scene.gate.event.name, title=_title(scene),

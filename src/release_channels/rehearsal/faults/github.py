@@ -56,7 +56,7 @@ def _delete_and_resume(scene: FaultContext, ran: WorkflowRunResult) -> WorkflowR
 
 
 def _failing(answer: Callable[[FaultContext], Answer]) -> Inject:
-    """Let every question to the API fail."""
+    """Make every question to the API fail."""
 
     @contextmanager
     def inject(scene: FaultContext) -> Iterator[Injection]:

@@ -66,7 +66,7 @@ def _hangs(_before: int) -> Response | None:
 
 
 def _late() -> Iterator[str]:
-    """Say nothing for a while: by then the fault has fired, and who asked may be gone."""
+    """Do not answer for a while: by then the fault has fired, and who asked may be gone."""
     time.sleep(_HANGS)
     yield "too late\n"
 

@@ -16,7 +16,7 @@ IDENTITY = "id-token: write"
 
 
 def _claims(**changed: str) -> Inject:
-    """Let jobs show another identity than theirs; `{repository}` stands for the repository's name."""
+    """Make jobs show another identity than theirs; `{repository}` stands for the repository's name."""
 
     @contextmanager
     def inject(scene: FaultContext) -> Iterator[Injection]:

@@ -10,7 +10,7 @@ _FILE, _TAG = "public-release.yml", "vX.Y.Z"
 
 
 def fault_rows() -> Iterator[str]:
-    """Give a Markdown row for each fault."""
+    """Return a Markdown row for each fault."""
     for fault in FAULTS:
         then = fault.then.format(file=_FILE, tag=_TAG).replace("gh workflow", "`gh workflow")
         then += "`" if "`gh workflow" in then else ""

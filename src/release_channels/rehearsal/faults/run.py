@@ -138,7 +138,7 @@ def judge(fault: Fault, scene: FaultContext, reference: PublishedState) -> Fault
 
 
 def refuse_wrong(judged: Sequence[FaultResult]) -> None:
-    """Let no fault pass that did not fire, or did not end as it has to.
+    """Raise for a fault that did not fire, or did not end as it has to.
 
     Raises: FailedError that names each with what was wrong.
     """
@@ -157,7 +157,7 @@ def _unlike(fault: Fault, ran: WorkflowRunResult, fired: int) -> Iterator[str]:
 
 
 def _compare(end: End, now: PublishedState, before: PublishedState, reference: PublishedState) -> tuple[str, bool]:
-    """Say how the world is, and whether that is how it has to be."""
+    """Describe how the world is, and whether that is how it has to be."""
     match end:
         case End.MORE:
             return (str(end), True) if reference.items() <= now.items() else (_difference(now, reference), False)
@@ -175,7 +175,7 @@ def _difference(now: PublishedState, wanted: PublishedState) -> str:
 
 
 def _shown(fault: Fault, ran: WorkflowRunResult) -> str:
-    """Say what a user sees: how the run ended, and the sentence that matters where that does not hold it."""
+    """Describe what a user sees: how the run ended, and the sentence that matters where that does not hold it."""
     if ran.played.broke_off:
         return "the run broke off"
     outcome = ran.outcome().removesuffix(" (rehearsal)")

@@ -82,7 +82,7 @@ class GitHubApp:
         return Answer(answer.status, answer.content, {**limits, **answer.headers})
 
     def _let_in(self, request: Request) -> _Asker:
-        """Look at the token; one that is not known is refused even for what anybody may read."""
+        """Inspect the token; one that is not known is refused even for what anybody may read."""
         if not request.headers.get("User-Agent"):
             raise Refused(403, "Request forbidden by administrative rules. Send a User-Agent header.")
         kind, _, token = request.headers.get("Authorization", "").partition(" ")

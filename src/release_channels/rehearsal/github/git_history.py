@@ -37,7 +37,7 @@ class History:
         return None
 
     def ref(self, name: str) -> tuple[str, str] | None:
-        """Give the object that a full ref name points to, and its type."""
+        """Return the object that a full ref name points to, and its type."""
         listed = self._ask("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", name)
         for line in listed.text.splitlines() if listed else ():
             sha, kind, found = line.split(" ", 2)

@@ -37,7 +37,7 @@ class Call:
     """What the token may do; without a token nothing."""
 
     def may(self, area: str, level: str) -> bool:
-        """Tell whether the token has a right; who may write may read."""
+        """Return whether the token has a right; who may write may read."""
         return f"{area}: write" in self.rights or (level == "read" and f"{area}: read" in self.rights)
 
     def sent(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Refused(Exception):
         self.errors = errors
 
     def answer(self) -> Answer:
-        """Word the answer.
+        """Format the answer.
 
         Source: GitHub's REST reference, client errors.
         """
@@ -75,18 +75,18 @@ class Refused(Exception):
 
 
 def not_found() -> Refused:
-    """Word what GitHub says of things that are not there and of things that are hidden."""
+    """Format what GitHub says of things that are not there and of things that are hidden."""
     return Refused(404, "Not Found")
 
 
 def invalid(resource: str, field_name: str, code: str, message: str = "") -> Refused:
-    """Word the refusal of one field."""
+    """Format the refusal of one field."""
     error = {"resource": resource, "field": field_name, "code": code}
     return Refused(422, "Validation Failed", error | ({"message": message} if message else {}))
 
 
 def no_access() -> Refused:
-    """Word the refusal of a token that lacks a right."""
+    """Format the refusal of a token that lacks a right."""
     return Refused(403, "Resource not accessible by integration")
 
 

@@ -88,7 +88,7 @@ def show_asset(call: Call, release: StoredRelease, asset: StoredAsset) -> dict[s
 
 
 def sees_drafts(call: Call) -> bool:
-    """Tell whether a token may know of drafts."""
+    """Return whether a token may know of drafts."""
     return call.may("contents", "write")
 
 

@@ -131,7 +131,7 @@ def get_contents(call: Call) -> Answer:
 
 
 def generate_notes(call: Call) -> Answer:
-    """Word notes from the commits since a tag."""
+    """Format notes from the commits since a tag."""
     sent = call.sent()
     tag, since = sent.get("tag_name"), sent.get("previous_tag_name")
     history = call.state.history

@@ -42,7 +42,7 @@ def put_environment(call: Call) -> Answer:
 
 
 def add_policy(call: Call) -> Answer:
-    """Let a pattern into an environment; one that is there already leads to itself.
+    """Allow a pattern of refs to deploy to an environment; one that is there already leads to itself.
 
     Source: GitHub's REST reference, create a deployment branch policy.
     """
@@ -79,7 +79,7 @@ def get_ruleset(call: Call) -> Answer:
 
 
 def get_immutable(call: Call) -> Answer:
-    """Tell whether releases are immutable; 404 where that is not switched on."""
+    """Return whether releases are immutable; 404 where that is not switched on."""
     if not call.state.immutable_releases:
         raise not_found()
     return Answer(200, {"enabled": True, "enforced_by_owner": False})

@@ -69,7 +69,7 @@ class GitHubState:
         self._last_id = 1000
 
     def new_id(self) -> int:
-        """Give a number that nothing has."""
+        """Return a number that nothing has."""
         with self.lock:
             self._last_id += 1
             return self._last_id
@@ -138,7 +138,7 @@ class GitHubState:
             return made.id
 
     def expire_artifact(self, artifact_id: int) -> None:
-        """Let an artifact's time be over."""
+        """Expire an artifact."""
         with self.lock:
             self.artifacts[artifact_id].expires_at = self.clock() - timedelta(seconds=1)
 
@@ -174,12 +174,12 @@ class GitHubState:
             self.rulesets[made.id] = made
 
     def annotate(self, job_id: int, message: str, *, level: str = "failure", title: str = "") -> None:
-        """Let a job say something on the page of its run."""
+        """Make a job say something on the page of its run."""
         with self.lock:
             self.annotations.setdefault(job_id, []).append(StoredAnnotation(level, title, message))
 
     def wait_for_approval(self, run_id: int, environment: str) -> None:
-        """Let a run wait for the reviewers of an environment."""
+        """Make a run wait for the reviewers of an environment."""
         with self.lock:
             attempt = self.runs[run_id].now
             attempt.status, attempt.conclusion, attempt.waits_for = "waiting", None, environment

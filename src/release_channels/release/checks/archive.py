@@ -60,12 +60,12 @@ class Member:
 
     @property
     def is_file(self) -> bool:
-        """Tell whether this is an ordinary file."""
+        """Return whether this is an ordinary file."""
         return self.kind is MemberKind.FILE
 
     @property
     def base(self) -> str:
-        """Give the last part of the name."""
+        """Return the last part of the name."""
         return self.name.rstrip("/").rpartition("/")[2]
 
 
@@ -84,7 +84,7 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """Give the file's name."""
+        """Return the file's name."""
         return self.path.name
 
     @property
@@ -106,18 +106,18 @@ class Archive:
 
     @property
     def metadata(self) -> bytes | None:
-        """Give METADATA of a wheel or PKG-INFO of an sdist, if it is where it belongs."""
+        """Return METADATA of a wheel or PKG-INFO of an sdist, if it is where it belongs."""
         if self.kind is Kind.WHEEL:
             return self.about("METADATA")
         return self.texts.get(f"{self.roots[0]}/PKG-INFO") if self.roots else None
 
     def about(self, name: str) -> bytes | None:
-        """Give a text of the wheel's `.dist-info` directory, if it is there."""
+        """Return a text of the wheel's `.dist-info` directory, if it is there."""
         return self.texts.get(f"{self.dist_infos[0]}/{name}") if self.dist_infos else None
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Tell the kind of a distribution from its file name, None for what is not one.
+    """Report the kind of a distribution from its file name, None for what is not one.
 
     Source: source distribution file name (once PEP 625) and wheel file name specifications.
     """
@@ -190,7 +190,7 @@ def _tar_member(opened: tarfile.TarFile, info: tarfile.TarInfo, texts: dict[str,
 
 
 def _link_target(info: tarfile.TarInfo) -> str:
-    """Give a link's target as a name in the archive: a symbolic link counts from the directory it is in."""
+    """Return a link's target as a name in the archive: a symbolic link counts from the directory it is in."""
     if info.islnk() or info.linkname.startswith("/"):
         return info.linkname
     return f"{info.name.rpartition('/')[0]}/{info.linkname}"

@@ -1,4 +1,4 @@
-"""Whether an archive is built as installers and the index expect it. Pure."""
+"""True if an archive is built as installers and the index expect it. Pure."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _unrecorded(name: str) -> bool:
 
 
 def _leads_out(name: str) -> bool:
-    """Tell whether a name is absolute or climbs, read as a POSIX or as a Windows path."""
+    """Return whether a name is absolute or climbs, read as a POSIX or as a Windows path."""
     parts = name.replace("\\", "/").split("/")
     return not parts[0] or parts[0].endswith(":") or ".." in parts
 

@@ -33,24 +33,24 @@ class CheckContext:
     project_limit: int
     project_bytes: int
     practice: bool = False
-    """Whether the local index is meant, which takes wheels that no other one does."""
+    """True if the local index is meant, which takes wheels that no other one does."""
     previous: Path | None = None
     previous_version: Version | None = None
     allow_lost_scripts: frozenset[str] = frozenset()
 
 
 def error(file: str, message: str, hint: str = "") -> Finding:
-    """Word a finding that stops the release."""
+    """Format a finding that stops the release."""
     return Finding(Severity.ERROR, file, message, hint)
 
 
 def warning(file: str, message: str, hint: str = "") -> Finding:
-    """Word a finding that should be read before the release."""
+    """Format a finding that should be read before the release."""
     return Finding(Severity.WARNING, file, message, hint)
 
 
 def note(file: str, message: str, hint: str = "") -> Finding:
-    """Word a finding that is good to know."""
+    """Format a finding that is good to know."""
     return Finding(Severity.NOTE, file, message, hint)
 
 

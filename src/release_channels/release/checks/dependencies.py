@@ -37,7 +37,7 @@ def check_local_version(subject: CheckContext, archive: Archive) -> Iterator[Fin
 
 
 def asks_for_prerelease(requirement: Requirement) -> str:
-    """Give the clause of a requirement that names a pre-release as its floor or its pin, or nothing."""
+    """Return the clause of a requirement that names a pre-release as its floor or its pin, or nothing."""
     for clause in requirement.specifier:
         if clause.operator in _ASKING and _is_prerelease(clause.version):
             return str(clause)

@@ -1,4 +1,4 @@
-"""Whether a wheel works for who installs it: a clean environment, an install, and one import of each script."""
+"""True if a wheel works for who installs it: a clean environment, an install, and one import of each script."""
 
 from __future__ import annotations
 

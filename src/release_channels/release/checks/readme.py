@@ -1,4 +1,4 @@
-"""Whether the index can show the description: twine's check, file by file."""
+"""True if the index can show the description: twine's check, file by file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HINTS = (
 
 
 def check_readme(subject: CheckContext, archives: Sequence[Archive]) -> list[Finding]:
-    """Ask `twine check --strict` about the files whose metadata are valid; it stops at the first that is not.
+    """Query `twine check --strict` about the files whose metadata are valid; it stops at the first that is not.
 
     All in one run, since starting twine takes longer than its check. Where it complains, every file gets a run of its
     own, a few at a time, so that one file's complaints hide no other's.

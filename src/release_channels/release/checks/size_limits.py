@@ -1,4 +1,4 @@
-"""Whether the files fit: the limits of the index on a file, on a project, and on what a file may unpack to. Pure."""
+"""True if the files fit: the limits of the index on a file, on a project, and on what a file may unpack to. Pure."""
 
 from __future__ import annotations
 

@@ -119,5 +119,5 @@ def _tops(archive: Archive) -> dict[str, list[str]]:
 
 
 def _is_module(path: str) -> bool:
-    """Tell a module from a data file; a shared library may carry its version (`.so.1`)."""
+    """Return whether a file is a module; a shared library may carry its version (`.so.1`)."""
     return path.endswith(MODULES) or ".so." in path.rpartition("/")[2]

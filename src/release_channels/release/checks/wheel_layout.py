@@ -10,7 +10,7 @@ MODULES = (".py", ".pyi", ".so", ".pyd")
 
 
 def site_paths(archive: Archive) -> Iterator[str]:
-    """Give the path below site-packages of each file that lands there, the `.dist-info` directory left out.
+    """Return the path below site-packages of each file that lands there, the `.dist-info` directory left out.
 
     Source: binary distribution format, the `.data` directory.
     """
@@ -25,7 +25,7 @@ def site_paths(archive: Archive) -> Iterator[str]:
 
 
 def script_files(archive: Archive) -> Iterator[str]:
-    """Give the names of ready-made programs that a wheel carries, as those of a compiled tool."""
+    """Return the names of ready-made programs that a wheel carries, as those of a compiled tool."""
     for member in archive.files:
         parts = member.name.split("/")
         if len(parts) == 3 and parts[0].endswith(".data") and parts[1] == "scripts":
@@ -33,7 +33,7 @@ def script_files(archive: Archive) -> Iterator[str]:
 
 
 def import_packages(archive: Archive) -> tuple[str, ...]:
-    """Name what can be imported: top-level modules and packages, and the packages right below a namespace."""
+    """List what can be imported: top-level modules and packages, and the packages right below a namespace."""
     modules = sorted(path for path in site_paths(archive) if path.endswith((".py", ".so", ".pyd")))
     packages = {path.rpartition("/")[0] for path in modules if path.rpartition("/")[2].split(".")[0] == "__init__"}
     names: dict[str, None] = {}
@@ -45,7 +45,7 @@ def import_packages(archive: Archive) -> tuple[str, ...]:
 
 
 def _outermost(path: str, packages: set[str]) -> str:
-    """Give the outermost package that a module belongs to, or the module itself if it belongs to none."""
+    """Return the outermost package that a module belongs to, or the module itself if it belongs to none."""
     parts = path.split("/")
     for depth in range(1, len(parts)):
         if "/".join(parts[:depth]) in packages:

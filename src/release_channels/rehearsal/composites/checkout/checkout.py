@@ -14,7 +14,7 @@ def git(*words: str) -> str:
 
 
 def wanted() -> tuple[str, str]:
-    """Give what to fetch, and what to call it here: a tag and a branch keep their names, as the action leaves them."""
+    """Return the ref to fetch and its local name: tags and branches keep their names, as the action does it."""
     ref, own = os.environ["REHEARSAL_REF"], os.environ["GITHUB_REF"]
     if not ref:
         return os.environ["GITHUB_SHA"], own

@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def notice(text: str) -> None:
-    """Tell the rehearsal what it could not practise."""
+    """Report the rehearsal what it could not practise."""
     print(f"::notice title=not rehearsed::{text}")
 
 
 def is_here(python: str) -> bool:
-    """Ask uv once in a rehearsal whether this machine has a Python; the answer is the same for every job."""
+    """Query uv once in a rehearsal whether this machine has a Python; the answer is the same for every job."""
     note = Path(os.environ["REHEARSAL_LOCKS"], f"python-{python.replace('/', '-')}.txt")
     if not note.exists():
         asked = ["uv", "python", "find", "--no-project", "--no-python-downloads", python]

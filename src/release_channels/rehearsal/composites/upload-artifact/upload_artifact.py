@@ -26,13 +26,13 @@ def found() -> list[Path]:
 
 
 def is_hidden(path: Path, top: Path) -> bool:
-    """Tell whether a file, or a directory above it in the workspace, begins with a dot."""
+    """Return whether a file, or a directory above it in the workspace, begins with a dot."""
     parts = path.relative_to(top).parts if path.is_relative_to(top) else path.parts[-1:]
     return any(part.startswith(".") for part in parts)
 
 
 def common(files: list[Path]) -> Path:
-    """Give the directory that the paths in the artifact begin at: what all searched paths have in common.
+    """Return the directory that the paths in the artifact begin at: what all searched paths have in common.
 
     Source: the action's README: with several paths, the least common ancestor is the root.
     """
