@@ -1,8 +1,8 @@
-"""Why a release cannot go on, and what to do about it."""
+"""The exceptions of this tool: each has a message, a hint and an exit code."""
 
 
 class ReleaseError(Exception):
-    """A release cannot go on: what is wrong, and in `hint` what to do about it."""
+    """Base of all expected errors: the message states the problem, `hint` states the fix."""
 
     exit_code = 1
 
@@ -12,25 +12,25 @@ class ReleaseError(Exception):
 
 
 class RefusedError(ReleaseError):
-    """A guard said no before anything moved."""
+    """A guard refused before anything was changed."""
 
 
 class UnansweredError(RefusedError):
-    """An index or a service that has to be asked did not answer."""
+    """A required index or service did not respond."""
 
 
 class UsageError(ReleaseError):
-    """The request itself is wrong: an option, a value, a place."""
+    """The request itself is invalid: an option, a value or a path."""
 
     exit_code = 2
 
 
 class CommandError(ReleaseError):
-    """A program is missing, was too slow, or failed."""
+    """A program is missing, timed out or failed."""
 
 
 class SlowError(CommandError):
-    """A program took longer than it was given; `said` is what it had written by then."""
+    """A program exceeded its timeout; `said` is its output until then."""
 
     def __init__(self, message: str, *, hint: str = "", said: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -38,4 +38,4 @@ class SlowError(CommandError):
 
 
 class FailedError(ReleaseError):
-    """A step began and did not reach the state that it wanted."""
+    """A step started but did not reach its target state."""

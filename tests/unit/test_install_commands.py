@@ -9,7 +9,7 @@ from release_channels.model.version import Channel
 
 
 @pytest.mark.parametrize(
-    ("channel", "narrow", "pip", "uv"),
+    ("channel", "only_this_project", "pip", "uv"),
     [
         pytest.param(Channel.PUBLIC, False, "--upgrade demo", "--upgrade demo", id="public"),
         pytest.param(Channel.PUBLIC, True, "--upgrade demo", "--upgrade demo", id="public, nothing to narrow"),
@@ -20,8 +20,13 @@ from release_channels.model.version import Channel
         ),
     ],
 )  # fmt: skip
-def test_the_commands_are_those_of_the_reference_document(channel: Channel, narrow: bool, pip: str, uv: str) -> None:
+def test_the_commands_are_those_of_the_reference_document(
+    channel: Channel, only_this_project: bool, pip: str, uv: str
+) -> None:
     """Word for word, and for a library the same with `uv pip`."""
-    assert " ".join(pip_command("demo", channel, narrow=narrow)) == f"python -m pip install {pip}"
-    assert " ".join(uv_command("demo", channel, narrow=narrow)) == f"uv tool install {uv}"
-    assert " ".join(uv_command("demo", channel, narrow=narrow, is_tool=False)) == f"uv pip install {uv}"
+    assert " ".join(pip_command("demo", channel, only_this_project=only_this_project)) == f"python -m pip install {pip}"
+    assert " ".join(uv_command("demo", channel, only_this_project=only_this_project)) == f"uv tool install {uv}"
+    assert (
+        " ".join(uv_command("demo", channel, only_this_project=only_this_project, is_tool=False))
+        == f"uv pip install {uv}"
+    )

@@ -186,9 +186,9 @@ def _narrow(product: Product) -> Passage:
         "`--pre` and `--prerelease allow` let in the pre-releases of every dependency, too. These forms let in those "
         f"of {product.name} alone; they need pip {_NARROW_PIP} and uv {_NARROW_UV}, or newer:",
         (
-            pip_command(product.name, Channel.PREVIEW, narrow=True),
-            uv_command(product.name, Channel.PREVIEW, narrow=True, is_tool=product.is_tool),
-            *downstream_commands(product.name, Channel.PREVIEW, narrow=True),
+            pip_command(product.name, Channel.PREVIEW, only_this_project=True),
+            uv_command(product.name, Channel.PREVIEW, only_this_project=True, is_tool=product.is_tool),
+            *downstream_commands(product.name, Channel.PREVIEW, only_this_project=True),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The `[tool.release-channels]` table as a frozen value; its defaults are the reference document's. Pure."""
+"""The `[tool.release-channels]` table as a frozen value, with the defaults of the reference document. Pure."""
 
 from __future__ import annotations
 
@@ -18,37 +18,35 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
 
 
 class ClosedLine(StrEnum):
-    """What a preview run does on a main that still holds a released final."""
+    """The action of a preview run while main still declares a released final version."""
 
     REFUSE = "refuse"
     SKIP = "skip"
 
 
 class ProofPolicy(StrEnum):
-    """What the public channel does when tests or gate have not passed for the tagged commit."""
+    """The action of the public channel if tests or gate did not pass for the tagged commit."""
 
     REQUIRE = "require"
     WARN = "warn"
 
 
 def _key(default: Any, help: str) -> Any:
-    """Declare a key: its default, and one sentence for the reference page and the error messages."""
+    """Declare a key with its default and one sentence of help for the reference page and the error messages."""
     return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True, slots=True)
 class VersionFile:
-    """A copy of the version or of its date in another file: the literal text around `{version}` and `{date}`."""
+    """A copy of the version or its release date in another file: literal text with `{version}` and `{date}`."""
 
     path: str = field(metadata={"help": "the file, relative to the project's top"})
-    pattern: str = field(
-        metadata={"help": "the text of the place, with `{version}`, with `{date}`, or with both in it"}
-    )
+    pattern: str = field(metadata={"help": "the text to find, with `{version}`, with `{date}`, or with both in it"})
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting of a project, each with the default of the reference document."""
+    """Every setting of a project, with the default of the reference document."""
 
     main_branch: str = _key("main", "the branch that previews are published from and tags must be contained in")
     remote: str = _key("origin", "the git remote that holds the main branch")
@@ -89,7 +87,7 @@ _Table = TypeVar("_Table")
 
 
 def parse_config(table: object) -> Config:
-    """Read the table of a project.
+    """Parse the `[tool.release-channels]` table of a project.
 
     Raises: RefusedError that names the key by its table path, for an unknown key or a value of the wrong type.
     """
@@ -109,7 +107,7 @@ def parse_config(table: object) -> Config:
 
 
 def _check_version_file(file: VersionFile, path: str) -> None:
-    times = [file.pattern.count(place) for place in ("{version}", "{date}")]
+    times = [file.pattern.count(placeholder) for placeholder in ("{version}", "{date}")]
     if max(times) != 1:
         raise RefusedError(
             f'{path}.pattern is "{file.pattern}"',
@@ -123,7 +121,7 @@ def _check_version_file(file: VersionFile, path: str) -> None:
 
 
 def parse_table(shape: type[_Table], table: object, path: str) -> _Table:
-    """Read a TOML table into a dataclass of the same shape; its keys are the field names with dashes.
+    """Parse a TOML table into a dataclass whose field names, with dashes, are the table's keys.
 
     Raises: RefusedError that names the key by its table path.
     """
@@ -148,7 +146,7 @@ def _nearest(key: str, known: list[str]) -> str:
 
 
 def _parse_list(kind: Any, value: object, path: str) -> tuple[object, ...]:
-    """Read a list: of tables, of texts, or of lists of texts."""
+    """Parse a list of tables, of strings, or of lists of strings."""
     if not isinstance(value, list):
         raise RefusedError(f"{path} is {value!r}", hint=_list_hint(kind, path))
     if isinstance(kind, type) and is_dataclass(kind):

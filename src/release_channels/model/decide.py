@@ -1,4 +1,4 @@
-"""Decide what one request means for the world as observed. Pure.
+"""Decide what a request means for the observed state. Pure.
 
 One function serves every session and task, so that they cannot disagree.
 """
@@ -16,7 +16,7 @@ __all__ = ["Plan", "Reason", "Request", "Verdict", "decide"]
 
 
 def decide(observed: Observed, request: Request, config: Config) -> Plan:
-    """Decide what becomes of a request.
+    """Build the plan that answers a request.
 
     Raises: UsageError if no run number is given where none may be counted.
     """

@@ -1,4 +1,4 @@
-"""What a check found: how bad it is, in which file, and what to do. Pure."""
+"""A finding of a check: its severity, its file, its message and its fix. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad a finding is; an error stops the release."""
+    """The severity of a finding; an error stops the release."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a check found; `file` is the distribution's file name, or empty for the release as a whole."""
+    """One finding of a check; `file` is the distribution's file name, or empty for the release as a whole."""
 
     severity: Severity
     file: str

@@ -1,4 +1,4 @@
-"""The `[tool.release-channels.gate]` table as a frozen value; its defaults are the reference document's gate. Pure."""
+"""The `[tool.release-channels.gate]` table as a frozen value, with the defaults of the reference document. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 def _key(default: Any, help: str) -> Any:
-    """Declare a key: its default, and one sentence for the reference page and the error messages."""
+    """Declare a key with its default and one sentence of help for the reference page and the error messages."""
     return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True, slots=True)
 class ExtraProvider:
-    """A model provider of the project's own, which speaks the OpenAI API."""
+    """A model provider of the project's own that implements the OpenAI API."""
 
     name: str = field(metadata={"help": "what it is called here: small letters, digits and dashes"})
     key: str = field(metadata={"help": "the environment variable that holds its key"})
@@ -30,7 +30,7 @@ class ExtraProvider:
 
 
 class SandboxKind(StrEnum):
-    """Where the agent's commands run."""
+    """The kind of sandbox that the agent's commands run in."""
 
     AUTO = "auto"
     BUBBLEWRAP = "bubblewrap"
@@ -75,7 +75,7 @@ class GateConfig:
 
 
 def check_gate(gate: GateConfig, path: str) -> None:
-    """Refuse values that no gate can run with.
+    """Refuse values that the gate cannot run with.
 
     Raises: RefusedError that names the key by its table path.
     """

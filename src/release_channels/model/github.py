@@ -1,4 +1,4 @@
-"""What GitHub shows of a repository: runs, artifacts, releases, deployments, pull requests. Pure."""
+"""Values of GitHub's API: workflow runs, artifacts, releases, deployments, pull requests. Pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _REMOTE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRun:
-    """One run of a workflow, by its newest attempt.
+    """A workflow run, as of its newest attempt.
 
-    `path` is the workflow's file from the top of the repository that the run belongs to; `head_repository` is the one
-    that its commit came from, a fork perhaps, and None where that is gone.
+    `path` is the workflow's file, relative to the root of the repository that the run belongs to; `head_repository` is
+    the repository of its commit, such as a fork, and None if that was deleted.
     """
 
     id: int
@@ -44,23 +44,23 @@ class WorkflowRun:
 
     @property
     def workflow(self) -> str:
-        """The name of the workflow's file."""
+        """The file name of the workflow."""
         return self.path.rpartition("/")[2]
 
     @property
     def is_done(self) -> bool:
-        """Whether it has come to its end, good or bad."""
+        """Check whether the run has completed, with any conclusion."""
         return self.status == "completed"
 
     @property
     def is_green(self) -> bool:
-        """Whether it has ended well; a run that was skipped or cancelled has not."""
+        """Check whether the run succeeded; a skipped or cancelled run did not."""
         return self.is_done and self.conclusion == "success"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job of a run; by its id GitHub knows its annotations, too."""
+    """A job of a workflow run; GitHub lists its annotations under the same id."""
 
     id: int
     name: str
@@ -71,7 +71,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One artifact of a run; `digest` is the sha256 of its archive in hex, where GitHub tells it."""
+    """An artifact of a workflow run; `digest` is the sha256 of its archive in hex, if GitHub reports one."""
 
     id: int
     name: str
@@ -82,7 +82,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file of a release; one whose upload broke off stands there without content, and holds its name."""
+    """A release asset; one whose upload was interrupted is empty and still blocks its name."""
 
     id: int
     name: str
@@ -92,7 +92,7 @@ class Asset:
 
 
 def asset_name(file_name: str) -> str:
-    """Write the name of a file as GitHub does when it becomes an asset: an epoch's `!` is a dot there.
+    """Return the name that GitHub gives a file when it becomes an asset: an epoch's `!` becomes a dot.
 
     Source: GitHub's REST reference, upload a release asset.
     """
@@ -116,9 +116,9 @@ class GitHubRelease:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One deployment to an environment and how it stands; `workflow` is the file of the run that made it, if known.
+    """A deployment to an environment and its state; `workflow` is the file of the workflow that made it, if known.
 
-    The state `inactive` is that of a deployment that succeeded and has been followed by another.
+    The state `inactive` means that the deployment succeeded and was superseded by another.
     """
 
     environment: str
@@ -131,7 +131,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request that was opened."""
+    """An opened pull request."""
 
     number: int
     url: str
@@ -139,7 +139,7 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class RemoteTag:
-    """The commit that a tag leads to, and whether it has an object of its own."""
+    """A tag on the remote: the commit that it points to, and whether it is annotated."""
 
     sha: str
     annotated: bool
@@ -147,7 +147,7 @@ class RemoteTag:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How a head stands to a base: `ahead`, `behind`, `identical` or `diverged`, and by how many commits."""
+    """A comparison of a head with a base: `ahead`, `behind`, `identical` or `diverged`, and by how many commits."""
 
     status: str
     ahead_by: int
@@ -155,14 +155,14 @@ class Comparison:
 
     @property
     def contains_head(self) -> bool:
-        """Whether the base's history contains the head."""
+        """Check whether the base's history contains the head."""
         return self.status in ("behind", "identical")
 
 
 def repository_name(configured: str, remote_url: str | None, env: Mapping[str, str]) -> str | None:
-    """Give `owner/name`: from the configuration, the job's environment, or the address of a remote on github.com.
+    """Return `owner/name` from the configuration, the job's environment, or the URL of a remote on github.com.
 
-    What else stands in the address, a password above all, is left there.
+    Everything else in the URL, such as a password, is dropped.
     Source: GitHub's variables reference, for `GITHUB_REPOSITORY`.
     """
     candidates = (configured, env.get("GITHUB_REPOSITORY", ""), _from_remote(remote_url or ""))
@@ -170,20 +170,20 @@ def repository_name(configured: str, remote_url: str | None, env: Mapping[str, s
 
 
 def is_repository_name(text: str) -> bool:
-    """Tell whether a text is written as GitHub writes the name of a repository."""
+    """Check whether a string has the form of a GitHub repository's `owner/name`."""
     found = _NAME.fullmatch(text)
     return found is not None and found["name"] not in (".", "..")
 
 
 def is_on_github(url: str) -> bool:
-    """Tell whether the address of a remote is one on github.com."""
+    """Check whether the URL of a remote is on github.com."""
     return bool(_from_remote(url))
 
 
 def is_beyond(url: str) -> bool:
-    """Tell whether the address of a remote leads away from this machine: it is neither a path nor a file's address.
+    """Check whether the URL of a remote leads off this machine: it is neither a path nor a `file:` URL.
 
-    Source: git's manual, GIT URLS: `host:path` is ssh where no slash stands before the colon.
+    Source: git's manual, GIT URLS: `host:path` is ssh if there is no slash before the colon.
     """
     scheme, there, _ = url.partition("://")
     return scheme != "file" if there else ":" in url.partition("/")[0]

@@ -1,4 +1,4 @@
-"""What GitHub's settings say of a repository: environments, who they let in, tag rulesets. Pure."""
+"""The settings of a repository on GitHub: environments, their deployment rules, tag rulesets. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 
 class DeploymentRefs(StrEnum):
-    """Which refs an environment lets in."""
+    """The refs that may deploy to an environment."""
 
     ALL = "every branch and tag"
     PROTECTED = "protected branches"
@@ -18,17 +18,17 @@ class DeploymentRefs(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A pattern of branches or tags that an environment lets in; `kind` is branch or tag."""
+    """A pattern of branches or tags that may deploy to an environment; `kind` is branch or tag."""
 
     kind: str
     pattern: str
 
     def __str__(self) -> str:
-        """Write it as people say it."""
+        """Format it for people."""
         return f"{self.kind} {self.pattern}"
 
     def lets_in(self, kind: str, name: str) -> bool:
-        """Tell whether a branch or a tag is let in.
+        """Check whether a branch or a tag may deploy.
 
         Source: GitHub's documentation of environments: Ruby's File.fnmatch, so that `*` does not match a slash.
         """
@@ -42,20 +42,20 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:
-    """Somebody whose approval a job waits for; `kind` is User or Team."""
+    """A required reviewer of an environment; `kind` is User or Team."""
 
     kind: str
     id: int
     name: str
 
     def __str__(self) -> str:
-        """Write it as people say it."""
+        """Format it for people."""
         return self.name if self.kind == "User" else f"team {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An environment and its rules; `admins_bypass` is None where GitHub does not tell."""
+    """An environment and its protection rules; `admins_bypass` is None if GitHub does not report it."""
 
     name: str
     admits: DeploymentRefs = DeploymentRefs.ALL
@@ -66,7 +66,7 @@ class Environment:
     admins_bypass: bool | None = None
 
     def lets_in(self, kind: str, name: str) -> bool | None:
-        """Tell whether a branch or a tag is let in; None where it depends on the protection of branches."""
+        """Check whether a branch or a tag may deploy; None if that depends on branch protection."""
         if self.admits is DeploymentRefs.ALL:
             return True
         if self.admits is DeploymentRefs.NAMED:
@@ -74,7 +74,7 @@ class Environment:
         return False if kind == "tag" else None
 
     def describe(self) -> str:
-        """Say in a few words whom it lets in, and what it asks of them."""
+        """Summarize which refs may deploy, the wait timer and the required reviewers."""
         admits = self.admits.value
         if self.admits is DeploymentRefs.NAMED:
             admits = ", ".join(map(str, self.policies)) or "nothing"
@@ -86,7 +86,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class TagRuleset:
-    """A ruleset for tags: which refs it covers, and which acts it keeps for those who may bypass it."""
+    """A ruleset for tags: the refs that it covers, and the operations that it restricts to bypass actors."""
 
     name: str
     is_active: bool
@@ -95,7 +95,7 @@ class TagRuleset:
     restricts: frozenset[str]
 
     def covers(self, tag: str) -> bool:
-        """Tell whether a tag is covered.
+        """Check whether the ruleset covers a tag.
 
         Source: GitHub's REST reference, rulesets: `~ALL`, or patterns of whole ref names.
         """
@@ -109,14 +109,14 @@ class TagRuleset:
 
 @dataclass(frozen=True, slots=True)
 class RepositorySettings:
-    """All that was read of a repository's settings; None is what could not be read, and `unseen` says why."""
+    """All settings that were read of a repository; None means not readable, with the reason in `unseen`."""
 
     repository: str
     is_private: bool
     default_branch: str
     environments: Mapping[str, Environment | None]
     secrets: Mapping[str, frozenset[str] | None]
-    """The names of secrets by environment; those of the repository under an empty name."""
+    """The names of secrets by environment; those of the repository have an empty key."""
     rulesets: tuple[TagRuleset, ...] | None
     immutable_releases: bool | None
     unseen: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The install and upgrade commands of both channels, as the reference document words them. Pure."""
+"""The install and upgrade commands of both channels, as in the reference document. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _UV = ("uv", "tool", "install")
 _UV_LIBRARY = ("uv", "pip", "install")
 
 
-def pip_command(project: str, channel: Channel, *, narrow: bool = False) -> tuple[str, ...]:
-    """Give the words that install or upgrade a Python package from a channel.
+def pip_command(project: str, channel: Channel, *, only_this_project: bool = False) -> tuple[str, ...]:
+    """Return the pip command that installs or upgrades a package from a channel.
 
-    With `narrow` the preview of this project alone is let in, and no dependency's pre-release.
+    With `only_this_project` pre-releases are allowed for this project but not for its dependencies.
     """
-    flags = ("--all-releases", project) if narrow else ("--pre",)
+    flags = ("--all-releases", project) if only_this_project else ("--pre",)
     return (*_PIP, *(flags if channel is Channel.PREVIEW else ()), "--upgrade", project)
 
 
@@ -22,41 +22,43 @@ def uv_command(
     project: str,
     channel: Channel,
     *,
-    narrow: bool = False,
+    only_this_project: bool = False,
     is_tool: bool = True,
     force: bool = False,
     python: str = "",
 ) -> tuple[str, ...]:
-    """Give the words that install or upgrade a command-line tool from a channel, or a library where it is no tool.
+    """Return the uv command that installs or upgrades a tool, or a library, from a channel.
 
-    There is no exact pin on purpose: uv takes the newest that the channel has. `narrow` is as with pip; `force`
-    replaces executables that something else left behind; `python` names the interpreter.
+    There is no exact pin on purpose: uv takes the newest version of the channel. `only_this_project` is as for pip;
+    `force` replaces executables of other origin; `python` selects the interpreter.
     """
     start = _UV if is_tool else _UV_LIBRARY
     chosen = ("--python", python) if python else ()
     return (
         *start,
         *chosen,
-        *_uv_flags(project, channel, narrow),
+        *_uv_flags(project, channel, only_this_project),
         "--upgrade",
         *(("--force",) if force else ()),
         project,
     )
 
 
-def downstream_commands(project: str, channel: Channel, *, narrow: bool = False) -> tuple[tuple[str, ...], ...]:
-    """Give the words with which a project that uses uv comes to depend on a channel, and then follows it."""
-    flags = _uv_flags(project, channel, narrow)
+def downstream_commands(
+    project: str, channel: Channel, *, only_this_project: bool = False
+) -> tuple[tuple[str, ...], ...]:
+    """Return the commands that add a dependency on a channel to a uv project, and that upgrade it later."""
+    flags = _uv_flags(project, channel, only_this_project)
     return ("uv", "add", *flags, project), ("uv", "lock", "--upgrade-package", project, *flags)
 
 
 def return_commands(project: str, *, is_tool: bool = True) -> tuple[tuple[str, ...], ...]:
-    """Give the words that lead from a preview back to the public release, which an upgrade does not do."""
+    """Return the commands that reinstall the public release over a preview, which an upgrade does not do."""
     back = (*_UV, "--force", project) if is_tool else (*_UV_LIBRARY, "--reinstall", project)
     return (*_PIP, "--force-reinstall", project), back
 
 
-def _uv_flags(project: str, channel: Channel, narrow: bool) -> tuple[str, ...]:
+def _uv_flags(project: str, channel: Channel, only_this_project: bool) -> tuple[str, ...]:
     if channel is not Channel.PREVIEW:
         return ()
-    return ("--prerelease-package", f"{project}=allow") if narrow else ("--prerelease", "allow")
+    return ("--prerelease-package", f"{project}=allow") if only_this_project else ("--prerelease", "allow")

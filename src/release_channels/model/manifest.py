@@ -1,6 +1,6 @@
-"""The manifest: what was built, handed from step to step as `release.json`. Pure.
+"""The manifest `release.json`: the files of a build, passed from step to step. Pure.
 
-It is a claim: a foreign build backend ran beside it. `claims.py` compares it with what is derived anew.
+It is untrusted, since a foreign build backend ran next to it: `verification.py` compares it with derived values.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["MAX_BYTES", "SCHEMA", "Manifest", "ManifestFile", "parse_manifest"]
 SCHEMA = 1
 MAX_BYTES = 1 << 20
 _KEYS = {"schema", "channel", "project", "version", "commit", "run", "tools", "files"}
-_READER = StrictJsonReader("the manifest", "build again: `nox -s build` writes release.json anew")
+_READER = StrictJsonReader("the manifest", "run `nox -s build` to write release.json again")
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What one build made, from which commit, for which channel; `tools` is information and never compared."""
+    """The files of one build, its commit and its channel; `tools` is informational and never compared."""
 
     channel: Channel
     project: str
@@ -35,7 +35,7 @@ class Manifest:
     files: tuple[ManifestFile, ...]
 
     def to_json(self) -> str:
-        """Write the manifest as JSON, the same text for the same content."""
+        """Return the manifest as JSON; equal manifests give equal text."""
         content = {
             "schema": SCHEMA,
             "channel": self.channel.value,
@@ -50,9 +50,9 @@ class Manifest:
 
 
 def parse_manifest(text: str) -> Manifest:
-    """Read a manifest strictly: nothing missing, nothing more, every value of its own shape.
+    """Parse a manifest strictly: no missing key, no extra key, every value of the right type and format.
 
-    Raises: RefusedError with the first thing that is wrong.
+    Raises: RefusedError for the first problem found.
     """
     content = _READER.load(text, _KEYS, max_bytes=MAX_BYTES)
     _READER.schema(content, SCHEMA)

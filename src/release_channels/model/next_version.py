@@ -1,4 +1,4 @@
-"""Which version main goes to: final before a release, the next dev line after it. Pure."""
+"""The next version of main: the final before a release, the next dev line after it. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from release_channels.model.version import Line, binds, final_of, line_of, next_
 
 
 class Part(StrEnum):
-    """Which part of the newest final a release raises; what stands behind it becomes zero."""
+    """The part of the newest final that a release increments; the parts after it become zero."""
 
     MAJOR = "major"
     MINOR = "minor"
@@ -20,11 +20,11 @@ class Part(StrEnum):
 
 
 def next_final(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
-    """Choose the final that main's dev line becomes: `to`, else the next by `part`, else the line's own.
+    """Return the final for main's dev line: `to`, else the newest final with `part` incremented, else the line's own.
 
     `taken` are all versions on the index and all release tags.
 
-    Raises: UsageError for a target that is no final; RefusedError for one that does not go up.
+    Raises: UsageError for a target that is not a final; RefusedError for one that is not higher.
     """
     if to:
         target = _parse(to)
@@ -39,11 +39,11 @@ def next_final(current: Version, taken: Collection[Version], *, to: str = "", pa
 
 
 def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
-    """Choose the dev line that main opens after a release: `to`, else the next by `part`, else the next patch.
+    """Return the dev version for main after a release: `to`, else with `part` incremented, else the next patch.
 
-    It is above everything that is out and no preview, so that its previews are offered.
+    It is above every published version except previews, so that installers pick its previews.
 
-    Raises: UsageError for a target that is no dev line; RefusedError for one that does not go up.
+    Raises: UsageError for a target that is not a dev line; RefusedError for one that is not higher.
     """
     bound = max(filter(binds, taken), default=None)
     base = max(filter(None, (bound, final_of(current))))
@@ -66,7 +66,7 @@ def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part
 
 
 def raised(version: Version, part: Part) -> Version:
-    """Raise one part of a version; post-releases, and numbers behind the part, are dropped."""
+    """Increment one part of a version; a post-release segment and later parts are dropped."""
     major, minor, patch = (*version.release, 0, 0)[:3]
     numbers = {Part.MAJOR: (major + 1, 0, 0), Part.MINOR: (major, minor + 1, 0), Part.PATCH: (major, minor, patch + 1)}
     epoch = f"{version.epoch}!" if version.epoch else ""
@@ -74,7 +74,7 @@ def raised(version: Version, part: Part) -> Version:
 
 
 def _must_go_up(target: Version, current: Version, taken: Collection[Version]) -> None:
-    """Refuse a version that users would not be offered, or that the index has for ever."""
+    """Refuse a version that installers would not pick, or that is taken."""
     if target in taken:
         raise RefusedError(f"{target} is taken: it is on the index or tagged", hint=_next(taken))
     newest = _newest(taken)
@@ -108,8 +108,8 @@ def _part(text: str) -> Part:
 
 
 def is_open(version: Version) -> bool:
-    """Tell whether main is on a dev line.
+    """Check whether main is on a dev line.
 
-    Raises: RefusedError for a version that belongs on no main.
+    Raises: RefusedError for a version that main must not have.
     """
     return line_of(version) is Line.DEV

@@ -1,4 +1,4 @@
-"""What the world shows: plain values that `observe` fills and `decide` reads. Pure."""
+"""The observed state of git and the index: plain values that `observe` fills and `decide` reads. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from enum import StrEnum
 
 from packaging.version import Version
 
-UNSHALLOW = "fetch all of it: `fetch-depth: 0` in the checkout, or `git fetch --unshallow --tags` by hand"
-"""What to do about a clone whose history is cut off."""
+UNSHALLOW = "fetch the full history: `fetch-depth: 0` in the checkout, or `git fetch --unshallow --tags` by hand"
+"""The hint for a shallow clone."""
 
 
 class Relation(StrEnum):
-    """How the commit at hand stands to another one."""
+    """The relation of the current commit to another one."""
 
     SAME = "the same commit"
     ANCESTOR = "an ancestor"
@@ -25,7 +25,7 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """One file as the index lists it; a yanked file counts as taken."""
+    """A file as the index lists it; a yanked file still occupies its version."""
 
     name: str
     url: str
@@ -35,51 +35,51 @@ class IndexFile:
     upload_time: datetime | None = None
     yanked: bool = False
     provenance_url: str | None = None
-    """Where the index tells who published it, if it was uploaded with an attestation."""
+    """The URL of its provenance, if it was uploaded with an attestation."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """Every release of the project on one index; a project that the index does not know has none."""
+    """Every release of the project on one index; none if the index does not have the project."""
 
     index: str
     releases: Mapping[Version, tuple[IndexFile, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def versions(self) -> list[Version]:
-        """List every version with at least one file, lowest first; yanked ones included."""
+        """Return every version with at least one file, lowest first; yanked ones included."""
         return sorted(self.releases)
 
     def newest_final(self) -> Version | None:
-        """Give the newest final or post-release, if there is one; yanked ones included."""
+        """Return the newest final or post-release, if any; yanked ones included."""
         return max((v for v in self.releases if not v.is_prerelease), default=None)
 
     def newest_offered(self) -> Version | None:
-        """Give the newest final or post-release that installers take by themselves: yanked ones are left out."""
+        """Return the newest final or post-release that installers pick by default: yanked ones are excluded."""
         offered = (v for v, files in self.releases.items() if any(not file.yanked for file in files))
         return max((v for v in offered if not v.is_prerelease), default=None)
 
     def newest_preview(self) -> Version | None:
-        """Give the newest preview (a dev release of no alpha, beta or rc), if there is one."""
+        """Return the newest preview (a dev release, but not of an alpha, beta or rc), if any."""
         return max((v for v in self.releases if v.dev is not None and v.pre is None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit's full name and its committer time in seconds since the epoch."""
+    """A commit's full hash and its committer time in seconds since the epoch."""
 
     sha: str
     time: int
 
     @property
     def short(self) -> str:
-        """Give the name as people read it: twelve digits."""
+        """Return the first twelve digits of the hash."""
         return self.sha[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A release tag: its name, the commit it points to, and how the commit at hand stands to that one."""
+    """A release tag: its name, the commit it points to, and the relation of the current commit to that one."""
 
     name: str
     commit: str
@@ -89,7 +89,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A preview on the index; its commit is None where the files do not carry it."""
+    """A preview on the index; its commit is None if the files do not contain it."""
 
     version: Version
     commit: str | None
@@ -98,23 +98,23 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """All that a decision rests on, read once."""
+    """Everything that a decision depends on, read once."""
 
     project: str
     version: Version
     commit: Commit
     index: IndexState
     is_written: bool = True
-    """Whether a file holds the version; otherwise git tags do."""
+    """True if the version is in a file; otherwise it comes from git tags."""
     is_normal: bool = True
-    """Whether the version is written in normal form."""
+    """True if the version is written in normal form."""
     on_main: Relation | None = None
-    """How the commit stands to the tip of the remote's main branch; None where nobody has to ask."""
+    """The relation of the commit to the tip of the remote's main branch; None if not needed."""
     tag: Tag | None = None
     newest_preview: Preview | None = None
     same_version: Preview | None = None
     kept: Mapping[Version, str] = field(default_factory=dict)
-    """The commit of each version that this machine has given to its local index."""
+    """The commit of each version that this machine published to its local index."""
     uncommitted: tuple[str, ...] = ()
     is_shallow: bool = False
-    """Whether the history at hand is cut off, so that an unknown relation may be any."""
+    """True if the clone is shallow, so that an unknown relation may be any."""

@@ -1,4 +1,4 @@
-"""The one named outcome that each run ends in, and how it is told. Pure."""
+"""The outcome of a run, and its formats: JSON, workflow outputs, Markdown and one line. Pure."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from release_channels.model.redact import redact_urls
 
 
 class Result(StrEnum):
-    """How a run ended."""
+    """The result of a run."""
 
     PUBLISHED = "published"
     ALREADY = "already published"
     PLANNED = "planned"
     SKIPPED = "skipped"
     DONE = "done"
-    """A step on its own reached its end; there was nothing to publish in it."""
+    """A single step completed that does not publish."""
     REFUSED = "refused"
     FAILED = "failed"
 
     @property
     def is_good(self) -> bool:
-        """Whether the run may be green."""
+        """Check whether the run counts as successful."""
         return self not in (Result.REFUSED, Result.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended, for people and for programs; its texts are masked, since they go to pages that others read."""
+    """The outcome of a run, for people and programs; its texts are redacted, since others read them."""
 
     result: Result
     message: str
@@ -41,28 +41,28 @@ class Outcome:
     version: str = ""
     commit: str = ""
     run_number: int | None = None
-    """The number of the test run, as it was proven or given: what a later session needs to mean the same preview."""
+    """The number of the test run, verified or given: a later session needs it to name the same preview."""
     index: str = ""
     publish: bool = False
-    """Whether there is something to publish: what later jobs ask before they start."""
+    """True if there is something to publish: later jobs depend on it."""
     rehearsal: bool = False
     warnings: tuple[str, ...] = ()
     files: tuple[ManifestFile, ...] = ()
 
     def __post_init__(self) -> None:
-        """Take passwords out of what programs and people said; the one change before nothing changes any more."""
+        """Redact URLs with logins in all texts."""
         object.__setattr__(self, "message", redact_urls(self.message))
         object.__setattr__(self, "hint", redact_urls(self.hint))
         object.__setattr__(self, "warnings", tuple(redact_urls(warning) for warning in self.warnings))
 
     @property
     def line(self) -> str:
-        """The last line on stdout; whatever the message holds, it is one line."""
-        told = " ".join(f"{self.result}: {self.message}".split())
-        return f"{told} (rehearsal)" if self.rehearsal and "(rehearsal)" not in told else told
+        """The last line on stdout: a single line, whatever the message contains."""
+        line = " ".join(f"{self.result}: {self.message}".split())
+        return f"{line} (rehearsal)" if self.rehearsal and "(rehearsal)" not in line else line
 
     def to_json(self) -> str:
-        """Write the outcome for programs."""
+        """Return the outcome as JSON."""
         content = {
             "outcome": self.result.value,
             "message": self.message,
@@ -81,7 +81,7 @@ class Outcome:
         return json.dumps(content, indent=2) + "\n"
 
     def to_outputs(self) -> dict[str, str]:
-        """Give the values for later steps of a workflow."""
+        """Return the workflow outputs for later steps."""
         return {
             "outcome": self.result.value,
             "version": self.version,
@@ -91,7 +91,7 @@ class Outcome:
         }
 
     def to_markdown(self) -> str:
-        """Write the outcome for a job's summary page."""
+        """Return the outcome as Markdown for a job's summary page."""
         rows = [("channel", self.channel), ("version", self.version), ("commit", self.commit), ("index", self.index)]
         result = f"{self.result} (rehearsal)" if self.rehearsal else self.result
         lines = [f"### {_plain(self.project or 'release-channels')}: {result}", "", _plain(self.message), ""]
@@ -106,7 +106,7 @@ class Outcome:
 
 
 def _plain(text: str) -> str:
-    """Keep foreign text from being read as Markdown, HTML or math.
+    """Escape foreign text so that it is not rendered as Markdown, HTML or math.
 
     Source: CommonMark, backslash escapes and entity references; what begins a list or a heading does so only at the
     beginning of a line.

@@ -1,4 +1,4 @@
-"""A request and the plan that answers it: shown by a dry run, carried out by a real one. Pure."""
+"""A request and its plan, which a dry run shows and a real run carries out. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from release_channels.model.version import Channel
 
 
 class Verdict(StrEnum):
-    """What a plan amounts to."""
+    """The verdict of a plan."""
 
     PUBLISH = "publish"
     SKIP = "skip"
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why, in one word or two: the rows of the version model."""
+    """The reason for a verdict, in a few words: the rows of the version model."""
 
     OPEN = "open"
     ALREADY = "already published"
@@ -39,23 +39,23 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for: by hand, or through an event."""
+    """A release request, made by hand or by an event."""
 
     channel: Channel
     index: str = "local"
     commit: str = "HEAD"
     tag: str | None = None
-    """The release tag, as an event or somebody's hand gives it."""
+    """The release tag, from an event or the command line."""
     run: int | None = None
     run_from: str = "as given"
-    """Where the run number comes from, in words."""
+    """The origin of the run number, for people."""
     may_count: bool = True
-    """Whether a missing run number may be counted up from the index: true for local practice alone."""
+    """True if a missing run number may be derived from the index: only for local practice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will happen, and why; nothing has happened yet. `version` is None where nothing would be built."""
+    """The decision about a request, made before anything is done; `version` is None if nothing would be built."""
 
     channel: Channel
     project: str
@@ -67,9 +67,9 @@ class Plan:
     hint: str = ""
     version: Version | None = None
     run: int | None = None
-    """The number in the version's dev segment: the run number, and the run-offset with it."""
+    """The number in the version's dev segment: run number plus run-offset."""
     numbered: str = ""
-    """Where the number comes from, in words."""
+    """The origin of that number, for people."""
     warnings: tuple[str, ...] = ()
 
 
@@ -85,7 +85,7 @@ def make_plan(
     run: int | None = None,
     warnings: tuple[str, ...] = (),
 ) -> Plan:
-    """Make a plan that carries what was observed; `hint` says what to do where nothing is published."""
+    """Build a plan from the observed state; `hint` states what to do if nothing is published."""
     return Plan(
         channel=request.channel, project=observed.project, index=request.index, commit=observed.commit.sha,
         verdict=verdict, reason=reason, message=message, hint=hint, version=version, run=run,

@@ -1,4 +1,4 @@
-"""The preview channel: what main's version means for it, and where a preview stands among the others. Pure."""
+"""The rules of the preview channel: what main's version and the published previews allow. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from release_channels.model.version import Line, binds, final_of, line_of, next_
 
 
 def decide_preview(observed: Observed, request: Request, config: Config) -> Plan:
-    """Decide what becomes of a preview request.
+    """Build the plan that answers a preview request.
 
     Raises: UsageError if no run number is given where none may be counted.
     """
@@ -34,7 +34,7 @@ def decide_preview(observed: Observed, request: Request, config: Config) -> Plan
 
 
 def _decide_final(observed: Observed, request: Request, config: Config) -> Plan:
-    """Main holds a final or post-release: the tag handles it, or did, or the line was never reopened."""
+    """Handle a final or post-release on main: to be tagged, already tagged, or never followed by a dev line."""
     version = observed.version
     if version not in observed.index.releases:
         return make_plan(
@@ -55,7 +55,7 @@ def _decide_final(observed: Observed, request: Request, config: Config) -> Plan:
 
 
 def _decide_dev(observed: Observed, request: Request, config: Config) -> Plan:
-    """Main holds a dev line: the preview must be one that preview users are offered."""
+    """Handle a dev line on main: the preview must be one that installers would pick."""
     releases = observed.index.releases
     final = final_of(observed.version)
     if final in releases:
@@ -74,7 +74,7 @@ def _decide_dev(observed: Observed, request: Request, config: Config) -> Plan:
 
 
 def _number(observed: Observed, request: Request, config: Config, version: Version, run: int) -> Plan:
-    """Judge a preview against the previews that are there: its own version, then the newest."""
+    """Compare a preview with the published ones: the same version, then the newest."""
     there, newest = observed.same_version, _newest(observed)
     is_there = version in observed.index.releases
     if is_there and (there is None or there.commit is None or there.relation is Relation.SAME):
@@ -116,7 +116,7 @@ def _number(observed: Observed, request: Request, config: Config, version: Versi
 
 
 def _taken(observed: Observed, request: Request, config: Config, there: Preview, version: Version, run: int) -> Plan:
-    """Another commit has the version; a later commit with its number may also be a counter that started again."""
+    """Refuse a version that another commit has; on a later commit the run counter may also have restarted."""
     again = _restarted(there, version)
     counter = f"; if the workflow's counter has started again, {_offset(there, run, config)}" if again else ""
     return make_plan(
@@ -128,7 +128,7 @@ def _taken(observed: Observed, request: Request, config: Config, there: Preview,
 
 
 def _newest(observed: Observed) -> Preview | None:
-    """Give the newest preview; one whose commit nobody looked up is there all the same."""
+    """Return the newest preview, also if its commit was not read."""
     version = observed.index.newest_preview()
     if observed.newest_preview is not None or version is None:
         return observed.newest_preview
@@ -136,24 +136,24 @@ def _newest(observed: Observed) -> Preview | None:
 
 
 def _restarted(other: Preview, version: Version) -> bool:
-    """Tell whether an earlier commit of the same line has that preview's number."""
+    """Check whether a preview of the same line is from an earlier commit."""
     return other.relation is Relation.DESCENDANT and final_of(other.version) == final_of(version)
 
 
 def _is_cut_off(observed: Observed, request: Request, other: Preview, version: Version) -> bool:
-    """Tell whether a restarted counter could hide behind the end of a shallow history; practice harms nobody."""
+    """Check whether a shallow history could conceal a restarted counter; it does not matter for local practice."""
     hidden = other.relation is Relation.UNKNOWN and other.commit is not None and observed.is_shallow
     return hidden and request.index != "local" and final_of(other.version) == final_of(version)
 
 
 def _offset(other: Preview, run: int, config: Config) -> str:
-    """Name the offset that lifts this run just above a preview; the present offset is in the number already."""
+    """Return the run-offset that puts this run just above a preview; the number contains the present offset."""
     offset = (other.version.dev or 0) + 1 - (run - config.run_offset)
     return f"set run-offset = {offset} in [tool.release-channels]"
 
 
 def _why_late(newest: Preview, observed: Observed) -> tuple[str, ...]:
-    """Warn where being late is not known to be harmless."""
+    """Warn unless a late preview is known to be harmless."""
     if newest.relation in (Relation.ANCESTOR, Relation.SAME):
         return ()
     if newest.relation is Relation.DESCENDANT:
@@ -175,7 +175,7 @@ def _twice(newest: Preview | None, version: Version) -> tuple[str, ...]:
 
 
 def _run_number(observed: Observed, request: Request, config: Config) -> tuple[int, str]:
-    """Take the number that was given, else the one this commit has, else the next free one; and say which."""
+    """Return the number that was given, else the one this commit has, else the next free one; and its origin."""
     if request.run is not None:
         offset = f", with the run-offset {config.run_offset}" if config.run_offset else ""
         return request.run + config.run_offset, f"{request.run}, {request.run_from}{offset}"
@@ -192,7 +192,7 @@ def _run_number(observed: Observed, request: Request, config: Config) -> tuple[i
 
 
 def _next_free(observed: Observed, config: Config) -> int:
-    """Give the number above everything known: every preview of every line, as a run counter goes on, and the offset."""
+    """Return the number above every known preview of every line, as a run counter would, and above the offset."""
     known = (*observed.index.releases, *observed.kept)
     taken = [v.dev for v in known if v.dev is not None and v.pre is None]
     return max(config.run_offset, *taken, 0) + 1
@@ -212,7 +212,7 @@ def _behind(observed: Observed, request: Request, config: Config, why: str) -> P
 
 
 def _reopen(observed: Observed) -> str:
-    """Name the next dev line, above everything that a preview must be above."""
+    """Suggest the next dev line, above every version that a preview must be above."""
     line = next_dev_line(max(v for v in observed.index.releases if binds(v)))
     if not observed.is_written:
         return (

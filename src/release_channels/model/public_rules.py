@@ -1,4 +1,4 @@
-"""The public channel: which tag releases which version, and every reason why it may not. Pure."""
+"""The rules of the public channel: which tag releases which version, and every reason to refuse. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release_channels.model.version import Line, final_of, line_of, next_dev_lin
 
 
 def decide_public(observed: Observed, request: Request, config: Config) -> Plan:
-    """Decide what becomes of a tag: it releases its version once every rule holds."""
+    """Build the plan for a tag: it releases its version if every rule holds."""
     stops = (
         *check_version(observed), *check_tag(observed, request, config),
         *check_place(observed, config), *check_yanked(observed.version, observed.index),
@@ -42,7 +42,7 @@ def decide_public(observed: Observed, request: Request, config: Config) -> Plan:
 
 
 def check_version(observed: Observed) -> Iterator[Finding]:
-    """Check that the commit holds a final or post-release, in normal form."""
+    """Check that the commit declares a final or post-release, in normal form."""
     version = observed.version
     try:
         line = line_of(version)
@@ -59,7 +59,7 @@ def check_version(observed: Observed) -> Iterator[Finding]:
 
 
 def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[Finding]:
-    """Check that the tag is the one that the configuration makes of the version, and that it is on this commit."""
+    """Check that the tag is the one that tag-format gives for the version, and that it is on this commit."""
     if request.tag is None:
         expected = tag_of(config.tag_format, observed.version)
         yield _error(f"no release tag is on commit {observed.commit.short}", f"`invoke tag` makes it: {expected}")
@@ -84,7 +84,7 @@ def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[
 
 
 def check_place(observed: Observed, config: Config) -> Iterator[Finding]:
-    """Check that the commit is contained in main, and that the version goes up."""
+    """Check that the commit is contained in main, and that the version is higher than every final."""
     main = f"{config.remote}/{config.main_branch}"
     if observed.on_main not in (None, Relation.SAME, Relation.ANCESTOR):
         yield _error(
@@ -97,7 +97,7 @@ def check_place(observed: Observed, config: Config) -> Iterator[Finding]:
 
 
 def check_yanked(version: Version, index: IndexState) -> Iterator[Finding]:
-    """Check that nobody has taken the version back: a yanked file says so for the whole release."""
+    """Check that the version is not yanked: one yanked file counts for the whole release."""
     yanked = [file.name for file in index.releases.get(version, ()) if file.yanked]
     if yanked:
         following = next_free(version, index.releases)

@@ -1,4 +1,4 @@
-"""What counts as a secret, and how secrets are kept out of output: one definition for the whole tool. Pure."""
+"""The names of secrets, and the redaction of their values in output. Pure."""
 
 from __future__ import annotations
 

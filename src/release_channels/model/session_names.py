@@ -1,4 +1,4 @@
-"""The names of the release sessions, and the steps of the sessions that have several."""
+"""The names of the release sessions, and the steps of sessions with several."""
 
 from __future__ import annotations
 

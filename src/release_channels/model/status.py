@@ -1,4 +1,4 @@
-"""Where a project stands between main, tag, index and GitHub, and the one next command. Pure."""
+"""The release status of a project across main, tag, index and GitHub, and the next command. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACE = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class UnmergedBump:
-    """A version on its way to main: where it stands, and what brings it there."""
+    """A version that main does not have yet: where it is, and how to merge it."""
 
     where: str
     then: str
@@ -29,34 +29,34 @@ class UnmergedBump:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseStatus:
-    """What was seen, as far as it could be seen: None is not known."""
+    """The observed release status; None means unknown."""
 
     main: Version
     preview: Plan
     commits_since_preview: int | None
-    """How many commits on main no preview has; where there is no preview at all, every commit."""
+    """The number of commits on main since the newest preview; every commit if there is none."""
     tag: str | None
-    """The tag of main's version, or of the newest final, where it is there."""
+    """The tag of main's version, or of the newest final, if it exists."""
     unfinished: str = ""
-    """What the tagged release still lacks, if it lacks something."""
+    """Missing parts of the tagged release; empty if it is complete."""
     workflow: str = ""
-    """What the workflow that has to act next is doing, as far as GitHub tells."""
+    """The state of the workflow that comes next, as far as GitHub reports it."""
     is_running: bool = False
-    """Whether that workflow is at work right now."""
+    """True if that workflow is running."""
     is_written: bool = True
-    """Whether a file holds the version; otherwise git tags do."""
+    """True if the version is in a file; otherwise it comes from git tags."""
     ahead: UnmergedBump | None = None
-    """What this clone holds and main does not yet."""
+    """The version that this clone has and main does not have yet."""
 
     def invoke(self, *words: str) -> str:
-        """Word a task's command, with the index wherever it is not the one that the tasks look at by themselves."""
+        """Format a task's command, with `--index` unless it is the default one."""
         index = () if self.preview.index == "pypi" else ("--index", self.preview.index)
         return " ".join(("invoke", *words, *index))
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """The one next command, and why; `converged` if nothing waits to be done."""
+    """The next command and the reason for it; `converged` if nothing is pending."""
 
     converged: bool
     command: str
@@ -64,7 +64,7 @@ class NextStep:
 
 
 def next_command(standing: ReleaseStatus) -> NextStep:
-    """Choose the one thing to do next."""
+    """Return the next command."""
     main, reason = standing.main, standing.preview.reason
     if standing.unfinished:
         return _finish(standing)
@@ -116,9 +116,9 @@ def _begin(standing: ReleaseStatus) -> str:
 
 
 def unfinished(files: tuple[IndexFile, ...], release: GitHubRelease | None, now: datetime, *, asked: bool) -> str:
-    """Say what a tagged release lacks: files on the index, or its GitHub Release, if that was asked for.
+    """Return what a tagged release lacks: files on the index, or its GitHub Release if that was looked up.
 
-    One that is yanked is done with, and so is one that the index takes no more files of.
+    A yanked release lacks nothing, and neither does one that the index no longer accepts files for.
     """
     kinds = {file.name.endswith(".whl") for file in files}
     closes = files_close_at(files)
@@ -135,20 +135,20 @@ def unfinished(files: tuple[IndexFile, ...], release: GitHubRelease | None, now:
 
 
 def files_close_at(files: tuple[IndexFile, ...]) -> datetime | None:
-    """Give the time after which the index takes no more files of a release, if the index tells when it began."""
+    """Return the time after which the index rejects new files of a release, if the index reports upload times."""
     times = [file.upload_time for file in files if file.upload_time is not None]
     return min(times) + FILES_CLOSE_AFTER if times else None
 
 
 def unrecoverable(version: Version, why: str, taken: Iterable[Version] = ()) -> RefusedError:
-    """Say that a version cannot be finished, and which one is next, where these are on the index or tagged."""
+    """Build the error for a version that cannot be completed; `taken` are the versions on the index or tagged."""
     return RefusedError(
         f"{version} is spent: {why}", hint=f"the next version is {next_free(version, taken)}; yank what is there"
     )
 
 
 def humanize_age(then: datetime, now: datetime) -> str:
-    """Say how long ago something was, in the largest unit that is not zero."""
+    """Format how long ago something was, in the largest unit that is not zero."""
     minutes = int((now - then) / timedelta(minutes=1))
     for size, unit in ((60 * 24, "day"), (60, "hour"), (1, "minute")):
         count = minutes // size
@@ -159,7 +159,7 @@ def humanize_age(then: datetime, now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsage:
-    """How much of the index's limit is used, in bytes, and for how long the rest will do at the present pace."""
+    """The use of the index's size limit in bytes, and the previews and days that still fit at the current rate."""
 
     used: int
     limit: int
@@ -168,9 +168,9 @@ class QuotaUsage:
 
 
 def quota_usage(state: IndexState, limit: int, now: datetime) -> QuotaUsage:
-    """Add up the files, yanked ones too, and see how long the rest lasts at the pace of the last 30 days.
+    """Add up the files, yanked ones included, and project the rate of the last 30 days.
 
-    A project that is younger than that is measured since its first file.
+    The rate of a younger project is measured since its first file.
     """
     files = [file for release in state.releases.values() for file in release]
     used = sum(file.size or 0 for file in files)

@@ -26,7 +26,7 @@ class ManifestFile:
     sha256: str
 
     def to_table(self) -> dict[str, object]:
-        """Give the file as it stands in JSON."""
+        """Return the file as a JSON object."""
         return {"name": self.name, "size": self.size, "sha256": self.sha256}
 
 

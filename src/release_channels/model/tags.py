@@ -1,4 +1,4 @@
-"""Release tags: the name that a version gets, and what is wrong with another one. Pure."""
+"""Release tags: the tag of a version, the version of a tag, and why a tag is wrong. Pure."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterable
 
 from packaging.version import InvalidVersion, Version
 
-# What a version in normal form and a sensible prefix are written with: no shell syntax, no white space.
+# The characters of a version in normal form and of a usual prefix: no shell syntax, no white space.
 _PLAIN = re.compile(r"[A-Za-z0-9._+!/@-]+", re.ASCII)
 
 
 def tag_of(tag_format: str, version: Version) -> str:
-    """Write the tag of a version, which is written in normal form."""
+    """Return the tag of a version, in normal form."""
     return tag_format.replace("{version}", str(version))
 
 
 def version_of(name: str, tag_format: str) -> Version | None:
-    """Read the version out of a tag's name; None for a tag that is not exactly the format with a normal version."""
+    """Parse the version in a tag's name; None unless the tag is exactly the format with a version in normal form."""
     before, _, after = tag_format.partition("{version}")
     if not (name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)):
         return None
@@ -29,13 +29,13 @@ def version_of(name: str, tag_format: str) -> Version | None:
 
 
 def release_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
-    """Pick the release tags of final and post-releases out of all tags."""
+    """Return the release tags of final and post-releases among all tags, by version."""
     found = ((version_of(name, tag_format), name) for name in names)
     return {version: name for version, name in found if version is not None and not version.is_prerelease}
 
 
 def why_wrong(name: str, version: Version, tag_format: str) -> str:
-    """Say what is wrong with a tag for a version, or nothing where it is the right one."""
+    """Return why a tag is wrong for a version; empty if it is right."""
     expected = tag_of(tag_format, version)
     if name == expected:
         return ""

@@ -1,6 +1,6 @@
-"""The provenance: which commit and run passed tests and gate, and the sha256 of what was gated. Pure.
+"""The provenance file: which commit and run passed tests and gate, and the sha256 of the gated files. Pure.
 
-It is a claim like the manifest: the next workflow believes none of it before GitHub's API has said the same.
+It is untrusted, like the manifest: the next workflow verifies it with GitHub's API.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ MAX_BYTES = 1 << 18
 _KEYS = {"schema", "repository", "commit", "test_run", "gate_run", "results", "tool", "version", "files"}
 _WORKFLOW_PATH = re.compile(r"\.github/workflows/[A-Za-z0-9._-]+\.ya?ml")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+")
-_READER = StrictJsonReader("the provenance", "run the integration gate for this commit again: it writes the file anew")
+_READER = StrictJsonReader("the provenance", "run the integration gate for this commit again: it rewrites the file")
 
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """The run of the test workflow that the gate followed; its number names the preview."""
+    """The run of the test workflow that triggered the gate; its number is in the preview's version."""
 
     __test__ = False  # not one of pytest's, whatever its name
 
@@ -34,12 +34,12 @@ class TestRun:
     number: int
     attempt: int
     path: str
-    """The workflow's file, from the top of the repository."""
+    """The workflow's file, relative to the root of the repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateRun:
-    """The run of the gate's workflow."""
+    """The run of the gate workflow."""
 
     id: int
     attempt: int
@@ -47,13 +47,13 @@ class GateRun:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What one passed gate says of one commit; `results` and `tool` are information and never compared."""
+    """The result of a passed gate for one commit; `results` and `tool` are informational and never compared."""
 
     repository: str
     commit: str
     test_run: TestRun
     gate_run: GateRun | None
-    """None where the gate ran on no runner of GitHub's."""
+    """None if the gate did not run on GitHub Actions."""
     results: Mapping[str, str]
     tool: str
     version: Version
@@ -62,7 +62,7 @@ class Provenance:
     """The candidate's distributions: what is published must be these bytes."""
 
     def to_json(self) -> str:
-        """Write the provenance as JSON, the same text for the same content."""
+        """Return the provenance as JSON; equal values give equal text."""
         test, gate = self.test_run, self.gate_run
         content = {
             "schema": SCHEMA,
@@ -79,9 +79,9 @@ class Provenance:
 
 
 def parse_provenance(text: str) -> Provenance:
-    """Read a provenance strictly: nothing missing, nothing more, every value of its own shape.
+    """Parse a provenance strictly: no missing key, no extra key, every value of the right type and format.
 
-    Raises: RefusedError with the first thing that is wrong.
+    Raises: RefusedError for the first problem found.
     """
     content = _READER.load(text, _KEYS, max_bytes=MAX_BYTES)
     _READER.schema(content, SCHEMA)

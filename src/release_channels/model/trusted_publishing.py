@@ -1,4 +1,4 @@
-"""Trusted Publishing as a comparison: what a job claims to be, and what the publisher on the index has to say. Pure."""
+"""Trusted Publishing: the claims of a job's OIDC token compared with the configured publisher. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WORKFLOW = re.compile(r"(?P<repository>[^/]+/[^/]+)/\.github/workflows/(?P<file
 
 @dataclass(frozen=True, slots=True)
 class PublisherValues:
-    """The values of one trusted publisher, as the index asks for them."""
+    """The values of one trusted publisher, as the index's form has them."""
 
     project: str
     repository: str
@@ -23,8 +23,8 @@ class PublisherValues:
     environment: str
 
     @property
-    def to_type(self) -> tuple[tuple[str, str], ...]:
-        """The fields of the form and what to type.
+    def form_fields(self) -> tuple[tuple[str, str], ...]:
+        """Return the fields of the index's form and their values.
 
         Source: the index's form for a GitHub publisher, which wants the owner and the repository's name apart.
         """
@@ -40,7 +40,7 @@ class PublisherValues:
 
 @dataclass(frozen=True, slots=True)
 class ClaimCheck:
-    """One value that has to fit: as the job claims it, as the configuration has it, and what to change if not."""
+    """One claim that has to match: the claimed value, the configured value, and what to change if they differ."""
 
     what: str
     claimed: str
@@ -48,15 +48,15 @@ class ClaimCheck:
     change: str
 
     @property
-    def fits(self) -> bool:
-        """Whether the index would take one for the other, which it does without regard to case."""
+    def matches(self) -> bool:
+        """Compare the values as the index does, which ignores case."""
         return self.claimed.lower() == self.wanted.lower()
 
 
 def read_claims(token: str) -> Mapping[str, str]:
-    """Read the claims of an identity token, whose signature is the index's to check.
+    """Decode the claims of an OIDC token; the index checks its signature.
 
-    Raises: FailedError if it is no such token.
+    Raises: FailedError if it cannot be decoded.
     Source: RFC 7519, three parts in base64url, of which the second holds the claims.
     """
     try:
@@ -70,7 +70,7 @@ def read_claims(token: str) -> Mapping[str, str]:
 
 
 def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[ClaimCheck, ...]:
-    """Put what a job claims beside what the configuration has.
+    """Compare a job's claims with the configured publisher.
 
     Source: the index's documentation: repository, workflow file of `job_workflow_ref`, environment.
     """
@@ -94,8 +94,8 @@ def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[
 
 
 def explain_refusal(code: str, said: str, compared: tuple[ClaimCheck, ...], index: str) -> RefusedError:
-    """Turn the index's refusal into the one thing to change."""
-    wrong = next((value for value in compared if not value.fits), None)
+    """Build the error for the index's refusal, with the setting to change."""
+    wrong = next((value for value in compared if not value.matches), None)
     if code in ("invalid-publisher", "invalid-pending-publisher") and wrong is not None:
         message = f"the {wrong.what} is {wrong.claimed or 'missing'} in this job, and should be {wrong.wanted}"
         return RefusedError(f"{index} does not trust this job: {message}", hint=f"change {wrong.change}")
@@ -104,13 +104,13 @@ def explain_refusal(code: str, said: str, compared: tuple[ClaimCheck, ...], inde
 
 
 def mismatches(compared: tuple[ClaimCheck, ...]) -> Iterator[str]:
-    """Say every value that does not fit."""
+    """Yield a message for every claim that does not match."""
     for value in compared:
-        if not value.fits:
+        if not value.matches:
             yield f"the {value.what} is {value.claimed or 'missing'} in this job, and should be {value.wanted}"
 
 
-# Source: the codes as the index's source has them.
+# Source: the error codes in the index's source.
 _CURES = {
     "invalid-publisher": "the job is as the settings say, so the publisher on the index is missing or differs: "
     "add it there with the values above (the project's page, Publishing)",

@@ -1,4 +1,4 @@
-"""What enters as a claim leaves verified: manifest, provenance and runs against what was asked anew. Pure."""
+"""Verify untrusted manifests, provenance and runs against values that were read again. Pure."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ AGAIN = "run the test workflow again for that commit (`gh run rerun`): the gate 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRun:
-    """What is known of a commit once GitHub has been asked: its test run, and what the gate has tested of it."""
+    """A commit's verified test run, and the files that the gate tested."""
 
     commit: str
     run: int
-    """The number of the test run, which names the preview."""
+    """The number of the test run, which is in the preview's version."""
     said: tuple[str, ...]
-    """Where each value comes from, a sentence each."""
+    """The origin of each value, one sentence each."""
     version: Version | None = None
-    """The version of what was gated; None without a gate."""
+    """The version that was gated; None without a gate."""
     files: tuple[ManifestFile, ...] = ()
-    """What was gated: nothing else may be published."""
+    """The gated files: nothing else may be published."""
 
 
 def verify_manifest(manifest: Manifest, plan: Plan) -> Manifest:
-    """Let a manifest through that agrees with the plan in channel, project, version, run and commit.
+    """Verify that a manifest agrees with the plan in channel, project, version, run and commit, and return it.
 
-    Raises: RefusedError that names every disagreement.
+    Raises: RefusedError that lists every disagreement.
     """
     wrong = list(_disagreements(manifest, plan))
     if wrong:
@@ -49,9 +49,9 @@ def verify_manifest(manifest: Manifest, plan: Plan) -> Manifest:
 
 
 def verify_gated(manifest: Manifest, gated: Sequence[ManifestFile]) -> Manifest:
-    """Let a manifest through whose files are the ones that the gate tested, byte for byte; without a gate, any.
+    """Verify that a manifest's files are byte for byte the gated ones, if any were gated, and return it.
 
-    Raises: RefusedError that names each file with both digests.
+    Raises: RefusedError that lists each file with both digests.
     """
     built, tested = ({file.name: file.sha256 for file in files} for files in (manifest.files, gated))
     wrong = [
@@ -69,7 +69,7 @@ def verify_gated(manifest: Manifest, gated: Sequence[ManifestFile]) -> Manifest:
 
 
 def gate_title(commit: str, test_run: int) -> str:
-    """Word the title of the gate's run, by which it is found: the workflow's `run-name` says the same.
+    """Return the title of the gate's run, which identifies it: the workflow's `run-name` is the same.
 
     Source: GitHub lists a run that follows another one under the newest commit of the default branch.
     """
@@ -77,23 +77,23 @@ def gate_title(commit: str, test_run: int) -> str:
 
 
 def check_test_run(run: WorkflowRun, commit: str, repository: str, config: Config) -> Iterator[str]:
-    """Say everything that keeps a run from being the passed tests of a commit that was pushed to main."""
+    """Check that a run is the passed test run of a commit that was pushed to main; yield every problem."""
     yield from _check_run("the test run", run, config.test_workflow, "push", repository, config)
     if run.sha != commit:
         yield f"the test run {run.id} tested commit {run.sha[:12]}, not {commit[:12]}"
 
 
 def check_gate_run(run: WorkflowRun, repository: str, config: Config) -> Iterator[str]:
-    """Say everything that keeps a run from being a passed gate that followed a test run of this repository."""
+    """Check that a run is a passed gate that a test run of this repository triggered; yield every problem."""
     yield from _check_run("the gate's run", run, config.gate_workflow, "workflow_run", repository, config)
 
 
 def verify_provenance(
     claim: Provenance, test: WorkflowRun, gate: WorkflowRun, repository: str, config: Config
 ) -> VerifiedRun:
-    """Let a provenance through of which GitHub says the same; both runs were asked for by their ids.
+    """Verify a provenance against GitHub's data of both runs, which were read by their ids.
 
-    Raises: RefusedError that names every disagreement.
+    Raises: RefusedError that lists every disagreement.
     """
     wrong = [
         *check_gate_run(gate, repository, config),
@@ -113,7 +113,7 @@ def verify_provenance(
 
 
 def test_said(test: WorkflowRun) -> tuple[str, ...]:
-    """Say which run of the tests stands behind a proof."""
+    """Return the sentence about the test run that was verified."""
     return (f"{test.workflow} passed for commit {test.sha[:12]}: run {test.number}, attempt {test.attempt}",)
 
 

@@ -16,14 +16,14 @@ from release_channels.errors import RefusedError, UsageError
 
 
 class Channel(StrEnum):
-    """One of the two streams of releases that share a project name."""
+    """One of the two release channels that share a project name."""
 
     PREVIEW = "preview"
     PUBLIC = "public"
 
 
 class Line(StrEnum):
-    """What main holds: an open dev line, or a public version to release."""
+    """The kind of version on main: an open dev line, or a public version to release."""
 
     DEV = "dev line"
     FINAL = "final"
@@ -34,7 +34,7 @@ _IMPLICIT_POST = re.compile(r"[0-9]-[0-9]+\s*$", re.ASCII)
 
 
 def parse_run_number(text: str) -> int:
-    """Parse the number of a test workflow's run, a positive decimal integer of at most ten digits.
+    """Parse the run number of a test workflow, a positive decimal integer of at most ten digits.
 
     Raises: UsageError for anything else.
     """
@@ -48,9 +48,9 @@ def parse_run_number(text: str) -> int:
 
 
 def parse_project_version(text: str) -> Version:
-    """Parse a version as a project writes it down.
+    """Parse a version as a project declares it.
 
-    Raises: RefusedError for what is no version, or is spelled so that it reads as another one.
+    Raises: RefusedError if it is not a version, or its spelling is ambiguous.
     """
     try:
         version = Version(text)
@@ -65,7 +65,7 @@ def parse_project_version(text: str) -> Version:
 
 
 def line_of(version: Version) -> Line:
-    """Tell whether a version on main is an open dev line or a public version to release.
+    """Classify a version on main as an open dev line or a public version to release.
 
     Raises: RefusedError for a local version and for alpha, beta and release candidates, with `.dev` or without.
     """
@@ -83,35 +83,35 @@ def line_of(version: Version) -> Line:
 
 
 def final_of(version: Version) -> Version:
-    """Give the final or post-release that a dev line leads to, or the version itself if it is no dev release."""
+    """Return the final or post-release of a dev line, or the version itself if it is not a dev release."""
     return Version(_text(version.epoch, version.release, version.post))
 
 
 def preview_of(version: Version, run: int) -> Version:
-    """Give the preview of a dev line: run numbers replace the dev segment and nothing else."""
+    """Return the preview of a dev line: the run number replaces the dev segment and nothing else."""
     return Version(f"{final_of(version)}.dev{run}")
 
 
 def next_dev_line(version: Version) -> Version:
-    """Give the dev line that follows a version: the next patch release, `.dev0`."""
+    """Return the dev line after a version: the next patch release with `.dev0`."""
     major, minor, patch = (*version.release, 0, 0)[:3]
     return Version(_text(version.epoch, (major, minor, patch + 1)) + ".dev0")
 
 
 def next_free(version: Version, taken: Iterable[Version]) -> Version:
-    """Give the next patch release above a version and above every final that is on the index or tagged."""
+    """Return the next patch release above a version and above every final that is on the index or tagged."""
     finals = (other for other in taken if not other.is_prerelease)
     return final_of(next_dev_line(max((version, *finals))))
 
 
 def binds(version: Version) -> bool:
-    """Tell whether every preview must be above this version: all but previews themselves.
+    """Check whether every preview must be above this version, which holds for all but previews.
 
-    A dev release of an alpha, beta or rc stands for its pre-release.
+    A dev release of an alpha, beta or rc counts as its pre-release.
     """
     return version.dev is None or version.pre is not None
 
 
 def _text(epoch: int, release: tuple[int, ...], post: int | None = None) -> str:
-    """Write the parts that survive from a dev release to its final, in normal form."""
+    """Format epoch, release and post segment in normal form."""
     return (f"{epoch}!" if epoch else "") + ".".join(map(str, release)) + (f".post{post}" if post is not None else "")

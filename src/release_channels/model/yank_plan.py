@@ -1,4 +1,4 @@
-"""A bad release is out: what yanking it leaves to the users of each channel. Pure."""
+"""The effect of yanking a release on the users of each channel. Pure."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from release_channels.model.version import final_of
 
 @dataclass(frozen=True, slots=True)
 class YankPlan:
-    """What there is to do about one version, and what comes of it."""
+    """The files of a version that are still to be yanked, and what users get afterwards."""
 
     version: Version
     is_yanked: bool
     kept: tuple[str, ...]
     """Files that are not yanked."""
     partly: tuple[str, ...]
-    """Files that are not yanked though others of the version are."""
+    """Files that are not yanked although others of the version are."""
     public_gets: Version | None
     preview_gets: Version | None
     previews: tuple[Version, ...]
-    """Previews of the same line that are not yanked: they hold the same code, or nearly."""
+    """Previews of the same line that are not yanked: they contain nearly the same code."""
     next_version: Version | None
-    """None where the next preview of main is what follows."""
+    """None if the next preview of main replaces it."""
 
 
 def plan_yank(state: IndexState, version: Version, main: Version, tagged: Collection[Version] = ()) -> YankPlan:
-    """Say what users get once a version is yanked; a yanked file is still taken, and still installed by `==`.
+    """Plan the yank of a version; its number stays taken, and installers still accept it with `==`.
 
-    `main` is what main holds, and `tagged` are the versions of all release tags.
+    `main` is the version on main, and `tagged` are the versions of all release tags.
 
     Raises: UsageError if the index does not have the version.
     Source: yanked releases specification (once PEP 592).
@@ -60,7 +60,7 @@ def plan_yank(state: IndexState, version: Version, main: Version, tagged: Collec
 
 
 def _next(main: Version, taken: Collection[Version]) -> Version:
-    """Give the version that `bump` would cut next, after `bump-dev` where main's own line is closed."""
+    """Return the version that `bump` would release next, after `bump-dev` if main's own line is closed."""
     try:
         return next_final(main, taken)
     except RefusedError:
@@ -73,7 +73,7 @@ def _known(state: IndexState) -> str:
 
 
 def page(simple_url: str, project: str, version: Version) -> str:
-    """Give the page on which a release is yanked; there is no API for it.
+    """Return the URL of the page on which a release is yanked; there is no API for it.
 
     Source: the index's project management pages.
     """
@@ -82,5 +82,5 @@ def page(simple_url: str, project: str, version: Version) -> str:
 
 
 def _offered(state: IndexState) -> Iterator[Version]:
-    """List the versions that an installer offers by itself."""
+    """Return the versions that installers pick by default."""
     return (version for version, files in state.releases.items() if any(not file.yanked for file in files))

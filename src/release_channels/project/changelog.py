@@ -1,4 +1,4 @@
-"""A changelog like Keep a Changelog: its sections, and the release of what is unreleased. Pure.
+"""A changelog in the style of Keep a Changelog: its sections, and the edit that releases the unreleased one. Pure.
 
 Source: Keep a Changelog 1.1.0.
 """
@@ -21,7 +21,7 @@ from release_channels.project.typed_toml import decode, resolve_inside_project
 
 AUTO = "auto"
 BODY_LIMIT = 125_000
-"""GitHub's limit for the text of a release, in characters."""
+"""GitHub's limit for the body of a release, in characters."""
 
 _STEMS = ("CHANGELOG", "CHANGES", "HISTORY", "NEWS")
 _NAMES = (
@@ -44,7 +44,7 @@ Document = Markdown | Underlined
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading that names a version or what is unreleased, and where what stands below it ends."""
+    """A section: the heading of a version or of unreleased changes, and the offset where the section ends."""
 
     heading: Heading
     title: Title
@@ -52,11 +52,11 @@ class Section:
 
 
 def find_changelog(config: Config, read: Read, news_file: str = "") -> str | None:
-    """Give the path of the changelog; None if there is none.
+    """Return the path of the changelog; None if there is none.
 
     It is the configured one, else the one that towncrier writes, else the first of the usual names.
 
-    Raises: RefusedError if the file that is named somewhere is missing.
+    Raises: RefusedError if a configured file is missing.
     """
     if not config.changelog:
         return None
@@ -71,7 +71,7 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
 
 
 def named_changelog(config: Config, news_file: str) -> str:
-    """Give the path that the settings or else towncrier's name; empty where nobody names one.
+    """Return the path that the settings, or else towncrier's, configure; empty if neither does.
 
     Raises: RefusedError for a path that leads out of the project.
     """
@@ -81,26 +81,26 @@ def named_changelog(config: Config, news_file: str) -> str:
 
 
 def read_changelog(path: str, read: Read) -> Document:
-    """Read a changelog, as Markdown unless its name says reStructuredText.
+    """Read a changelog, as Markdown unless its suffix is that of reStructuredText.
 
-    Raises: RefusedError if it is not there, or not UTF-8.
+    Raises: RefusedError if it is missing, or not UTF-8.
     """
     return parse_changelog(decode(read(path), path), path)
 
 
 def parse_changelog(text: str, path: str) -> Document:
-    """Parse a changelog in the form that its name says."""
+    """Parse a changelog in the markup that its suffix implies."""
     return Underlined(text) if path.lower().endswith((".rst", ".txt")) else Markdown(text)
 
 
 def has_section(document: Document, version: Version) -> bool:
-    """Tell whether a version has a section that says something, and is not announced as unreleased."""
+    """Check whether a version has a section with content that is not marked as unreleased."""
     found = _released(_sections(document), version)
     return found is not None and document.says_something(found.heading.end, found.end)
 
 
 def section(document: Document, version: Version) -> str | None:
-    """Give what stands below a version's heading, up to the next one; None if there is no such heading."""
+    """Return the text below a version's heading, up to the next one; None if there is no such heading."""
     found = _released(_sections(document), version)
     return document.text[found.heading.end : found.end].strip() if found else None
 
@@ -108,12 +108,12 @@ def section(document: Document, version: Version) -> str | None:
 def plan_release(
     document: Document, version: Version, date: Date, path: str, tag_format: str = "v{version}"
 ) -> Edit | None:
-    """Plan the edit that turns what is unreleased into a version's section.
+    """Plan the edit that turns the unreleased changes into a version's section.
 
-    Below `[Unreleased]` the section gets a heading of its own; one that announces a version as unreleased gets the
-    version and its date. None if the version has its section already, and nothing is unreleased.
+    Below `[Unreleased]` the section gets a heading of its own; a heading of a version marked as unreleased gets the
+    version and its date. None if the version already has its section, and nothing is unreleased.
 
-    Raises: RefusedError if nothing is unreleased, or both are there, or the result does not read as a released section.
+    Raises: RefusedError if nothing is unreleased, or both exist, or the result does not parse as a released section.
     """
     text = document.text
     sections = _sections(document)
@@ -151,7 +151,7 @@ def plan_release(
 
 
 def release_body(section: str, link: str, limit: int = BODY_LIMIT) -> str:
-    """Cut a section to what a release's text may hold, at the end of a line, with a link to all of it."""
+    """Truncate a section to the limit in characters, at the end of a line, with a link to the full text."""
     if len(section) <= limit:
         return section
     more = f"\n\n… [the whole text]({link})"
@@ -160,7 +160,7 @@ def release_body(section: str, link: str, limit: int = BODY_LIMIT) -> str:
 
 
 def _sections(document: Document) -> list[Section]:
-    """Give the sections of versions and of what is unreleased.
+    """Return the sections of versions and of unreleased changes.
 
     The sections of one changelog have one level: that of the first such heading. A section ends at the next heading
     of its level or above, or at the link references that close the file.
@@ -181,7 +181,7 @@ def _released(sections: list[Section], version: Version) -> Section | None:
 
 
 def _with_title(text: str, unreleased: Section, title: str) -> str:
-    """Write a version's title: below `[Unreleased]` as a heading of its own, else over the one that announced it."""
+    """Write a version's title: below `[Unreleased]` as a new heading, else in place of the one marked as unreleased."""
     heading = unreleased.heading
     before, old = text[: heading.end], text[heading.start : heading.end]
     newline = "\r\n" if "\r\n" in before else "\n"
@@ -192,7 +192,7 @@ def _with_title(text: str, unreleased: Section, title: str) -> str:
 
 
 def _retitled(old: str, heading: Heading, title: str) -> str:
-    """Write another title into a heading; the line below it, and the one above if there is one, grow along."""
+    """Replace the title of a heading; the lengths of its underline and overline follow."""
     new = old.replace(heading.title, title, 1)
     if not _is_underlined(heading):
         return new
@@ -206,7 +206,7 @@ def _is_underlined(heading: Heading) -> bool:
 
 
 def _with_links(text: str, version: Version, tag_format: str, path: str) -> str:
-    """Let the reference `[Unreleased]: …compare/v1.1.0...HEAD` begin at the new tag, and add the version's own."""
+    """Start the reference `[Unreleased]: …compare/v1.1.0...HEAD` at the new tag, and add the version's own."""
     places = [one for one in parse_changelog(text, path).references if one.label == "UNRELEASED"]
     found = _UNRELEASED_LINK.fullmatch(text, places[0].start, places[0].end) if places else None
     if found is None:

@@ -1,4 +1,4 @@
-"""The titles of a changelog's sections: which version and date they name, and one like them for a new version. Pure."""
+"""The titles of a changelog's sections: their version and date, and a title in the same style for a new one. Pure."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _REST = re.compile(
     r"(?:\[[^\]]*\])?[ \t]*"
 )
 _UNRELEASED = re.compile(r"unreleased|tbd|tba|yyyy-mm-dd|xxxx-xx-xx", re.IGNORECASE)
-# The last ones name the month, so day and month cannot be taken for each other; `3/4/2026` is read by nobody.
+# The last ones spell the month, so day and month cannot be confused; `3/4/2026` is not accepted.
 _STYLES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y")
 _PADDED_DAY = re.compile(r"%d")
 
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """The title of a section; `version` is None for what is unreleased under no version's name."""
+    """The title of a section; `version` is None for unreleased changes without a version."""
 
     found: re.Match[str]
     version: Version | None
@@ -38,15 +38,15 @@ class Title:
 
     @property
     def date(self) -> str:
-        """What stands where the date is, if it is a date."""
+        """The date in the title, as text; empty if there is none."""
         rest = _REST.fullmatch(self.found["rest"])
         return rest["date"] if rest and style_of(rest["date"]) else ""
 
 
 def parse_title(text: str) -> Title | None:
-    """Read the title of a section; `2 ways to install` and `How to use 3.9` are none.
+    """Parse the title of a section; `2 ways to install` and `How to use 3.9` are not section titles.
 
-    Several words before a version are a name only where a date stands behind it, as in titles by towncrier.
+    Several words before a version are a project name only if a date follows, as in titles by towncrier.
     """
     found = _TITLE.fullmatch(text.strip())
     if found is None or bool(found["open"]) != bool(found["close"]):
@@ -64,7 +64,7 @@ def parse_title(text: str) -> Title | None:
 
 
 def title_like(others: list[Title], own: Title, version: Version, date: Date) -> str:
-    """Write the title of a version as the newest one is written; without another, as Keep a Changelog has it."""
+    """Return the title of a version in the style of the newest one; without another, in that of Keep a Changelog."""
     if own.version is not None:
         return _dated(own, version, date)
     if not others:
@@ -76,7 +76,7 @@ def title_like(others: list[Title], own: Title, version: Version, date: Date) ->
 
 
 def style_of(text: str) -> str:
-    """Give the form of a date, as `strftime` takes it; empty if it is none of the known ones."""
+    """Return the `strftime` format of a date; empty if it is none of the known ones."""
     for style in _STYLES:
         try:
             day = datetime.strptime(text, style).date()
@@ -87,7 +87,7 @@ def style_of(text: str) -> str:
 
 
 def _dated(own: Title, version: Version, date: Date) -> str:
-    """Put version and date into the title that announced the version as unreleased."""
+    """Return the title that was marked as unreleased, with version and date."""
     found = own.found
     rest = _REST.fullmatch(found["rest"])
     day = f"{rest['between']}{rest['paren']}{date.isoformat()}{rest['end']}" if rest else f" - {date.isoformat()}"
@@ -101,7 +101,7 @@ def _day(model: Title, date: Date) -> str:
 
 
 def _write(style: str, date: Date) -> str:
-    """Write a date; `%-d` is the day without a zero, which not every platform's `strftime` knows."""
+    """Format a date; `%-d` is the day without a zero, which not every platform's `strftime` supports."""
     return date.strftime(style.replace("%-d", str(date.day)))
 
 
@@ -125,18 +125,18 @@ _NOTHING = re.compile(r"[ \t]*|\.\.([ \t].*|)|[ \t]+:[\w-]+:.*")
 
 
 class Underlined:
-    """One text, read line by line; every place is an offset into it."""
+    """A changelog in reStructuredText; positions are offsets into its text."""
 
     references: tuple[Reference, ...] = ()
 
     def __init__(self, text: str) -> None:
-        """Take a text."""
+        """Keep the text; headings are parsed on first use."""
         self.text = text
         self.references_start = len(text)
 
     @cached_property
     def headings(self) -> tuple[Heading, ...]:
-        """The titles of the text, in order; what is indented is a quote or code."""
+        """The headings of the text, in order; indented lines are quotes or code."""
         styles: list[tuple[bool, str]] = []
         found = []
         for match in _RST_TITLE.finditer(self.text):
@@ -151,7 +151,7 @@ class Underlined:
         return tuple(found)
 
     def says_something(self, start: int, end: int) -> bool:
-        """Tell whether a part holds more than titles, comments and link targets."""
+        """Check whether a part contains more than headings, comments and link targets."""
         titled = [range(heading.start, heading.end) for heading in self.headings]
         at = start
         for line in self.text[start:end].splitlines(keepends=True):

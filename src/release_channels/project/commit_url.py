@@ -1,4 +1,4 @@
-"""A preview carries its commit: the project URL `Source commit`, written beside the version for the build. Pure."""
+"""The project URL `Source commit`, which the build of a preview adds next to the version. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from release_channels.project.sources.base import parse_document, table_of
 
 LABEL = "Source commit"
 _SOURCE_LABELS = ("source", "sourcecode", "repository", "github", "code")
-_OWNER_AND_NAME = {"github.com", "codeberg.org", "bitbucket.org"}  # every repository lies two levels deep there
-_FORGES = _OWNER_AND_NAME | {"gitlab.com"}
+_OWNER_AND_NAME = {"github.com", "codeberg.org", "bitbucket.org"}  # their repositories have exactly two path segments
+_HOSTING_SERVICES = _OWNER_AND_NAME | {"gitlab.com"}
 _SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[A-Za-z0-9.-]{2,}):(?P<path>[^\s:]+)")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 _PATH = re.compile(r"[A-Za-z0-9._~/+@%-]+")
@@ -22,9 +22,9 @@ _SHA = re.compile(r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?")
 
 
 def repository_url(project: Project, remote_url: str | None) -> str | None:
-    """Give the web address of the source repository, or None where nothing tells it.
+    """Return the URL of the source repository, or None if it is unknown.
 
-    The configuration is asked first, then `[project.urls]`, then the git remote.
+    Taken from the configuration, else `[project.urls]`, else the git remote.
     Source: well-known project URLs specification, for the labels and how they are compared.
     """
     if project.config.repository:
@@ -33,7 +33,7 @@ def repository_url(project: Project, remote_url: str | None) -> str | None:
 
 
 def commit_url(base: str, sha: str) -> str:
-    """Give the web address of one commit of a repository, in the form of its forge."""
+    """Return the URL of a commit in a repository, in the format of its hosting service."""
     host = urlsplit(base).hostname or ""
     if host == "gitlab.com" or host.startswith("gitlab."):
         return f"{base}/-/commit/{sha}"
@@ -41,7 +41,7 @@ def commit_url(base: str, sha: str) -> str:
 
 
 def commit_of(urls: Mapping[str, str]) -> str | None:
-    """Read the commit out of a distribution's project URLs, if one of them carries it."""
+    """Return the commit in a distribution's project URLs, if one of them has it."""
     for label, url in urls.items():
         last = url.rstrip("/").rpartition("/")[2]
         if _normalize(label) == _normalize(LABEL) and _SHA.fullmatch(last):
@@ -50,9 +50,9 @@ def commit_of(urls: Mapping[str, str]) -> str | None:
 
 
 def with_source_commit(project: Project, text: str, url: str) -> str:
-    """Write a commit's address into the text of the project's pyproject.toml, where the metadata is PEP 621.
+    """Return the text of pyproject.toml with the commit's URL, if the metadata is in `[project]`.
 
-    Raises: RefusedError if the edit cannot be proven to change that alone.
+    Raises: RefusedError if the edit cannot be proven to change only that.
     """
     if not project.has_project_table or "urls" in project.dynamic:
         return text
@@ -60,7 +60,7 @@ def with_source_commit(project: Project, text: str, url: str) -> str:
 
 
 def _with_url(text: str, url: str, path: str) -> str:
-    """Write the URL under its label, or under every spelling of it that stands there; proven to change no more."""
+    """Write the URL under its label, or under every existing spelling of it; proven to change nothing else."""
     expected = read_toml(text)
     urls = expected["project"].setdefault("urls", {})
     labels = [label for label in urls if _normalize(label) == _normalize(LABEL)] or [LABEL]
@@ -90,7 +90,7 @@ def _set(urls: MutableMapping[str, Any], labels: list[str], url: str) -> None:
 
 
 def _append(text: str, url: str) -> str:
-    """Write a table of its own at the end, where it comes between no two keys of another one."""
+    """Append a new table at the end, where it cannot split another one."""
     import tomlkit
 
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -99,17 +99,19 @@ def _append(text: str, url: str) -> str:
 
 
 def _from_urls(urls: Mapping[str, str]) -> str | None:
-    """Find the source among the project URLs: by a label that says so, else a home page that is one."""
+    """Find the source repository among the project URLs: by its label, else a home page on a hosting service."""
     known = {_normalize(label): url for label, url in urls.items()}
     for label in _SOURCE_LABELS:
         if base := _web(known.get(label, "")):
             return base
     home = _web(known.get("homepage", ""))
-    return home if home and urlsplit(home).hostname in _FORGES and urlsplit(home).path.count("/") == 2 else None
+    return (
+        home if home and urlsplit(home).hostname in _HOSTING_SERVICES and urlsplit(home).path.count("/") == 2 else None
+    )
 
 
 def _from_remote(remote: str) -> str | None:
-    """Turn a git remote's URL into the address that a browser opens; a path on this machine has none."""
+    """Convert a git remote's URL to a web URL; None for a local path."""
     if "://" in remote:
         parts = _split(remote)
         if parts is not None and parts.scheme in ("ssh", "git", "git+ssh"):
@@ -120,7 +122,7 @@ def _from_remote(remote: str) -> str | None:
 
 
 def _web(url: str) -> str | None:
-    """Reduce a web address to the repository: no password, query or page below it; None if it is no such address."""
+    """Reduce a web URL to the repository: no password, query or page below it; None if it is not one."""
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https"):
         return None
@@ -137,12 +139,12 @@ def _web(url: str) -> str | None:
 def _split(url: str) -> SplitResult | None:
     try:
         return urlsplit(url.strip())
-    except ValueError:  # an address that cannot be taken apart, as in http://[::1, tells no repository
+    except ValueError:  # a URL that cannot be parsed, such as http://[::1
         return None
 
 
 def _normalize(label: str) -> str:
-    """Reduce a label to what it is compared by.
+    """Normalize a label for comparison.
 
     Source: well-known project URLs specification, label normalization.
     """

@@ -1,4 +1,4 @@
-"""An edit of one file, and the proofs that it changes nothing beside what it is meant to. Pure."""
+"""Edits of files, and proofs that an edit changes nothing else. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release_channels.errors import RefusedError
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One file before and after, as whole texts; the path is relative, with `/` between its parts."""
+    """One file before and after, as full texts; the path is relative, with `/` as separator."""
 
     path: str
     old: str
@@ -22,7 +22,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """One file that is not there yet, as a whole text."""
+    """A new file, as full text."""
 
     path: str
     new: str
@@ -30,7 +30,7 @@ class Creation:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One file that is taken away, as it was before."""
+    """A file to delete, with its previous content."""
 
     path: str
     old: bytes
@@ -53,9 +53,9 @@ def prove_literal(old_text: str, new_text: str, old_literal: str, new_literal: s
 
 
 def prove_content(new_text: str, expected: Mapping[str, Any], path: str) -> None:
-    """Prove that a TOML text means exactly what is expected of it.
+    """Prove that a TOML text parses to exactly the expected content.
 
-    Raises: RefusedError if it means anything else, or is no TOML at all.
+    Raises: RefusedError if it parses to anything else, or is not TOML.
     """
     try:
         holds = read_toml(new_text) == expected
@@ -66,7 +66,7 @@ def prove_content(new_text: str, expected: Mapping[str, Any], path: str) -> None
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """Read a TOML text for a comparison: floats stay text, since `nan` equals nothing and 1.0 equals 1."""
+    """Parse a TOML text for a comparison: floats stay text, since `nan` equals nothing and 1.0 equals 1."""
     return tomllib.loads(text, parse_float=lambda digits: ("float", digits))
 
 

@@ -1,4 +1,4 @@
-"""The project's own entry in uv.lock, edited in place: a tool would rewrite it all. Pure."""
+"""The project's own entries in uv.lock and Cargo.lock, edited in place: the tools would rewrite the file. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _HERE = ("editable", "virtual", "directory")
 
 
 def read_lock(name: NormalizedName, read: Read) -> Version | None:
-    """Read the version that uv.lock has for the project itself; None without a lock, or with a dynamic version.
+    """Return the version that uv.lock has for the project; None without a lock, or with a dynamic version.
 
-    Raises: RefusedError if the file is no lock file.
+    Raises: RefusedError if the file is not a lock file.
     """
     content = read(LOCK)
     entry = _own(parse_toml(decode(content, LOCK), LOCK), name) if content is not None else None
@@ -35,7 +35,7 @@ def read_lock(name: NormalizedName, read: Read) -> Version | None:
 def plan_lock(name: NormalizedName, read: Read, version: Version) -> tuple[Edit, ...]:
     """Plan the edit of the project's own entry; none without a lock, or if the entry has no version or this one.
 
-    Raises: RefusedError if the edit cannot be proven to change that version alone.
+    Raises: RefusedError if the edit cannot be proven to change only that version.
     """
     if read_lock(name, read) is None:
         return ()
@@ -51,7 +51,7 @@ def plan_lock(name: NormalizedName, read: Read, version: Version) -> tuple[Edit,
 
 
 def _own(document: Mapping[str, Any], name: NormalizedName) -> dict[str, Any] | None:
-    """Give the entry of the project: its name, from this directory and not from an index.
+    """Return the entry of the project: the one of its name whose source is this directory.
 
     Source: uv's documentation of the project lock file; the sources `editable`, `virtual` and `directory`.
     """
@@ -68,7 +68,7 @@ def _own(document: Mapping[str, Any], name: NormalizedName) -> dict[str, Any] | 
 
 
 def _find(text: str, name: NormalizedName) -> Literal:
-    """Find the version's place: in the one `[[package]]` block that, read by itself, is the project's entry."""
+    """Find the version in the `[[package]]` block that, parsed alone, is the project's entry."""
     for entry, place in lock_entries(text):
         if _own({"package": [entry]}, name) is not None:
             return place
@@ -76,7 +76,7 @@ def _find(text: str, name: NormalizedName) -> Literal:
 
 
 def lock_entries(text: str) -> Iterator[tuple[Mapping[str, Any], Literal]]:
-    """Give each `[[package]]` block that has a version, read by itself, and the version's place in the whole text."""
+    """Yield each `[[package]]` block with a version, parsed alone, and the version's position in the whole text."""
     starts = [found.start() for found in _ENTRY.finditer(text)] + [len(text)]
     for start, end in pairwise(starts):
         block = text[start:end]
@@ -89,7 +89,7 @@ def lock_entries(text: str) -> Iterator[tuple[Mapping[str, Any], Literal]]:
 def _parse(block: str) -> Mapping[str, Any]:
     try:
         return read_toml(block)
-    except ValueError:  # a header inside a multi-line text cuts a block short: it is no entry
+    except ValueError:  # a header inside a multi-line string cuts a block short: it is not an entry
         return {}
 
 
@@ -97,9 +97,9 @@ _DEPENDENCIES = ("dependencies", "dev-dependencies", "build-dependencies")
 
 
 def cargo_disagreements(source: VersionSource, read: Read, version: Version) -> Iterator[tuple[str, str]]:
-    """Give each of the project's crates whose entry has another version: the lock file, and what it says.
+    """Yield the lock file and the recorded version of each of the project's crates whose entry has another version.
 
-    Raises: RefusedError if it cannot be told which crates are the project's.
+    Raises: RefusedError if the project's crates cannot be determined.
     """
     found = _lock_of(source, read)
     if found is None:
@@ -113,11 +113,11 @@ def cargo_disagreements(source: VersionSource, read: Read, version: Version) -> 
 
 
 def plan_cargo_lock(source: VersionSource, read: Read, version: Version) -> tuple[Edit, ...]:
-    """Plan the edits of the project's own crates in Cargo.lock, where Cargo.toml holds the version.
+    """Plan the edits of the project's own crates in Cargo.lock, if the version is in Cargo.toml.
 
-    Cargo itself would write the same lines the next time that it runs, but not with `--locked`.
+    Cargo would write the same lines on its next run, but not with `--locked`.
 
-    Raises: RefusedError if it cannot be told which crates these are, or the edit proven to change them alone.
+    Raises: RefusedError if these crates cannot be determined, or the edit not proven to change only them.
     """
     found = _lock_of(source, read)
     if found is None:
@@ -137,7 +137,7 @@ def plan_cargo_lock(source: VersionSource, read: Read, version: Version) -> tupl
 
 
 def _is_own(entry: Mapping[str, Any], names: frozenset[str]) -> bool:
-    """Tell whether an entry is one of these crates.
+    """Check whether an entry is one of these crates.
 
     Source: the Cargo book: a package of the workspace has no `source` in Cargo.lock.
     """
@@ -145,7 +145,7 @@ def _is_own(entry: Mapping[str, Any], names: frozenset[str]) -> bool:
 
 
 def _lock_of(source: VersionSource, read: Read) -> tuple[TomlVersion, str, str] | None:
-    """Find the lock file beside a Cargo.toml, or in the directories above, where a workspace keeps it."""
+    """Find the lock file next to a Cargo.toml, or in a parent directory, where a workspace has it."""
     folders = source.path.split("/")
     if not isinstance(source, TomlVersion) or folders[-1] != "Cargo.toml":
         return None
@@ -155,9 +155,9 @@ def _lock_of(source: VersionSource, read: Read) -> tuple[TomlVersion, str, str] 
 
 
 def _own_crates(source: TomlVersion, text: str, lock: str, read: Read) -> frozenset[str]:
-    """Name the crates that have the version: the one of the manifest, or those that inherit it from the workspace.
+    """Return the crates that have the version: the one of the manifest, or those that inherit it from the workspace.
 
-    Raises: RefusedError for a crate with the same version whose manifest is not where the workspace says.
+    Raises: RefusedError for a crate with the same version whose manifest was not found in the workspace.
     """
     document = parse_toml(source.text, source.path)
     if source.keys[0] != "workspace":
@@ -182,9 +182,9 @@ def _own_crates(source: TomlVersion, text: str, lock: str, read: Read) -> frozen
 
 
 def _manifests(name: str, path: str, document: Mapping[str, Any], read: Read) -> Iterator[Mapping[str, Any]]:
-    """Give the `[package]` of a crate in the workspace: of its root, of a member, or of what is depended on by path.
+    """Yield the `[package]` of a crate in the workspace: in its root, a member, or a path dependency.
 
-    A commit's files cannot be listed here, so a pattern such as `crates/*` is tried with the name of the crate.
+    The files of a commit cannot be listed here, so a pattern such as `crates/*` is tried with the crate's name.
     Source: the Cargo book, the `members` field.
     """
     root = posixpath.dirname(path)

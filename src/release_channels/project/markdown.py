@@ -1,6 +1,6 @@
-"""A Markdown text by its lines: its headings, its link references, and whether a part of it says anything. Pure.
+"""Headings and link references of a Markdown text. Pure.
 
-Source: CommonMark, read by markdown-it, so that code, comments and quotes are told from headings as GitHub does.
+Source: CommonMark, parsed by markdown-it, so that code, comments and quotes are not headings, as on GitHub.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading outside lists and quotes: its place in the text, its level, its title, and how it is written."""
+    """A heading outside lists and quotes: its offsets, level, title and markup."""
 
     start: int
     end: int
@@ -31,7 +31,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The definition of a link reference, such as `[1.0]: address`, by its place in the text."""
+    """The definition of a link reference, such as `[1.0]: URL`, with its offsets in the text."""
 
     label: str
     start: int
@@ -39,10 +39,10 @@ class Reference:
 
 
 class Markdown:
-    """One text, parsed once; every place is an offset into the text as it was given, whatever its line ends."""
+    """A Markdown text, parsed once; positions are offsets into the original text, with any line endings."""
 
     def __init__(self, text: str) -> None:
-        """Parse a text; a byte order mark is no part of its first line."""
+        """Parse a text; a byte order mark is not part of its first line."""
         from markdown_it import MarkdownIt
 
         self.text = text
@@ -68,14 +68,14 @@ class Markdown:
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:
-        """The link references of the text, in order; of two with one label the first counts."""
+        """The link references of the text, in order; of two with the same label the first counts."""
         defined = self._env.get("references", {}).items()
         found = (Reference(label, *self._span(value["map"])) for label, value in defined)
         return tuple(sorted(found, key=lambda reference: reference.start))
 
     @cached_property
     def references_start(self) -> int:
-        """Where the link references begin that close the text; its end, if none do."""
+        """The offset of the link references at the end of the text; its length if there are none."""
         spans = [value["map"] for value in self._env.get("references", {}).values()]
         spans += [value["map"] for value in self._env.get("duplicate_refs", ())]
         covered = {line for first, last in spans for line in range(first, last)}
@@ -85,7 +85,7 @@ class Markdown:
         return self._starts[number] if any(line >= number for line in covered) else len(self.text)
 
     def says_something(self, start: int, end: int) -> bool:
-        """Tell whether a part holds more than headings and comments."""
+        """Check whether a part contains more than headings and comments."""
         within = (
             token
             for token in self._tokens

@@ -1,4 +1,4 @@
-"""What a project is called and what else a release has to know of it, from the table that its backend reads. Pure."""
+"""A project's name and the other metadata that a release needs, from the table that its backend reads. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHORT = re.compile(r"(?P<sign>[\^~])\s*(?P<release>\d+(?:\.\d+){0,2})")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Name, Python requirement, console scripts and URLs of a project; `dynamic` is `[project].dynamic`."""
+    """The name, Python requirement, console scripts and URLs of a project; `dynamic` is `[project].dynamic`."""
 
     name: str
     normalized_name: NormalizedName
@@ -31,9 +31,9 @@ class Identity:
 
 
 def read_identity(document: Mapping[str, Any], path: str, read: Read) -> Identity:
-    """Read who a project is: from `[project]`, or where the build backend reads it if there is no such table.
+    """Read a project's metadata from `[project]`, or from where its build backend reads it if there is no such table.
 
-    Raises: RefusedError where nothing tells it.
+    Raises: RefusedError if it is missing or invalid.
     Source: pyproject.toml specification; poetry's and setuptools' documentation for projects without [project].
     """
     if "project" in document:
@@ -91,14 +91,14 @@ def _from_poetry(poetry: Mapping[str, Any], path: str) -> Identity:
         name=name,
         normalized_name=_normalized(name, f"{path}: [tool.poetry].name"),
         requires_python=_python_range(table(poetry, "dependencies", path, prefix).get("python")),
-        # A table in place of a text names a file to copy, which no entry point starts.
+        # A table in place of a string is a file to copy, not an entry point.
         scripts={name: target for name, target in scripts.items() if isinstance(target, str)},
         urls={key: url for key, url in links.items() if url} | dict(text_table(poetry, "urls", path, prefix)),
     )
 
 
 def _python_range(python: object) -> str | None:
-    """Translate poetry's short forms: `^3.9` is `>=3.9,<4`; None for what only poetry understands.
+    """Translate poetry's short forms: `^3.9` is `>=3.9,<4`; None for forms that only poetry understands.
 
     Source: poetry's documentation of dependency specification, caret and tilde requirements.
     """
@@ -135,7 +135,7 @@ def _pairs(lines: str) -> dict[str, str]:
 
 
 def _normalized(name: str, where: str) -> NormalizedName:
-    """Check a project name.
+    """Normalize a project name, checked.
 
     Source: names and normalization specification.
     """

@@ -1,4 +1,4 @@
-"""Everything that names a project's version: do the places agree, and the edits that change them together. Pure."""
+"""All places with a project's version: whether they agree, and the edits that change them together. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from release_channels.project.sources.base import Read
 from release_channels.project.stale_mentions import Mention, find_mentions
 from release_channels.project.version_files import plan_copies, read_copies
 
-# Where users are told how to install.
+# Files with install instructions for users.
 _TEXT = re.compile(r"README\.(md|rst|txt)|docs?/.*\.(md|rst|txt)", re.IGNORECASE)
 
 
 def disagreements(project: Project, read: Read, version: Version | None = None) -> tuple[str, ...]:
-    """Say which copies of the version, the lock file's among them, differ from the project's own or a given one.
+    """Return the copies of the version, lock files included, that differ from the project's own or a given one.
 
-    Where the version lives in git tags, there is nothing to compare with until one is given.
+    If the version comes from git tags, there is nothing to compare with until one is given.
 
     Raises: RefusedError if a copy cannot be read.
     """
@@ -40,18 +40,18 @@ def disagreements(project: Project, read: Read, version: Version | None = None) 
 
 
 def old_mentions(project: Project, read: Read, version: Version, files: Iterable[str]) -> tuple[Mention, ...]:
-    """Find the places in README and documentation that name an older version; `files` are all that the commit has."""
+    """Find lines in README and documentation that mention an older version; `files` are all files of the commit."""
     pages = filter(_TEXT.fullmatch, files)
     texts = {path: text.decode("utf-8", "replace") for path in pages if (text := read(path)) is not None}
     return find_mentions(project.normalized_name, version, texts)
 
 
 def plan_version(project: Project, read: Read, version: Version, date: Date | None) -> tuple[Edit, ...]:
-    """Plan every edit that takes a project to a version: the source, its copies, the lock file; one for each file.
+    """Plan every edit that sets a project's version: the source, its copies, the lock files; one per file.
 
-    `date` is the day of the release; None for a dev line, which leaves dates alone.
+    `date` is the day of the release; None for a dev line, which leaves dates unchanged.
 
-    Raises: RefusedError if one of them cannot be made; then none is.
+    Raises: RefusedError if one of them cannot be planned.
     """
     edits = {edit.path: edit for edit in project.source.plan(version)}
 
@@ -70,9 +70,9 @@ def plan_version(project: Project, read: Read, version: Version, date: Date | No
 
 
 def plan_preview(project: Project, read: Read, version: Version, url: str | None) -> tuple[Edit, ...]:
-    """Plan the files of a preview's build: its version wherever it is written, and its commit's address.
+    """Plan the edits for a preview's build: its version in every place, and the URL of its commit.
 
-    Raises: RefusedError if an edit cannot be proven to change these alone.
+    Raises: RefusedError if an edit cannot be proven to change only these.
     """
     edits = {edit.path: edit for edit in plan_version(project, read, version, None)}
     if url is not None:

@@ -1,4 +1,4 @@
-"""Read a pyproject.toml into a frozen value, or say exactly why no release can be made from it. Pure."""
+"""Parse a pyproject.toml into a frozen value, or refuse it with the reason. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PYPROJECT = "pyproject.toml"
 
 @dataclass(frozen=True, slots=True)
 class UvIndex:
-    """One `[[tool.uv.index]]`: where uv reads, and where it uploads to if that is said."""
+    """One `[[tool.uv.index]]`: its name, its URL, and its upload URL if it has one."""
 
     name: str
     url: str
@@ -32,7 +32,7 @@ class UvIndex:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What towncrier is told: the file it writes, in which `{version}` may stand, and where the fragments lie."""
+    """towncrier's settings: the file it writes, which may contain `{version}`, and the directory of fragments."""
 
     file: str
     directory: str
@@ -43,7 +43,7 @@ _TOWNCRIER = "towncrier.toml"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a release needs to know of a pyproject.toml; `text` is the whole file, byte for byte."""
+    """The content of a pyproject.toml that a release needs; `text` is the whole file, byte for byte."""
 
     path: str
     name: str
@@ -59,19 +59,19 @@ class Project:
     text: str
     has_project_table: bool = True
     news: News | None = None
-    """What towncrier is told, where the project uses it."""
+    """towncrier's settings, if the project uses it."""
 
     @property
     def version(self) -> Version:
-        """Give the version that the project has."""
+        """Return the version of the project."""
         return self.source.version
 
     def news_file(self, version: Version) -> str:
-        """Give the file that towncrier writes for a version; empty where the project does not use it."""
+        """Return the file that towncrier writes for a version; empty if the project does not use it."""
         return self.news.file.replace("{version}", str(version)) if self.news else ""
 
     def with_tags(self, tags: ReachableTags) -> Project:
-        """Give the project as its commit's tags make it; where the version stands in a file, they change nothing.
+        """Return the project with the version of its commit's tags; unchanged if the version is in a file.
 
         Raises: RefusedError for a tag that is not of the configured format.
         """
@@ -88,12 +88,12 @@ def parse_project(
     read: Read = nothing,
     tags: ReachableTags | None = None,
 ) -> Project:
-    """Read a project's pyproject.toml; `content` is None where there is no such file.
+    """Parse a project's pyproject.toml; `content` is None if the file is missing.
 
-    `read` reads other files of the same commit. `tags` count only where the version lives in git tags
-    (`source.is_written` is false then); who does not know the tag format yet leaves them out and asks `with_tags`.
+    `read` reads other files of the same commit. `tags` matter only if the version comes from git tags
+    (`source.is_written` is false then); a caller that does not know the tag format yet uses `with_tags` later.
 
-    Raises: RefusedError for a file, a name, a version or a setting that no release can be made from.
+    Raises: RefusedError for a file, a name, a version or a setting that cannot be released.
     Source: pyproject.toml specification.
     """
     text = decode(
@@ -129,9 +129,9 @@ def _source(layout: SourceContext, identity: Identity) -> VersionSource:
 
 
 def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
-    """Read what towncrier is told; None where the project does not use it.
+    """Read towncrier's settings; None if the project does not use it.
 
-    Raises: RefusedError where the name of its file is not known beforehand.
+    Raises: RefusedError if the name of its file is not known in advance.
     Source: towncrier's configuration reference; towncrier.toml comes before pyproject.toml.
     """
     own = read(_TOWNCRIER)
@@ -158,7 +158,7 @@ def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
 
 
 def _uv_indexes(document: Mapping[str, Any], path: str) -> tuple[UvIndex, ...]:
-    """Read uv's indexes; one without a name cannot be chosen by name, and is left out.
+    """Read uv's indexes; those without a name are skipped, since they cannot be selected.
 
     Source: uv's settings reference, `index`.
     """

@@ -1,4 +1,4 @@
-"""Older versions of the project that its own texts still name: reported, never edited. Pure."""
+"""Older versions of the project that its own documentation still mentions: reported, never edited. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 _NUMBER = r"(?P<version>(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)+(?:\.?(?:a|b|rc|post|dev)[0-9]+)*)(?![0-9A-Za-z]|\.[0-9*])"
-# History is meant to name old versions; so is a lower bound, which is why `>=` is not looked for.
+# History and lower bounds mention old versions on purpose, which is why `>=` is not matched.
 _HISTORY = re.compile(
     r"\b(since|added|changed|deprecated|removed|fixed|before|until|from|prior|older|introduced|new) (in )?\b|"
     r"version(added|changed|removed)::|deprecated::",
@@ -21,7 +21,7 @@ _CHANGELOG = re.compile(r"(^|/)(changelog|changes|history|news|releases?|release
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A line that names an older version of the project."""
+    """A line that mentions an older version of the project."""
 
     path: str
     line: int
@@ -30,10 +30,10 @@ class Mention:
 
 
 def find_mentions(name: NormalizedName, version: Version, texts: Mapping[str, str]) -> tuple[Mention, ...]:
-    """Find the lines of README and documentation texts, given by path, that name an older version of the project.
+    """Find the lines of README and documentation texts, by path, that mention an older version of the project.
 
-    Only what can hardly mean anything else is found: `name==1.1.0`, `name 1.1.0`, `name-1.1.0`, a badge, and the
-    address of a tag or a download below this name. Changelogs and lines about history are left out.
+    Only unambiguous mentions are found: `name==1.1.0`, `name 1.1.0`, `name-1.1.0`, a badge, and the URL of a tag or
+    a download below this name. Changelogs and lines about history are excluded.
     """
     patterns = _patterns(name)
     found = []
@@ -41,14 +41,14 @@ def find_mentions(name: NormalizedName, version: Version, texts: Mapping[str, st
         if _CHANGELOG.search(path):
             continue
         for number, line in enumerate(text.splitlines(), 1):
-            older = [one for one in _versions(patterns, line) if one < version]
+            older = [mentioned for mentioned in _versions(patterns, line) if mentioned < version]
             if older and not _HISTORY.search(line):
                 found.append(Mention(path, number, line.strip(), min(older)))
     return tuple(found)
 
 
 def _patterns(name: NormalizedName) -> tuple[re.Pattern[str], ...]:
-    """Make the patterns for a name in any of its spellings."""
+    """Compile the patterns for a name in any of its spellings."""
     spelled = re.escape(name).replace(r"\-", "[-_.]{1,2}")
     extras = r"(?:\[[a-z0-9, _.-]*\])?"
     near = rf"(?<![0-9A-Za-z_.-]){spelled}{extras}`?(?:\s*(?:===?|~=|@)\s*|\s+(?:version\s+)?|-)v?{_NUMBER}"

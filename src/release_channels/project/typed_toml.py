@@ -1,4 +1,4 @@
-"""Typed values out of a parsed file, or the reason why one is of no use. Pure."""
+"""Typed values from a parsed TOML file, or the reason why a value is invalid. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ BOM = "\ufeff"
 
 
 def decode(content: bytes | None, path: str, *, bom: str = "", missing: str = "add the file and commit it") -> str:
-    """Decode a file of a commit; `bom` says who does not read a byte order mark, empty where it does no harm.
+    """Decode a file of a commit; `bom` states why a byte order mark is refused, empty if it is harmless.
 
-    Raises: RefusedError if it is not there, not UTF-8, or begins with a mark that it must not have.
+    Raises: RefusedError if it is missing, not UTF-8, or starts with a refused byte order mark.
     """
     if content is None:
         raise RefusedError(f"there is no {path}", hint=missing)
@@ -36,7 +36,7 @@ def decode(content: bytes | None, path: str, *, bom: str = "", missing: str = "a
 def parse_toml(text: str, path: str) -> dict[str, Any]:
     """Parse TOML.
 
-    Raises: RefusedError that names the place.
+    Raises: RefusedError with the position of the error.
     """
     try:
         return tomllib.loads(text)
@@ -46,15 +46,15 @@ def parse_toml(text: str, path: str) -> dict[str, Any]:
 
 
 def _end_of(text: str) -> str:
-    """Word the place behind the last character as the parser words all others."""
+    """Format the position after the last character as the parser formats all others."""
     lines = text.split("\n")
     return f"line {len(lines)}, column {len(lines[-1]) + 1}"
 
 
 def version_at(where: str, value: object) -> Version:
-    """Read the version that stands at a place.
+    """Parse the version at a place.
 
-    Raises: RefusedError that names the place, for what is no version or reads as another one.
+    Raises: RefusedError that names the place, if it is not a version or its spelling is ambiguous.
     """
     if not isinstance(value, str):
         raise RefusedError(f"{where} is {value!r}, not text", hint="put it between quotes")
@@ -65,7 +65,7 @@ def version_at(where: str, value: object) -> Version:
 
 
 def table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "") -> Mapping[str, Any]:
-    """Give a table below another one, empty where there is none."""
+    """Return a table below another one; empty if there is none."""
     found = parent.get(key, {})
     if not isinstance(found, Mapping):
         raise RefusedError(f"{path}: {prefix}{key} is {found!r}", hint=f"it is a table: [{prefix}{key}]")
@@ -73,7 +73,7 @@ def table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "") -> M
 
 
 def nested_table(document: Mapping[str, Any], keys: str, path: str) -> Mapping[str, Any]:
-    """Give the table at a dotted path, empty where there is none."""
+    """Return the table at a dotted path; empty if there is none."""
     found, prefix = document, ""
     for key in keys.split("."):
         found, prefix = table(found, key, path, prefix), f"{prefix}{key}."
@@ -81,7 +81,7 @@ def nested_table(document: Mapping[str, Any], keys: str, path: str) -> Mapping[s
 
 
 def optional_string(parent: Mapping[str, Any], key: str, path: str, prefix: str) -> str | None:
-    """Give a text of a table, None where there is none."""
+    """Return a string of a table; None if there is none."""
     value = parent.get(key)
     if value is not None and not isinstance(value, str):
         raise RefusedError(f"{path}: {prefix}{key} is {value!r}", hint="it is text, between quotes")
@@ -89,13 +89,13 @@ def optional_string(parent: Mapping[str, Any], key: str, path: str, prefix: str)
 
 
 def text_table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> Mapping[str, str]:
-    """Give a table whose values are all texts."""
+    """Return a table whose values are all strings."""
     found = table(parent, key, path, prefix)
     return {name: optional_string(found, name, path, f"{prefix}{key}.") or "" for name in found}
 
 
 def string_map(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> list[str]:
-    """Give a list of texts, empty where there is none."""
+    """Return a list of strings; empty if there is none."""
     values = parent.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise RefusedError(f"{path}: {prefix}{key} is {values!r}", hint="it is a list of texts")
@@ -103,7 +103,7 @@ def string_map(parent: Mapping[str, Any], key: str, path: str, prefix: str = "pr
 
 
 def resolve_inside_project(path: str, where: str) -> str:
-    """Give a path of the configuration in its plain form, relative to the project, with `/` between its parts.
+    """Normalize a configured path: relative to the project, with `/` as separator.
 
     Raises: RefusedError if it leads out of the project.
     """

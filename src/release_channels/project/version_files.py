@@ -1,4 +1,4 @@
-"""Copies of the version in other files, as the configuration names them: found, compared, and written. Pure."""
+"""Copies of the version in the configured version-files: read, compared and written. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from release_channels.project.edit import Edit
 from release_channels.project.sources.base import Read
 from release_channels.project.typed_toml import decode, resolve_inside_project
 
-# Wide enough for every spelling; whether it is a version is asked of `Version`, not of this.
+# Wide enough for every spelling; `Version` decides whether it is a version.
 _VERSION = r"(?P<version>[0-9A-Za-z](?:[0-9A-Za-z.!+_-]*[0-9A-Za-z])?)"
 _DATE = r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One place that names the version."""
+    """A copy of the version in another file."""
 
     path: str
     line: int
@@ -30,7 +30,7 @@ class Copy:
 
 
 def read_copies(files: Sequence[VersionFile], read: Read) -> tuple[Copy, ...]:
-    """Read what the copies of the version say; a pattern with a date alone is looked for and says nothing.
+    """Read the copies of the version; a pattern with only a date is checked but yields none.
 
     Raises: RefusedError if a file is missing, or a pattern matches nothing, more than once, or no version.
     """
@@ -39,7 +39,7 @@ def read_copies(files: Sequence[VersionFile], read: Read) -> tuple[Copy, ...]:
 
 
 def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date: Date | None) -> tuple[Edit, ...]:
-    """Plan the edits that write a version, and the date where a pattern has one; one edit for each file.
+    """Plan the edits that write a version, and the date if a pattern has one; one edit per file.
 
     Without a date, as for a dev line, the dates stay those of the newest release.
 
@@ -68,7 +68,7 @@ def _read_copy(file: VersionFile, text: str) -> Copy | None:
 
 
 def _write(file: VersionFile, text: str, version: Version, date: Date | None) -> str:
-    """Replace what stands for version and date, from the last to the first, so that positions hold."""
+    """Replace version and date, from the last to the first, so that offsets stay valid."""
     _read_copy(file, text)
     found = _match(file, text)
     wanted = {"version": str(version), "date": date.isoformat() if date else found.groupdict().get("date")}
@@ -78,14 +78,14 @@ def _write(file: VersionFile, text: str, version: Version, date: Date | None) ->
 
 
 def _match(file: VersionFile, text: str) -> re.Match[str]:
-    """Find the one place that a pattern fits: literal text, a version between, and nothing of a longer one beside it.
+    """Find the only match of a pattern: literal text around a complete version.
 
     Raises: RefusedError if there is none, or more than one.
     """
     parts = re.split(r"(\{version\}|\{date\})", file.pattern)
     kinds = {"{version}": _VERSION, "{date}": _DATE}
     pattern = "".join(kinds.get(part) or re.escape(part) for part in parts)
-    # "version: {version}" is not to be found in "cff-version: 1.2.0", which every CITATION.cff begins with.
+    # "version: {version}" must not match "cff-version: 1.2.0", which every CITATION.cff starts with.
     begins_in_word = r"(?<![\w-])" if re.match(r"\w", parts[0]) else ""
     before = r"(?<![0-9A-Za-z.!+_-])" if parts[0] == "" else begins_in_word
     after = r"(?![0-9A-Za-z])" if parts[-1] == "" else ""

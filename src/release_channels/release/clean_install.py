@@ -56,13 +56,13 @@ class CleanInstaller:
         places = {"HOME": home, "UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin"}
         return replace(self, home=home, env={**self.env, **{key: str(place) for key, place in places.items()}})
 
-    def pip_install(self, channel: Channel, *, narrow: bool = False) -> Environment:
+    def pip_install(self, channel: Channel, *, only_this_project: bool = False) -> Environment:
         """Type the channel's pip command in a new environment.
 
         Raises: CommandError with pip's own words.
         """
         python = self._environment(with_pip=True)
-        self._type(python, *pip_command(self.project, channel, narrow=narrow)[1:])
+        self._type(python, *pip_command(self.project, channel, only_this_project=only_this_project)[1:])
         return Environment(python, python.parent)
 
     def pip_would_install(self, channel: Channel) -> Version:
@@ -77,12 +77,12 @@ class CleanInstaller:
         named = {canonicalize_name(entry["metadata"]["name"]): entry["metadata"]["version"] for entry in entries}
         return Version(named[canonicalize_name(self.project)])
 
-    def uv_install(self, channel: Channel, *, narrow: bool = False, is_tool: bool = True) -> Environment:
+    def uv_install(self, channel: Channel, *, only_this_project: bool = False, is_tool: bool = True) -> Environment:
         """Type the channel's uv command; what is no tool goes into a new environment.
 
         Raises: CommandError with uv's own words.
         """
-        words = uv_command(self.project, channel, narrow=narrow, is_tool=is_tool)[1:]
+        words = uv_command(self.project, channel, only_this_project=only_this_project, is_tool=is_tool)[1:]
         if not is_tool:
             python = self._environment()
             self._type(uv_program(), *words, "--python", str(python))

@@ -123,8 +123,8 @@ def _by_pip(guest: CleanInstaller, expected: Expected) -> InstallResult:
     channel = expected.channel
     return _install(
         guest, "pip", expected,
-        lambda room, narrow: room.pip_install(channel, narrow=narrow),
-        lambda narrow: shlex.join(pip_command(guest.project, channel, narrow=narrow)),
+        lambda room, narrow: room.pip_install(channel, only_this_project=narrow),
+        lambda narrow: shlex.join(pip_command(guest.project, channel, only_this_project=narrow)),
     )  # fmt: skip
 
 
@@ -132,8 +132,8 @@ def _by_uv(guest: CleanInstaller, expected: Expected) -> InstallResult:
     is_tool, channel = expected.wheel.is_tool, expected.channel
     return _install(
         guest, "uv", expected,
-        lambda room, narrow: room.uv_install(channel, narrow=narrow, is_tool=is_tool),
-        lambda narrow: shlex.join(uv_command(guest.project, channel, narrow=narrow, is_tool=is_tool)),
+        lambda room, narrow: room.uv_install(channel, only_this_project=narrow, is_tool=is_tool),
+        lambda narrow: shlex.join(uv_command(guest.project, channel, only_this_project=narrow, is_tool=is_tool)),
     )  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""sources."""
+"""Version sources: the places that build backends read a project's version from."""

@@ -1,7 +1,7 @@
-"""Where a version is written, and the edit that replaces it. Pure.
+"""Version sources, and the edit that replaces a version. Pure.
 
-No edit is believed: the old and the new text differ in one literal, and the file, parsed again, means the same but
-for the version. TOML is edited by tomlkit and read again by tomllib, the parser that build frontends use.
+Every edit is proven: the old and the new text differ in one literal, and the file, parsed again, differs only in the
+version. TOML is edited by tomlkit and parsed again by tomllib, the parser that build frontends use.
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 Read = Callable[[str], bytes | None]
-"""Reads a file of the commit, byte for byte; None where the commit has no such file."""
+"""Reads a file of the commit, byte for byte; None if the commit has no such file."""
 
 
 def nothing(_path: str) -> bytes | None:
-    """Read nothing: a commit with no file beside pyproject.toml."""
+    """Return None, as for a commit that has only pyproject.toml."""
     return None
 
 
 class VersionSource(Protocol):
-    """A place where a project's version comes from."""
+    """The place that a project's version comes from."""
 
     @property
     def path(self) -> str:
-        """Give the file that holds the version, relative to the project; empty where it is in no file."""
+        """Return the file with the version, relative to the project; empty if it is in no file."""
 
     @property
     def where(self) -> str:
-        """Name the place in words for people."""
+        """Describe the place for people."""
 
     @property
     def version(self) -> Version:
-        """Give the version that the project has."""
+        """Return the version of the project."""
 
     @property
     def is_written(self) -> bool:
-        """Tell whether the version stands in a file; where it lives in git tags, there is nothing to write."""
+        """Check whether the version is in a file, so that it can be written; false for git tags."""
 
     def plan(self, version: Version) -> tuple[Edit, ...]:
-        """Plan the edits that write another version; none if it stands there already, in the same spelling."""
+        """Plan the edits that write another version; none if the file already has it, in the same spelling."""
 
     def environment(self, version: Version) -> Mapping[str, str]:
-        """Give the variables that make the build backend build a version; none where it reads it from a file."""
+        """Return the variables that make the build backend use a version; none if it reads it from a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A version in a text, between two positions; `rest` is what the text means beside it."""
+    """A version in a text, between two offsets; `rest` is the parsed content without it."""
 
     start: int
     end: int
@@ -66,7 +66,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class LiteralVersion:
-    """A version that is one literal of a file; `find` locates it in the text, or says why there is none."""
+    """A version that is one literal in a file; `find` locates it in the text, or raises RefusedError."""
 
     path: str
     where: str
@@ -77,26 +77,26 @@ class LiteralVersion:
 
     @classmethod
     def of(cls, path: str, where: str, text: str, find: Callable[[str], Literal]) -> LiteralVersion:
-        """Find the literal and read it."""
+        """Find the literal and parse it."""
         return cls(path, where, version_at(where, find(text).text), text, find)
 
     def plan(self, version: Version) -> tuple[Edit, ...]:
-        """Plan the edit that writes another version, in its normal form, between the quotes that are there.
+        """Plan the edit that writes another version, in its normal form, between the existing quotes.
 
-        Raises: RefusedError if the new text does not read as the old one with that literal alone replaced.
+        Raises: RefusedError if the new text does not parse as the old one with only that literal replaced.
         """
         new = replace_literal(self.text, self.find, str(version), self.where)
         return () if new == self.text else (Edit(self.path, self.text, new),)
 
     def environment(self, _version: Version) -> Mapping[str, str]:
-        """Give no variable: the backend reads the file."""
+        """Return no variable: the backend reads the file."""
         return {}
 
 
 def replace_literal(text: str, find: Callable[[str], Literal], wanted: str, where: str) -> str:
-    """Write another text where a literal stands, and read the result again.
+    """Replace a literal, and parse the result again.
 
-    Raises: RefusedError if it does not read as the old text with that literal alone replaced.
+    Raises: RefusedError if it does not parse as the old text with only that literal replaced.
     """
     old = find(text)
     new = text[: old.start] + wanted + text[old.end :]
@@ -109,7 +109,7 @@ def replace_literal(text: str, find: Callable[[str], Literal], wanted: str, wher
 
 @dataclass(frozen=True, slots=True)
 class TomlVersion:
-    """A version that is text in a table of a TOML file; `spell` writes it where it is not in its normal form."""
+    """A version that is a string in a TOML file; `spell` formats it if the file does not use the normal form."""
 
     path: str
     where: str
@@ -120,22 +120,22 @@ class TomlVersion:
     is_written: bool = True
 
     def plan(self, version: Version) -> tuple[Edit, ...]:
-        """Plan the edit that writes another version, in its normal form and in the quotes that are there.
+        """Plan the edit that writes another version, in its normal form and in the existing quotes.
 
-        Raises: RefusedError if the edit cannot be proven to change that one literal alone.
+        Raises: RefusedError if the edit cannot be proven to change only that literal.
         """
         new = _replace(self.text, self.keys, self.spell(version), self.path)
         return () if new == self.text else (Edit(self.path, self.text, new),)
 
     def environment(self, _version: Version) -> Mapping[str, str]:
-        """Give no variable: the backend reads the file."""
+        """Return no variable: the backend reads the file."""
         return {}
 
 
 def parse_document(text: str, path: str) -> TOMLDocument:
-    """Parse TOML for an edit that keeps every byte it does not touch.
+    """Parse TOML for an edit that keeps every other byte.
 
-    Raises: RefusedError if the editor cannot read it, though another parser can.
+    Raises: RefusedError if the editor cannot parse it, although another parser can.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
@@ -147,13 +147,13 @@ def parse_document(text: str, path: str) -> TOMLDocument:
 
 
 def table_of(parent: MutableMapping[str, Any], key: str) -> MutableMapping[str, Any]:
-    """Give a table of a document, whatever form it is written in: a header, inline, or dotted keys."""
+    """Return a table of a document in any notation: with a header, inline, or with dotted keys."""
     table: MutableMapping[str, Any] = parent[key]
     return table
 
 
 def _replace(text: str, keys: tuple[str, ...], wanted: str, path: str) -> str:
-    """Write a version into the text, proven to change nothing else."""
+    """Return the text with another version, proven to change nothing else."""
     import tomlkit
 
     document = parse_document(text, path)
@@ -169,7 +169,7 @@ def _replace(text: str, keys: tuple[str, ...], wanted: str, path: str) -> str:
 
 
 def _below(document: MutableMapping[str, Any], keys: tuple[str, ...]) -> MutableMapping[str, Any]:
-    """Give the table that holds the last of the keys."""
+    """Return the table that contains the last of the keys."""
     table = document
     for key in keys[:-1]:
         table = table_of(table, key)
@@ -177,8 +177,8 @@ def _below(document: MutableMapping[str, Any], keys: tuple[str, ...]) -> Mutable
 
 
 def _literal(old: str, value: str, wanted: str) -> str:
-    """Write the wanted text the way the old literal is written: its kind of quotes, and a line break after them."""
+    """Return the wanted text in the notation of the old literal: its kind of quotes, and a line break after them."""
     if "\\" not in old:
         return old.replace(value, wanted)
     quotes = next(quotes for quotes in ('"""', "'''", '"', "'") if old.startswith(quotes))
-    return quotes + wanted + quotes  # escapes stood for the old text, character by character
+    return quotes + wanted + quotes  # the escapes spelled the old text

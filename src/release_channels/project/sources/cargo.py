@@ -1,4 +1,4 @@
-"""A version in a Cargo.toml, which maturin makes the project's; Cargo spells it as SemVer. Pure."""
+"""A version in a Cargo.toml, which maturin uses for the project; Cargo spells it as SemVer. Pure."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def cargo_version(manifest: str, read: Read) -> TomlVersion:
 
 
 def spell(version: Version) -> str:
-    """Spell a version as Cargo does: `1.2.3.dev4` is `1.2.3-dev4`, which maturin turns back.
+    """Format a version for Cargo: `1.2.3.dev4` is `1.2.3-dev4`, which maturin converts back.
 
-    Raises: RefusedError for what Cargo cannot carry.
-    Source: Semantic Versioning 2.0, items 2 and 9; that maturin turns it back was tried in a build.
+    Raises: RefusedError for a version that SemVer cannot express.
+    Source: Semantic Versioning 2.0, items 2 and 9; that maturin converts it back was tried in a build.
     """
     why = ""
     if version.epoch:
@@ -57,7 +57,7 @@ def _version(path: str, text: str, found: object, keys: tuple[str, ...]) -> Toml
 
 
 def _inherited(path: str, text: str, document: dict[str, Any], read: Read) -> TomlVersion:
-    """Look for the workspace in the manifest itself, where it says, or in the directories above."""
+    """Find the workspace's version in the manifest itself, in the workspace it names, or in a parent directory."""
     while True:
         shared = table(table(document, "workspace", path), "package", path, "workspace.").get("version")
         if shared is not None:

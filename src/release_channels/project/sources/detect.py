@@ -1,4 +1,4 @@
-"""Find where a project's version comes from, as its build backend would. Pure."""
+"""Find a project's version source, as its build backend does. Pure."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _PDM_PATTERN = r"^(?:__version__|VERSION)\s*=\s*[\"'](.+?)[\"']\s*(?:#.*)?$"
 
 
 def detect_version_source(layout: SourceContext, dynamic: bool) -> VersionSource:
-    """Find the source of the version: `[project].version`, or where the build backend looks for a dynamic one.
+    """Find the version source: `[project].version`, or the one that the build backend uses for a dynamic version.
 
-    Raises: RefusedError if there is none, or none that could be rewritten; with the reason and what to do.
+    Raises: RefusedError if there is none, or none that can be rewritten.
     """
     project = nested_table(layout.document, "project", layout.path)
     if "project" in layout.document and not dynamic:
@@ -53,7 +53,7 @@ def _static(layout: SourceContext, project: Mapping[str, Any]) -> VersionSource:
 
 
 def _poetry(layout: SourceContext) -> VersionSource:
-    """Find the version where poetry-core does: in [tool.poetry], unless a plugin takes it from tags.
+    """Find the version as poetry-core does: in [tool.poetry], unless a plugin takes it from tags.
 
     Source: poetry's documentation of pyproject.toml, `version`; the read-me of poetry-dynamic-versioning.
     """
@@ -77,9 +77,9 @@ def _poetry(layout: SourceContext) -> VersionSource:
 
 
 def _hatch(layout: SourceContext) -> VersionSource:
-    """Find the version where hatchling does.
+    """Find the version as hatchling does.
 
-    Source: hatch's documentation of dynamic versions; a table in hatch.toml stands in for the one in pyproject.toml.
+    Source: hatch's documentation of dynamic versions; a table in hatch.toml replaces the one in pyproject.toml.
     """
     settings, place = layout.tool("hatch").get("version"), f"{layout.path} [tool.hatch.version]"
     own = layout.read("hatch.toml")
@@ -100,7 +100,7 @@ def _hatch(layout: SourceContext) -> VersionSource:
 
 
 def _pdm(layout: SourceContext) -> VersionSource:
-    """Find the version where pdm-backend does.
+    """Find the version as pdm-backend does.
 
     Source: pdm-backend's documentation of dynamic versions.
     """
@@ -115,7 +115,7 @@ def _pdm(layout: SourceContext) -> VersionSource:
 
 
 def _flit(layout: SourceContext) -> VersionSource:
-    """Find the version where flit does: `__version__` of the module, in __init__.py or a version file beside it.
+    """Find the version as flit does: `__version__` of the module, in __init__.py or a version file next to it.
 
     Source: flit's documentation of dynamic metadata; its order of version files.
     """
@@ -129,8 +129,8 @@ def _flit(layout: SourceContext) -> VersionSource:
             hint="name it in [tool.flit.module], and keep one",
         )
     folder = found[0].removesuffix("__init__.py")
-    beside = [f"{folder}{file}.py" for file in ("version", "_version", "__version__")] if folder != found[0] else []
-    for path in (*found, *beside):
+    siblings = [f"{folder}{file}.py" for file in ("version", "_version", "__version__")] if folder != found[0] else []
+    for path in (*found, *siblings):
         content = layout.read(path)
         if content is not None and assigns(decode(content, path), "__version__", path):
             return assigned(layout, path, "__version__")
@@ -138,7 +138,7 @@ def _flit(layout: SourceContext) -> VersionSource:
 
 
 def _maturin(layout: SourceContext) -> VersionSource:
-    """Find the version where maturin does: in the crate's manifest.
+    """Find the version as maturin does: in the crate's manifest.
 
     Source: maturin's user guide, metadata.
     """

@@ -1,4 +1,4 @@
-"""A version in a setup.cfg: found and proven by configparser, as setuptools reads it. Pure."""
+"""A version in a setup.cfg: parsed and proven by configparser, as in setuptools. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Sections = dict[str, dict[str, str]]
 def parse_cfg(text: str, path: str) -> Sections:
     """Parse a setup.cfg.
 
-    Raises: RefusedError that names the place.
+    Raises: RefusedError with the position of the error.
     """
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -30,7 +30,7 @@ def parse_cfg(text: str, path: str) -> Sections:
 
 
 def find_version(text: str, path: str) -> Literal:
-    """Find `version` of `[metadata]`: the one line which, changed, changes that value and no other.
+    """Find `version` of `[metadata]`: the line that, if changed, changes that value and no other.
 
     Raises: RefusedError if it is not on one line.
     """

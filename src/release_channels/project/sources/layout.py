@@ -1,4 +1,4 @@
-"""The files of a commit that say where its version is, and what finding it there comes to. Pure."""
+"""The context in which a version source is detected, and what detection returns. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATIC = 'write `version = "1.2.3.dev0"` in [project] and take "version" out of 
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """The files that say where a version comes from: the parsed pyproject.toml, its text, and what reads others."""
+    """The input of detection: the parsed pyproject.toml, its text, the reader of other files, and the tags."""
 
     path: str
     text: str
@@ -31,12 +31,12 @@ class SourceContext:
     tag_format: str
 
     def tool(self, keys: str) -> Mapping[str, Any]:
-        """Give a table below `[tool]`."""
+        """Return a table below `[tool]`."""
         return nested_table(self.document, f"tool.{keys}", self.path)
 
     @property
     def backend(self) -> str:
-        """Give the build backend, setuptools where none is named."""
+        """Return the build backend; setuptools if none is configured."""
         return (
             optional_string(nested_table(self.document, "build-system", self.path), "build-backend", self.path, "")
             or "setuptools"
@@ -44,23 +44,23 @@ class SourceContext:
 
     @property
     def build_requires(self) -> frozenset[str]:
-        """Give the names of what the build needs."""
+        """Return the normalized names of the build requirements."""
         requires = nested_table(self.document, "build-system", self.path).get("requires", [])
         return frozenset(filter(None, map(_requirement_name, requires if isinstance(requires, list) else [])))
 
 
 def assigned(layout: SourceContext, path: str, name: str) -> VersionSource:
-    """Give the version that a Python file assigns to a name as text."""
+    """Return the version that a Python file assigns to a name as a string."""
     return LiteralVersion.of(path, f"{path} {name}", decode(layout.read(path), path), find_assignment(name, path))
 
 
 def tagged(layout: SourceContext, tool: TagTool) -> VersionSource:
-    """Give the version that a tool takes from the tags."""
+    """Return the version that a tool takes from the tags."""
     return TagVersion(tool, layout.name, version_from_tags(layout.tags, layout.tag_format))
 
 
 def unreadable(layout: SourceContext, why: str) -> RefusedError:
-    """Say why a version cannot be rewritten, and what would help."""
+    """Build the error for a version that cannot be rewritten."""
     return RefusedError(f"{layout.path} declares the version dynamic, and {why}: it cannot be rewritten", hint=STATIC)
 
 

@@ -1,4 +1,4 @@
-"""A version in a Python file: one text, assigned once, at the top level; found by Python's own parser. Pure."""
+"""A version in a Python file: one string, assigned once, at the top level; found by Python's own parser. Pure."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from release_channels.errors import RefusedError
 from release_channels.project.sources.base import Literal
 from release_channels.project.typed_toml import BOM
 
-_NEWLINE = re.compile(r"\r\n|\r|\n")  # form feeds and other separators begin no new line to Python
+_NEWLINE = re.compile(r"\r\n|\r|\n")  # form feeds and other separators are not newlines in Python
 _STRING = re.compile(r"(?P<open>[rRuU]?(?P<quotes>'''|\"\"\"|'|\"))(?P<body>.*)(?P=quotes)", re.DOTALL)
 _HIDDEN = "the version"
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def find_assignment(name: str, path: str) -> Callable[[str], Literal]:
-    """Make the function that finds the text which a Python file assigns to a name."""
+    """Return a function that finds the string which a Python file assigns to a name."""
     return lambda text: _of_name(text, name, path)
 
 
-def find_place(path: str, place: Callable[[str], tuple[int, int]]) -> Callable[[str], Literal]:
-    """Make the function that finds the text at the place where a build backend's own pattern reads the version."""
-    return lambda text: _at_place(text, place(text), path)
+def find_span(path: str, locate: Callable[[str], tuple[int, int]]) -> Callable[[str], Literal]:
+    """Return a function that finds the string at the span where a build backend's own pattern reads the version."""
+    return lambda text: _at_span(text, locate(text), path)
 
 
 def assigns(text: str, name: str, path: str) -> bool:
-    """Tell whether a Python file assigns a text to a name at its top level, whatever else it does with it."""
+    """Check whether a Python file assigns a string to a name at its top level, among other uses."""
     return any(_is_text(node.value) for node in _assignments(_parse(text, path), name))
 
 
 def _of_name(text: str, name: str, path: str) -> Literal:
-    """Find the one text that is assigned to a name.
+    """Find the only string that is assigned to a name.
 
-    Raises: RefusedError that says what stands there instead.
+    Raises: RefusedError with what is there instead.
     """
     tree = _parse(text, path)
     bound = list(_bindings(tree, name))
@@ -50,19 +50,19 @@ def _of_name(text: str, name: str, path: str) -> Literal:
     return _literal(text, tree, found[0], name, path)
 
 
-def _at_place(text: str, place: tuple[int, int], path: str) -> Literal:
-    """Find the assigned text that a place is the whole of, but for a `v` that a pattern may leave out.
+def _at_span(text: str, span: tuple[int, int], path: str) -> Literal:
+    """Find the assigned string that a span covers, except for a leading `v` that a pattern may skip.
 
-    Raises: RefusedError if the place is in a comment, a longer text, or anything else that is no version of its own.
+    Raises: RefusedError if the span is in a comment, a longer string, or anything else that is not just a version.
     """
     for node in _parse(text, path).body:
         for name in _names(node):
-            if isinstance(node, ast.Assign | ast.AnnAssign) and _covers(text, node.value, place):
+            if isinstance(node, ast.Assign | ast.AnnAssign) and _covers(text, node.value, span):
                 whole = _of_name(text, name, path)
-                before = text[whole.start : place[0]]
-                if before.lower() in ("", "v") and place[1] == whole.end:
-                    return Literal(*place, text[slice(*place)], whole.rest)
-    line = len(_NEWLINE.findall(text[: place[0]])) + 1
+                before = text[whole.start : span[0]]
+                if before.lower() in ("", "v") and span[1] == whole.end:
+                    return Literal(*span, text[slice(*span)], whole.rest)
+    line = len(_NEWLINE.findall(text[: span[0]])) + 1
     raise RefusedError(
         f"{path}: the build backend reads the version from line {line}, which is not a text that is assigned to a name",
         hint='write `__version__ = "…"` on a line of its own, before any other place that looks like it',
@@ -72,14 +72,14 @@ def _at_place(text: str, place: tuple[int, int], path: str) -> Literal:
 def _parse(text: str, path: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape elsewhere in the file is not our subject
+            warnings.simplefilter("ignore")  # an invalid escape elsewhere in the file does not matter here
             return ast.parse(text.removeprefix(BOM))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as err:
         raise RefusedError(f"{path} is not Python that can be read here: {err}", hint="correct that place") from err
 
 
 def _assignments(tree: ast.Module, name: str) -> Iterator[ast.Assign | ast.AnnAssign]:
-    """Give the top-level assignments of a value to a name."""
+    """Yield the top-level assignments of a value to a name."""
     for node in tree.body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and name in _names(node):
             yield node
@@ -95,7 +95,7 @@ def _is_text(node: ast.expr | None) -> bool:
 
 
 def _bindings(tree: ast.Module, name: str) -> Iterator[int]:
-    """Give the line of everything in a module's own scope that gives a name its value, or takes it away."""
+    """Yield the line of every binding or deletion of a name in a module's own scope."""
     todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
@@ -120,7 +120,7 @@ def _binds(node: ast.AST, name: str) -> bool:
 
 
 def _why_not(tree: ast.Module, name: str) -> str:
-    """Say how a name gets its value, where that is no plain assignment at the top level."""
+    """Return how a name gets its value, if not by a plain assignment at the top level."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and any((a.asname or a.name) == name for a in node.names):
             return f"is imported from {'.' * node.level}{node.module or ''}: name that module's file as the source"
@@ -162,15 +162,15 @@ def _refused(path: str, name: str, why: str) -> RefusedError:
     )
 
 
-def _covers(text: str, value: ast.expr | None, place: tuple[int, int]) -> bool:
+def _covers(text: str, value: ast.expr | None, span: tuple[int, int]) -> bool:
     if value is None:
         return False
     start, end = _span(text, value)
-    return start <= place[0] and place[1] <= end
+    return start <= span[0] and span[1] <= end
 
 
 def _span(text: str, node: ast.expr) -> tuple[int, int]:
-    """Turn the place of a node, which counts lines and UTF-8 bytes, into positions in the text."""
+    """Convert a node's position, in lines and UTF-8 bytes, to offsets in the text."""
     assert node.end_lineno is not None
     assert node.end_col_offset is not None
     mark = len(BOM) if text.startswith(BOM) else 0

@@ -9,7 +9,7 @@ from typing import Any
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import Literal, LiteralVersion, VersionSource
 from release_channels.project.sources.layout import SourceContext
-from release_channels.project.sources.python_file import find_place
+from release_channels.project.sources.python_file import find_span
 from release_channels.project.typed_toml import decode, resolve_inside_project
 
 _NEWLINES = re.compile(r"\r\n|[\s\S]")
@@ -18,7 +18,7 @@ _NEWLINES = re.compile(r"\r\n|[\s\S]")
 def by_pattern(
     layout: SourceContext, settings: Mapping[str, Any], place: str, default: str, group: str | int
 ) -> VersionSource:
-    """Find the literal that a backend's pattern reads: in Python an assigned text, elsewhere the only match.
+    """Find the literal that a backend's pattern reads: an assigned string in Python, the only match in other files.
 
     Raises: RefusedError if the pattern reads anything else.
     """
@@ -29,13 +29,13 @@ def by_pattern(
     pattern = _compile(given if isinstance(given, str) and given else default, group, place)
     text = decode(layout.read(path), path)
 
-    def place_in(text: str) -> tuple[int, int]:
+    def span_in(text: str) -> tuple[int, int]:
         return _matches(pattern, group, text, path)[0]
 
     if path.endswith((".py", ".pyi")):
         name = pattern.search(_plain(text))
         where = f"{path} {'version' if given or name is None else name[0].partition('=')[0].strip()}"
-        return LiteralVersion.of(path, where, text, find_place(path, place_in))
+        return LiteralVersion.of(path, where, text, find_span(path, span_in))
     return LiteralVersion.of(path, path, text, _only_match(pattern, group, path))
 
 
@@ -68,7 +68,7 @@ def _compile(pattern: str, group: str | int, place: str) -> re.Pattern[str]:
 
 
 def _matches(pattern: re.Pattern[str], group: str | int, text: str, path: str) -> list[tuple[int, int]]:
-    """Give every place that a pattern reads, in a text whose newlines the backend sees as `\\n`.
+    """Return every span that a pattern matches, in a text whose newlines the backend reads as `\\n`.
 
     Raises: RefusedError if there is none.
     """

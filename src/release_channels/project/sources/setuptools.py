@@ -1,4 +1,4 @@
-"""Where setuptools finds a version: its own table, a module, a file, setup.cfg, or the tags. Pure."""
+"""Find a version as setuptools does: in its own table, a module, a file, setup.cfg, or the tags. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from release_channels.project.typed_toml import decode, nested_table, resolve_in
 
 
 def setuptools_source(layout: SourceContext) -> VersionSource:
-    """Find the version where setuptools does: its own table, setup.cfg, or the tags.
+    """Find the version as setuptools does: in its own table, setup.cfg, or the tags.
 
-    Source: setuptools' documentation of pyproject.toml and setup.cfg; setuptools-scm's of how it is switched on.
+    Source: setuptools' documentation of pyproject.toml and setup.cfg; setuptools-scm's of how it is enabled.
     """
     directive = layout.tool("setuptools.dynamic").get("version")
     if directive is not None:
@@ -50,7 +50,7 @@ def _of_cfg(layout: SourceContext, text: str, version: str) -> VersionSource:
 
 
 def _directive(layout: SourceContext, kind: object, value: object, place: str) -> VersionSource:
-    """Follow an `attr` or a `file` of setuptools."""
+    """Resolve an `attr` or a `file` of setuptools."""
     if kind == "file":
         files = [value] if isinstance(value, str) else value
         if isinstance(files, list) and len(files) == 1 and isinstance(files[0], str) and "," not in files[0]:
@@ -64,7 +64,7 @@ def _directive(layout: SourceContext, kind: object, value: object, place: str) -
 
 
 def _module_file(layout: SourceContext, module: str, place: str) -> str:
-    """Find the file of a module, in the directories that setuptools is told, else in `src` and at the top.
+    """Find the file of a module, in the configured directories, else in `src` and the root.
 
     Source: setuptools' documentation of package discovery and package_dir.
     """
@@ -73,7 +73,7 @@ def _module_file(layout: SourceContext, module: str, place: str) -> str:
     stems = [f"{base}/{'/'.join(parts)}" for base in bases]
     for depth in range(1, len(parts) + 1):
         if ".".join(parts[:depth]) in known:
-            stems = ["/".join((known[".".join(parts[:depth])], *parts[depth:]))]  # the longest that is known wins
+            stems = ["/".join((known[".".join(parts[:depth])], *parts[depth:]))]  # the longest known prefix wins
     found = []
     for stem in stems:
         files = (resolve_inside_project(f"{stem}{end}", place) for end in (".py", "/__init__.py"))
@@ -87,7 +87,7 @@ def _module_file(layout: SourceContext, module: str, place: str) -> str:
 
 
 def _package_dirs(layout: SourceContext) -> tuple[Mapping[str, str], Iterable[str]]:
-    """Give the directories of single packages, and those in which all others are."""
+    """Return the directories of single packages, and those that contain all others."""
     where = layout.tool("setuptools").get("package-dir", {})
     known = {str(name): str(path) for name, path in where.items()} if isinstance(where, Mapping) else {}
     packages = layout.tool("setuptools").get("packages")
@@ -104,6 +104,6 @@ def _package_dirs(layout: SourceContext) -> tuple[Mapping[str, str], Iterable[st
 
 
 def _whole(text: str) -> Literal:
-    """Take a whole file but for the whitespace around it."""
+    """Return a whole file as the literal, without surrounding whitespace."""
     start = len(text) - len(text.lstrip())
     return Literal(start, start + len(text.strip()), text.strip())

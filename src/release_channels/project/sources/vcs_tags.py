@@ -1,4 +1,4 @@
-"""Versions that live in git tags: no file holds them, and the build is told by the backend's own variable. Pure."""
+"""Versions from git tags: no file contains them, and the build gets them through the backend's own variable. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FIRST = Version("0.1.0.dev0")
 
 @dataclass(frozen=True, slots=True)
 class ReachableTags:
-    """Release tags as a commit sees them: the one on it, and the newest on it or before it."""
+    """The release tags of a commit: the one on it, and the newest on it or an ancestor."""
 
     exact: str | None = None
     nearest: str | None = None
 
 
 class TagTool(StrEnum):
-    """What reads a version from git tags in a build."""
+    """A tool that reads the version from git tags in a build."""
 
     SETUPTOOLS_SCM = "setuptools-scm"
     HATCH_VCS = "hatch-vcs"
@@ -41,7 +41,7 @@ def _pretended_for(name: str) -> str:
 
 # Source: overrides chapter of setuptools-scm's documentation, the read-mes of uv-dynamic-versioning and
 # poetry-dynamic-versioning, dynamic metadata chapter of pdm-backend's documentation; each was tried in a build.
-# hatch-vcs does not tell setuptools-scm the project's name, so that only the variable without a name reaches it.
+# hatch-vcs does not pass the project's name to setuptools-scm, so that only the variable without a name works.
 _VARIABLES: Mapping[TagTool, Callable[[str], str]] = {
     TagTool.SETUPTOOLS_SCM: _pretended_for,
     TagTool.HATCH_VCS: lambda _name: "SETUPTOOLS_SCM_PRETEND_VERSION",
@@ -63,20 +63,20 @@ class TagVersion:
 
     @property
     def where(self) -> str:
-        """Name the place in words for people."""
+        """Describe the place for people."""
         return f"the git tags ({self.tool})"
 
     def plan(self, _version: Version) -> tuple[Edit, ...]:
-        """Plan nothing: no file holds the version."""
+        """Plan nothing: no file contains the version."""
         return ()
 
     def environment(self, version: Version) -> Mapping[str, str]:
-        """Give the variable that makes the build backend build a version, whatever the tags say."""
+        """Return the variable that makes the build backend use a version, regardless of the tags."""
         return {_VARIABLES[self.tool](self.project): str(version)}
 
 
 def version_from_tags(tags: ReachableTags, tag_format: str) -> Version:
-    """Give the version of a commit: its own tag's, else the dev line that follows the nearest one.
+    """Return the version of a commit: its own tag's, else the dev line after the nearest one.
 
     Raises: RefusedError for a tag that is not of the format.
     """
