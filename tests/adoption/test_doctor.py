@@ -79,11 +79,13 @@ HUB_CASES: dict[str, tuple[RepositorySettings, Verdict, str]] = {
     "default branch": (replace(SOUND, default_branch="trunk"), Verdict.BAD, "it is trunk, and the settings say main"),
     "no environment": (with_environment(None, "pypi-public"), Verdict.BAD, "there is no such environment"),
     "every ref": (
-        with_environment(replace(PREVIEWS, admits=DeploymentRefs.ALL, policies=()), PREVIEWS.name), Verdict.BAD,
+        with_environment(replace(PREVIEWS, deployment_refs=DeploymentRefs.ALL, policies=()), PREVIEWS.name),
+        Verdict.BAD,
         "lets in every branch and tag, and should let in branch main alone",
     ),
     "protected branches": (
-        with_environment(replace(PUBLIC, admits=DeploymentRefs.PROTECTED, policies=()), PUBLIC.name), Verdict.BAD,
+        with_environment(replace(PUBLIC, deployment_refs=DeploymentRefs.PROTECTED, policies=()), PUBLIC.name),
+        Verdict.BAD,
         "lets in protected branches",
     ),
     "one pattern too many": (
@@ -172,8 +174,8 @@ def test_without_a_gate_no_provider_is_asked_for() -> None:
 )  # fmt: skip
 def test_a_pattern_fits_as_github_reads_it(pattern: str, name: str, fits: bool) -> None:
     """A star stops at a slash, and upper case is not lower case."""
-    assert Policy("tag", pattern).lets_in("tag", name) is fits
-    assert Policy("branch", pattern).lets_in("tag", name) is False
+    assert Policy("tag", pattern).allows("tag", name) is fits
+    assert Policy("branch", pattern).allows("tag", name) is False
 
 
 GIT_CASES: dict[str, tuple[str | None, str, tuple[str, ...], Verdict, str]] = {

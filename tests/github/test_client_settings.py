@@ -39,10 +39,15 @@ def test_an_environment_is_written_and_read_back(admin: Hub) -> None:
     client.settings.put_environment(wanted)
     client.settings.add_policy("a/b", TAGS)
     assert client.settings.environment("a/b") == replace(wanted, policies=(TAGS,))
-    client.settings.put_environment(replace(wanted, admits=DeploymentRefs.ALL, reviewers=(), wait_minutes=0))
+    client.settings.put_environment(replace(wanted, deployment_refs=DeploymentRefs.ALL, reviewers=(), wait_minutes=0))
     again = client.settings.environment("a/b")
     assert again is not None
-    assert (again.admits, again.policies, again.reviewers, again.wait_minutes) == (DeploymentRefs.ALL, (), (), 0)
+    assert (again.deployment_refs, again.policies, again.reviewers, again.wait_minutes) == (
+        DeploymentRefs.ALL,
+        (),
+        (),
+        0,
+    )
     assert client.settings.environment("nowhere") is None
 
 

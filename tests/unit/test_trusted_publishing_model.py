@@ -45,13 +45,13 @@ def test_what_is_no_token_is_a_failure(text: str) -> None:
 
 def test_claims_that_fit_are_compared_without_regard_to_case() -> None:
     """As the index does."""
-    assert all(value.fits for value in FITTING)
+    assert all(value.matches for value in FITTING)
     assert not list(mismatches(FITTING))
 
 
 def test_the_form_is_filled_in_field_by_field() -> None:
     """Owner and name of the repository are two fields there."""
-    assert WANTED.to_type == (
+    assert WANTED.form_fields == (
         ("project name", "demo-tool"), ("owner", "acme"), ("repository name", "demo-tool"),
         ("workflow name", "public-release.yml"), ("environment name", "pypi-public"),
     )  # fmt: skip

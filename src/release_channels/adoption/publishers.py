@@ -126,7 +126,7 @@ def _plan(wanted: WantedEnvironment, before: Environment | None) -> EnvironmentP
     put = None
     if before is None:
         put = Environment(wanted.name, DeploymentRefs.NAMED)
-    elif before.admits is not DeploymentRefs.NAMED:
-        put = replace(before, admits=DeploymentRefs.NAMED, policies=())
+    elif before.deployment_refs is not DeploymentRefs.NAMED:
+        put = replace(before, deployment_refs=DeploymentRefs.NAMED, policies=())
     missing = before is None or put is not None or wanted.policy not in before.policies
     return EnvironmentPlan(wanted, before, put, wanted.policy if missing else None)

@@ -27,7 +27,7 @@ class Policy:
         """Format it for people."""
         return f"{self.kind} {self.pattern}"
 
-    def lets_in(self, kind: str, name: str) -> bool:
+    def allows(self, kind: str, name: str) -> bool:
         """Check whether a branch or a tag may deploy.
 
         Source: GitHub's documentation of environments: Ruby's File.fnmatch, so that `*` does not match a slash.
@@ -58,25 +58,25 @@ class Environment:
     """An environment and its protection rules; `admins_bypass` is None if GitHub does not report it."""
 
     name: str
-    admits: DeploymentRefs = DeploymentRefs.ALL
+    deployment_refs: DeploymentRefs = DeploymentRefs.ALL
     policies: tuple[Policy, ...] = ()
     reviewers: tuple[Reviewer, ...] = ()
     wait_minutes: int = 0
     prevents_self_review: bool = False
     admins_bypass: bool | None = None
 
-    def lets_in(self, kind: str, name: str) -> bool | None:
+    def allows(self, kind: str, name: str) -> bool | None:
         """Check whether a branch or a tag may deploy; None if that depends on branch protection."""
-        if self.admits is DeploymentRefs.ALL:
+        if self.deployment_refs is DeploymentRefs.ALL:
             return True
-        if self.admits is DeploymentRefs.NAMED:
-            return any(policy.lets_in(kind, name) for policy in self.policies)
+        if self.deployment_refs is DeploymentRefs.NAMED:
+            return any(policy.allows(kind, name) for policy in self.policies)
         return False if kind == "tag" else None
 
     def describe(self) -> str:
         """Summarize which refs may deploy, the wait timer and the required reviewers."""
-        admits = self.admits.value
-        if self.admits is DeploymentRefs.NAMED:
+        admits = self.deployment_refs.value
+        if self.deployment_refs is DeploymentRefs.NAMED:
             admits = ", ".join(map(str, self.policies)) or "nothing"
         parts = [f"lets in {admits}"]
         parts += [f"waits {self.wait_minutes} minutes"] if self.wait_minutes else []
@@ -102,7 +102,7 @@ class TagRuleset:
         ref = f"refs/tags/{tag}"
 
         def matches(pattern: str) -> bool:
-            return pattern == "~ALL" or Policy("tag", pattern).lets_in("tag", ref)
+            return pattern == "~ALL" or Policy("tag", pattern).allows("tag", ref)
 
         return self.is_active and any(map(matches, self.includes)) and not any(map(matches, self.excludes))
 

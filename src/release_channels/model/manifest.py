@@ -19,7 +19,7 @@ __all__ = ["MAX_BYTES", "SCHEMA", "Manifest", "ManifestFile", "parse_manifest"]
 SCHEMA = 1
 MAX_BYTES = 1 << 20
 _KEYS = {"schema", "channel", "project", "version", "commit", "run", "tools", "files"}
-_READER = StrictJsonReader("the manifest", "run `nox -s build` to write release.json again")
+_READER = StrictJsonReader("the manifest", "build again: `nox -s build` rewrites release.json")
 
 
 @dataclass(frozen=True, slots=True)

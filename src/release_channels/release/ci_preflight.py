@@ -135,13 +135,13 @@ def _channel(actions: ActionsEnvironment, config: Config) -> Channel:
 def _show_claims(compared: tuple[ClaimCheck, ...]) -> None:
     console.say("this job says, and the settings say:")
     for value in compared:
-        sign = "ok" if value.fits else "no"
+        sign = "ok" if value.matches else "no"
         console.say(f"  {sign:<3} {value.what:<14} {value.claimed or '-'}  |  {value.wanted}")
 
 
 def _show_values(wanted: PublisherValues) -> None:
     console.say("the trusted publisher on the index has to be:")
-    for name, value in wanted.to_type:
+    for name, value in wanted.form_fields:
         console.say(f"  {name:<18} {value}")
 
 

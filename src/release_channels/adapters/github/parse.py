@@ -214,7 +214,7 @@ def parse_environment(answer: Any, policies: Iterable[Mapping[str, Any]]) -> Env
     bypass = answer.get("can_admins_bypass")
     return Environment(
         name=str(answer["name"]),
-        admits=_admits(answer["deployment_branch_policy"]),
+        deployment_refs=_admits(answer["deployment_branch_policy"]),
         policies=tuple(Policy(one.get("type") or "branch", str(one["name"])) for one in policies),
         reviewers=tuple(_reviewer(entry) for entry in parse_list(review, "reviewers")),
         wait_minutes=int(rules["wait_timer"]["wait_timer"]) if "wait_timer" in rules else 0,
@@ -229,8 +229,8 @@ def write_environment(environment: Environment) -> dict[str, Any]:
     Source: GitHub's REST reference, create or update an environment.
     """
     policy = None
-    if environment.admits is not DeploymentRefs.ALL:
-        named = environment.admits is DeploymentRefs.NAMED
+    if environment.deployment_refs is not DeploymentRefs.ALL:
+        named = environment.deployment_refs is DeploymentRefs.NAMED
         policy = {"protected_branches": not named, "custom_branch_policies": named}
     return {
         "wait_timer": environment.wait_minutes,

@@ -62,7 +62,7 @@ def _environment(
 
 def _policies(environment: Environment, wanted: WantedEnvironment) -> Iterator[Diagnosis]:
     name = environment.name
-    if environment.admits is not DeploymentRefs.NAMED:
+    if environment.deployment_refs is not DeploymentRefs.NAMED:
         yield bad(AREA, name, f"it {environment.describe()}, and should let in {wanted.policy} alone", _APPLY)
         return
     if wanted.policy not in environment.policies:
@@ -78,11 +78,11 @@ def _tags_let_in(environment: Environment, config: Config, tags: Sequence[str]) 
     """Try the patterns on the project's tags: each release must get in, and little else should."""
     releases = list(release_tags(config.tag_format, tags).values())
     sample = [*releases, tag_of(config.tag_format, Version("1.2.3"))]
-    out = [name for name in sample if environment.lets_in("tag", name) is False]
+    out = [name for name in sample if environment.allows("tag", name) is False]
     if out:
         yield bad(AREA, environment.name, f"release tags that it keeps out: {', '.join(out[:_FEW])}", _APPLY)
-    others = [name for name in tags if name not in releases and environment.lets_in("tag", name)]
-    if others and environment.admits is DeploymentRefs.NAMED:
+    others = [name for name in tags if name not in releases and environment.allows("tag", name)]
+    if others and environment.deployment_refs is DeploymentRefs.NAMED:
         yield look(
             AREA, environment.name, f"its pattern also fits tags that are no releases: {', '.join(others[:_FEW])}",
             "nothing is published from them: the tag has to be the one of the commit's version",

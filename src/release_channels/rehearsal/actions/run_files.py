@@ -91,7 +91,7 @@ def _barred(ground: RehearsalEnvironment, session: Session) -> dict[str, str]:
         environment = ground.state.environments.get(job.environment)
         name, kind = session.event.branch, "tag" if session.event.ref.startswith("refs/tags/") else "branch"
         policies = [Policy(one.kind, one.name) for one in environment.policies] if environment else []
-        if policies and not any(policy.lets_in(kind, name) for policy in policies):
+        if policies and not any(policy.allows(kind, name) for policy in policies):
             barred[job.id] = f"{name} is not allowed to deploy to {job.environment} due to its protection rules"
     return barred
 
