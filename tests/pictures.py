@@ -46,8 +46,8 @@ def draw(directory: Path, env: Mapping[str, str]) -> dict[str, str]:
         outcome = run_pipeline("preview", PREVIEW, (), root=repo.root, channel=Channel.PREVIEW, env=env)
         assert outcome.result is Result.PUBLISHED, outcome.line
         pictures["preview"] = _svg(recorder.export_svg(title="nox -s preview"))
-    with console.pictured(_COLUMNS) as recorder, open_context(repo.root, env, index="local") as desk:
-        show_status(read_status(desk))
+    with console.pictured(_COLUMNS) as recorder, open_context(repo.root, env, index="local") as context:
+        show_status(read_status(context))
         pictures["status"] = _svg(recorder.export_svg(title="invoke status --index local"))
     return pictures
 

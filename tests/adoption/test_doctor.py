@@ -349,8 +349,8 @@ def hub(project: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 def look(repo: Repo) -> list[Diagnosis]:
     """Examine a project, and prove that this moves nothing."""
     before = repo.fingerprint()
-    with open_context(repo.root, os.environ, index="local") as desk:
-        found = list(examine(desk, TASKS))
+    with open_context(repo.root, os.environ, index="local") as context:
+        found = list(examine(context, TASKS))
     assert repo.fingerprint() == before
     return found
 
@@ -413,7 +413,7 @@ def test_doctor_for_programs_is_one_object(project: Repo) -> None:
 def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:
     """It runs from its sources, so it has workflow files of another kind, and no locked noxfile."""
     repo = make_repo(Sample(name="release-channels", files=dict(own_workflows(Config()))))
-    with open_context(repo.root, os.environ, index="local") as desk:
-        told = [one for one in examine(desk, TASKS) if one.area == "files"]
+    with open_context(repo.root, os.environ, index="local") as context:
+        told = [one for one in examine(context, TASKS) if one.area == "files"]
     assert [one for one in told if one.verdict is not Verdict.GOOD] == []
     assert "every workflow keeps the rules" in [one.message for one in told]

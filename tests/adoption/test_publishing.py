@@ -159,8 +159,10 @@ def ends(hub: Hub, conclusion: str = "success", said: str = "", workflow: str = 
 
 
 def apply(hub: Hub, *, dry_run: bool = False) -> Outcome:
-    with open_context(hub.repo.root, os.environ, index="local") as desk:
-        return setup_publishing(desk, apply=True, dry_run=dry_run, waiting=Waiting(longest=1, pause=1, sleep=hub.naps))
+    with open_context(hub.repo.root, os.environ, index="local") as context:
+        return setup_publishing(
+            context, apply=True, dry_run=dry_run, waiting=Waiting(longest=1, pause=1, sleep=hub.naps)
+        )
 
 
 def policies(hub: Hub) -> dict[str, list[tuple[str, str]]]:

@@ -44,8 +44,8 @@ def finish(repo: Repo, tag: str = TAG, *, acts: bool = True, dry_run: bool = Fal
     """Resume on the local index, with waits cut short."""
     with open_context(
         repo.root, {**os.environ, "UV_DEFAULT_INDEX": os.environ["UV_DEFAULT_INDEX"]}, index="local"
-    ) as desk:
-        return resume(desk, tag, acts=acts, dry_run=dry_run, patience=PATIENCE)
+    ) as context:
+        return resume(context, tag, acts=acts, dry_run=dry_run, patience=PATIENCE)
 
 
 def lose_everything_local(repo: Repo) -> None:

@@ -32,8 +32,8 @@ WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
 def look(repo: Repo, now: datetime | None = None, index: str = "local") -> StatusReport:
     """Read the status as the task does, and prove that reading moves nothing."""
     before = repo.fingerprint()
-    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as desk:
-        seen = read_status(desk, now)
+    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as context:
+        seen = read_status(context, now)
     assert repo.fingerprint() == before
     return seen
 
@@ -144,8 +144,8 @@ def test_a_remote_that_is_gone_is_said(make_repo: MakeRepo) -> None:
     """A remote that does not answer leaves this clone's own view, which is said."""
     repo = tagged(make_repo(sample("1.2.0")))
     hidden = repo.remote.rename(repo.remote.with_name("away.git"))
-    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as desk:
-        seen = read_status(desk)
+    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as context:
+        seen = read_status(context)
     hidden.rename(repo.remote)
     assert [what.partition(":")[0] for what in seen.unseen][:2] == ["origin/main", "tags"]
     assert seen.tag == TAG

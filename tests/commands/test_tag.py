@@ -460,8 +460,8 @@ def followed(repo: Repo, request: TagRequest, steps: list[Callable[[], object]],
         if steps:
             steps.pop(0)()
 
-    with open_context(repo.root, os.environ, index="local") as desk:
-        return make_tag(desk, request, dry_run=False, waiting=Waiting(longest=longest, pause=1, sleep=sleep))
+    with open_context(repo.root, os.environ, index="local") as context:
+        return make_tag(context, request, dry_run=False, waiting=Waiting(longest=longest, pause=1, sleep=sleep))
 
 
 def test_wait_follows_the_tests_until_they_are_green(ready: Repo, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:

@@ -157,10 +157,10 @@ def test_a_file_that_towncrier_does_not_write_is_refused(make_repo: MakeRepo) ->
     """Where it writes another one than its settings seem to say, nothing is planned."""
     repo = make_repo(Sample(tail=CONFIGURED.format("NEWS.md"), files=dict(FRAGMENTS)))
     with (
-        open_context(repo.root, os.environ, index="local") as desk,
+        open_context(repo.root, os.environ, index="local") as context,
         pytest.raises(RefusedError, match=r"towncrier would not write OTHER\.md"),
     ):
-        plan_news(desk, News("OTHER.md", "news"), Version("1.2.0"), datetime.now(UTC).date())
+        plan_news(context, News("OTHER.md", "news"), Version("1.2.0"), datetime.now(UTC).date())
 
 
 def test_a_file_that_appeared_meanwhile_is_not_overwritten(repo: Repo) -> None:

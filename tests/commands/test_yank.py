@@ -31,8 +31,8 @@ def repo(make_repo: MakeRepo) -> Repo:
 def take_back(repo: Repo, version: str = "1.2.0", reason: str = "", index: str = "local") -> Outcome:
     """Withdraw a version, and prove that nothing moves: yanking is done by hand."""
     before = repo.fingerprint()
-    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as desk:
-        outcome = yank(desk, version, reason=reason)
+    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as context:
+        outcome = yank(context, version, reason=reason)
     assert repo.fingerprint() == before
     return outcome
 
@@ -103,8 +103,8 @@ def test_run_again_it_sees_the_yank(repo: Repo, capsys: pytest.CaptureFixture[st
 def test_what_it_foretells_is_what_pip_and_uv_do(repo: Repo) -> None:
     """After the yank each channel's users get exactly the version that was named, from pip and from uv."""
     mark_yanked(repo, "1.2.0")
-    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as desk:
-        url = desk.index.simple_url
+    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as context:
+        url = context.index.simple_url
         pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--index-url", url, "-d", str(repo.root / "dist"))
         uv = (
             UV,

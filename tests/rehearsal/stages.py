@@ -24,18 +24,18 @@ NO_GATE = "[tool.release-channels.gate]\nenabled = false\n"
 class Stage:
     """A world, and what GitHub does in it."""
 
-    ground: RehearsalEnvironment
-    forge: WorkflowDispatcher
+    environment: RehearsalEnvironment
+    dispatcher: WorkflowDispatcher
 
     def push(self) -> None:
         """Push main, without running anything."""
-        self.forge.look()
-        self.ground.git("push", "--quiet", "origin", "main")
+        self.dispatcher.look()
+        self.environment.git("push", "--quiet", "origin", "main")
 
     def run(self, file: str = "one.yml", changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Push main and run one workflow file for it."""
         self.push()
-        return self.forge.run(self.forge.workflow(file), self.forge.pushed()[0], changes)
+        return self.dispatcher.run(self.dispatcher.workflow(file), self.dispatcher.pushed()[0], changes)
 
 
 def job(*steps: str, name: str = "one", **keys: str) -> str:
@@ -66,6 +66,6 @@ def stage_of(repo: Repo, place: Path) -> Iterator[Stage]:
     git = Git.open(repo.root)
     commit = git.commit("HEAD")
     project = open_project(git, commit)
-    with create_environment(place, git, project, commit, dict(os.environ), is_quick=True, keep=False) as ground:
-        yield Stage(ground, WorkflowDispatcher(ground))
-        assert ground.warnings() == ()
+    with create_environment(place, git, project, commit, dict(os.environ), is_quick=True, keep=False) as environment:
+        yield Stage(environment, WorkflowDispatcher(environment))
+        assert environment.warnings() == ()

@@ -27,6 +27,6 @@ def test_the_tools_own_environments_share_what_was_compiled(
         assert ran.is_green, ran.played.said()
         kept = [ran.played.said(one).split() for one in ("one", "two")]
         assert all(Path(path).is_file() for paths in kept for path in paths)
-        assert all(Path(path).is_relative_to(stage.ground.place / "home") for paths in kept for path in paths)
+        assert all(Path(path).is_relative_to(stage.environment.place / "home") for paths in kept for path in paths)
     assert (kept[0][0] == kept[1][0]) is is_shared
     assert kept[0][1] != kept[1][1]

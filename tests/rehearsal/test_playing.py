@@ -41,14 +41,14 @@ def test_a_checkout_is_that_of_the_commit_as_github_makes_it(offline: None, tmp_
         job(full, *LOOK, "git rev-parse origin/main", "git ls-remote --tags origin v0.9", name="full"),
     )
     with set_stage(tmp_path, {"one.yml": text}) as stage:
-        stage.ground.git("commit", "--quiet", "--allow-empty", "--message", "More")
-        stage.ground.git("tag", "v0.9")
-        stage.ground.git("push", "--quiet", "origin", "v0.9")
-        (stage.ground.checkout / "uncommitted.txt").write_text("no")
+        stage.environment.git("commit", "--quiet", "--allow-empty", "--message", "More")
+        stage.environment.git("tag", "v0.9")
+        stage.environment.git("push", "--quiet", "origin", "v0.9")
+        (stage.environment.checkout / "uncommitted.txt").write_text("no")
         ran = stage.run()
         assert ran.is_green, ran.played.said()
-        sha = stage.ground.git("rev-parse", "HEAD")
-        address = f"https://github.com/{stage.ground.repository}"
+        sha = stage.environment.git("rev-parse", "HEAD")
+        address = f"https://github.com/{stage.environment.repository}"
         assert lines(ran.played.said("one")) == [sha, "1", "1", "main", address]
         told = lines(ran.played.said("full"))
         assert told == [sha, "2", "2", "v0.9", "main", address, sha, f"{sha}\trefs/tags/v0.9"]
@@ -72,7 +72,7 @@ def test_a_session_without_its_python_is_named_and_fails_nothing(offline: None, 
         Sample(files={".github/workflows/test.yml": text, "noxfile.py": NOXFILE}, tail=NO_GATE).tree(),
     )
     with stage_of(repo, tmp_path / "world") as stage:
-        stage.forge.with_tests = True
+        stage.dispatcher.with_tests = True
         ran = stage.run("test.yml")
         assert ran.is_green, ran.played.said()
         assert lines(ran.played.said()).count("tested") == 1
@@ -90,7 +90,7 @@ def test_a_green_run_in_which_no_test_ran_is_warned_of(
         Sample(files={".github/workflows/test.yml": text, "noxfile.py": noxfile}, tail=NO_GATE).tree(),
     )
     with stage_of(repo, tmp_path / "world") as stage:
-        stage.forge.with_tests = True
+        stage.dispatcher.with_tests = True
         ran = stage.run("test.yml")
     assert ran.is_green, ran.played.said()
     assert "warning: test.yml ran nothing of the session tests" in capsys.readouterr().err
@@ -117,15 +117,15 @@ def test_artifacts_go_from_job_to_job_and_from_run_to_run(offline: None, tmp_pat
     files = {"one.yml": first, "two.yml": second, "three.yml": missing.replace("on: push", "on: workflow_dispatch")}
     with set_stage(tmp_path, files) as stage:
         stage.push()
-        one, two = stage.forge.run_all(stage.forge.pushed())
+        one, two = stage.dispatcher.run_all(stage.dispatcher.pushed())
         assert one.is_green, one.played.said()
         assert lines(one.played.said("two")) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
         assert (two.workflow.file, two.event.payload["workflow_run"]["id"]) == ("two.yml", one.id)
         assert lines(two.played.said()) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
-        assert [(item.name, item.run_id) for item in stage.ground.state.artifacts.values()] == [("built", one.id)]
-        ran = stage.forge.dispatch("three.yml", "refs/heads/main", {})
+        assert [(item.name, item.run_id) for item in stage.environment.state.artifacts.values()] == [("built", one.id)]
+        ran = stage.dispatcher.dispatch("three.yml", "refs/heads/main", {})
         assert "No files were found" in ran.played.said()
-        assert len(stage.ground.state.artifacts) == 1
+        assert len(stage.environment.state.artifacts) == 1
 
 
 def test_runs_count_by_workflow_and_keep_their_number(offline: None, tmp_path: Path) -> None:
@@ -134,14 +134,14 @@ def test_runs_count_by_workflow_and_keep_their_number(offline: None, tmp_path: P
     head = "run-name: run for ${{ github.sha }}\n"
     with set_stage(tmp_path, {"one.yml": workflow(job(say), head=head), "two.yml": workflow(job(say))}) as stage:
         stage.push()
-        first, other = stage.forge.run_all(stage.forge.pushed())
-        again = stage.forge.run_again(first)
+        first, other = stage.dispatcher.run_all(stage.dispatcher.pushed())
+        again = stage.dispatcher.run_again(first)
         assert [lines(ran.played.said()) for ran in (first, other, again)] == [
             [f"1 1 {first.id}"], [f"1 1 {other.id}"], [f"1 2 {first.id}"],
         ]  # fmt: skip
-        stored = stage.ground.state.runs[first.id]
+        stored = stage.environment.state.runs[first.id]
         assert (stored.number, len(stored.attempts), stored.now.conclusion) == (1, 2, "success")
-        assert stored.title == f"run for {stage.forge.main}"
+        assert stored.title == f"run for {stage.dispatcher.main}"
         assert [item.conclusion for item in stored.now.jobs] == ["success"]
 
 
@@ -192,7 +192,7 @@ def test_nothing_outlives_a_run(offline: None, tmp_path: Path, rest: str, second
         assert ran.played.broke_off is (rest != "0")
         assert ran.conclusion == ("success" if rest == "0" else "failure")
         assert survivors([int((tmp_path / "pid").read_text())]) == []
-        log = log_of(stage.ground, ran).read_text()
+        log = log_of(stage.environment, ran).read_text()
     assert "[one/0] begun" in log
     assert ("took longer than 4 s" in log) is ran.played.broke_off
 
@@ -200,8 +200,10 @@ def test_nothing_outlives_a_run(offline: None, tmp_path: Path, rest: str, second
 def scene_of(stage: Stage) -> FaultContext:
     """A scene at the start of the one workflow."""
     stage.push()
-    event = stage.forge.pushed()[0]
-    return FaultContext(stage.ground, stage.forge, None, Channel.PREVIEW, stage.forge.workflow("one.yml"), event, None)  # type: ignore[arg-type]
+    event = stage.dispatcher.pushed()[0]
+    workflow = stage.dispatcher.workflow("one.yml")
+    # No maintainer takes part in these faults.
+    return FaultContext(stage.environment, stage.dispatcher, None, Channel.PREVIEW, workflow, event, None)  # type: ignore[arg-type]
 
 
 def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> None:
@@ -213,7 +215,7 @@ def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> 
             ran = scene.release(injection)
         assert (injection.fired, ran.played.broke_off, ran.conclusion) == (1, True, "failure")
         assert lines(ran.played.said()) == ["before"]
-        again = stage.forge.run_again(ran)
+        again = stage.dispatcher.run_again(ran)
         assert lines(again.played.said()) == ["before", "after"]
 
 

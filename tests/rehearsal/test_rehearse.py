@@ -54,18 +54,18 @@ def test_a_redirect_that_leads_away_is_refused_and_uploads_nothing(
 ) -> None:
     """The YAML says `--index pypi`, and the one place that redirects it is broken by hand: no step goes on."""
     with stage_of(adopted(False), tmp_path / "world") as stage:
-        addresses = Path(stage.ground.env["RELEASE_CHANNELS_REHEARSAL"])
+        addresses = Path(stage.environment.env["RELEASE_CHANNELS_REHEARSAL"])
         broken = json.loads(addresses.read_text()) | {"upload": "https://192.0.2.1/legacy/"}
         addresses.write_text(json.dumps(broken))
         stage.push()
-        tests, preview = stage.forge.run_all(stage.forge.pushed())
+        tests, preview = stage.dispatcher.run_all(stage.dispatcher.pushed())
         assert (tests.conclusion, preview.workflow.file) == ("success", "internal-preview-release.yml")
         assert "--index pypi" in preview.workflow.text
         assert preview.conclusion == "failure"
         assert preview.jobs["publish"] == "skipped"
         assert 'gives as "upload" no http(s) address on this machine' in preview.played.said("build")
-        assert [line for line in stage.ground.index.requests if not line.startswith("GET ")] == []
-        assert not stage.ground.index_root.exists()
+        assert [line for line in stage.environment.index.requests if not line.startswith("GET ")] == []
+        assert not stage.environment.index_root.exists()
 
 
 def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(

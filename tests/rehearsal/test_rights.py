@@ -60,7 +60,7 @@ def test_each_job_has_the_rights_that_its_file_gives_it(asking: str, tmp_path: P
         assert said["write"] == ["release 201", "identity has none", "forced 403"]
         assert said["publish"][:3] == ["release 403", "identity is offered", "forced 200"]
         claims = json.loads(said["publish"][3].removeprefix("claims "))
-        repository = stage.ground.repository
+        repository = stage.environment.repository
         assert {key: claims[key] for key in ("environment", "job_workflow_ref", "ref", "event_name", "aud")} == {
             "environment": "pypi-internal-preview",
             "job_workflow_ref": f"{repository}/.github/workflows/one.yml@refs/heads/main",
@@ -84,7 +84,7 @@ def test_an_environment_admits_its_refs_alone(offline: None, tmp_path: Path) -> 
         assert ran.jobs == {"one": "failure", "other": "success"}
         assert "begun" not in ran.played.said("one")
         assert "main is not allowed to deploy to pypi-public" in ran.played.said("one")
-        deployed = [(one.environment, one.states[-1][1]) for one in stage.ground.state.deployments.values()]
+        deployed = [(one.environment, one.states[-1][1]) for one in stage.environment.state.deployments.values()]
         assert deployed == [("pypi-public", "failure")]
 
 
@@ -111,7 +111,7 @@ def test_there_is_no_way_out_of_this_machine(offline: None, tmp_path: Path) -> N
     )
     with set_stage(tmp_path, {"one.yml": workflow(job(json.dumps(look)))}) as stage:
         ran = stage.run()
-        assert stage.ground.way_out.refused == ["GET 192.0.2.1"]
+        assert stage.environment.way_out.refused == ["GET 192.0.2.1"]
     assert "refused" in ran.played.said().splitlines()
     assert "HTTP Error 403" in ran.played.said()
 
@@ -125,9 +125,9 @@ def test_a_secret_is_nowhere_in_what_is_kept(offline: None, tmp_path: Path) -> N
         )
     )
     with set_stage(tmp_path, {"one.yml": text}) as stage:
-        object.__setattr__(stage.ground, "secrets", {"KEY": secret})
+        object.__setattr__(stage.environment, "secrets", {"KEY": secret})
         ran = stage.run()
-        kept = [path for path in (stage.ground.place / "runs").rglob("*") if path.is_file()]
+        kept = [path for path in (stage.environment.place / "runs").rglob("*") if path.is_file()]
         assert ran.is_green
         holding = [path.name for path in kept if secret in path.read_text(errors="replace")]
     assert secret not in str(ran.played)

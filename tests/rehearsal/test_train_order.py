@@ -117,25 +117,25 @@ class Ride(Scenario):
     @property
     def version(self) -> Version:
         """What main holds."""
-        return Version(cast(World, self.forge).versions[-1])
+        return Version(cast(World, self.dispatcher).versions[-1])
 
 
 def ride(world: World) -> Scenario:
     """Make the train; what it is run on needs neither git nor an index."""
     project = SimpleNamespace(source=SimpleNamespace(is_written=world.is_written))
-    ground = SimpleNamespace(
+    environment = SimpleNamespace(
         config=Config(), git=lambda *_: "", state=world, project=project, keep=False, index_root=world.index_root
     )  # fmt: skip
     made: Any = world
-    return Ride(cast(Any, ground), made, made, made)
+    return Ride(cast(Any, environment), made, made, made)
 
 
 def test_the_maintainer_does_not_wait_and_previews_wait_for_each_other(tmp_path: Path) -> None:
     """Bumping and tagging go on beside the first preview; what publishes begins when the one before has ended."""
     world = World(tmp_path, {f"{PREVIEW} 1": 0.4, f"{PREVIEW} 2": 0.6, f"{PUBLIC} 1": 0.1})
-    train = ride(world)
-    train.run()
-    compared = [station.outcome for station in train.journey.stations if station.name == "compare"]
+    scenario = ride(world)
+    scenario.run()
+    compared = [station.outcome for station in scenario.stages.stations if station.name == "compare"]
     assert compared == [f"1 files of {version} are bit for bit the same" for version in VERSIONS.values()]
     told = world.told
     assert told.index("bump") < told.index("tag") < told.index(f"end {PREVIEW} 1") < told.index(f"begin {PREVIEW} 2")
@@ -154,10 +154,10 @@ def test_a_tag_that_would_be_the_version_waits_for_the_preview_of_its_commit(tmp
 def test_what_stopped_the_train_is_told_and_not_what_follows_from_it(tmp_path: Path) -> None:
     """A preview went wrong beside, then a task that needs it: the preview is what is told."""
     world = World(tmp_path, {f"{TEST} 2": 0.3}, red={f"{PREVIEW} 1"}, hands_fail_at="tag")
-    train = ride(world)
+    scenario = ride(world)
     with pytest.raises(FailedError, match=r"^preview: "):
-        train.run()
-    outcomes = {station.name: station.outcome for station in train.journey.stations}
+        scenario.run()
+    outcomes = {station.name: station.outcome for station in scenario.stages.stations}
     assert outcomes["preview"] == f"{PREVIEW} 1"
     assert outcomes["compare"] == "skipped: nothing was published"
 
@@ -165,24 +165,24 @@ def test_what_stopped_the_train_is_told_and_not_what_follows_from_it(tmp_path: P
 def test_a_release_that_fails_stops_what_would_follow_it(tmp_path: Path) -> None:
     """The next preview is not begun, and no later error hides the release's."""
     world = World(tmp_path, {f"{PUBLIC} 1": 0.2}, red={f"{PUBLIC} 1"})
-    train = ride(world)
+    scenario = ride(world)
     with pytest.raises(FailedError, match=r"^public: "):
-        train.run()
+        scenario.run()
     assert f"begin {PREVIEW} 3" not in world.told
 
 
 def test_a_finished_run_is_not_called_broken_off_where_a_task_fails(tmp_path: Path) -> None:
     """The preview has ended well by then, and the task is what is told."""
-    train = ride(World(tmp_path, {f"{TEST} 2": 0.2}, hands_fail_at="tag"))
+    scenario = ride(World(tmp_path, {f"{TEST} 2": 0.2}, hands_fail_at="tag"))
     with pytest.raises(FailedError, match=r"^`invoke tag` exited 1"):
-        train.run()
-    told = [station.outcome for station in train.journey.stations]
+        scenario.run()
+    told = [station.outcome for station in scenario.stages.stations]
     assert "broken off: the train stopped" not in told
     assert f"{PREVIEW} 1" in told
 
 
 def test_a_bug_beside_does_not_hide_what_stopped_the_train(tmp_path: Path) -> None:
     """It would be told in the place of an error that somebody can mend."""
-    train = ride(World(tmp_path, {f"{TEST} 2": 0.2}, buggy={f"{PREVIEW} 1"}, hands_fail_at="bump"))
+    scenario = ride(World(tmp_path, {f"{TEST} 2": 0.2}, buggy={f"{PREVIEW} 1"}, hands_fail_at="bump"))
     with pytest.raises(FailedError, match=r"^`invoke bump` exited 1"):
-        train.run()
+        scenario.run()

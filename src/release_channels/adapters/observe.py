@@ -88,10 +88,10 @@ def relation_to_main(git: Git, commit: Commit, config: Config, env: Mapping[str,
         if git.can_read(config.remote):
             require_default_branch_settings(git, config)  # a branch that is not there is the smaller of the two errors
             raise
-        with _through_api(git, config, env, stop) as hub:
-            compared = hub.compare(config.main_branch, commit.sha)
-            content = hub.default_file(PYPROJECT)
-        require_same(config, content, f"the default branch of {hub.repository}")
+        with _through_api(git, config, env, stop) as github:
+            compared = github.compare(config.main_branch, commit.sha)
+            content = github.default_file(PYPROJECT)
+        require_same(config, content, f"the default branch of {github.repository}")
     else:
         require_default_branch_settings(git, config)
         return git.relation(commit.sha, tip)
@@ -111,8 +111,8 @@ def read_tag(git: Git, name: str | None, commit: Commit, config: Config, env: Ma
     if found is not None or git.can_read(config.remote):
         return found
     stop = RefusedError(f"the tags of {config.remote} cannot be read", hint=_KEEP)
-    with _through_api(git, config, env, stop) as hub:
-        there = hub.find_tag(name)
+    with _through_api(git, config, env, stop) as github:
+        there = github.find_tag(name)
     return Tag(name, there.sha, git.relation(commit.sha, there.sha), annotated=there.annotated) if there else None
 
 
@@ -126,9 +126,9 @@ def _through_api(git: Git, config: Config, env: Mapping[str, str], stop: Refused
     name = repository_name("", git.remote_url(config.remote), env) or config.repository
     if not name:
         raise stop
-    with connect(name, env) as hub:
+    with connect(name, env) as github:
         try:
-            yield hub
+            yield github
         except RefusedError as err:
             raise RefusedError(f"{stop}, nor through its API: {err}", hint=f"{stop.hint}\n{_KEEP}".strip()) from err
 

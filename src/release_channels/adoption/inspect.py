@@ -96,8 +96,8 @@ def _choose(remotes: tuple[str, ...], configured: str) -> str:
 def _is_private(repository: str, env: Mapping[str, str]) -> bool | None:
     """Query GitHub once; what hides from whoever asks is private."""
     try:
-        with connect(repository, env, pauses=Pauses(reads=())) as hub:
-            return hub.settings.repository()[0]
+        with connect(repository, env, pauses=Pauses(reads=())) as github:
+            return github.settings.repository()[0]
     except NotFoundError:
         return True
     except ReleaseError:  # no network, no right to ask: the workflow files say what was assumed

@@ -33,43 +33,43 @@ PREFLIGHT = {"do": "preflight"}
 
 
 def setup_publishing(
-    desk: TaskContext, *, apply: bool, dry_run: bool = False, waiting: Waiting | None = None
+    context: TaskContext, *, apply: bool, dry_run: bool = False, waiting: Waiting | None = None
 ) -> Outcome:
     """Show the set-up of a project; with `apply`, set GitHub's side up and let each release workflow try it.
 
     Raises: RefusedError where no repository on GitHub is known, or it says no; FailedError where a trial is refused.
     """
-    name = repository_name(desk.config.repository, desk.git.remote_url(desk.config.remote), desk.env)
+    name = repository_name(context.config.repository, context.git.remote_url(context.config.remote), context.env)
     if name is None:
         raise RefusedError(
-            f"which repository on GitHub is this? the remote {desk.config.remote} does not tell",
+            f"which repository on GitHub is this? the remote {context.config.remote} does not tell",
             hint='set `repository = "owner/name"` in [tool.release-channels], or add the remote',
         )
-    wanted = publishers(desk.config, name)
-    is_new = _is_new(desk)
-    _show_publishers(desk, wanted, is_new=is_new)
-    hub = desk.github()
-    assert hub is not None  # its name is known
-    with hub:
-        plans = _plans(desk, hub.settings, needs_answer=apply)
-        _show_environments(desk, plans)
+    wanted = publishers(context.config, name)
+    is_new = _is_new(context)
+    _show_publishers(context, wanted, is_new=is_new)
+    github = context.github()
+    assert github is not None  # its name is known
+    with github:
+        plans = _plans(context, github.settings, needs_answer=apply)
+        _show_environments(context, plans)
         if not apply or dry_run:
-            return _planned(desk, wanted, plans)
-        _apply(desk, hub.settings, plans or ())
-        return _try_out(desk, hub, wanted, waiting or Waiting(longest=900), is_new=is_new)
+            return _planned(context, wanted, plans)
+        _apply(context, github.settings, plans or ())
+        return _try_out(context, github, wanted, waiting or Waiting(longest=900), is_new=is_new)
 
 
-def _is_new(desk: TaskContext) -> bool:
+def _is_new(context: TaskContext) -> bool:
     """Return whether the project is new on the index; an index that does not answer is reported."""
     try:
-        return not desk.read_index().releases
+        return not context.read_index().releases
     except ReleaseError as stop:
-        console.warn(f"whether {desk.project.name} is on {desk.index.title} is not known: {stop}")
+        console.warn(f"whether {context.project.name} is on {context.index.title} is not known: {stop}")
         return False
 
 
-def _show_publishers(desk: TaskContext, wanted: Sequence[Publisher], *, is_new: bool) -> None:
-    project = desk.project.name
+def _show_publishers(context: TaskContext, wanted: Sequence[Publisher], *, is_new: bool) -> None:
+    project = context.project.name
     console.result(f"Trusted publishers of {project} on the index. No token is stored in GitHub.", style="bold")
     for line in publisher_table(wanted):
         console.result(f"  {line}")
@@ -81,7 +81,7 @@ def _show_publishers(desk: TaskContext, wanted: Sequence[Publisher], *, is_new: 
     public = next(one for one in wanted if one.channel is Channel.PUBLIC)
     preview = next(one for one in wanted if one.channel is Channel.PREVIEW)
     console.result(
-        f"{desk.index.title} has no file of {project} yet. Register a pending publisher for one channel only, the "
+        f"{context.index.title} has no file of {project} yet. Register a pending publisher for one channel only, the "
         "public one: the first release should be a final one, since before that every user would get previews. In "
         "your account: Publishing, Add a new pending publisher, GitHub."
     )
@@ -99,27 +99,27 @@ def _show_form(publisher: Publisher, project: str, *, pending: bool) -> None:
         console.result(f"    {field + ':':<19} {value}")
 
 
-def _plans(desk: TaskContext, settings: Settings, *, needs_answer: bool) -> tuple[EnvironmentPlan, ...] | None:
+def _plans(context: TaskContext, settings: Settings, *, needs_answer: bool) -> tuple[EnvironmentPlan, ...] | None:
     """Read the environments and plan; None where GitHub cannot be asked and nobody needs its answer.
 
     Raises: RefusedError where its answer is needed.
     """
     try:
         settings.repository()  # an environment that is not there looks like a repository that is hidden
-        names = [wanted.name for wanted in wanted_environments(desk.config)]
+        names = [wanted.name for wanted in wanted_environments(context.config)]
         found = {name: settings.environment(name) for name in names}
     except ReleaseError as stop:
         if needs_answer:
             raise
         console.warn(f"how GitHub is set up is not known: {stop}")
         return None
-    return plan_environments(found, desk.config)
+    return plan_environments(found, context.config)
 
 
-def _show_environments(desk: TaskContext, plans: Sequence[EnvironmentPlan] | None) -> None:
+def _show_environments(context: TaskContext, plans: Sequence[EnvironmentPlan] | None) -> None:
     console.result("Environments on GitHub", style="bold")
     if plans is None:
-        for wanted in wanted_environments(desk.config):
+        for wanted in wanted_environments(context.config):
             console.result(f"  {wanted.name}: {wanted.purpose}; it lets in {wanted.policy} and nothing else")
         return
     for plan in plans:
@@ -135,7 +135,7 @@ def _describe(environment: Environment | None) -> str:
     return environment.describe() if environment else "not there"
 
 
-def _apply(desk: TaskContext, settings: Settings, plans: Sequence[EnvironmentPlan]) -> None:
+def _apply(context: TaskContext, settings: Settings, plans: Sequence[EnvironmentPlan]) -> None:
     """Do what is planned, then read again: what is told afterwards is what GitHub says.
 
     Raises: FailedError if an environment is not what it should be.
@@ -148,7 +148,7 @@ def _apply(desk: TaskContext, settings: Settings, plans: Sequence[EnvironmentPla
     if all(plan.is_reached for plan in plans):
         console.result("  nothing to do: the environments are as they should be")
         return
-    again = _plans(desk, settings, needs_answer=True) or ()
+    again = _plans(context, settings, needs_answer=True) or ()
     for plan in again:
         console.result(f"  {plan.wanted.name} is set up: {_describe(plan.before)}")
         if not plan.is_reached:
@@ -158,18 +158,18 @@ def _apply(desk: TaskContext, settings: Settings, plans: Sequence[EnvironmentPla
             )
 
 
-def _planned(desk: TaskContext, wanted: Sequence[Publisher], plans: Sequence[EnvironmentPlan] | None) -> Outcome:
+def _planned(context: TaskContext, wanted: Sequence[Publisher], plans: Sequence[EnvironmentPlan] | None) -> Outcome:
     console.result("Then try each workflow out: it shows its identity to the index, and uploads nothing", style="bold")
     for publisher in wanted:
-        ref = _trial_ref(desk, publisher) or "RELEASE-TAG"
+        ref = _trial_ref(context, publisher) or "RELEASE-TAG"
         console.result(f"  gh workflow run {publisher.workflow} --ref {ref} -f do=preflight")
     if plans is not None and all(plan.is_reached for plan in plans):
         message = "GitHub is set up; `invoke setup-publishing --apply` tries the publishers out"
-        return Outcome(Result.DONE, message, project=desk.project.name)
+        return Outcome(Result.DONE, message, project=context.project.name)
     message = (
         "nothing was changed; once the publishers are on the index, `invoke setup-publishing --apply` does the rest"
     )
-    return Outcome(Result.PLANNED, message, project=desk.project.name)
+    return Outcome(Result.PLANNED, message, project=context.project.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +181,11 @@ class _Trial:
     refused: str = ""
 
 
-def _try_out(desk: TaskContext, hub: GitHub, wanted: Sequence[Publisher], waiting: Waiting, *, is_new: bool) -> Outcome:
+def _try_out(
+    context: TaskContext, github: GitHub, wanted: Sequence[Publisher], waiting: Waiting, *, is_new: bool
+) -> Outcome:
     console.result("Trying the release workflows out: they show their identity and upload nothing", style="bold")
-    trials = [_try(desk, hub, publisher, waiting) for publisher in wanted]
+    trials = [_try(context, github, publisher, waiting) for publisher in wanted]
     if is_new:  # a token would make the project, so the trial stops before it asks for one
         trials = [trial if trial.refused or trial.untried else replace(trial, untried=_FIRST) for trial in trials]
     for trial in trials:
@@ -195,53 +197,53 @@ def _try_out(desk: TaskContext, hub: GitHub, wanted: Sequence[Publisher], waitin
         )
     left = [trial.publisher.workflow for trial in trials if trial.untried]
     message = f"GitHub is set up; not tried: {', '.join(left)}" if left else "GitHub and the index are set up"
-    return Outcome(Result.DONE, message, project=desk.project.name)
+    return Outcome(Result.DONE, message, project=context.project.name)
 
 
 _FIRST = "the job is as the settings say; the index itself is asked by the first release, which makes the project"
 
 
-def _try(desk: TaskContext, hub: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
-    ref = _trial_ref(desk, publisher)
+def _try(context: TaskContext, github: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
+    ref = _trial_ref(context, publisher)
     if ref is None:
         return _Trial(publisher, untried="not tried: its environment lets in release tags alone, and there is none yet")
     try:
-        run_id = hub.settings.dispatch(publisher.workflow, ref, PREFLIGHT)
+        run_id = github.settings.dispatch(publisher.workflow, ref, PREFLIGHT)
     except NotFoundError:
         return _Trial(
-            publisher, untried=f"not tried: GitHub knows no such workflow; push it to {desk.config.main_branch}"
+            publisher, untried=f"not tried: GitHub knows no such workflow; push it to {context.config.main_branch}"
         )
     except RefusedError as stop:
         return _Trial(publisher, untried=f"not tried: {stop}")
     if run_id is None:
         return _Trial(publisher, untried="started, and GitHub does not tell which run it is: look at its page")
-    run = wait_for_run(partial(hub.run, run_id), publisher.workflow, waiting, hub)
+    run = wait_for_run(partial(github.run, run_id), publisher.workflow, waiting, github)
     if run.is_green:
         return _Trial(publisher)
-    wanted = next(one for one in wanted_environments(desk.config) if one.name == publisher.environment)
-    why = translate(_complaints(hub, run), publisher, wanted.policy, desk.project.name)
+    wanted = next(one for one in wanted_environments(context.config) if one.name == publisher.environment)
+    why = translate(_complaints(github, run), publisher, wanted.policy, context.project.name)
     return _Trial(publisher, refused=f"{why} ({run.url})")
 
 
-def _complaints(hub: GitHub, run: WorkflowRun) -> tuple[str, ...]:
+def _complaints(github: GitHub, run: WorkflowRun) -> tuple[str, ...]:
     """Collect what the failed jobs of a run say; one that says nothing is looked at by a person."""
 
     def said() -> Iterator[str]:
-        for job in hub.jobs(run.id):
+        for job in github.jobs(run.id):
             if job.conclusion not in ("success", "skipped"):
-                yield from hub.settings.complaints(job.id)
+                yield from github.settings.complaints(job.id)
 
     return tuple(said())
 
 
-def _trial_ref(desk: TaskContext, publisher: Publisher) -> str | None:
+def _trial_ref(context: TaskContext, publisher: Publisher) -> str | None:
     """Choose where a workflow is tried: on main, or on the newest release tag, which its environment lets in."""
     if publisher.channel is Channel.PREVIEW:
-        return desk.config.main_branch
+        return context.config.main_branch
     try:
-        tags: Mapping[Version, str] = desk.tags()
+        tags: Mapping[Version, str] = context.tags()
     except ReleaseError:
-        tags = release_tags(desk.config.tag_format, desk.git.tags_before(desk.commit.sha))
+        tags = release_tags(context.config.tag_format, context.git.tags_before(context.commit.sha))
     return tags[max(tags)] if tags else None
 
 

@@ -43,16 +43,16 @@ def install_commands(root: Path, channel: str, form: str, write: str, *, check: 
 def setup_publishing(root: Path, index: str, *, apply: bool, dry_run: bool) -> None:
     """Show the one-time set-up, or do what an API allows of it."""
     opening = open_context(root, os.environ, index=index)
-    run_task(root, opening, lambda desk: set_up(desk, apply=apply, dry_run=dry_run))
+    run_task(root, opening, lambda context: set_up(context, apply=apply, dry_run=dry_run))
 
 
 def doctor(root: Path, index: str, names: tuple[str, ...], *, as_json: bool) -> None:
     """Search for what would make a release fail; leave with 1 where something would."""
-    with reporting(root), open_context(root, os.environ, index=index) as desk:
+    with reporting(root), open_context(root, os.environ, index=index) as context:
         with console.progress("looking at files, git, GitHub and the index"):
-            findings = examine(desk, names)
+            findings = examine(context, names)
         if as_json:
-            console.result(to_json(desk.project.name, findings))
+            console.result(to_json(context.project.name, findings))
         else:
             _show(findings)
     if any(one.verdict is Verdict.BAD for one in findings):

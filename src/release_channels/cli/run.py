@@ -133,8 +133,8 @@ def _outcome(
     root: Path, opening: AbstractContextManager[_Context], act: Callable[[_Context], Outcome]
 ) -> tuple[Outcome, int]:
     try:
-        with terminate_gracefully(), opening as desk:
-            return act(desk), 0
+        with terminate_gracefully(), opening as context:
+            return act(context), 0
     except ReleaseError as stop:
         return report_error(stop), stop.exit_code
     except KeyboardInterrupt as stop:

@@ -56,45 +56,45 @@ class BumpPlan:
     then: str
 
 
-def bump(desk: TaskContext, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
+def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
     """Make main's dev version final, everywhere it is written.
 
     Where the version lives in git tags, a version that is named is written into the copies and the changelog.
 
     Raises: RefusedError for a version that may not be written; nothing is changed then.
     """
-    _refuse_practice(desk, request)
-    project, read = desk.working_tree()
+    _refuse_practice(context, request)
+    project, read = context.working_tree()
     is_written = project.source.is_written
-    current = project.version if is_written else desk.project.version
+    current = project.version if is_written else context.project.version
     if not is_written and not (request.to or request.part):
         return _nothing(
             project, f"its version lives in {project.source.where}",
             "`invoke tag --version X.Y.Z` names it; `invoke bump --to X.Y.Z` writes changelog and copies before",
         )  # fmt: skip
-    taken = _taken(desk)
+    taken = _taken(context)
     if not is_open(current) and not (request.to or request.part):
-        return _nothing(project, *_after_final(desk, current, taken))
+        return _nothing(project, *_after_final(context, current, taken))
     target = next_final(current, taken, to=request.to, part=request.part)
-    edits = (*plan_version(project, read, target, today), *_changelog(desk, project, read, target, today))
+    edits = (*plan_version(project, read, target, today), *_changelog(context, project, read, target, today))
     then = "`invoke tag`" if is_written else f"`invoke tag --version {target}`"
     plan = BumpPlan(
         current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", f"merge it, then {then}"
     )
-    return _carry_out(desk, plan, request, dry_run=dry_run)
+    return _carry_out(context, plan, request, dry_run=dry_run)
 
 
-def bump_dev(desk: TaskContext, request: BumpRequest, *, dry_run: bool) -> Outcome:
+def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Outcome:
     """Open the next dev line on main after a release.
 
     Raises: RefusedError for a line that may not be opened; nothing is changed then.
     """
-    _refuse_practice(desk, request)
-    project, read = desk.working_tree()
+    _refuse_practice(context, request)
+    project, read = context.working_tree()
     current = project.version
     if not project.source.is_written:
         return _nothing(project, f"its version lives in {project.source.where}", "previews follow the newest tag")
-    taken = _taken(desk)
+    taken = _taken(context)
     newest = max(filter(binds, taken), default=None)
     if is_open(current) and not (request.to or request.part) and (newest is None or newest < current):
         return _nothing(project, f"main is on the dev line {current} already", "`invoke bump` makes it final")
@@ -107,34 +107,34 @@ def bump_dev(desk: TaskContext, request: BumpRequest, *, dry_run: bool) -> Outco
     edits = plan_version(project, read, target, None)
     subject, branch = f"Open the dev line {target}", f"open-{target}"
     plan = BumpPlan(current, target, edits, subject, branch, "merge it, and previews go on")
-    return _carry_out(desk, plan, request, dry_run=dry_run)
+    return _carry_out(context, plan, request, dry_run=dry_run)
 
 
-def _refuse_practice(desk: TaskContext, request: BumpRequest) -> None:
+def _refuse_practice(context: TaskContext, request: BumpRequest) -> None:
     if request.pull_request:
-        refuse_practice(desk, "the pull request", "without --pull-request nothing leaves this machine")
+        refuse_practice(context, "the pull request", "without --pull-request nothing leaves this machine")
 
 
-def _after_final(desk: TaskContext, current: Version, taken: set[Version]) -> tuple[str, str]:
+def _after_final(context: TaskContext, current: Version, taken: set[Version]) -> tuple[str, str]:
     """Explain why there is nothing to make final, and what comes next instead."""
-    if current != desk.project.version:
+    if current != context.project.version:
         return f"the working tree holds {current} already", "commit that and merge it, then `invoke tag` releases it"
     if current in taken:
         return f"main holds {current}, which is released", "`invoke bump-dev` opens the next dev line"
     return f"main holds {current}, which is final already", "`invoke tag` releases it"
 
 
-def _changelog(desk: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
+def _changelog(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
     """Plan the version's section in the changelog, by towncrier where the project uses it."""
     news = project.news_file(target)
     if project.news is not None and named_changelog(project.config, news) == news and read(news) is None:
-        return plan_news(desk, project.news, target, today)
+        return plan_news(context, project.news, target, today)
     path = find_changelog(project.config, read, news)
     if path is None:
         return ()
     document = read_changelog(path, read)
     if project.news is not None and path == news:
-        return () if has_section(document, target) else plan_news(desk, project.news, target, today)
+        return () if has_section(document, target) else plan_news(context, project.news, target, today)
     edit = plan_release(document, target, today, path, project.config.tag_format)
     return (edit,) if edit else ()
 
@@ -151,45 +151,49 @@ def _each_file_once(edits: tuple[Change, ...]) -> tuple[Change, ...]:
     return edits
 
 
-def _carry_out(desk: TaskContext, plan: BumpPlan, request: BumpRequest, *, dry_run: bool) -> Outcome:
+def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dry_run: bool) -> Outcome:
     if not plan.edits:
-        return _nothing(desk.project, f"the files hold {plan.target} already", plan.then)
-    console.say(f"{desk.project.name}: {plan.current} -> {plan.target}", style="bold")
+        return _nothing(context.project, f"the files hold {plan.target} already", plan.then)
+    console.say(f"{context.project.name}: {plan.current} -> {plan.target}", style="bold")
     show_edits(plan.edits)
     paths = [edit.path for edit in plan.edits]
     commits = request.commit or request.pull_request
     if commits:
-        _refuse_mixed(desk, paths)
-    hub = _hub_for(desk, plan) if request.pull_request else None
+        _refuse_mixed(context, paths)
+    github = _hub_for(context, plan) if request.pull_request else None
     what = f"{plan.current} becomes {plan.target} in {', '.join(paths)}"
     if dry_run:
-        return _outcome(desk, plan, Result.PLANNED, what)
-    if hub is not None:
-        with hub:
-            return _outcome(desk, plan, Result.DONE, f"{what}; {_pull_request(desk, hub, plan, paths)}; {plan.then}")
-    apply_edits(desk.root, plan.edits)
+        return _outcome(context, plan, Result.PLANNED, what)
+    if github is not None:
+        with github:
+            return _outcome(
+                context, plan, Result.DONE, f"{what}; {_pull_request(context, github, plan, paths)}; {plan.then}"
+            )
+    apply_edits(context.root, plan.edits)
     if not commits:
-        return _outcome(desk, plan, Result.DONE, f"{what}; commit that, {plan.then}")
-    commit = _commit(desk, plan, paths)
-    return _outcome(desk, plan, Result.DONE, f"{what}, commit {commit[:12]}; push it, {plan.then}")
+        return _outcome(context, plan, Result.DONE, f"{what}; commit that, {plan.then}")
+    commit = _commit(context, plan, paths)
+    return _outcome(context, plan, Result.DONE, f"{what}, commit {commit[:12]}; push it, {plan.then}")
 
 
-def _refuse_mixed(desk: TaskContext, paths: list[str]) -> None:
+def _refuse_mixed(context: TaskContext, paths: list[str]) -> None:
     """Refuse to commit what somebody else has begun in the same files."""
-    mixed = sorted(set(desk.git.uncommitted()) & set(paths))
+    mixed = sorted(set(context.git.uncommitted()) & set(paths))
     if mixed:
         raise RefusedError(
             f"{', '.join(mixed)} has uncommitted changes, which would come along", hint="commit or stash them first"
         )
 
 
-def _commit(desk: TaskContext, plan: BumpPlan, paths: list[str], *, where: str = "") -> str:
+def _commit(context: TaskContext, plan: BumpPlan, paths: list[str], *, where: str = "") -> str:
     """Make the one commit; the edits stay where git refuses it, since a hook may have mended something in them.
 
     Raises: FailedError that says what stands where.
     """
     try:
-        return commit_files(desk.root, paths, plan.subject, new=[path for path in paths if not desk.git.tracks(path)])
+        return commit_files(
+            context.root, paths, plan.subject, new=[path for path in paths if not context.git.tracks(path)]
+        )
     except CommandError as stop:
         by_hand = shlex.join(["git", "commit", "--message", plan.subject, "--", *paths])
         back = shlex.join(["git", "restore", "--staged", "--worktree", "--", *paths])
@@ -199,42 +203,42 @@ def _commit(desk: TaskContext, plan: BumpPlan, paths: list[str], *, where: str =
         ) from stop
 
 
-def _hub_for(desk: TaskContext, plan: BumpPlan) -> GitHub:
+def _hub_for(context: TaskContext, plan: BumpPlan) -> GitHub:
     """Find out that a pull request can be opened before anything is changed.
 
     Raises: RefusedError where it cannot.
     """
     instead = "or use --commit and push by hand"
-    hub = desk.github()
-    if hub is None:
+    github = context.github()
+    if github is None:
         raise RefusedError(
-            f"a pull request needs a repository on GitHub, and {desk.config.remote} is none",
+            f"a pull request needs a repository on GitHub, and {context.config.remote} is none",
             hint=f"set repository in [tool.release-channels], {instead}",
         )
-    if not hub.has_token:
+    if not github.has_token:
         raise RefusedError(
             "a pull request needs a token for GitHub", hint=f"set GH_TOKEN, or run `gh auth login`; {instead}"
         )
-    if desk.git.has_branch(plan.branch, desk.config.remote):
+    if context.git.has_branch(plan.branch, context.config.remote):
         raise RefusedError(
-            f"there is a branch {plan.branch} already, here or on {desk.config.remote}",
+            f"there is a branch {plan.branch} already, here or on {context.config.remote}",
             hint="is its pull request open? then merge that; else delete the branch in both places",
         )
-    _refuse_beside_main(desk)
-    return hub
+    _refuse_beside_main(context)
+    return github
 
 
-def _refuse_beside_main(desk: TaskContext) -> None:
+def _refuse_beside_main(context: TaskContext) -> None:
     """Refuse a pull request that would hold more than the bump, or be made of an old main.
 
     Raises: RefusedError that names what would come along.
     """
-    config = desk.config
+    config = context.config
     main, sync = f"{config.remote}/{config.main_branch}", f"`git pull {config.remote} {config.main_branch}`"
-    tip = desk.git.remote_tip(config.remote, config.main_branch)
-    if tip == desk.commit.sha:
+    tip = context.git.remote_tip(config.remote, config.main_branch)
+    if tip == context.commit.sha:
         return
-    more = desk.git.subjects(tip, desk.commit.sha)
+    more = context.git.subjects(tip, context.commit.sha)
     if more:
         shown = ", ".join(more[:_FEW]) + (", …" if len(more) > _FEW else "")
         raise RefusedError(
@@ -244,27 +248,27 @@ def _refuse_beside_main(desk: TaskContext) -> None:
     raise RefusedError(f"HEAD is behind {main}, which has moved on to commit {tip[:12]}", hint=f"{sync} first")
 
 
-def _pull_request(desk: TaskContext, hub: GitHub, plan: BumpPlan, paths: list[str]) -> str:
+def _pull_request(context: TaskContext, github: GitHub, plan: BumpPlan, paths: list[str]) -> str:
     """Commit on a branch of its own, push it and open the pull request; what cannot be undone comes last.
 
     Raises: FailedError that says how far it came.
     """
-    branch, remote = plan.branch, desk.config.remote
-    switch_to_new_branch(desk.root, branch)
+    branch, remote = plan.branch, context.config.remote
+    switch_to_new_branch(context.root, branch)
     try:
-        apply_edits(desk.root, plan.edits)
+        apply_edits(context.root, plan.edits)
     except RefusedError:
-        leave_new_branch(desk.root, branch)
+        leave_new_branch(context.root, branch)
         raise
-    _commit(desk, plan, paths, where=f" on the new branch {branch}")
+    _commit(context, plan, paths, where=f" on the new branch {branch}")
     here = f"the commit is on the branch {branch}, where you are"
     try:
-        push_branch(desk.root, remote, branch)
+        push_branch(context.root, remote, branch)
     except ReleaseError as stop:
         again = f"`git push {remote} {branch}` and open the pull request by hand"
         raise FailedError(f"{stop}; {here}", hint=f"{stop.hint}\nmend that, then {again}; {_undo(branch)}") from stop
     try:
-        made = hub.open_pull_request(branch, desk.config.main_branch, plan.subject, f"{plan.subject}.\n")
+        made = github.open_pull_request(branch, context.config.main_branch, plan.subject, f"{plan.subject}.\n")
     except ReleaseError as stop:
         raise FailedError(
             f"the branch {branch} is on {remote}, without a pull request: {stop}",
@@ -277,17 +281,17 @@ def _undo(branch: str) -> str:
     return f"or go back with `git switch -` and `git branch --delete --force {branch}`"
 
 
-def _taken(desk: TaskContext) -> set[Version]:
+def _taken(context: TaskContext) -> set[Version]:
     """Return every version that is on the index or tagged."""
-    return set(desk.read_index().releases) | set(desk.tags())
+    return set(context.read_index().releases) | set(context.tags())
 
 
 def _nothing(project: Project, why: str, instead: str) -> Outcome:
     return Outcome(Result.SKIPPED, f"nothing to write: {why}; {instead}", project=project.name)
 
 
-def _outcome(desk: TaskContext, plan: BumpPlan, result: Result, message: str) -> Outcome:
+def _outcome(context: TaskContext, plan: BumpPlan, result: Result, message: str) -> Outcome:
     return Outcome(
-        result, message, project=desk.project.name, version=str(plan.target),
-        commit=desk.commit.sha, index=desk.index.name,
+        result, message, project=context.project.name, version=str(plan.target),
+        commit=context.commit.sha, index=context.index.name,
     )  # fmt: skip

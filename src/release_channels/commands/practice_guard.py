@@ -9,23 +9,23 @@ from release_channels.errors import RefusedError
 from release_channels.model.github import is_beyond, is_on_github
 
 
-def refuse_practice(desk: TaskContext, what: str, instead: str) -> None:
+def refuse_practice(context: TaskContext, what: str, instead: str) -> None:
     """Refuse to push something real for the sake of practice: on GitHub the release workflow would start, in earnest.
 
     Raises: RefusedError where the index is for practice and the remote is on GitHub; a rehearsal may do it.
     """
-    if desk.index.name not in FOR_PRACTICE or _is_rehearsed(desk):
+    if context.index.name not in FOR_PRACTICE or _is_rehearsed(context):
         return
-    remote = desk.config.remote
-    addresses = (desk.git.remote_url(remote) or "", *desk.git.push_addresses(remote))
+    remote = context.config.remote
+    addresses = (context.git.remote_url(remote) or "", *context.git.push_addresses(remote))
     # An address that only an ssh configuration understands may lead there, where the settings name a repository.
-    real = any(is_on_github(url) or (desk.config.repository and is_beyond(url)) for url in addresses)
+    real = any(is_on_github(url) or (context.config.repository and is_beyond(url)) for url in addresses)
     if real:
         raise RefusedError(
-            f"{desk.index.title} is for practice, and {what} would be real: {remote} is on GitHub",
+            f"{context.index.title} is for practice, and {what} would be real: {remote} is on GitHub",
             hint=f"`nox -s rehearse` practises the whole release and pushes nothing; {instead}",
         )
 
 
-def _is_rehearsed(desk: TaskContext) -> bool:
-    return is_rehearsal(desk.env) or is_loopback(desk.env.get("GITHUB_API_URL"))
+def _is_rehearsed(context: TaskContext) -> bool:
+    return is_rehearsal(context.env) or is_loopback(context.env.get("GITHUB_API_URL"))

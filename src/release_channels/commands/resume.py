@@ -66,69 +66,69 @@ class Resumption:
         return tuple(lines)
 
 
-def plan_resumption(desk: TaskContext, tag: str, now: datetime | None = None) -> Resumption:
+def plan_resumption(context: TaskContext, tag: str, now: datetime | None = None) -> Resumption:
     """Inspect what there is of a release.
 
     Raises: RefusedError if there is no such tag, it was moved, the release was yanked, or the index takes no more
     files of it.
     """
     now = now or datetime.now(UTC)
-    version = version_of(tag, desk.config.tag_format)
+    version = version_of(tag, context.config.tag_format)
     if version is None or version.is_prerelease:
         raise RefusedError(
-            f"{tag!r} is no release tag", hint=f"one is written as {desk.config.tag_format}, with a final version"
+            f"{tag!r} is no release tag", hint=f"one is written as {context.config.tag_format}, with a final version"
         )
-    found = _find_tag(desk, tag)
-    state = desk.read_index()
+    found = _find_tag(context, tag)
+    state = context.read_index()
     for stop in check_yanked(version, state):
         raise RefusedError(stop.message, hint=stop.hint)
     there = state.releases.get(version, ())
     plan = Resumption(tag, found.commit, version, there, files_close_at(there))
     if plan.closes is not None and now > plan.closes and not plan.is_uploaded:
         raise unrecoverable(
-            version, f"the index has taken no more files of it since {plan.closes:%Y-%m-%d}", _taken(desk)
+            version, f"the index has taken no more files of it since {plan.closes:%Y-%m-%d}", _taken(context)
         )
     return plan
 
 
 def resume(
-    desk: TaskContext, tag: str, *, acts: bool, dry_run: bool = False, patience: Timeouts | None = None
+    context: TaskContext, tag: str, *, acts: bool, dry_run: bool = False, patience: Timeouts | None = None
 ) -> Outcome:
     """Finish a release, or only say how: `acts` is whether somebody named the index to publish to."""
     try:
-        plan = plan_resumption(desk, tag)
+        plan = plan_resumption(context, tag)
         for line in plan.lines:
             console.say(line)
         if acts:
-            return _finish(desk, plan, dry_run=dry_run, patience=patience)
-        message = f"to finish {tag}, `invoke resume {tag} --index {desk.index.name}`"
+            return _finish(context, plan, dry_run=dry_run, patience=patience)
+        message = f"to finish {tag}, `invoke resume {tag} --index {context.index.name}`"
         outcome = Outcome(Result.PLANNED, message)
     except ReleaseError as stop:
         console.error(stop)
         refused = isinstance(stop, RefusedError)
         outcome = Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
-    outcome = replace(outcome, channel="public", project=desk.project.name, index=desk.index.name)
-    report_outcome(outcome, read_actions(desk.env))
+    outcome = replace(outcome, channel="public", project=context.project.name, index=context.index.name)
+    report_outcome(outcome, read_actions(context.env))
     return outcome
 
 
-def _taken(desk: TaskContext) -> set[Version]:
+def _taken(context: TaskContext) -> set[Version]:
     """Return every version that is on the index or tagged."""
-    return set(desk.read_index().releases) | set(desk.tags())
+    return set(context.read_index().releases) | set(context.tags())
 
 
-def _find_tag(desk: TaskContext, name: str) -> Tag:
+def _find_tag(context: TaskContext, name: str) -> Tag:
     """Find a tag; the remote's word counts, and one that is elsewhere here was moved."""
-    remote, sha = desk.config.remote, desk.commit.sha
-    names = desk.git.tag_names(remote)
-    here = desk.git.tag(name, sha, remote) if name in names else None
+    remote, sha = context.config.remote, context.commit.sha
+    names = context.git.tag_names(remote)
+    here = context.git.tag(name, sha, remote) if name in names else None
     if here is None:
-        known = release_tags(desk.config.tag_format, names)
+        known = release_tags(context.config.tag_format, names)
         newest = f"the newest is {known[max(known)]}" if known else "there is none yet"
         raise RefusedError(f"there is no tag {name}", hint=newest)
-    if desk.git.remote_url(remote) is None:
+    if context.git.remote_url(remote) is None:
         return here
-    there = desk.git.remote_tag(name, sha, remote)
+    there = context.git.remote_tag(name, sha, remote)
     if there is None:
         raise RefusedError(
             f"the tag {name} is here and not on {remote}", hint=f"`invoke tag --commit {name}` checks and pushes it"
@@ -141,12 +141,12 @@ def _find_tag(desk: TaskContext, name: str) -> Tag:
     return there
 
 
-def _finish(desk: TaskContext, plan: Resumption, *, dry_run: bool, patience: Timeouts | None) -> Outcome:
-    words = ("--index", desk.index.name, "--tag", plan.tag, "--commit", plan.commit)
+def _finish(context: TaskContext, plan: Resumption, *, dry_run: bool, patience: Timeouts | None) -> Outcome:
+    words = ("--index", context.index.name, "--tag", plan.tag, "--commit", plan.commit)
 
     def run(name: str, steps: tuple[str, ...], *, goes_on: bool = False) -> Outcome:
         return run_pipeline(
-            name, steps, words, root=desk.root, channel=Channel.PUBLIC, dry_run=dry_run, env=desk.env,
+            name, steps, words, root=context.root, channel=Channel.PUBLIC, dry_run=dry_run, env=context.env,
             patience=patience, goes_on=goes_on,
         )  # fmt: skip
 
@@ -155,13 +155,13 @@ def _finish(desk: TaskContext, plan: Resumption, *, dry_run: bool, patience: Tim
     built = run("build", ("build",), goes_on=True)
     if not built.result.is_good:
         return built
-    manifest = read_manifest(desk.root)
+    manifest = read_manifest(context.root)
     differing = _differing({file.name: file.sha256 for file in manifest.files}, plan)
     if not differing:
         return run("public", _AFTER_BUILD)
     console.warn(f"the rebuild has other bytes than the index in {', '.join(differing)}: looking for the first ones")
-    with temporary_directory("resume") as place, checkout_lock(desk.root):
-        _take_first_bytes(desk, plan, manifest, place)
+    with temporary_directory("resume") as place, checkout_lock(context.root):
+        _take_first_bytes(context, plan, manifest, place)
     return run("public", _AFTER_CHECK)  # what was uploaded once has been checked
 
 
@@ -170,56 +170,56 @@ def _differing(files: Mapping[str, str], plan: Resumption) -> list[str]:
     return [file.name for file in plan.there if files.get(file.name) != (file.sha256 or files.get(file.name))]
 
 
-def _take_first_bytes(desk: TaskContext, plan: Resumption, rebuilt: Manifest, place: Path) -> None:
+def _take_first_bytes(context: TaskContext, plan: Resumption, rebuilt: Manifest, place: Path) -> None:
     """Put the bytes that were built first into dist/: from the index if it has them all, else from the workflow.
 
     Raises: RefusedError if they cannot be had: the version is spent.
     """
-    manifest = _from_index(desk, plan, rebuilt, place) if plan.is_uploaded else _from_workflow(desk, plan, place)
+    manifest = _from_index(context, plan, rebuilt, place) if plan.is_uploaded else _from_workflow(context, plan, place)
     if manifest is None:
         raise unrecoverable(
             plan.version,
             "its build does not give the bytes that the index has, and no artifact of "
-            f"{desk.config.public_workflow} holds them",
-            _taken(desk),
+            f"{context.config.public_workflow} holds them",
+            _taken(context),
         )
-    write_dist(desk.root, tuple(place / DIST / file.name for file in manifest.files), manifest)
+    write_dist(context.root, tuple(place / DIST / file.name for file in manifest.files), manifest)
 
 
-def _from_index(desk: TaskContext, plan: Resumption, rebuilt: Manifest, place: Path) -> Manifest:
+def _from_index(context: TaskContext, plan: Resumption, rebuilt: Manifest, place: Path) -> Manifest:
     (place / DIST).mkdir()
-    paths = [(file, fetch_file(desk.index, file, place / DIST)) for file in plan.there]
+    paths = [(file, fetch_file(context.index, file, place / DIST)) for file in plan.there]
     missing = [file.name for file, path in paths if path is None]
     if missing:
-        raise UnansweredError(f"{desk.index.title} does not give {', '.join(missing)}", hint="try again later")
+        raise UnansweredError(f"{context.index.title} does not give {', '.join(missing)}", hint="try again later")
     files = (ManifestFile(path.name, path.stat().st_size, sha256_of(path)) for _, path in paths if path is not None)
     return replace(rebuilt, files=tuple(files))
 
 
-def _from_workflow(desk: TaskContext, plan: Resumption, place: Path) -> Manifest | None:
+def _from_workflow(context: TaskContext, plan: Resumption, place: Path) -> Manifest | None:
     """Inspect through the artifacts of the release workflow's newest run for this commit."""
-    hub = desk.github()
-    if hub is None:
+    github = context.github()
+    if github is None:
         return None
-    with hub:
-        run = hub.newest_run(desk.config.public_workflow, plan.commit)
-        for artifact in hub.artifacts(run.id) if run else ():
+    with github:
+        run = github.newest_run(context.config.public_workflow, plan.commit)
+        for artifact in github.artifacts(run.id) if run else ():
             if artifact.expired:
                 continue
             inside = place / str(artifact.id) / DIST
             inside.mkdir(parents=True)
             archive = inside.parent / "artifact.zip"
-            hub.download_artifact(artifact.id, archive, 2 * desk.config.file_limit)
+            github.download_artifact(artifact.id, archive, 2 * context.config.file_limit)
             manifest = unpack_build_artifact(archive, inside)
-            if manifest is not None and _is_ours(manifest, desk, plan):
+            if manifest is not None and _is_ours(manifest, context, plan):
                 inside.rename(place / DIST)
                 console.say(f"  taken from the artifact {artifact.name} of {run.url if run else ''}")
                 return manifest
     return None
 
 
-def _is_ours(manifest: Manifest, desk: TaskContext, plan: Resumption) -> bool:
+def _is_ours(manifest: Manifest, context: TaskContext, plan: Resumption) -> bool:
     """Return whether an artifact is of this very release and agrees with every file that is on the index."""
     same = (manifest.channel, manifest.version, manifest.commit) == (Channel.PUBLIC, plan.version, plan.commit)
-    named = canonicalize_name(manifest.project) == canonicalize_name(desk.project.name)
+    named = canonicalize_name(manifest.project) == canonicalize_name(context.project.name)
     return same and named and not _differing({file.name: file.sha256 for file in manifest.files}, plan)

@@ -34,31 +34,31 @@ _DEPLOYMENTS = 10
 class TolerantGitHub:
     """GitHub as far as it can be asked; what cannot be seen is noted, and one that is silent is asked no more."""
 
-    hub: GitHub | None
+    github: GitHub | None
     unseen: list[str] = field(default_factory=list)
 
     def miss(self, what: str, stop: ReleaseError) -> None:
         """Note what could not be seen, and why."""
         self.unseen.append(f"{what}: {stop}")
         if isinstance(stop, UnansweredError):
-            self.hub = None
+            self.github = None
 
 
-def read_status(desk: TaskContext, now: datetime | None = None) -> StatusReport:
+def read_status(context: TaskContext, now: datetime | None = None) -> StatusReport:
     """Inspect main, tags, index and GitHub, and say what there is to do."""
     now = now or datetime.now(UTC)
-    hub = TolerantGitHub(None)
-    tip, project = _main(desk, hub.unseen)
-    request = Request(Channel.PREVIEW, index=desk.index.name, may_count=True)
-    seen = observe(desk.git, project, tip, desk.index, request, asks_main=False)
+    github = TolerantGitHub(None)
+    tip, project = _main(context, github.unseen)
+    request = Request(Channel.PREVIEW, index=context.index.name, may_count=True)
+    seen = observe(context.git, project, tip, context.index, request, asks_main=False)
     plan = decide(seen, request, project.config)
-    tags = _tags(desk, hub.unseen)
-    _connect(desk, hub)
+    tags = _tags(context, github.unseen)
+    _connect(context, github)
     try:
-        return _read(desk, hub, tip, project, seen, plan, tags, now)
+        return _read(context, github, tip, project, seen, plan, tags, now)
     finally:
-        if hub.hub is not None:
-            hub.hub.close()
+        if github.github is not None:
+            github.github.close()
 
 
 def show_status(picture: StatusReport) -> None:
@@ -70,8 +70,8 @@ def show_status(picture: StatusReport) -> None:
 
 
 def _read(
-    desk: TaskContext,
-    hub: TolerantGitHub,
+    context: TaskContext,
+    github: TolerantGitHub,
     tip: Commit,
     project: Project,
     seen: Observed,
@@ -81,12 +81,12 @@ def _read(
 ) -> StatusReport:
     subject = _in_question(project, tags)
     tag = tags.get(subject) if subject else None
-    release, asked = _github_release(hub, tag)
+    release, asked = _github_release(github, tag)
     files = seen.index.releases.get(subject, ()) if subject else ()
     lacks = unfinished(files, release, now, asked=asked) if tag else ""
-    behind = _behind(desk, seen, tip)
-    workflow, is_running = _workflow(desk, hub, tip, tag if lacks else None, plan, behind)
-    ahead = _ahead(desk, hub, tip, project)
+    behind = _behind(context, seen, tip)
+    workflow, is_running = _workflow(context, github, tip, tag if lacks else None, plan, behind)
+    ahead = _ahead(context, github, tip, project)
     standing = ReleaseStatus(
         project.version, plan, behind, tag, lacks, workflow, is_running,
         is_written=project.source.is_written, ahead=ahead,
@@ -96,60 +96,60 @@ def _read(
         seen=seen,
         plan=plan,
         behind=behind,
-        public_commit=_commit_of(desk, tags.get(newest), tip) if newest else None,
+        public_commit=_commit_of(context, tags.get(newest), tip) if newest else None,
         subject=subject if tag else None,
         tag=tag,
         release=release,
         release_asked=asked,
         unfinished=lacks,
-        deployments=_deployments(desk, hub),
+        deployments=_deployments(context, github),
         config=project.config,
         now=now,
         ahead=ahead,
         next=next_command(standing),
-        unseen=tuple(hub.unseen),
+        unseen=tuple(github.unseen),
     )
 
 
-def _main(desk: TaskContext, unseen: list[str]) -> tuple[Commit, Project]:
+def _main(context: TaskContext, unseen: list[str]) -> tuple[Commit, Project]:
     """Find main's tip on the remote, as fetched now; where it cannot be read, HEAD stands for it, which is said."""
-    config = desk.config
+    config = context.config
     main = f"{config.remote}/{config.main_branch}"
-    if desk.git.remote_url(config.remote) is None:
+    if context.git.remote_url(config.remote) is None:
         unseen.append(f"{main}: there is no remote {config.remote}, so HEAD stands for it")
-        return desk.commit, desk.project
+        return context.commit, context.project
     try:
-        tip = desk.git.commit(desk.git.remote_tip(config.remote, config.main_branch))
+        tip = context.git.commit(context.git.remote_tip(config.remote, config.main_branch))
     except ReleaseError as stop:
         unseen.append(f"{main}: {stop}, so HEAD stands for it")
-        return desk.commit, desk.project
-    return tip, open_project(desk.git, tip, index=desk.index.name, env=desk.env)
+        return context.commit, context.project
+    return tip, open_project(context.git, tip, index=context.index.name, env=context.env)
 
 
-def _ahead(desk: TaskContext, hub: TolerantGitHub, tip: Commit, project: Project) -> UnmergedBump | None:
+def _ahead(context: TaskContext, github: TolerantGitHub, tip: Commit, project: Project) -> UnmergedBump | None:
     try:
-        return read_ahead(desk, tip, project)
+        return read_ahead(context, tip, project)
     except ReleaseError as stop:
-        hub.unseen.append(f"the working tree: {stop}")
+        github.unseen.append(f"the working tree: {stop}")
         return None
 
 
-def _tags(desk: TaskContext, unseen: list[str]) -> Mapping[Version, str]:
+def _tags(context: TaskContext, unseen: list[str]) -> Mapping[Version, str]:
     try:
-        return desk.tags()
+        return context.tags()
     except ReleaseError as stop:
         unseen.append(f"tags: {stop}, so those in this clone stand for them")
-        return release_tags(desk.config.tag_format, desk.git.tags_before(desk.commit.sha))
+        return release_tags(context.config.tag_format, context.git.tags_before(context.commit.sha))
 
 
-def _behind(desk: TaskContext, seen: Observed, tip: Commit) -> int | None:
+def _behind(context: TaskContext, seen: Observed, tip: Commit) -> int | None:
     """Count the commits that no preview has, if that can be known."""
     if seen.index.newest_preview() is None:
-        return len(desk.git.subjects("", tip.sha))
+        return len(context.git.subjects("", tip.sha))
     newest = seen.newest_preview
     if newest is None or newest.commit is None or newest.relation is Relation.UNKNOWN:
         return None
-    return len(desk.git.subjects(newest.commit, tip.sha))
+    return len(context.git.subjects(newest.commit, tip.sha))
 
 
 def _in_question(project: Project, tags: Mapping[Version, str]) -> Version | None:
@@ -159,65 +159,65 @@ def _in_question(project: Project, tags: Mapping[Version, str]) -> Version | Non
     return max(tags, default=None)
 
 
-def _commit_of(desk: TaskContext, tag: str | None, tip: Commit) -> str | None:
-    found = desk.git.tag(tag, tip.sha, desk.config.remote) if tag else None
+def _commit_of(context: TaskContext, tag: str | None, tip: Commit) -> str | None:
+    found = context.git.tag(tag, tip.sha, context.config.remote) if tag else None
     return found.commit if found else None
 
 
-def _connect(desk: TaskContext, hub: TolerantGitHub) -> None:
+def _connect(context: TaskContext, github: TolerantGitHub) -> None:
     """Connect to GitHub, and note what cannot be seen there."""
-    if desk.index.name == LOCAL and not is_loopback(desk.env.get("GITHUB_API_URL")):
-        hub.unseen.append("GitHub: what is on the local index is practice and not announced there")
+    if context.index.name == LOCAL and not is_loopback(context.env.get("GITHUB_API_URL")):
+        github.unseen.append("GitHub: what is on the local index is practice and not announced there")
         return
     try:
-        hub.hub = desk.github()
+        github.github = context.github()
     except ReleaseError as stop:
-        hub.miss("GitHub", stop)
+        github.miss("GitHub", stop)
         return
-    if hub.hub is None:
-        hub.unseen.append(f"GitHub: the remote {desk.config.remote} is no repository on it")
-    elif not hub.hub.has_token:
-        hub.unseen.append("GitHub's drafts: they need a token (GH_TOKEN, or `gh auth login`)")
+    if github.github is None:
+        github.unseen.append(f"GitHub: the remote {context.config.remote} is no repository on it")
+    elif not github.github.has_token:
+        github.unseen.append("GitHub's drafts: they need a token (GH_TOKEN, or `gh auth login`)")
 
 
-def _github_release(hub: TolerantGitHub, tag: str | None) -> tuple[GitHubRelease | None, bool]:
+def _github_release(github: TolerantGitHub, tag: str | None) -> tuple[GitHubRelease | None, bool]:
     """Find the GitHub Release of a tag, the published one before a draft, and tell whether GitHub answered at all."""
-    if hub.hub is None or tag is None:
+    if github.github is None or tag is None:
         return None, False
     try:
-        found = hub.hub.find_releases(tag)
+        found = github.github.find_releases(tag)
     except ReleaseError as stop:
-        hub.miss(f"the GitHub Release {tag}", stop)
+        github.miss(f"the GitHub Release {tag}", stop)
         return None, False
     return next((one for one in found if not one.is_draft), next(iter(found), None)), True
 
 
 def _workflow(
-    desk: TaskContext, hub: TolerantGitHub, tip: Commit, tag: str | None, plan: Plan, behind: int | None
+    context: TaskContext, github: TolerantGitHub, tip: Commit, tag: str | None, plan: Plan, behind: int | None
 ) -> tuple[str, bool]:
     """Describe the state of the next workflow: the public one for a tag, else the first that has not passed."""
-    config = desk.config
+    config = context.config
     if tag is not None:
-        return _run(hub, config.public_workflow, _commit_of(desk, tag, tip) or tip.sha)
+        return _run(github, config.public_workflow, _commit_of(context, tag, tip) or tip.sha)
     if not behind or plan.reason not in (Reason.OPEN, Reason.ALREADY, Reason.LATE):
         return "", False
     for workflow in (config.test_workflow, config.gate_workflow, config.preview_workflow):
-        told, is_running = _run(hub, workflow, tip.sha)
+        told, is_running = _run(github, workflow, tip.sha)
         if told:
             return told, is_running
     return "", False
 
 
-def _run(hub: TolerantGitHub, workflow: str, sha: str) -> tuple[str, bool]:
+def _run(github: TolerantGitHub, workflow: str, sha: str) -> tuple[str, bool]:
     """Describe how a workflow stands for a commit; nothing where it is green or cannot be asked."""
-    if hub.hub is None:
+    if github.github is None:
         return "", False
     try:
-        run: WorkflowRun | None = hub.hub.newest_run(workflow, sha, None)
+        run: WorkflowRun | None = github.github.newest_run(workflow, sha, None)
     except NotFoundError:  # GitHub does not know a workflow before its first run
         return f"{workflow} has not run, or may not be seen", False
     except ReleaseError as stop:
-        hub.miss(f"the runs of {workflow}", stop)
+        github.miss(f"the runs of {workflow}", stop)
         return "", False
     if run is None:
         return f"{workflow} has not run for {sha[:12]}", False
@@ -226,38 +226,38 @@ def _run(hub: TolerantGitHub, workflow: str, sha: str) -> tuple[str, bool]:
     return ("", False) if run.is_green else (f"{workflow} ended with {run.conclusion}: {run.url}", False)
 
 
-def _deployments(desk: TaskContext, hub: TolerantGitHub) -> tuple[Deployment, ...]:
+def _deployments(context: TaskContext, github: TolerantGitHub) -> tuple[Deployment, ...]:
     """List the newest deployment of each workflow to each environment: the gate and the publisher share one."""
     told: dict[tuple[str, str | None], Deployment] = {}
-    for environment in (desk.config.preview_environment, desk.config.public_environment):
-        if hub.hub is None:
+    for environment in (context.config.preview_environment, context.config.public_environment):
+        if github.github is None:
             break
         try:
-            for one in hub.hub.deployments(environment, _DEPLOYMENTS):
+            for one in github.github.deployments(environment, _DEPLOYMENTS):
                 told.setdefault((environment, one.workflow), one)
         except ReleaseError as stop:
-            hub.miss(f"deployments to {environment}", stop)
+            github.miss(f"deployments to {environment}", stop)
     return tuple(told.values())
 
 
-def read_ahead(desk: TaskContext, tip: Commit, main: Project) -> UnmergedBump | None:
+def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump | None:
     """Find a version on its way to main, and what brings it there; None where this clone holds none.
 
     Raises: RefusedError if the working tree's project cannot be read.
     """
-    if not main.source.is_written or desk.git.relation(desk.commit.sha, tip.sha) not in _ON_TOP:
+    if not main.source.is_written or context.git.relation(context.commit.sha, tip.sha) not in _ON_TOP:
         return None
-    config, head = desk.config, desk.project.version
-    there = desk.working_tree()[0].version
+    config, head = context.config, context.project.version
+    there = context.working_tree()[0].version
     if there != head:
         return UnmergedBump(f"the working tree holds {there}, uncommitted", "commit it, then `invoke status` again")
     if head == main.version:
         return None
-    branch = desk.git.branch() or "HEAD"
+    branch = context.git.branch() or "HEAD"
     on = f" on the branch {branch}" if branch != config.main_branch else ""
     push = shlex.join(["git", "push", config.remote, config.main_branch])
     return UnmergedBump(
-        f"commit {desk.commit.short}{on} holds {head}, which is not on {config.remote}/{config.main_branch}",
+        f"commit {context.commit.short}{on} holds {head}, which is not on {config.remote}/{config.main_branch}",
         f"merge the branch {branch}" if on else push,
     )
 

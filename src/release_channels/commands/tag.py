@@ -32,36 +32,36 @@ class TagRequest:
     watch: bool = False
 
 
-def tag(desk: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
+def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
     """Cut a public release: ask everything, then tag the commit and push the tag.
 
     Raises: RefusedError with everything that does not hold, for a tag on GitHub in practice, or if the remote refuses;
     no new tag is left here then.
     """
     waiting = waiting or Waiting()
-    version = _version(desk, request)
-    name = tag_of(desk.config.tag_format, version)
-    refuse_practice(desk, f"the tag {name}", "`invoke tag` makes the real one")
-    remote = desk.config.remote
-    there = desk.git.remote_tag(name, desk.commit.sha, remote)
+    version = _version(context, request)
+    name = tag_of(context.config.tag_format, version)
+    refuse_practice(context, f"the tag {name}", "`invoke tag` makes the real one")
+    remote = context.config.remote
+    there = context.git.remote_tag(name, context.commit.sha, remote)
     # A tag that should never have been made, such as one of a dev release, is asked about all the same.
     if there is not None and there.relation is Relation.SAME and not version.is_prerelease:
-        already = f"{name} is on {remote} already, on commit {desk.commit.short}: nothing to do"
-        outcome = _outcome(desk, version, Result.DONE, already)
+        already = f"{name} is on {remote} already, on commit {context.commit.short}: nothing to do"
+        outcome = _outcome(context, version, Result.DONE, already)
     else:
-        rows = _ask(desk, request, version, name)
+        rows = _ask(context, request, version, name)
         if request.wait and not dry_run and _only_tests(rows):
-            _wait_for_tests(desk, waiting)
-            rows = _ask(desk, request, version, name)
-        outcome = _tag(desk, request, version, name, rows, dry_run=dry_run)
+            _wait_for_tests(context, waiting)
+            rows = _ask(context, request, version, name)
+        outcome = _tag(context, request, version, name, rows, dry_run=dry_run)
     if request.watch and not dry_run:
-        return _watch(desk, outcome, name, waiting)
+        return _watch(context, outcome, name, waiting)
     return outcome
 
 
-def _ask(desk: TaskContext, request: TagRequest, version: Version, name: str) -> tuple[Row, ...]:
-    console.say(f"{desk.project.name} {version}: tag {name} on commit {desk.commit.short}", style="bold")
-    rows = check_tag_preconditions(desk, version, sign=request.sign)
+def _ask(context: TaskContext, request: TagRequest, version: Version, name: str) -> tuple[Row, ...]:
+    console.say(f"{context.project.name} {version}: tag {name} on commit {context.commit.short}", style="bold")
+    rows = check_tag_preconditions(context, version, sign=request.sign)
     show(rows)
     return rows
 
@@ -73,7 +73,7 @@ def _only_tests(rows: tuple[Row, ...]) -> bool:
 
 
 def _tag(
-    desk: TaskContext, request: TagRequest, version: Version, name: str, rows: tuple[Row, ...], *, dry_run: bool
+    context: TaskContext, request: TagRequest, version: Version, name: str, rows: tuple[Row, ...], *, dry_run: bool
 ) -> Outcome:
     wrong = [row for row in rows if row.answer is Answer.NO]
     if wrong:
@@ -82,40 +82,43 @@ def _tag(
             hint="\n".join(dict.fromkeys(row.hint for row in wrong if row.hint)),
         )
     if dry_run:
-        return _outcome(desk, version, Result.PLANNED, f"{name} would be made on commit {desk.commit.short} and pushed")
-    _make_and_push(desk, version, name, sign=request.sign)
-    pushed = desk.git.remote_tag(name, desk.commit.sha, desk.config.remote)
-    if pushed is None or pushed.commit != desk.commit.sha:
-        raise FailedError(
-            f"{desk.config.remote} does not show {name} on commit {desk.commit.short}", hint="look at the remote's tags"
+        return _outcome(
+            context, version, Result.PLANNED, f"{name} would be made on commit {context.commit.short} and pushed"
         )
-    told = f"the tag {name} is on {desk.config.remote}, on commit {desk.commit.short}"
-    return _outcome(desk, version, Result.DONE, f"{told}; {desk.config.public_workflow} takes over")
+    _make_and_push(context, version, name, sign=request.sign)
+    pushed = context.git.remote_tag(name, context.commit.sha, context.config.remote)
+    if pushed is None or pushed.commit != context.commit.sha:
+        raise FailedError(
+            f"{context.config.remote} does not show {name} on commit {context.commit.short}",
+            hint="look at the remote's tags",
+        )
+    told = f"the tag {name} is on {context.config.remote}, on commit {context.commit.short}"
+    return _outcome(context, version, Result.DONE, f"{told}; {context.config.public_workflow} takes over")
 
 
-def _make_and_push(desk: TaskContext, version: Version, name: str, *, sign: bool) -> None:
+def _make_and_push(context: TaskContext, version: Version, name: str, *, sign: bool) -> None:
     """Make the tag, unless one is here already, and push it; what was made for nothing is taken away again.
 
     Raises: RefusedError if the remote refuses; what broke the push, unless the tag arrived all the same.
     """
-    remote = desk.config.remote
-    is_here = desk.git.local_tag(name, desk.commit.sha) is not None
+    remote = context.config.remote
+    is_here = context.git.local_tag(name, context.commit.sha) is not None
     if not is_here:
-        create_tag(desk.root, name, desk.commit.sha, f"{desk.project.name} {version}", sign=sign)
+        create_tag(context.root, name, context.commit.sha, f"{context.project.name} {version}", sign=sign)
     try:
-        push_tag(desk.root, remote, name)
+        push_tag(context.root, remote, name)
     except (ReleaseError, KeyboardInterrupt) as stop:
-        _look_after(desk, name, stop, is_here=is_here)
+        _look_after(context, name, stop, is_here=is_here)
 
 
-def _look_after(desk: TaskContext, name: str, stop: ReleaseError | KeyboardInterrupt, *, is_here: bool) -> None:
+def _look_after(context: TaskContext, name: str, stop: ReleaseError | KeyboardInterrupt, *, is_here: bool) -> None:
     """Inspect the remote after a push that broke, before anything is taken away: it may have taken the tag.
 
     Raises: what broke the push, with what became of the tag, unless the remote has it and nobody interrupted.
     """
-    remote, sha = desk.config.remote, desk.commit.sha
+    remote, sha = context.config.remote, context.commit.sha
     try:
-        there = desk.git.commit_of_remote_tag(name, remote)
+        there = context.git.commit_of_remote_tag(name, remote)
     except ReleaseError as unseen:
         told = f"whether {name} has arrived on {remote} cannot be seen ({unseen}), so it is kept here"
         if isinstance(stop, KeyboardInterrupt):
@@ -123,73 +126,73 @@ def _look_after(desk: TaskContext, name: str, stop: ReleaseError | KeyboardInter
         again = "run the same again when the remote answers: it looks first"
         raise FailedError(f"{stop}; {told}", hint=f"{stop.hint}\n{again}".strip()) from stop
     if there == sha:
-        told = f"the tag {name} IS on {remote}, on commit {desk.commit.short}"
+        told = f"the tag {name} IS on {remote}, on commit {context.commit.short}"
         if isinstance(stop, KeyboardInterrupt):
             raise KeyboardInterrupt(told) from stop
         console.warn(f"{told}, though the push broke off: {stop}")
         return
     if not is_here:
-        delete_tag(desk.root, name)
+        delete_tag(context.root, name)
     if not isinstance(stop, RefusedError):
         raise stop
     left = "the one that was here before is here still" if is_here else "it is not left here either"
     raise RefusedError(f"{stop}; {left}", hint=stop.hint) from stop
 
 
-def _version(desk: TaskContext, request: TagRequest) -> Version:
-    if desk.project.source.is_written:
-        if request.version and parse_project_version(request.version) != desk.project.version:
+def _version(context: TaskContext, request: TagRequest) -> Version:
+    if context.project.source.is_written:
+        if request.version and parse_project_version(request.version) != context.project.version:
             raise UsageError(
-                f"--version {request.version}, but the commit holds {desk.project.version}",
+                f"--version {request.version}, but the commit holds {context.project.version}",
                 hint="leave --version out: the commit says it; `invoke bump --to` changes it",
             )
-        return desk.project.version
-    if not request.version and not desk.project.version.is_prerelease:
-        return desk.project.version  # a release tag is on this very commit
+        return context.project.version
+    if not request.version and not context.project.version.is_prerelease:
+        return context.project.version  # a release tag is on this very commit
     if not request.version:
         raise UsageError("which version? it lives in git tags here", hint="`invoke tag --version X.Y.Z`")
     return parse_project_version(request.version)
 
 
-def _wait_for_tests(desk: TaskContext, waiting: Waiting) -> None:
-    hub = desk.github()
-    if hub is None:
+def _wait_for_tests(context: TaskContext, waiting: Waiting) -> None:
+    github = context.github()
+    if github is None:
         return
-    config = desk.config
-    with hub:
+    config = context.config
+    with github:
         test = wait_for_run(
-            lambda: hub.newest_run(config.test_workflow, desk.commit.sha), config.test_workflow, waiting
+            lambda: github.newest_run(config.test_workflow, context.commit.sha), config.test_workflow, waiting
         )
         if test.is_green and config.gate.enabled:
-            gate = ProvenanceQuery(hub, config)
+            gate = ProvenanceQuery(github, config)
             wait_for_run(lambda: gate.find_gate(test), config.gate_workflow, waiting)
 
 
-def _watch(desk: TaskContext, outcome: Outcome, name: str, waiting: Waiting) -> Outcome:
+def _watch(context: TaskContext, outcome: Outcome, name: str, waiting: Waiting) -> Outcome:
     """Follow the release workflow of the tag to its end."""
-    hub = desk.github()
-    if hub is None:
+    github = context.github()
+    if github is None:
         warning = "there is no workflow to watch: the remote is not on GitHub"
         console.warn(warning)
         return replace(outcome, warnings=(warning,))
-    workflow = desk.config.public_workflow
-    with hub:
-        run = wait_for_run(lambda: _run_of_tag(hub, workflow, desk.commit.sha, name), workflow, waiting, hub)
+    workflow = context.config.public_workflow
+    with github:
+        run = wait_for_run(lambda: _run_of_tag(github, workflow, context.commit.sha, name), workflow, waiting, github)
     if not run.is_green:
         raise FailedError(
-            f"{name} is on {desk.config.remote}, and {workflow} ended {run.conclusion} for it",
+            f"{name} is on {context.config.remote}, and {workflow} ended {run.conclusion} for it",
             hint=f"see {run.url}; `invoke resume {name}` says what is missing",
         )
     return replace(outcome, result=Result.PUBLISHED, message=f"{workflow} released {name}: {run.url}")
 
 
-def _run_of_tag(hub: GitHub, workflow: str, sha: str, name: str) -> WorkflowRun | None:
-    run = hub.newest_run(workflow, sha)
+def _run_of_tag(github: GitHub, workflow: str, sha: str, name: str) -> WorkflowRun | None:
+    run = github.newest_run(workflow, sha)
     return run if run is not None and run.branch == name else None
 
 
-def _outcome(desk: TaskContext, version: Version, result: Result, message: str) -> Outcome:
+def _outcome(context: TaskContext, version: Version, result: Result, message: str) -> Outcome:
     return Outcome(
-        result, message, channel="public", project=desk.project.name, version=str(version),
-        commit=desk.commit.sha, index=desk.index.name,
+        result, message, channel="public", project=context.project.name, version=str(version),
+        commit=context.commit.sha, index=context.index.name,
     )  # fmt: skip

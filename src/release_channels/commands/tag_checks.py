@@ -44,21 +44,21 @@ class Row:
     hint: str = ""
 
 
-def check_tag_preconditions(desk: TaskContext, version: Version, *, sign: bool = False) -> tuple[Row, ...]:
+def check_tag_preconditions(context: TaskContext, version: Version, *, sign: bool = False) -> tuple[Row, ...]:
     """Query every question; nothing stops at the first bad answer, nor at one that cannot be had."""
     try:
-        state = desk.read_index()
-        index = _on_index(state, version, desk.index.title)
+        state = context.read_index()
+        index = _on_index(state, version, context.index.title)
     except RefusedError as stop:
-        state, index = IndexState(desk.index.name), Row("index", Answer.NO, str(stop), stop.hint)
+        state, index = IndexState(context.index.name), Row("index", Answer.NO, str(stop), stop.hint)
     return (
-        *_tree(desk),
-        *_commit(desk, version, state),
-        *_texts(desk, version),
-        _tag(desk, version, sign=sign),
-        *_other_tags(desk, version),
+        *_tree(context),
+        *_commit(context, version, state),
+        *_texts(context, version),
+        _tag(context, version, sign=sign),
+        *_other_tags(context, version),
         index,
-        *(_softened(row, desk) for row in _runs(desk, version)),
+        *(_softened(row, context) for row in _runs(context, version)),
     )
 
 
@@ -72,8 +72,8 @@ def show(rows: tuple[Row, ...]) -> None:
             console.say("\n".join(f"      {line}" for line in row.hint.splitlines()))
 
 
-def _tree(desk: TaskContext) -> Iterator[Row]:
-    changed = desk.git.uncommitted()
+def _tree(context: TaskContext) -> Iterator[Row]:
+    changed = context.git.uncommitted()
     if changed:
         few = ", ".join(changed[:_FEW]) + (", …" if len(changed) > _FEW else "")
         yield Row("tree", Answer.NO, f"{len(changed)} uncommitted: {few}", "commit or stash them: a tag names a commit")
@@ -81,74 +81,74 @@ def _tree(desk: TaskContext) -> Iterator[Row]:
         yield Row("tree", Answer.YES, "nothing uncommitted")
 
 
-def _commit(desk: TaskContext, version: Version, state: IndexState) -> Iterator[Row]:
+def _commit(context: TaskContext, version: Version, state: IndexState) -> Iterator[Row]:
     """Request the version in the commit, and for the commit's place on main as fetched now."""
-    config = desk.config
+    config = context.config
     main = f"{config.remote}/{config.main_branch}"
-    is_normal = not desk.project.source.plan(desk.project.version)
-    seen = Observed(desk.project.name, version, desk.commit, state, is_normal=is_normal)
-    bumped = _bumped(desk)
+    is_normal = not context.project.source.plan(context.project.version)
+    seen = Observed(context.project.name, version, context.commit, state, is_normal=is_normal)
+    bumped = _bumped(context)
     for row in _rows("version", check_version(seen), f"{version} is a public version in normal form"):
         yield replace(row, hint=bumped) if row.answer is Answer.NO and bumped else row
     try:
-        tip = desk.git.remote_tip(config.remote, config.main_branch)
-        require_default_branch_settings(desk.git, config)
-        seen = replace(seen, on_main=desk.git.relation(desk.commit.sha, tip))
+        tip = context.git.remote_tip(config.remote, config.main_branch)
+        require_default_branch_settings(context.git, config)
+        seen = replace(seen, on_main=context.git.relation(context.commit.sha, tip))
     except ReleaseError as stop:
         yield Row("commit", Answer.NO, str(stop), stop.hint)
         return
-    ahead = desk.git.subjects(desk.commit.sha, tip) if seen.on_main is Relation.ANCESTOR else ()
+    ahead = context.git.subjects(context.commit.sha, tip) if seen.on_main is Relation.ANCESTOR else ()
     more = ", …" if len(ahead) > _FEW else ""
     moved = f"; main has moved on by {len(ahead)}: {', '.join(ahead[:_FEW])}{more}" if ahead else ""
-    yield from _rows("commit", check_place(seen, config), f"{desk.commit.short} is contained in {main}{moved}")
+    yield from _rows("commit", check_place(seen, config), f"{context.commit.short} is contained in {main}{moved}")
 
 
-def _bumped(desk: TaskContext) -> str:
+def _bumped(context: TaskContext) -> str:
     """Report that the working tree holds a public version which no commit holds yet, if that is so."""
     try:
-        there = desk.working_tree()[0].version
+        there = context.working_tree()[0].version
     except RefusedError:  # an unreadable working tree tells nothing here: the report of the commit stands
         return ""
-    if there == desk.project.version or there.is_prerelease:
+    if there == context.project.version or there.is_prerelease:
         return ""
     return f"the working tree holds {there}, uncommitted: commit and merge that, then tag it"
 
 
-def _texts(desk: TaskContext, version: Version) -> Iterator[Row]:
+def _texts(context: TaskContext, version: Version) -> Iterator[Row]:
     """Check whether everything that names the version agrees, and the changelog has a section for it."""
     try:
-        wrong = disagreements(desk.project, desk.read, version)
+        wrong = disagreements(context.project, context.read, version)
     except RefusedError as stop:
         wrong = (str(stop),)
     if wrong:
-        yield Row("copies", Answer.NO, "; ".join(wrong), f"{_bump(desk, version)} writes them all")
+        yield Row("copies", Answer.NO, "; ".join(wrong), f"{_bump(context, version)} writes them all")
     else:
         yield Row("copies", Answer.YES, "every copy of the version agrees")
     if not version.is_prerelease:  # a dev release is refused for what it is
-        yield _changelog(desk, version)
-    for mention in old_mentions(desk.project, desk.read, version, desk.git.files_at(desk.commit.sha)):
+        yield _changelog(context, version)
+    for mention in old_mentions(context.project, context.read, version, context.git.files_at(context.commit.sha)):
         where = f"{mention.path}, line {mention.line}"
         yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")
 
 
-def _changelog(desk: TaskContext, version: Version) -> Row:
-    path = find_changelog(desk.config, desk.read, desk.project.news_file(version))
+def _changelog(context: TaskContext, version: Version) -> Row:
+    path = find_changelog(context.config, context.read, context.project.news_file(version))
     if path is None:
         return Row("changelog", Answer.YES, "the project has no changelog; GitHub's own notes are used")
-    if has_section(read_changelog(path, desk.read), version):
+    if has_section(read_changelog(path, context.read), version):
         return Row("changelog", Answer.YES, f"{path} has a section for {version}")
-    how = "runs towncrier, which makes it" if desk.project.news else "turns what is unreleased into it"
-    return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"{_bump(desk, version)} {how}")
+    how = "runs towncrier, which makes it" if context.project.news else "turns what is unreleased into it"
+    return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"{_bump(context, version)} {how}")
 
 
-def _bump(desk: TaskContext, version: Version) -> str:
+def _bump(context: TaskContext, version: Version) -> str:
     """Format the command that writes a version; where it lives in git tags, it has to be named."""
-    return "`invoke bump`" if desk.project.source.is_written else f"`invoke bump --to {version}`"
+    return "`invoke bump`" if context.project.source.is_written else f"`invoke bump --to {version}`"
 
 
-def _tag(desk: TaskContext, version: Version, *, sign: bool) -> Row:
+def _tag(context: TaskContext, version: Version, *, sign: bool) -> Row:
     """Request the tag here and on the remote: one that was made on this commit and never pushed is as good."""
-    git, config, sha = desk.git, desk.config, desk.commit.sha
+    git, config, sha = context.git, context.config, context.commit.sha
     name = tag_of(config.tag_format, version)
     here, there = git.local_tag(name, sha), git.remote_tag(name, sha, config.remote)
     for tag, where in ((there, f"on {config.remote}"), (here, "here")):
@@ -164,17 +164,17 @@ def _tag(desk: TaskContext, version: Version, *, sign: bool) -> Row:
     return Row("tag", Answer.YES, f"{name} is here on this commit, not yet on {config.remote}")
 
 
-def _other_tags(desk: TaskContext, version: Version) -> Iterator[Row]:
+def _other_tags(context: TaskContext, version: Version) -> Iterator[Row]:
     """Request release tags that are above this version, or on the same commit: one commit is one release."""
     try:
-        others = {other: name for other, name in desk.tags().items() if other != version}
+        others = {other: name for other, name in context.tags().items() if other != version}
     except RefusedError as stop:
         yield Row("tag", Answer.NO, str(stop), stop.hint)
         return
     above = max((other for other in others if other > version), default=None)
     if above is not None:
         yield Row("tag", Answer.NO, f"{others[above]} is tagged, which is above {version}", "versions only go up")
-    same = sorted(set(desk.git.tags_at(desk.commit.sha)) & set(others.values()))
+    same = sorted(set(context.git.tags_at(context.commit.sha)) & set(others.values()))
     if same:
         yield Row("tag", Answer.NO, f"this commit is released as {', '.join(same)} already", "tag another commit")
 
@@ -191,20 +191,20 @@ def _on_index(state: IndexState, version: Version, where: str) -> Row:
     return Row("index", Answer.YES, f"{version} is free on {where}")
 
 
-def _runs(desk: TaskContext, version: Version) -> Iterator[Row]:
+def _runs(context: TaskContext, version: Version) -> Iterator[Row]:
     """Request the newest attempts of tests and gate, as the public channel will."""
-    config, commit = desk.config, desk.commit
+    config, commit = context.config, context.commit
     workflows = {"tests": config.test_workflow, "gate": config.gate_workflow}
     try:
-        hub = desk.github()
-        if hub is None:
+        github = context.github()
+        if github is None:
             for topic, workflow in workflows.items():
                 yield Row(topic, Answer.UNKNOWN, f"{workflow} was not asked: the remote is not on GitHub")
             return
-        with hub:
-            test = hub.newest_run(config.test_workflow, commit.sha)
+        with github:
+            test = github.newest_run(config.test_workflow, commit.sha)
             yield judge_run(test, workflows.pop("tests"), commit.short)
-            yield _gate(ProvenanceQuery(hub, config), test, version)
+            yield _gate(ProvenanceQuery(github, config), test, version)
     except ReleaseError as stop:
         for topic, workflow in workflows.items():
             yield Row(topic, Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
@@ -228,9 +228,9 @@ def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) 
     return Row("gate", Answer.YES, f"{told}, with {proof.version}" if proof.version != version else told)
 
 
-def _softened(row: Row, desk: TaskContext) -> Row:
+def _softened(row: Row, context: TaskContext) -> Row:
     """Turn a no into an open question where the public channel itself will only warn."""
-    warns = desk.config.public_proof is ProofPolicy.WARN and row.answer is Answer.NO
+    warns = context.config.public_proof is ProofPolicy.WARN and row.answer is Answer.NO
     return replace(row, answer=Answer.UNKNOWN) if warns else row
 
 

@@ -22,50 +22,50 @@ from release_channels.project.pyproject import News
 _SECONDS = 300
 
 
-def plan_news(desk: TaskContext, news: News, version: Version, date: Date) -> tuple[Change, ...]:
+def plan_news(context: TaskContext, news: News, version: Version, date: Date) -> tuple[Change, ...]:
     """Plan a version's section in the news file, and the fragments that go into it and away.
 
     Raises: RefusedError with towncrier's own words if it fails, or if it would change anything else.
     """
     news_file = news.file.replace("{version}", str(version))
-    _tell_left_out(desk, news)
+    _tell_left_out(context, news)
     with temporary_directory("towncrier") as place:
-        copied = _copy(desk, place, news_file)
+        copied = _copy(context, place, news_file)
         with console.progress("running towncrier on a copy"):
-            _run(desk, place, version, date)
-        return tuple(_changes(desk.root, place, copied, news_file))
+            _run(context, place, version, date)
+        return tuple(_changes(context.root, place, copied, news_file))
 
 
-def _tell_left_out(desk: TaskContext, news: News) -> None:
+def _tell_left_out(context: TaskContext, news: News) -> None:
     """Report which fragments nobody has committed: the section would do without them in silence.
 
     Source: towncrier's tutorial: a fragment is named `ISSUE.TYPE`; what begins with a dot or is a read-me is none.
     """
     names = [
-        name for name in desk.git.untracked_files(news.directory)
+        name for name in context.git.untracked_files(news.directory)
         if "." in (last := name.rpartition("/")[2].lower()) and not last.startswith((".", "readme"))
     ]  # fmt: skip
     if names:
         console.warn(f"not in the section, since git does not track them: {', '.join(names)}")
 
 
-def _copy(desk: TaskContext, place: Path, news_file: str) -> tuple[str, ...]:
+def _copy(context: TaskContext, place: Path, news_file: str) -> tuple[str, ...]:
     """Copy what git tracks, and the news file if it is there, as they stand in the working tree, and no history.
 
     Without history towncrier removes plain files.
     """
-    names = dict.fromkeys((*desk.git.tracked_files(), news_file))
-    copied = tuple(name for name in names if (desk.root / name).is_file())
+    names = dict.fromkeys((*context.git.tracked_files(), news_file))
+    copied = tuple(name for name in names if (context.root / name).is_file())
     for name in copied:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(desk.root / name, place / name, follow_symlinks=False)
+        shutil.copy2(context.root / name, place / name, follow_symlinks=False)
     (place / news_file).parent.mkdir(parents=True, exist_ok=True)
     return copied
 
 
-def _run(desk: TaskContext, place: Path, version: Version, date: Date) -> None:
+def _run(context: TaskContext, place: Path, version: Version, date: Date) -> None:
     words = ("towncrier", "build", "--yes", "--version", str(version), "--date", date.isoformat())
-    env = sanitized_environment(desk.env)
+    env = sanitized_environment(context.env)
     try:
         run_unchecked(uv_program(), "tool", "run", *words, cwd=place, env=env, timeout=_SECONDS).or_raise()
     except CommandError as stop:

@@ -17,33 +17,35 @@ from release_channels.model.version import parse_project_version
 from release_channels.model.yank_plan import YankPlan, page, plan_yank
 
 
-def yank(desk: TaskContext, text: str, *, reason: str = "") -> Outcome:
+def yank(context: TaskContext, text: str, *, reason: str = "") -> Outcome:
     """Show what to yank and what each channel's users then get; run again, it checks that the index shows the yank.
 
     Raises: UsageError if the index does not have the version.
     """
-    plan = plan_yank(desk.read_index(), parse_project_version(text), desk.project.version, _tagged(desk))
-    for line in (*_gets(plan), *([] if plan.is_yanked else _steps(desk, plan, reason)), *_afterwards(desk, plan)):
+    plan = plan_yank(context.read_index(), parse_project_version(text), context.project.version, _tagged(context))
+    for line in (*_gets(plan), *([] if plan.is_yanked else _steps(context, plan, reason)), *_afterwards(context, plan)):
         console.result(line)
-    version, title = plan.version, desk.index.title
+    version, title = plan.version, context.index.title
     if plan.is_yanked:
-        return _outcome(desk, plan, Result.DONE, f"{version} is yanked on {title}: nobody is offered it any more")
-    again = f"run `invoke yank {version}{_index_option(desk)}` again to check"
+        return _outcome(context, plan, Result.DONE, f"{version} is yanked on {title}: nobody is offered it any more")
+    again = f"run `invoke yank {version}{_index_option(context)}` again to check"
     if plan.partly:
         left = ", ".join(plan.partly)
         return _outcome(
-            desk, plan, Result.PLANNED, f"{version} is yanked on {title} but for {left}; yank it, then {again}"
+            context, plan, Result.PLANNED, f"{version} is yanked on {title} but for {left}; yank it, then {again}"
         )
-    return _outcome(desk, plan, Result.PLANNED, f"{version} is not yanked on {title} yet; do the above, then {again}")
+    return _outcome(
+        context, plan, Result.PLANNED, f"{version} is not yanked on {title} yet; do the above, then {again}"
+    )
 
 
-def _tagged(desk: TaskContext) -> Collection[Version]:
+def _tagged(context: TaskContext) -> Collection[Version]:
     """Return the tagged versions; a remote that is out of reach must not keep anybody from taking a release back."""
     try:
-        return desk.tags()
+        return context.tags()
     except RefusedError as stop:
         console.warn(f"{stop}: the next version is chosen by the tags of this clone")
-        return release_tags(desk.config.tag_format, desk.git.tag_names_here())
+        return release_tags(context.config.tag_format, context.git.tag_names_here())
 
 
 def _gets(plan: YankPlan) -> list[str]:
@@ -61,37 +63,37 @@ def _gets(plan: YankPlan) -> list[str]:
     return lines
 
 
-def _steps(desk: TaskContext, plan: YankPlan, reason: str) -> list[str]:
+def _steps(context: TaskContext, plan: YankPlan, reason: str) -> list[str]:
     text = reason or f"broken; use {plan.public_gets or plan.next_version or 'another version'} instead"
-    if desk.index.name == LOCAL:
-        place = local_index_dir(desk.root).relative_to(desk.root)
+    if context.index.name == LOCAL:
+        place = local_index_dir(context.root).relative_to(context.root)
         files = ", ".join(f"{name}.yanked" for name in plan.kept)
         return ["to yank it, for practice:", f"  write   {files}", f"  into    {place}", f"  reason  {text}"]
     return [
         "to yank it:",
-        f"  open    {page(desk.index.simple_url, desk.project.name, plan.version)}",
+        f"  open    {page(context.index.simple_url, context.project.name, plan.version)}",
         "  press   Options, then Yank, and type the version to confirm",
         f"  reason  {text}",
     ]
 
 
-def _afterwards(desk: TaskContext, plan: YankPlan) -> list[str]:
+def _afterwards(context: TaskContext, plan: YankPlan) -> list[str]:
     """Describe what comes next; what is out stays out, so the way is forward."""
     if plan.next_version is None:
         return ["a yanked version is never used again: merge the mend, and main's next preview has it"]
-    tag = tag_of(desk.config.tag_format, plan.version)
+    tag = tag_of(context.config.tag_format, plan.version)
     return [
         f"a yanked version is never used again: the next one to cut is {plan.next_version}",
         f"the tag {tag} stays; if there is a GitHub Release {tag}, say in its text that it is withdrawn",
     ]
 
 
-def _index_option(desk: TaskContext) -> str:
-    return "" if desk.index.name == "pypi" else f" --index {desk.index.name}"
+def _index_option(context: TaskContext) -> str:
+    return "" if context.index.name == "pypi" else f" --index {context.index.name}"
 
 
-def _outcome(desk: TaskContext, plan: YankPlan, result: Result, message: str) -> Outcome:
+def _outcome(context: TaskContext, plan: YankPlan, result: Result, message: str) -> Outcome:
     follows = f"the next version to cut is {plan.next_version}" if plan.next_version else ""
     return Outcome(
-        result, message, hint=follows, project=desk.project.name, version=str(plan.version), index=desk.index.name
+        result, message, hint=follows, project=context.project.name, version=str(plan.version), index=context.index.name
     )

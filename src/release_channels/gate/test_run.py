@@ -57,8 +57,8 @@ def ask_for_tested_commit(sha: str, config: Config, remote_url: str | None, env:
     if name is None:
         return TestedCommit(missing="no repository on GitHub is known for this project")
     try:
-        with connect(name, env) as hub:
-            run = hub.newest_run(config.test_workflow, sha, green_on=config.main_branch)
+        with connect(name, env) as github:
+            run = github.newest_run(config.test_workflow, sha, green_on=config.main_branch)
     except RefusedError as stop:
         return TestedCommit(None, name, f"GitHub does not tell: {stop}")
     if run is None:

@@ -79,15 +79,17 @@ def _pins(text: str) -> Iterator[tuple[str, Version]]:
             yield canonicalize_name(name.strip().partition("[")[0]), Version(version.split()[0])
 
 
-def make_users(ground: RehearsalEnvironment) -> EndUsers:
+def make_users(environment: RehearsalEnvironment) -> EndUsers:
     """Return the users a home and what pip needs."""
-    home = ground.place / "users"
+    home = environment.place / "users"
     home.mkdir()
-    guest = make_clean_installer(home, ground.project, ground.as_index(), ground.upstream, ground.env)
+    guest = make_clean_installer(
+        home, environment.project, environment.as_index(), environment.upstream, environment.env
+    )
     (home / "wanted.in").write_text(f"{guest.project}\n", encoding="utf-8")
-    installers = ("uv",) if ground.is_quick else ("pip", "uv")
+    installers = ("uv",) if environment.is_quick else ("pip", "uv")
     if "pip" in installers:
-        _make_pip(home, guest, ground.upstream)
+        _make_pip(home, guest, environment.upstream)
     return EndUsers(guest, installers)
 
 

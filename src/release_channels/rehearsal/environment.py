@@ -51,7 +51,7 @@ class RehearsalEnvironment:
     checkout: Path
     state: GitHubState
     index: RunningIndex
-    hub: RunningGitHub
+    github: RunningGitHub
     runner: RunnerService
     runner_url: str
     interference: FaultInjector
@@ -99,11 +99,11 @@ class RehearsalEnvironment:
 
     def maintainer(self) -> dict[str, str]:
         """The environment of the maintainer's own commands."""
-        return {**self.env, "GITHUB_API_URL": self.hub.api_url, "GH_TOKEN": MAINTAINER}
+        return {**self.env, "GITHUB_API_URL": self.github.api_url, "GH_TOKEN": MAINTAINER}
 
     def warnings(self) -> tuple[str, ...]:
         """Report what went wrong in the stand-ins themselves."""
-        return (*self.index.warnings(), *self.hub.warnings(), *self.runner.failures)
+        return (*self.index.warnings(), *self.github.warnings(), *self.runner.failures)
 
 
 @contextmanager
@@ -139,23 +139,23 @@ def create_environment(
                 wrap=interference.wrap,
             )
         )  # fmt: skip
-        hub = stack.enter_context(serve_github(state, tls=tls))
+        github = stack.enter_context(serve_github(state, tls=tls))
         service = RunnerService(state, publishing.issuer)
         served: Served = stack.enter_context(serve_wsgi(service, "the runner's service", tls=tls))
         base |= {REHEARSAL: str(_write_addresses(place, index, is_quick=is_quick))}
         model = stack.enter_context(open_model(config, env, tls))
         base |= {**model.variables, **open_ways(model.hosts)}
-        ground = RehearsalEnvironment(
+        environment = RehearsalEnvironment(
             place=place, repository=repository, project=project, commit=commit, remote=remote, checkout=checkout,
-            state=state, index=index, hub=hub, runner=service, runner_url=served.url, interference=interference,
+            state=state, index=index, github=github, runner=service, runner_url=served.url, interference=interference,
             publishers=publishers, way_out=way_out, env=base, upstream=upstream, is_quick=is_quick, keep=keep,
             secrets=model.secrets,
         )  # fmt: skip
-        _make_repository(ground, git)
+        _make_repository(environment, git)
         for wanted in wanted_environments(config):  # what `setup-publishing --apply` creates
             kinds = {kind: [wanted.policy.pattern] * (kind == wanted.policy.kind) for kind in ("branch", "tag")}
             state.add_environment(wanted.name, branch_policies=kinds["branch"], tag_policies=kinds["tag"])
-        yield ground
+        yield environment
 
 
 def _publishers(config: Config, repository: str, project: str) -> tuple[Publisher, ...]:
@@ -181,14 +181,16 @@ def _write_addresses(place: Path, index: RunningIndex, *, is_quick: bool) -> Pat
     return path
 
 
-def _make_repository(ground: RehearsalEnvironment, git: Git) -> None:
+def _make_repository(environment: RehearsalEnvironment, git: Git) -> None:
     """Clone the commit and the tags that are there; main itself is still to be pushed."""
-    ground.checkout.mkdir()
-    ground.git("init", "--quiet", "--bare", ground.remote, at=ground.place)
-    ground.git("symbolic-ref", "HEAD", f"refs/heads/{ground.config.main_branch}", at=ground.remote)
-    ground.git("init", "--quiet")
-    ground.git("fetch", "--quiet", "--no-tags", git.root.resolve(), ground.commit.sha, "refs/tags/*:refs/tags/*")
-    ground.git("checkout", "--quiet", "-B", ground.config.main_branch, ground.commit.sha)
-    ground.git("remote", "add", ground.config.remote, ground.address)
-    if ground.git("tag", "--list"):
-        ground.git("push", "--quiet", "--tags", ground.config.remote)
+    environment.checkout.mkdir()
+    environment.git("init", "--quiet", "--bare", environment.remote, at=environment.place)
+    environment.git("symbolic-ref", "HEAD", f"refs/heads/{environment.config.main_branch}", at=environment.remote)
+    environment.git("init", "--quiet")
+    environment.git(
+        "fetch", "--quiet", "--no-tags", git.root.resolve(), environment.commit.sha, "refs/tags/*:refs/tags/*"
+    )
+    environment.git("checkout", "--quiet", "-B", environment.config.main_branch, environment.commit.sha)
+    environment.git("remote", "add", environment.config.remote, environment.address)
+    if environment.git("tag", "--list"):
+        environment.git("push", "--quiet", "--tags", environment.config.remote)

@@ -26,12 +26,12 @@ _BUILD = (
 class Maintainer:
     """Somebody who releases from a clone on their own machine."""
 
-    ground: RehearsalEnvironment
+    environment: RehearsalEnvironment
 
     def task(self, *words: str) -> CompletedProcess:
         """Run one of the tasks as it is typed."""
         argv = (sys.executable, "-c", _TASK, *words)
-        return run_unchecked(*argv, cwd=self.ground.checkout, env=self.ground.maintainer(), merged=True)
+        return run_unchecked(*argv, cwd=self.environment.checkout, env=self.environment.maintainer(), merged=True)
 
     def do(self, *words: str) -> str:
         """Run a task that has to succeed, and give its outcome.
@@ -46,52 +46,54 @@ class Maintainer:
     @property
     def is_open(self) -> bool:
         """True if a pull request is open."""
-        return any(pull.is_open for pull in self.ground.state.pulls.values())
+        return any(pull.is_open for pull in self.environment.state.pulls.values())
 
     def merge(self) -> str:
         """Merge what is open, as somebody does on GitHub, and say what."""
-        ground, main = self.ground, self.ground.config.main_branch
-        opened = [pull for pull in ground.state.pulls.values() if pull.is_open]
+        environment, main = self.environment, self.environment.config.main_branch
+        opened = [pull for pull in environment.state.pulls.values() if pull.is_open]
         for pull in opened:
-            ground.git("switch", "--quiet", main)
+            environment.git("switch", "--quiet", main)
             subject = f"Merge pull request #{pull.number} from {pull.head}"
-            ground.git("merge", "--quiet", "--no-ff", "--message", subject, f"{pull.head}")
-            ground.git("push", "--quiet", ground.config.remote, main)
+            environment.git("merge", "--quiet", "--no-ff", "--message", subject, f"{pull.head}")
+            environment.git("push", "--quiet", environment.config.remote, main)
             pull.is_open = False
         return ", ".join(f"#{pull.number} {pull.title}" for pull in opened)
 
     def catch_up(self) -> None:
         """Get main as it is on the remote."""
-        main = self.ground.config.main_branch
-        self.ground.git("switch", "--quiet", main)
-        self.ground.git("pull", "--quiet", "--ff-only", self.ground.config.remote, main)
+        main = self.environment.config.main_branch
+        self.environment.git("switch", "--quiet", main)
+        self.environment.git("pull", "--quiet", "--ff-only", self.environment.config.remote, main)
 
     def reset(self) -> None:
         """Throw away what differs from the remote."""
-        main, remote = self.ground.config.main_branch, self.ground.config.remote
-        self.ground.git("switch", "--quiet", main)
-        self.ground.git("fetch", "--quiet", "--prune", remote)
-        self.ground.git("reset", "--quiet", "--hard", f"{remote}/{main}")
+        main, remote = self.environment.config.main_branch, self.environment.config.remote
+        self.environment.git("switch", "--quiet", main)
+        self.environment.git("fetch", "--quiet", "--prune", remote)
+        self.environment.git("reset", "--quiet", "--hard", f"{remote}/{main}")
 
     def build_at_home(self, commit: str, *words: str) -> dict[str, str]:
         """Build a commit as the session does on a laptop, in a clone of its own, and give the digest of each file.
 
         Raises: FailedError if it cannot be built.
         """
-        ground = self.ground
-        home = Path(tempfile.mkdtemp(prefix="laptop-", dir=ground.place))
-        ground.git("clone", "--quiet", "--origin", ground.config.remote, ground.address, home, at=ground.place)
+        environment = self.environment
+        home = Path(tempfile.mkdtemp(prefix="laptop-", dir=environment.place))
+        environment.git(
+            "clone", "--quiet", "--origin", environment.config.remote, environment.address, home, at=environment.place
+        )
         argv = (sys.executable, "-c", _BUILD, "--commit", commit, "--offline", *words)
-        done = run_unchecked(*argv, cwd=home, env=ground.env, merged=True)
+        done = run_unchecked(*argv, cwd=home, env=environment.env, merged=True)
         if done.code:
             raise FailedError(f"the commit {commit[:12]} could not be built outside of the workflows", hint=done.text)
         return {file.name: file.sha256 for file in read_manifest(home).files}
 
 
-def on_index(ground: RehearsalEnvironment, version: Version | None = None) -> dict[str, str]:
+def on_index(environment: RehearsalEnvironment, version: Version | None = None) -> dict[str, str]:
     """Return the files that were uploaded, or those of one version, with their digests."""
     found = {}
-    for path in sorted(ground.index_root.glob("*")):
+    for path in sorted(environment.index_root.glob("*")):
         if path.name.endswith((".whl", ".tar.gz")) and version in (None, parse_file_name(path.name)[1]):
             found[path.name] = sha256_of(path)
     return found

@@ -33,11 +33,11 @@ _COMPARE = "compare"
 class Scenario:
     """A train under way; a station that does not end as it should stops it."""
 
-    ground: RehearsalEnvironment
-    forge: WorkflowDispatcher
-    hands: Maintainer
+    environment: RehearsalEnvironment
+    dispatcher: WorkflowDispatcher
+    maintainer: Maintainer
     users: EndUsers
-    journey: StageLog = field(default_factory=StageLog)
+    stages: StageLog = field(default_factory=StageLog)
     publishing: dict[str, int] = field(default_factory=dict)
     """The station of the newest run of each workflow that publishes, by its file."""
     seen: dict[str, tuple[Resolved, ...]] = field(default_factory=dict)
@@ -46,21 +46,21 @@ class Scenario:
     @property
     def version(self) -> Version:
         """What main holds."""
-        git = Git(self.ground.checkout)
-        return open_project(git, git.commit(self.forge.main)).version
+        git = Git(self.environment.checkout)
+        return open_project(git, git.commit(self.dispatcher.main)).version
 
     def run(self, only: str = "") -> None:
         """Go through the stations; `only` is the part to run.
 
         Raises: FailedError at the first station that did not end as it should.
         """
-        with self.journey.travel():
+        with self.stages.travel():
             self._ride(only)
             self._wait()
 
     def _ride(self, only: str) -> None:
         """Go through the stations; who releases goes on while a run publishes, as on GitHub."""
-        config = self.ground.config
+        config = self.environment.config
         gated = self.begin()
         if only != "public":
             self._publish_preview(gated)
@@ -72,7 +72,7 @@ class Scenario:
             tagged = self.tag(final)
             self._wait(config.preview_workflow)  # its verify would find the release instead of the preview
             if staged and not only:  # it finds that the release is the tag's
-                self._publish(config.preview_workflow, self.forge.completed(staged))
+                self._publish(config.preview_workflow, self.dispatcher.completed(staged))
             self._publish(config.public_workflow, tagged)
             self._compare(final, "--tag", tag_of(config.tag_format, final))
         if not only:
@@ -90,44 +90,44 @@ class Scenario:
         A main that was released with its tag, as between two releases, opens the next dev line first.
         """
         self.push_main()
-        last = self.up_to(self.ground.config.preview_workflow)[-1]
-        tag = tag_of(self.ground.config.tag_format, self.version)
-        if self.ground.project.source.is_written and f"refs/tags/{tag}" in self.forge.refs:
+        last = self.up_to(self.environment.config.preview_workflow)[-1]
+        tag = tag_of(self.environment.config.tag_format, self.version)
+        if self.environment.project.source.is_written and f"refs/tags/{tag}" in self.dispatcher.refs:
             last = self.bump("bump-dev", "bump-dev", "--pull-request") or last
         return last
 
     def push_main(self) -> None:
         """Push the commit that is rehearsed."""
-        self.forge.look()
-        main, remote = self.ground.config.main_branch, self.ground.config.remote
+        self.dispatcher.look()
+        main, remote = self.environment.config.main_branch, self.environment.config.remote
         push = ("push", "--quiet", remote, main)
-        self._visit("push to main", lambda: (f"git push {remote} {main}", self.ground.git(*push) or "pushed"))
+        self._visit("push to main", lambda: (f"git push {remote} {main}", self.environment.git(*push) or "pushed"))
 
     def tag(self, final: Version) -> Event:
         """Tag main, which holds the final version by now, and give the push of the tag.
 
         Raises: FailedError if no tag was pushed.
         """
-        self.hands.catch_up()
+        self.maintainer.catch_up()
         named = () if self.version == final else ("--version", str(final))
-        self._visit("tag", lambda: ("invoke tag", self.hands.do("tag", *named)))
-        pushed = self.forge.pushed()
+        self._visit("tag", lambda: ("invoke tag", self.maintainer.do("tag", *named)))
+        pushed = self.dispatcher.pushed()
         if len(pushed) != 1:
             raise FailedError(f"`invoke tag` pushed {len(pushed)} refs, not one", hint="see what the task said")
         return pushed[0]
 
     def bump(self, name: str, *task: str) -> WorkflowRunResult | None:
         """Make a task open a pull request, merge it, and follow main up to the preview; give the last run, if any."""
-        self.hands.catch_up()
-        self._visit(name, lambda: (f"invoke {' '.join(task)}", self.hands.do(*task)))
-        if not self.hands.is_open:
+        self.maintainer.catch_up()
+        self._visit(name, lambda: (f"invoke {' '.join(task)}", self.maintainer.do(*task)))
+        if not self.maintainer.is_open:
             return None
-        self._visit("merge", lambda: ("git merge, git push", self.hands.merge()))
-        return self.up_to(self.ground.config.preview_workflow)[-1]
+        self._visit("merge", lambda: ("git merge, git push", self.maintainer.merge()))
+        return self.up_to(self.environment.config.preview_workflow)[-1]
 
     def up_to(self, file: str) -> tuple[WorkflowRunResult, ...]:
         """Follow what was pushed, and leave out one workflow and what would follow it."""
-        return self.follow(*self.forge.pushed(), stops_before=file)
+        return self.follow(*self.dispatcher.pushed(), stops_before=file)
 
     def follow(self, *events: Event, stops_before: str = "") -> tuple[WorkflowRunResult, ...]:
         """Run what events start, and what follows from that, each a station of its own; by default what was pushed.
@@ -135,26 +135,26 @@ class Scenario:
         Raises: FailedError if nothing runs, or a run is not green.
         """
         done: list[WorkflowRunResult] = []
-        waiting = list(events or self.forge.pushed())
+        waiting = list(events or self.dispatcher.pushed())
         while waiting:
             event = waiting.pop(0)
-            for workflow in self.forge.started_by(event):
+            for workflow in self.dispatcher.started_by(event):
                 if workflow.file != stops_before:
                     done.append(self._visit_run(workflow, event))
-                    waiting.append(self.forge.completed(done[-1]))
+                    waiting.append(self.dispatcher.completed(done[-1]))
         if not done:
             raise _not_started()
         return tuple(done)
 
     def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
-        self.journey.visit(name, lambda: tried(name, act))
+        self.stages.visit(name, lambda: tried(name, act))
 
     def _publish_preview(self, gated: WorkflowRunResult) -> None:
         """Make the preview workflow follow a run, and compare what it publishes with a build at home."""
-        self._publish(self.ground.config.preview_workflow, self.forge.completed(gated))
+        self._publish(self.environment.config.preview_workflow, self.dispatcher.completed(gated))
         if self.version.is_devrelease:
-            config = self.ground.config
-            number = self.forge.counters[config.test_workflow]
+            config = self.environment.config
+            number = self.dispatcher.counters[config.test_workflow]
             version = Version(f"{final_of(self.version)}.dev{number + config.run_offset}")
             self._compare(version, "--run-number", str(number))
 
@@ -163,28 +163,28 @@ class Scenario:
 
         Raises: FailedError if it is not.
         """
-        started = sorted(self.forge.started_by(event), key=lambda workflow: workflow.file == file)
+        started = sorted(self.dispatcher.started_by(event), key=lambda workflow: workflow.file == file)
         if not started or started[-1].file != file:
             raise _not_started(file)
         for workflow in started:
             console.say(self._name(workflow), style="bold")
             act = partial(self._ran, workflow, event)
-            self.publishing[workflow.file] = self.journey.set_off(self._name(workflow), act)
+            self.publishing[workflow.file] = self.stages.set_off(self._name(workflow), act)
 
     def _wait(self, *files: str) -> None:
         """Wait until runs of these workflows have ended, by default all; GitHub queues what is of one group."""
         for file in sorted({*(files or self.publishing)} & {*self.publishing}, key=self.publishing.__getitem__):
-            ran = self.journey.arrive(self.publishing.pop(file))
-            if ran is not None and any(self.forge.started_by(self.forge.completed(ran))):
-                self.follow(self.forge.completed(ran))
+            ran = self.stages.arrive(self.publishing.pop(file))
+            if ran is not None and any(self.dispatcher.started_by(self.dispatcher.completed(ran))):
+                self.follow(self.dispatcher.completed(ran))
 
     def _wait_until_announced(self, final: Version) -> None:
         """Wait until a release is out, and look at what users get before the next preview is.
 
         Its run still verifies then; previews are of another group, and go on beside it.
         """
-        config, state = self.ground.config, self.ground.state
-        run = self.journey.going_on(self.publishing[config.public_workflow])
+        config, state = self.environment.config, self.environment.state
+        run = self.stages.going_on(self.publishing[config.public_workflow])
         tag = tag_of(config.tag_format, final)
         while not run.done():
             with state.lock:
@@ -196,7 +196,7 @@ class Scenario:
         self._wait(config.public_workflow)
 
     def _name(self, workflow: Workflow) -> str:
-        config = self.ground.config
+        config = self.environment.config
         names = {
             config.test_workflow: "test", config.gate_workflow: "gate", config.preview_workflow: "preview",
             config.public_workflow: "public",
@@ -208,7 +208,7 @@ class Scenario:
 
         Raises: FailedError if the run is not green.
         """
-        ran = self.journey.visit(self._name(workflow), partial(self._ran, workflow, event))
+        ran = self.stages.visit(self._name(workflow), partial(self._ran, workflow, event))
         assert ran is not None  # without a run there is an error
         return ran
 
@@ -216,10 +216,10 @@ class Scenario:
         """Run a workflow; where it has published, look at what users get."""
         name, begun = self._name(workflow), time.monotonic()
         try:
-            ran = self.forge.run(workflow, event)
+            ran = self.dispatcher.run(workflow, event)
         except ReleaseError as stop:
             return Stage(name, workflow.file, f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop, None
-        config = self.ground.config
+        config = self.environment.config
         publishes = workflow.file in (config.preview_workflow, config.public_workflow)
         is_out = publishes and ran.is_green and not ran.outcome().startswith(f"{Result.SKIPPED}:")
         got = self.seen.pop(workflow.file, ()) or (self.users.look() if is_out else ())
@@ -227,11 +227,11 @@ class Scenario:
         if ran.is_green:
             return station, None, ran
         said = f"{name}: {ran} ended with {ran.conclusion}: {ran.outcome()}"
-        return station, FailedError(said, hint=tail(self.ground, ran)), ran
+        return station, FailedError(said, hint=tail(self.environment, ran)), ran
 
     def _compare(self, version: Version, *words: str) -> None:
         """Compare what the run before publishes with a build at home of what main is now, beside what follows."""
-        published, commit = self.journey.going_on(len(self.journey.stations) - 1), self.forge.main
+        published, commit = self.stages.going_on(len(self.stages.stations) - 1), self.dispatcher.main
         act = partial(self._same_bytes, commit, version, *words)
 
         def visit() -> FinishedStage:
@@ -240,15 +240,15 @@ class Scenario:
                 return Stage(_COMPARE, "", "skipped: nothing was published", (), 0), None, None
             return tried(_COMPARE, act)
 
-        self.journey.set_off(_COMPARE, visit)
+        self.stages.set_off(_COMPARE, visit)
 
     def _same_bytes(self, commit: str, version: Version, *words: str) -> tuple[str, str]:
         """Build the same at home and compare the bytes.
 
         Raises: FailedError if a file differs.
         """
-        there = on_index(self.ground, version)
-        here = self.hands.build_at_home(commit, *words)
+        there = on_index(self.environment, version)
+        here = self.maintainer.build_at_home(commit, *words)
         if not there or here != there:
             differing = sorted({name for name, _ in {*here.items()} ^ {*there.items()}})
             raise FailedError(
@@ -258,7 +258,7 @@ class Scenario:
         return f"nox -s build -- {' '.join(words)}", f"{len(here)} files of {version} are bit for bit the same"
 
     def _status(self) -> tuple[str, str]:
-        done = self.hands.task("status")
+        done = self.maintainer.task("status")
         if done.code:
             raise FailedError("`invoke status` says that something is left to do", hint=done.text)
         return "invoke status", next(line for line in done.text.splitlines() if line.startswith("next:"))
@@ -269,8 +269,8 @@ def _not_started(file: str = "") -> FailedError:
     return FailedError(f"{said} by the push", hint="does `on:` of the workflow file name this event?")
 
 
-def tail(ground: RehearsalEnvironment, ran: WorkflowRunResult, lines: int = 25) -> str:
+def tail(environment: RehearsalEnvironment, ran: WorkflowRunResult, lines: int = 25) -> str:
     """Return the end of what the failed jobs of a run wrote, and where all of it is."""
     failed = [job for job, result in ran.jobs.items() if result == "failure" and job in ran.played.jobs]
     said = "\n".join(f"[{job}] {line}" for job in failed for line in ran.played.said(job).splitlines()[-lines:])
-    return f"{said}\nall of it: {log_of(ground, ran)}" if ground.keep else said
+    return f"{said}\nall of it: {log_of(environment, ran)}" if environment.keep else said

@@ -71,33 +71,33 @@ def run_rehearsal(
     left = "" if "--keep" in words else "nothing is left of it, and "
     return run(
         lambda: parse_rehearsal_options(words),
-        lambda wishes, _: _rehearse(root, wishes, env, dry_run=dry_run),
+        lambda options, _: _rehearse(root, options, env, dry_run=dry_run),
         root=root, env=env, again=f"{left}the next one begins anew", rehearses=True,
         dry_run=dry_run,
     )  # fmt: skip
 
 
-def _rehearse(root: Path, wishes: RehearsalOptions, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
+def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
     if is_rehearsal(env):
         raise RefusedError(f"{REHEARSAL} is set: this is a rehearsal already", hint="one inside another shows nothing")
     if sys.platform == "win32":
         raise RefusedError("a rehearsal needs Linux or macOS", hint="act runs the jobs on this machine, with bash")
     find_act()
-    if wishes.fault:
-        chosen(wishes.fault)
+    if options.fault:
+        chosen(options.fault)
     git = Git.open(root)
     commit = git.commit("HEAD")
     project = open_project(git, commit)
-    _require_workflows(git, commit, project, wishes)
+    _require_workflows(git, commit, project, options)
     if dry_run:
         return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
     if left_out := git.uncommitted():
         console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")
-    world = partial(_train, git, project, commit, wishes, env)
-    return _play(wishes, world, project) if wishes.fault else _ride(wishes, world)
+    world = partial(_train, git, project, commit, options, env)
+    return _play(options, world, project) if options.fault else _ride(options, world)
 
 
-def _require_workflows(git: Git, commit: Commit, project: Project, wishes: RehearsalOptions) -> None:
+def _require_workflows(git: Git, commit: Commit, project: Project, options: RehearsalOptions) -> None:
     """Refuse a commit that does not hold the workflow files.
 
     Raises: RefusedError that names what is missing.
@@ -105,7 +105,7 @@ def _require_workflows(git: Git, commit: Commit, project: Project, wishes: Rehea
     config = project.config
     wanted = [config.test_workflow, *([config.gate_workflow] if config.gate.enabled else [])]
     by_part = {"preview": config.preview_workflow, "public": config.public_workflow}
-    wanted += [file for part, file in by_part.items() if wishes.only in ("", part)]
+    wanted += [file for part, file in by_part.items() if options.only in ("", part)]
     paths = [f"{DIRECTORY}/{file}" for file in wanted]
     if missing := sorted({*paths} - {*git.files_at(commit.sha)}):
         raise RefusedError(
@@ -116,44 +116,47 @@ def _require_workflows(git: Git, commit: Commit, project: Project, wishes: Rehea
 
 @contextmanager
 def _train(
-    git: Git, project: Project, commit: Commit, wishes: RehearsalOptions, env: Mapping[str, str]
+    git: Git, project: Project, commit: Commit, options: RehearsalOptions, env: Mapping[str, str]
 ) -> Iterator[Scenario]:
     """Make a scratch world with a train in it.
 
     Raises: FailedError if something went wrong in the world itself.
     """
     with (
-        workspace(env, keep=wishes.keep) as place,
-        create_environment(place, git, project, commit, env, is_quick=wishes.quick, keep=wishes.keep) as ground,
+        workspace(env, keep=options.keep) as place,
+        create_environment(place, git, project, commit, env, is_quick=options.quick, keep=options.keep) as environment,
     ):
         yield Scenario(
-            ground, WorkflowDispatcher(ground, with_tests=wishes.with_tests), Maintainer(ground), make_users(ground)
+            environment,
+            WorkflowDispatcher(environment, with_tests=options.with_tests),
+            Maintainer(environment),
+            make_users(environment),
         )
-        wrong = ground.warnings()
+        wrong = environment.warnings()
     if wrong:
         raise FailedError("something went wrong in the rehearsal itself", hint="\n".join(wrong))
 
 
-def _ride(wishes: RehearsalOptions, world: MakeTrain) -> Outcome:
+def _ride(options: RehearsalOptions, world: MakeTrain) -> Outcome:
     """Run the train from station to station."""
     begun = time.monotonic()
-    with world() as train:
+    with world() as scenario:
         try:
-            train.run(wishes.only)
+            scenario.run(options.only)
         finally:
-            show_stages(train.journey.stations)
-            show_not_rehearsed((*train.forge.not_rehearsed, *train.ground.way_out.told))
-    project = train.ground.project.name
-    what = f"the {wishes.only} part of the train" if wishes.only else "the whole train"
-    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(train.journey.stations)}"
-    return Outcome(Result.DONE, message, project=project, commit=train.ground.commit.sha, index="pypi")
+            show_stages(scenario.stages.stations)
+            show_not_rehearsed((*scenario.dispatcher.not_rehearsed, *scenario.environment.way_out.told))
+    project = scenario.environment.project.name
+    what = f"the {options.only} part of the train" if options.only else "the whole train"
+    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(scenario.stages.stations)}"
+    return Outcome(Result.DONE, message, project=project, commit=scenario.environment.commit.sha, index="pypi")
 
 
-def _play(wishes: RehearsalOptions, world: MakeTrain, project: Project) -> Outcome:
+def _play(options: RehearsalOptions, world: MakeTrain, project: Project) -> Outcome:
     """Play faults, and fail if one did not fire or did not end as it has to."""
     judged: list[FaultResult] = []
     try:
-        judged.extend(play_faults(wishes.fault, world))  # what was judged before an error stays in it
+        judged.extend(play_faults(options.fault, world))  # what was judged before an error stays in it
     finally:
         show_faults(judged)
     refuse_wrong(judged)

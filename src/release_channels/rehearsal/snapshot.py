@@ -29,49 +29,49 @@ class Snapshot:
     publishers: tuple[Any, ...]
 
 
-def take(ground: RehearsalEnvironment, forge: WorkflowDispatcher, name: str) -> Snapshot:
+def take(environment: RehearsalEnvironment, dispatcher: WorkflowDispatcher, name: str) -> Snapshot:
     """Remember the world."""
-    copied = ground.place / f"index-{name}"
-    ground.index_root.mkdir(exist_ok=True)
-    shutil.copytree(ground.index_root, copied)
-    with ground.state.lock:
-        state = {key: copy.deepcopy(getattr(ground.state, key)) for key in (*_COLLECTIONS, "latest_id")}
-    return Snapshot(refs_of(ground), copied, state, dict(forge.counters), tuple(ground.publishers))
+    copied = environment.place / f"index-{name}"
+    environment.index_root.mkdir(exist_ok=True)
+    shutil.copytree(environment.index_root, copied)
+    with environment.state.lock:
+        state = {key: copy.deepcopy(getattr(environment.state, key)) for key in (*_COLLECTIONS, "latest_id")}
+    return Snapshot(refs_of(environment), copied, state, dict(dispatcher.counters), tuple(environment.publishers))
 
 
-def restore(ground: RehearsalEnvironment, forge: WorkflowDispatcher, kept: Snapshot) -> None:
+def restore(environment: RehearsalEnvironment, dispatcher: WorkflowDispatcher, kept: Snapshot) -> None:
     """Go back, and take every disturbance away."""
-    now = refs_of(ground)
+    now = refs_of(environment)
     for ref in now.keys() - kept.refs.keys():
-        ground.git("update-ref", "-d", ref, at=ground.remote)
+        environment.git("update-ref", "-d", ref, at=environment.remote)
     for ref, sha in kept.refs.items():
-        ground.git("update-ref", ref, sha, at=ground.remote)
-    shutil.rmtree(ground.index_root)
-    shutil.copytree(kept.index, ground.index_root)
-    with ground.state.lock:
+        environment.git("update-ref", ref, sha, at=environment.remote)
+    shutil.rmtree(environment.index_root)
+    shutil.copytree(kept.index, environment.index_root)
+    with environment.state.lock:
         for key, value in kept.state.items():
-            setattr(ground.state, key, copy.deepcopy(value))
-        ground.state.faults.clear()
-        ground.state.lost.clear()
-    ground.publishers[:] = kept.publishers
-    ground.interference.spoiler = None
-    ground.runner.forgers.clear()
-    ground.runner.claims.clear()
-    forge.counters = dict(kept.counters)
-    forge.look()
+            setattr(environment.state, key, copy.deepcopy(value))
+        environment.state.faults.clear()
+        environment.state.lost.clear()
+    environment.publishers[:] = kept.publishers
+    environment.interference.spoiler = None
+    environment.runner.forgers.clear()
+    environment.runner.claims.clear()
+    dispatcher.counters = dict(kept.counters)
+    dispatcher.look()
 
 
-def refs_of(ground: RehearsalEnvironment) -> dict[str, str]:
+def refs_of(environment: RehearsalEnvironment) -> dict[str, str]:
     """Return every ref of the bare remote and the object that it points to."""
-    listed = ground.git("for-each-ref", "--format=%(refname) %(objectname)", at=ground.remote)
+    listed = environment.git("for-each-ref", "--format=%(refname) %(objectname)", at=environment.remote)
     return dict(line.split(" ", 1) for line in listed.splitlines())
 
 
-def published_state(ground: RehearsalEnvironment) -> dict[str, str]:
+def published_state(environment: RehearsalEnvironment) -> dict[str, str]:
     """Describe what the outside world has: every file on the index, every GitHub Release with its files."""
-    seen = {f"index {name}": digest for name, digest in on_index(ground).items()}
-    with ground.state.lock:
-        for release in ground.state.releases.values():
+    seen = {f"index {name}": digest for name, digest in on_index(environment).items()}
+    with environment.state.lock:
+        for release in environment.state.releases.values():
             what = f"{'draft' if release.is_draft else 'release'} {release.tag}"
             seen[what] = ""
             for asset in release.assets:

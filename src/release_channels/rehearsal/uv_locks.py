@@ -18,19 +18,19 @@ _SECONDS = 300
 _FRESH = ("--script", "--no-project")
 
 
-def lock_for(ground: RehearsalEnvironment, workflow: Workflow, sha: str) -> None:
+def lock_for(environment: RehearsalEnvironment, workflow: Workflow, sha: str) -> None:
     """Resolve a commit for jobs that call `uv run` and would each resolve the same anew; checkouts get the result.
 
     The lock is one that uv itself checks against the project, so it changes what a job takes, not what it gets. Where
     it cannot be made, nothing is there, and the job says why.
     """
-    names = ground.git("ls-tree", "--name-only", sha, at=ground.remote).splitlines()
+    names = environment.git("ls-tree", "--name-only", sha, at=environment.remote).splitlines()
     if "pyproject.toml" not in names or "uv.lock" in names or not _resolves(workflow):
         return
-    project = ground.git("show", f"{sha}:pyproject.toml", at=ground.remote)
-    kept = ground.locks / f"{digest_of(project)}.lock"
+    project = environment.git("show", f"{sha}:pyproject.toml", at=environment.remote)
+    kept = environment.locks / f"{digest_of(project)}.lock"
     if not kept.exists():
-        _resolve(ground, sha, kept)
+        _resolve(environment, sha, kept)
 
 
 def digest_of(project: str) -> str:
@@ -43,19 +43,19 @@ def _resolves(workflow: Workflow) -> bool:
     return any("uv run " in line and not any(word in line for word in _FRESH) for line in lines)
 
 
-def _resolve(ground: RehearsalEnvironment, sha: str, kept: Path) -> None:
+def _resolve(environment: RehearsalEnvironment, sha: str, kept: Path) -> None:
     """Lock in a clone of the commit; what was locked for another state is where uv begins.
 
     Other runs lock and read at the same time: a lock is put there whole, and never taken away.
     """
-    clone = Path(tempfile.mkdtemp(prefix="locking-", dir=ground.place))
-    ground.git("clone", "--quiet", "--shared", "--no-checkout", ground.remote, clone, at=ground.place)
+    clone = Path(tempfile.mkdtemp(prefix="locking-", dir=environment.place))
+    environment.git("clone", "--quiet", "--shared", "--no-checkout", environment.remote, clone, at=environment.place)
     try:
-        ground.git("checkout", "--quiet", "--detach", sha, at=clone)
-        earlier = max(ground.locks.glob("*.lock"), key=lambda path: path.stat().st_mtime, default=None)
+        environment.git("checkout", "--quiet", "--detach", sha, at=clone)
+        earlier = max(environment.locks.glob("*.lock"), key=lambda path: path.stat().st_mtime, default=None)
         if earlier:
             shutil.copyfile(earlier, clone / "uv.lock")
-        _lock(ground, clone)
+        _lock(environment, clone)
         atomic_write(kept, (clone / "uv.lock").read_text(encoding="utf-8"))
     except CommandError:
         return  # what another run has put there stays
@@ -63,8 +63,8 @@ def _resolve(ground: RehearsalEnvironment, sha: str, kept: Path) -> None:
         shutil.rmtree(clone)
 
 
-def _lock(ground: RehearsalEnvironment, clone: Path) -> None:
+def _lock(environment: RehearsalEnvironment, clone: Path) -> None:
     """Lock with what uv has at hand, which is enough where only the version has changed, else with the index."""
     words = (uv_program(), "lock", "--quiet")
-    if run_unchecked(*words, "--offline", cwd=clone, env=ground.env, timeout=_SECONDS).code:
-        run(*words, cwd=clone, env=ground.env, timeout=_SECONDS)
+    if run_unchecked(*words, "--offline", cwd=clone, env=environment.env, timeout=_SECONDS).code:
+        run(*words, cwd=clone, env=environment.env, timeout=_SECONDS)

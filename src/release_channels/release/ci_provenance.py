@@ -89,7 +89,7 @@ def verify_trigger(git: Git, config: Config, actions: ActionsEnvironment, env: M
     inquiry = open_provenance_query(git, config, env)
     if inquiry is None:
         raise RefusedError("there is no GitHub repository to ask", hint="GITHUB_REPOSITORY names it in a workflow")
-    with inquiry.hub:
+    with inquiry.github:
         proof = verify_event(inquiry, event)
     require_on_main(git, proof, config, env)
     _show(proof)
@@ -110,7 +110,7 @@ def verify_public_ci(
         inquiry = open_provenance_query(git, config, env)
         if inquiry is None:
             return GatedFiles(warnings=(f"tests and gate were not asked: the remote {config.remote} is not on GitHub",))
-        with inquiry.hub:
+        with inquiry.github:
             proof = verify_commit(inquiry, plan.commit)
     except RefusedError as stop:
         if config.public_proof is Demand.WARN:
@@ -175,7 +175,7 @@ def _prove_by_hand(git: Git, config: Config, commit: Commit, env: Mapping[str, s
             f"the remote {config.remote} is not on GitHub: nobody can be asked",
             hint="`repository` in [tool.release-channels] names it",
         )
-    with inquiry.hub:
+    with inquiry.github:
         proof = verify_commit(inquiry, commit.sha)
     _show(proof)
     return proof
@@ -195,7 +195,7 @@ _ARCHIVE_BYTES = 2 * MAX_BYTES
 class ProvenanceQuery:
     """Whom to ask: GitHub about one repository, for a project with these settings."""
 
-    hub: GitHub
+    github: GitHub
     config: Config
     temp: Path | None = None
     """Where an artifact is kept while it is read; None is the system's own place for such things."""
@@ -203,14 +203,14 @@ class ProvenanceQuery:
     @property
     def repository(self) -> str:
         """The repository, `owner/name`."""
-        return self.hub.repository
+        return self.github.repository
 
     def provenance(self, run_id: int) -> Provenance:
         """Fetch the provenance that a run of the gate left.
 
         Raises: RefusedError if there is not exactly one that has not expired, or it is not readable as one.
         """
-        all_of_them = [artifact for artifact in self.hub.artifacts(run_id) if artifact.name == ARTIFACT]
+        all_of_them = [artifact for artifact in self.github.artifacts(run_id) if artifact.name == ARTIFACT]
         fresh = [artifact for artifact in all_of_them if not artifact.expired]
         if not all_of_them:
             raise RefusedError(f"the gate's run {run_id} left no artifact {ARTIFACT}", hint=AGAIN)
@@ -222,7 +222,7 @@ class ProvenanceQuery:
             )
         with temporary_directory("provenance", self.temp) as place:
             archive = place / "artifact.zip"
-            self.hub.download_artifact(fresh[0].id, archive, _ARCHIVE_BYTES)
+            self.github.download_artifact(fresh[0].id, archive, _ARCHIVE_BYTES)
             return parse_provenance(read_only_member(archive, PROVENANCE, MAX_BYTES))
 
     def newest_test(self, commit: str) -> WorkflowRun:
@@ -231,7 +231,7 @@ class ProvenanceQuery:
         Raises: RefusedError with every reason why it does not count.
         """
         workflow = self.config.test_workflow
-        run = self.hub.newest_run(workflow, commit)
+        run = self.github.newest_run(workflow, commit)
         if run is None:
             raise RefusedError(f"{workflow} has not run for commit {commit[:12]}", hint="push it to main first")
         _require(check_test_run(run, commit, self.repository, self.config), f"see {run.url}")
@@ -241,7 +241,7 @@ class ProvenanceQuery:
         """Find the newest run of the gate that followed a test run; its title points to it, and proves nothing."""
         title = gate_title(test.sha, test.id)
         try:
-            return self.hub.find_run(self.config.gate_workflow, title, event="workflow_run", since=test.created_at)
+            return self.github.find_run(self.config.gate_workflow, title, event="workflow_run", since=test.created_at)
         except NotFoundError:  # a workflow that has never run is not known to GitHub
             return None
 
@@ -283,10 +283,10 @@ def verify_event(inquiry: ProvenanceQuery, event: EventRun) -> VerifiedRun:
 
     Raises: RefusedError if any of it does not hold, or GitHub does not answer.
     """
-    hub, config, repository = inquiry.hub, inquiry.config, inquiry.repository
+    github, config, repository = inquiry.github, inquiry.config, inquiry.repository
     if event.repository.lower() != repository.lower():
         raise RefusedError(f"the event is of {event.repository}, not of {repository}", hint=AGAIN)
-    run = hub.run(event.id)
+    run = github.run(event.id)
     if run.attempt != event.attempt:
         raise RefusedError(
             f"attempt {event.attempt} of run {event.id} started this, and its newest attempt is {run.attempt}",
@@ -298,7 +298,7 @@ def verify_event(inquiry: ProvenanceQuery, event: EventRun) -> VerifiedRun:
     # Before its artifact is opened: a run of something else must not get that far.
     _require(check_gate_run(run, repository, config), f"see {run.url}")
     claim = inquiry.provenance(run.id)
-    return verify_provenance(claim, hub.run(claim.test_run.id), run, repository, config)
+    return verify_provenance(claim, github.run(claim.test_run.id), run, repository, config)
 
 
 def require_on_main(git: Git, proof: VerifiedRun, config: Config, env: Mapping[str, str]) -> None:

@@ -41,28 +41,28 @@ def _act(release: ReleaseContext) -> Report:
         return Report(Result.SKIPPED, f"no GitHub Release for what is on {release.index.title}: that is for practice")
     manifest = verify_manifest(read_manifest(release.root), release.plan)
     patience = release.patience
-    with connect(name, release.env, pauses=Pauses(reads=patience.tries)) as hub:
-        _require_token(hub)
+    with connect(name, release.env, pauses=Pauses(reads=patience.tries)) as github:
+        _require_token(github)
         _require_published(release.index, manifest)
         tag = tag_of(config.tag_format, manifest.version)
         with temporary_directory("github-release") as workplace, console.progress(f"announcing {tag} on GitHub"):
             files = (*verify_before_upload(manifest, release.root / DIST, workplace), _write_asset(manifest, workplace))
-            return _announce(release, hub, tag, {asset_name(path.name): path for path in files})
+            return _announce(release, github, tag, {asset_name(path.name): path for path in files})
 
 
-def _announce(release: ReleaseContext, hub: GitHub, tag: str, files: Mapping[str, Path]) -> Report:
-    found = hub.find_releases(tag)
+def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[str, Path]) -> Report:
+    found = github.find_releases(tag)
     published = next((there for there in found if not there.is_draft), None)
     if published is not None:
         _require_same(published, files, release)
         return Report(Result.ALREADY, f"the GitHub Release {tag} is out, with the same files: {published.url}")
     recheck_tag(release)  # for a tag that is gone GitHub would make one of its own
-    notes = release_notes(release, hub, tag)
-    draft = _oldest(found) or _create_draft(release, hub, tag, notes)
+    notes = release_notes(release, github, tag)
+    draft = _oldest(found) or _create_draft(release, github, tag, notes)
     _refuse_foreign(draft, files, release)
     for name, path in files.items():
-        _put(hub, draft, name, path)
-    filled = next((there for there in hub.find_releases(tag) if there.id == draft.id), None)
+        _put(github, draft, name, path)
+    filled = next((there for there in github.find_releases(tag) if there.id == draft.id), None)
     if filled is None:
         raise RefusedError(f"the draft of the GitHub Release {tag} is gone", hint=_again(release, tag))
     _require_same(filled, files, release)
@@ -72,7 +72,7 @@ def _announce(release: ReleaseContext, hub: GitHub, tag: str, files: Mapping[str
     ours = replace(filled, name=tag, body=notes, is_prerelease=False)
     latest = _is_newest(release)
     recheck_tag(release)
-    out = hub.publish(ours, latest=latest, target=release.observed.commit.sha)
+    out = github.publish(ours, latest=latest, target=release.observed.commit.sha)
     return Report(Result.PUBLISHED, f"the GitHub Release {tag} is out: {out.url}", warnings=_replaced(filled, ours))
 
 
@@ -90,12 +90,12 @@ def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
     return (f"the draft was there already; replaced in it: {', '.join(told)}. What {ours.tag} says is its changelog",)
 
 
-def _create_draft(release: ReleaseContext, hub: GitHub, tag: str, notes: str) -> GitHubRelease:
+def _create_draft(release: ReleaseContext, github: GitHub, tag: str, notes: str) -> GitHubRelease:
     """Make a draft; where two runs do so at once, both go on with the older one and the other is taken away."""
-    made = hub.create_draft(tag, tag, notes, target=release.observed.commit.sha)
-    oldest = _oldest(hub.find_releases(tag)) or made
+    made = github.create_draft(tag, tag, notes, target=release.observed.commit.sha)
+    oldest = _oldest(github.find_releases(tag)) or made
     if oldest.id != made.id:
-        hub.delete_draft(made)
+        github.delete_draft(made)
     return oldest
 
 
@@ -103,14 +103,14 @@ def _oldest(found: tuple[GitHubRelease, ...]) -> GitHubRelease | None:
     return min(found, key=lambda there: there.id, default=None)
 
 
-def _put(hub: GitHub, draft: GitHubRelease, name: str, path: Path) -> None:
+def _put(github: GitHub, draft: GitHubRelease, name: str, path: Path) -> None:
     """Make an asset of a draft what it should be; what an earlier run left half-way is replaced."""
     there = next((asset for asset in draft.assets if asset.name == name), None)
     if there is not None and not _is_same(there, path):
-        hub.delete_asset(there)
+        github.delete_asset(there)
         there = None
     if there is None:
-        hub.upload_asset(draft, path)
+        github.upload_asset(draft, path)
 
 
 def _refuse_foreign(draft: GitHubRelease, files: Mapping[str, Path], release: ReleaseContext) -> None:
@@ -164,11 +164,11 @@ def _is_same(asset: Asset, path: Path) -> bool:
     return asset.is_complete and asset.size == path.stat().st_size and asset.sha256 in (None, sha256_of(path))
 
 
-def _require_token(hub: GitHub) -> None:
+def _require_token(github: GitHub) -> None:
     """Refuse before anything is asked for: drafts are invisible without a token that may write."""
-    if not hub.has_token:
+    if not github.has_token:
         raise RefusedError(
-            f"there is no token for the GitHub Release of {hub.repository}",
+            f"there is no token for the GitHub Release of {github.repository}",
             hint="in a workflow, give the job `contents: write` and set GH_TOKEN to `github.token`; "
             "by hand, set GH_TOKEN or run `gh auth login`",
         )
@@ -217,20 +217,20 @@ _ASKED = 10
 """How many older tags GitHub is asked about, where history is cut off here."""
 
 
-def release_notes(release: ReleaseContext, hub: GitHub, tag: str) -> str:
+def release_notes(release: ReleaseContext, github: GitHub, tag: str) -> str:
     """Return the text of a release; one that is longer than GitHub allows is cut, with a link to the whole."""
     version, commit = release.observed.version, release.observed.commit
     git = Git(release.root)
     read = partial(git.read_file, commit.sha)
     path = find_changelog(release.project.config, read, release.project.news_file(version))
     written = section(read_changelog(path, read), version) if path else None
-    page = release.source_url or f"https://github.com/{hub.repository}/commit/{commit.sha}"
+    page = release.source_url or f"https://github.com/{github.repository}/commit/{commit.sha}"
     if written and path:
         return release_body(written, f"{page.replace('/commit/', '/blob/')}/{path}")
-    return release_body(hub.generate_notes(tag, previous_final(git, hub, release, version), commit.sha), page)
+    return release_body(github.generate_notes(tag, previous_final(git, github, release, version), commit.sha), page)
 
 
-def previous_final(git: Git, hub: GitHub, release: ReleaseContext, version: Version) -> str | None:
+def previous_final(git: Git, github: GitHub, release: ReleaseContext, version: Version) -> str | None:
     """Find the tag of the newest final below a version among the commit's ancestors, never one of a side branch.
 
     Where history is cut off here, as in most workflow jobs, GitHub tells which tags are ancestors.
@@ -241,4 +241,4 @@ def previous_final(git: Git, hub: GitHub, release: ReleaseContext, version: Vers
         return next((tags[older] for older in sorted(tags, reverse=True) if older < version), None)
     tags = release_tags(config.tag_format, git.tag_names(config.remote))
     below = sorted((older for older in tags if older < version), reverse=True)[:_ASKED]
-    return next((tags[older] for older in below if hub.compare(sha, tags[older]).contains_head), None)
+    return next((tags[older] for older in below if github.compare(sha, tags[older]).contains_head), None)

@@ -51,7 +51,7 @@ def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = 
     token = find_token(env, base)
     # It tells of redirects and waits, and in full of every answer, to the logger that nox sets up.
     logging.getLogger("github").setLevel(logging.WARNING)
-    hub = _client(base, token, pauses)
+    api = _client(base, token, pauses)
     answers = RetryingClient(
         host=urlsplit(base).hostname or base,
         repository=repository,
@@ -60,7 +60,7 @@ def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = 
         sleep=pauses.sleep,
         clock=pauses.clock,
     )
-    return GitHub(hub, repository, answers, base)
+    return GitHub(api, repository, answers, base)
 
 
 def find_token(env: Mapping[str, str], base: str) -> Token | None:

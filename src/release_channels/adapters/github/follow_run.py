@@ -22,7 +22,7 @@ class Waiting:
 
 
 def wait_for_run(
-    ask: Callable[[], WorkflowRun | None], workflow: str, waiting: Waiting, hub: GitHub | None = None
+    ask: Callable[[], WorkflowRun | None], workflow: str, waiting: Waiting, github: GitHub | None = None
 ) -> WorkflowRun:
     """Repeat the request until a run has ended, and say what it waits for.
 
@@ -33,7 +33,7 @@ def wait_for_run(
         run = ask()
         if run is not None and run.is_done:
             return run
-        told = _state(run, workflow, hub)
+        told = _state(run, workflow, github)
         if told != said:
             console.say(f"  {told}")
             said = told
@@ -45,8 +45,8 @@ def wait_for_run(
         left -= waiting.pause
 
 
-def _state(run: WorkflowRun | None, workflow: str, hub: GitHub | None) -> str:
+def _state(run: WorkflowRun | None, workflow: str, github: GitHub | None) -> str:
     if run is None:
         return f"{workflow} has not started"
-    who = hub.pending_reviewers(run.id) if hub is not None and run.status == "waiting" else ()
+    who = github.pending_reviewers(run.id) if github is not None and run.status == "waiting" else ()
     return f"{workflow} is waiting for approval by {', '.join(who)}" if who else f"{workflow} is {run.status}"

@@ -43,14 +43,16 @@ _NO_PROVIDER = frozenset({"DAYTONA_API_KEY"})
 _FEW = 5
 
 
-def examine(desk: TaskContext, tasks: tuple[str, ...], now: datetime | None = None) -> tuple[Diagnosis, ...]:
+def examine(context: TaskContext, tasks: tuple[str, ...], now: datetime | None = None) -> tuple[Diagnosis, ...]:
     """Inspect everything that can be seen from here; what cannot be seen is a finding, too."""
-    found = inspect_project(desk.root, desk.env)
+    found = inspect_project(context.root, context.env)
     return (
-        *_files(desk, found, tasks),
-        *diagnose_git(desk.config, desk.git.remote_url(desk.config.remote), found.branch, desk.git.tags_by_age()),
-        *_github(desk),
-        *_index(desk, now or datetime.now(UTC)),
+        *_files(context, found, tasks),
+        *diagnose_git(
+            context.config, context.git.remote_url(context.config.remote), found.branch, context.git.tags_by_age()
+        ),
+        *_github(context),
+        *_index(context, now or datetime.now(UTC)),
     )
 
 
@@ -60,57 +62,57 @@ def gate_secrets(models_secret: str) -> frozenset[str]:
     return frozenset({*names, models_secret}) - _NO_PROVIDER
 
 
-def _files(desk: TaskContext, found: ProjectSnapshot, tasks: tuple[str, ...]) -> Iterator[Diagnosis]:
-    uncommitted = desk.git.uncommitted()
+def _files(context: TaskContext, found: ProjectSnapshot, tasks: tuple[str, ...]) -> Iterator[Diagnosis]:
+    uncommitted = context.git.uncommitted()
     if uncommitted:
         some = ", ".join(uncommitted[:_FEW]) + (", …" if len(uncommitted) > _FEW else "")
         yield look("files", "uncommitted", f"what is found here is not what a release holds: {some}", "commit it")
-    tree = Tree(desk.root)
+    tree = Tree(context.root)
     yield from diagnose_project(found.project, tree.read)
     is_tool = found.project.normalized_name == TOOL
     plan = plan_own(found) if is_tool else plan_adoption(found, running_tool(), tasks, SESSION_NAMES)
     has_lock = is_tool or found.files.get(f"{plan.noxfile}.lock") is not None
     yield from diagnose_adoption(plan, has_lock=has_lock)
-    locked = locked_tool(desk.root)
+    locked = locked_tool(context.root)
     yield from diagnose_tool(locked.version if locked else None, running_version(), locked.lock if locked else "")
     yield from diagnose_workflows(
-        found.workflows, plan.config, publishers(plan.config, _repository(desk) or "OWNER/NAME")
+        found.workflows, plan.config, publishers(plan.config, _repository(context) or "OWNER/NAME")
     )
 
 
-def _repository(desk: TaskContext) -> str | None:
-    return repository_name(desk.config.repository, desk.git.remote_url(desk.config.remote), desk.env)
+def _repository(context: TaskContext) -> str | None:
+    return repository_name(context.config.repository, context.git.remote_url(context.config.remote), context.env)
 
 
-def _github(desk: TaskContext) -> Iterator[Diagnosis]:
-    name = _repository(desk)
+def _github(context: TaskContext) -> Iterator[Diagnosis]:
+    name = _repository(context)
     if name is None:
         yield unknown(
             GITHUB, "repository", "no remote of this project is on GitHub",
             'a remote there, or `repository = "owner/name"` in [tool.release-channels]',
         )  # fmt: skip
         return
-    hub = desk.github()
-    assert hub is not None  # its name is known
-    with hub:
+    github = context.github()
+    assert github is not None  # its name is known
+    with github:
         try:
-            is_private, branch = hub.settings.repository()
+            is_private, branch = github.settings.repository()
         except ReleaseError as stop:
             yield unknown(GITHUB, name, str(stop), stop.hint)
             return
-        settings = _Reading(desk, hub.settings).read(name, branch, is_private=is_private)
+        settings = _Reading(context, github.settings).read(name, branch, is_private=is_private)
     for what in settings.unseen:
         yield unknown(GITHUB, "not seen", what, "a token in GH_TOKEN with that right, or `gh auth login`")
     yield from diagnose_github(
-        settings, desk.config, desk.git.tags_by_age(), gate_secrets(desk.config.github_models_secret)
+        settings, context.config, context.git.tags_by_age(), gate_secrets(context.config.github_models_secret)
     )  # fmt: skip
 
 
 class _Reading:
     """Reading settings one by one: what the token may not see is noted, and one that is silent is asked no more."""
 
-    def __init__(self, desk: TaskContext, settings: Settings) -> None:
-        self._desk = desk
+    def __init__(self, context: TaskContext, settings: Settings) -> None:
+        self._desk = context
         self._settings = settings
         self._unseen: list[str] = []
         self._is_silent = False
@@ -155,21 +157,23 @@ def _one(ask: Callable[[str], _T], name: str) -> tuple[_T]:
     return (ask(name),)
 
 
-def _index(desk: TaskContext, now: datetime) -> Iterator[Diagnosis]:
-    request = Request(Channel.PREVIEW, index=desk.index.name, may_count=True)
+def _index(context: TaskContext, now: datetime) -> Iterator[Diagnosis]:
+    request = Request(Channel.PREVIEW, index=context.index.name, may_count=True)
     try:
-        seen = observe(desk.git, desk.project, desk.commit, desk.index, request, asks_main=False)
-        plan = decide(seen, request, desk.config)
+        seen = observe(context.git, context.project, context.commit, context.index, request, asks_main=False)
+        plan = decide(seen, request, context.config)
     except ReleaseError as stop:
-        yield unknown(INDEX, desk.index.title, str(stop), stop.hint)
+        yield unknown(INDEX, context.index.title, str(stop), stop.hint)
         return
-    yield from diagnose_index(seen.index, plan, desk.config, now)
-    attested = {channel: _attested(desk, seen.index, channel) for channel in Channel}
-    wanted = publishers(desk.config, _repository(desk) or "OWNER/NAME")
-    yield from diagnose_publishers(wanted, attested, desk.project.name)
+    yield from diagnose_index(seen.index, plan, context.config, now)
+    attested = {channel: _attested(context, seen.index, channel) for channel in Channel}
+    wanted = publishers(context.config, _repository(context) or "OWNER/NAME")
+    yield from diagnose_publishers(wanted, attested, context.project.name)
 
 
-def _attested(desk: TaskContext, state: IndexState, channel: Channel) -> AttestedPublisher | None:
+def _attested(context: TaskContext, state: IndexState, channel: Channel) -> AttestedPublisher | None:
     newest = state.newest_final() if channel is Channel.PUBLIC else state.newest_preview()
     files = state.releases.get(newest, ()) if newest else ()
-    return next((found for file in files if file.provenance_url and (found := fetch_attested(desk.index, file))), None)
+    return next(
+        (found for file in files if file.provenance_url and (found := fetch_attested(context.index, file))), None
+    )

@@ -32,7 +32,7 @@ _NOTICE = "not rehearsed: "
 class WorkflowDispatcher:
     """Runs what GitHub would run; every workflow has a counter of its own."""
 
-    ground: RehearsalEnvironment
+    environment: RehearsalEnvironment
     with_tests: bool = False
     counters: dict[str, int] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
@@ -66,10 +66,10 @@ class WorkflowDispatcher:
 
     def workflows(self, sha: str) -> Iterator[Workflow]:
         """Read the workflow files of a commit."""
-        listed = self.ground.git("ls-tree", "--name-only", sha, f"{DIRECTORY}/", at=self.ground.remote)
+        listed = self.environment.git("ls-tree", "--name-only", sha, f"{DIRECTORY}/", at=self.environment.remote)
         for path in listed.splitlines():
             if path.endswith((".yml", ".yaml")):
-                yield parse_workflow(path, self.ground.git("show", f"{sha}:{path}", at=self.ground.remote))
+                yield parse_workflow(path, self.environment.git("show", f"{sha}:{path}", at=self.environment.remote))
 
     def workflow(self, file: str, sha: str = "") -> Workflow:
         """Read one workflow file, of main's tip unless another commit is named.
@@ -84,13 +84,15 @@ class WorkflowDispatcher:
     @property
     def main(self) -> str:
         """The commit that main points to."""
-        return self.ground.git("rev-parse", f"refs/heads/{self.ground.config.main_branch}", at=self.ground.remote)
+        return self.environment.git(
+            "rev-parse", f"refs/heads/{self.environment.config.main_branch}", at=self.environment.remote
+        )
 
     def dispatch(
         self, file: str, ref: str, inputs: Mapping[str, str], changes: RunOverrides | None = None
     ) -> WorkflowRunResult:
         """Start a workflow by hand on a ref."""
-        sha = self.ground.git("rev-parse", f"{ref}^{{commit}}", at=self.ground.remote)
+        sha = self.environment.git("rev-parse", f"{ref}^{{commit}}", at=self.environment.remote)
         payload = {**self._payload(), "ref": ref, "inputs": dict(inputs), "workflow": f"{DIRECTORY}/{file}"}
         return self.run(self.workflow(file, sha), Event("workflow_dispatch", ref, sha, payload), changes)
 
@@ -103,10 +105,10 @@ class WorkflowDispatcher:
 
         Source: GitHub's documentation of workflow_run: it runs on the last commit of the default branch.
         """
-        ground = self.ground
-        site = Site(ground.hub.url, ground.repository, False, ground.config.main_branch)
-        with ground.state.lock:
-            shown = show_run(site, ground.state.runs[run_id])
+        environment = self.environment
+        site = Site(environment.github.url, environment.repository, False, environment.config.main_branch)
+        with environment.state.lock:
+            shown = show_run(site, environment.state.runs[run_id])
         shown |= {"name": workflow.name}
         payload = {
             **self._payload(),
@@ -114,11 +116,11 @@ class WorkflowDispatcher:
             "workflow_run": shown,
             "workflow": {"name": workflow.name, "path": workflow.path},
         }
-        return Event("workflow_run", f"refs/heads/{ground.config.main_branch}", self.main, payload)
+        return Event("workflow_run", f"refs/heads/{environment.config.main_branch}", self.main, payload)
 
     def run(self, workflow: Workflow, event: Event, changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Play one run of a workflow, as a new run."""
-        state = self.ground.state
+        state = self.environment.state
         number = self.counters[workflow.file] = self.counters.get(workflow.file, 0) + 1
         title = self._title(workflow, event, number)
         head = event.sha
@@ -127,38 +129,38 @@ class WorkflowDispatcher:
             title=title,
         )  # fmt: skip
         return self._play(
-            Session(run_id, number, 1, workflow, event, self.ground.repository), changes or RunOverrides()
+            Session(run_id, number, 1, workflow, event, self.environment.repository), changes or RunOverrides()
         )
 
     def run_again(self, ran: WorkflowRunResult, changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Play a run again, as its next attempt: it keeps id, number and payload."""
-        self.ground.state.rerun(ran.id, status="in_progress")
-        attempt = len(self.ground.state.runs[ran.id].attempts)
-        session = Session(ran.id, ran.number, attempt, ran.workflow, ran.event, self.ground.repository)
+        self.environment.state.rerun(ran.id, status="in_progress")
+        attempt = len(self.environment.state.runs[ran.id].attempts)
+        session = Session(ran.id, ran.number, attempt, ran.workflow, ran.event, self.environment.repository)
         return self._play(session, changes or RunOverrides())
 
     def _play(self, session: Session, changes: RunOverrides) -> WorkflowRunResult:
-        ground = self.ground
+        environment = self.environment
         as_it_is, workflow = session.workflow, _without(session.workflow, changes.without)
         session = replace(session, workflow=workflow)
-        is_tests = workflow.file == ground.config.test_workflow and not self.with_tests
+        is_tests = workflow.file == environment.config.test_workflow and not self.with_tests
         cleaned = clean(workflow, mapped_actions(), only_stand_ins=is_tests)
         token = f"rehearsal-{session.run_id}-{session.attempt}-{secrets.token_hex(6)}"
-        lock_for(ground, workflow, session.event.sha)
-        run = prepare(self.ground, session, cleaned, token, changes)
+        lock_for(environment, workflow, session.event.sha)
+        run = prepare(self.environment, session, cleaned, token, changes)
         console.say(f"  {workflow.file} #{session.number}: {', '.join(job.id for job in workflow.jobs)}")
         begun = time.monotonic()
-        with ground.state.lock:
+        with environment.state.lock:
             tokens = {name: frozenset(rights) for name, rights in job_tokens(workflow, token).items()}
-            ground.state.tokens.update(tokens)
-        ground.runner.open(session)
+            environment.state.tokens.update(tokens)
+        environment.runner.open(session)
         try:
-            played = play(find_act(), run, ground.secrets.values())
+            played = play(find_act(), run, environment.secrets.values())
         finally:
-            ground.runner.close(session)
-            with ground.state.lock:
+            environment.runner.close(session)
+            with environment.state.lock:
                 for name in tokens:
-                    del ground.state.tokens[name]
+                    del environment.state.tokens[name]
         if played.complaint and not played.jobs and not played.broke_off:
             raise FailedError(f"act could not run {workflow.path}", hint=played.complaint)
         # A run that is repeated has again what was taken away from this one.
@@ -167,7 +169,7 @@ class WorkflowDispatcher:
 
     def _note(self, session: Session, played: ActResult, cleaned: Cleaned, seconds: float) -> WorkflowRunResult:
         """Write down how a run ended, here and in the stand-in."""
-        workflow, state = session.workflow, self.ground.state
+        workflow, state = session.workflow, self.environment.state
         jobs = {job.id: played.jobs.get(job.id, "skipped") for job in workflow.jobs}
         if played.broke_off or not played.jobs or "failure" in jobs.values():
             conclusion = "failure"
@@ -179,7 +181,7 @@ class WorkflowDispatcher:
             if job.environment and jobs[job.id] != "skipped":
                 state.add_deployment(job.environment, session.event.sha, jobs[job.id], run_id=session.run_id)
         notices = [said.removeprefix(_NOTICE) for said in played.notices if said.startswith(_NOTICE)]
-        if workflow.file == self.ground.config.test_workflow:
+        if workflow.file == self.environment.config.test_workflow:
             notices += missing_pythons(played.said())
             for name in left_out_whole(played.said()):
                 console.warn(
@@ -187,7 +189,7 @@ class WorkflowDispatcher:
                 )
         told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
         self.not_rehearsed += [one for one in told if one not in self.not_rehearsed]
-        keep_log(self.ground, session, played)
+        keep_log(self.environment, session, played)
         return WorkflowRunResult(
             session.run_id, session.number, session.attempt, session.workflow, session.event, played, jobs,
             conclusion, seconds, told,
@@ -196,19 +198,19 @@ class WorkflowDispatcher:
     def _title(self, workflow: Workflow, event: Event, number: int) -> str:
         github = {
             "event": event.payload, "event_name": event.name, "sha": event.sha, "ref": event.ref,
-            "ref_name": event.branch, "run_number": number, "repository": self.ground.repository,
+            "ref_name": event.branch, "run_number": number, "repository": self.environment.repository,
         }  # fmt: skip
-        subject = self.ground.git("show", "--no-patch", "--format=%s", event.sha, at=self.ground.remote)
+        subject = self.environment.git("show", "--no-patch", "--format=%s", event.sha, at=self.environment.remote)
         otherwise = subject if event.name == "push" else workflow.name
         return title_of(workflow.run_name, {"github": github, "inputs": event.payload.get("inputs", {})}, otherwise)
 
     def _refs(self) -> dict[str, str]:
-        listed = self.ground.git("for-each-ref", "--format=%(refname) %(objectname)", at=self.ground.remote)
+        listed = self.environment.git("for-each-ref", "--format=%(refname) %(objectname)", at=self.environment.remote)
         return dict(line.split(" ", 1) for line in listed.splitlines())
 
     def _push(self, ref: str, before: str, after: str) -> Event:
         """Format a push; the payload names what the ref points to, the run its commit."""
-        sha = self.ground.git("rev-parse", f"{after}^{{commit}}", at=self.ground.remote)
+        sha = self.environment.git("rev-parse", f"{after}^{{commit}}", at=self.environment.remote)
         payload = {
             **self._payload(),
             "ref": ref, "before": before, "after": after, "created": before == _NOBODY, "deleted": False,
@@ -217,11 +219,16 @@ class WorkflowDispatcher:
         return Event("push", ref, sha, payload)
 
     def _payload(self) -> dict[str, Any]:
-        owner, _, name = self.ground.repository.partition("/")
+        owner, _, name = self.environment.repository.partition("/")
         repository = {
-            "full_name": self.ground.repository, "name": name, "default_branch": self.ground.config.main_branch,
-            "private": False, "fork": False, "owner": {"login": owner, "id": int(OWNER_ID)}, "id": int(REPOSITORY_ID),
-        }  # fmt: skip
+            "full_name": self.environment.repository,
+            "name": name,
+            "default_branch": self.environment.config.main_branch,
+            "private": False,
+            "fork": False,
+            "owner": {"login": owner, "id": int(OWNER_ID)},
+            "id": int(REPOSITORY_ID),
+        }
         return {"repository": repository, "sender": {"login": "tester"}}
 
 

@@ -21,46 +21,46 @@ _SERVER = "https://github.com"
 
 
 def prepare(
-    ground: RehearsalEnvironment, session: Session, cleaned: Cleaned, token: str, changes: RunOverrides
+    environment: RehearsalEnvironment, session: Session, cleaned: Cleaned, token: str, changes: RunOverrides
 ) -> ActInvocation:
     """Write the files of one run."""
     workflow, event = session.workflow, session.event
-    directory = ground.place / "runs" / f"{session.run_id}-{session.attempt}"
+    directory = environment.place / "runs" / f"{session.run_id}-{session.attempt}"
     directory.mkdir(parents=True)
     names = {"workflow": workflow.file, "payload": "event.json", "rights": "rights.sh", "secrets": "secrets"}
     files = {key: directory / name for key, name in names.items()}
     files["workflow"].write_text(cleaned.text, encoding="utf-8")
     files["payload"].write_text(json.dumps(event.payload), encoding="utf-8")
-    script = rights_script(workflow, token, _barred(ground, session), changes.stops)
-    if workflow.file == ground.config.test_workflow:
+    script = rights_script(workflow, token, _barred(environment, session), changes.stops)
+    if workflow.file == environment.config.test_workflow:
         script += f"{LEFT_OUT}\n"
-    if ground.project.normalized_name == TOOL:  # it runs from its sources; elsewhere `.venv` is not the tool's
+    if environment.project.normalized_name == TOOL:  # it runs from its sources; elsewhere `.venv` is not the tool's
         script += f"{SHARE}\n"
-    if not ground.keep:  # what is kept may be looked around in
+    if not environment.keep:  # what is kept may be looked around in
         script += f"{NOTE}\n"
     files["rights"].write_text(script, "utf-8")
     files["secrets"].touch(mode=0o600)
-    given = {"GITHUB_TOKEN": token, **ground.secrets}
+    given = {"GITHUB_TOKEN": token, **environment.secrets}
     files["secrets"].write_text("".join(f"{key}={json.dumps(value)}\n" for key, value in given.items()), "utf-8")
     labels = tuple(dict.fromkeys(label for job in workflow.jobs for label in job.labels))
     return ActInvocation(
         event=event.name, workflow=files["workflow"], payload=files["payload"], secrets=files["secrets"],
-        home=directory / "home", labels=labels, actions=cleaned.actions, default_branch=ground.config.main_branch,
-        env={**ground.env, **_variables(ground, session), **changes.env, "BASH_ENV": str(files["rights"])},
-        mark=changes.mark or secrets.token_hex(12), keep=ground.keep, seconds=changes.seconds,
+        home=directory / "home", labels=labels, actions=cleaned.actions, default_branch=environment.config.main_branch,
+        env={**environment.env, **_variables(environment, session), **changes.env, "BASH_ENV": str(files["rights"])},
+        mark=changes.mark or secrets.token_hex(12), keep=environment.keep, seconds=changes.seconds,
     )  # fmt: skip
 
 
-def _variables(ground: RehearsalEnvironment, session: Session) -> dict[str, str]:
+def _variables(environment: RehearsalEnvironment, session: Session) -> dict[str, str]:
     """Return the variables that GitHub sets and act does not, or gets wrong.
 
     `SHA_REF` is the one by which act takes the commit.
     """
     event, workflow = session.event, session.workflow
-    service = f"{ground.runner_url}/{session.run_id}"
+    service = f"{environment.runner_url}/{session.run_id}"
     return {
-        "GITHUB_REPOSITORY": ground.repository,
-        "GITHUB_REPOSITORY_OWNER": ground.repository.partition("/")[0],
+        "GITHUB_REPOSITORY": environment.repository,
+        "GITHUB_REPOSITORY_OWNER": environment.repository.partition("/")[0],
         "GITHUB_REPOSITORY_ID": REPOSITORY_ID,
         "GITHUB_REPOSITORY_OWNER_ID": OWNER_ID,
         "GITHUB_REF": event.ref,
@@ -68,29 +68,29 @@ def _variables(ground: RehearsalEnvironment, session: Session) -> dict[str, str]
         "GITHUB_RUN_ID": str(session.run_id),
         "GITHUB_RUN_NUMBER": str(session.number),
         "GITHUB_RUN_ATTEMPT": str(session.attempt),
-        "GITHUB_API_URL": ground.hub.api_url,
+        "GITHUB_API_URL": environment.github.api_url,
         "GITHUB_SERVER_URL": _SERVER,
-        "GITHUB_WORKFLOW_REF": f"{ground.repository}/{workflow.path}@{event.ref}",
+        "GITHUB_WORKFLOW_REF": f"{environment.repository}/{workflow.path}@{event.ref}",
         "GITHUB_WORKFLOW_SHA": event.sha,
         "GITHUB_TRIGGERING_ACTOR": "tester",
         "RUNNER_ENVIRONMENT": "github-hosted",
         # uv appends `&audience=…`; the name of the job is filled in by act, for each job.
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"{service}/identity?job=${{{{ github.job }}}}",
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": session.request_token,
-        "REHEARSAL_LOCKS": str(ground.locks),
-        "REHEARSAL_OBJECTS": str(ground.remote / "objects"),
+        "REHEARSAL_LOCKS": str(environment.locks),
+        "REHEARSAL_OBJECTS": str(environment.remote / "objects"),
         "REHEARSAL_RUNNER": service,
         "REHEARSAL_RUNNER_TOKEN": session.runner_token,
     }
 
 
-def _barred(ground: RehearsalEnvironment, session: Session) -> dict[str, str]:
+def _barred(environment: RehearsalEnvironment, session: Session) -> dict[str, str]:
     """Report which jobs their environment does not let begin on this ref."""
     barred = {}
     for job in session.workflow.jobs:
-        environment = ground.state.environments.get(job.environment)
+        rules = environment.state.environments.get(job.environment)
         name, kind = session.event.branch, "tag" if session.event.ref.startswith("refs/tags/") else "branch"
-        policies = [Policy(one.kind, one.name) for one in environment.policies] if environment else []
+        policies = [Policy(one.kind, one.name) for one in rules.policies] if rules else []
         if policies and not any(policy.allows(kind, name) for policy in policies):
             barred[job.id] = f"{name} is not allowed to deploy to {job.environment} due to its protection rules"
     return barred
@@ -105,14 +105,14 @@ def mapped_actions() -> dict[str, frozenset[str]]:
     return {name: inputs for name, inputs in found.items() if name != STAND_IN}
 
 
-def keep_log(ground: RehearsalEnvironment, session: Session, played: ActResult) -> None:
+def keep_log(environment: RehearsalEnvironment, session: Session, played: ActResult) -> None:
     """Keep what a run wrote, and how long its steps took."""
-    directory = ground.place / "runs" / f"{session.run_id}-{session.attempt}"
+    directory = environment.place / "runs" / f"{session.run_id}-{session.attempt}"
     text = "".join(f"[{line.job}/{line.step}] {line.text}\n" for line in played.lines)
     ends = "".join(f"[{step.job}/{step.id}] {step.result}, {step.seconds:.1f} s\n" for step in played.steps)
     (directory / "log.txt").write_text(text + ends + played.complaint, encoding="utf-8")
 
 
-def log_of(ground: RehearsalEnvironment, ran: WorkflowRunResult) -> Path:
+def log_of(environment: RehearsalEnvironment, ran: WorkflowRunResult) -> Path:
     """Return the file that holds what a run wrote."""
-    return ground.place / "runs" / f"{ran.id}-{ran.attempt}" / "log.txt"
+    return environment.place / "runs" / f"{ran.id}-{ran.attempt}" / "log.txt"

@@ -47,9 +47,9 @@ class Injection:
 class FaultContext:
     """A world right before a release workflow starts: everything up to there went well."""
 
-    ground: RehearsalEnvironment
-    forge: WorkflowDispatcher
-    hands: Maintainer
+    environment: RehearsalEnvironment
+    dispatcher: WorkflowDispatcher
+    maintainer: Maintainer
     channel: Channel
     workflow: Workflow
     event: Event
@@ -59,7 +59,7 @@ class FaultContext:
 
     def release(self, injection: Injection) -> WorkflowRunResult:
         """Run the release workflow."""
-        return self.forge.run(self.workflow, self.event, injection.changes)
+        return self.dispatcher.run(self.workflow, self.event, injection.changes)
 
 
 Inject = Callable[[FaultContext], AbstractContextManager[Injection]]
@@ -92,18 +92,18 @@ RESUME = "gh workflow run {file} --ref {tag} -f do=resume"
 
 def again(scene: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
     """Do what the button `Re-run all jobs` does."""
-    return scene.forge.run_again(ran)
+    return scene.dispatcher.run_again(ran)
 
 
 def resume(scene: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
     """Start the public workflow by hand on the tag."""
-    return scene.forge.dispatch(scene.workflow.file, f"refs/tags/{scene.tag}", {"do": "resume"})
+    return scene.dispatcher.dispatch(scene.workflow.file, f"refs/tags/{scene.tag}", {"do": "resume"})
 
 
 @contextmanager
 def held_at(scene: FaultContext, job: str, step: str, act: Callable[[Injection], None]) -> Iterator[Injection]:
     """Do something while a run waits right before a step; the step goes on afterwards, unless nothing is left of it."""
-    directory = scene.ground.place / f"stop-{secrets.token_hex(4)}"
+    directory = scene.environment.place / f"stop-{secrets.token_hex(4)}"
     directory.mkdir()
     stop = Breakpoint(job, step, str(directory))
     injection = Injection(f"before {job}/{step}", RunOverrides(stops=(stop,), mark=secrets.token_hex(12)))

@@ -22,8 +22,8 @@ _OTHER = "0" * 40
 def _provenance(scene: FaultContext) -> Iterator[Injection]:
     """Make the gate's artifact speak of files that it has not tested."""
     injection = Injection(f"the artifact {ARTIFACT}")
-    with scene.ground.state.lock:
-        for artifact in scene.ground.state.artifacts.values():
+    with scene.environment.state.lock:
+        for artifact in scene.environment.state.artifacts.values():
             if artifact.name == ARTIFACT and scene.gate and artifact.run_id == scene.gate.id:
                 artifact.archive = _changed(artifact.archive, PROVENANCE, _other_digests)
                 injection.fired += 1
@@ -35,18 +35,18 @@ def _manifest(scene: FaultContext) -> Iterator[Injection]:
     """Make the build hand on a manifest of another commit."""
     injection = Injection("the artifact of the build")
 
-    def forge(_name: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    def dispatcher(_name: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
         if MANIFEST not in files:
             return files
         injection.fired += 1
         content = json.loads(files[MANIFEST])
         return {**files, MANIFEST: json.dumps({**content, "commit": _OTHER}).encode()}
 
-    scene.ground.runner.forgers.append(forge)
+    scene.environment.runner.forgers.append(dispatcher)
     try:
         yield injection
     finally:
-        scene.ground.runner.forgers.clear()
+        scene.environment.runner.forgers.clear()
 
 
 def _changed(archive: bytes, member: str, change: Callable[[dict[str, object]], dict[str, object]]) -> bytes:
@@ -67,8 +67,8 @@ def _other_digests(content: dict[str, object]) -> dict[str, object]:
 def _gate_again(scene: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
     """Run the gate again, which makes the artifact anew, and what follows it."""
     assert scene.gate is not None
-    gate = scene.forge.run_again(scene.gate)
-    return scene.forge.run(scene.workflow, scene.forge.completed(gate))
+    gate = scene.dispatcher.run_again(scene.gate)
+    return scene.dispatcher.run(scene.workflow, scene.dispatcher.completed(gate))
 
 
 @contextmanager
@@ -79,16 +79,16 @@ def _nothing(scene: FaultContext) -> Iterator[Injection]:
 def _from_fork(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Make a run of a fork, whose branch is called like main, come to its end."""
     assert scene.gate is not None
-    run_id = scene.ground.state.add_run(
+    run_id = scene.environment.state.add_run(
         scene.gate.workflow.file, scene.gate.event.sha, event=scene.gate.event.name, title=_title(scene),
-        branch=scene.ground.config.main_branch, head_repository="stranger/fork",
+        branch=scene.environment.config.main_branch, head_repository="stranger/fork",
     )  # fmt: skip
-    event = scene.forge.completed_run(run_id, scene.gate.workflow)
+    event = scene.dispatcher.completed_run(run_id, scene.gate.workflow)
     injection.fired = 1
-    ran = scene.forge.run(scene.workflow, event)
+    ran = scene.dispatcher.run(scene.workflow, event)
     # Whoever takes the condition out of the job must still be stopped: the tool asks for itself.
     unguarded = replace(scene.workflow, text=scene.workflow.text.replace(_CONDITION, "true"))
-    return scene.forge.run(unguarded, event) if _CONDITION in scene.workflow.text else ran
+    return scene.dispatcher.run(unguarded, event) if _CONDITION in scene.workflow.text else ran
 
 
 _CONDITION = "github.event.workflow_run.head_repository.full_name == github.repository"
@@ -96,7 +96,7 @@ _CONDITION = "github.event.workflow_run.head_repository.full_name == github.repo
 
 def _title(scene: FaultContext) -> str:
     assert scene.gate is not None
-    return scene.ground.state.runs[scene.gate.id].title
+    return scene.environment.state.runs[scene.gate.id].title
 
 
 FAULTS = (

@@ -23,11 +23,11 @@ from release_channels.rehearsal.github.state import Answer, StoredRelease
 
 
 def _left(scene: FaultContext, *, is_draft: bool) -> StoredRelease:
-    state = scene.ground.state
+    state = scene.environment.state
     with state.lock:
         now = state.clock()
         made = StoredRelease(
-            id=state.new_id(), tag=scene.tag, name=scene.tag, body="", target=scene.ground.config.main_branch,
+            id=state.new_id(), tag=scene.tag, name=scene.tag, body="", target=scene.environment.config.main_branch,
             is_draft=is_draft, is_prerelease=False, created_at=now, published_at=None if is_draft else now,
         )  # fmt: skip
         state.releases[made.id] = made
@@ -50,8 +50,8 @@ def _empty_release(scene: FaultContext) -> Iterator[Injection]:
 
 def _delete_and_resume(scene: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
     """Delete the empty release by hand, as the message says, and carry on."""
-    with scene.ground.state.lock:
-        scene.ground.state.releases.clear()
+    with scene.environment.state.lock:
+        scene.environment.state.releases.clear()
     return resume(scene, ran)
 
 
@@ -66,11 +66,11 @@ def _failing(answer: Callable[[FaultContext], Answer]) -> Inject:
             injection.fired += 1
             return answer(scene)
 
-        scene.ground.state.faults.append(fail)
+        scene.environment.state.faults.append(fail)
         try:
             yield injection
         finally:
-            scene.ground.state.faults.clear()
+            scene.environment.state.faults.clear()
 
     return inject
 
@@ -90,7 +90,7 @@ FAULTS = (
     ),
     Fault(
         "api-limit", "GitHub's rate limit is used up", Channel.PUBLIC,
-        _failing(lambda scene: rate_limited(scene.ground.state.clock().timestamp())),
+        _failing(lambda scene: rate_limited(scene.environment.state.clock().timestamp())),
         "limit", End.CONVERGED, AGAIN, again,
     ),
 )  # fmt: skip

@@ -40,11 +40,11 @@ def _spoilt(
             injection.fired += spoilt is not None
             return spoilt
 
-        scene.ground.interference.spoiler = spoil
+        scene.environment.interference.spoiler = spoil
         try:
             yield injection
         finally:
-            scene.ground.interference.spoiler = None
+            scene.environment.interference.spoiler = None
 
     return inject
 

@@ -22,13 +22,13 @@ def _claims(**changed: str) -> Inject:
     def inject(scene: FaultContext) -> Iterator[Injection]:
         injection = Injection(_EXCHANGE)
         before = _minted(scene)
-        scene.ground.runner.claims.update(
-            {key: value.format(repository=scene.ground.repository) for key, value in changed.items()}
+        scene.environment.runner.claims.update(
+            {key: value.format(repository=scene.environment.repository) for key, value in changed.items()}
         )
         try:
             yield injection
         finally:
-            scene.ground.runner.claims.clear()
+            scene.environment.runner.claims.clear()
             injection.fired = _minted(scene) - before
 
     return inject
@@ -38,12 +38,12 @@ def _claims(**changed: str) -> Inject:
 def _no_publisher(scene: FaultContext) -> Iterator[Injection]:
     injection = Injection(_EXCHANGE)
     before = _minted(scene)
-    kept = list(scene.ground.publishers)
-    scene.ground.publishers.clear()
+    kept = list(scene.environment.publishers)
+    scene.environment.publishers.clear()
     try:
         yield injection
     finally:
-        scene.ground.publishers[:] = kept
+        scene.environment.publishers[:] = kept
         injection.fired = _minted(scene) - before
 
 
@@ -59,7 +59,7 @@ def _no_permission(scene: FaultContext) -> Iterator[Injection]:
 
 def _minted(scene: FaultContext) -> int:
     """Count how often an identity was refused in exchange for a token."""
-    return sum(line == "POST /_/oidc/mint-token 422" for line in scene.ground.index.requests)
+    return sum(line == "POST /_/oidc/mint-token 422" for line in scene.environment.index.requests)
 
 
 def _refused(name: str, what: str, inject: Inject) -> Fault:

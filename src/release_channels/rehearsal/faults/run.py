@@ -61,55 +61,61 @@ def play_faults(name: str, make_train: MakeTrain) -> Iterator[FaultResult]:
     for channel in Channel:
         ours = tuple(fault for fault in faults if fault.channel is channel)
         if ours or every_kill:
-            with make_train() as train:
-                if ALL in name.split(",") and not train.ground.config.gate.enabled:
+            with make_train() as scenario:
+                if ALL in name.split(",") and not scenario.environment.config.gate.enabled:
                     gateless = tuple(fault for fault in ours if not fault.needs_gate)
                     for fault in set(ours) - set(gateless):
                         console.warn(f"left out, since there is no gate: {fault.name}")
                     ours = gateless
-                yield from _play_in(train, channel, ours, every_kill=every_kill)
+                yield from _play_in(scenario, channel, ours, every_kill=every_kill)
 
 
-def _play_in(train: Scenario, channel: Channel, faults: Sequence[Fault], *, every_kill: bool) -> Iterator[FaultResult]:
-    ground = train.ground
+def _play_in(
+    scenario: Scenario, channel: Channel, faults: Sequence[Fault], *, every_kill: bool
+) -> Iterator[FaultResult]:
+    environment = scenario.environment
     console.say(f"getting everything ready for the {channel} channel", style="bold")
-    scene = _set_scene(train, channel)
-    before = take(ground, train.forge, "before")
+    scene = _set_scene(scenario, channel)
+    before = take(environment, scenario.dispatcher, "before")
     console.say(f"the {channel} release without a fault", style="bold")
-    clean = train.forge.run(scene.workflow, scene.event)
+    clean = scenario.dispatcher.run(scene.workflow, scene.event)
     if not clean.is_green:
-        raise FailedError(f"without any fault, {clean} ended with {clean.conclusion}", hint=tail(ground, clean))
-    reference = published_state(ground)
+        raise FailedError(f"without any fault, {clean} ended with {clean.conclusion}", hint=tail(environment, clean))
+    reference = published_state(environment)
     for fault in (*faults, *(runner_kills.kills(scene.workflow, channel) if every_kill else ())):
-        restore(ground, train.forge, before)
-        train.hands.reset()
+        restore(environment, scenario.dispatcher, before)
+        scenario.maintainer.reset()
         yield judge(fault, scene, reference)
 
 
-def _set_scene(train: Scenario, channel: Channel) -> FaultContext:
+def _set_scene(scenario: Scenario, channel: Channel) -> FaultContext:
     """Bring the world to where the channel's release workflow is about to start.
 
     Raises: FailedError if something before it does not go well.
     """
-    config = train.ground.config
-    last = train.begin()
+    config = scenario.environment.config
+    last = scenario.begin()
     if channel is Channel.PREVIEW:
-        event = train.forge.completed(last)
-        workflow = train.forge.workflow(config.preview_workflow)
-        return FaultContext(train.ground, train.forge, train.hands, channel, workflow, event, last)
-    final = final_of(train.version)
-    train.bump("bump", "bump", "--pull-request")
-    event = train.tag(final)
-    workflow = train.forge.workflow(config.public_workflow, event.sha)
+        event = scenario.dispatcher.completed(last)
+        workflow = scenario.dispatcher.workflow(config.preview_workflow)
+        return FaultContext(
+            scenario.environment, scenario.dispatcher, scenario.maintainer, channel, workflow, event, last
+        )
+    final = final_of(scenario.version)
+    scenario.bump("bump", "bump", "--pull-request")
+    event = scenario.tag(final)
+    workflow = scenario.dispatcher.workflow(config.public_workflow, event.sha)
     tag = tag_of(config.tag_format, final)
-    return FaultContext(train.ground, train.forge, train.hands, channel, workflow, event, None, tag)
+    return FaultContext(
+        scenario.environment, scenario.dispatcher, scenario.maintainer, channel, workflow, event, None, tag
+    )
 
 
 def judge(fault: Fault, scene: FaultContext, reference: PublishedState) -> FaultResult:
     """Play one fault and hold what happened against what it says; `reference` is the world after a clean release."""
     begun = time.monotonic()
     console.say(f"{fault.name}: {fault.what}", style="bold")
-    at_first = published_state(scene.ground)
+    at_first = published_state(scene.environment)
     with fault.inject(scene) as injection:
         ran = fault.act(scene, injection)
     wrong = list(_unlike(fault, ran, injection.fired))
@@ -118,12 +124,12 @@ def judge(fault: Fault, scene: FaultContext, reference: PublishedState) -> Fault
         last = fault.go_on(scene, ran)
         if not last.is_green:
             wrong.append(f"after it, {last} ended with {last.conclusion}: {last.outcome()}")
-    world, fits = _compare(fault.end, published_state(scene.ground), at_first, reference)
+    world, fits = _compare(fault.end, published_state(scene.environment), at_first, reference)
     if not fits:
         wrong.append(f"the world is {world}, not {fault.end}")
     if wrong:
         console.warn("; ".join(wrong))
-        console.say(tail(scene.ground, last if fault.go_on and not last.is_green else ran))
+        console.say(tail(scene.environment, last if fault.go_on and not last.is_green else ran))
     then = fault.then.format(file=scene.workflow.file, tag=scene.tag)
     told = f"{then}: {last.outcome()}" if fault.go_on else then
     return FaultResult(

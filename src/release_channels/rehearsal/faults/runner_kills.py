@@ -31,10 +31,10 @@ def _twice(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
 
 def _out_of_order(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Publish the preview of a later commit before that of an earlier one."""
-    ground, forge = scene.ground, scene.forge
-    ground.git("commit", "--quiet", "--allow-empty", "--message", "Later")
-    ground.git("push", "--quiet", ground.config.remote, ground.config.main_branch)
-    later = forge.run_all(forge.pushed())
+    environment, dispatcher = scene.environment, scene.dispatcher
+    environment.git("commit", "--quiet", "--allow-empty", "--message", "Later")
+    environment.git("push", "--quiet", environment.config.remote, environment.config.main_branch)
+    later = dispatcher.run_all(dispatcher.pushed())
     injection.fired = int(bool(later) and later[-1].workflow.file == scene.workflow.file)
     return scene.release(injection) if all(ran.is_green for ran in later) else later[-1]
 

@@ -18,8 +18,8 @@ def _moved(scene: FaultContext) -> Iterator[Injection]:
     step = next(step for step in job.steps if f"{scene.channel}-publish" in step.run)
 
     def move(_injection: Injection) -> None:
-        parent = scene.ground.git("rev-parse", f"{scene.event.sha}^", at=scene.ground.remote)
-        scene.ground.git("update-ref", f"refs/tags/{scene.tag}", parent, at=scene.ground.remote)
+        parent = scene.environment.git("rev-parse", f"{scene.event.sha}^", at=scene.environment.remote)
+        scene.environment.git("update-ref", f"refs/tags/{scene.tag}", parent, at=scene.environment.remote)
 
     with held_at(scene, job.id, step.id, move) as injection:
         yield injection
@@ -32,15 +32,15 @@ def _nothing(scene: FaultContext) -> Iterator[Injection]:
 
 def _aside(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Tag a commit that no merge has brought to main."""
-    ground = scene.ground
-    tree = ground.git("rev-parse", f"{scene.event.sha}^{{tree}}", at=ground.remote)
+    environment = scene.environment
+    tree = environment.git("rev-parse", f"{scene.event.sha}^{{tree}}", at=environment.remote)
     words = ("commit-tree", tree, "-p", scene.event.sha, "-m", "Aside")
-    side = ground.git(*words, at=ground.remote)
-    ground.git("update-ref", "refs/heads/aside", side, at=ground.remote)
-    ground.git("update-ref", f"refs/tags/{scene.tag}", side, at=ground.remote)
+    side = environment.git(*words, at=environment.remote)
+    environment.git("update-ref", "refs/heads/aside", side, at=environment.remote)
+    environment.git("update-ref", f"refs/tags/{scene.tag}", side, at=environment.remote)
     injection.fired = 1
     event = replace(scene.event, sha=side, payload={**scene.event.payload, "after": side})
-    return scene.forge.run(scene.workflow, event)
+    return scene.dispatcher.run(scene.workflow, event)
 
 
 FAULTS = (
