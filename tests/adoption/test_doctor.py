@@ -289,7 +289,7 @@ def test_what_the_workflow_files_show_is_found(case: str) -> None:
 
 CHANGELOGS = {
     "nothing new": ("## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n", Verdict.LOOK, "nothing below its heading"),
-    "no heading": ("## [1.1.0]\n\n- Old.\n", Verdict.LOOK, "no heading for what is unreleased"),
+    "no heading": ("## [1.1.0]\n\n- Old.\n", Verdict.LOOK, "no heading for unreleased changes"),
     "something new": ("## [Unreleased]\n\n- New.\n", Verdict.GOOD, "CHANGELOG.md can be read"),
 }
 

@@ -43,17 +43,21 @@ def refused(repo: Repo, *words: str, env: dict[str, str] | None = None, steps: t
 
 WRONG = {
     # what the commit holds, the tag on it, and the rule's own words
-    "dev release": ("1.2.3.dev0", "v1.2.3.dev0", "the commit holds 1.2.3.dev0, a dev release"),
+    "dev release": ("1.2.3.dev0", "v1.2.3.dev0", "the commit declares 1.2.3.dev0, a dev release"),
     "candidate": ("1.2.3rc1", "v1.2.3rc1", "1.2.3rc1 is a pre-release (rc1): no channel publishes it"),
     "local version": ("1.2.3+local", "v1.2.3+local", "1.2.3+local is a local version, which no index takes"),
     "leading zero": ("01.2.3", "v1.2.3", "the version 1.2.3 is not written in normal form"),
-    "leading zero in the tag": ("1.2.3", "v01.2.3", "the tag v01.2.3 names 1.2.3 in another spelling"),
-    "shorter": ("1.2.0", "v1.2", "the tag v1.2 names 1.2.0 in another spelling"),
-    "vv": ("1.2.3", "vv1.2.3", "the tag vv1.2.3 names 1.2.3 in another spelling"),
-    "no prefix": ("1.2.3", "1.2.3", "the tag 1.2.3 is not written as v{version}"),
-    "other case": ("1.2.3", "V1.2.3", "the tag V1.2.3 differs from v1.2.3 in upper and lower case"),
-    "other version": ("1.2.3", "v1.2.4", "the tag v1.2.4 names 1.2.4, and the commit holds 1.2.3"),
-    "shell syntax": ("1.2.3", "v1.2.3$(id)", "the tag 'v1.2.3$(id)' has characters that no release tag has"),
+    "leading zero in the tag": ("1.2.3", "v01.2.3", "the tag v01.2.3 has 1.2.3 in another spelling"),
+    "shorter": ("1.2.0", "v1.2", "the tag v1.2 has 1.2.0 in another spelling"),
+    "vv": ("1.2.3", "vv1.2.3", "the tag vv1.2.3 has 1.2.3 in another spelling"),
+    "no prefix": ("1.2.3", "1.2.3", "the tag 1.2.3 does not match tag-format v{version}"),
+    "other case": ("1.2.3", "V1.2.3", "the tag V1.2.3 differs from v1.2.3 only in case"),
+    "other version": ("1.2.3", "v1.2.4", "the tag v1.2.4 is for 1.2.4, but the commit declares 1.2.3"),
+    "shell syntax": (
+        "1.2.3",
+        "v1.2.3$(id)",
+        "the tag 'v1.2.3$(id)' contains characters that a release tag must not have",
+    ),
 }
 
 
@@ -69,8 +73,8 @@ def test_each_wrong_tag_is_refused_by_its_own_rule(make_repo: MakeRepo, version:
 def test_a_tag_that_is_given_by_hand_is_held_to_the_same_rules(make_repo: MakeRepo) -> None:
     """--tag instead of the event: wrong is wrong, down to the newline."""
     repo = released(make_repo, "1.2.3", "vv1.2.3")
-    assert "the tag vv1.2.3 names 1.2.3 in another spelling" in refused(repo, "--tag", "vv1.2.3").message
-    assert "characters that no release tag has" in refused(repo, "--tag", "v1.2.3\n").message
+    assert "the tag vv1.2.3 has 1.2.3 in another spelling" in refused(repo, "--tag", "vv1.2.3").message
+    assert "characters that a release tag must not have" in refused(repo, "--tag", "v1.2.3\n").message
 
 
 UNGIT = {"newline": "v1.2.3\n", "second line": "v1.2.3\nv9", "blank": " v1.2.3", "empty": "", "dashes": "--tag"}
@@ -357,7 +361,7 @@ def test_the_session_is_red_for_a_wrong_tag(make_repo: MakeRepo) -> None:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/tags/v1.2"}
     screen = nox(repo.root, "-s", "public-publish", env=env)
     assert screen.code == 1
-    screen.sentence("refused: not a version to release: the tag v1.2 names 1.2, and the commit holds 1.2.3")
+    screen.sentence("refused: not a version to release: the tag v1.2 is for 1.2, but the commit declares 1.2.3")
     assert {
         name: value for name, value in repo.fingerprint().items() if not name.startswith((".nox", "__pyc"))
     } == before

@@ -169,7 +169,12 @@ REFUSED: dict[str, tuple[str, Callable[[Repo], None], str, str]] = {
     "unknown": ("v9.9.9", nothing, "there is no tag v9.9.9", f"the newest is {TAG}"),
     "moved": (TAG, move_tag, f"the tag {TAG} was moved", "never moved"),
     "not pushed": (TAG, take_tag_from_remote, f"the tag {TAG} is here and not on origin", "invoke tag --commit"),
-    "too late": (TAG, drop_sdist_and_age, "1.2.0 is spent: the index has taken no more files of it since", "1.2.1"),
+    "too late": (
+        TAG,
+        drop_sdist_and_age,
+        "1.2.0 cannot be completed: the index has taken no more files of it since",
+        "1.2.1",
+    ),
 }
 
 
@@ -261,7 +266,7 @@ def test_bytes_that_cannot_be_had_again_spend_the_version(unsteady: Repo, unstea
     index, refs, hub = on_index(unsteady), unsteady.git("ls-remote", "origin"), repr(state.releases)
     outcome = finish(unsteady)
     assert outcome.result is Result.REFUSED
-    assert "1.2.0 is spent: its build does not give the bytes that the index has" in outcome.message
+    assert "1.2.0 cannot be completed: its build does not give the bytes that the index has" in outcome.message
     assert outcome.hint.startswith("the next version is 1.2.1")
     assert (on_index(unsteady), unsteady.git("ls-remote", "origin"), repr(state.releases)) == (index, refs, hub)
 
@@ -332,7 +337,7 @@ def test_an_artifact_of_another_release_is_left_alone(
     index, hub = on_index(unsteady), repr(state.releases)
     outcome = finish(unsteady)
     assert outcome.result is Result.REFUSED
-    assert "1.2.0 is spent: its build does not give the bytes that the index has" in outcome.message
+    assert "1.2.0 cannot be completed: its build does not give the bytes that the index has" in outcome.message
     assert (on_index(unsteady), repr(state.releases)) == (index, hub)
 
 

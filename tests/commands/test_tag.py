@@ -160,7 +160,7 @@ WRONG = {
     "dirty": (_dirty, "1 uncommitted: README.md"),
     "ahead of main": (_ahead, "is not contained in origin/main"),
     "on a side branch": (_side, "is not contained in origin/main"),
-    "dev release": (_version("1.2.0.dev0"), "holds 1.2.0.dev0, a dev release"),
+    "dev release": (_version("1.2.0.dev0"), "declares 1.2.0.dev0, a dev release"),
     "candidate": (_version("1.2.0rc1"), "1.2.0rc1 is a pre-release"),
     "local version": (_version("1.2.0+x"), "1.2.0+x is a local version"),
     "not in normal form": (_version("01.2.0"), "is not written in normal form"),

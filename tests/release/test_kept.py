@@ -61,7 +61,7 @@ def test_a_commit_keeps_its_number_and_no_other_gets_it(repo: Repo, publish: Pub
 
 
 def test_a_number_that_another_commit_has_is_refused(repo: Repo, publish: Publish, run_session: RunSession) -> None:
-    """Asked for by hand it is refused all the same, though no file of it is on the index."""
+    """Asked for by hand it is refused all the same, though none of its files is on the index."""
     assert publish().result is Result.PUBLISHED
     _forget_the_files(repo)
     first = repo.git("rev-parse", "HEAD")

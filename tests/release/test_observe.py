@@ -287,7 +287,7 @@ def test_a_shallow_clone_cannot_hide_a_restarted_counter(world: World, tmp_path:
     assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "history cut off")
     practice = world.plan("--run-number", "7")
     assert practice.result is Result.PLANNED
-    assert "whose history is cut off" in "".join(practice.warnings)
+    assert "which is shallow" in "".join(practice.warnings)
 
 
 @pytest.mark.parametrize("status", [404, pytest.param(500, marks=pytest.mark.full)])

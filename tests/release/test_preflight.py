@@ -127,7 +127,7 @@ def test_a_trusted_job_is_told_so_and_gives_the_token_back(
 WRONG: dict[str, tuple[tuple[Publisher, ...], dict[str, str], str, str]] = {
     "another environment": (
         PUBLISHERS, {"environment": "production"},
-        "the environment is production in this job, and should be pypi-internal-preview",
+        "the environment is production in this job, but should be pypi-internal-preview",
         "change `environment: pypi-internal-preview` of the job",
     ),
     "no environment": (
@@ -139,7 +139,7 @@ WRONG: dict[str, tuple[tuple[Publisher, ...], dict[str, str], str, str]] = {
     ),
     "renamed repository": (
         PUBLISHERS, {"repository": "acme/new", "job_workflow_ref": f"acme/new/.github/workflows/{PREVIEW}@x"},
-        "the repository is acme/new in this job, and should be acme/demo-tool", "`repository` in",
+        "the repository is acme/new in this job, but should be acme/demo-tool", "`repository` in",
     ),
     "no publisher": (
         (), {}, "does not trust this job: invalid-publisher", "the publisher on the index is missing or differs",

@@ -81,7 +81,7 @@ Spoil = Callable[[Chain], None]
 LIES: dict[str, tuple[Spoil, str]] = {
     "forged number": (
         lambda chain: chain.forge(test_run=replace(chain.claim.test_run, number=999)),
-        "it gives the test run the number 999, and GitHub 41",
+        "it gives the test run the number 999, but GitHub has 41",
     ),
     "forged commit": (
         lambda chain: chain.forge(commit="f" * 40), f"not {'f' * 12}",

@@ -163,7 +163,7 @@ def test_other_bytes_than_the_gates_are_refused(world: World, monkeypatch: pytes
     before = world.fingerprint()
     outcome = run(world.repo, step, "--index", "pypi")
     assert outcome.result is Result.REFUSED
-    assert f"{step}: this is not what the gate tested: " in outcome.message
+    assert f"{step}: the files differ from those that the gate tested: " in outcome.message
     assert files[0].sha256 in outcome.message
     assert "e" * 64 in outcome.message
     assert world.fingerprint() == before
@@ -246,7 +246,7 @@ def test_a_public_build_that_is_not_what_was_gated_is_refused(world: World) -> N
     before = world.fingerprint()
     outcome = public(world)
     assert outcome.result is Result.REFUSED
-    assert "this is not what the gate tested" in outcome.message
+    assert "the files differ from those that the gate tested" in outcome.message
     assert world.fingerprint() == before
 
 

@@ -150,7 +150,7 @@ def test_a_tag_of_another_format_is_in_the_links() -> None:
 
 
 UNFIT = {
-    "no heading": ("# C\n## 1.1.0\n- a\n", "no heading for what is unreleased", "## [Unreleased]"),
+    "no heading": ("# C\n## 1.1.0\n- a\n", "no heading for unreleased changes", "## [Unreleased]"),
     "empty file": ("", "no heading", "## [Unreleased]"),
     "only in code": ("```\n## Unreleased\n- a\n```\n", "no heading", "## [Unreleased]"),
     "two headings": ("## Unreleased\n- a\n## [Unreleased]\n- b\n", "2 headings", "write one"),
@@ -160,7 +160,7 @@ UNFIT = {
     "headings alone": ("## Unreleased\n### Added\n\n### Fixed\n## 1.1.0\n- a\n", "nothing below", "1.2.0"),
     "a comment alone": ("## Unreleased\n<!-- write here -->\n## 1.1.0\n- a\n", "nothing below", "1.2.0"),
     "announced twice": ("## 1.3.0 (unreleased)\n- a\n## 1.2.0 (unreleased)\n- b\n", "2 headings", "write one"),
-    "section and more": ("## Unreleased\n- b\n## 1.2.0\n- a\n", "has a section for 1.2.0, and more", "move"),
+    "section and more": ("## Unreleased\n- b\n## 1.2.0\n- a\n", "has a section for 1.2.0, but also", "move"),
 }
 
 
@@ -239,7 +239,7 @@ def test_the_changelog_is_found(names: set[str], changelog: str, expected: str |
     ("names", "changelog", "message"),
     [
         (set(), "a.md", "there is no a.md"),
-        ({"a.md"}, "../a.md", "no file of this project"),
+        ({"a.md"}, "../a.md", "not a file of this project"),
     ],
 )
 def test_a_changelog_that_cannot_be_read_is_refused(names: set[str], changelog: str, message: str) -> None:
@@ -291,7 +291,7 @@ def test_underlined_titles_are_read_and_written(text: str, expected: str) -> Non
 
 def test_a_section_that_would_not_be_found_again_is_not_written() -> None:
     """What is planned is read as `tag` will read it: a Markdown heading is none in reStructuredText."""
-    with pytest.raises(RefusedError, match=r"C\.rst would not be read as having a section for 1\.2\.0") as stop:
+    with pytest.raises(RefusedError, match=r"C\.rst would not parse as having a section for 1\.2\.0") as stop:
         plan_release(parse_changelog("## Unreleased\n- a\n", "C.md"), NEW, DAY, "C.rst")
     assert "1.2.0" in stop.value.hint
 

@@ -116,13 +116,13 @@ WARNED = {
         f"commit {THERE[:12]}, on another branch",
     ),
     "late, the same commit": (
-        observed("1.0.dev0", "1.0.dev43", newest=Relation.SAME), Reason.LATE, "on the index already, as 1.0.dev43",
+        observed("1.0.dev0", "1.0.dev43", newest=Relation.SAME), Reason.LATE, "already on the index as 1.0.dev43",
     ),
     "the version went down": (
         observed("1.0.dev0", "1.1.dev43", newest=Relation.DESCENDANT), Reason.LATE, "the version on main went down",
     ),
     "the same commit again": (
-        observed("1.0.dev0", "1.0.dev41", newest=Relation.SAME), Reason.OPEN, "on the index already, as 1.0.dev41",
+        observed("1.0.dev0", "1.0.dev41", newest=Relation.SAME), Reason.OPEN, "already on the index as 1.0.dev41",
     ),
 }  # fmt: skip
 
@@ -166,18 +166,19 @@ REFUSED = {
     "local": (observed("1.0+x"), Reason.UNFIT, "1.0+x is a local version", '"1.0"'),
     "dev with a local part": (observed("1.0.dev0+x"), Reason.UNFIT, "a local version", '"1.0.dev0"'),
     "closed, after the tag": (observed("1.0", "1.0", tag=Relation.DESCENDANT), Reason.CLOSED, "1.0", "--to 1.0.1`"),
-    "closed, no tag": (observed("1.0", "1.0"), Reason.CLOSED, "still holds 1.0", "--to 1.0.1`"),
+    "closed, no tag": (observed("1.0", "1.0"), Reason.CLOSED, "still declares 1.0", "--to 1.0.1`"),
     "closed, beside the tag": (observed("1.0", "1.0", tag=Relation.DIVERGED), Reason.CLOSED, "1.0", "--to 1.0.1`"),
     "closed, tag not known": (observed("1.0", "1.0", tag=Relation.UNKNOWN), Reason.CLOSED, "1.0", "--to 1.0.1`"),
-    "closed, higher final there": (observed("1.0", "1.0", "2.0"), Reason.CLOSED, "still holds 1.0", "--to 2.0.1`"),
-    "closed, yanked": (observed("1.0", yanked=["1.0"]), Reason.CLOSED, "still holds 1.0", "--to 1.0.1`"),
-    "final there": (observed("1.0.dev0", "1.0"), Reason.BEHIND, "1.0 is on the index already", "writes 1.0.1.dev0"),
+    "closed, higher final there": (observed("1.0", "1.0", "2.0"), Reason.CLOSED, "still declares 1.0", "--to 2.0.1`"),
+    "closed, yanked": (observed("1.0", yanked=["1.0"]), Reason.CLOSED, "still declares 1.0", "--to 1.0.1`"),
+    "final there": (observed("1.0.dev0", "1.0"), Reason.BEHIND, "1.0 is already on the index", "writes 1.0.1.dev0"),
     "final there, after the tag": (
-        observed("1.0.dev0", "1.0", tag=Relation.DESCENDANT), Reason.BEHIND, "1.0 is on the index already",
+        observed("1.0.dev0", "1.0", tag=Relation.DESCENDANT), Reason.BEHIND, "1.0 is already on the index",
         "writes 1.0.1.dev0",
     ),
-    "final there, written shorter": (observed("1.0.0.dev0", "1.0"), Reason.BEHIND, "is on the index", "1.0.1.dev0"),
-    "final yanked": (observed("1.0.dev0", yanked=["1.0"]), Reason.BEHIND, "1.0 is on the index", "1.0.1.dev0"),
+    "final there, written shorter": (observed("1.0.0.dev0", "1.0"), Reason.BEHIND,
+                                      "is already on the index", "1.0.1.dev0"),
+    "final yanked": (observed("1.0.dev0", yanked=["1.0"]), Reason.BEHIND, "1.0 is already on the index", "1.0.1.dev0"),
     "final and a higher one there": (observed("1.0.dev0", "1.0", "2.0"), Reason.BEHIND, "1.0", "writes 2.0.1.dev0"),
     "higher final": (observed("1.0.dev0", "1.1"), Reason.BEHIND, "1.1 on the index is above", "writes 1.1.1.dev0"),
     "higher post-release": (observed("1.0.dev0", "1.0.post1"), Reason.BEHIND, "1.0.post1", "writes 1.0.1.dev0"),
@@ -210,11 +211,11 @@ def test_a_cut_history_cannot_hide_a_restarted_counter() -> None:
     """Where the clone ends before the newest preview's commit, a real index gets nothing, and practice a true word."""
     made = decide(CUT_OFF, Request(Channel.PREVIEW, index="pypi", run=42, may_count=False), CONFIG)
     assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.CUT_OFF)
-    assert f"commit {THERE[:12]}, which the shallow clone at hand does not reach" in made.message
+    assert f"commit {THERE[:12]}, which this shallow clone does not contain" in made.message
     assert "fetch-depth: 0" in made.hint
     practice = plan(CUT_OFF)
     assert (practice.verdict, practice.reason) == (Verdict.PUBLISH, Reason.LATE)
-    assert "in this clone, whose history is cut off" in practice.warnings[0]
+    assert "in this clone, which is shallow" in practice.warnings[0]
     assert "which lacks it" in plan(replace(CUT_OFF, is_shallow=False)).warnings[0]
 
 

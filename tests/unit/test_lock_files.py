@@ -93,7 +93,7 @@ REFUSED = {
     "a name in the way": (plain(HEAD + own().replace('name = "x-y"', 'name = """x-y"""\nx = """\n[[package]]\n"""')),
                           "not written as uv writes"),
     "no version": (plain(HEAD + own(version='version = "one"\n')), "'one' is not a version"),
-    "version is a number": (plain(HEAD + own(version="version = 1.0\n")), "is 1.0, not text"),
+    "version is a number": (plain(HEAD + own(version="version = 1.0\n")), "is 1.0, not a string"),
 }  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_a_stale_entry_is_a_copy_that_differs(crate: str) -> None:
     )
     project = parse_project(files["pyproject.toml"], read=files.get)
     (found,) = disagreements(project, files.get)
-    assert f"Cargo.lock says 0.9.0 for the crate {crate}, and Cargo.toml " in found
+    assert f"Cargo.lock says 0.9.0 for the crate {crate}, but Cargo.toml " in found
     assert list(cargo_disagreements(project.source, files.get, Version("0.9.0"))) == []
     (edit,) = plan_cargo_lock(project.source, files.get, project.version)
     assert edit.new == CARGO + cargo_entry(crate) + cargo_entry("alone", "0.9.0")

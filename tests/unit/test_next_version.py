@@ -37,13 +37,13 @@ NO_FINAL = {
     "taken": ("1.2.0.dev0", "1.2.0", {}, RefusedError, "1.2.0 is taken", "1.2.1"),
     "yanked or tagged is taken": ("1.2.0.dev0", "1.1.0 1.2.0", {"to": "1.2.0"}, RefusedError, "is taken", "1.2.1"),
     "below the newest": ("1.2.0.dev0", "1.3.0", {}, RefusedError, "1.2.0 is below 1.3.0, which is released", "1.3.1"),
-    "below main": ("1.2.0.dev0", "1.1.0", {"to": "1.1.1"}, RefusedError, "which main holds", "only go up"),
-    "patch below main": ("2.0.0.dev0", "1.1.0", {"part": "patch"}, RefusedError, "which main holds", "only go up"),
+    "below main": ("1.2.0.dev0", "1.1.0", {"to": "1.1.1"}, RefusedError, "which main declares", "only go up"),
+    "patch below main": ("2.0.0.dev0", "1.1.0", {"part": "patch"}, RefusedError, "which main declares", "only go up"),
     "a candidate": ("1.2.0.dev0", "", {"to": "1.2.0rc1"}, UsageError, "1.2.0rc1 is not a final", "--to 1.2.0"),
     "a dev release": ("1.2.0.dev0", "", {"to": "1.2.0.dev1"}, UsageError, "is not a final", "--to 1.2.0"),
     "a local version": ("1.2.0.dev0", "", {"to": "1.2.0+x"}, UsageError, "is not a final", "--to 1.2.0"),
     "no version": ("1.2.0.dev0", "", {"to": "next"}, UsageError, "'next' is not a version", "1.3.0"),
-    "no part": ("1.2.0.dev0", "", {"part": "tiny"}, UsageError, "'tiny' is no part", "major, minor, patch"),
+    "no part": ("1.2.0.dev0", "", {"part": "tiny"}, UsageError, "'tiny' is not a part", "major, minor, patch"),
 }
 
 
@@ -81,10 +81,10 @@ def test_bump_dev_opens_the_next_line(main: str, taken: str, options: dict[str, 
 
 NO_DEV = {
     "a closed line": ("1.2.0", "1.2.0", {"to": "1.2.0"}, RefusedError, "1.2.0.dev0 is below 1.2.0"),
-    "below main": ("1.3.0", "1.2.0", {"to": "1.2.5"}, RefusedError, "which main holds"),
+    "below main": ("1.3.0", "1.2.0", {"to": "1.2.5"}, RefusedError, "which main declares"),
     "below a candidate": ("1.2.0", "1.2.0 2.0.0rc1", {"to": "2.0.0"}, RefusedError, "2.0.0.dev0 is below 2.0.0rc1"),
-    "a candidate": ("1.2.0", "1.2.0", {"to": "1.3.0rc1"}, UsageError, "not the beginning of a dev line"),
-    "another number": ("1.2.0", "1.2.0", {"to": "1.3.0.dev4"}, UsageError, "not the beginning of a dev line"),
+    "a candidate": ("1.2.0", "1.2.0", {"to": "1.3.0rc1"}, UsageError, "not the start of a dev line"),
+    "another number": ("1.2.0", "1.2.0", {"to": "1.3.0.dev4"}, UsageError, "not the start of a dev line"),
 }
 
 

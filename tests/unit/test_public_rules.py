@@ -63,11 +63,11 @@ def test_a_yanked_version_is_not_released_again(all_of_it: bool) -> None:
 
 SIDE = Relation.DIVERGED
 REFUSED = {
-    "dev release": (world("1.2.3.dev0"), "v1.2.3.dev0", {}, "holds 1.2.3.dev0, a dev release"),
+    "dev release": (world("1.2.3.dev0"), "v1.2.3.dev0", {}, "declares 1.2.3.dev0, a dev release"),
     "candidate": (world("1.2.3rc1"), "v1.2.3rc1", {}, "1.2.3rc1 is a pre-release"),
     "local version": (world("1.2.3+local"), "v1.2.3+local", {}, "is a local version"),
     "not in normal form": (world("1.2.3", is_normal=False), "v1.2.3", {}, "is not written in normal form"),
-    "another spelling": (world("1.2.0"), "v1.2", {}, "v1.2 names 1.2.0 in another spelling"),
+    "another spelling": (world("1.2.0"), "v1.2", {}, "v1.2 has 1.2.0 in another spelling"),
     "no tag": (world("1.2.3", tag=None), None, {}, "no release tag is on commit aaaaaaaaaaaa"),
     "a tag that is not there": (world("1.2.3", tag=None), "v1.2.3", {}, "there is no tag v1.2.3"),
     "moved": (world("1.2.3", tag=Tag("v1.2.3", THERE, Relation.ANCESTOR)), "v1.2.3", {}, "points to commit bbbbbb"),

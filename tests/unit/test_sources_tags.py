@@ -238,7 +238,7 @@ def test_a_news_file_named_by_the_day_is_refused() -> None:
     """Nobody would find its section again on another day."""
     text = '[project]\nname = "x"\nversion = "1.0"\n'
     text += '[tool.towncrier]\nsingle_file = false\nfilename = "{project_date}.md"\n'
-    with pytest.raises(RefusedError, match="not known beforehand") as stop:
+    with pytest.raises(RefusedError, match="cannot be resolved in advance") as stop:
         parse_project((HATCH + text).encode())
     assert "{version}" in stop.value.hint
 

@@ -47,7 +47,7 @@ NEXT = {
         "git fetch --tags",
     ),
     "superseded": (standing("1.2.dev0", Reason.SUPERSEDED), False, "invoke bump-dev"),
-    "unfit": (standing("1.2rc1", Reason.UNFIT), False, "mend what main holds"),
+    "unfit": (standing("1.2rc1", Reason.UNFIT), False, "fix the version on main"),
     "half out": (standing("1.2", Reason.CLOSED, unfinished="x"), False, "invoke resume v1.1 --index pypi"),
     "half out, main went on": (
         standing("1.3.dev0", Reason.OPEN, 2, unfinished="x"),
@@ -108,7 +108,9 @@ def test_there_is_one_next_command(seen: ReleaseStatus, converged: bool, command
 
 def test_what_is_behind_says_what_the_plan_advises() -> None:
     """The refusal of a preview and the status name the same way on."""
-    assert next_command(standing("1.2.dev0", Reason.BEHIND)).why.endswith("nobody would get its previews; the hint")
+    assert next_command(standing("1.2.dev0", Reason.BEHIND)).why.endswith(
+        "installers would never pick its previews; the hint"
+    )
 
 
 def test_the_reason_counts_in_plain_words() -> None:
@@ -116,7 +118,7 @@ def test_the_reason_counts_in_plain_words() -> None:
     one = next_command(standing("1.2.dev0", Reason.OPEN, 1, workflow="test.yml is queued", is_running=True))
     two = next_command(standing("1.2.dev0", Reason.OPEN, 2))
     assert one.why == "1 commit on main is in no preview yet: test.yml is queued"
-    assert two.why == "2 commits on main are in no preview: see why it is not green"
+    assert two.why == "2 commits on main are in no preview: see why it did not pass"
 
 
 def file(name: str, age: timedelta | None = DAY, *, yanked: bool = False, size: int | None = None) -> IndexFile:
@@ -131,7 +133,7 @@ BOTH = (file("x.whl"), file("x.tar.gz"))
 OLD = (file("x.whl", 20 * DAY), file("x.tar.gz", 20 * DAY))
 LACKS = {
     "whole": (BOTH, hub_release(draft=False), True, ""),
-    "nothing": ((), None, True, "no file of it is on the index"),
+    "nothing": ((), None, True, "none of its files is on the index"),
     "no sdist": (BOTH[:1], None, True, "its sdist is not on the index"),
     "no wheel": (BOTH[1:], None, True, "its wheel is not on the index"),
     "a draft": (BOTH, hub_release(draft=True), True, "its GitHub Release is a draft"),
@@ -162,13 +164,16 @@ def test_files_are_taken_for_two_weeks_after_the_first() -> None:
 def test_a_spent_version_names_the_next() -> None:
     """What cannot be finished is followed by the next patch."""
     stop = unrecoverable(Version("1.2"), "why")
-    assert (str(stop), stop.hint) == ("1.2 is spent: why", "the next version is 1.2.1; yank what is there")
+    assert (str(stop), stop.hint) == (
+        "1.2 cannot be completed: why",
+        "the next version is 1.2.1; yank the published files",
+    )
 
 
 def test_the_next_version_is_above_all_that_is_out() -> None:
     """Other finals, on the index or tagged, push it up; dev releases do not."""
     taken = [Version(text) for text in ("1.2.1", "1.3.0", "1.2.5.post1", "2.0.0.dev3")]
-    assert unrecoverable(Version("1.2"), "why", taken).hint == "the next version is 1.3.1; yank what is there"
+    assert unrecoverable(Version("1.2"), "why", taken).hint == "the next version is 1.3.1; yank the published files"
 
 
 AGES = {

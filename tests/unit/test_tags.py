@@ -10,20 +10,20 @@ from packaging.version import Version
 from release_channels.model.tags import release_tags, tag_of, version_of, why_wrong
 
 WRONG = {
-    "no prefix": ("1.2.3", "is not written as v{version}"),
-    "twice the prefix": ("vv1.2.3", "names 1.2.3 in another spelling"),
-    "another case": ("V1.2.3", "differs from v1.2.3 in upper and lower case"),
-    "leading zero": ("v01.2.3", "names 1.2.3 in another spelling"),
-    "another length": ("v1.2.3.0", "names 1.2.3 in another spelling"),
-    "dev release": ("v1.2.3.dev0", "names 1.2.3.dev0, and the commit holds 1.2.3"),
-    "candidate": ("v1.2.3rc1", "names 1.2.3rc1, and the commit holds 1.2.3"),
-    "local version": ("v1.2.3+local", "names 1.2.3+local, and the commit holds 1.2.3"),
-    "newline": ("v1.2.3\n", "has characters that no release tag has"),
-    "shell": ("v1.2.3$(id)", "has characters that no release tag has"),
-    "quotes": ('v1.2.3";id;"', "has characters that no release tag has"),
-    "digits of another script": ("v1.2.\u0663", "has characters that no release tag has"),
-    "no version": ("vnext", "names no version ('next')"),
-    "prefix alone": ("v", "names no version ('')"),
+    "no prefix": ("1.2.3", "does not match tag-format v{version}"),
+    "twice the prefix": ("vv1.2.3", "has 1.2.3 in another spelling"),
+    "another case": ("V1.2.3", "differs from v1.2.3 only in case"),
+    "leading zero": ("v01.2.3", "has 1.2.3 in another spelling"),
+    "another length": ("v1.2.3.0", "has 1.2.3 in another spelling"),
+    "dev release": ("v1.2.3.dev0", "is for 1.2.3.dev0, but the commit declares 1.2.3"),
+    "candidate": ("v1.2.3rc1", "is for 1.2.3rc1, but the commit declares 1.2.3"),
+    "local version": ("v1.2.3+local", "is for 1.2.3+local, but the commit declares 1.2.3"),
+    "newline": ("v1.2.3\n", "contains characters that a release tag must not have"),
+    "shell": ("v1.2.3$(id)", "contains characters that a release tag must not have"),
+    "quotes": ('v1.2.3";id;"', "contains characters that a release tag must not have"),
+    "digits of another script": ("v1.2.\u0663", "contains characters that a release tag must not have"),
+    "no version": ("vnext", "contains no version ('next')"),
+    "prefix alone": ("v", "contains no version ('')"),
 }
 
 

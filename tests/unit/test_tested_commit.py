@@ -54,7 +54,7 @@ MALFORMED: dict[str, tuple[dict[str, object], str]] = {
     "half a gate run": ({"gate_run": {"id": 12}}, "`gate_run` has the keys attempt, id"),
     "results that are a list": ({"results": []}, "`results` maps names to text"),
     "a version not in normal form": ({"version": "1.0dev42"}, "is not in normal form"),
-    "no version": ({"version": "one"}, "is no version"),
+    "no version": ({"version": "one"}, "is not a version"),
     "no files": ({"files": []}, "`files` is a list of at least one file"),
     "a file twice": ({"files": [FILE.to_table()] * 2}, "a file is named twice"),
     "a file elsewhere": ({"files": [FILE.to_table() | {"name": "../x.whl"}]}, "`name` '../x.whl' has the wrong form"),
@@ -84,7 +84,7 @@ def test_a_missing_key_is_refused(key: str) -> None:
     [
         pytest.param("", "is not JSON", id="empty"),
         pytest.param(" " * (MAX_BYTES + 1), "is larger than", id="large"),
-        pytest.param('{"schema": 1, "schema": 1}', "a key stands twice", id="a key twice"),
+        pytest.param('{"schema": 1, "schema": 1}', "duplicate key", id="a key twice"),
         pytest.param("[]", "it has the keys", id="a list"),
     ],
 )

@@ -39,7 +39,7 @@ def test_claims_are_read_out_of_a_token() -> None:
 @pytest.mark.parametrize("text", ["", "abc", "a.%%%.c", token([]), token(1)])
 def test_what_is_no_token_is_a_failure(text: str) -> None:
     """Nothing is guessed from it."""
-    with pytest.raises(FailedError, match="identity token"):
+    with pytest.raises(FailedError, match="OIDC token"):
         read_claims(text)
 
 
@@ -59,20 +59,20 @@ def test_the_form_is_filled_in_field_by_field() -> None:
 
 REFUSALS = {
     "environment missing": (
-        {"environment": ""}, "the environment is missing in this job, and should be pypi-public",
+        {"environment": ""}, "the environment is missing in this job, but should be pypi-public",
         "change `environment: pypi-public` of the job",
     ),
     "another environment": (
-        {"environment": "production"}, "the environment is production in this job, and should be pypi-public",
+        {"environment": "production"}, "the environment is production in this job, but should be pypi-public",
         "change `environment: pypi-public` of the job",
     ),
     "another file": (
         {"job_workflow_ref": "acme/demo-tool/.github/workflows/reusable.yml@refs/tags/v1"},
-        "the workflow file is reusable.yml in this job, and should be public-release.yml",
+        "the workflow file is reusable.yml in this job, but should be public-release.yml",
         "never from a reusable workflow",
     ),
     "renamed": (
-        {"repository": "acme/new-name"}, "the repository is acme/new-name in this job, and should be acme/demo-tool",
+        {"repository": "acme/new-name"}, "the repository is acme/new-name in this job, but should be acme/demo-tool",
         "`repository` in [tool.release-channels]",
     ),
     "all fits": ({}, "invalid-publisher: no publisher fits", "the publisher on the index is missing or differs"),
@@ -92,12 +92,12 @@ def test_an_invalid_publisher_becomes_one_setting_to_change(changes: dict[str, s
 @pytest.mark.parametrize(
     ("code", "hint"),
     [
-        ("invalid-pending-publisher", "the project exists by now"),
+        ("invalid-pending-publisher", "the project already exists"),
         ("invalid-token", "run the job again"),
         ("invalid-reuse-token", "used before"),
         ("invalid-payload", "Enterprise Server"),
         ("not-enabled", "try again later"),
-        ("something-new", "what the index says"),
+        ("something-new", "the index's response"),
     ],
 )
 def test_each_refusal_has_its_cure(code: str, hint: str) -> None:

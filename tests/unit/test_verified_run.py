@@ -37,11 +37,11 @@ LIES: dict[str, tuple[Lie, str]] = {
     ),
     "forged number": (
         (replace(CLAIM, test_run=replace(CLAIM.test_run, number=999)), TEST, GATE),
-        "it gives the test run the number 999, and GitHub 41",
+        "it gives the test run the number 999, but GitHub has 41",
     ),
     "another test run": (
         (replace(CLAIM, test_run=replace(CLAIM.test_run, id=6)), TEST, GATE),
-        "it names the test run 6, and run 7 was asked for",
+        "it names the test run 6, not 7",
     ),
     "another repository": (
         (replace(CLAIM, repository="mallory/demo-tool"), TEST, GATE),
@@ -52,7 +52,7 @@ LIES: dict[str, tuple[Lie, str]] = {
     ),
     "another path": (
         (replace(CLAIM, test_run=replace(CLAIM.test_run, path=".github/workflows/t.yml")), TEST, GATE),
-        "it names .github/workflows/t.yml, and the test run is of .github/workflows/test.yml",
+        "it names .github/workflows/t.yml, but the test run is of .github/workflows/test.yml",
     ),
     "test of another workflow with the same name": (
         (replace(CLAIM, test_run=replace(CLAIM.test_run, path=".github/workflows/t.yml")),
@@ -99,10 +99,11 @@ LIES: dict[str, tuple[Lie, str]] = {
         (CLAIM, TEST, replace(GATE, attempt=2)), "it is from attempt 1 of the gate's run, whose newest attempt is 2",
     ),
     "copied from another gate run": (
-        (replace(CLAIM, gate_run=GateRun(5, 1)), TEST, GATE), "it says that run 5 made it, and it was found in run 8",
+        (replace(CLAIM, gate_run=GateRun(5, 1)), TEST, GATE),
+        "it states run 5 as its origin, but it was found in run 8",
     ),
     "made on no runner": (
-        (replace(CLAIM, gate_run=None), TEST, GATE), "it says that no run of GitHub's made it",
+        (replace(CLAIM, gate_run=None), TEST, GATE), "it states that no GitHub Actions run created it",
     ),
 }  # fmt: skip
 
@@ -128,7 +129,7 @@ def test_each_lie_is_refused_with_its_own_reason(lie: Lie, reason: str) -> None:
 
 def test_every_lie_is_named_at_once() -> None:
     """A maintainer sees everything that is wrong in one message."""
-    with pytest.raises(RefusedError, match=r"started by schedule.*ended failure.*number 1, and GitHub 41"):
+    with pytest.raises(RefusedError, match=r"started by schedule.*ended failure.*number 1, but GitHub has 41"):
         verify_provenance(
             replace(CLAIM, test_run=replace(CLAIM.test_run, number=1)), replace(TEST, conclusion="failure"),
             replace(GATE, event="schedule"), REPOSITORY, Config(),
@@ -177,4 +178,4 @@ def test_nothing_else_than_what_was_gated_passes(change: Change, reason: str) ->
     """Another file, another digest or a missing file is refused with both digests."""
     with pytest.raises(RefusedError) as stop:
         verify_gated(replace(MANIFEST, files=change(FILES)), FILES)
-    assert str(stop.value) == f"this is not what the gate tested: {reason}"
+    assert str(stop.value) == f"the files differ from those that the gate tested: {reason}"

@@ -97,7 +97,7 @@ def test_a_copy_that_does_not_fit_is_refused(pattern: str, text: str, message: s
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("nowhere", "there is no nowhere"), ("../C", "no file of this project"), ("/C", "no file of this project")],
+    [("nowhere", "there is no nowhere"), ("../C", "not a file of this project"), ("/C", "not a file of this project")],
 )
 def test_a_copy_without_a_file_is_refused(path: str, message: str) -> None:
     """A missing file and one outside the project are named."""
@@ -140,7 +140,7 @@ def test_copies_that_agree_are_no_finding() -> None:
 def test_copies_that_disagree_are_named() -> None:
     """Each finding has the file, the line and both versions."""
     files = {"CITATION.cff": "a\nversion: 0.9\n", "uv.lock": LOCK.replace(".dev0", "")}
-    where = "and pyproject.toml [project].version says 1.0.0.dev0"
+    where = "but pyproject.toml [project].version says 1.0.0.dev0"
     assert disagreements(project(), reading(files)) == (
         f"CITATION.cff, line 2, says 0.9, {where}",
         f"uv.lock says 1.0.0, {where}",
@@ -155,7 +155,7 @@ def test_versions_in_tags_are_compared_once_one_is_named() -> None:
     assert disagreements(tagged, read) == ()
     assert disagreements(tagged, read, Version("1.0")) == ()
     assert disagreements(tagged, read, NEW) == (
-        "CITATION.cff, line 1, says 1.0, and the git tags (pdm-backend) says 2.0.0",
+        "CITATION.cff, line 1, says 1.0, but the git tags (pdm-backend) says 2.0.0",
     )
 
 

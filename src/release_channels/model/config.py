@@ -94,12 +94,12 @@ def parse_config(table: object) -> Config:
     config = parse_table(Config, table, TABLE)
     if config.tag_format.count("{version}") != 1 or set("{}") & set(config.tag_format.replace("{version}", "")):
         raise RefusedError(
-            f'{TABLE}.tag-format is "{config.tag_format}"', hint='it holds {version} once, as in "v{version}"'
+            f'{TABLE}.tag-format is "{config.tag_format}"', hint='it must contain {version} once, as in "v{version}"'
         )
     if config.run_offset < 0:
         raise RefusedError(f"{TABLE}.run-offset is {config.run_offset}", hint="it is 0 or above")
     if config.repository and not _REPOSITORY.fullmatch(config.repository):
-        raise RefusedError(f'{TABLE}.repository is "{config.repository}"', hint='it is written "owner/name"')
+        raise RefusedError(f'{TABLE}.repository is "{config.repository}"', hint='write it as "owner/name"')
     for number, file in enumerate(config.version_files):
         _check_version_file(file, f"{TABLE}.version-files[{number}]")
     check_gate(config.gate, f"{TABLE}.gate")
@@ -111,12 +111,12 @@ def _check_version_file(file: VersionFile, path: str) -> None:
     if max(times) != 1:
         raise RefusedError(
             f'{path}.pattern is "{file.pattern}"',
-            hint='it holds {version} once or {date} once, or both: "version: {version}"',
+            hint='it must contain {version} once or {date} once, or both: "version: {version}"',
         )
     rest = file.pattern.replace("{version}", "").replace("{date}", "")
     if "\n" in file.pattern or not rest.strip():
         raise RefusedError(
-            f'{path}.pattern is "{file.pattern}"', hint="it is on one line, with text that tells the place from others"
+            f'{path}.pattern is "{file.pattern}"', hint="write one line, with literal text around the placeholder"
         )
 
 
@@ -156,9 +156,11 @@ def _parse_list(kind: Any, value: object, path: str) -> tuple[object, ...]:
 
 def _list_hint(kind: Any, path: str) -> str:
     if is_dataclass(kind):
-        return f"it is a list of tables: [[{path}]]"
+        return f"it must be a list of tables: [[{path}]]"
     return (
-        'it is a list of texts: ["one", "two"]' if kind is str else 'it is a list of lists of texts: [["one", "two"]]'
+        'it must be a list of strings: ["one", "two"]'
+        if kind is str
+        else 'it must be a list of lists of strings: [["one", "two"]]'
     )
 
 
@@ -166,13 +168,13 @@ def _parse(kind: Any, value: object, path: str) -> object:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         allowed = [member.value for member in kind]
         if value not in allowed:
-            raise RefusedError(f"{path} is {value!r}", hint="it is one of: " + ", ".join(allowed))
+            raise RefusedError(f"{path} is {value!r}", hint="it must be one of: " + ", ".join(allowed))
         return kind(value)
     if isinstance(kind, type) and is_dataclass(kind):
         return parse_table(kind, value, path)
     if get_origin(kind) is tuple:
         return _parse_list(get_args(kind)[0], value, path)
     if type(value) is not kind:  # `type is`, since True is an int to isinstance
-        names = {str: "text", int: "a whole number", bool: "true or false"}
-        raise RefusedError(f"{path} is {value!r}", hint=f"it is {names.get(kind, kind.__name__)}")
+        names = {str: "a string", int: "a whole number", bool: "true or false"}
+        raise RefusedError(f"{path} is {value!r}", hint=f"it must be {names.get(kind, kind.__name__)}")
     return value

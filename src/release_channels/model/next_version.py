@@ -50,7 +50,7 @@ def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part
     if to:
         target = _parse(to)
         if target.pre is not None or target.local is not None or (target.dev or 0) > 0:
-            raise UsageError(f"{target} is not the beginning of a dev line", hint="give it as in --to 1.3.0")
+            raise UsageError(f"{target} is not the start of a dev line", hint="write `--to 1.3.0`")
         target = Version(f"{final_of(target)}.dev0")
     elif part:
         target = Version(f"{raised(base, _part(part))}.dev0")
@@ -59,7 +59,7 @@ def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part
     _must_go_up(target, current, taken)
     if bound is not None and target < bound:
         raise RefusedError(
-            f"{target} is below {bound}, which is out: nobody would be offered its previews",
+            f"{target} is below {bound}, which is published: installers would never pick its previews",
             hint=f"the next free line is {next_dev_line(bound)}",
         )
     return target
@@ -81,7 +81,7 @@ def _must_go_up(target: Version, current: Version, taken: Collection[Version]) -
     if newest is not None and target < newest:
         raise RefusedError(f"{target} is below {newest}, which is released", hint=_next(taken))
     if target < current:
-        raise RefusedError(f"{target} is below {current}, which main holds", hint="versions on main only go up")
+        raise RefusedError(f"{target} is below {current}, which main declares", hint="versions on main only go up")
 
 
 def _next(taken: Collection[Version]) -> str:
@@ -104,7 +104,7 @@ def _part(text: str) -> Part:
     try:
         return Part(text)
     except ValueError as err:
-        raise UsageError(f"{text!r} is no part of a version", hint="one of: " + ", ".join(Part)) from err
+        raise UsageError(f"{text!r} is not a part of a version", hint="one of: " + ", ".join(Part)) from err
 
 
 def is_open(version: Version) -> bool:

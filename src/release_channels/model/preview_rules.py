@@ -39,7 +39,7 @@ def _decide_final(observed: Observed, request: Request, config: Config) -> Plan:
     if version not in observed.index.releases:
         return make_plan(
             observed, request, Verdict.SKIP, Reason.STAGED,
-            f"{config.main_branch} holds {version}, which is not on the index yet: its release tag will publish it",
+            f"{config.main_branch} declares {version}, which is not on the index yet: its release tag will publish it",
         )  # fmt: skip
     if _in_tag(observed):
         return make_plan(
@@ -49,7 +49,7 @@ def _decide_final(observed: Observed, request: Request, config: Config) -> Plan:
     skips = config.closed_line is ClosedLine.SKIP
     return make_plan(
         observed, request, Verdict.SKIP if skips else Verdict.REFUSE, Reason.CLOSED,
-        f"{config.main_branch} still holds {version}, which is on the index already: the line is closed",
+        f"{config.main_branch} still declares {version}, which is already on the index: the dev line is closed",
         hint=_reopen(observed),
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ def _decide_dev(observed: Observed, request: Request, config: Config) -> Plan:
                 observed, request, Verdict.SKIP, Reason.SUPERSEDED,
                 f"{final} is on the index, and this commit is part of its tag {_tag_name(observed)}",
             )  # fmt: skip
-        return _behind(observed, request, config, f"{final} is on the index already")
+        return _behind(observed, request, config, f"{final} is already on the index")
     run, numbered = _run_number(observed, request, config)
     version = preview_of(observed.version, run)
     above = [v for v in releases if v > version and binds(v)]
@@ -81,22 +81,22 @@ def _number(observed: Observed, request: Request, config: Config, version: Versi
         return make_plan(
             observed, request, Verdict.PUBLISH, Reason.ALREADY,
             f"{version} is on the index ({len(observed.index.releases[version])} files): "
-            "its bytes are compared, and what is missing is added",
+            "its files are compared, and missing ones are uploaded",
             version=version, run=run,
         )  # fmt: skip
     if newest is not None and newest.version > version and _restarted(newest, version):
         return make_plan(
             observed, request, Verdict.REFUSE, Reason.RESTARTED,
             f"run {run} is lower than the {newest.version.dev} of {newest.version}, which an earlier commit has: "
-            "the test workflow's counter has started again",
+            "the test workflow's counter has restarted",
             hint=_offset(newest, run, config),
             version=version, run=run,
         )  # fmt: skip
     if newest is not None and newest.version > version and _is_cut_off(observed, request, newest, version):
         return make_plan(
             observed, request, Verdict.REFUSE, Reason.CUT_OFF,
-            f"{newest.version} was built from commit {(newest.commit or '')[:12]}, which the shallow clone at hand "
-            f"does not reach: nobody can tell whether {version} is late, or the run counter has started again",
+            f"{newest.version} was built from commit {(newest.commit or '')[:12]}, which this shallow clone "
+            f"does not contain: whether {version} is late or the run counter has restarted is unknown",
             hint=UNSHALLOW,
             version=version, run=run,
         )  # fmt: skip
@@ -110,7 +110,7 @@ def _number(observed: Observed, request: Request, config: Config, version: Versi
         )  # fmt: skip
     return make_plan(
         observed, request, Verdict.PUBLISH, Reason.OPEN,
-        f"{config.main_branch} is on the dev line {observed.version}, and {version} is above all on the index",
+        f"{config.main_branch} is on the dev line {observed.version}, and {version} is the highest on the index",
         version=version, run=run, warnings=_twice(newest, version),
     )  # fmt: skip
 
@@ -118,10 +118,10 @@ def _number(observed: Observed, request: Request, config: Config, version: Versi
 def _taken(observed: Observed, request: Request, config: Config, there: Preview, version: Version, run: int) -> Plan:
     """Refuse a version that another commit has; on a later commit the run counter may also have restarted."""
     again = _restarted(there, version)
-    counter = f"; if the workflow's counter has started again, {_offset(there, run, config)}" if again else ""
+    counter = f"; if the workflow's counter has restarted, {_offset(there, run, config)}" if again else ""
     return make_plan(
         observed, request, Verdict.REFUSE, Reason.TAKEN,
-        f"{version} is on the index already, built from commit {(there.commit or '')[:12]}",
+        f"{version} is already on the index, built from commit {(there.commit or '')[:12]}",
         hint=f"a version is published once; the next free one is .dev{_next_free(observed, config)}{counter}",
         version=version, run=run,
     )  # fmt: skip
@@ -157,12 +157,14 @@ def _why_late(newest: Preview, observed: Observed) -> tuple[str, ...]:
     if newest.relation in (Relation.ANCESTOR, Relation.SAME):
         return ()
     if newest.relation is Relation.DESCENDANT:
-        return (f"the version on main went down: {newest.version} came from an earlier commit and stays on top",)
+        return (
+            f"the version on main went down: {newest.version} was built from an earlier commit and stays the newest",
+        )
     if newest.relation is Relation.DIVERGED:
         built = f"{newest.version} was built from commit {(newest.commit or '')[:12]}, {newest.relation}"
         return (f"{built}: was the history of main rewritten?",)
     if newest.commit is not None:
-        reach = f"whose history is cut off ({UNSHALLOW})" if observed.is_shallow else "which lacks it"
+        reach = f"which is shallow ({UNSHALLOW})" if observed.is_shallow else "which lacks it"
         built = f"{newest.version} was built from commit {newest.commit[:12]}"
         return (f"{built}, and the order could not be checked in this clone, {reach}",)
     return (f"{newest.version} does not say which commit it was built from, so the order could not be checked",)
@@ -170,7 +172,7 @@ def _why_late(newest: Preview, observed: Observed) -> tuple[str, ...]:
 
 def _twice(newest: Preview | None, version: Version) -> tuple[str, ...]:
     if newest is not None and newest.relation is Relation.SAME:
-        return (f"this commit is on the index already, as {newest.version}; {version} will hold the same code",)
+        return (f"this commit is already on the index as {newest.version}; {version} will contain the same code",)
     return ()
 
 
@@ -182,11 +184,11 @@ def _run_number(observed: Observed, request: Request, config: Config) -> tuple[i
     if not request.may_count:
         raise UsageError(
             f"no run number for the index {request.index}",
-            hint="give --run-number: the number of the test workflow's run for this commit",
+            hint="pass `--run-number`: the number of the test workflow's run for this commit",
         )
     kept = [v.dev or 0 for v, sha in observed.kept.items() if sha == observed.commit.sha and _same_line(v, observed)]
     if kept:
-        return max(kept), f"{max(kept)}, which this commit has on the local index already"
+        return max(kept), f"{max(kept)}, which this commit already has on the local index"
     free = _next_free(observed, config)
     return free, f"{free}, the next free one"
 
@@ -206,7 +208,7 @@ def _behind(observed: Observed, request: Request, config: Config, why: str) -> P
     return make_plan(
         observed, request, Verdict.REFUSE, Reason.BEHIND,
         f"{config.main_branch} is on the dev line {observed.version}, but {why}: "
-        "nobody would be offered this preview",
+        "installers would never pick this preview",
         hint=_reopen(observed),
     )  # fmt: skip
 
@@ -217,7 +219,7 @@ def _reopen(observed: Observed) -> str:
     if not observed.is_written:
         return (
             "previews follow the newest release tag: `git fetch --tags`, and push the tag that the remote lacks; "
-            f"`invoke tag --version {final_of(line)}` goes above all that is out"
+            f"`invoke tag --version {final_of(line)}` is above every published version"
         )
     return f"open the next dev line: `invoke bump-dev --to {final_of(line)}` (writes {line})"
 

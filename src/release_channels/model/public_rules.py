@@ -31,7 +31,7 @@ def decide_public(observed: Observed, request: Request, config: Config) -> Plan:
     if there:
         return make_plan(
             observed, request, Verdict.PUBLISH, Reason.ALREADY,
-            f"{version} is on the index ({len(there)} files): its bytes are compared, and what is missing is added",
+            f"{version} is on the index ({len(there)} files): its files are compared, and missing ones are uploaded",
             version=version,
         )  # fmt: skip
     return make_plan(
@@ -51,7 +51,7 @@ def check_version(observed: Observed) -> Iterator[Finding]:
         return
     if line is Line.DEV:
         yield _error(
-            f"the commit holds {version}, a dev release",
+            f"the commit declares {version}, a dev release",
             f"make it final first: `invoke bump` writes {final_of(version)}",
         )
     elif not observed.is_normal:
@@ -62,7 +62,7 @@ def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[
     """Check that the tag is the one that tag-format gives for the version, and that it is on this commit."""
     if request.tag is None:
         expected = tag_of(config.tag_format, observed.version)
-        yield _error(f"no release tag is on commit {observed.commit.short}", f"`invoke tag` makes it: {expected}")
+        yield _error(f"no release tag is on commit {observed.commit.short}", f"`invoke tag` creates it: {expected}")
         return
     wrong = why_wrong(request.tag, observed.version, config.tag_format)
     if wrong:
@@ -70,7 +70,7 @@ def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[
         return
     tag = observed.tag
     if tag is None:
-        yield _error(f"there is no tag {request.tag}", "`invoke tag` makes and pushes it")
+        yield _error(f"there is no tag {request.tag}", "`invoke tag` creates and pushes it")
     elif tag.relation is not Relation.SAME:
         yield _error(
             f"the tag {tag.name} points to commit {tag.commit[:12]}, not to {observed.commit.short}",
@@ -78,8 +78,8 @@ def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[
         )
     elif config.annotated_tags and not tag.annotated:
         yield _error(
-            f"the tag {tag.name} is lightweight, and annotated-tags asks for annotated ones",
-            f"delete it (`git push --delete {config.remote} {tag.name}`) and let `invoke tag` make it",
+            f"the tag {tag.name} is lightweight, but annotated-tags is set",
+            f"delete it (`git push --delete {config.remote} {tag.name}`) and run `invoke tag`",
         )
 
 
@@ -89,7 +89,7 @@ def check_place(observed: Observed, config: Config) -> Iterator[Finding]:
     if observed.on_main not in (None, Relation.SAME, Relation.ANCESTOR):
         yield _error(
             f"commit {observed.commit.short} is not contained in {main}",
-            f"public releases come from {config.main_branch} alone: merge it first",
+            f"public releases come only from {config.main_branch}: merge it first",
         )
     newest, version = observed.index.newest_final(), observed.version
     if newest is not None and newest > version and version not in observed.index.releases:
@@ -103,8 +103,8 @@ def check_yanked(version: Version, index: IndexState) -> Iterator[Finding]:
         following = next_free(version, index.releases)
         yield _error(
             f"{version} is yanked on the index ({', '.join(yanked)})",
-            f"it was taken back, so nothing is added to it and nothing announced: the next version is {following}; "
-            "if the yank was a mistake, take it back on the index first",
+            f"nothing more of it is uploaded or announced: the next version is {following}; "
+            "if the yank was a mistake, undo it on the index first",
         )
 
 

@@ -71,18 +71,20 @@ def next_command(standing: ReleaseStatus) -> NextStep:
     if standing.ahead is not None:
         return NextStep(False, standing.ahead.then, standing.ahead.where)
     if reason in (Reason.CLOSED, Reason.RELEASED) and standing.is_written:
-        return NextStep(False, standing.invoke("bump-dev"), f"{main} is out, and main still holds it")
+        return NextStep(False, standing.invoke("bump-dev"), f"{main} is published, but main still declares it")
     if reason in (Reason.BEHIND, Reason.SUPERSEDED):
-        behind = f"the dev line {main} is behind what is out: nobody would get its previews"
+        behind = (
+            f"main's dev version {main} is older than the latest release, so installers would never pick its previews"
+        )
         why = "; ".join(filter(None, (behind, standing.preview.hint)))
         return NextStep(False, standing.invoke("bump-dev") if standing.is_written else "git fetch --tags", why)
     if reason is Reason.STAGED:
-        return NextStep(False, standing.invoke("tag"), f"main holds {main}, which is not tagged yet")
+        return NextStep(False, standing.invoke("tag"), f"main declares {main}, which is not tagged yet")
     if reason in (Reason.UNFIT, Reason.RESTARTED, Reason.TAKEN):
-        return NextStep(False, "mend what main holds", f"{standing.preview.message}; {standing.preview.hint}")
+        return NextStep(False, "fix the version on main", f"{standing.preview.message}; {standing.preview.hint}")
     if standing.commits_since_preview and reason is not Reason.RELEASED:
         return _wait_for_preview(standing)
-    return NextStep(True, _begin(standing), "nothing waits to be done; this begins the next public release")
+    return NextStep(True, _begin(standing), "nothing is pending; this starts the next public release")
 
 
 def _finish(standing: ReleaseStatus) -> NextStep:
@@ -104,7 +106,7 @@ def _wait_for_preview(standing: ReleaseStatus) -> NextStep:
         return NextStep(False, "nox -s preview", why)
     if standing.is_running:
         return NextStep(False, f"wait, then `{standing.invoke('status')}` again", f"{why} yet: {standing.workflow}")
-    return NextStep(False, "look at the workflow", f"{why}: {standing.workflow or 'see why it is not green'}")
+    return NextStep(False, "look at the workflow", f"{why}: {standing.workflow or 'see why it did not pass'}")
 
 
 def _begin(standing: ReleaseStatus) -> str:
@@ -124,7 +126,7 @@ def unfinished(files: tuple[IndexFile, ...], release: GitHubRelease | None, now:
     closes = files_close_at(files)
     is_closed = closes is not None and now > closes
     if not files:
-        return "no file of it is on the index"
+        return "none of its files is on the index"
     if all(file.yanked for file in files):
         return ""
     if kinds != {True, False}:
@@ -143,7 +145,8 @@ def files_close_at(files: tuple[IndexFile, ...]) -> datetime | None:
 def unrecoverable(version: Version, why: str, taken: Iterable[Version] = ()) -> RefusedError:
     """Build the error for a version that cannot be completed; `taken` are the versions on the index or tagged."""
     return RefusedError(
-        f"{version} is spent: {why}", hint=f"the next version is {next_free(version, taken)}; yank what is there"
+        f"{version} cannot be completed: {why}",
+        hint=f"the next version is {next_free(version, taken)}; yank the published files",
     )
 
 

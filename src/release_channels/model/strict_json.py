@@ -104,7 +104,7 @@ class StrictJsonReader:
         try:
             version = Version(text)
         except ValueError as err:  # more digits than an int takes are no InvalidVersion
-            why = f"{self.what} is not usable: `{key}` {text[:80]!r} is no version"
+            why = f"{self.what} is not usable: `{key}` {text[:80]!r} is not a version"
             raise RefusedError(why, hint=self.hint) from err
         self.require(str(version) == text, f"`{key}` {text!r} is not in normal form")
         return version
@@ -138,5 +138,5 @@ class StrictJsonReader:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("duplicate key")
     return table

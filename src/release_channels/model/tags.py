@@ -40,17 +40,17 @@ def why_wrong(name: str, version: Version, tag_format: str) -> str:
     if name == expected:
         return ""
     if not _PLAIN.fullmatch(name):
-        return f"the tag {name!r} has characters that no release tag has"
+        return f"the tag {name!r} contains characters that a release tag must not have"
     if name.lower() == expected.lower():
-        return f"the tag {name} differs from {expected} in upper and lower case"
+        return f"the tag {name} differs from {expected} only in case"
     before, _, after = tag_format.partition("{version}")
     if not (name.startswith(before) and name.endswith(after)):
-        return f"the tag {name} is not written as {tag_format}"
+        return f"the tag {name} does not match tag-format {tag_format}"
     text = name[len(before) : len(name) - len(after)]
     try:
         named = Version(text)
     except (InvalidVersion, ValueError):
-        return f"the tag {name} names no version ({text!r})"
+        return f"the tag {name} contains no version ({text!r})"
     if named == version:
-        return f"the tag {name} names {version} in another spelling"
-    return f"the tag {name} names {named}, and the commit holds {version}"
+        return f"the tag {name} has {version} in another spelling"
+    return f"the tag {name} is for {named}, but the commit declares {version}"

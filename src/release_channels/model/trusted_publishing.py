@@ -63,9 +63,9 @@ def read_claims(token: str) -> Mapping[str, str]:
         body = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     except (IndexError, ValueError, RecursionError) as err:
-        raise FailedError("GitHub gave an identity token that cannot be read", hint="run the job again") from err
+        raise FailedError("GitHub issued an OIDC token that cannot be decoded", hint="run the job again") from err
     if not isinstance(claims, dict):
-        raise FailedError("GitHub gave an identity token without claims", hint="run the job again")
+        raise FailedError("GitHub issued an OIDC token without claims", hint="run the job again")
     return {str(name): value for name, value in claims.items() if isinstance(value, str)}
 
 
@@ -83,7 +83,7 @@ def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[
         ),
         ClaimCheck(
             "workflow file", file, wanted.workflow,
-            "the job stands in another file than the settings name: publish from that file itself, "
+            "the job is in another file than the configured one: publish from that file itself, "
             "never from a reusable workflow",
         ),
         ClaimCheck(
@@ -97,9 +97,9 @@ def explain_refusal(code: str, said: str, compared: tuple[ClaimCheck, ...], inde
     """Build the error for the index's refusal, with the setting to change."""
     wrong = next((value for value in compared if not value.matches), None)
     if code in ("invalid-publisher", "invalid-pending-publisher") and wrong is not None:
-        message = f"the {wrong.what} is {wrong.claimed or 'missing'} in this job, and should be {wrong.wanted}"
+        message = f"the {wrong.what} is {wrong.claimed or 'missing'} in this job, but should be {wrong.wanted}"
         return RefusedError(f"{index} does not trust this job: {message}", hint=f"change {wrong.change}")
-    hint = _CURES.get(code, "look at what the index says, and at its status page")
+    hint = _HINTS.get(code, "check the index's response and its status page")
     return RefusedError(f"{index} does not trust this job: {code or 'no code'}: {said}", hint=hint)
 
 
@@ -107,17 +107,17 @@ def mismatches(compared: tuple[ClaimCheck, ...]) -> Iterator[str]:
     """Yield a message for every claim that does not match."""
     for value in compared:
         if not value.matches:
-            yield f"the {value.what} is {value.claimed or 'missing'} in this job, and should be {value.wanted}"
+            yield f"the {value.what} is {value.claimed or 'missing'} in this job, but should be {value.wanted}"
 
 
 # Source: the error codes in the index's source.
-_CURES = {
-    "invalid-publisher": "the job is as the settings say, so the publisher on the index is missing or differs: "
+_HINTS = {
+    "invalid-publisher": "the job matches the settings, so the publisher on the index is missing or differs: "
     "add it there with the values above (the project's page, Publishing)",
-    "invalid-pending-publisher": "the project exists by now and the publisher was a pending one for it: "
+    "invalid-pending-publisher": "the project already exists, and its publisher is only a pending one: "
     "add it to the project itself with the values above (the project's page, Publishing)",
-    "invalid-token": "the identity has expired or is for another index: run the job again",
-    "invalid-reuse-token": "this identity was used before: run the job again, which gets a new one",
-    "invalid-payload": "the index does not know who signed this: GitHub Enterprise Server is not one of its publishers",
-    "not-enabled": "the index has switched Trusted Publishing off for now: try again later",
+    "invalid-token": "the OIDC token has expired or is for another index: run the job again",
+    "invalid-reuse-token": "this OIDC token was used before: run the job again to get a new one",
+    "invalid-payload": "the index does not accept this token's issuer: GitHub Enterprise Server is not supported",
+    "not-enabled": "Trusted Publishing is disabled on the index: try again later",
 }

@@ -16,7 +16,7 @@ from release_channels.model.strict_json import ManifestFile
 from release_channels.model.tested_commit import Provenance
 
 WORKFLOWS = ".github/workflows"
-AGAIN = "run the test workflow again for that commit (`gh run rerun`): the gate follows it by itself"
+AGAIN = "run the test workflow again for that commit (`gh run rerun`): the gate follows automatically"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,8 @@ def verify_gated(manifest: Manifest, gated: Sequence[ManifestFile]) -> Manifest:
     ]
     if gated and wrong:
         raise RefusedError(
-            "this is not what the gate tested: " + "; ".join(wrong),
-            hint="the likely cause is another version of the build backend by now: pin it with build-constraints.\n"
-            + AGAIN,
+            "the files differ from those that the gate tested: " + "; ".join(wrong),
+            hint="the build backend was probably updated: pin it with build-constraints.\n" + AGAIN,
         )
     return manifest
 
@@ -141,9 +140,9 @@ def _check_run(
 def _compare_gate(claim: Provenance, gate: WorkflowRun) -> Iterator[str]:
     ran = claim.gate_run
     if ran is None:
-        yield "it says that no run of GitHub's made it"
+        yield "it states that no GitHub Actions run created it"
     elif ran.id != gate.id:
-        yield f"it says that run {ran.id} made it, and it was found in run {gate.id}"
+        yield f"it states run {ran.id} as its origin, but it was found in run {gate.id}"
     elif ran.attempt != gate.attempt:
         yield f"it is from attempt {ran.attempt} of the gate's run, whose newest attempt is {gate.attempt}"
 
@@ -153,11 +152,11 @@ def _compare_test(claim: Provenance, test: WorkflowRun, repository: str) -> Iter
     if claim.repository.lower() != repository.lower():
         yield f"it is of the repository {claim.repository}, not of {repository}"
     if ran.id != test.id:
-        yield f"it names the test run {ran.id}, and run {test.id} was asked for"
+        yield f"it names the test run {ran.id}, not {test.id}"
     if ran.path != test.path:
-        yield f"it names {ran.path}, and the test run is of {test.path}"
+        yield f"it names {ran.path}, but the test run is of {test.path}"
     if ran.number != test.number:
-        yield f"it gives the test run the number {ran.number}, and GitHub {test.number}"
+        yield f"it gives the test run the number {ran.number}, but GitHub has {test.number}"
     if ran.attempt != test.attempt:
         yield f"it is about attempt {ran.attempt} of the test run, whose newest attempt is {test.attempt}"
 

@@ -124,7 +124,7 @@ def plan_release(
     if len(open_ones) != 1:
         times = f"{len(open_ones)} headings" if open_ones else "no heading"
         raise RefusedError(
-            f"{path} has {times} for what is unreleased", hint="write one `## [Unreleased]` above the newest version"
+            f"{path} has {times} for unreleased changes", hint="write one `## [Unreleased]` above the newest version"
         )
     unreleased = open_ones[0]
     says_something = document.says_something(unreleased.heading.end, unreleased.end)
@@ -132,20 +132,20 @@ def plan_release(
         if not says_something:
             return None
         raise RefusedError(
-            f"{path} has a section for {version}, and more that is unreleased",
+            f"{path} has a section for {version}, but also unreleased changes",
             hint=f"move what belongs to {version} below its heading",
         )
     if not says_something:
         raise RefusedError(
-            f"{path} has nothing below its heading for what is unreleased",
-            hint=f"write what is new in {version} there: it becomes the text of the release",
+            f"{path} has nothing below its heading for unreleased changes",
+            hint=f"describe the changes in {version} there: they become the release notes",
         )
     others = [section.title for section in sections if section.title.is_released]
     title = title_like(others, unreleased.title, version, date)
     new = _with_links(_with_title(text, unreleased, title), version, tag_format, path)
     if not has_section(parse_changelog(new, path), version):
         raise RefusedError(
-            f"{path} would not be read as having a section for {version}", hint=f"write its heading by hand: {title}"
+            f"{path} would not parse as having a section for {version}", hint=f"write its heading by hand: {title}"
         )
     return Edit(path, text, new)
 

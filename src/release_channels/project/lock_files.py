@@ -57,7 +57,7 @@ def _own(document: Mapping[str, Any], name: NormalizedName) -> dict[str, Any] | 
     """
     packages = document.get("package", [])
     if not isinstance(packages, list):
-        raise RefusedError(f"{LOCK} has no list of packages", hint="write it anew: `uv lock`")
+        raise RefusedError(f"{LOCK} has no list of packages", hint="run `uv lock` to rewrite it")
     for entry in packages:
         source = entry.get("source") if isinstance(entry, dict) else None
         here = isinstance(source, dict) and any(source.get(kind) == "." for kind in _HERE)
@@ -171,7 +171,7 @@ def _own_crates(source: TomlVersion, text: str, lock: str, read: Read) -> frozen
         crate = next(_manifests(name, source.path, document, read), None)
         if crate is None and entry.get("version") == held:
             raise RefusedError(
-                f"{lock} has the crate {name} {held}, and its Cargo.toml was not found, so that nobody can tell "
+                f"{lock} has the crate {name} {held}, and its Cargo.toml was not found, so it is unknown "
                 "whether it inherits that version",
                 hint=f"name its directory in workspace.members of {source.path}",
             )

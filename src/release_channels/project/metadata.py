@@ -54,7 +54,7 @@ def read_identity(document: Mapping[str, Any], path: str, read: Read) -> Identit
 def _require_build_system(document: Mapping[str, Any], path: str) -> None:
     if "build-system" not in document:
         raise RefusedError(
-            f"{path} has no [build-system] table, so its build backend is a guess",
+            f"{path} has no [build-system] table, so its build backend is unknown",
             hint="write [build-system] with `requires` and `build-backend`",
         )
     table(document, "build-system", path)

@@ -36,7 +36,7 @@ def disagreements(project: Project, read: Read, version: Version | None = None) 
     if locked is not None and locked != wanted:
         found.append(f"{LOCK} says {locked}")
     found += [f"{lock} says {said}" for lock, said in cargo_disagreements(project.source, read, wanted)]
-    return tuple(f"{what}, and {project.source.where} says {wanted}" for what in found)
+    return tuple(f"{what}, but {project.source.where} says {wanted}" for what in found)
 
 
 def old_mentions(project: Project, read: Read, version: Version, files: Iterable[str]) -> tuple[Mention, ...]:

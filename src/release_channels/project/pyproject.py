@@ -151,7 +151,7 @@ def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
         file = file.replace("{name}", text("name")) if text("name") else file
         if "{" in file.replace("{version}", ""):
             raise RefusedError(
-                f"{path}: tool.towncrier.filename is {file!r}, and what that becomes is not known beforehand",
+                f"{path}: tool.towncrier.filename is {file!r}, which cannot be resolved in advance",
                 hint="name the file by {version} alone",
             )
     return News(file, directory)

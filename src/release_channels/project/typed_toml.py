@@ -57,7 +57,7 @@ def version_at(where: str, value: object) -> Version:
     Raises: RefusedError that names the place, if it is not a version or its spelling is ambiguous.
     """
     if not isinstance(value, str):
-        raise RefusedError(f"{where} is {value!r}, not text", hint="put it between quotes")
+        raise RefusedError(f"{where} is {value!r}, not a string", hint="put it in quotes")
     try:
         return parse_project_version(value)
     except RefusedError as stop:
@@ -84,7 +84,7 @@ def optional_string(parent: Mapping[str, Any], key: str, path: str, prefix: str)
     """Return a string of a table; None if there is none."""
     value = parent.get(key)
     if value is not None and not isinstance(value, str):
-        raise RefusedError(f"{path}: {prefix}{key} is {value!r}", hint="it is text, between quotes")
+        raise RefusedError(f"{path}: {prefix}{key} is {value!r}", hint="it must be a string in quotes")
     return value
 
 
@@ -98,7 +98,7 @@ def string_map(parent: Mapping[str, Any], key: str, path: str, prefix: str = "pr
     """Return a list of strings; empty if there is none."""
     values = parent.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise RefusedError(f"{path}: {prefix}{key} is {values!r}", hint="it is a list of texts")
+        raise RefusedError(f"{path}: {prefix}{key} is {values!r}", hint="it must be a list of strings")
     return values
 
 
@@ -118,7 +118,7 @@ def resolve_inside_project(path: str, where: str) -> str:
             parts.append(part)
     if not parts or path.startswith("/"):
         raise RefusedError(
-            f"{where} is {path!r}, which is no file of this project",
+            f"{where} is {path!r}, which is not a file of this project",
             hint="write it relative to the project's top, with `/` between its parts",
         )
     return "/".join(parts)

@@ -94,7 +94,7 @@ def _match(file: VersionFile, text: str) -> re.Match[str]:
         times = f"{len(found)} times" if found else "nothing"
         raise RefusedError(
             f'the pattern "{file.pattern}" of [[tool.release-channels.version-files]] matches {times} in {file.path}',
-            hint="it has to fit exactly one place: correct the pattern, or the file",
+            hint="it must match exactly once: correct the pattern or the file",
         )
     return found[0]
 

@@ -102,7 +102,7 @@ def replace_literal(text: str, find: Callable[[str], Literal], wanted: str, wher
     new = text[: old.start] + wanted + text[old.end :]
     if find(new) != replace(old, end=old.start + len(wanted), text=wanted):
         raise RefusedError(
-            f"writing {wanted} at {where} would change something else, too", hint="make this edit by hand"
+            f"writing {wanted} at {where} would also change something else", hint="make this edit by hand"
         )
     return new
 

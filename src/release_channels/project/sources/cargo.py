@@ -65,7 +65,7 @@ def _inherited(path: str, text: str, document: dict[str, Any], read: Read) -> To
         above = _above(path, document, read)
         if above is None:
             raise RefusedError(
-                f"{path} inherits its version from a workspace, which is not in this repository",
+                f"{path} inherits its version from a workspace that is not in this repository",
                 hint="write the version into [package], or commit the workspace's Cargo.toml",
             )
         path = above

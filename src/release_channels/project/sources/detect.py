@@ -30,7 +30,7 @@ def detect_version_source(layout: SourceContext, dynamic: bool) -> VersionSource
         return _static(layout, project)
     if "version" in project:
         raise RefusedError(
-            f"{layout.path} declares the version dynamic and writes one into [project], too",
+            f"{layout.path} declares the version dynamic but also sets it in [project]",
             hint='take "version" out of `dynamic`, or the version out of [project]',
         )
     backend = layout.backend
@@ -38,7 +38,7 @@ def detect_version_source(layout: SourceContext, dynamic: bool) -> VersionSource
         if backend.startswith(start):
             return find(layout)
     raise RefusedError(
-        f"{layout.path} declares the version dynamic, and how {backend} finds it is not known here", hint=STATIC
+        f"{layout.path} declares the version dynamic, but the build backend {backend} is not supported", hint=STATIC
     )
 
 
@@ -46,7 +46,7 @@ def _static(layout: SourceContext, project: Mapping[str, Any]) -> VersionSource:
     if "version" not in project:
         raise RefusedError(
             f"{layout.path} has no version in [project]",
-            hint='write `version = "…"` in [project], or name it in `dynamic` if it stands somewhere else',
+            hint='write `version = "…"` in [project], or name it in `dynamic` if it is set elsewhere',
         )
     where = f"{layout.path} [project].version"
     return TomlVersion(layout.path, where, version_at(where, project["version"]), layout.text)

@@ -64,8 +64,8 @@ def _at_span(text: str, span: tuple[int, int], path: str) -> Literal:
                     return Literal(*span, text[slice(*span)], whole.rest)
     line = len(_NEWLINE.findall(text[: span[0]])) + 1
     raise RefusedError(
-        f"{path}: the build backend reads the version from line {line}, which is not a text that is assigned to a name",
-        hint='write `__version__ = "…"` on a line of its own, before any other place that looks like it',
+        f"{path}: the build backend reads the version from line {line}, which is not a string assigned to a name",
+        hint='write `__version__ = "…"` on a line of its own, before anything that looks like it',
     )
 
 
@@ -75,7 +75,7 @@ def _parse(text: str, path: str) -> ast.Module:
             warnings.simplefilter("ignore")  # an invalid escape elsewhere in the file does not matter here
             return ast.parse(text.removeprefix(BOM))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as err:
-        raise RefusedError(f"{path} is not Python that can be read here: {err}", hint="correct that place") from err
+        raise RefusedError(f"{path} cannot be parsed as Python: {err}", hint="correct that place") from err
 
 
 def _assignments(tree: ast.Module, name: str) -> Iterator[ast.Assign | ast.AnnAssign]:
@@ -138,7 +138,7 @@ def _literal(text: str, tree: ast.Module, node: ast.Assign | ast.AnnAssign, name
     start, end = _span(text, value)
     written = _STRING.fullmatch(text, start, end)
     if written is None or written["quotes"] in written["body"]:
-        raise _refused(path, name, "is put together from several texts")
+        raise _refused(path, name, "is concatenated from several strings")
     version = value.value
     value.value = _HIDDEN
     return Literal(start + len(written["open"]), end - len(written["quotes"]), version, ast.dump(tree))
@@ -150,7 +150,7 @@ def _what_instead(value: ast.expr | None) -> str:
     if isinstance(value, ast.Name | ast.Attribute):
         return f"is another name for {ast.unparse(value)}"
     if isinstance(value, ast.Constant):
-        return f"is {value.value!r}, not text"
+        return f"is {value.value!r}, not a string"
     return "is computed"
 
 

@@ -45,7 +45,7 @@ def _only_match(pattern: re.Pattern[str], group: str | int, path: str) -> Callab
         if len(places) > 1:
             raise RefusedError(
                 f"{path}: the pattern {pattern.pattern!r} matches {len(places)} times",
-                hint="write a pattern that fits one place alone",
+                hint="write a pattern that matches once",
             )
         return Literal(*places[0], text[slice(*places[0])])
 
@@ -57,7 +57,7 @@ def _compile(pattern: str, group: str | int, place: str) -> re.Pattern[str]:
         compiled = re.compile(pattern, re.MULTILINE)
     except re.error as err:
         raise RefusedError(
-            f"{place}: the pattern {pattern!r} is no regular expression: {err}", hint="correct it"
+            f"{place}: the pattern {pattern!r} is not a regular expression: {err}", hint="correct it"
         ) from err
     if group not in compiled.groupindex and not (isinstance(group, int) and compiled.groups >= group):
         raise RefusedError(

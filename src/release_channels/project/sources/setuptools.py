@@ -38,7 +38,7 @@ def setuptools_source(layout: SourceContext) -> VersionSource:
             return _of_cfg(layout, text, version)
     if layout.read("setup.py") is not None:
         raise unreadable(layout, "setup.py computes the version")
-    raise unreadable(layout, "setuptools is not told where the version is")
+    raise unreadable(layout, "setuptools has no setting for the version")
 
 
 def _of_cfg(layout: SourceContext, text: str, version: str) -> VersionSource:
