@@ -11,7 +11,7 @@ sessions.register(nox)
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; `-- --all` runs them with every backend, fault and kill."""
-    session.run("pytest", "-n", "auto", *session.posargs)
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

@@ -17,7 +17,7 @@ from release_channels.release import pipeline
 from release_channels.release.step import Timeouts
 from tests.support.projects import Sample
 from tests.support.repo import Repo
-from tests.support.wheelhouse import fill
+from tests.support.wheelhouse import compile_cached, fill
 
 _FOREIGN = ("UV_", "PIP_", "GITHUB_", "ACTIONS_", "TWINE_", "GIT_", "RELEASE_CHANNELS_", "NOX")
 _HARMLESS = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
@@ -34,12 +34,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `full` unless --all is given."""
+    """Leave out what is marked `full` unless --all is given; begin with what starts programs, rehearsals first."""
+    items.sort(key=lambda item: ("wheelhouse" not in _fixtures(item), "rehearsal" not in item.path.parts))
     if config.getoption("--all"):
         return
     left_out = [item for item in items if item.get_closest_marker("full")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +71,11 @@ def offline_environment(upstream: str, tmp_path_factory: pytest.TempPathFactory)
     home = tmp_path_factory.mktemp("home")
     (home / ".gitconfig").write_text(_GIT_CONFIG)
     env = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN) or name in _HARMLESS}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     dead = "http://127.0.0.1:9"  # the discard port: who leaves loopback is refused
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     env |= {name: dead for proxy in proxies for name in (proxy, proxy.lower())}
-    return env | {
+    env |= {
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "HOME": str(home),
@@ -81,8 +87,12 @@ def offline_environment(upstream: str, tmp_path_factory: pytest.TempPathFactory)
         "PIP_INDEX_URL": upstream,
         "PIP_CONFIG_FILE": os.devnull,
         "NO_COLOR": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",  # or it lies beside the noxfile of a project that must stay as it is
+        # Not in `__pycache__`, which would appear beside the noxfile of a project that must stay as it is.
+        "PYTHONPYCACHEPREFIX": str(shared / "bytecode"),
     }
+    with FileLock(shared / "uv-cache.lock"):
+        compile_cached(shared / "uv-cache", home, env)
+    return env
 
 
 @pytest.fixture
