@@ -34,7 +34,7 @@ def test_an_endless_file_name_is_refused_by_the_manifest() -> None:
     manifest = Manifest(
         Channel.PREVIEW, "x", Version("1.0.dev1"), "a" * 40, 1, {}, (ManifestFile("a" * 300, 1, "0" * 64),)
     )
-    with pytest.raises(RefusedError, match="has the wrong form"):
+    with pytest.raises(RefusedError, match="is malformed"):
         parse_manifest(manifest.to_json())
 
 

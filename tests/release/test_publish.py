@@ -136,8 +136,8 @@ FORGED_FILES: dict[str, tuple[dict[str, Any], str]] = {
     "size": ({"size": 1}, "bytes, and the manifest says 1"),
     "sha256": ({"sha256": "0" * 64}, f"and the manifest says {'0' * 64}"),
     "name of no file": ({"name": "demo_tool-1.2.0.dev7-py2-none-any.whl"}, "is in the manifest and not in dist/"),
-    "name outside": ({"name": "../pyproject.toml"}, "has the wrong form"),
-    "name of nothing to publish": ({"name": ".gitignore"}, "has the wrong form"),
+    "name outside": ({"name": "../pyproject.toml"}, "is malformed"),
+    "name of nothing to publish": ({"name": ".gitignore"}, "is malformed"),
 }
 
 
@@ -157,7 +157,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_text(""), "the manifest is not JSON"),
     "garbage": (lambda path: path.write_bytes(b"\xff\x00{"), "the manifest is not JSON"),
     "half": (lambda path: path.write_text(path.read_text()[:100]), "the manifest is not JSON"),
-    "a list": (lambda path: path.write_text("[]"), "it has the keys"),
+    "a list": (lambda path: path.write_text("[]"), "it must have the keys"),
     "huge": (lambda path: path.write_text(" " * (2 << 20)), "the manifest is larger than"),
 }
 

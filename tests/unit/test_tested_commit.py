@@ -42,24 +42,24 @@ def _test_run(**values: object) -> dict[str, object]:
 MALFORMED: dict[str, tuple[dict[str, object], str]] = {
     "another schema": ({"schema": 2}, "schema 2 is not 1"),
     "schema true": ({"schema": True}, "schema True is not 1"),
-    "a repository elsewhere": ({"repository": "../x"}, "`repository` '../x' has the wrong form"),
-    "a short commit": ({"commit": SHA[:12]}, "`commit` '0123456789ab' has the wrong form"),
-    "a commit with a line end": ({"commit": SHA + "\n"}, "has the wrong form"),
-    "a run that is text": (_test_run(id="11"), "`id` is a positive integer"),
-    "a run that is true": (_test_run(number=True), "`number` is a positive integer"),
-    "number zero": (_test_run(number=0), "`number` is a positive integer"),
-    "a workflow elsewhere": (_test_run(path="../../test.yml"), "`path` '../../test.yml' has the wrong form"),
-    "more in the run": (_test_run(more=1), "`test_run` has the keys attempt, id, number, path"),
-    "no test run": ({"test_run": None}, "`test_run` has the keys"),
-    "half a gate run": ({"gate_run": {"id": 12}}, "`gate_run` has the keys attempt, id"),
-    "results that are a list": ({"results": []}, "`results` maps names to text"),
+    "a repository elsewhere": ({"repository": "../x"}, "`repository` '../x' is malformed"),
+    "a short commit": ({"commit": SHA[:12]}, "`commit` '0123456789ab' is malformed"),
+    "a commit with a line end": ({"commit": SHA + "\n"}, "is malformed"),
+    "a run that is text": (_test_run(id="11"), "`id` must be a positive integer"),
+    "a run that is true": (_test_run(number=True), "`number` must be a positive integer"),
+    "number zero": (_test_run(number=0), "`number` must be a positive integer"),
+    "a workflow elsewhere": (_test_run(path="../../test.yml"), "`path` '../../test.yml' is malformed"),
+    "more in the run": (_test_run(more=1), "`test_run` must have the keys attempt, id, number, path"),
+    "no test run": ({"test_run": None}, "`test_run` must have the keys"),
+    "half a gate run": ({"gate_run": {"id": 12}}, "`gate_run` must have the keys attempt, id"),
+    "results that are a list": ({"results": []}, "`results` must be an object of strings"),
     "a version not in normal form": ({"version": "1.0dev42"}, "is not in normal form"),
     "no version": ({"version": "one"}, "is not a version"),
-    "no files": ({"files": []}, "`files` is a list of at least one file"),
-    "a file twice": ({"files": [FILE.to_table()] * 2}, "a file is named twice"),
-    "a file elsewhere": ({"files": [FILE.to_table() | {"name": "../x.whl"}]}, "`name` '../x.whl' has the wrong form"),
-    "a short digest": ({"files": [FILE.to_table() | {"sha256": "ab"}]}, "`sha256` 'ab' has the wrong form"),
-    "a key more": ({"more": 1}, "it has the keys commit, files"),
+    "no files": ({"files": []}, "`files` must be a list of at least one file"),
+    "a file twice": ({"files": [FILE.to_table()] * 2}, "duplicate file name"),
+    "a file elsewhere": ({"files": [FILE.to_table() | {"name": "../x.whl"}]}, "`name` '../x.whl' is malformed"),
+    "a short digest": ({"files": [FILE.to_table() | {"sha256": "ab"}]}, "`sha256` 'ab' is malformed"),
+    "a key more": ({"more": 1}, "it must have the keys commit, files"),
 }
 
 
@@ -75,7 +75,7 @@ def test_anything_else_is_refused(values: dict[str, object], message: str) -> No
 @pytest.mark.parametrize("key", sorted(VALID))
 def test_a_missing_key_is_refused(key: str) -> None:
     """Nothing is filled in."""
-    with pytest.raises(RefusedError, match="it has the keys"):
+    with pytest.raises(RefusedError, match="it must have the keys"):
         parse_provenance(json.dumps({name: value for name, value in VALID.items() if name != key}))
 
 
@@ -85,7 +85,7 @@ def test_a_missing_key_is_refused(key: str) -> None:
         pytest.param("", "is not JSON", id="empty"),
         pytest.param(" " * (MAX_BYTES + 1), "is larger than", id="large"),
         pytest.param('{"schema": 1, "schema": 1}', "duplicate key", id="a key twice"),
-        pytest.param("[]", "it has the keys", id="a list"),
+        pytest.param("[]", "it must have the keys", id="a list"),
     ],
 )
 def test_what_is_no_table_is_refused(text: str, message: str) -> None:

@@ -5,17 +5,17 @@ In such a chain the workflow's own commit is the tip of main; the commit and the
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from release_channels.errors import RefusedError
+from release_channels.model.strict_json import SHA1_OR_SHA256, StrictJsonReader
 
 _EVENT, _FILE = "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH"
-_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MAX_BYTES = 32 * 2**20
+_WHERE = f"{_FILE} names the file in which GitHub describes the event; outside of Actions, unset {_EVENT}"
+_READER = StrictJsonReader("the event", _WHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def read_dispatch_input(env: Mapping[str, str], name: str = "do") -> str | None:
     """
     if env.get(_EVENT) != "workflow_dispatch":
         return None
-    return _text(_table(_parse(_read(env)), "inputs", "the event"), name)
+    return _READER.string(_READER.nested(_READER.parse(_read(env)), "inputs"), name)
 
 
 def _read(env: Mapping[str, str]) -> str:
@@ -89,55 +89,23 @@ def read_own_run(env: Mapping[str, str]) -> tuple[int, int] | None:
     return run_id, attempt
 
 
-_WHERE = f"{_FILE} names the file in which GitHub describes the event; outside of Actions, unset {_EVENT}"
-
-
 def parse_event_run(text: str) -> EventRun:
     """Read the `workflow_run` of an event's payload, strictly as far as it is used.
 
     Raises: RefusedError with the first thing that is wrong.
     """
-    payload = _parse(text)
-    run = _table(payload, "workflow_run", "the event")
-    head = run.get("head_repository")  # null where the fork is gone
+    payload = _READER.parse(text)
+    run = _READER.nested(payload, "workflow_run")
+    head = run.get("head_repository")  # null if the fork was deleted
     return EventRun(
-        id=_number(run, "id"),
-        number=_number(run, "run_number"),
-        attempt=_number(run, "run_attempt"),
-        path=_text(run, "path").partition("@")[0],
-        event=_text(run, "event"),
-        conclusion=_text(run, "conclusion"),
-        sha=_text(run, "head_sha", _SHA),
-        branch=None if run.get("head_branch") is None else _text(run, "head_branch"),
-        repository=_text(_table(payload, "repository", "the event"), "full_name"),
-        head_repository=None if head is None else _text(_table(run, "head_repository", "workflow_run"), "full_name"),
+        id=_READER.number(run, "id"),
+        number=_READER.number(run, "run_number"),
+        attempt=_READER.number(run, "run_attempt"),
+        path=_READER.string(run, "path").partition("@")[0],
+        event=_READER.string(run, "event"),
+        conclusion=_READER.string(run, "conclusion"),
+        sha=_READER.string(run, "head_sha", SHA1_OR_SHA256),
+        branch=None if run.get("head_branch") is None else _READER.string(run, "head_branch"),
+        repository=_READER.string(_READER.nested(payload, "repository"), "full_name"),
+        head_repository=None if head is None else _READER.string(_READER.nested(run, "head_repository"), "full_name"),
     )
-
-
-def _parse(text: str) -> object:
-    try:
-        payload: object = json.loads(text)
-    except (ValueError, RecursionError) as err:
-        raise RefusedError(f"the event is not JSON: {err}", hint=_WHERE) from err
-    return payload
-
-
-def _table(content: object, key: str, owner: str) -> Mapping[str, object]:
-    found = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(found, dict):
-        raise RefusedError(f"{owner} has no {key}", hint=_WHERE)
-    return found
-
-
-def _number(table: Mapping[str, object], key: str) -> int:
-    value = table.get(key)
-    if type(value) is not int or value < 1:
-        raise RefusedError(f"the event's {key} is {str(value)[:80]!r}, not a number from 1 on", hint=_WHERE)
-    return value
-
-
-def _text(table: Mapping[str, object], key: str, shape: re.Pattern[str] | None = None) -> str:
-    value = table.get(key)
-    if not isinstance(value, str) or not value or (shape and not shape.fullmatch(value)):
-        raise RefusedError(f"the event's {key} is {str(value)[:80]!r}", hint=_WHERE)
-    return value

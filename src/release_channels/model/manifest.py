@@ -54,17 +54,16 @@ def parse_manifest(text: str) -> Manifest:
 
     Raises: RefusedError for the first problem found.
     """
-    content = _READER.load(text, _KEYS, max_bytes=MAX_BYTES)
-    _READER.schema(content, SCHEMA)
+    content = _READER.load(text, _KEYS, schema=SCHEMA, max_bytes=MAX_BYTES)
     channels = [channel.value for channel in Channel]
     _READER.require(content["channel"] in channels, f"`channel` {content['channel']!r} is neither preview nor public")
     run = content["run"]
     return Manifest(
         channel=Channel(content["channel"]),
-        project=_READER.text(content, "project"),
+        project=_READER.string(content, "project"),
         version=_READER.version(content, "version"),
-        commit=_READER.text(content, "commit", SHA1_OR_SHA256),
+        commit=_READER.string(content, "commit", SHA1_OR_SHA256),
         run=None if run is None else _READER.number(content, "run"),
-        tools=_READER.texts(content, "tools"),
+        tools=_READER.string_map(content, "tools"),
         files=_READER.files(content, "files"),
     )

@@ -83,24 +83,23 @@ def parse_provenance(text: str) -> Provenance:
 
     Raises: RefusedError for the first problem found.
     """
-    content = _READER.load(text, _KEYS, max_bytes=MAX_BYTES)
-    _READER.schema(content, SCHEMA)
+    content = _READER.load(text, _KEYS, schema=SCHEMA, max_bytes=MAX_BYTES)
     test = _READER.table(content["test_run"], {"id", "number", "attempt", "path"}, "`test_run`")
     gate = content["gate_run"]
     if gate is not None:
         gate = _READER.table(gate, {"id", "attempt"}, "`gate_run`")
     return Provenance(
-        repository=_READER.text(content, "repository", _REPOSITORY),
-        commit=_READER.text(content, "commit", SHA1_OR_SHA256),
+        repository=_READER.string(content, "repository", _REPOSITORY),
+        commit=_READER.string(content, "commit", SHA1_OR_SHA256),
         test_run=TestRun(
             id=_READER.number(test, "id"),
             number=_READER.number(test, "number"),
             attempt=_READER.number(test, "attempt"),
-            path=_READER.text(test, "path", _WORKFLOW_PATH),
+            path=_READER.string(test, "path", _WORKFLOW_PATH),
         ),
         gate_run=GateRun(_READER.number(gate, "id"), _READER.number(gate, "attempt")) if gate else None,
-        results=_READER.texts(content, "results"),
-        tool=_READER.text(content, "tool"),
+        results=_READER.string_map(content, "results"),
+        tool=_READER.string(content, "tool"),
         version=_READER.version(content, "version"),
         files=_READER.files(content, "files"),
     )

@@ -13,7 +13,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import Read
 from release_channels.project.sources.ini import Sections, parse_cfg
-from release_channels.project.typed_toml import decode, nested_table, optional_string, string_map, table, text_table
+from release_channels.project.typed_toml import decode, nested_table, optional_string, string_list, string_map, table
 
 _SHORT = re.compile(r"(?P<sign>[\^~])\s*(?P<release>\d+(?:\.\d+){0,2})")
 
@@ -74,9 +74,9 @@ def _from_project(project: Mapping[str, Any], path: str) -> Identity:
         name=name,
         normalized_name=_normalized(name, f"{path}: [project].name"),
         requires_python=optional_string(project, "requires-python", path, "project."),
-        scripts=text_table(project, "scripts", path),
-        urls=text_table(project, "urls", path),
-        dynamic=frozenset(string_map(project, "dynamic", path)),
+        scripts=string_map(project, "scripts", path),
+        urls=string_map(project, "urls", path),
+        dynamic=frozenset(string_list(project, "dynamic", path)),
     )
 
 
@@ -93,7 +93,7 @@ def _from_poetry(poetry: Mapping[str, Any], path: str) -> Identity:
         requires_python=_python_range(table(poetry, "dependencies", path, prefix).get("python")),
         # A table in place of a string is a file to copy, not an entry point.
         scripts={name: target for name, target in scripts.items() if isinstance(target, str)},
-        urls={key: url for key, url in links.items() if url} | dict(text_table(poetry, "urls", path, prefix)),
+        urls={key: url for key, url in links.items() if url} | dict(string_map(poetry, "urls", path, prefix)),
     )
 
 

@@ -88,13 +88,13 @@ def optional_string(parent: Mapping[str, Any], key: str, path: str, prefix: str)
     return value
 
 
-def text_table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> Mapping[str, str]:
+def string_map(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> Mapping[str, str]:
     """Return a table whose values are all strings."""
     found = table(parent, key, path, prefix)
     return {name: optional_string(found, name, path, f"{prefix}{key}.") or "" for name in found}
 
 
-def string_map(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> list[str]:
+def string_list(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> list[str]:
     """Return a list of strings; empty if there is none."""
     values = parent.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
