@@ -299,7 +299,7 @@ def test_previews_on_the_index_that_are_not_built_yet(
         monkeypatch.setenv("RELEASE_CHANNELS_REHEARSAL", str(file))
         hub.state.releases[1] = StoredRelease(1, TAG, TAG, "", "main", False, False, hub.state.clock())
         expected: list[tuple[str, Callable[[], object], str, str]] = [
-            ("test.yml", lambda: None, "look at the workflow", "test.yml has not run"),
+            ("test.yml", lambda: None, "check the workflow", "test.yml has not run"),
             (
                 "test.yml",
                 lambda: hub.state.add_run("test.yml", sha, status="in_progress"),
@@ -309,7 +309,7 @@ def test_previews_on_the_index_that_are_not_built_yet(
             (
                 "test.yml",
                 lambda: hub.state.add_run("test.yml", sha),
-                "look at the workflow",
+                "check the workflow",
                 "integration-eval.yml has",
             ),
         ]

@@ -59,7 +59,7 @@ NEXT = {
         False,
         "invoke tag --commit v1.1 --watch",
     ),
-    "previews missing": (standing("1.2.dev0", Reason.OPEN, 1), False, "look at the workflow"),
+    "previews missing": (standing("1.2.dev0", Reason.OPEN, 1), False, "check the workflow"),
     "previews on their way": (
         standing("1.2.dev0", Reason.OPEN, 1, is_running=True),
         False,

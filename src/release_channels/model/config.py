@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from release_channels.errors import RefusedError
 from release_channels.model.gate_config import GateConfig as GateConfig
-from release_channels.model.gate_config import check_gate
+from release_channels.model.gate_config import check_gate, setting
 
 TABLE = "tool.release-channels"
 _REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
@@ -31,16 +31,11 @@ class ProofPolicy(StrEnum):
     WARN = "warn"
 
 
-def _key(default: Any, help: str) -> Any:
-    """Declare a key with its default and one sentence of help for the reference page and the error messages."""
-    return field(default=default, metadata={"help": help})
-
-
 @dataclass(frozen=True, slots=True)
 class VersionFile:
     """A copy of the version or its release date in another file: literal text with `{version}` and `{date}`."""
 
-    path: str = field(metadata={"help": "the file, relative to the project's top"})
+    path: str = field(metadata={"help": "the file, relative to the project's root"})
     pattern: str = field(metadata={"help": "the text to find, with `{version}`, with `{date}`, or with both in it"})
 
 
@@ -48,38 +43,38 @@ class VersionFile:
 class Config:
     """Every setting of a project, with the default of the reference document."""
 
-    main_branch: str = _key("main", "the branch that previews are published from and tags must be contained in")
-    remote: str = _key("origin", "the git remote that holds the main branch")
-    tag_format: str = _key("v{version}", "how a release tag is written; `{version}` stands in it once")
-    preview_environment: str = _key("pypi-internal-preview", "the GitHub environment of the preview publisher")
-    public_environment: str = _key("pypi-public", "the GitHub environment of the public publisher")
-    test_workflow: str = _key("test.yml", "the workflow file whose run numbers name the previews")
-    gate_workflow: str = _key("integration-eval.yml", "the workflow file of the integration gate")
-    preview_workflow: str = _key("internal-preview-release.yml", "the workflow file that publishes previews")
-    public_workflow: str = _key("public-release.yml", "the workflow file that publishes public releases")
-    gate_environment: str = _key(
-        "", "the GitHub environment that holds the gate's secrets; empty means the preview environment"
+    main_branch: str = setting("main", "the branch that previews are published from and tags must be contained in")
+    remote: str = setting("origin", "the git remote of the main branch")
+    tag_format: str = setting("v{version}", "the format of a release tag; it contains `{version}` once")
+    preview_environment: str = setting("pypi-internal-preview", "the GitHub environment of the preview publisher")
+    public_environment: str = setting("pypi-public", "the GitHub environment of the public publisher")
+    test_workflow: str = setting("test.yml", "the workflow file whose run numbers number the previews")
+    gate_workflow: str = setting("integration-eval.yml", "the workflow file of the integration gate")
+    preview_workflow: str = setting("internal-preview-release.yml", "the workflow file that publishes previews")
+    public_workflow: str = setting("public-release.yml", "the workflow file that publishes public releases")
+    gate_environment: str = setting(
+        "", "the GitHub environment with the gate's secrets; empty means the preview environment"
     )
-    github_models_secret: str = _key("GH_MODELS_TOKEN", "the secret that becomes `GITHUB_MODELS_TOKEN` in the gate")
-    public_proof: ProofPolicy = _key(
+    github_models_secret: str = setting("GH_MODELS_TOKEN", "the secret that becomes `GITHUB_MODELS_TOKEN` in the gate")
+    public_proof: ProofPolicy = setting(
         ProofPolicy.REQUIRE,
         "what a public release does when tests or gate did not pass for its commit: `require` or `warn`",
     )
-    annotated_tags: bool = _key(False, "refuse a lightweight release tag")
-    run_offset: int = _key(0, "added to every run number, after the test workflow's counter has restarted")
-    closed_line: ClosedLine = _key(
-        ClosedLine.REFUSE, "what a preview does when main still holds a released final: `refuse` or `skip`"
+    annotated_tags: bool = setting(False, "refuse a lightweight release tag")
+    run_offset: int = setting(0, "added to every run number, for use after the test workflow's counter has restarted")
+    closed_line: ClosedLine = setting(
+        ClosedLine.REFUSE, "what a preview does while main still declares a released final: `refuse` or `skip`"
     )
-    repository: str = _key("", "`owner/name` on GitHub, where `[project.urls]` does not tell it")
-    version_files: tuple[VersionFile, ...] = _key((), "other places that name the version, such as CITATION.cff")
-    changelog: str = _key("auto", "the changelog file; `auto` looks for the usual names, and empty means none")
-    build_constraints: str = _key("", "a requirements file that pins the build backend, with hashes")
-    rebuild: bool = _key(True, "`check` builds a second time and compares the bytes")
-    allow_lost_scripts: tuple[str, ...] = _key(
-        (), "scripts that a release may lose although the one before it had them: `check` refuses any other loss"
+    repository: str = setting("", "`owner/name` on GitHub, if it is not in `[project.urls]`")
+    version_files: tuple[VersionFile, ...] = setting((), "other files that contain the version, such as CITATION.cff")
+    changelog: str = setting("auto", "the changelog file; `auto` looks for the usual names, and empty means none")
+    build_constraints: str = setting("", "a requirements file that pins the build backend, with hashes")
+    rebuild: bool = setting(True, "`check` builds a second time and compares the bytes")
+    allow_lost_scripts: tuple[str, ...] = setting(
+        (), "scripts of the previous release that a release may drop: `check` refuses to drop any other"
     )
-    file_limit: int = _key(100 * 2**20, "the index's limit for one file, in bytes")
-    project_limit: int = _key(10 * 2**30, "the index's limit for all files of the project, in bytes")
+    file_limit: int = setting(100 * 2**20, "the index's limit for one file, in bytes")
+    project_limit: int = setting(10 * 2**30, "the index's limit for all files of the project, in bytes")
     gate: GateConfig = field(default_factory=GateConfig, metadata={"help": "the integration gate"})
 
 
@@ -97,7 +92,7 @@ def parse_config(table: object) -> Config:
             f'{TABLE}.tag-format is "{config.tag_format}"', hint='it must contain {version} once, as in "v{version}"'
         )
     if config.run_offset < 0:
-        raise RefusedError(f"{TABLE}.run-offset is {config.run_offset}", hint="it is 0 or above")
+        raise RefusedError(f"{TABLE}.run-offset is {config.run_offset}", hint="it must be 0 or above")
     if config.repository and not _REPOSITORY.fullmatch(config.repository):
         raise RefusedError(f'{TABLE}.repository is "{config.repository}"', hint='write it as "owner/name"')
     for number, file in enumerate(config.version_files):

@@ -13,7 +13,7 @@ _PROVIDER = re.compile(r"[a-z][a-z0-9-]*")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
-def _key(default: Any, help: str) -> Any:
+def setting(default: Any, help: str) -> Any:
     """Declare a key with its default and one sentence of help for the reference page and the error messages."""
     return field(default=default, metadata={"help": help})
 
@@ -22,11 +22,13 @@ def _key(default: Any, help: str) -> Any:
 class ExtraProvider:
     """A model provider of the project's own that implements the OpenAI API."""
 
-    name: str = field(metadata={"help": "what it is called here: small letters, digits and dashes"})
-    key: str = field(metadata={"help": "the environment variable that holds its key"})
-    base_url: str = field(metadata={"help": "the address of its API"})
-    model: str = field(metadata={"help": "the model that is asked"})
-    litellm: str = field(default="openai", metadata={"help": "what stands before the model for a LiteLLM-style client"})
+    name: str = field(metadata={"help": "its name: lower-case letters, digits and dashes"})
+    key: str = field(metadata={"help": "the environment variable with its API key"})
+    base_url: str = field(metadata={"help": "the base URL of its API"})
+    model: str = field(metadata={"help": "the name of the model"})
+    litellm: str = field(
+        default="openai", metadata={"help": "the provider prefix of the model for a LiteLLM-style client"}
+    )
 
 
 class SandboxKind(StrEnum):
@@ -41,37 +43,41 @@ class SandboxKind(StrEnum):
 class GateConfig:
     """The settings of the integration gate."""
 
-    enabled: bool = _key(True, "whether there is a gate; without one, previews follow the tests directly")
-    model: bool = _key(True, "whether a model is asked: provider, rollout and judge; without one, `commands` decide")
-    commands: tuple[tuple[str, ...], ...] = _key(
-        (), "commands, each a list of words, that must exit with 0 where the candidate is installed"
+    enabled: bool = setting(True, "run the gate; without it, previews follow the tests directly")
+    model: bool = setting(True, "use a model: provider, rollout and judge; without it, `commands` decide")
+    commands: tuple[tuple[str, ...], ...] = setting(
+        (), "commands, each a list of arguments, that must exit with 0 in an environment with the candidate"
     )
-    providers: tuple[str, ...] = _key((), "the providers in the order of choice; empty means all, in the usual order")
-    extra_providers: tuple[ExtraProvider, ...] = _key((), "more providers that speak the OpenAI API")
-    rollout: tuple[str, ...] = _key(
-        (), "the words of the project's own rollout, with `{agent}`, `{model}`, `{jobs_dir}`; empty means the built-in"
+    providers: tuple[str, ...] = setting(
+        (), "the providers in order of preference; empty means all, in the default order"
     )
-    agent: str = _key("openhands", "what `{agent}` stands for in `rollout`")
-    task: str = _key("", "what the built-in agent is asked to do; empty means: install, find out, use, report")
-    verifier: tuple[str, ...] = _key(
-        (), "the words of the command whose exit code decides the reward; empty means the built-in"
+    extra_providers: tuple[ExtraProvider, ...] = setting((), "additional providers that implement the OpenAI API")
+    rollout: tuple[str, ...] = setting(
+        (), "the project's own rollout command, with `{agent}`, `{model}`, `{jobs_dir}`; empty means the built-in"
     )
-    must_solve: bool = _key(
-        True, "whether the rollout must have earned its whole reward; else being real and the judge's word are enough"
+    agent: str = setting("openhands", "the value of `{agent}` in `rollout`")
+    task: str = setting("", "the task of the built-in agent; empty means: install, explore, use, report")
+    verifier: tuple[str, ...] = setting(
+        (), "the arguments of the command whose exit code decides the reward; empty means the built-in"
     )
-    rubric: str = _key("", "what the judge looks at besides the usual")
-    sandbox: SandboxKind = _key(SandboxKind.AUTO, "where the agent's commands run: `auto`, `bubblewrap` or `daytona`")
-    network: bool = _key(False, "whether the agent's commands may reach the network")
-    max_turns: int = _key(30, "how often the model is asked in a rollout")
-    max_tokens: int = _key(200_000, "how many tokens a rollout may take, prompts and answers together")
-    max_seconds: int = _key(900, "how long a rollout may take")
-    max_output: int = _key(16_000, "how many bytes of one command's output the model sees")
-    command_seconds: int = _key(120, "how long one command may take")
-    max_memory: int = _key(4 * 2**30, "how much memory one process of the sandbox may have, in bytes")
-    max_disk: int = _key(2**30, "how much the sandbox may write, in bytes")
-    probe_seconds: int = _key(30, "how long a provider may take to answer the probe, and the judge at five times that")
-    daytona_snapshot: str = _key("", "the Daytona snapshot of the sandboxes; empty means Daytona's own default")
-    daytona_max_age: int = _key(120, "after how many minutes a sandbox that a killed run left behind is removed")
+    must_solve: bool = setting(
+        True, "require the full reward; otherwise a real rollout and the judge's verdict are enough"
+    )
+    rubric: str = setting("", "additional criteria for the judge")
+    sandbox: SandboxKind = setting(
+        SandboxKind.AUTO, "the sandbox of the agent's commands: `auto`, `bubblewrap` or `daytona`"
+    )
+    network: bool = setting(False, "allow network access for the agent's commands")
+    max_turns: int = setting(30, "the limit of model requests in a rollout")
+    max_tokens: int = setting(200_000, "the limit of tokens in a rollout, prompts and completions together")
+    max_seconds: int = setting(900, "the time limit of a rollout, in seconds")
+    max_output: int = setting(16_000, "the limit of one command's output that the model sees, in bytes")
+    command_seconds: int = setting(120, "the time limit of one command, in seconds")
+    max_memory: int = setting(4 * 2**30, "the memory limit of one process in the sandbox, in bytes")
+    max_disk: int = setting(2**30, "the limit of what the sandbox may write, in bytes")
+    probe_seconds: int = setting(30, "the time limit of a provider's probe, in seconds; the judge gets five times that")
+    daytona_snapshot: str = setting("", "the Daytona snapshot of the sandboxes; empty means Daytona's own default")
+    daytona_max_age: int = setting(120, "the age in minutes at which a sandbox left by a killed run is removed")
 
 
 def check_gate(gate: GateConfig, path: str) -> None:
@@ -82,11 +88,11 @@ def check_gate(gate: GateConfig, path: str) -> None:
     for item in fields(gate):
         value = getattr(gate, item.name)
         if type(value) is int and value < 1:
-            raise RefusedError(f"{path}.{item.name.replace('_', '-')} is {value}", hint="it is 1 or above")
-    for number, words in enumerate(gate.commands):
-        if not words or not words[0]:
+            raise RefusedError(f"{path}.{item.name.replace('_', '-')} is {value}", hint="it must be 1 or above")
+    for number, command in enumerate(gate.commands):
+        if not command or not command[0]:
             raise RefusedError(
-                f"{path}.commands[{number}] is empty", hint='it is a list of words: ["demo-tool", "--version"]'
+                f"{path}.commands[{number}] is empty", hint='it must be a list of arguments: ["demo-tool", "--version"]'
             )
     for number, extra in enumerate(gate.extra_providers):
         for key, shape in (("name", _PROVIDER), ("key", _VARIABLE)):

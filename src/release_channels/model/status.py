@@ -63,58 +63,58 @@ class NextStep:
     why: str
 
 
-def next_command(standing: ReleaseStatus) -> NextStep:
+def next_command(status: ReleaseStatus) -> NextStep:
     """Return the next command."""
-    main, reason = standing.main, standing.preview.reason
-    if standing.unfinished:
-        return _finish(standing)
-    if standing.ahead is not None:
-        return NextStep(False, standing.ahead.then, standing.ahead.where)
-    if reason in (Reason.CLOSED, Reason.RELEASED) and standing.is_written:
-        return NextStep(False, standing.invoke("bump-dev"), f"{main} is published, but main still declares it")
+    main, reason = status.main, status.preview.reason
+    if status.unfinished:
+        return _finish(status)
+    if status.ahead is not None:
+        return NextStep(False, status.ahead.then, status.ahead.where)
+    if reason in (Reason.CLOSED, Reason.RELEASED) and status.is_written:
+        return NextStep(False, status.invoke("bump-dev"), f"{main} is published, but main still declares it")
     if reason in (Reason.BEHIND, Reason.SUPERSEDED):
         behind = (
             f"main's dev version {main} is older than the latest release, so installers would never pick its previews"
         )
-        why = "; ".join(filter(None, (behind, standing.preview.hint)))
-        return NextStep(False, standing.invoke("bump-dev") if standing.is_written else "git fetch --tags", why)
+        why = "; ".join(filter(None, (behind, status.preview.hint)))
+        return NextStep(False, status.invoke("bump-dev") if status.is_written else "git fetch --tags", why)
     if reason is Reason.STAGED:
-        return NextStep(False, standing.invoke("tag"), f"main declares {main}, which is not tagged yet")
+        return NextStep(False, status.invoke("tag"), f"main declares {main}, which is not tagged yet")
     if reason in (Reason.UNFIT, Reason.RESTARTED, Reason.TAKEN):
-        return NextStep(False, "fix the version on main", f"{standing.preview.message}; {standing.preview.hint}")
-    if standing.commits_since_preview and reason is not Reason.RELEASED:
-        return _wait_for_preview(standing)
-    return NextStep(True, _begin(standing), "nothing is pending; this starts the next public release")
+        return NextStep(False, "fix the version on main", f"{status.preview.message}; {status.preview.hint}")
+    if status.commits_since_preview and reason is not Reason.RELEASED:
+        return _wait_for_preview(status)
+    return NextStep(True, _next_release(status), "nothing is pending; this starts the next public release")
 
 
-def _finish(standing: ReleaseStatus) -> NextStep:
-    if standing.is_running:
-        watch = standing.invoke("tag", "--commit", str(standing.tag), "--watch")
-        return NextStep(False, watch, f"{standing.tag}: {standing.unfinished}; {standing.workflow}")
-    told = f"; {standing.workflow}" if standing.workflow else ""
+def _finish(status: ReleaseStatus) -> NextStep:
+    if status.is_running:
+        watch = status.invoke("tag", "--commit", str(status.tag), "--watch")
+        return NextStep(False, watch, f"{status.tag}: {status.unfinished}; {status.workflow}")
+    suffix = f"; {status.workflow}" if status.workflow else ""
     return NextStep(
         False,
-        f"invoke resume {standing.tag} --index {standing.preview.index}",
-        f"{standing.tag} is tagged, but {standing.unfinished}{told}",
+        f"invoke resume {status.tag} --index {status.preview.index}",
+        f"{status.tag} is tagged, but {status.unfinished}{suffix}",
     )  # fmt: skip
 
 
-def _wait_for_preview(standing: ReleaseStatus) -> NextStep:
-    count = standing.commits_since_preview
+def _wait_for_preview(status: ReleaseStatus) -> NextStep:
+    count = status.commits_since_preview
     why = f"{count} commit{'s' if count != 1 else ''} on main {'are' if count != 1 else 'is'} in no preview"
-    if standing.preview.index == "local":
+    if status.preview.index == "local":
         return NextStep(False, "nox -s preview", why)
-    if standing.is_running:
-        return NextStep(False, f"wait, then `{standing.invoke('status')}` again", f"{why} yet: {standing.workflow}")
-    return NextStep(False, "look at the workflow", f"{why}: {standing.workflow or 'see why it did not pass'}")
+    if status.is_running:
+        return NextStep(False, f"wait, then `{status.invoke('status')}` again", f"{why} yet: {status.workflow}")
+    return NextStep(False, "check the workflow", f"{why}: {status.workflow or 'see why it did not pass'}")
 
 
-def _begin(standing: ReleaseStatus) -> str:
-    if standing.is_written:
-        return standing.invoke("bump")
-    at_tag = standing.preview.reason is Reason.RELEASED
-    following = final_of(next_dev_line(standing.main) if at_tag else standing.main)
-    return standing.invoke("tag", "--version", str(following))
+def _next_release(status: ReleaseStatus) -> str:
+    if status.is_written:
+        return status.invoke("bump")
+    at_tag = status.preview.reason is Reason.RELEASED
+    following = final_of(next_dev_line(status.main) if at_tag else status.main)
+    return status.invoke("tag", "--version", str(following))
 
 
 def unfinished(files: tuple[IndexFile, ...], release: GitHubRelease | None, now: datetime, *, asked: bool) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
+
+from release_channels.model.version import try_version
 
 # The characters of a version in normal form and of a usual prefix: no shell syntax, no white space.
 _PLAIN = re.compile(r"[A-Za-z0-9._+!/@-]+", re.ASCII)
@@ -21,11 +23,8 @@ def version_of(name: str, tag_format: str) -> Version | None:
     before, _, after = tag_format.partition("{version}")
     if not (name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)):
         return None
-    try:
-        version = Version(name[len(before) : len(name) - len(after)])
-    except (InvalidVersion, ValueError):  # a number of 5,000 digits is no InvalidVersion
-        return None
-    return version if tag_of(tag_format, version) == name else None
+    version = try_version(name[len(before) : len(name) - len(after)])
+    return version if version is not None and tag_of(tag_format, version) == name else None
 
 
 def release_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
@@ -47,9 +46,8 @@ def why_wrong(name: str, version: Version, tag_format: str) -> str:
     if not (name.startswith(before) and name.endswith(after)):
         return f"the tag {name} does not match tag-format {tag_format}"
     text = name[len(before) : len(name) - len(after)]
-    try:
-        named = Version(text)
-    except (InvalidVersion, ValueError):
+    named = try_version(text)
+    if named is None:
         return f"the tag {name} contains no version ({text!r})"
     if named == version:
         return f"the tag {name} has {version} in another spelling"

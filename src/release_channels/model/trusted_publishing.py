@@ -93,14 +93,14 @@ def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[
     )  # fmt: skip
 
 
-def explain_refusal(code: str, said: str, compared: tuple[ClaimCheck, ...], index: str) -> RefusedError:
+def explain_refusal(code: str, response: str, compared: tuple[ClaimCheck, ...], index: str) -> RefusedError:
     """Build the error for the index's refusal, with the setting to change."""
     wrong = next((value for value in compared if not value.matches), None)
     if code in ("invalid-publisher", "invalid-pending-publisher") and wrong is not None:
         message = f"the {wrong.what} is {wrong.claimed or 'missing'} in this job, but should be {wrong.wanted}"
         return RefusedError(f"{index} does not trust this job: {message}", hint=f"change {wrong.change}")
     hint = _HINTS.get(code, "check the index's response and its status page")
-    return RefusedError(f"{index} does not trust this job: {code or 'no code'}: {said}", hint=hint)
+    return RefusedError(f"{index} does not trust this job: {code or 'no code'}: {response}", hint=hint)
 
 
 def mismatches(compared: tuple[ClaimCheck, ...]) -> Iterator[str]:

@@ -64,6 +64,14 @@ def parse_project_version(text: str) -> Version:
     return version
 
 
+def try_version(text: str) -> Version | None:
+    """Parse a version in any spelling; None if it is not one."""
+    try:
+        return Version(text)
+    except ValueError:  # more digits than an int takes are not an InvalidVersion
+        return None
+
+
 def line_of(version: Version) -> Line:
     """Classify a version on main as an open dev line or a public version to release.
 

@@ -117,18 +117,18 @@ def plan_release(
     """
     text = document.text
     sections = _sections(document)
-    open_ones = [section for section in sections if not section.title.is_released]
-    there = _released(sections, version) is not None
-    if not open_ones and there:
+    unreleased_sections = [section for section in sections if not section.title.is_released]
+    has_version = _released(sections, version) is not None
+    if not unreleased_sections and has_version:
         return None
-    if len(open_ones) != 1:
-        times = f"{len(open_ones)} headings" if open_ones else "no heading"
+    if len(unreleased_sections) != 1:
+        times = f"{len(unreleased_sections)} headings" if unreleased_sections else "no heading"
         raise RefusedError(
             f"{path} has {times} for unreleased changes", hint="write one `## [Unreleased]` above the newest version"
         )
-    unreleased = open_ones[0]
+    unreleased = unreleased_sections[0]
     says_something = document.says_something(unreleased.heading.end, unreleased.end)
-    if there:
+    if has_version:
         if not says_something:
             return None
         raise RefusedError(
@@ -177,7 +177,7 @@ def _sections(document: Document) -> list[Section]:
 
 
 def _released(sections: list[Section], version: Version) -> Section | None:
-    return next((one for one in sections if one.title.is_released and one.title.version == version), None)
+    return next((entry for entry in sections if entry.title.is_released and entry.title.version == version), None)
 
 
 def _with_title(text: str, unreleased: Section, title: str) -> str:
@@ -207,7 +207,7 @@ def _is_underlined(heading: Heading) -> bool:
 
 def _with_links(text: str, version: Version, tag_format: str, path: str) -> str:
     """Start the reference `[Unreleased]: …compare/v1.1.0...HEAD` at the new tag, and add the version's own."""
-    places = [one for one in parse_changelog(text, path).references if one.label == "UNRELEASED"]
+    places = [link for link in parse_changelog(text, path).references if link.label == "UNRELEASED"]
     found = _UNRELEASED_LINK.fullmatch(text, places[0].start, places[0].end) if places else None
     if found is None:
         return text

@@ -8,8 +8,9 @@ from datetime import date as Date
 from datetime import datetime
 from functools import cached_property
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from release_channels.model.version import try_version
 from release_channels.project.markdown import Heading, Reference
 
 _TITLE = re.compile(
@@ -57,7 +58,7 @@ def parse_title(text: str) -> Title | None:
         return None
     if found["name"].lower() == "unreleased":
         return None if found["before"] else Title(found, None, is_released=False)
-    version = _version(found["name"])
+    version = try_version(found["name"])
     if version is None or ("." not in found["name"] and (found["rest"].strip() or found["before"])):
         return None
     return Title(found, version, is_released=not _UNRELEASED.search(found["rest"]))
@@ -107,13 +108,6 @@ def _write(style: str, date: Date) -> str:
 
 def _is_dated(text: str) -> bool:
     return not text or bool(style_of(text)) or bool(_UNRELEASED.fullmatch(text))
-
-
-def _version(name: str) -> Version | None:
-    try:
-        return Version(name)
-    except (InvalidVersion, ValueError):
-        return None
 
 
 _RST_TITLE = re.compile(

@@ -162,16 +162,16 @@ def _own_crates(source: TomlVersion, text: str, lock: str, read: Read) -> frozen
     document = parse_toml(source.text, source.path)
     if source.keys[0] != "workspace":
         return frozenset((str(table(document, "package", source.path).get("name")),))
-    held = source.spell(source.version)
+    spelled = source.spell(source.version)
     names = set()
     for entry, _ in lock_entries(text):
         if "source" in entry:
             continue
         name = str(entry.get("name"))
         crate = next(_manifests(name, source.path, document, read), None)
-        if crate is None and entry.get("version") == held:
+        if crate is None and entry.get("version") == spelled:
             raise RefusedError(
-                f"{lock} has the crate {name} {held}, and its Cargo.toml was not found, so it is unknown "
+                f"{lock} has the crate {name} {spelled}, and its Cargo.toml was not found, so it is unknown "
                 "whether it inherits that version",
                 hint=f"name its directory in workspace.members of {source.path}",
             )

@@ -105,12 +105,12 @@ def parse_project(
     document = parse_toml(text, path)
     identity = read_identity(document, path, read)
     config = parse_config(table(document, "tool", path).get("release-channels", {}))
-    layout = SourceContext(path, text, document, identity.name, read, tags or ReachableTags(), config.tag_format)
+    context = SourceContext(path, text, document, identity.name, read, tags or ReachableTags(), config.tag_format)
     return Project(
         path=path,
         name=identity.name,
         normalized_name=identity.normalized_name,
-        source=_source(layout, identity),
+        source=_source(context, identity),
         config=config,
         requires_python=identity.requires_python,
         scripts=identity.scripts,
@@ -124,8 +124,8 @@ def parse_project(
     )
 
 
-def _source(layout: SourceContext, identity: Identity) -> VersionSource:
-    return detect_version_source(layout, dynamic="version" in identity.dynamic)
+def _source(context: SourceContext, identity: Identity) -> VersionSource:
+    return detect_version_source(context, dynamic="version" in identity.dynamic)
 
 
 def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
@@ -139,15 +139,15 @@ def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
         document, path = parse_toml(decode(own, _TOWNCRIER), _TOWNCRIER), _TOWNCRIER
     if "towncrier" not in nested_table(document, "tool", path):
         return None
-    told = nested_table(document, "tool.towncrier", path)
+    settings = nested_table(document, "tool.towncrier", path)
 
     def text(key: str) -> str:
-        return optional_string(told, key, path, "tool.towncrier.") or ""
+        return optional_string(settings, key, path, "tool.towncrier.") or ""
 
     package = f"{text('package_dir') or '.'}/{text('package').replace('.', '/')}/" if text("package") else ""
     directory = text("directory") or f"{package}newsfragments".removeprefix("./")
     file = text("filename") or "NEWS.rst"
-    if told.get("single_file") is False:
+    if settings.get("single_file") is False:
         file = file.replace("{name}", text("name")) if text("name") else file
         if "{" in file.replace("{version}", ""):
             raise RefusedError(

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
+
+from release_channels.model.version import try_version
 
 _NUMBER = r"(?P<version>(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)+(?:\.?(?:a|b|rc|post|dev)[0-9]+)*)(?![0-9A-Za-z]|\.[0-9*])"
 # History and lower bounds mention old versions on purpose, which is why `>=` is not matched.
@@ -57,11 +59,5 @@ def _patterns(name: NormalizedName) -> tuple[re.Pattern[str], ...]:
 
 
 def _versions(patterns: tuple[re.Pattern[str], ...], line: str) -> list[Version]:
-    found = []
-    for pattern in patterns:
-        for match in pattern.finditer(line):
-            try:
-                found.append(Version(match["version"]))
-            except (InvalidVersion, ValueError):  # it only looked like one
-                continue
-    return found
+    found = (try_version(match["version"]) for pattern in patterns for match in pattern.finditer(line))
+    return [version for version in found if version is not None]

@@ -41,8 +41,8 @@ def parse_toml(text: str, path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as err:  # a number of 5,000 digits is a plain ValueError
-        told = str(err).replace("at end of document", f"at {_end_of(text)}, where the file ends")
-        raise RefusedError(f"{path} is not valid TOML: {told}", hint="correct that place in the file") from err
+        message = str(err).replace("at end of document", f"at {_end_of(text)}, where the file ends")
+        raise RefusedError(f"{path} is not valid TOML: {message}", hint="correct that place in the file") from err
 
 
 def _end_of(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.config import VersionFile
@@ -60,7 +60,7 @@ def _read_copy(file: VersionFile, text: str) -> Copy | None:
     line = text.count("\n", 0, found.start("version")) + 1
     try:
         return Copy(_path(file), line, Version(found["version"]))
-    except (InvalidVersion, ValueError) as err:
+    except ValueError as err:
         raise RefusedError(
             f"{file.path}, line {line}: {found['version']!r} is not a version",
             hint=f'correct it, or the pattern "{file.pattern}" in [[tool.release-channels.version-files]]',

@@ -76,9 +76,9 @@ def _above(path: str, document: dict[str, Any], read: Read) -> str | None:
     if "workspace" in document:
         return None
     folders = path.split("/")[:-1]
-    said = table(document, "package", path).get("workspace")
-    if isinstance(said, str):
-        return resolve_inside_project("/".join((*folders, said, "Cargo.toml")), f"{path} package.workspace")
+    configured = table(document, "package", path).get("workspace")
+    if isinstance(configured, str):
+        return resolve_inside_project("/".join((*folders, configured, "Cargo.toml")), f"{path} package.workspace")
     ups = ("/".join((*folders[:depth], "Cargo.toml")) for depth in reversed(range(len(folders))))
     return next((up for up in ups if read(up) is not None), None)
 

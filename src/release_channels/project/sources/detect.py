@@ -20,109 +20,109 @@ _HATCH_PATTERN = r"(?i)^(__version__|VERSION) *= *(['\"])v?(?P<version>.+?)\2"
 _PDM_PATTERN = r"^(?:__version__|VERSION)\s*=\s*[\"'](.+?)[\"']\s*(?:#.*)?$"
 
 
-def detect_version_source(layout: SourceContext, dynamic: bool) -> VersionSource:
+def detect_version_source(context: SourceContext, dynamic: bool) -> VersionSource:
     """Find the version source: `[project].version`, or the one that the build backend uses for a dynamic version.
 
     Raises: RefusedError if there is none, or none that can be rewritten.
     """
-    project = nested_table(layout.document, "project", layout.path)
-    if "project" in layout.document and not dynamic:
-        return _static(layout, project)
+    project = nested_table(context.document, "project", context.path)
+    if "project" in context.document and not dynamic:
+        return _static(context, project)
     if "version" in project:
         raise RefusedError(
-            f"{layout.path} declares the version dynamic but also sets it in [project]",
+            f"{context.path} declares the version dynamic but also sets it in [project]",
             hint='take "version" out of `dynamic`, or the version out of [project]',
         )
-    backend = layout.backend
+    backend = context.backend
     for start, find in _BACKENDS.items():
         if backend.startswith(start):
-            return find(layout)
+            return find(context)
     raise RefusedError(
-        f"{layout.path} declares the version dynamic, but the build backend {backend} is not supported", hint=STATIC
+        f"{context.path} declares the version dynamic, but the build backend {backend} is not supported", hint=STATIC
     )
 
 
-def _static(layout: SourceContext, project: Mapping[str, Any]) -> VersionSource:
+def _static(context: SourceContext, project: Mapping[str, Any]) -> VersionSource:
     if "version" not in project:
         raise RefusedError(
-            f"{layout.path} has no version in [project]",
+            f"{context.path} has no version in [project]",
             hint='write `version = "…"` in [project], or name it in `dynamic` if it is set elsewhere',
         )
-    where = f"{layout.path} [project].version"
-    return TomlVersion(layout.path, where, version_at(where, project["version"]), layout.text)
+    where = f"{context.path} [project].version"
+    return TomlVersion(context.path, where, version_at(where, project["version"]), context.text)
 
 
-def _poetry(layout: SourceContext) -> VersionSource:
+def _poetry(context: SourceContext) -> VersionSource:
     """Find the version as poetry-core does: in [tool.poetry], unless a plugin takes it from tags.
 
     Source: poetry's documentation of pyproject.toml, `version`; the read-me of poetry-dynamic-versioning.
     """
-    plugin = layout.tool("poetry-dynamic-versioning")
+    plugin = context.tool("poetry-dynamic-versioning")
     if plugin.get("enable") is True:
-        if table(plugin, "from-file", layout.path, "tool.poetry-dynamic-versioning.").get("source"):
-            raise unreadable(layout, "poetry-dynamic-versioning takes the version from a file")
-        if not layout.backend.startswith("poetry_dynamic_versioning"):
+        if table(plugin, "from-file", context.path, "tool.poetry-dynamic-versioning.").get("source"):
+            raise unreadable(context, "poetry-dynamic-versioning takes the version from a file")
+        if not context.backend.startswith("poetry_dynamic_versioning"):
             raise RefusedError(
-                f"{layout.path}: poetry-dynamic-versioning is enabled, but the build backend is {layout.backend}",
+                f"{context.path}: poetry-dynamic-versioning is enabled, but the build backend is {context.backend}",
                 hint='write `build-backend = "poetry_dynamic_versioning.backend"`, or disable it',
             )
-        return tagged(layout, TagTool.POETRY_DYNAMIC_VERSIONING)
-    poetry = layout.tool("poetry")
-    where = f"{layout.path} [tool.poetry].version"
+        return tagged(context, TagTool.POETRY_DYNAMIC_VERSIONING)
+    poetry = context.tool("poetry")
+    where = f"{context.path} [tool.poetry].version"
     if "version" not in poetry:
-        raise RefusedError(f"{layout.path} has no version in [tool.poetry]", hint=STATIC)
+        raise RefusedError(f"{context.path} has no version in [tool.poetry]", hint=STATIC)
     return TomlVersion(
-        layout.path, where, version_at(where, poetry["version"]), layout.text, ("tool", "poetry", "version")
+        context.path, where, version_at(where, poetry["version"]), context.text, ("tool", "poetry", "version")
     )
 
 
-def _hatch(layout: SourceContext) -> VersionSource:
+def _hatch(context: SourceContext) -> VersionSource:
     """Find the version as hatchling does.
 
     Source: hatch's documentation of dynamic versions; a table in hatch.toml replaces the one in pyproject.toml.
     """
-    settings, place = layout.tool("hatch").get("version"), f"{layout.path} [tool.hatch.version]"
-    own = layout.read("hatch.toml")
+    settings, place = context.tool("hatch").get("version"), f"{context.path} [tool.hatch.version]"
+    own = context.read("hatch.toml")
     if own is not None:
         document = parse_toml(decode(own, "hatch.toml", bom="hatch does not read"), "hatch.toml")
         if "version" in document:
             settings, place = document["version"], "hatch.toml [version]"
     if not isinstance(settings, Mapping):
-        raise RefusedError(f"{layout.path} declares the version dynamic, but there is no {place}", hint=STATIC)
+        raise RefusedError(f"{context.path} declares the version dynamic, but there is no {place}", hint=STATIC)
     source = settings.get("source", "regex")
     tool = {"vcs": TagTool.HATCH_VCS, "uv-dynamic-versioning": TagTool.UV_DYNAMIC_VERSIONING}.get(str(source))
     if tool is not None:
-        return tagged(layout, tool)
+        return tagged(context, tool)
     if source != "regex":
         reasons = {"code": "runs code to get the version", "env": "takes the version from a variable"}
-        raise unreadable(layout, f"{place} {reasons.get(str(source), f'uses the plugin {source!r}')}")
-    return by_pattern(layout, settings, place, _HATCH_PATTERN, "version")
+        raise unreadable(context, f"{place} {reasons.get(str(source), f'uses the plugin {source!r}')}")
+    return by_pattern(context, settings, place, _HATCH_PATTERN, "version")
 
 
-def _pdm(layout: SourceContext) -> VersionSource:
+def _pdm(context: SourceContext) -> VersionSource:
     """Find the version as pdm-backend does.
 
     Source: pdm-backend's documentation of dynamic versions.
     """
-    settings, place = layout.tool("pdm.version"), f"{layout.path} [tool.pdm.version]"
+    settings, place = context.tool("pdm.version"), f"{context.path} [tool.pdm.version]"
     source = settings.get("source", "file" if "path" in settings else None)
     if source == "scm":
-        return tagged(layout, TagTool.PDM_SCM)
+        return tagged(context, TagTool.PDM_SCM)
     if source != "file":
         reasons = {"call": "calls a function to get the version", None: "names no source"}
-        raise unreadable(layout, f"{place} {reasons.get(source, f'has the source {source!r}')}")
-    return by_pattern(layout, settings, place, _PDM_PATTERN, 1)
+        raise unreadable(context, f"{place} {reasons.get(source, f'has the source {source!r}')}")
+    return by_pattern(context, settings, place, _PDM_PATTERN, 1)
 
 
-def _flit(layout: SourceContext) -> VersionSource:
+def _flit(context: SourceContext) -> VersionSource:
     """Find the version as flit does: `__version__` of the module, in __init__.py or a version file next to it.
 
     Source: flit's documentation of dynamic metadata; its order of version files.
     """
-    name = optional_string(layout.tool("flit.module"), "name", layout.path, "tool.flit.module.")
-    module = (name or re.sub(r"[-_.]+", "_", layout.name).lower()).replace(".", "/")
+    name = optional_string(context.tool("flit.module"), "name", context.path, "tool.flit.module.")
+    module = (name or re.sub(r"[-_.]+", "_", context.name).lower()).replace(".", "/")
     files = [f"{base}{module}{end}" for base in ("", "src/") for end in ("/__init__.py", ".py")]
-    found = [path for path in files if layout.read(path) is not None]
+    found = [path for path in files if context.read(path) is not None]
     if len(found) != 1:
         raise RefusedError(
             f"the module of flit is {' and '.join(found) or 'not here'}: looked for {', '.join(files)}",
@@ -131,23 +131,23 @@ def _flit(layout: SourceContext) -> VersionSource:
     folder = found[0].removesuffix("__init__.py")
     siblings = [f"{folder}{file}.py" for file in ("version", "_version", "__version__")] if folder != found[0] else []
     for path in (*found, *siblings):
-        content = layout.read(path)
+        content = context.read(path)
         if content is not None and assigns(decode(content, path), "__version__", path):
-            return assigned(layout, path, "__version__")
-    return assigned(layout, found[0], "__version__")
+            return assigned(context, path, "__version__")
+    return assigned(context, found[0], "__version__")
 
 
-def _maturin(layout: SourceContext) -> VersionSource:
+def _maturin(context: SourceContext) -> VersionSource:
     """Find the version as maturin does: in the crate's manifest.
 
     Source: maturin's user guide, metadata.
     """
-    manifest = optional_string(layout.tool("maturin"), "manifest-path", layout.path, "tool.maturin.")
-    return cargo_version(manifest or "Cargo.toml", layout.read)
+    manifest = optional_string(context.tool("maturin"), "manifest-path", context.path, "tool.maturin.")
+    return cargo_version(manifest or "Cargo.toml", context.read)
 
 
-def _uv_build(layout: SourceContext) -> VersionSource:
-    raise unreadable(layout, "uv_build takes no dynamic version")
+def _uv_build(context: SourceContext) -> VersionSource:
+    raise unreadable(context, "uv_build takes no dynamic version")
 
 
 _BACKENDS: Mapping[str, Callable[[SourceContext], VersionSource]] = {

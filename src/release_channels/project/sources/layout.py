@@ -49,19 +49,19 @@ class SourceContext:
         return frozenset(filter(None, map(_requirement_name, requires if isinstance(requires, list) else [])))
 
 
-def assigned(layout: SourceContext, path: str, name: str) -> VersionSource:
+def assigned(context: SourceContext, path: str, name: str) -> VersionSource:
     """Return the version that a Python file assigns to a name as a string."""
-    return LiteralVersion.of(path, f"{path} {name}", decode(layout.read(path), path), find_assignment(name, path))
+    return LiteralVersion.of(path, f"{path} {name}", decode(context.read(path), path), find_assignment(name, path))
 
 
-def tagged(layout: SourceContext, tool: TagTool) -> VersionSource:
+def tagged(context: SourceContext, tool: TagTool) -> VersionSource:
     """Return the version that a tool takes from the tags."""
-    return TagVersion(tool, layout.name, version_from_tags(layout.tags, layout.tag_format))
+    return TagVersion(tool, context.name, version_from_tags(context.tags, context.tag_format))
 
 
-def unreadable(layout: SourceContext, why: str) -> RefusedError:
+def unreadable(context: SourceContext, why: str) -> RefusedError:
     """Build the error for a version that cannot be rewritten."""
-    return RefusedError(f"{layout.path} declares the version dynamic, and {why}: it cannot be rewritten", hint=STATIC)
+    return RefusedError(f"{context.path} declares the version dynamic, and {why}: it cannot be rewritten", hint=STATIC)
 
 
 def _requirement_name(text: object) -> str:

@@ -16,7 +16,7 @@ _NEWLINES = re.compile(r"\r\n|[\s\S]")
 
 
 def by_pattern(
-    layout: SourceContext, settings: Mapping[str, Any], place: str, default: str, group: str | int
+    context: SourceContext, settings: Mapping[str, Any], place: str, default: str, group: str | int
 ) -> VersionSource:
     """Find the literal that a backend's pattern reads: an assigned string in Python, the only match in other files.
 
@@ -27,7 +27,7 @@ def by_pattern(
         raise RefusedError(f"{place} has no path", hint='write `path = "src/package/__init__.py"`')
     path = resolve_inside_project(path, place)
     pattern = _compile(given if isinstance(given, str) and given else default, group, place)
-    text = decode(layout.read(path), path)
+    text = decode(context.read(path), path)
 
     def span_in(text: str) -> tuple[int, int]:
         return _matches(pattern, group, text, path)[0]

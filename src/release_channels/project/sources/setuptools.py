@@ -12,63 +12,63 @@ from release_channels.project.sources.vcs_tags import TagTool
 from release_channels.project.typed_toml import decode, nested_table, resolve_inside_project
 
 
-def setuptools_source(layout: SourceContext) -> VersionSource:
+def setuptools_source(context: SourceContext) -> VersionSource:
     """Find the version as setuptools does: in its own table, setup.cfg, or the tags.
 
     Source: setuptools' documentation of pyproject.toml and setup.cfg; setuptools-scm's of how it is enabled.
     """
-    directive = layout.tool("setuptools.dynamic").get("version")
+    directive = context.tool("setuptools.dynamic").get("version")
     if directive is not None:
-        place = f"{layout.path} [tool.setuptools.dynamic].version"
+        place = f"{context.path} [tool.setuptools.dynamic].version"
         if isinstance(directive, Mapping) and len(directive) == 1:
-            return _directive(layout, *next(iter(directive.items())), place)
+            return _directive(context, *next(iter(directive.items())), place)
         raise RefusedError(
             f"{place} is {directive!r}", hint='write {attr = "package.__version__"} or {file = "VERSION"}'
         )
     if (
-        "setuptools_scm" in nested_table(layout.document, "tool", layout.path)
-        or "setuptools-scm" in layout.build_requires
+        "setuptools_scm" in nested_table(context.document, "tool", context.path)
+        or "setuptools-scm" in context.build_requires
     ):
-        return tagged(layout, TagTool.SETUPTOOLS_SCM)
-    content = layout.read("setup.cfg")
+        return tagged(context, TagTool.SETUPTOOLS_SCM)
+    content = context.read("setup.cfg")
     if content is not None:
         text = decode(content, "setup.cfg")
         version = parse_cfg(text, "setup.cfg").get("metadata", {}).get("version")
         if version is not None:
-            return _of_cfg(layout, text, version)
-    if layout.read("setup.py") is not None:
-        raise unreadable(layout, "setup.py computes the version")
-    raise unreadable(layout, "setuptools has no setting for the version")
+            return _of_cfg(context, text, version)
+    if context.read("setup.py") is not None:
+        raise unreadable(context, "setup.py computes the version")
+    raise unreadable(context, "setuptools has no setting for the version")
 
 
-def _of_cfg(layout: SourceContext, text: str, version: str) -> VersionSource:
+def _of_cfg(context: SourceContext, text: str, version: str) -> VersionSource:
     place = "setup.cfg [metadata].version"
     for kind in ("attr", "file"):
         if version.startswith(f"{kind}:"):
-            return _directive(layout, kind, version.removeprefix(f"{kind}:").strip(), place)
+            return _directive(context, kind, version.removeprefix(f"{kind}:").strip(), place)
     return LiteralVersion.of("setup.cfg", place, text, lambda text: find_version(text, "setup.cfg"))
 
 
-def _directive(layout: SourceContext, kind: object, value: object, place: str) -> VersionSource:
+def _directive(context: SourceContext, kind: object, value: object, place: str) -> VersionSource:
     """Resolve an `attr` or a `file` of setuptools."""
     if kind == "file":
         files = [value] if isinstance(value, str) else value
         if isinstance(files, list) and len(files) == 1 and isinstance(files[0], str) and "," not in files[0]:
             path = resolve_inside_project(files[0].strip(), place)
-            text = decode(layout.read(path), path, bom="would become part of the version")
+            text = decode(context.read(path), path, bom="would become part of the version")
             return LiteralVersion.of(path, path, text, _whole)
     elif kind == "attr" and isinstance(value, str):
         module, _, name = value.strip().rpartition(".")
-        return assigned(layout, _module_file(layout, module or "__init__", place), name)
+        return assigned(context, _module_file(context, module or "__init__", place), name)
     raise RefusedError(f"{place} has {kind} = {value!r}", hint='one `attr = "package.__version__"` or one file')
 
 
-def _module_file(layout: SourceContext, module: str, place: str) -> str:
+def _module_file(context: SourceContext, module: str, place: str) -> str:
     """Find the file of a module, in the configured directories, else in `src` and the root.
 
     Source: setuptools' documentation of package discovery and package_dir.
     """
-    known, bases = _package_dirs(layout)
+    known, bases = _package_dirs(context)
     parts = module.split(".")
     stems = [f"{base}/{'/'.join(parts)}" for base in bases]
     for depth in range(1, len(parts) + 1):
@@ -77,7 +77,7 @@ def _module_file(layout: SourceContext, module: str, place: str) -> str:
     found = []
     for stem in stems:
         files = (resolve_inside_project(f"{stem}{end}", place) for end in (".py", "/__init__.py"))
-        found += [path for path in files if layout.read(path) is not None][:1]
+        found += [path for path in files if context.read(path) is not None][:1]
     if len(found) != 1:
         raise RefusedError(
             f"{place} names the module {module}, which is {' and '.join(found) or 'not here'}",
@@ -86,14 +86,14 @@ def _module_file(layout: SourceContext, module: str, place: str) -> str:
     return found[0]
 
 
-def _package_dirs(layout: SourceContext) -> tuple[Mapping[str, str], Iterable[str]]:
+def _package_dirs(context: SourceContext) -> tuple[Mapping[str, str], Iterable[str]]:
     """Return the directories of single packages, and those that contain all others."""
-    where = layout.tool("setuptools").get("package-dir", {})
+    where = context.tool("setuptools").get("package-dir", {})
     known = {str(name): str(path) for name, path in where.items()} if isinstance(where, Mapping) else {}
-    packages = layout.tool("setuptools").get("packages")
+    packages = context.tool("setuptools").get("packages")
     found = packages.get("find", {}) if isinstance(packages, Mapping) else {}
     bases = list(found.get("where", [])) if isinstance(found, Mapping) else []
-    content = layout.read("setup.cfg")
+    content = context.read("setup.cfg")
     cfg = parse_cfg(decode(content, "setup.cfg"), "setup.cfg") if content is not None else {}
     for line in cfg.get("options", {}).get("package_dir", "").replace(",", "\n").splitlines():
         name, equals, path = line.partition("=")
