@@ -38,11 +38,11 @@ if __name__ == "__main__":
 @pytest.fixture(scope="session")
 def tool_wheel(offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this repository as it stands."""
-    place = tmp_path_factory.mktemp("tool")
+    directory = tmp_path_factory.mktemp("tool")
     # This repository takes nothing that is newer than its pins; the wheelhouse was filled today.
-    words = ("build", "--quiet", "--wheel", "--no-config", "--out-dir", str(place), str(HERE))
-    subprocess.run([BIN / "uv", *words], check=True, env=offline_environment, cwd=place)
-    return next(place.glob("*.whl"))
+    words = ("build", "--quiet", "--wheel", "--no-config", "--out-dir", str(directory), str(HERE))
+    subprocess.run([BIN / "uv", *words], check=True, env=offline_environment, cwd=directory)
+    return next(directory.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
@@ -54,15 +54,15 @@ def adopted(
 
     def make(with_gate: bool) -> Repo:
         if with_gate not in made:
-            place = tmp_path_factory.mktemp("adopter")
+            directory = tmp_path_factory.mktemp("adopter")
             with environment(offline_environment):
-                made[with_gate] = _adopt(place, tool_wheel, with_gate=with_gate)
+                made[with_gate] = _adopt(directory, tool_wheel, with_gate=with_gate)
         return made[with_gate]
 
     return make
 
 
-def _adopt(place: Path, wheel: Path, *, with_gate: bool) -> Repo:
+def _adopt(directory: Path, wheel: Path, *, with_gate: bool) -> Repo:
     """Write what `init` writes, and lock the noxfile."""
     sample = Sample(tail="" if with_gate else NO_GATE, settings="rebuild = false\n")
     files = sample.tree() | {
@@ -72,15 +72,15 @@ def _adopt(place: Path, wheel: Path, *, with_gate: bool) -> Repo:
     }
     config = parse_project(str(files["pyproject.toml"]).encode(), "pyproject.toml").config
     tests = Tests("uv run --frozen --script noxfile.py", ("tests",), ("3.11",))
-    (place / "noxfile.py").write_text(str(files["noxfile.py"]))
-    words = ("lock", "--quiet", "--no-config", "--script", str(place / "noxfile.py"))
-    subprocess.run([BIN / "uv", *words], check=True, cwd=place, env=dict(os.environ))
-    files["noxfile.py.lock"] = (place / "noxfile.py.lock").read_text()
-    return Repo.create(place / "repo", files | dict(render(Adoption(config, tests))))
+    (directory / "noxfile.py").write_text(str(files["noxfile.py"]))
+    words = ("lock", "--quiet", "--no-config", "--script", str(directory / "noxfile.py"))
+    subprocess.run([BIN / "uv", *words], check=True, cwd=directory, env=dict(os.environ))
+    files["noxfile.py.lock"] = (directory / "noxfile.py.lock").read_text()
+    return Repo.create(directory / "repo", files | dict(render(Adoption(config, tests))))
 
 
 @pytest.fixture
-def place(tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The directory for temporary files, which has to be empty at the end."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))

@@ -51,21 +51,24 @@ def workflow(*jobs: str, on: str = "push", head: str = "") -> str:
 
 
 @contextmanager
-def set_stage(place: Path, files: Mapping[str, str | bytes], **settings: str) -> Iterator[Stage]:
+def set_stage(directory: Path, files: Mapping[str, str | bytes], **settings: str) -> Iterator[Stage]:
     """Make a world around a sample project with these workflow files."""
     written = {f".github/workflows/{name}": text for name, text in files.items()}
-    repo = Repo.create(place / "repo", Sample(files=written, tail=NO_GATE, **settings).tree())  # type: ignore[arg-type]
-    with stage_of(repo, place / "world") as stage:
+    sample = Sample(files=written, tail=NO_GATE, **settings)  # type: ignore[arg-type]
+    repo = Repo.create(directory / "repo", sample.tree())
+    with stage_of(repo, directory / "world") as stage:
         yield stage
 
 
 @contextmanager
-def stage_of(repo: Repo, place: Path) -> Iterator[Stage]:
+def stage_of(repo: Repo, directory: Path) -> Iterator[Stage]:
     """Make a world around a repository."""
-    place.mkdir()
+    directory.mkdir()
     git = Git.open(repo.root)
     commit = git.commit("HEAD")
     project = open_project(git, commit)
-    with create_environment(place, git, project, commit, dict(os.environ), is_quick=True, keep=False) as environment:
+    with create_environment(
+        directory, git, project, commit, dict(os.environ), is_quick=True, keep=False
+    ) as environment:
         yield Stage(environment, WorkflowDispatcher(environment))
         assert environment.warnings() == ()

@@ -89,7 +89,7 @@ class Case:
         return (*started, *words, "--", *quick, *(("--only", self.part) if self.part else ()))
 
     @property
-    def stations(self) -> list[str]:
+    def stages(self) -> list[str]:
         """The stations that it has to go through, each once; a main that was released opens the next line first."""
         named = STATIONS[self.part]
         return list(dict.fromkeys((*named[:2], "bump-dev", "merge", *named[2:]))) if self.is_released else named
@@ -140,7 +140,7 @@ def check(screen: Screen, case: Case) -> None:
     """Every station of the part is there and green, and in the end users get what it is to bring them."""
     assert screen.code == 0, screen.text
     rows = table(screen.out)
-    assert [name for name in rows if name != "gate"] == case.stations
+    assert [name for name in rows if name != "gate"] == case.stages
     assert ("gate" in rows) is (not case.init)
     assert rows["compare"][1].endswith(" are bit for bit the same")
     what = f"the {case.part} part of the train" if case.part else "the whole train"
@@ -148,26 +148,28 @@ def check(screen: Screen, case: Case) -> None:
     assert screen.last.endswith(f"; in the end users get {case.brings} (rehearsal)")
 
 
-def check_nothing_is_left(place: Path) -> None:
+def check_nothing_is_left(directory: Path) -> None:
     """Neither a scratch directory, nor an environment in uv's cache whose Python came from one."""
-    assert not list(place.glob("release-channels*"))
+    assert not list(directory.glob("release-channels*"))
     made = Path(os.environ["UV_CACHE_DIR"]).glob("environments-*/*/pyvenv.cfg")
-    assert not [config.parent for config in made if str(place) in config.read_text()]
+    assert not [config.parent for config in made if str(directory) in config.read_text()]
 
 
 @pytest.mark.parametrize("case", QUICK.values(), ids=QUICK)
 def test_a_part_of_the_train_runs_on_a_project_as_init_left_it(
-    make_repo: MakeRepo, tool_wheel: Path, place: Path, case: Case
+    make_repo: MakeRepo, tool_wheel: Path, directory: Path, case: Case
 ) -> None:
     """By nox alone, as `init` says, or from the lock, as the workflows do; nothing is left of it."""
     check(rehearsed(case, make_repo, tool_wheel), case)
-    check_nothing_is_left(place)
+    check_nothing_is_left(directory)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("case", FULL.values(), ids=FULL)
-def test_the_whole_train_runs_on_every_backend(make_repo: MakeRepo, tool_wheel: Path, place: Path, case: Case) -> None:
+def test_the_whole_train_runs_on_every_backend(
+    make_repo: MakeRepo, tool_wheel: Path, directory: Path, case: Case
+) -> None:
     """With and without a lock, a noxfile and tasks of its own, a remote: no edit by hand is needed."""
     check(rehearsed(case, make_repo, tool_wheel), case)
-    check_nothing_is_left(place)
+    check_nothing_is_left(directory)

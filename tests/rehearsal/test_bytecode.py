@@ -24,9 +24,9 @@ def test_the_tools_own_environments_share_what_was_compiled(
     jobs = (job(*steps, name="one"), job(*steps, name="two", needs="one"))
     with set_stage(tmp_path, {"one.yml": workflow(*jobs)}, name=name) as stage:
         ran = stage.run()
-        assert ran.is_green, ran.played.said()
-        kept = [ran.played.said(one).split() for one in ("one", "two")]
+        assert ran.is_green, ran.act_result.said()
+        kept = [ran.act_result.said(one).split() for one in ("one", "two")]
         assert all(Path(path).is_file() for paths in kept for path in paths)
-        assert all(Path(path).is_relative_to(stage.environment.place / "home") for paths in kept for path in paths)
+        assert all(Path(path).is_relative_to(stage.environment.directory / "home") for paths in kept for path in paths)
     assert (kept[0][0] == kept[1][0]) is is_shared
     assert kept[0][1] != kept[1][1]

@@ -32,7 +32,7 @@ def test_environments_of_scripts_are_gone_in_the_end(offline: None, tmp_path: Pa
     with set_stage(tmp_path, {"one.yml": workflow(*jobs)}) as stage:
         ran = stage.run()
         assert ran.jobs == {"one": "success", "two": "failure" if is_red else "success"}
-        made = {Path(ran.played.said(name).split()[0]) for name in ("one", "two")}
+        made = {Path(ran.act_result.said(name).split()[0]) for name in ("one", "two")}
         assert len(made) == 2
         assert all(path.is_dir() and path.parent == kept.parent for path in made)
     assert not any(path.exists() for path in made)

@@ -30,27 +30,27 @@ def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: sign
     """A job that would sleep for long, act above it, the servers and the scratch directory: all of it goes."""
     repo = _sleeper(tmp_path)
     before = repo.fingerprint()
-    place = tmp_path / "tmp"
-    place.mkdir()
-    screen = _interrupted(repo, place, ending, "--quick")
+    directory = tmp_path / "tmp"
+    directory.mkdir()
+    screen = _interrupted(repo, directory, ending, "--quick")
     # Below nox, which says the rest, the interrupt itself is what ends the process.
     assert screen.out.splitlines()[-1] == (
         "failed: interrupted; nothing is left of it, and the next one begins anew (rehearsal)"
     )
-    assert list(place.iterdir()) == []
-    assert marked(str(place)) == []
+    assert list(directory.iterdir()) == []
+    assert marked(str(directory)) == []
     assert repo.fingerprint() == before
 
 
 def test_what_is_kept_is_not_said_to_be_gone(offline: None, tmp_path: Path) -> None:
     """An interrupt leaves it, and where it is has just been said."""
-    place = tmp_path / "tmp"
-    place.mkdir()
-    screen = _interrupted(_sleeper(tmp_path), place, signal.SIGINT, "--quick", "--keep")
+    directory = tmp_path / "tmp"
+    directory.mkdir()
+    screen = _interrupted(_sleeper(tmp_path), directory, signal.SIGINT, "--quick", "--keep")
     assert "kept: " in screen.err
     assert screen.out.splitlines()[-1] == "failed: interrupted; the next one begins anew (rehearsal)"
-    assert len(list(place.iterdir())) == 1
-    assert marked(str(place)) == []
+    assert len(list(directory.iterdir())) == 1
+    assert marked(str(directory)) == []
 
 
 def _sleeper(tmp_path: Path) -> Repo:
@@ -63,10 +63,10 @@ def _sleeper(tmp_path: Path) -> Repo:
     return Repo.create(tmp_path / "repo", Sample(tail=NO_GATE, files=files).tree())  # type: ignore[arg-type]
 
 
-def _interrupted(repo: Repo, place: Path, ending: signal.Signals, *options: str) -> Screen:
+def _interrupted(repo: Repo, directory: Path, ending: signal.Signals, *options: str) -> Screen:
     """Rehearse with temporary files in a place, and interrupt it while the job sleeps."""
-    with start(sys.executable, "-c", REHEARSE, *options, cwd=repo.root, env={"TMPDIR": str(place)}) as child:
-        wait_until(lambda: any("sleep 600" in one for one in marked(str(place))), "the job to sleep")
+    with start(sys.executable, "-c", REHEARSE, *options, cwd=repo.root, env={"TMPDIR": str(directory)}) as child:
+        wait_until(lambda: any("sleep 600" in one for one in marked(str(directory))), "the job to sleep")
         child.send_signal(ending)
         out, err = child.communicate(timeout=60)
     return Screen(child.returncode, out, err)

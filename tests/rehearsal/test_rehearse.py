@@ -13,7 +13,7 @@ from packaging.version import Version
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
 from release_channels.rehearsal.end_users import Resolved
-from release_channels.rehearsal.faults.run import chosen
+from release_channels.rehearsal.faults.run import select_faults
 from release_channels.rehearsal.report import end_of
 from release_channels.rehearsal.session import run_rehearsal
 from release_channels.rehearsal.stages import Stage
@@ -34,7 +34,7 @@ def practise(repo: Repo, *words: str) -> Outcome:
 
 
 def test_a_preview_is_rehearsed_and_a_fault_is_seen(
-    adopted: Adopted, place: Path, capsys: pytest.CaptureFixture[str]
+    adopted: Adopted, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without its permission nothing is published and the line to add is shown; granted, it ends as without a fault."""
     outcome = practise(adopted(False), "--quick", "--fault", "oidc-permission")
@@ -46,11 +46,11 @@ def test_a_preview_is_rehearsed_and_a_fault_is_seen(
     assert "did not take the upload" in seen
     assert "give the publishing job `permissions: id-token: write`" in seen
     assert then.startswith("grant it, then re-run")
-    assert list(place.iterdir()) == []
+    assert list(directory.iterdir()) == []
 
 
 def test_a_redirect_that_leads_away_is_refused_and_uploads_nothing(
-    adopted: Adopted, place: Path, tmp_path: Path
+    adopted: Adopted, directory: Path, tmp_path: Path
 ) -> None:
     """The YAML says `--index pypi`, and the one place that redirects it is broken by hand: no step goes on."""
     with stage_of(adopted(False), tmp_path / "world") as stage:
@@ -63,13 +63,13 @@ def test_a_redirect_that_leads_away_is_refused_and_uploads_nothing(
         assert "--index pypi" in preview.workflow.text
         assert preview.conclusion == "failure"
         assert preview.jobs["publish"] == "skipped"
-        assert 'gives as "upload" no http(s) address on this machine' in preview.played.said("build")
+        assert 'gives as "upload" no http(s) address on this machine' in preview.act_result.said("build")
         assert [line for line in stage.environment.index.requests if not line.startswith("GET ")] == []
         assert not stage.environment.index_root.exists()
 
 
 def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
-    adopted: Adopted, place: Path, capsys: pytest.CaptureFixture[str]
+    adopted: Adopted, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A release that does not build is red, although the maintainer has gone on meanwhile."""
     repo = adopted(False)
@@ -86,10 +86,10 @@ def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
     assert rows["preview"][1].startswith(("failed: ", "refused: "))
     assert rows["preview"][2] == ""
     assert rows["compare"][1] == "skipped: nothing was published"
-    assert list(place.iterdir()) == []
+    assert list(directory.iterdir()) == []
 
 
-def test_a_release_workflow_that_does_not_listen_is_told(adopted: Adopted, place: Path) -> None:
+def test_a_release_workflow_that_does_not_listen_is_told(adopted: Adopted, directory: Path) -> None:
     """Its `on:` names another workflow than the one before it: on GitHub nothing would ever happen."""
     repo = adopted(False)
     path = Path(".github/workflows/internal-preview-release.yml")
@@ -98,7 +98,7 @@ def test_a_release_workflow_that_does_not_listen_is_told(adopted: Adopted, place
     outcome = practise(repo, "--quick", "--only", "preview")
     assert outcome.line == "failed: internal-preview-release.yml was not started by the push (rehearsal)"
     assert "`on:`" in outcome.hint
-    assert list(place.iterdir()) == []
+    assert list(directory.iterdir()) == []
 
 
 REFUSED = {
@@ -118,7 +118,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("env", "words", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_rehearsed_is_refused_at_once(
-    repo: Repo, place: Path, env: dict[str, str], words: tuple[str, ...], message: str
+    repo: Repo, directory: Path, env: dict[str, str], words: tuple[str, ...], message: str
 ) -> None:
     """Nothing is made before it is refused, and the outcome says why."""
     before = repo.fingerprint()
@@ -128,17 +128,17 @@ def test_what_cannot_be_rehearsed_is_refused_at_once(
     assert outcome.line.endswith("(rehearsal)")
     assert outcome.hint
     assert repo.fingerprint() == before
-    assert list(place.iterdir()) == []
+    assert list(directory.iterdir()) == []
 
 
-def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(adopted: Adopted, place: Path) -> None:
+def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(adopted: Adopted, directory: Path) -> None:
     """nox's --install-only promises that nothing is run."""
     repo = adopted(False)
     before = repo.fingerprint()
     outcome = run_rehearsal((), root=repo.root, env=dict(os.environ), dry_run=True)
     assert outcome.line == "planned: demo-tool 1.2.0.dev0 would be rehearsed (rehearsal)"
     assert repo.fingerprint() == before
-    assert list(place.iterdir()) == []
+    assert list(directory.iterdir()) == []
 
 
 def test_the_outcome_says_what_users_get_or_that_nothing_came() -> None:
@@ -155,7 +155,7 @@ def test_the_outcome_says_what_users_get_or_that_nothing_came() -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", ["", "preview", "public"])
 def test_the_train_runs_from_station_to_station(
-    adopted: Adopted, place: Path, capsys: pytest.CaptureFixture[str], part: str
+    adopted: Adopted, directory: Path, capsys: pytest.CaptureFixture[str], part: str
 ) -> None:
     """With the gate: preview, final, next preview, and what pip and uv bring from each channel at each station."""
     outcome = practise(adopted(True), *(("--only", part) if part else ()))
@@ -163,21 +163,21 @@ def test_the_train_runs_from_station_to_station(
     assert outcome.result is Result.DONE, shown.out + shown.err
     brings = {"": "public: 1.2.0, preview: 1.2.1.dev3", "public": "public: 1.2.0, preview: 1.2.0"}
     assert brings.get(part, "public: 1.2.0.dev1, preview: 1.2.0.dev1") in outcome.message
-    played = "public-release.yml" if part == "public" else "internal-preview-release.yml"
-    assert f"concurrency.queue: {played}" in shown.err
-    assert list(place.iterdir()) == []
+    act_result = "public-release.yml" if part == "public" else "internal-preview-release.yml"
+    assert f"concurrency.queue: {act_result}" in shown.err
+    assert list(directory.iterdir()) == []
 
 
-PLAYED = {channel: ",".join(one.name for one in chosen("all") if one.channel is channel) for channel in Channel}
+PLAYED = {channel: ",".join(one.name for one in select_faults("all") if one.channel is channel) for channel in Channel}
 
 
 @pytest.mark.full
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("names", ["kills", *PLAYED.values()], ids=["kills", *PLAYED])
 def test_every_fault_ends_converged_or_leaves_the_world_unchanged(
-    adopted: Adopted, place: Path, capsys: pytest.CaptureFixture[str], names: str
+    adopted: Adopted, directory: Path, capsys: pytest.CaptureFixture[str], names: str
 ) -> None:
     """All of them, and a kill between any two steps of both release workflows: together they are `--fault all`."""
     outcome = practise(adopted(True), "--quick", "--fault", names)
     assert outcome.result is Result.DONE, capsys.readouterr().out
-    assert list(place.iterdir()) == []
+    assert list(directory.iterdir()) == []

@@ -9,7 +9,7 @@ import pytest
 from release_channels.errors import UsageError
 from release_channels.rehearsal.faults.fault import End
 from release_channels.rehearsal.faults.reference import fault_rows
-from release_channels.rehearsal.faults.run import ALL, FAULTS, KILLS, chosen
+from release_channels.rehearsal.faults.run import ALL, FAULTS, KILLS, select_faults
 
 PAGE = Path(__file__).parents[2] / "docs" / "rehearsal.md"
 
@@ -24,16 +24,16 @@ def test_each_fault_has_a_name_of_its_own_and_a_way_on() -> None:
     """What does not end by itself names the next command, and what leaves the world unchanged has none."""
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     for fault in FAULTS:
-        assert bool(fault.then) is (fault.go_on is not None), fault.name
+        assert bool(fault.then) is (fault.recover is not None), fault.name
         assert fault.sees or fault.name.startswith("killed"), fault.name
-        assert fault.go_on is None or fault.end is not End.UNCHANGED, fault.name
+        assert fault.recover is None or fault.end is not End.UNCHANGED, fault.name
 
 
 def test_faults_are_chosen_by_name() -> None:
     """One, several, or all of them; an unknown name is refused with the known ones."""
-    assert [fault.name for fault in chosen("twice,killed")] == ["killed", "twice"]
-    assert chosen(ALL) == FAULTS
-    assert chosen(KILLS) == ()
+    assert [fault.name for fault in select_faults("twice,killed")] == ["killed", "twice"]
+    assert select_faults(ALL) == FAULTS
+    assert select_faults(KILLS) == ()
     with pytest.raises(UsageError) as stop:
-        chosen("twice,nothing")
+        select_faults("twice,nothing")
     assert "out-of-order" in stop.value.hint

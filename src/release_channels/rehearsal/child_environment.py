@@ -69,8 +69,8 @@ def make_programs(directory: Path) -> str:
     directory.mkdir()
     for name, target in (("uv", uv_program()), ("python3", sys.executable), ("python", sys.executable)):
         (directory / name).symlink_to(target)
-    places = [Path(found).parent for name in _PROGRAMS if (found := shutil.which(name))]
-    return os.pathsep.join(dict.fromkeys(str(place) for place in (directory, *places, Path("/usr/bin"), Path("/bin"))))
+    entries = [Path(found).parent for name in _PROGRAMS if (found := shutil.which(name))]
+    return os.pathsep.join(dict.fromkeys(str(entry) for entry in (directory, *entries, Path("/usr/bin"), Path("/bin"))))
 
 
 def write_git_config(home: Path, remote: Path, address: str) -> Path:
@@ -80,7 +80,9 @@ def write_git_config(home: Path, remote: Path, address: str) -> Path:
     return path
 
 
-def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: Path, way_out: str) -> dict[str, str]:
+def children_environment(
+    env: Mapping[str, str], home: Path, path: str, bundle: Path, upstream_proxy: str
+) -> dict[str, str]:
     """Make the environment of every program in a rehearsal, from nothing.
 
     Of the user's it has where packages come from, and uv's and pip's caches, on purpose: without them each job would
@@ -102,7 +104,7 @@ def children_environment(env: Mapping[str, str], home: Path, path: str, bundle: 
     return {
         **kept,
         **dict.fromkeys(_BUNDLES, str(bundle)),
-        **{name: way_out for proxy in _PROXIES for name in (proxy, proxy.lower())},
+        **{name: upstream_proxy for proxy in _PROXIES for name in (proxy, proxy.lower())},
         **open_ways(()),
         "PIP_CACHE_DIR": env.get("PIP_CACHE_DIR") or str(pip_cache(env)),
         "PATH": path,

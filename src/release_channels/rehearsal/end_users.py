@@ -79,9 +79,9 @@ def _pins(text: str) -> Iterator[tuple[str, Version]]:
             yield canonicalize_name(name.strip().partition("[")[0]), Version(version.split()[0])
 
 
-def make_users(environment: RehearsalEnvironment) -> EndUsers:
+def make_end_users(environment: RehearsalEnvironment) -> EndUsers:
     """Return the users a home and what pip needs."""
-    home = environment.place / "users"
+    home = environment.directory / "users"
     home.mkdir()
     guest = make_clean_installer(
         home, environment.project, environment.as_index(), environment.upstream, environment.env
@@ -99,7 +99,7 @@ def _make_pip(home: Path, guest: CleanInstaller, upstream: str) -> None:
     run(uv_program(), *words, cwd=home, env={**guest.env, "UV_DEFAULT_INDEX": upstream})
 
 
-def told(got: tuple[Resolved, ...]) -> str:
+def describe(got: tuple[Resolved, ...]) -> str:
     """Describe what comes, in short where the installers agree."""
     return ", ".join(f"{channel}: {_of_channel(got, channel)}" for channel in (Channel.PUBLIC, Channel.PREVIEW))
 

@@ -43,7 +43,7 @@ _RIGHTS = ("contents: write", "actions: write", "pull-requests: write", "deploym
 class RehearsalEnvironment:
     """Everything that there is in a rehearsal, and where it is."""
 
-    place: Path
+    directory: Path
     repository: str
     project: Project
     commit: Commit
@@ -54,10 +54,10 @@ class RehearsalEnvironment:
     github: RunningGitHub
     runner: RunnerService
     runner_url: str
-    interference: FaultInjector
+    fault_injector: FaultInjector
     publishers: list[Publisher]
     """Whom the index trusts."""
-    way_out: ReadOnlyProxy
+    upstream_proxy: ReadOnlyProxy
     env: Mapping[str, str]
     """What every program here gets."""
     upstream: str
@@ -79,12 +79,12 @@ class RehearsalEnvironment:
     @property
     def index_root(self) -> Path:
         """The directory of the index's files."""
-        return self.place / "index"
+        return self.directory / "index"
 
     @property
     def locks(self) -> Path:
         """The directory of the locks that checkouts get, see `REHEARSAL_LOCKS`."""
-        return self.place / "locks"
+        return self.directory / "locks"
 
     def as_index(self) -> Index:
         """The index as the tool's own functions take it."""
@@ -108,7 +108,7 @@ class RehearsalEnvironment:
 
 @contextmanager
 def create_environment(
-    place: Path, git: Git, project: Project, commit: Commit, env: Mapping[str, str], *, is_quick: bool, keep: bool
+    directory: Path, git: Git, project: Project, commit: Commit, env: Mapping[str, str], *, is_quick: bool, keep: bool
 ) -> Iterator[RehearsalEnvironment]:
     """Make a world in an empty directory, and stop its servers when the block ends.
 
@@ -116,39 +116,40 @@ def create_environment(
     """
     config = project.config
     repository = repository_name(config.repository, git.remote_url(config.remote), env) or f"rehearsal/{project.name}"
-    home, remote, checkout = place / "home", place / "remote.git", place / "checkout"
-    for directory in (home, place / "runs", place / "locks"):
-        directory.mkdir()
+    home, remote, checkout = directory / "home", directory / "remote.git", directory / "checkout"
+    for made in (home, directory / "runs", directory / "locks"):
+        made.mkdir()
     upstream = upstream_url(env)
     hosts = upstream_hosts(upstream)
-    tls, bundle = make_certificates(place, env, hosts)
+    tls, bundle = make_certificates(directory, env, hosts)
     write_git_config(home, remote, f"https://github.com/{repository}")
     publishers = list(_publishers(config, repository, project.name))
     publishing = TrustedPublishing(publishers, Issuer({}))
     state = GitHubState(
         repository, git=remote, tokens={MAINTAINER: _RIGHTS}, default_branch=config.main_branch
     )  # fmt: skip
-    interference = FaultInjector()
+    fault_injector = FaultInjector()
     with ExitStack() as stack:
-        way_out = stack.enter_context(open_upstream_proxy(hosts, tls, bundle))
-        base = children_environment(env, home, make_programs(place / "bin"), bundle, way_out.url)
-        stack.callback(remove_noted, place / "locks", Path(base["UV_CACHE_DIR"]))
+        upstream_proxy = stack.enter_context(open_upstream_proxy(hosts, tls, bundle))
+        base = children_environment(env, home, make_programs(directory / "bin"), bundle, upstream_proxy.url)
+        stack.callback(remove_noted, directory / "locks", Path(base["UV_CACHE_DIR"]))
         index = stack.enter_context(
             serve(
-                place / "index", project=project.name, upstream=upstream, trusted=publishing, tls=tls,
-                wrap=interference.wrap,
+                directory / "index", project=project.name, upstream=upstream, trusted=publishing, tls=tls,
+                wrap=fault_injector.wrap,
             )
         )  # fmt: skip
         github = stack.enter_context(serve_github(state, tls=tls))
         service = RunnerService(state, publishing.issuer)
         served: Served = stack.enter_context(serve_wsgi(service, "the runner's service", tls=tls))
-        base |= {REHEARSAL: str(_write_addresses(place, index, is_quick=is_quick))}
+        base |= {REHEARSAL: str(_write_addresses(directory, index, is_quick=is_quick))}
         model = stack.enter_context(open_model(config, env, tls))
         base |= {**model.variables, **open_ways(model.hosts)}
         environment = RehearsalEnvironment(
-            place=place, repository=repository, project=project, commit=commit, remote=remote, checkout=checkout,
-            state=state, index=index, github=github, runner=service, runner_url=served.url, interference=interference,
-            publishers=publishers, way_out=way_out, env=base, upstream=upstream, is_quick=is_quick, keep=keep,
+            directory=directory, repository=repository, project=project, commit=commit, remote=remote,
+            checkout=checkout, state=state, index=index, github=github, runner=service, runner_url=served.url,
+            fault_injector=fault_injector, publishers=publishers, upstream_proxy=upstream_proxy, env=base,
+            upstream=upstream, is_quick=is_quick, keep=keep,
             secrets=model.secrets,
         )  # fmt: skip
         _make_repository(environment, git)
@@ -167,9 +168,9 @@ def _publishers(config: Config, repository: str, project: str) -> tuple[Publishe
     return tuple(Publisher(repository, OWNER_ID, workflow, environment, project) for workflow, environment in pairs)
 
 
-def _write_addresses(place: Path, index: RunningIndex, *, is_quick: bool) -> Path:
+def _write_addresses(directory: Path, index: RunningIndex, *, is_quick: bool) -> Path:
     """Write where the real index is redirected to: the file that makes every run in here a rehearsal."""
-    path = place / "rehearsal.json"
+    path = directory / "rehearsal.json"
     content = {
         "simple": index.simple_url,
         "own": index.own_url,
@@ -184,7 +185,7 @@ def _write_addresses(place: Path, index: RunningIndex, *, is_quick: bool) -> Pat
 def _make_repository(environment: RehearsalEnvironment, git: Git) -> None:
     """Clone the commit and the tags that are there; main itself is still to be pushed."""
     environment.checkout.mkdir()
-    environment.git("init", "--quiet", "--bare", environment.remote, at=environment.place)
+    environment.git("init", "--quiet", "--bare", environment.remote, at=environment.directory)
     environment.git("symbolic-ref", "HEAD", f"refs/heads/{environment.config.main_branch}", at=environment.remote)
     environment.git("init", "--quiet")
     environment.git(

@@ -119,12 +119,12 @@ class ModelServer:
         try:
             content = json.loads(request.get_data())
             self.asked.append(content)
-            return completion(self._play(content), content["model"])
+            return completion(self._reply_to(content), content["model"])
         except Exception as err:  # noqa: BLE001 - the last resort of a server: one request fails, the rest live on
             self.failures.append(f"{type(err).__name__}: {err}")
             return refusal(500, "The server had an error")
 
-    def _play(self, content: Mapping[str, Any]) -> Reply:
+    def _reply_to(self, content: Mapping[str, Any]) -> Reply:
         if content.get("tools"):
             return self.agent(content["messages"])
         prompt = "\n".join(str(message["content"]) for message in content["messages"])

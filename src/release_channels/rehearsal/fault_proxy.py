@@ -18,17 +18,17 @@ class FaultInjector:
     """An index as its clients see it; without a spoiler it is the index itself."""
 
     def __init__(self) -> None:
-        self.spoiler: ResponseHook | None = None
+        self.hook: ResponseHook | None = None
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         """Stand in front of an index."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            spoilt = self.spoiler(environ, app) if self.spoiler else None
-            if spoilt is None:
+            response = self.hook(environ, app) if self.hook else None
+            if response is None:
                 return app(environ, start_response)
             while environ["wsgi.input"].read(1 << 20):  # a client that still sends would not see the answer
                 pass
-            return spoilt(environ, start_response)
+            return response(environ, start_response)
 
         return answer

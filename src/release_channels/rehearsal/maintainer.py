@@ -79,9 +79,15 @@ class Maintainer:
         Raises: FailedError if it cannot be built.
         """
         environment = self.environment
-        home = Path(tempfile.mkdtemp(prefix="laptop-", dir=environment.place))
+        home = Path(tempfile.mkdtemp(prefix="laptop-", dir=environment.directory))
         environment.git(
-            "clone", "--quiet", "--origin", environment.config.remote, environment.address, home, at=environment.place
+            "clone",
+            "--quiet",
+            "--origin",
+            environment.config.remote,
+            environment.address,
+            home,
+            at=environment.directory,
         )
         argv = (sys.executable, "-c", _BUILD, "--commit", commit, "--offline", *words)
         done = run_unchecked(*argv, cwd=home, env=environment.env, merged=True)

@@ -18,32 +18,32 @@ if TYPE_CHECKING:
 _BAD = (f"{Result.FAILED}:", f"{Result.REFUSED}:")
 
 
-def show_stages(stations: Sequence[Stage]) -> None:
+def show_stages(stages: Sequence[Stage]) -> None:
     """Show the table."""
     table = Table(title="the release train (rehearsal)", title_justify="left")
     for heading in ("station", "what ran", "outcome", "pip and uv bring"):
         table.add_column(heading, overflow="fold")
     table.add_column("s", justify="right")
-    for one in stations:
+    for one in stages:
         style = "bold red" if one.outcome.startswith(_BAD) else ""
         outcome = one.outcome.removesuffix(" (rehearsal)")
         table.add_row(one.name, one.ran, Text(outcome, style=style), one.brings, f"{one.seconds:.1f}")
     console.show(table, wide=True)
 
 
-def end_of(stations: Sequence[Stage]) -> str:
+def end_of(stages: Sequence[Stage]) -> str:
     """Describe what users get in the end; a preview of a version that waits for its tag publishes nothing."""
-    brings = [station.brings for station in stations if station.brings]
+    brings = [stage.brings for stage in stages if stage.brings]
     return f"in the end users get {brings[-1]}" if brings else "nothing was published, and the table says why"
 
 
-def show_faults(judged: Sequence[FaultResult]) -> None:
+def show_faults(results: Sequence[FaultResult]) -> None:
     """Show what became of each fault."""
     table = Table(title="faults (rehearsal)", title_justify="left")
     for heading in ("fault", "where it fired", "what a user sees", "then", "the world"):
         table.add_column(heading, overflow="fold")
     table.add_column("s", justify="right")
-    for one in judged:
+    for one in results:
         world = Text("; ".join(one.wrong) or one.world, style="bold red" if one.wrong else "green")
         table.add_row(one.fault.name, one.fired, one.seen, one.then or "-", world, f"{one.seconds:.1f}")
     console.show(table, wide=True)

@@ -36,8 +36,8 @@ class Scenario:
     environment: RehearsalEnvironment
     dispatcher: WorkflowDispatcher
     maintainer: Maintainer
-    users: EndUsers
-    stages: StageLog = field(default_factory=StageLog)
+    end_users: EndUsers
+    log: StageLog = field(default_factory=StageLog)
     publishing: dict[str, int] = field(default_factory=dict)
     """The station of the newest run of each workflow that publishes, by its file."""
     seen: dict[str, tuple[Resolved, ...]] = field(default_factory=dict)
@@ -54,11 +54,11 @@ class Scenario:
 
         Raises: FailedError at the first station that did not end as it should.
         """
-        with self.stages.travel():
-            self._ride(only)
+        with self.log.running():
+            self._run_stages(only)
             self._wait()
 
-    def _ride(self, only: str) -> None:
+    def _run_stages(self, only: str) -> None:
         """Go through the stations; who releases goes on while a run publishes, as on GitHub."""
         config = self.environment.config
         gated = self.begin()
@@ -146,8 +146,8 @@ class Scenario:
             raise _not_started()
         return tuple(done)
 
-    def _visit(self, name: str, act: Callable[[], tuple[str, str]]) -> None:
-        self.stages.visit(name, lambda: tried(name, act))
+    def _visit(self, name: str, action: Callable[[], tuple[str, str]]) -> None:
+        self.log.visit(name, lambda: tried(name, action))
 
     def _publish_preview(self, gated: WorkflowRunResult) -> None:
         """Make the preview workflow follow a run, and compare what it publishes with a build at home."""
@@ -168,13 +168,13 @@ class Scenario:
             raise _not_started(file)
         for workflow in started:
             console.say(self._name(workflow), style="bold")
-            act = partial(self._ran, workflow, event)
-            self.publishing[workflow.file] = self.stages.set_off(self._name(workflow), act)
+            action = partial(self._ran, workflow, event)
+            self.publishing[workflow.file] = self.log.start_in_background(self._name(workflow), action)
 
     def _wait(self, *files: str) -> None:
         """Wait until runs of these workflows have ended, by default all; GitHub queues what is of one group."""
         for file in sorted({*(files or self.publishing)} & {*self.publishing}, key=self.publishing.__getitem__):
-            ran = self.stages.arrive(self.publishing.pop(file))
+            ran = self.log.wait_for(self.publishing.pop(file))
             if ran is not None and any(self.dispatcher.started_by(self.dispatcher.completed(ran))):
                 self.follow(self.dispatcher.completed(ran))
 
@@ -184,13 +184,13 @@ class Scenario:
         Its run still verifies then; previews are of another group, and go on beside it.
         """
         config, state = self.environment.config, self.environment.state
-        run = self.stages.going_on(self.publishing[config.public_workflow])
+        run = self.log.future(self.publishing[config.public_workflow])
         tag = tag_of(config.tag_format, final)
         while not run.done():
             with state.lock:
                 is_out = any(one.tag == tag and not one.is_draft for one in state.releases.values())
             if is_out:
-                self.seen[config.public_workflow] = self.users.look()
+                self.seen[config.public_workflow] = self.end_users.look()
                 return
             time.sleep(GLANCE)
         self._wait(config.public_workflow)
@@ -208,7 +208,7 @@ class Scenario:
 
         Raises: FailedError if the run is not green.
         """
-        ran = self.stages.visit(self._name(workflow), partial(self._ran, workflow, event))
+        ran = self.log.visit(self._name(workflow), partial(self._ran, workflow, event))
         assert ran is not None  # without a run there is an error
         return ran
 
@@ -222,25 +222,25 @@ class Scenario:
         config = self.environment.config
         publishes = workflow.file in (config.preview_workflow, config.public_workflow)
         is_out = publishes and ran.is_green and not ran.outcome().startswith(f"{Result.SKIPPED}:")
-        got = self.seen.pop(workflow.file, ()) or (self.users.look() if is_out else ())
-        station = Stage(name, str(ran), ran.outcome(), got, time.monotonic() - begun)
+        got = self.seen.pop(workflow.file, ()) or (self.end_users.look() if is_out else ())
+        stage = Stage(name, str(ran), ran.outcome(), got, time.monotonic() - begun)
         if ran.is_green:
-            return station, None, ran
+            return stage, None, ran
         said = f"{name}: {ran} ended with {ran.conclusion}: {ran.outcome()}"
-        return station, FailedError(said, hint=tail(self.environment, ran)), ran
+        return stage, FailedError(said, hint=tail(self.environment, ran)), ran
 
     def _compare(self, version: Version, *words: str) -> None:
         """Compare what the run before publishes with a build at home of what main is now, beside what follows."""
-        published, commit = self.stages.going_on(len(self.stages.stations) - 1), self.dispatcher.main
-        act = partial(self._same_bytes, commit, version, *words)
+        published, commit = self.log.future(len(self.log.stages) - 1), self.dispatcher.main
+        action = partial(self._same_bytes, commit, version, *words)
 
         def visit() -> FinishedStage:
             _, stop, _ = published.result()
             if stop:  # it is told where it went wrong
                 return Stage(_COMPARE, "", "skipped: nothing was published", (), 0), None, None
-            return tried(_COMPARE, act)
+            return tried(_COMPARE, action)
 
-        self.stages.set_off(_COMPARE, visit)
+        self.log.start_in_background(_COMPARE, visit)
 
     def _same_bytes(self, commit: str, version: Version, *words: str) -> tuple[str, str]:
         """Build the same at home and compare the bytes.
@@ -271,6 +271,6 @@ def _not_started(file: str = "") -> FailedError:
 
 def tail(environment: RehearsalEnvironment, ran: WorkflowRunResult, lines: int = 25) -> str:
     """Return the end of what the failed jobs of a run wrote, and where all of it is."""
-    failed = [job for job, result in ran.jobs.items() if result == "failure" and job in ran.played.jobs]
-    said = "\n".join(f"[{job}] {line}" for job in failed for line in ran.played.said(job).splitlines()[-lines:])
+    failed = [job for job, result in ran.jobs.items() if result == "failure" and job in ran.act_result.jobs]
+    said = "\n".join(f"[{job}] {line}" for job in failed for line in ran.act_result.said(job).splitlines()[-lines:])
     return f"{said}\nall of it: {log_of(environment, ran)}" if environment.keep else said

@@ -24,9 +24,15 @@ from release_channels.project.pyproject import Project
 from release_channels.rehearsal.actions.act import find_act
 from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
 from release_channels.rehearsal.actions.workflow import DIRECTORY
-from release_channels.rehearsal.end_users import make_users
+from release_channels.rehearsal.end_users import make_end_users
 from release_channels.rehearsal.environment import create_environment
-from release_channels.rehearsal.faults.run import FaultResult, MakeTrain, chosen, play_faults, refuse_wrong
+from release_channels.rehearsal.faults.run import (
+    FaultResult,
+    MakeScenario,
+    require_expected_ends,
+    run_faults,
+    select_faults,
+)
 from release_channels.rehearsal.maintainer import Maintainer
 from release_channels.rehearsal.report import end_of, show_faults, show_not_rehearsed, show_stages
 from release_channels.rehearsal.scenario import Scenario
@@ -84,7 +90,7 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str], *, 
         raise RefusedError("a rehearsal needs Linux or macOS", hint="act runs the jobs on this machine, with bash")
     find_act()
     if options.fault:
-        chosen(options.fault)
+        select_faults(options.fault)
     git = Git.open(root)
     commit = git.commit("HEAD")
     project = open_project(git, commit)
@@ -93,8 +99,8 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str], *, 
         return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
     if left_out := git.uncommitted():
         console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")
-    world = partial(_train, git, project, commit, options, env)
-    return _play(options, world, project) if options.fault else _ride(options, world)
+    world = partial(_make_scenario, git, project, commit, options, env)
+    return _run_faults(options, world, project) if options.fault else _run_scenario(options, world)
 
 
 def _require_workflows(git: Git, commit: Commit, project: Project, options: RehearsalOptions) -> None:
@@ -115,7 +121,7 @@ def _require_workflows(git: Git, commit: Commit, project: Project, options: Rehe
 
 
 @contextmanager
-def _train(
+def _make_scenario(
     git: Git, project: Project, commit: Commit, options: RehearsalOptions, env: Mapping[str, str]
 ) -> Iterator[Scenario]:
     """Make a scratch world with a train in it.
@@ -123,42 +129,44 @@ def _train(
     Raises: FailedError if something went wrong in the world itself.
     """
     with (
-        workspace(env, keep=options.keep) as place,
-        create_environment(place, git, project, commit, env, is_quick=options.quick, keep=options.keep) as environment,
+        workspace(env, keep=options.keep) as directory,
+        create_environment(
+            directory, git, project, commit, env, is_quick=options.quick, keep=options.keep
+        ) as environment,
     ):
         yield Scenario(
             environment,
             WorkflowDispatcher(environment, with_tests=options.with_tests),
             Maintainer(environment),
-            make_users(environment),
+            make_end_users(environment),
         )
         wrong = environment.warnings()
     if wrong:
         raise FailedError("something went wrong in the rehearsal itself", hint="\n".join(wrong))
 
 
-def _ride(options: RehearsalOptions, world: MakeTrain) -> Outcome:
+def _run_scenario(options: RehearsalOptions, world: MakeScenario) -> Outcome:
     """Run the train from station to station."""
     begun = time.monotonic()
     with world() as scenario:
         try:
             scenario.run(options.only)
         finally:
-            show_stages(scenario.stages.stations)
-            show_not_rehearsed((*scenario.dispatcher.not_rehearsed, *scenario.environment.way_out.told))
+            show_stages(scenario.log.stages)
+            show_not_rehearsed((*scenario.dispatcher.not_rehearsed, *scenario.environment.upstream_proxy.told))
     project = scenario.environment.project.name
     what = f"the {options.only} part of the train" if options.only else "the whole train"
-    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(scenario.stages.stations)}"
+    message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(scenario.log.stages)}"
     return Outcome(Result.DONE, message, project=project, commit=scenario.environment.commit.sha, index="pypi")
 
 
-def _play(options: RehearsalOptions, world: MakeTrain, project: Project) -> Outcome:
+def _run_faults(options: RehearsalOptions, world: MakeScenario, project: Project) -> Outcome:
     """Play faults, and fail if one did not fire or did not end as it has to."""
-    judged: list[FaultResult] = []
+    results: list[FaultResult] = []
     try:
-        judged.extend(play_faults(options.fault, world))  # what was judged before an error stays in it
+        results.extend(run_faults(options.fault, world))  # what was judged before an error stays in it
     finally:
-        show_faults(judged)
-    refuse_wrong(judged)
-    message = f"{project.name}: {len(judged)} faults fired, and each ended converged or left the world unchanged"
+        show_faults(results)
+    require_expected_ends(results)
+    message = f"{project.name}: {len(results)} faults fired, and each ended converged or left the world unchanged"
     return Outcome(Result.DONE, message, project=project.name, index="pypi")

@@ -31,7 +31,7 @@ class Snapshot:
 
 def take(environment: RehearsalEnvironment, dispatcher: WorkflowDispatcher, name: str) -> Snapshot:
     """Remember the world."""
-    copied = environment.place / f"index-{name}"
+    copied = environment.directory / f"index-{name}"
     environment.index_root.mkdir(exist_ok=True)
     shutil.copytree(environment.index_root, copied)
     with environment.state.lock:
@@ -54,8 +54,8 @@ def restore(environment: RehearsalEnvironment, dispatcher: WorkflowDispatcher, k
         environment.state.faults.clear()
         environment.state.lost.clear()
     environment.publishers[:] = kept.publishers
-    environment.interference.spoiler = None
-    environment.runner.forgers.clear()
+    environment.fault_injector.hook = None
+    environment.runner.artifact_hooks.clear()
     environment.runner.claims.clear()
     dispatcher.counters = dict(kept.counters)
     dispatcher.look()

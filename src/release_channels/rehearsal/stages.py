@@ -13,7 +13,7 @@ from release_channels.adapters.process import background
 from release_channels.errors import ReleaseError
 from release_channels.model.outcome import Result
 from release_channels.rehearsal.actions.run import WorkflowRunResult
-from release_channels.rehearsal.end_users import Resolved, told
+from release_channels.rehearsal.end_users import Resolved, describe
 
 GLANCE = 0.2
 """Seconds between two looks at what goes on beside."""
@@ -32,7 +32,7 @@ class Stage:
     @property
     def brings(self) -> str:
         """What the installers bring after it."""
-        return told(self.got) if self.got else ""
+        return describe(self.got) if self.got else ""
 
 
 FinishedStage = tuple[Stage, "ReleaseError | None", "WorkflowRunResult | None"]
@@ -43,14 +43,14 @@ FinishedStage = tuple[Stage, "ReleaseError | None", "WorkflowRunResult | None"]
 class StageLog:
     """The stations in the order in which they were begun; what goes on beside keeps its place among them."""
 
-    stations: list[Stage] = field(default_factory=list)
-    _beside: dict[int, Future[FinishedStage]] = field(default_factory=dict)
+    stages: list[Stage] = field(default_factory=list)
+    _background: dict[int, Future[FinishedStage]] = field(default_factory=dict)
     _ends: ExitStack = field(default_factory=ExitStack)
     _stops: dict[int, ReleaseError] = field(default_factory=dict)
     """What went wrong, by the place of the station: the first is why the train stops."""
 
     @contextmanager
-    def travel(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         """Travel while the block lasts: all that goes on beside has arrived when it ends well, and is ended else.
 
         Raises: the first error by the order of the stations, which the others may only follow from.
@@ -58,64 +58,64 @@ class StageLog:
         with self._ends:
             try:
                 yield
-                for place in sorted(self._beside):
-                    self.arrive(place)
+                for number in sorted(self._background):
+                    self.wait_for(number)
             except ReleaseError as stop:
-                self._harvest()
+                self.collect_finished()
                 first = self._stops[min(self._stops)] if self._stops else stop
                 raise first from first.__cause__
 
-    def visit(self, name: str, act: Callable[[], FinishedStage]) -> WorkflowRunResult | None:
+    def visit(self, name: str, action: Callable[[], FinishedStage]) -> WorkflowRunResult | None:
         """Visit a station, and give the run, where there was one.
 
         Raises: what went wrong there.
         """
         console.say(name, style="bold")
-        return self._end(self._begin(name), act())
+        return self._end(self._begin(name), action())
 
-    def set_off(self, name: str, act: Callable[[], FinishedStage]) -> int:
+    def start_in_background(self, name: str, action: Callable[[], FinishedStage]) -> int:
         """Begin a station that goes on beside, and give its place."""
-        place = self._begin(name)
-        self._beside[place] = self._ends.enter_context(background(act))
-        return place
+        number = self._begin(name)
+        self._background[number] = self._ends.enter_context(background(action))
+        return number
 
-    def going_on(self, place: int) -> Future[FinishedStage]:
+    def future(self, number: int) -> Future[FinishedStage]:
         """Return what goes on at a place."""
-        return self._beside[place]
+        return self._background[number]
 
-    def arrive(self, place: int) -> WorkflowRunResult | None:
+    def wait_for(self, number: int) -> WorkflowRunResult | None:
         """Wait for what goes on at a place, and give the run, where there was one.
 
         Raises: what went wrong there.
         """
-        return self._end(place, self._beside.pop(place).result())
+        return self._end(number, self._background.pop(number).result())
 
     def _begin(self, name: str) -> int:
-        self.stations.append(Stage(name, "", "broken off: the train stopped", (), 0))
-        return len(self.stations) - 1
+        self.stages.append(Stage(name, "", "broken off: the train stopped", (), 0))
+        return len(self.stages) - 1
 
-    def _end(self, place: int, visited: FinishedStage) -> WorkflowRunResult | None:
-        self.stations[place], stop, ran = visited
+    def _end(self, number: int, visited: FinishedStage) -> WorkflowRunResult | None:
+        self.stages[number], stop, ran = visited
         if stop:
-            self._stops[place] = stop
+            self._stops[number] = stop
             raise stop
         return ran
 
-    def _harvest(self) -> None:
+    def collect_finished(self) -> None:
         """Write down what has ended beside by now."""
-        wait(self._beside.values(), timeout=GLANCE)  # what waits for one that has ended ends at once
-        for place, future in self._beside.items():
+        wait(self._background.values(), timeout=GLANCE)  # what waits for one that has ended ends at once
+        for number, future in self._background.items():
             if future.done() and not future.exception():
-                self.stations[place], stop, _ = future.result()
+                self.stages[number], stop, _ = future.result()
                 if stop:
-                    self._stops[place] = stop
+                    self._stops[number] = stop
 
 
-def tried(name: str, act: Callable[[], tuple[str, str]]) -> FinishedStage:
+def tried(name: str, action: Callable[[], tuple[str, str]]) -> FinishedStage:
     """Act, and give the station of what ran and how it came out, with the error if it failed."""
     begun = time.monotonic()
     try:
-        ran, outcome = act()
+        ran, outcome = action()
     except ReleaseError as stop:
         return Stage(name, "", f"{Result.FAILED}: {stop}", (), time.monotonic() - begun), stop, None
     return Stage(name, ran, outcome, (), time.monotonic() - begun), None, None

@@ -35,11 +35,11 @@ def workspace(
             has_room = _takes_it(env, memory) and _is_free(meminfo, limit)
             yield (_in_memory(stack, memory) if has_room else None) or stack.enter_context(temporary_directory(_NAME))
         return
-    place = Path(tempfile.mkdtemp(prefix=f"release-channels-{_NAME}-")).resolve()
+    directory = Path(tempfile.mkdtemp(prefix=f"release-channels-{_NAME}-")).resolve()
     try:
-        yield place
+        yield directory
     finally:
-        console.say(f"kept: {place} (checkout, remote.git, index, and each run's log.txt in runs)")
+        console.say(f"kept: {directory} (checkout, remote.git, index, and each run's log.txt in runs)")
 
 
 def _takes_it(env: Mapping[str, str], memory: Path) -> bool:
@@ -72,9 +72,9 @@ def _in_memory(stack: ExitStack, memory: Path) -> Path | None:
     Another rehearsal may have taken it for a killed one's before it was.
     """
     with suppress(OSError):
-        place = stack.enter_context(temporary_directory(_LOCKED, memory))
-        stack.enter_context(_locked(place))
-        return place
+        directory = stack.enter_context(temporary_directory(_LOCKED, memory))
+        stack.enter_context(_locked(directory))
+        return directory
     return None
 
 
@@ -86,18 +86,18 @@ def _clear(memory: Path) -> None:
 
 
 @contextmanager
-def _locked(place: Path) -> Iterator[None]:
+def _locked(directory: Path) -> Iterator[None]:
     """Lock a directory of this user; the lock leaves no file, and goes with the process, however that ends.
 
     Raises: OSError if it is no directory, somebody else's, locked by a rehearsal that lives, or gone by now.
     """
     import fcntl  # Windows has none, and rehearses nothing
 
-    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if place.lstat().st_uid != os.getuid():
-            raise PermissionError(f"{place} is somebody else's")
+        if directory.lstat().st_uid != os.getuid():
+            raise PermissionError(f"{directory} is somebody else's")
         yield
     finally:
         os.close(handle)

@@ -48,8 +48,10 @@ def _resolve(environment: RehearsalEnvironment, sha: str, kept: Path) -> None:
 
     Other runs lock and read at the same time: a lock is put there whole, and never taken away.
     """
-    clone = Path(tempfile.mkdtemp(prefix="locking-", dir=environment.place))
-    environment.git("clone", "--quiet", "--shared", "--no-checkout", environment.remote, clone, at=environment.place)
+    clone = Path(tempfile.mkdtemp(prefix="locking-", dir=environment.directory))
+    environment.git(
+        "clone", "--quiet", "--shared", "--no-checkout", environment.remote, clone, at=environment.directory
+    )
     try:
         environment.git("checkout", "--quiet", "--detach", sha, at=clone)
         earlier = max(environment.locks.glob("*.lock"), key=lambda path: path.stat().st_mtime, default=None)

@@ -55,7 +55,7 @@ class StepEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OutputLine:
     """One line that a step wrote."""
 
     job: str
@@ -69,7 +69,7 @@ class ActResult:
 
     jobs: Mapping[str, str]
     steps: tuple[StepEnd, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[OutputLine, ...]
     notices: tuple[str, ...]
     complaint: str = ""
     broke_off: bool = False
@@ -92,14 +92,14 @@ def find_act(beside: Path = Path(sys.executable), path: str | None = None) -> Pa
     return Path(found)
 
 
-def play(act: Path, run: ActInvocation, secrets: Iterable[str] = ()) -> ActResult:
+def run_act(program: Path, run: ActInvocation, secrets: Iterable[str] = ()) -> ActResult:
     """Run one workflow to its end, at most as long as it may take; nothing that it started is left.
 
     The values of `secrets` stand in nothing that is given back.
     """
     (run.home / "empty").mkdir(parents=True, exist_ok=True)
     try:
-        done = run_unchecked(act, *_words(run), cwd=run.home / "empty", env=_environment(run), timeout=run.seconds)
+        done = run_unchecked(program, *_words(run), cwd=run.home / "empty", env=_environment(run), timeout=run.seconds)
         said, complaint, broke_off = done.text, done.messages, done.code < 0
     except SlowError as stop:  # what it wrote until then is kept
         said, complaint, broke_off = stop.said, f"the run took longer than {run.seconds:g} s", True
@@ -156,15 +156,15 @@ def _complaint(messages: str) -> str:
 def _read(said: str, complaint: str, broke_off: bool) -> ActResult:
     jobs: dict[str, str] = {}
     steps: list[StepEnd] = []
-    lines: list[Line] = []
+    lines: list[OutputLine] = []
     notices: list[str] = []
     for event in _events(said):
         job = event.get("jobID", "")
         path = event.get("stepID") or [""]
         if event.get("raw_output"):
-            lines += [Line(job, path[0], text) for text in event["msg"].rstrip("\n").split("\n")]
+            lines += [OutputLine(job, path[0], text) for text in event["msg"].rstrip("\n").split("\n")]
         if event.get("command") in ("error", "warning"):
-            lines.append(Line(job, path[0], f"{event['command']}: {event.get('arg', '')}"))
+            lines.append(OutputLine(job, path[0], f"{event['command']}: {event.get('arg', '')}"))
         if event.get("command") == "notice":
             notices.append(f"{event.get('kvPairs', {}).get('title', '')}: {event.get('arg', '')}")
         if "stepResult" in event and event.get("stage") == "Main" and len(path) == 1:

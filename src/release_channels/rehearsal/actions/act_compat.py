@@ -67,15 +67,15 @@ def clean(workflow: Workflow, mapped: Mapping[str, frozenset[str]], *, only_stan
 
 
 def _removed(top: Node) -> Iterator[tuple[str, Node, Node]]:
-    for place in (top, *(job for _, _, job in entries(child(top, "jobs")))):
+    for node in (top, *(job for _, _, job in entries(child(top, "jobs")))):
         for above, name in UNKNOWN_TO_ACT:
-            for key, key_node, value in entries(child(place, above)):
+            for key, key_node, value in entries(child(node, above)):
                 if key == name:
                     yield f"{above}.{name}", key_node, value
 
 
 def _uses(top: Node, name: str) -> bool:
-    return any(child(place, name) is not None for place in (top, *(job for _, _, job in entries(child(top, "jobs")))))
+    return any(child(node, name) is not None for node in (top, *(job for _, _, job in entries(child(top, "jobs")))))
 
 
 def _counterpart(workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]], *, only_stand_ins: bool) -> str:

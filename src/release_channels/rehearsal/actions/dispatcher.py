@@ -10,13 +10,13 @@ from typing import Any
 
 from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
-from release_channels.rehearsal.actions.act import ActResult, find_act, play
+from release_channels.rehearsal.actions.act import ActResult, find_act, run_act
 from release_channels.rehearsal.actions.act_compat import Cleaned, clean, left_out_whole, missing_pythons
 from release_channels.rehearsal.actions.permissions import job_tokens
 from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
 from release_channels.rehearsal.actions.run_files import keep_log, mapped_actions, prepare
 from release_channels.rehearsal.actions.run_name import title_of
-from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, Session
+from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, RunnerSession
 from release_channels.rehearsal.actions.triggers import Event, is_started
 from release_channels.rehearsal.actions.workflow import DIRECTORY, Workflow, parse_workflow
 from release_channels.rehearsal.environment import RehearsalEnvironment
@@ -128,18 +128,18 @@ class WorkflowDispatcher:
             workflow.file, head, event=event.name, status="in_progress", branch=event.branch, number=number,
             title=title,
         )  # fmt: skip
-        return self._play(
-            Session(run_id, number, 1, workflow, event, self.environment.repository), changes or RunOverrides()
+        return self._run(
+            RunnerSession(run_id, number, 1, workflow, event, self.environment.repository), changes or RunOverrides()
         )
 
     def run_again(self, ran: WorkflowRunResult, changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Play a run again, as its next attempt: it keeps id, number and payload."""
         self.environment.state.rerun(ran.id, status="in_progress")
         attempt = len(self.environment.state.runs[ran.id].attempts)
-        session = Session(ran.id, ran.number, attempt, ran.workflow, ran.event, self.environment.repository)
-        return self._play(session, changes or RunOverrides())
+        session = RunnerSession(ran.id, ran.number, attempt, ran.workflow, ran.event, self.environment.repository)
+        return self._run(session, changes or RunOverrides())
 
-    def _play(self, session: Session, changes: RunOverrides) -> WorkflowRunResult:
+    def _run(self, session: RunnerSession, changes: RunOverrides) -> WorkflowRunResult:
         environment = self.environment
         as_it_is, workflow = session.workflow, _without(session.workflow, changes.without)
         session = replace(session, workflow=workflow)
@@ -155,23 +155,25 @@ class WorkflowDispatcher:
             environment.state.tokens.update(tokens)
         environment.runner.open(session)
         try:
-            played = play(find_act(), run, environment.secrets.values())
+            act_result = run_act(find_act(), run, environment.secrets.values())
         finally:
             environment.runner.close(session)
             with environment.state.lock:
                 for name in tokens:
                     del environment.state.tokens[name]
-        if played.complaint and not played.jobs and not played.broke_off:
-            raise FailedError(f"act could not run {workflow.path}", hint=played.complaint)
+        if act_result.complaint and not act_result.jobs and not act_result.broke_off:
+            raise FailedError(f"act could not run {workflow.path}", hint=act_result.complaint)
         # A run that is repeated has again what was taken away from this one.
-        ran = self._note(session, played, cleaned, time.monotonic() - begun)
+        ran = self._note(session, act_result, cleaned, time.monotonic() - begun)
         return replace(ran, workflow=as_it_is)
 
-    def _note(self, session: Session, played: ActResult, cleaned: Cleaned, seconds: float) -> WorkflowRunResult:
+    def _note(
+        self, session: RunnerSession, act_result: ActResult, cleaned: Cleaned, seconds: float
+    ) -> WorkflowRunResult:
         """Write down how a run ended, here and in the stand-in."""
         workflow, state = session.workflow, self.environment.state
-        jobs = {job.id: played.jobs.get(job.id, "skipped") for job in workflow.jobs}
-        if played.broke_off or not played.jobs or "failure" in jobs.values():
+        jobs = {job.id: act_result.jobs.get(job.id, "skipped") for job in workflow.jobs}
+        if act_result.broke_off or not act_result.jobs or "failure" in jobs.values():
             conclusion = "failure"
         else:
             conclusion = "success" if "success" in jobs.values() else "skipped"
@@ -180,18 +182,18 @@ class WorkflowDispatcher:
             state.add_job(session.run_id, job.name, conclusion=jobs[job.id])
             if job.environment and jobs[job.id] != "skipped":
                 state.add_deployment(job.environment, session.event.sha, jobs[job.id], run_id=session.run_id)
-        notices = [said.removeprefix(_NOTICE) for said in played.notices if said.startswith(_NOTICE)]
+        notices = [said.removeprefix(_NOTICE) for said in act_result.notices if said.startswith(_NOTICE)]
         if workflow.file == self.environment.config.test_workflow:
-            notices += missing_pythons(played.said())
-            for name in left_out_whole(played.said()):
+            notices += missing_pythons(act_result.said())
+            for name in left_out_whole(act_result.said()):
                 console.warn(
                     f"{workflow.file} ran nothing of the session {name}: this machine has no Python that it names"
                 )
         told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
         self.not_rehearsed += [one for one in told if one not in self.not_rehearsed]
-        keep_log(self.environment, session, played)
+        keep_log(self.environment, session, act_result)
         return WorkflowRunResult(
-            session.run_id, session.number, session.attempt, session.workflow, session.event, played, jobs,
+            session.run_id, session.number, session.attempt, session.workflow, session.event, act_result, jobs,
             conclusion, seconds, told,
         )  # fmt: skip
 

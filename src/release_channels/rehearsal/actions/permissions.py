@@ -57,6 +57,6 @@ class Breakpoint:
     @property
     def line(self) -> str:
         """Format the line that waits."""
-        place, reached, go = (shlex.quote(text) for text in (f"{self.job}/{self.step}", self.reached, self.go))
+        position, reached, go = (shlex.quote(text) for text in (f"{self.job}/{self.step}", self.reached, self.go))
         waiting = f": > {reached}; while [ ! -e {go} ]; do sleep 0.05; done"
-        return f'if [ "$GITHUB_JOB/$GITHUB_ACTION" = {place} ] && [ ! -e {go} ]; then {waiting}; fi'
+        return f'if [ "$GITHUB_JOB/$GITHUB_ACTION" = {position} ] && [ ! -e {go} ]; then {waiting}; fi'

@@ -37,7 +37,7 @@ class WorkflowRunResult:
     attempt: int
     workflow: Workflow
     event: Event
-    played: ActResult
+    act_result: ActResult
     jobs: Mapping[str, str]
     conclusion: str
     seconds: float
@@ -51,7 +51,7 @@ class WorkflowRunResult:
     @property
     def outcomes(self) -> tuple[str, ...]:
         """The last lines of the sessions in it, in the order in which they were written."""
-        return tuple(line.text for line in self.played.lines if _OUTCOME.match(line.text))
+        return tuple(line.text for line in self.act_result.lines if _OUTCOME.match(line.text))
 
     def outcome(self) -> str:
         """Return the outcome that tells most: one that is not good, else one that published, else the last."""

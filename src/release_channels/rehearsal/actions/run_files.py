@@ -12,7 +12,7 @@ from release_channels.rehearsal.actions.act import COMPOSITES, ActInvocation, Ac
 from release_channels.rehearsal.actions.act_compat import LEFT_OUT, STAND_IN, Cleaned
 from release_channels.rehearsal.actions.permissions import rights_script
 from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
-from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, Session
+from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, RunnerSession
 from release_channels.rehearsal.actions.yaml_nodes import child, compose, entries
 from release_channels.rehearsal.caches import NOTE, SHARE
 from release_channels.rehearsal.environment import RehearsalEnvironment
@@ -21,11 +21,11 @@ _SERVER = "https://github.com"
 
 
 def prepare(
-    environment: RehearsalEnvironment, session: Session, cleaned: Cleaned, token: str, changes: RunOverrides
+    environment: RehearsalEnvironment, session: RunnerSession, cleaned: Cleaned, token: str, changes: RunOverrides
 ) -> ActInvocation:
     """Write the files of one run."""
     workflow, event = session.workflow, session.event
-    directory = environment.place / "runs" / f"{session.run_id}-{session.attempt}"
+    directory = environment.directory / "runs" / f"{session.run_id}-{session.attempt}"
     directory.mkdir(parents=True)
     names = {"workflow": workflow.file, "payload": "event.json", "rights": "rights.sh", "secrets": "secrets"}
     files = {key: directory / name for key, name in names.items()}
@@ -51,7 +51,7 @@ def prepare(
     )  # fmt: skip
 
 
-def _variables(environment: RehearsalEnvironment, session: Session) -> dict[str, str]:
+def _variables(environment: RehearsalEnvironment, session: RunnerSession) -> dict[str, str]:
     """Return the variables that GitHub sets and act does not, or gets wrong.
 
     `SHA_REF` is the one by which act takes the commit.
@@ -84,7 +84,7 @@ def _variables(environment: RehearsalEnvironment, session: Session) -> dict[str,
     }
 
 
-def _barred(environment: RehearsalEnvironment, session: Session) -> dict[str, str]:
+def _barred(environment: RehearsalEnvironment, session: RunnerSession) -> dict[str, str]:
     """Report which jobs their environment does not let begin on this ref."""
     barred = {}
     for job in session.workflow.jobs:
@@ -105,14 +105,14 @@ def mapped_actions() -> dict[str, frozenset[str]]:
     return {name: inputs for name, inputs in found.items() if name != STAND_IN}
 
 
-def keep_log(environment: RehearsalEnvironment, session: Session, played: ActResult) -> None:
+def keep_log(environment: RehearsalEnvironment, session: RunnerSession, act_result: ActResult) -> None:
     """Keep what a run wrote, and how long its steps took."""
-    directory = environment.place / "runs" / f"{session.run_id}-{session.attempt}"
-    text = "".join(f"[{line.job}/{line.step}] {line.text}\n" for line in played.lines)
-    ends = "".join(f"[{step.job}/{step.id}] {step.result}, {step.seconds:.1f} s\n" for step in played.steps)
-    (directory / "log.txt").write_text(text + ends + played.complaint, encoding="utf-8")
+    directory = environment.directory / "runs" / f"{session.run_id}-{session.attempt}"
+    text = "".join(f"[{line.job}/{line.step}] {line.text}\n" for line in act_result.lines)
+    ends = "".join(f"[{step.job}/{step.id}] {step.result}, {step.seconds:.1f} s\n" for step in act_result.steps)
+    (directory / "log.txt").write_text(text + ends + act_result.complaint, encoding="utf-8")
 
 
 def log_of(environment: RehearsalEnvironment, ran: WorkflowRunResult) -> Path:
     """Return the file that holds what a run wrote."""
-    return environment.place / "runs" / f"{ran.id}-{ran.attempt}" / "log.txt"
+    return environment.directory / "runs" / f"{ran.id}-{ran.attempt}" / "log.txt"

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Request, Response
 from release_channels.indexserver.oidc import Claims, Issuer
 from release_channels.rehearsal.actions.permissions import IDENTITY
 from release_channels.rehearsal.actions.triggers import Event
-from release_channels.rehearsal.actions.workflow import Job, Workflow
+from release_channels.rehearsal.actions.workflow import Workflow, WorkflowJob
 from release_channels.rehearsal.github.state import GitHubState, StoredArtifact
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ArtifactHook = Callable[[str, Mapping[str, bytes]], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class RunnerSession:
     """One run as its runner knows it; the two tokens are good for this run alone."""
 
     run_id: int
@@ -44,7 +44,7 @@ class Session:
     request_token: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
     runner_token: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
 
-    def claims(self, job: Job) -> Claims:
+    def claims(self, job: WorkflowJob) -> Claims:
         """Describe the identity of a job.
 
         Source: GitHub's documentation of the OIDC token; `environment` is there only where the job names one.
@@ -82,12 +82,12 @@ class RunnerService:
 
     def __init__(self, state: GitHubState, issuer: Issuer) -> None:
         self.failures: list[str] = []
-        self.forgers: list[ArtifactHook] = []
+        self.artifact_hooks: list[ArtifactHook] = []
         self.claims: dict[str, str] = {}
         """What somebody changes in the claims: a fault."""
         self._state = state
         self._issuer = issuer
-        self._sessions: dict[int, Session] = {}
+        self._sessions: dict[int, RunnerSession] = {}
         self._routes = Map(
             [
                 Rule("/<int:run>/identity", endpoint=self._identity, methods=["GET"]),
@@ -97,11 +97,11 @@ class RunnerService:
             ]
         )
 
-    def open(self, session: Session) -> None:
+    def open(self, session: RunnerSession) -> None:
         """Accept requests of a run."""
         self._sessions[session.run_id] = session
 
-    def close(self, session: Session) -> None:
+    def close(self, session: RunnerSession) -> None:
         """Accept no more requests of a run."""
         self._sessions.pop(session.run_id, None)
 
@@ -126,7 +126,7 @@ class RunnerService:
             self.failures.append(f"{request.method} {request.path} failed: {type(err).__name__}: {err}")
             return _json({"message": "the rehearsal failed here"}, 500)
 
-    def _identity(self, request: Request, session: Session, _sent: bytes) -> Response:
+    def _identity(self, request: Request, session: RunnerSession, _sent: bytes) -> Response:
         """Sign who a job is; one without the right gets none, even if it knows the way."""
         job = session.workflow.job(request.args.get("job", ""))
         if job is None or not job.may(IDENTITY) or not _shows(request, session.request_token):
@@ -134,12 +134,12 @@ class RunnerService:
         claims = {**session.claims(job), **self.claims, "aud": request.args.get("audience", "")}
         return _json({"value": self._issuer.token(claims)})
 
-    def _list(self, request: Request, session: Session, _sent: bytes) -> Response:
+    def _list(self, request: Request, session: RunnerSession, _sent: bytes) -> Response:
         if not _shows(request, session.runner_token):
             return _json({"message": "the token is wrong"}, 401)
         return _json([{"id": one.id, "name": one.name} for one in self._of(session)])
 
-    def _store(self, request: Request, session: Session, sent: bytes) -> Response:
+    def _store(self, request: Request, session: RunnerSession, sent: bytes) -> Response:
         """Take an artifact; its name is free in this run, or is to be overwritten."""
         if not _shows(request, session.runner_token):
             return _json({"message": "the token is wrong"}, 401)
@@ -152,8 +152,8 @@ class RunnerService:
                 del self._state.artifacts[one.id]
             files = _unpack(sent)
             forged: Mapping[str, bytes] = files
-            for forger in self.forgers:
-                forged = forger(name, forged)
+            for hook in self.artifact_hooks:
+                forged = hook(name, forged)
             if forged == files:
                 made = self._keep(session, name, sent)
             else:
@@ -161,20 +161,20 @@ class RunnerService:
         url = f"https://github.com/{session.repository}/actions/runs/{session.run_id}/artifacts/{made}"
         return _json({"id": made, "url": url}, 201)
 
-    def _keep(self, session: Session, name: str, archive: bytes) -> int:
+    def _keep(self, session: RunnerSession, name: str, archive: bytes) -> int:
         """Keep an archive byte for byte: its digest was told to the step."""
         now = self._state.clock()
         kept = StoredArtifact(self._state.new_id(), session.run_id, name, archive, now, now + timedelta(days=_DAYS))
         self._state.artifacts[kept.id] = kept
         return kept.id
 
-    def _fetch(self, request: Request, session: Session, _sent: bytes, artifact: int) -> Response:
+    def _fetch(self, request: Request, session: RunnerSession, _sent: bytes, artifact: int) -> Response:
         found = next((one for one in self._of(session) if one.id == artifact), None)
         if found is None or not _shows(request, session.runner_token):
             return _json({"message": "no such artifact"}, 404)
         return Response(found.archive, mimetype="application/zip")
 
-    def _of(self, session: Session) -> list[StoredArtifact]:
+    def _of(self, session: RunnerSession) -> list[StoredArtifact]:
         with self._state.lock:
             return [one for one in self._state.artifacts.values() if one.run_id == session.run_id]
 

@@ -13,7 +13,7 @@ DIRECTORY = ".github/workflows"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WorkflowStep:
     """One step: a line that is run, or an action with what it is given."""
 
     id: str
@@ -25,7 +25,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class WorkflowJob:
     """One job: what it needs, may, and does."""
 
     id: str
@@ -35,7 +35,7 @@ class Job:
     environment: str
     labels: tuple[str, ...]
     uses: str
-    steps: tuple[Step, ...]
+    steps: tuple[WorkflowStep, ...]
 
     def may(self, right: str) -> bool:
         """Return whether the job was given a right, as in `id-token: write`."""
@@ -50,7 +50,7 @@ class Workflow:
     name: str
     run_name: str
     triggers: Mapping[str, Node]
-    jobs: tuple[Job, ...]
+    jobs: tuple[WorkflowJob, ...]
     text: str
 
     @property
@@ -58,7 +58,7 @@ class Workflow:
         """The name of the file, by which publishers and runs know it."""
         return PurePosixPath(self.path).name
 
-    def job(self, id: str) -> Job | None:
+    def job(self, id: str) -> WorkflowJob | None:
         """Find a job by its key."""
         return next((job for job in self.jobs if job.id == id), None)
 
@@ -88,7 +88,7 @@ def _triggers(node: Node) -> dict[str, Node]:
     return {key: value for key, _, value in entries(node)} or {text_of(item): item for item in items(node)}
 
 
-def _job(path: str, key: str, node: Node, above: Node | None) -> Job:
+def _job(path: str, key: str, node: Node, above: Node | None) -> WorkflowJob:
     uses = text_of(child(node, "uses"))
     if uses:
         raise RefusedError(
@@ -98,7 +98,7 @@ def _job(path: str, key: str, node: Node, above: Node | None) -> Job:
     granted = child(node, "permissions")
     environment = child(node, "environment")
     labels = child(node, "runs-on")
-    return Job(
+    return WorkflowJob(
         id=key,
         name=text_of(child(node, "name")) or key,
         needs=texts(child(node, "needs")),
@@ -120,8 +120,8 @@ def _rights(node: Node | None) -> frozenset[str]:
     return frozenset(f"{key}: {text_of(value)}" for key, _, value in entries(node) if text_of(value) != "none")
 
 
-def _step(number: int, node: Node) -> Step:
-    return Step(
+def _step(number: int, node: Node) -> WorkflowStep:
+    return WorkflowStep(
         id=text_of(child(node, "id")) or str(number),
         name=text_of(child(node, "name")) or text_of(child(node, "run")) or text_of(child(node, "uses")),
         run=text_of(child(node, "run")),

@@ -63,8 +63,8 @@ class FaultContext:
 
 
 Inject = Callable[[FaultContext], AbstractContextManager[Injection]]
-Act = Callable[[FaultContext, Injection], WorkflowRunResult]
-GoOn = Callable[[FaultContext, WorkflowRunResult], WorkflowRunResult]
+FaultAction = Callable[[FaultContext, Injection], WorkflowRunResult]
+Recover = Callable[[FaultContext, WorkflowRunResult], WorkflowRunResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ class Fault:
     end: End
     then: str = ""
     """The documented next command; nothing where the run gets over it by itself, or nothing is to be done."""
-    go_on: GoOn | None = None
-    act: Act = FaultContext.release
+    recover: Recover | None = None
+    action: FaultAction = FaultContext.release
     needs_gate: bool = False
     """True if there has to be a gate for it to fire; `all` leaves it out where there is none."""
 
@@ -90,20 +90,20 @@ AGAIN = "re-run the jobs of the run"
 RESUME = "gh workflow run {file} --ref {tag} -f do=resume"
 
 
-def again(scene: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
+def again(context: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
     """Do what the button `Re-run all jobs` does."""
-    return scene.dispatcher.run_again(ran)
+    return context.dispatcher.run_again(ran)
 
 
-def resume(scene: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
+def resume(context: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
     """Start the public workflow by hand on the tag."""
-    return scene.dispatcher.dispatch(scene.workflow.file, f"refs/tags/{scene.tag}", {"do": "resume"})
+    return context.dispatcher.dispatch(context.workflow.file, f"refs/tags/{context.tag}", {"do": "resume"})
 
 
 @contextmanager
-def held_at(scene: FaultContext, job: str, step: str, act: Callable[[Injection], None]) -> Iterator[Injection]:
+def held_at(context: FaultContext, job: str, step: str, action: Callable[[Injection], None]) -> Iterator[Injection]:
     """Do something while a run waits right before a step; the step goes on afterwards, unless nothing is left of it."""
-    directory = scene.environment.place / f"stop-{secrets.token_hex(4)}"
+    directory = context.environment.directory / f"stop-{secrets.token_hex(4)}"
     directory.mkdir()
     stop = Breakpoint(job, step, str(directory))
     injection = Injection(f"before {job}/{step}", RunOverrides(stops=(stop,), mark=secrets.token_hex(12)))
@@ -113,7 +113,7 @@ def held_at(scene: FaultContext, job: str, step: str, act: Callable[[Injection],
         while not over.wait(_PAUSE):
             if Path(stop.reached).exists():
                 injection.fired += 1
-                act(injection)
+                action(injection)
                 Path(stop.go).touch()
                 return
 

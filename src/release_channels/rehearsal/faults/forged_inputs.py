@@ -19,34 +19,34 @@ _OTHER = "0" * 40
 
 
 @contextmanager
-def _provenance(scene: FaultContext) -> Iterator[Injection]:
+def _provenance(context: FaultContext) -> Iterator[Injection]:
     """Make the gate's artifact speak of files that it has not tested."""
     injection = Injection(f"the artifact {ARTIFACT}")
-    with scene.environment.state.lock:
-        for artifact in scene.environment.state.artifacts.values():
-            if artifact.name == ARTIFACT and scene.gate and artifact.run_id == scene.gate.id:
+    with context.environment.state.lock:
+        for artifact in context.environment.state.artifacts.values():
+            if artifact.name == ARTIFACT and context.gate and artifact.run_id == context.gate.id:
                 artifact.archive = _changed(artifact.archive, PROVENANCE, _other_digests)
                 injection.fired += 1
     yield injection
 
 
 @contextmanager
-def _manifest(scene: FaultContext) -> Iterator[Injection]:
+def _manifest(context: FaultContext) -> Iterator[Injection]:
     """Make the build hand on a manifest of another commit."""
     injection = Injection("the artifact of the build")
 
-    def dispatcher(_name: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    def forge(_name: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
         if MANIFEST not in files:
             return files
         injection.fired += 1
         content = json.loads(files[MANIFEST])
         return {**files, MANIFEST: json.dumps({**content, "commit": _OTHER}).encode()}
 
-    scene.environment.runner.forgers.append(dispatcher)
+    context.environment.runner.artifact_hooks.append(forge)
     try:
         yield injection
     finally:
-        scene.environment.runner.forgers.clear()
+        context.environment.runner.artifact_hooks.clear()
 
 
 def _changed(archive: bytes, member: str, change: Callable[[dict[str, object]], dict[str, object]]) -> bytes:
@@ -64,39 +64,39 @@ def _other_digests(content: dict[str, object]) -> dict[str, object]:
     return {**content, "files": [{**file, "sha256": "0" * 64} for file in files]}
 
 
-def _gate_again(scene: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
+def _gate_again(context: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
     """Run the gate again, which makes the artifact anew, and what follows it."""
-    assert scene.gate is not None
-    gate = scene.dispatcher.run_again(scene.gate)
-    return scene.dispatcher.run(scene.workflow, scene.dispatcher.completed(gate))
+    assert context.gate is not None
+    gate = context.dispatcher.run_again(context.gate)
+    return context.dispatcher.run(context.workflow, context.dispatcher.completed(gate))
 
 
 @contextmanager
-def _nothing(scene: FaultContext) -> Iterator[Injection]:
-    yield Injection(f"the event of {scene.workflow.file}")
+def _nothing(context: FaultContext) -> Iterator[Injection]:
+    yield Injection(f"the event of {context.workflow.file}")
 
 
-def _from_fork(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
+def _from_fork(context: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Make a run of a fork, whose branch is called like main, come to its end."""
-    assert scene.gate is not None
-    run_id = scene.environment.state.add_run(
-        scene.gate.workflow.file, scene.gate.event.sha, event=scene.gate.event.name, title=_title(scene),
-        branch=scene.environment.config.main_branch, head_repository="stranger/fork",
+    assert context.gate is not None
+    run_id = context.environment.state.add_run(
+        context.gate.workflow.file, context.gate.event.sha, event=context.gate.event.name, title=_title(context),
+        branch=context.environment.config.main_branch, head_repository="stranger/fork",
     )  # fmt: skip
-    event = scene.dispatcher.completed_run(run_id, scene.gate.workflow)
+    event = context.dispatcher.completed_run(run_id, context.gate.workflow)
     injection.fired = 1
-    ran = scene.dispatcher.run(scene.workflow, event)
+    ran = context.dispatcher.run(context.workflow, event)
     # Whoever takes the condition out of the job must still be stopped: the tool asks for itself.
-    unguarded = replace(scene.workflow, text=scene.workflow.text.replace(_CONDITION, "true"))
-    return scene.dispatcher.run(unguarded, event) if _CONDITION in scene.workflow.text else ran
+    unguarded = replace(context.workflow, text=context.workflow.text.replace(_CONDITION, "true"))
+    return context.dispatcher.run(unguarded, event) if _CONDITION in context.workflow.text else ran
 
 
 _CONDITION = "github.event.workflow_run.head_repository.full_name == github.repository"
 
 
-def _title(scene: FaultContext) -> str:
-    assert scene.gate is not None
-    return scene.environment.state.runs[scene.gate.id].title
+def _title(context: FaultContext) -> str:
+    assert context.gate is not None
+    return context.environment.state.runs[context.gate.id].title
 
 
 FAULTS = (
@@ -111,6 +111,6 @@ FAULTS = (
     ),
     Fault(
         "fork-run", "a run of a fork ends on a branch called like main", Channel.PREVIEW, _nothing,
-        "stranger/fork", End.UNCHANGED, act=_from_fork,
+        "stranger/fork", End.UNCHANGED, action=_from_fork,
     ),
 )  # fmt: skip

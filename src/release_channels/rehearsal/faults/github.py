@@ -22,12 +22,13 @@ from release_channels.rehearsal.github.http import broken, rate_limited
 from release_channels.rehearsal.github.state import Answer, StoredRelease
 
 
-def _left(scene: FaultContext, *, is_draft: bool) -> StoredRelease:
-    state = scene.environment.state
+def _left(context: FaultContext, *, is_draft: bool) -> StoredRelease:
+    state = context.environment.state
     with state.lock:
         now = state.clock()
         made = StoredRelease(
-            id=state.new_id(), tag=scene.tag, name=scene.tag, body="", target=scene.environment.config.main_branch,
+            id=state.new_id(), tag=context.tag, name=context.tag, body="",
+            target=context.environment.config.main_branch,
             is_draft=is_draft, is_prerelease=False, created_at=now, published_at=None if is_draft else now,
         )  # fmt: skip
         state.releases[made.id] = made
@@ -35,42 +36,42 @@ def _left(scene: FaultContext, *, is_draft: bool) -> StoredRelease:
 
 
 @contextmanager
-def _draft(scene: FaultContext) -> Iterator[Injection]:
-    left = _left(scene, is_draft=True)
-    injection = Injection(f"the draft {scene.tag}")
+def _draft(context: FaultContext) -> Iterator[Injection]:
+    left = _left(context, is_draft=True)
+    injection = Injection(f"the draft {context.tag}")
     yield injection
     injection.fired = int(bool(left.assets))
 
 
 @contextmanager
-def _empty_release(scene: FaultContext) -> Iterator[Injection]:
-    _left(scene, is_draft=False)
-    yield Injection(f"the release {scene.tag}", fired=1)
+def _empty_release(context: FaultContext) -> Iterator[Injection]:
+    _left(context, is_draft=False)
+    yield Injection(f"the release {context.tag}", fired=1)
 
 
-def _delete_and_resume(scene: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
+def _delete_and_resume(context: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
     """Delete the empty release by hand, as the message says, and carry on."""
-    with scene.environment.state.lock:
-        scene.environment.state.releases.clear()
-    return resume(scene, ran)
+    with context.environment.state.lock:
+        context.environment.state.releases.clear()
+    return resume(context, ran)
 
 
 def _failing(answer: Callable[[FaultContext], Answer]) -> Inject:
     """Make every question to the API fail."""
 
     @contextmanager
-    def inject(scene: FaultContext) -> Iterator[Injection]:
+    def inject(context: FaultContext) -> Iterator[Injection]:
         injection = Injection("GitHub's API")
 
         def fail(_method: str, _path: str) -> Answer:
             injection.fired += 1
-            return answer(scene)
+            return answer(context)
 
-        scene.environment.state.faults.append(fail)
+        context.environment.state.faults.append(fail)
         try:
             yield injection
         finally:
-            scene.environment.state.faults.clear()
+            context.environment.state.faults.clear()
 
     return inject
 
@@ -90,7 +91,7 @@ FAULTS = (
     ),
     Fault(
         "api-limit", "GitHub's rate limit is used up", Channel.PUBLIC,
-        _failing(lambda scene: rate_limited(scene.environment.state.clock().timestamp())),
+        _failing(lambda context: rate_limited(context.environment.state.clock().timestamp())),
         "limit", End.CONVERGED, AGAIN, again,
     ),
 )  # fmt: skip

@@ -21,13 +21,13 @@ _HANGS = 6.0
 _PATIENCE = "2"
 
 
-def _spoilt(
+def _with_hook(
     path: str, answer: Callable[[int], Response | None], changes: RunOverrides | None = None
 ) -> Callable[[FaultContext], AbstractContextManager[Injection]]:
     """Spoil the answers below a path; `answer` is given how many requests came before, and lets pass with None."""
 
     @contextmanager
-    def inject(scene: FaultContext) -> Iterator[Injection]:
+    def inject(context: FaultContext) -> Iterator[Injection]:
         injection = Injection(f"the index, {path}", changes or RunOverrides())
         seen = 0
 
@@ -40,11 +40,11 @@ def _spoilt(
             injection.fired += spoilt is not None
             return spoilt
 
-        scene.environment.interference.spoiler = spoil
+        context.environment.fault_injector.hook = spoil
         try:
             yield injection
         finally:
-            scene.environment.interference.spoiler = None
+            context.environment.fault_injector.hook = None
 
     return inject
 
@@ -78,27 +78,27 @@ def _down(_before: int) -> Response | None:
 FAULTS = (
     Fault(
         "upload-dies", "the index takes the first file and no other", Channel.PREVIEW,
-        _spoilt(_UPLOAD, _dies_after_one), "did not take the upload", End.CONVERGED, AGAIN, again,
+        _with_hook(_UPLOAD, _dies_after_one), "did not take the upload", End.CONVERGED, AGAIN, again,
     ),
     Fault(
         "upload-dies-public", "the index takes the first file of a public release and no other", Channel.PUBLIC,
-        _spoilt(_UPLOAD, _dies_after_one), "did not take the upload", End.CONVERGED, AGAIN, again,
+        _with_hook(_UPLOAD, _dies_after_one), "did not take the upload", End.CONVERGED, AGAIN, again,
     ),
     Fault(
         "index-503", "the index is overloaded twice", Channel.PREVIEW,
-        _spoilt(_UPLOAD, _overloaded_twice), "the index answered 503; trying again", End.CONVERGED,
+        _with_hook(_UPLOAD, _overloaded_twice), "the index answered 503; trying again", End.CONVERGED,
     ),
     Fault(
         "index-429", "the index asks to come back in an hour", Channel.PREVIEW,
-        _spoilt(_UPLOAD, _too_many), "the index answered 429; trying again", End.CONVERGED,
+        _with_hook(_UPLOAD, _too_many), "the index answered 429; trying again", End.CONVERGED,
     ),
     Fault(
         "index-hangs", "the index does not answer who reads it", Channel.PREVIEW,
-        _spoilt(_PAGE, _hangs, RunOverrides(env={"UV_HTTP_TIMEOUT": _PATIENCE})), "did not answer", End.CONVERGED,
+        _with_hook(_PAGE, _hangs, RunOverrides(env={"UV_HTTP_TIMEOUT": _PATIENCE})), "did not answer", End.CONVERGED,
         AGAIN, again,
     ),
     Fault(
         "audience-down", "the index does not say for whom an identity has to be", Channel.PREVIEW,
-        _spoilt(_AUDIENCE, _down), "did not take the upload", End.CONVERGED, AGAIN, again,
+        _with_hook(_AUDIENCE, _down), "did not take the upload", End.CONVERGED, AGAIN, again,
     ),
 )  # fmt: skip

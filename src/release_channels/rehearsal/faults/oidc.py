@@ -19,37 +19,37 @@ def _claims(**changed: str) -> Inject:
     """Make jobs show another identity than theirs; `{repository}` stands for the repository's name."""
 
     @contextmanager
-    def inject(scene: FaultContext) -> Iterator[Injection]:
+    def inject(context: FaultContext) -> Iterator[Injection]:
         injection = Injection(_EXCHANGE)
-        before = _minted(scene)
-        scene.environment.runner.claims.update(
-            {key: value.format(repository=scene.environment.repository) for key, value in changed.items()}
+        before = _minted(context)
+        context.environment.runner.claims.update(
+            {key: value.format(repository=context.environment.repository) for key, value in changed.items()}
         )
         try:
             yield injection
         finally:
-            scene.environment.runner.claims.clear()
-            injection.fired = _minted(scene) - before
+            context.environment.runner.claims.clear()
+            injection.fired = _minted(context) - before
 
     return inject
 
 
 @contextmanager
-def _no_publisher(scene: FaultContext) -> Iterator[Injection]:
+def _no_publisher(context: FaultContext) -> Iterator[Injection]:
     injection = Injection(_EXCHANGE)
-    before = _minted(scene)
-    kept = list(scene.environment.publishers)
-    scene.environment.publishers.clear()
+    before = _minted(context)
+    kept = list(context.environment.publishers)
+    context.environment.publishers.clear()
     try:
         yield injection
     finally:
-        scene.environment.publishers[:] = kept
-        injection.fired = _minted(scene) - before
+        context.environment.publishers[:] = kept
+        injection.fired = _minted(context) - before
 
 
 @contextmanager
-def _no_permission(scene: FaultContext) -> Iterator[Injection]:
-    job = scene.workflow.job(_PUBLISH)
+def _no_permission(context: FaultContext) -> Iterator[Injection]:
+    job = context.workflow.job(_PUBLISH)
     yield Injection(
         f"the job {_PUBLISH}",
         RunOverrides(without=(f"{_PUBLISH}/{IDENTITY}",)),
@@ -57,9 +57,9 @@ def _no_permission(scene: FaultContext) -> Iterator[Injection]:
     )
 
 
-def _minted(scene: FaultContext) -> int:
+def _minted(context: FaultContext) -> int:
     """Count how often an identity was refused in exchange for a token."""
-    return sum(line == "POST /_/oidc/mint-token 422" for line in scene.environment.index.requests)
+    return sum(line == "POST /_/oidc/mint-token 422" for line in context.environment.index.requests)
 
 
 def _refused(name: str, what: str, inject: Inject) -> Fault:

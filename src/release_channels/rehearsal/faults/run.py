@@ -23,7 +23,7 @@ FAULTS: tuple[Fault, ...] = tuple(
 ALL = "all"
 KILLS = "kills"
 """A kill of the runner before each line that is run; part of `all`."""
-MakeTrain = Callable[[], AbstractContextManager[Scenario]]
+MakeScenario = Callable[[], AbstractContextManager[Scenario]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class FaultResult:
     seconds: float
 
 
-def chosen(name: str) -> tuple[Fault, ...]:
+def select_faults(name: str) -> tuple[Fault, ...]:
     """Find the faults that names stand for; kills between any two steps are made when the workflow is known.
 
     Raises: UsageError for an unknown name.
@@ -51,17 +51,17 @@ def chosen(name: str) -> tuple[Fault, ...]:
     return FAULTS if ALL in names else tuple(fault for fault in FAULTS if fault.name in names)
 
 
-def play_faults(name: str, make_train: MakeTrain) -> Iterator[FaultResult]:
+def run_faults(name: str, make_scenario: MakeScenario) -> Iterator[FaultResult]:
     """Play the faults that a name stands for, and judge each.
 
     Raises: FailedError if a release without any fault does not go well.
     """
-    faults = chosen(name)
+    faults = select_faults(name)
     every_kill = not {ALL, KILLS}.isdisjoint(name.split(","))
     for channel in Channel:
         ours = tuple(fault for fault in faults if fault.channel is channel)
         if ours or every_kill:
-            with make_train() as scenario:
+            with make_scenario() as scenario:
                 if ALL in name.split(",") and not scenario.environment.config.gate.enabled:
                     gateless = tuple(fault for fault in ours if not fault.needs_gate)
                     for fault in set(ours) - set(gateless):
@@ -75,20 +75,20 @@ def _play_in(
 ) -> Iterator[FaultResult]:
     environment = scenario.environment
     console.say(f"getting everything ready for the {channel} channel", style="bold")
-    scene = _set_scene(scenario, channel)
+    context = _set_up_context(scenario, channel)
     before = take(environment, scenario.dispatcher, "before")
     console.say(f"the {channel} release without a fault", style="bold")
-    clean = scenario.dispatcher.run(scene.workflow, scene.event)
+    clean = scenario.dispatcher.run(context.workflow, context.event)
     if not clean.is_green:
         raise FailedError(f"without any fault, {clean} ended with {clean.conclusion}", hint=tail(environment, clean))
     reference = published_state(environment)
-    for fault in (*faults, *(runner_kills.kills(scene.workflow, channel) if every_kill else ())):
+    for fault in (*faults, *(runner_kills.kills(context.workflow, channel) if every_kill else ())):
         restore(environment, scenario.dispatcher, before)
         scenario.maintainer.reset()
-        yield judge(fault, scene, reference)
+        yield run_fault(fault, context, reference)
 
 
-def _set_scene(scenario: Scenario, channel: Channel) -> FaultContext:
+def _set_up_context(scenario: Scenario, channel: Channel) -> FaultContext:
     """Bring the world to where the channel's release workflow is about to start.
 
     Raises: FailedError if something before it does not go well.
@@ -111,27 +111,27 @@ def _set_scene(scenario: Scenario, channel: Channel) -> FaultContext:
     )
 
 
-def judge(fault: Fault, scene: FaultContext, reference: PublishedState) -> FaultResult:
+def run_fault(fault: Fault, context: FaultContext, reference: PublishedState) -> FaultResult:
     """Play one fault and hold what happened against what it says; `reference` is the world after a clean release."""
     begun = time.monotonic()
     console.say(f"{fault.name}: {fault.what}", style="bold")
-    at_first = published_state(scene.environment)
-    with fault.inject(scene) as injection:
-        ran = fault.act(scene, injection)
+    at_first = published_state(context.environment)
+    with fault.inject(context) as injection:
+        ran = fault.action(context, injection)
     wrong = list(_unlike(fault, ran, injection.fired))
     last = ran
-    if fault.go_on:
-        last = fault.go_on(scene, ran)
+    if fault.recover:
+        last = fault.recover(context, ran)
         if not last.is_green:
             wrong.append(f"after it, {last} ended with {last.conclusion}: {last.outcome()}")
-    world, fits = _compare(fault.end, published_state(scene.environment), at_first, reference)
+    world, fits = _compare(fault.end, published_state(context.environment), at_first, reference)
     if not fits:
         wrong.append(f"the world is {world}, not {fault.end}")
     if wrong:
         console.warn("; ".join(wrong))
-        console.say(tail(scene.environment, last if fault.go_on and not last.is_green else ran))
-    then = fault.then.format(file=scene.workflow.file, tag=scene.tag)
-    told = f"{then}: {last.outcome()}" if fault.go_on else then
+        console.say(tail(context.environment, last if fault.recover and not last.is_green else ran))
+    then = fault.then.format(file=context.workflow.file, tag=context.tag)
+    told = f"{then}: {last.outcome()}" if fault.recover else then
     return FaultResult(
         fault,
         f"{injection.where}, {injection.fired} x",
@@ -143,22 +143,22 @@ def judge(fault: Fault, scene: FaultContext, reference: PublishedState) -> Fault
     )
 
 
-def refuse_wrong(judged: Sequence[FaultResult]) -> None:
+def require_expected_ends(results: Sequence[FaultResult]) -> None:
     """Raise for a fault that did not fire, or did not end as it has to.
 
     Raises: FailedError that names each with what was wrong.
     """
-    wrong = [f"{one.fault.name}: {'; '.join(one.wrong)}" for one in judged if one.wrong]
+    wrong = [f"{one.fault.name}: {'; '.join(one.wrong)}" for one in results if one.wrong]
     if wrong:
-        raise FailedError(f"{len(wrong)} of {len(judged)} faults did not end as they have to", hint="\n".join(wrong))
+        raise FailedError(f"{len(wrong)} of {len(results)} faults did not end as they have to", hint="\n".join(wrong))
 
 
 def _unlike(fault: Fault, ran: WorkflowRunResult, fired: int) -> Iterator[str]:
     if not fired:
         yield "the fault did not fire"
-    if fault.sees and fault.sees not in " ".join(ran.played.said().split()):
+    if fault.sees and fault.sees not in " ".join(ran.act_result.said().split()):
         yield f"nobody reads {fault.sees!r}"
-    if fault.go_on and ran.is_green:
+    if fault.recover and ran.is_green:
         yield f"{ran} is green in spite of it"
 
 
@@ -182,7 +182,7 @@ def _difference(now: PublishedState, wanted: PublishedState) -> str:
 
 def _shown(fault: Fault, ran: WorkflowRunResult) -> str:
     """Describe what a user sees: how the run ended, and the sentence that matters where that does not hold it."""
-    if ran.played.broke_off:
+    if ran.act_result.broke_off:
         return "the run broke off"
     outcome = ran.outcome().removesuffix(" (rehearsal)")
     return outcome if fault.sees in outcome else f"{outcome}; {fault.sees}"

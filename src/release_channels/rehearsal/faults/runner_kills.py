@@ -15,13 +15,13 @@ from release_channels.rehearsal.faults.fault import AGAIN, End, Fault, FaultCont
 
 
 @contextmanager
-def _nothing(scene: FaultContext) -> Iterator[Injection]:
-    yield Injection(f"two runs of {scene.workflow.file}")
+def _nothing(context: FaultContext) -> Iterator[Injection]:
+    yield Injection(f"two runs of {context.workflow.file}")
 
 
-def _twice(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
+def _twice(context: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Run the same twice side by side; the concurrency group that forbids it is GitHub's, and may be gone."""
-    one, other = run_pair(partial(scene.release, injection), partial(scene.release, injection))
+    one, other = run_pair(partial(context.release, injection), partial(context.release, injection))
     injection.fired = int(one.number != other.number)
     for ran in (one, other):
         if not ran.is_green:
@@ -29,14 +29,14 @@ def _twice(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
     return other
 
 
-def _out_of_order(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
+def _out_of_order(context: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Publish the preview of a later commit before that of an earlier one."""
-    environment, dispatcher = scene.environment, scene.dispatcher
+    environment, dispatcher = context.environment, context.dispatcher
     environment.git("commit", "--quiet", "--allow-empty", "--message", "Later")
     environment.git("push", "--quiet", environment.config.remote, environment.config.main_branch)
     later = dispatcher.run_all(dispatcher.pushed())
-    injection.fired = int(bool(later) and later[-1].workflow.file == scene.workflow.file)
-    return scene.release(injection) if all(ran.is_green for ran in later) else later[-1]
+    injection.fired = int(bool(later) and later[-1].workflow.file == context.workflow.file)
+    return context.release(injection) if all(ran.is_green for ran in later) else later[-1]
 
 
 def kills(workflow: Workflow, channel: Channel) -> tuple[Fault, ...]:
@@ -48,26 +48,26 @@ def kills(workflow: Workflow, channel: Channel) -> tuple[Fault, ...]:
 def _killed(name: str, channel: Channel, job: str, step: str) -> Fault:
     return Fault(
         name, f"the runner is killed in {job}, before step {step}", channel,
-        partial(held_at, job=job, step=step, act=kill), "", End.CONVERGED, AGAIN, again,
+        partial(held_at, job=job, step=step, action=kill), "", End.CONVERGED, AGAIN, again,
     )  # fmt: skip
 
 
-def _publishing_step(scene: FaultContext) -> tuple[str, str]:
+def _publishing_step(context: FaultContext) -> tuple[str, str]:
     """Find the step that uploads.
 
     Raises: RefusedError if there is none.
     """
-    for job in scene.workflow.jobs:
+    for job in context.workflow.jobs:
         for step in job.steps:
-            if f"{scene.channel}-publish" in step.run:
+            if f"{context.channel}-publish" in step.run:
                 return job.id, step.id
-    raise RefusedError(f"{scene.workflow.file} has no step that publishes", hint="`invoke doctor` compares the files")
+    raise RefusedError(f"{context.workflow.file} has no step that publishes", hint="`invoke doctor` compares the files")
 
 
 @contextmanager
-def _at_publishing(scene: FaultContext) -> Iterator[Injection]:
-    job, step = _publishing_step(scene)
-    with held_at(scene, job, step, kill) as injection:
+def _at_publishing(context: FaultContext) -> Iterator[Injection]:
+    job, step = _publishing_step(context)
+    with held_at(context, job, step, kill) as injection:
         yield injection
 
 
@@ -78,10 +78,10 @@ FAULTS = (
     ),
     Fault(
         "twice", "the same run is there twice at once", Channel.PREVIEW, _nothing, "published", End.CONVERGED,
-        act=_twice,
+        action=_twice,
     ),
     Fault(
         "out-of-order", "the preview of a later commit is there first", Channel.PREVIEW, _nothing, "late", End.MORE,
-        act=_out_of_order,
+        action=_out_of_order,
     ),
 )  # fmt: skip

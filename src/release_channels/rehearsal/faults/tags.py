@@ -12,35 +12,35 @@ from release_channels.rehearsal.faults.fault import End, Fault, FaultContext, In
 
 
 @contextmanager
-def _moved(scene: FaultContext) -> Iterator[Injection]:
+def _moved(context: FaultContext) -> Iterator[Injection]:
     """Move the tag after the build, before the job that publishes begins."""
-    job = next(job for job in scene.workflow.jobs if job.id == "publish")
-    step = next(step for step in job.steps if f"{scene.channel}-publish" in step.run)
+    job = next(job for job in context.workflow.jobs if job.id == "publish")
+    step = next(step for step in job.steps if f"{context.channel}-publish" in step.run)
 
     def move(_injection: Injection) -> None:
-        parent = scene.environment.git("rev-parse", f"{scene.event.sha}^", at=scene.environment.remote)
-        scene.environment.git("update-ref", f"refs/tags/{scene.tag}", parent, at=scene.environment.remote)
+        parent = context.environment.git("rev-parse", f"{context.event.sha}^", at=context.environment.remote)
+        context.environment.git("update-ref", f"refs/tags/{context.tag}", parent, at=context.environment.remote)
 
-    with held_at(scene, job.id, step.id, move) as injection:
+    with held_at(context, job.id, step.id, move) as injection:
         yield injection
 
 
 @contextmanager
-def _nothing(scene: FaultContext) -> Iterator[Injection]:
-    yield Injection(f"the tag {scene.tag}")
+def _nothing(context: FaultContext) -> Iterator[Injection]:
+    yield Injection(f"the tag {context.tag}")
 
 
-def _aside(scene: FaultContext, injection: Injection) -> WorkflowRunResult:
+def _aside(context: FaultContext, injection: Injection) -> WorkflowRunResult:
     """Tag a commit that no merge has brought to main."""
-    environment = scene.environment
-    tree = environment.git("rev-parse", f"{scene.event.sha}^{{tree}}", at=environment.remote)
-    words = ("commit-tree", tree, "-p", scene.event.sha, "-m", "Aside")
+    environment = context.environment
+    tree = environment.git("rev-parse", f"{context.event.sha}^{{tree}}", at=environment.remote)
+    words = ("commit-tree", tree, "-p", context.event.sha, "-m", "Aside")
     side = environment.git(*words, at=environment.remote)
     environment.git("update-ref", "refs/heads/aside", side, at=environment.remote)
-    environment.git("update-ref", f"refs/tags/{scene.tag}", side, at=environment.remote)
+    environment.git("update-ref", f"refs/tags/{context.tag}", side, at=environment.remote)
     injection.fired = 1
-    event = replace(scene.event, sha=side, payload={**scene.event.payload, "after": side})
-    return scene.dispatcher.run(scene.workflow, event)
+    event = replace(context.event, sha=side, payload={**context.event.payload, "after": side})
+    return context.dispatcher.run(context.workflow, event)
 
 
 FAULTS = (
@@ -50,6 +50,6 @@ FAULTS = (
     ),
     Fault(
         "tag-aside", "the tag is on a commit that main does not contain", Channel.PUBLIC, _nothing,
-        "is not contained in", End.UNCHANGED, act=_aside,
+        "is not contained in", End.UNCHANGED, action=_aside,
     ),
 )  # fmt: skip

@@ -42,7 +42,7 @@ def get_deployment(call: Call) -> Answer:
 def list_statuses(call: Call) -> Listing:
     """List the statuses of a deployment, newest first."""
     one = _deployment(call)
-    return Listing([_show_status(call.site, one, place) for place in reversed(range(len(one.states)))])
+    return Listing([_show_status(call.site, one, position) for position in reversed(range(len(one.states)))])
 
 
 def show_deployment(site: Site, one: StoredDeployment) -> dict[str, Any]:
@@ -151,9 +151,9 @@ def show_environment(call: Call, environment: StoredEnvironment) -> dict[str, An
     }
 
 
-def _show_status(site: Site, one: StoredDeployment, place: int) -> dict[str, Any]:
+def _show_status(site: Site, one: StoredDeployment, position: int) -> dict[str, Any]:
     """Show a status; where a run reported it, it links to the run's job."""
-    number, state, when = one.states[place]
+    number, state, when = one.states[position]
     url = f"{site.repo}/deployments/{one.id}"
     log = f"{site.html}/actions/runs/{one.run_id}/job/{number}" if one.run_id else ""
     return {

@@ -54,8 +54,8 @@ def add_policy(call: Call) -> Answer:
         raise invalid("DeploymentBranchPolicy", "name" if not name else "type", "invalid")
     for policy in environment.policies:
         if (policy.kind, policy.name) == (kind, name):
-            place = f"{call.site.repo}/environments/{environment.name}/deployment-branch-policies/{policy.id}"
-            return Answer(303, b"", {"Location": place})
+            location = f"{call.site.repo}/environments/{environment.name}/deployment-branch-policies/{policy.id}"
+            return Answer(303, b"", {"Location": location})
     made = StoredPolicy(call.state.new_id(), kind, name)
     environment.policies.append(made)
     return Answer(200, show_policy(made))

@@ -56,10 +56,10 @@ def main() -> None:
         sys.exit(f"::error::Unable to download artifact(s): Artifact not found for name: {name or ' '.join(ids)}")
     top = Path(os.environ["REHEARSAL_PATH"] or ".").expanduser().absolute()
     for one in artifacts:
-        place = top if name or len(artifacts) == 1 else top / one["name"]
-        place.mkdir(parents=True, exist_ok=True)
+        target = top if name or len(artifacts) == 1 else top / one["name"]
+        target.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(io.BytesIO(ask(f"{base}/{one['id']}/zip", key))) as archive:
-            archive.extractall(place)
+            archive.extractall(target)
     with Path(os.environ["GITHUB_OUTPUT"]).open("a") as stream:
         stream.write(f"download-path={top}\n")
 

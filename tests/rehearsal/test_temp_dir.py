@@ -46,9 +46,9 @@ def lend(memory: Path, tmp_path: Path) -> Lend:
 
 def test_it_lies_in_memory_and_goes_with_the_rehearsal(lend: Lend, memory: Path, disk: Path) -> None:
     """Neither the directory nor anything of its lock is left."""
-    with lend() as place:
-        assert place.parent == memory.resolve()
-        assert list(memory.iterdir()) == [memory / place.name]
+    with lend() as directory:
+        assert directory.parent == memory.resolve()
+        assert list(memory.iterdir()) == [memory / directory.name]
         assert list(disk.iterdir()) == []
     assert list(memory.iterdir()) == []
 
@@ -57,20 +57,20 @@ def test_who_keeps_it_or_has_chosen_a_place_gets_it_on_the_disk(
     memory: Path, disk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is kept has to be there tomorrow; and TMPDIR is a user's own choice."""
-    with workspace({"TMPDIR": str(disk)}, keep=False, memory=memory) as place:
-        assert place.parent == disk.resolve()
+    with workspace({"TMPDIR": str(disk)}, keep=False, memory=memory) as directory:
+        assert directory.parent == disk.resolve()
     assert list(disk.iterdir()) == []
-    with workspace({}, keep=True, memory=memory) as place:
-        assert place.parent == disk.resolve()
-    assert place.is_dir()
-    assert f"kept: {place}" in capsys.readouterr().err
+    with workspace({}, keep=True, memory=memory) as directory:
+        assert directory.parent == disk.resolve()
+    assert directory.is_dir()
+    assert f"kept: {directory}" in capsys.readouterr().err
     assert list(memory.iterdir()) == []
 
 
 def test_without_a_directory_in_memory_it_lies_on_the_disk(tmp_path: Path, disk: Path) -> None:
     """macOS has none."""
-    with workspace({}, keep=False, memory=tmp_path / "nothing") as place:
-        assert place.parent == disk.resolve()
+    with workspace({}, keep=False, memory=tmp_path / "nothing") as directory:
+        assert directory.parent == disk.resolve()
 
 
 @pytest.mark.skipif(not MEMORY.is_dir(), reason="only Linux has a directory in memory")
@@ -79,8 +79,8 @@ def test_a_small_one_is_left_alone(disk: Path, monkeypatch: pytest.MonkeyPatch) 
     real = os.statvfs(MEMORY)
     small = os.statvfs_result((*real[:4], 16 * 2**20 // real.f_frsize, *real[5:]))
     monkeypatch.setattr(os, "statvfs", lambda _: small)
-    with workspace({}, keep=False) as place:
-        assert place.parent == disk.resolve()
+    with workspace({}, keep=False) as directory:
+        assert directory.parent == disk.resolve()
 
 
 @pytest.mark.parametrize(
@@ -97,18 +97,18 @@ def test_memory_that_is_not_there_is_not_taken(
     """A directory in memory names a limit of its own, and a machine that runs out of memory kills what it likes."""
     (tmp_path / "meminfo").write_text(available)
     (tmp_path / "limit").write_text(limit)
-    with lend() as place:
-        assert place.parent == disk.resolve()
+    with lend() as directory:
+        assert directory.parent == disk.resolve()
 
 
 def test_a_limit_that_is_wide_enough_or_not_there_is_none(lend: Lend, memory: Path, tmp_path: Path) -> None:
     """Outside a container the file does not exist."""
     (tmp_path / "limit").write_text("8589934592\n")
-    with lend() as place:
-        assert place.parent == memory.resolve()
+    with lend() as directory:
+        assert directory.parent == memory.resolve()
     (tmp_path / "limit").unlink()
-    with lend() as place:
-        assert place.parent == memory.resolve()
+    with lend() as directory:
+        assert directory.parent == memory.resolve()
 
 
 _HOLD = """import sys
@@ -134,8 +134,8 @@ def test_a_killed_rehearsals_place_is_cleared_and_a_living_ones_is_not(
             assert (theirs / "file").exists()
         other.kill()
     assert (theirs / "file").exists()
-    with lend() as place:
-        assert list(memory.iterdir()) == [memory / place.name]
+    with lend() as directory:
+        assert list(memory.iterdir()) == [memory / directory.name]
 
 
 def test_what_is_no_rehearsals_place_stays_and_stops_nothing(lend: Lend, memory: Path, tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_what_is_no_rehearsals_place_stays_and_stops_nothing(lend: Lend, memory:
     for name in (f"{begin}-{'9' * 30}-x", f"{begin}-kept", "somebody-else"):
         (memory / name).mkdir()
     before = sorted(memory.iterdir())
-    with lend() as place:
-        assert place.parent == memory.resolve()
+    with lend() as directory:
+        assert directory.parent == memory.resolve()
     assert sorted(memory.iterdir()) == before
     assert (tmp_path / "elsewhere" / "file").exists()
 
@@ -162,8 +162,8 @@ def test_another_users_place_stays(lend: Lend, memory: Path) -> None:
     theirs = memory / "release-channels-rehearse-locked-theirs"
     theirs.mkdir()
     os.chown(theirs, 4_000_000, -1)
-    with lend() as place:
-        assert place.parent == memory.resolve()
+    with lend() as directory:
+        assert directory.parent == memory.resolve()
     assert list(memory.iterdir()) == [theirs]
 
 
@@ -182,9 +182,9 @@ def test_a_place_that_is_lost_before_it_is_locked_is_made_on_the_disk(
         real(handle, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    with lend() as place:
-        assert place.parent == disk.resolve()
-        assert place.is_dir()
+    with lend() as directory:
+        assert directory.parent == disk.resolve()
+        assert directory.is_dir()
     assert [*memory.iterdir(), *disk.iterdir()] == []
 
 
@@ -194,8 +194,8 @@ def test_one_that_runs_no_programs_is_left_alone(lend: Lend, disk: Path, monkeyp
     real = os.statvfs(MEMORY)
     strict = os.statvfs_result((*real[:8], real.f_flag | os.ST_NOEXEC, *real[9:]))
     monkeypatch.setattr(os, "statvfs", lambda _: strict)
-    with lend() as place:
-        assert place.parent == disk.resolve()
+    with lend() as directory:
+        assert directory.parent == disk.resolve()
 
 
 @pytest.mark.skipif(not MEMORY.is_dir(), reason="only Linux has a directory in memory")

@@ -135,7 +135,7 @@ def test_the_maintainer_does_not_wait_and_previews_wait_for_each_other(tmp_path:
     world = World(tmp_path, {f"{PREVIEW} 1": 0.4, f"{PREVIEW} 2": 0.6, f"{PUBLIC} 1": 0.1})
     scenario = ride(world)
     scenario.run()
-    compared = [station.outcome for station in scenario.stages.stations if station.name == "compare"]
+    compared = [stage.outcome for stage in scenario.log.stages if stage.name == "compare"]
     assert compared == [f"1 files of {version} are bit for bit the same" for version in VERSIONS.values()]
     told = world.told
     assert told.index("bump") < told.index("tag") < told.index(f"end {PREVIEW} 1") < told.index(f"begin {PREVIEW} 2")
@@ -157,7 +157,7 @@ def test_what_stopped_the_train_is_told_and_not_what_follows_from_it(tmp_path: P
     scenario = ride(world)
     with pytest.raises(FailedError, match=r"^preview: "):
         scenario.run()
-    outcomes = {station.name: station.outcome for station in scenario.stages.stations}
+    outcomes = {stage.name: stage.outcome for stage in scenario.log.stages}
     assert outcomes["preview"] == f"{PREVIEW} 1"
     assert outcomes["compare"] == "skipped: nothing was published"
 
@@ -176,7 +176,7 @@ def test_a_finished_run_is_not_called_broken_off_where_a_task_fails(tmp_path: Pa
     scenario = ride(World(tmp_path, {f"{TEST} 2": 0.2}, hands_fail_at="tag"))
     with pytest.raises(FailedError, match=r"^`invoke tag` exited 1"):
         scenario.run()
-    told = [station.outcome for station in scenario.stages.stations]
+    told = [stage.outcome for stage in scenario.log.stages]
     assert "broken off: the train stopped" not in told
     assert f"{PREVIEW} 1" in told
 

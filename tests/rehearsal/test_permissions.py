@@ -54,8 +54,8 @@ def test_each_job_has_the_rights_that_its_file_gives_it(asking: str, tmp_path: P
     """A token writes, and an identity is had, in the one job that names it; its claims say who that is."""
     with set_stage(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as stage:
         ran = stage.run()
-        assert ran.conclusion == "success", ran.played.said()
-        said = {name: [line for line in ran.played.said(name).splitlines() if line] for name in ran.jobs}
+        assert ran.conclusion == "success", ran.act_result.said()
+        said = {name: [line for line in ran.act_result.said(name).splitlines() if line] for name in ran.jobs}
         assert said["none"] == ["release 403", "identity has none", "forced 403"]
         assert said["write"] == ["release 201", "identity has none", "forced 403"]
         assert said["publish"][:3] == ["release 403", "identity is offered", "forced 200"]
@@ -73,7 +73,7 @@ def test_a_right_that_is_taken_away_is_gone(asking: str, tmp_path: Path) -> None
     """A fault takes a right from one job, and the same file shows it."""
     with set_stage(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as stage:
         ran = stage.run(changes=RunOverrides(without=("publish/id-token: write",)))
-        assert ran.played.said("publish").splitlines() == ["release 403", "identity has none", "forced 403"]
+        assert ran.act_result.said("publish").splitlines() == ["release 403", "identity has none", "forced 403"]
 
 
 def test_an_environment_admits_its_refs_alone(offline: None, tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_an_environment_admits_its_refs_alone(offline: None, tmp_path: Path) -> 
     with set_stage(tmp_path, {"one.yml": text}) as stage:
         ran = stage.run()
         assert ran.jobs == {"one": "failure", "other": "success"}
-        assert "begun" not in ran.played.said("one")
-        assert "main is not allowed to deploy to pypi-public" in ran.played.said("one")
+        assert "begun" not in ran.act_result.said("one")
+        assert "main is not allowed to deploy to pypi-public" in ran.act_result.said("one")
         deployed = [(one.environment, one.states[-1][1]) for one in stage.environment.state.deployments.values()]
         assert deployed == [("pypi-public", "failure")]
 
@@ -96,7 +96,7 @@ def test_nothing_of_the_user_comes_into_a_step(offline: None, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     text = workflow(job("env", "echo home $HOME", "command -v nox act twine || echo nothing else"))
     with set_stage(tmp_path, {"one.yml": text}) as stage:
-        said = stage.run().played.said()
+        said = stage.run().act_result.said()
     assert "leaked" not in said
     assert "nothing else" in said
     assert f"home {os.environ['HOME']}" not in said
@@ -111,9 +111,9 @@ def test_there_is_no_way_out_of_this_machine(offline: None, tmp_path: Path) -> N
     )
     with set_stage(tmp_path, {"one.yml": workflow(job(json.dumps(look)))}) as stage:
         ran = stage.run()
-        assert stage.environment.way_out.refused == ["GET 192.0.2.1"]
-    assert "refused" in ran.played.said().splitlines()
-    assert "HTTP Error 403" in ran.played.said()
+        assert stage.environment.upstream_proxy.refused == ["GET 192.0.2.1"]
+    assert "refused" in ran.act_result.said().splitlines()
+    assert "HTTP Error 403" in ran.act_result.said()
 
 
 def test_a_secret_is_nowhere_in_what_is_kept(offline: None, tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_a_secret_is_nowhere_in_what_is_kept(offline: None, tmp_path: Path) -> N
     with set_stage(tmp_path, {"one.yml": text}) as stage:
         object.__setattr__(stage.environment, "secrets", {"KEY": secret})
         ran = stage.run()
-        kept = [path for path in (stage.environment.place / "runs").rglob("*") if path.is_file()]
+        kept = [path for path in (stage.environment.directory / "runs").rglob("*") if path.is_file()]
         assert ran.is_green
         holding = [path.name for path in kept if secret in path.read_text(errors="replace")]
-    assert secret not in str(ran.played)
+    assert secret not in str(ran.act_result)
     assert holding == ["secrets"]
     assert subprocess.run(["ls", tmp_path / "world"], check=True, capture_output=True).returncode == 0

@@ -15,7 +15,7 @@ from release_channels.rehearsal.actions.act import find_act
 from release_channels.rehearsal.actions.run import RunOverrides
 from release_channels.rehearsal.actions.run_files import log_of
 from release_channels.rehearsal.faults.fault import End, Fault, FaultContext, held_at, kill
-from release_channels.rehearsal.faults.run import judge, refuse_wrong
+from release_channels.rehearsal.faults.run import require_expected_ends, run_fault
 from tests.rehearsal.stages import NO_GATE, Stage, job, set_stage, stage_of, workflow
 from tests.support.processes import survivors
 from tests.support.projects import Sample
@@ -46,11 +46,11 @@ def test_a_checkout_is_that_of_the_commit_as_github_makes_it(offline: None, tmp_
         stage.environment.git("push", "--quiet", "origin", "v0.9")
         (stage.environment.checkout / "uncommitted.txt").write_text("no")
         ran = stage.run()
-        assert ran.is_green, ran.played.said()
+        assert ran.is_green, ran.act_result.said()
         sha = stage.environment.git("rev-parse", "HEAD")
         address = f"https://github.com/{stage.environment.repository}"
-        assert lines(ran.played.said("one")) == [sha, "1", "1", "main", address]
-        told = lines(ran.played.said("full"))
+        assert lines(ran.act_result.said("one")) == [sha, "1", "1", "main", address]
+        told = lines(ran.act_result.said("full"))
         assert told == [sha, "2", "2", "v0.9", "main", address, sha, f"{sha}\trefs/tags/v0.9"]
 
 
@@ -74,8 +74,8 @@ def test_a_session_without_its_python_is_named_and_fails_nothing(offline: None, 
     with stage_of(repo, tmp_path / "world") as stage:
         stage.dispatcher.with_tests = True
         ran = stage.run("test.yml")
-        assert ran.is_green, ran.played.said()
-        assert lines(ran.played.said()).count("tested") == 1
+        assert ran.is_green, ran.act_result.said()
+        assert lines(ran.act_result.said()).count("tested") == 1
         assert ran.not_rehearsed == ("test.yml: Python 3.99 (not on this machine), for the session tests-3.99",)
 
 
@@ -92,7 +92,7 @@ def test_a_green_run_in_which_no_test_ran_is_warned_of(
     with stage_of(repo, tmp_path / "world") as stage:
         stage.dispatcher.with_tests = True
         ran = stage.run("test.yml")
-    assert ran.is_green, ran.played.said()
+    assert ran.is_green, ran.act_result.said()
     assert "warning: test.yml ran nothing of the session tests" in capsys.readouterr().err
 
 
@@ -118,13 +118,13 @@ def test_artifacts_go_from_job_to_job_and_from_run_to_run(offline: None, tmp_pat
     with set_stage(tmp_path, files) as stage:
         stage.push()
         one, two = stage.dispatcher.run_all(stage.dispatcher.pushed())
-        assert one.is_green, one.played.said()
-        assert lines(one.played.said("two")) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
+        assert one.is_green, one.act_result.said()
+        assert lines(one.act_result.said("two")) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
         assert (two.workflow.file, two.event.payload["workflow_run"]["id"]) == ("two.yml", one.id)
-        assert lines(two.played.said()) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
+        assert lines(two.act_result.said()) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
         assert [(item.name, item.run_id) for item in stage.environment.state.artifacts.values()] == [("built", one.id)]
         ran = stage.dispatcher.dispatch("three.yml", "refs/heads/main", {})
-        assert "No files were found" in ran.played.said()
+        assert "No files were found" in ran.act_result.said()
         assert len(stage.environment.state.artifacts) == 1
 
 
@@ -136,7 +136,7 @@ def test_runs_count_by_workflow_and_keep_their_number(offline: None, tmp_path: P
         stage.push()
         first, other = stage.dispatcher.run_all(stage.dispatcher.pushed())
         again = stage.dispatcher.run_again(first)
-        assert [lines(ran.played.said()) for ran in (first, other, again)] == [
+        assert [lines(ran.act_result.said()) for ran in (first, other, again)] == [
             [f"1 1 {first.id}"], [f"1 1 {other.id}"], [f"1 2 {first.id}"],
         ]  # fmt: skip
         stored = stage.environment.state.runs[first.id]
@@ -162,7 +162,7 @@ def test_jobs_that_do_not_run_are_told_from_those_that_fail(offline: None, tmp_p
         ran = stage.run()
     assert ran.jobs == {"one": "failure", "after": "skipped", "never": "skipped", "last": "success"}
     assert ran.conclusion == "failure"
-    assert {key: need["result"] for key, need in json.loads(ran.played.said("last")).items()} == {
+    assert {key: need["result"] for key, need in json.loads(ran.act_result.said("last")).items()} == {
         "one": "failure", "after": "skipped",
     }  # fmt: skip
 
@@ -189,15 +189,15 @@ def test_nothing_outlives_a_run(offline: None, tmp_path: Path, rest: str, second
     step = json.dumps(f"echo begun; {STUBBORN.format(rest=rest)}")
     with set_stage(tmp_path, {"one.yml": workflow(job(step, env=f"{{KEPT: {tmp_path / 'pid'}}}"))}) as stage:
         ran = stage.run(changes=RunOverrides(seconds=seconds))
-        assert ran.played.broke_off is (rest != "0")
+        assert ran.act_result.broke_off is (rest != "0")
         assert ran.conclusion == ("success" if rest == "0" else "failure")
         assert survivors([int((tmp_path / "pid").read_text())]) == []
         log = log_of(stage.environment, ran).read_text()
     assert "[one/0] begun" in log
-    assert ("took longer than 4 s" in log) is ran.played.broke_off
+    assert ("took longer than 4 s" in log) is ran.act_result.broke_off
 
 
-def scene_of(stage: Stage) -> FaultContext:
+def context_of(stage: Stage) -> FaultContext:
     """A scene at the start of the one workflow."""
     stage.push()
     event = stage.dispatcher.pushed()[0]
@@ -210,30 +210,30 @@ def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> 
     """What was before has happened, what comes after has not, and the run is no success."""
     text = workflow(job("echo before", "{id: here, run: echo after}"))
     with set_stage(tmp_path, {"one.yml": text}) as stage:
-        scene = scene_of(stage)
-        with held_at(scene, "one", "here", kill) as injection:
-            ran = scene.release(injection)
-        assert (injection.fired, ran.played.broke_off, ran.conclusion) == (1, True, "failure")
-        assert lines(ran.played.said()) == ["before"]
+        context = context_of(stage)
+        with held_at(context, "one", "here", kill) as injection:
+            ran = context.release(injection)
+        assert (injection.fired, ran.act_result.broke_off, ran.conclusion) == (1, True, "failure")
+        assert lines(ran.act_result.said()) == ["before"]
         again = stage.dispatcher.run_again(ran)
-        assert lines(again.played.said()) == ["before", "after"]
+        assert lines(again.act_result.said()) == ["before", "after"]
 
 
 def test_a_fault_that_did_not_fire_fails_the_rehearsal(offline: None, tmp_path: Path) -> None:
     """A kill before a step that is not there: the run is green and the world as it has to be, and nothing was shown."""
 
     def fault(step: str) -> Fault:
-        inject = partial(held_at, job="one", step=step, act=lambda injection: None)
+        inject = partial(held_at, job="one", step=step, action=lambda injection: None)
         return Fault(step, "a step is late", Channel.PREVIEW, inject, "echoed", End.UNCHANGED)
 
     with set_stage(tmp_path, {"one.yml": workflow(job("echo echoed"))}) as stage:
-        scene = scene_of(stage)
-        fired, missed = (judge(fault(step), scene, {}) for step in ("0", "gone"))
+        context = context_of(stage)
+        fired, missed = (run_fault(fault(step), context, {}) for step in ("0", "gone"))
     assert (fired.wrong, fired.world, fired.fired) == ((), "unchanged", "before one/0, 1 x")
     assert (missed.wrong, missed.world) == (("the fault did not fire",), "unchanged")
-    refuse_wrong([fired])
+    require_expected_ends([fired])
     with pytest.raises(FailedError, match="1 of 2 faults did not end as they have to") as stop:
-        refuse_wrong([fired, missed])
+        require_expected_ends([fired, missed])
     assert stop.value.hint == "gone: the fault did not fire"
 
 

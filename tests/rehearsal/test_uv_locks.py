@@ -22,8 +22,8 @@ _THEIRS = 'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n'
 class _Contended:
     """The part of a world that locking takes; while a lock is made, another run puts its own there, and a job reads."""
 
-    def __init__(self, place: Path, remote: Path, kept: str) -> None:
-        self.place, self.remote, self.locks, self.env = place, remote, place / "locks", dict(os.environ)
+    def __init__(self, directory: Path, remote: Path, kept: str) -> None:
+        self.directory, self.remote, self.locks, self.env = directory, remote, directory / "locks", dict(os.environ)
         self.locks.mkdir(parents=True)
         self.kept = self.locks / f"{kept}.lock"
 
