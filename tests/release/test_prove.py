@@ -90,7 +90,7 @@ LIES: dict[str, tuple[Spoil, str]] = {
         lambda chain: chain.forge(test_run=replace(chain.claim.test_run, id=999)), "not found in acme/demo-tool",
     ),
     "copied from an older gate run": (
-        lambda chain: chain.forge(gate_run=GateRun(999, 1)), "it says that run 999 made it",
+        lambda chain: chain.forge(gate_run=GateRun(999, 1)), "it states run 999 as its origin",
     ),
     "another repository's": (
         lambda chain: chain.forge(repository="mallory/demo-tool"), "it is of the repository mallory/demo-tool",
@@ -264,7 +264,7 @@ def test_a_title_alone_proves_nothing(hub: Hub, chain: Chain, tested: str) -> No
     env = {**os.environ, "GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER}
     chain.forge(gate_run=GateRun(chain.gate + 1, 1))
     outcome = run_ci_provenance(("--commit", tested), root=hub.repo.root, env=env)
-    assert f"it says that run {chain.gate + 1} made it" in outcome.message
+    assert f"it states run {chain.gate + 1} as its origin" in outcome.message
 
 
 def test_the_version_of_the_candidate_is_told(hub: Hub, tested: str, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def observed(
         tag=None if tag is None else Tag(f"v{Version(main).base_version}", THERE, tag),
         newest_preview=None if newest is None or top is None else preview(top, newest),
         same_version=None if same is None else preview(preview_of(Version(main), kept_run or 42), same),
-        kept=_kept(Version(main), kept_run),
+        local_commits=_kept(Version(main), kept_run),
     )
 
 
@@ -339,7 +339,7 @@ def test_a_local_run_keeps_the_number_that_its_commit_has() -> None:
 
 def test_a_number_given_to_a_commit_is_not_given_to_another() -> None:
     """An upload that died before its first byte has taken its number all the same."""
-    world = replace(observed("1.0.dev0", "1.0.dev7"), kept={Version("1.0.dev9"): THERE})
+    world = replace(observed("1.0.dev0", "1.0.dev7"), local_commits={Version("1.0.dev9"): THERE})
     assert plan(world, None).run == 10
 
 

@@ -112,7 +112,7 @@ def test_a_provenance_that_agrees_is_proven() -> None:
     """Commit, run number, version and files come from it once GitHub has said the same; the repository in any case."""
     proof = verify_provenance(CLAIM, TEST, GATE, "Acme/Demo-Tool", Config())
     assert (proof.commit, proof.run, proof.version, proof.files) == (SHA, 41, Version("1.0.dev41"), FILES)
-    assert proof.said == (
+    assert proof.origins == (
         "test.yml passed for commit aaaaaaaaaaaa: run 41, attempt 1",
         "integration-eval.yml passed for it: run 8, attempt 1",
     )

@@ -69,7 +69,7 @@ def observe(
         tag=tag,
         newest_preview=preview(state.newest_preview()),
         same_version=preview(asked if asked in state.releases else None),
-        kept=kept,
+        local_commits=kept,
         uncommitted=uncommitted,
         is_shallow=git.is_shallow(),
     )

@@ -6,7 +6,7 @@ from release_channels.adapters.actions_env import is_loopback, is_rehearsal
 from release_channels.adapters.index import FOR_PRACTICE
 from release_channels.cli.context import TaskContext
 from release_channels.errors import RefusedError
-from release_channels.model.github import is_beyond, is_on_github
+from release_channels.model.github import is_off_machine, is_on_github
 
 
 def refuse_practice(context: TaskContext, what: str, instead: str) -> None:
@@ -19,7 +19,7 @@ def refuse_practice(context: TaskContext, what: str, instead: str) -> None:
     remote = context.config.remote
     addresses = (context.git.remote_url(remote) or "", *context.git.push_addresses(remote))
     # An address that only an ssh configuration understands may lead there, where the settings name a repository.
-    real = any(is_on_github(url) or (context.config.repository and is_beyond(url)) for url in addresses)
+    real = any(is_on_github(url) or (context.config.repository and is_off_machine(url)) for url in addresses)
     if real:
         raise RefusedError(
             f"{context.index.title} is for practice, and {what} would be real: {remote} is on GitHub",

@@ -223,7 +223,7 @@ def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) 
         return Row("gate", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
     except RefusedError as stop:
         return Row("gate", Answer.NO, str(stop), stop.hint)
-    told = proof.said[-1].replace(" for it", f" for {test.sha[:12]}")
+    told = proof.origins[-1].replace(" for it", f" for {test.sha[:12]}")
     # Where the version lives in tags the gate could not know it: the tag makes it.
     return Row("gate", Answer.YES, f"{told}, with {proof.version}" if proof.version != version else told)
 

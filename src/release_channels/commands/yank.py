@@ -67,7 +67,7 @@ def _steps(context: TaskContext, plan: YankPlan, reason: str) -> list[str]:
     text = reason or f"broken; use {plan.public_gets or plan.next_version or 'another version'} instead"
     if context.index.name == LOCAL:
         place = local_index_dir(context.root).relative_to(context.root)
-        files = ", ".join(f"{name}.yanked" for name in plan.kept)
+        files = ", ".join(f"{name}.yanked" for name in plan.unyanked)
         return ["to yank it, for practice:", f"  write   {files}", f"  into    {place}", f"  reason  {text}"]
     return [
         "to yank it:",

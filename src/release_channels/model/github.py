@@ -180,7 +180,7 @@ def is_on_github(url: str) -> bool:
     return bool(_from_remote(url))
 
 
-def is_beyond(url: str) -> bool:
+def is_off_machine(url: str) -> bool:
     """Check whether the URL of a remote leads off this machine: it is neither a path nor a `file:` URL.
 
     Source: git's manual, GIT URLS: `host:path` is ssh if there is no slash before the colon.

@@ -113,7 +113,7 @@ class Observed:
     tag: Tag | None = None
     newest_preview: Preview | None = None
     same_version: Preview | None = None
-    kept: Mapping[Version, str] = field(default_factory=dict)
+    local_commits: Mapping[Version, str] = field(default_factory=dict)
     """The commit of each version that this machine published to its local index."""
     uncommitted: tuple[str, ...] = ()
     is_shallow: bool = False

@@ -186,7 +186,11 @@ def _run_number(observed: Observed, request: Request, config: Config) -> tuple[i
             f"no run number for the index {request.index}",
             hint="pass `--run-number`: the number of the test workflow's run for this commit",
         )
-    kept = [v.dev or 0 for v, sha in observed.kept.items() if sha == observed.commit.sha and _same_line(v, observed)]
+    kept = [
+        v.dev or 0
+        for v, sha in observed.local_commits.items()
+        if sha == observed.commit.sha and _same_line(v, observed)
+    ]
     if kept:
         return max(kept), f"{max(kept)}, which this commit already has on the local index"
     free = _next_free(observed, config)
@@ -195,7 +199,7 @@ def _run_number(observed: Observed, request: Request, config: Config) -> tuple[i
 
 def _next_free(observed: Observed, config: Config) -> int:
     """Return the number above every known preview of every line, as a run counter would, and above the offset."""
-    known = (*observed.index.releases, *observed.kept)
+    known = (*observed.index.releases, *observed.local_commits)
     taken = [v.dev for v in known if v.dev is not None and v.pre is None]
     return max(config.run_offset, *taken, 0) + 1
 

@@ -26,7 +26,7 @@ class VerifiedRun:
     commit: str
     run: int
     """The number of the test run, which is in the preview's version."""
-    said: tuple[str, ...]
+    origins: tuple[str, ...]
     """The origin of each value, one sentence each."""
     version: Version | None = None
     """The version that was gated; None without a gate."""
@@ -105,13 +105,13 @@ def verify_provenance(
     return VerifiedRun(
         claim.commit,
         test.number,
-        (*test_said(test), f"{gate.workflow} passed for it: run {gate.id}, attempt {gate.attempt}"),
+        (*describe_test_run(test), f"{gate.workflow} passed for it: run {gate.id}, attempt {gate.attempt}"),
         claim.version,
         claim.files,
     )
 
 
-def test_said(test: WorkflowRun) -> tuple[str, ...]:
+def describe_test_run(test: WorkflowRun) -> tuple[str, ...]:
     """Return the sentence about the test run that was verified."""
     return (f"{test.workflow} passed for commit {test.sha[:12]}: run {test.number}, attempt {test.attempt}",)
 

@@ -20,7 +20,7 @@ class YankPlan:
 
     version: Version
     is_yanked: bool
-    kept: tuple[str, ...]
+    unyanked: tuple[str, ...]
     """Files that are not yanked."""
     partly: tuple[str, ...]
     """Files that are not yanked although others of the version are."""
@@ -45,13 +45,13 @@ def plan_yank(state: IndexState, version: Version, main: Version, tagged: Collec
         raise UsageError(f"{version} is not on the index {state.index}", hint=_known(state))
     version = next(there for there in state.releases if there == version)  # as the index spells it
     left = {v for v in _offered(state) if v != version}
-    kept = tuple(file.name for file in files if not file.yanked)
+    unyanked = tuple(file.name for file in files if not file.yanked)
     line = final_of(version)
     return YankPlan(
         version=version,
-        is_yanked=not kept,
-        kept=kept,
-        partly=kept if len(kept) < len(files) else (),
+        is_yanked=not unyanked,
+        unyanked=unyanked,
+        partly=unyanked if len(unyanked) < len(files) else (),
         public_gets=max((v for v in left if not v.is_prerelease), default=None) or max(left, default=None),
         preview_gets=max(left, default=None),
         previews=tuple(sorted(v for v in left if v.dev is not None and v.pre is None and final_of(v) == line)),

@@ -34,8 +34,8 @@ from release_channels.model.verification import (
     VerifiedRun,
     check_gate_run,
     check_test_run,
+    describe_test_run,
     gate_title,
-    test_said,
     verify_provenance,
 )
 from release_channels.model.version import Channel, Line, line_of, preview_of
@@ -183,7 +183,7 @@ def _prove_by_hand(git: Git, config: Config, commit: Commit, env: Mapping[str, s
 
 def _show(proof: VerifiedRun) -> None:
     console.say("proven:", style="bold")
-    for line in proof.said:
+    for line in proof.origins:
         console.say(f"  {line}")
 
 
@@ -265,7 +265,9 @@ def verify_commit(inquiry: ProvenanceQuery, commit: str) -> VerifiedRun:
     """
     test = inquiry.newest_test(commit)
     return (
-        verify_gate(inquiry, test) if inquiry.config.gate.enabled else VerifiedRun(commit, test.number, test_said(test))
+        verify_gate(inquiry, test)
+        if inquiry.config.gate.enabled
+        else VerifiedRun(commit, test.number, describe_test_run(test))
     )
 
 
@@ -294,7 +296,7 @@ def verify_event(inquiry: ProvenanceQuery, event: EventRun) -> VerifiedRun:
         )
     if not config.gate.enabled:
         _require(check_test_run(run, run.sha, repository, config), f"see {run.url}")
-        return VerifiedRun(run.sha, run.number, test_said(run))
+        return VerifiedRun(run.sha, run.number, describe_test_run(run))
     # Before its artifact is opened: a run of something else must not get that far.
     _require(check_gate_run(run, repository, config), f"see {run.url}")
     claim = inquiry.provenance(run.id)
