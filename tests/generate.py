@@ -1,4 +1,4 @@
-"""Write anew what is generated: the page of settings, this repository's workflow files, and the hashed requirements."""
+"""Write the generated files: the page of settings, this repository's workflow files, the hashed requirements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw what a preview and `status` look like, from a real run: `uv run nox -s pictures` writes docs/pictures anew."""
+"""Draw what a preview and `status` look like, from a real run: `uv run nox -s pictures` writes docs/pictures again."""
 
 from __future__ import annotations
 

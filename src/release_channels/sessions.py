@@ -89,7 +89,7 @@ def gate(session: Session) -> None:
 
 
 def rehearse(session: Session) -> None:
-    """Practise the whole release train on this machine, with the real workflow files and a local index."""
+    """Practise the whole release on this machine, with the real workflow files and a local index."""
     from release_channels.rehearsal.session import run_rehearsal
 
     _run_alone(session, run_rehearsal)
@@ -116,7 +116,7 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
 def register(nox: ModuleType) -> None:
     """Add the release sessions to a noxfile; none of them runs unless it is named.
 
-    A session of the noxfile that has one of their names stays as it is, and then every release session refuses to
+    A session of the noxfile that has one of their names is not changed, and then every release session refuses to
     run and says why: half a release would be worse than none, and the project's other sessions still work.
     """
     from nox import registry
@@ -151,7 +151,7 @@ def _run(session: Session, *steps: str, channel: str = "") -> None:
 
 
 def _run_alone(session: Session, run: Callable[..., Outcome]) -> None:
-    """Run a session that is no step of a release."""
+    """Run a session that is not a step of a release."""
     outcome = run(session.posargs, root=Path.cwd(), dry_run=_only_install(session))
     if not outcome.result.is_good:
         session.error(str(outcome.result))  # the reason stands above already

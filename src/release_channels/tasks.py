@@ -127,7 +127,7 @@ def install_commands(_: Context, channel: str = "", format: str = "text", write:
         "path": "the top of the project, here by default",
         "tool": "what brings release-channels: a requirement, or the path of a wheel or checkout",
         "gate": "with or without a live gate (--no-gate); as it is configured by default",
-        "update": "also replace what differs, where git can bring it back",
+        "update": "also replace what differs, where git can restore it",
         "check": "write nothing, and fail where something differs",
         "dry_run": DRY,
     }

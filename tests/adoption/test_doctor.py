@@ -81,15 +81,15 @@ HUB_CASES: dict[str, tuple[RepositorySettings, Verdict, str]] = {
     "every ref": (
         with_environment(replace(PREVIEWS, deployment_refs=DeploymentRefs.ALL, policies=()), PREVIEWS.name),
         Verdict.BAD,
-        "lets in every branch and tag, and should let in branch main alone",
+        "allows every branch and tag, and should allow branch main alone",
     ),
     "protected branches": (
         with_environment(replace(PUBLIC, deployment_refs=DeploymentRefs.PROTECTED, policies=()), PUBLIC.name),
         Verdict.BAD,
-        "lets in protected branches",
+        "allows protected branches",
     ),
     "one pattern too many": (
-        with_environment(replace(PUBLIC, policies=(TAG, MAIN)), PUBLIC.name), Verdict.BAD, "also lets in branch main",
+        with_environment(replace(PUBLIC, policies=(TAG, MAIN)), PUBLIC.name), Verdict.BAD, "also allows branch main",
     ),
     "another pattern": (
         with_environment(replace(PUBLIC, policies=(Policy("tag", "release-*"),)), PUBLIC.name), Verdict.BAD,
@@ -100,7 +100,7 @@ HUB_CASES: dict[str, tuple[RepositorySettings, Verdict, str]] = {
         "previews publish by themselves, but it waits 9 minutes; asks ada",
     ),
     "nobody approves": (
-        with_environment(replace(PUBLIC, reviewers=()), PUBLIC.name), Verdict.LOOK, "nobody has to approve",
+        with_environment(replace(PUBLIC, reviewers=()), PUBLIC.name), Verdict.LOOK, "no approval is required for",
     ),
     "administrators": (
         with_environment(replace(PUBLIC, admins_bypass=True), PUBLIC.name), Verdict.LOOK, "administrators may bypass",
@@ -154,7 +154,7 @@ def test_what_could_not_be_seen_is_unknown_and_says_what_would_show_it(case: str
 
 
 def test_the_public_pattern_is_tried_on_the_projects_tags() -> None:
-    """A tag that is no release and would be let in is named; nothing is published from it."""
+    """A tag that is not a release and would be allow is named; nothing is published from it."""
     found = [one for one in on_hub(SOUND, tags=("v1.0.0", "v2-docs")) if one.verdict is not Verdict.GOOD]
     assert [one.message for one in found] == ["its pattern also fits tags that are no releases: v2-docs"]
 
@@ -397,7 +397,7 @@ def test_what_is_broken_on_a_real_project_is_found(hub: Hub, act: Callable[[Hub]
 
 
 def test_doctor_for_programs_is_one_object(project: Repo) -> None:
-    """With every finding, what to mend, and which guarantees hold from where; the exit code says whether any is bad."""
+    """With every finding, what to fix, and which guarantees hold from where; the exit code says whether any is bad."""
     screen = run(BIN / "release-channels", "doctor", "--json", "--index", "local", cwd=project.root)
     told = json.loads(screen.out)
     assert screen.code == 0
@@ -407,7 +407,7 @@ def test_doctor_for_programs_is_one_object(project: Repo) -> None:
     (project.root / "noxfile.py.lock").unlink()
     screen = run(BIN / "release-channels", "doctor", "--index", "local", cwd=project.root)
     assert screen.code == 1
-    screen.sentence("noxfile.py.lock is not there", "1 to mend", "carried by the tagged commit itself", "from outside")
+    screen.sentence("noxfile.py.lock is not there", "1 error", "carried by the tagged commit itself", "from outside")
 
 
 def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:

@@ -94,7 +94,7 @@ def test_a_project_gets_its_files_once(
     backend: str,
     locked: bool,
 ) -> None:
-    """Nothing of its own changes, the second time changes nothing at all, every rule holds, and a preview comes out."""
+    """Its own lines stay, a second run changes nothing, every rule holds, and a preview is published."""
     repo = make_repo(Sample(backend=backend))
     if locked:
         subprocess.run([BIN / "uv", "lock", "--quiet"], cwd=repo.root, check=True)
@@ -253,12 +253,12 @@ def test_an_edit_that_breaks_a_rule_is_named_and_mended_on_request(
     assert edited != whole
     (repo.root / PREVIEW).write_text(edited)
     line = edited[: edited.index("echo hello")].count("\n") + 1
-    assert f"left as they are: {PREVIEW}" in adopt(repo).message
+    assert f"not changed: {PREVIEW}" in adopt(repo).message
     assert (repo.root / PREVIEW).read_text() == edited
     assert f"{PREVIEW}:{line}: one-line" in capsys.readouterr().err
     with pytest.raises(RefusedError, match=f"not as it should be: {re.escape(PREVIEW)}"):
         adopt(repo, check=True)
-    with pytest.raises(RefusedError, match="would replace what git cannot bring back"):
+    with pytest.raises(RefusedError, match="would replace what git cannot restore"):
         adopt(repo, update=True)
     assert (repo.root / PREVIEW).read_text() == edited
     repo.commit("an edit")
@@ -407,9 +407,9 @@ def _break(repo: Repo, name: str) -> Path:
         ("no git", "is not in a git repository"),
         pytest.param("not the top", "is not the top of its repository", marks=pytest.mark.full),
         pytest.param("no project", "there is no pyproject.toml in", marks=pytest.mark.full),
-        ("noxfile", "noxfile.py is no Python"),
+        ("noxfile", "noxfile.py is not valid Python"),
         ("symbolic link", "tasks.py is a symbolic link"),
-        pytest.param("no directory", "is no directory", marks=pytest.mark.full),
+        pytest.param("no directory", "is not a directory", marks=pytest.mark.full),
     ],
 )
 def test_where_nothing_can_be_adopted_a_sentence_says_so(repo: Repo, place: str, told: str) -> None:

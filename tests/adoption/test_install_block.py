@@ -61,7 +61,7 @@ def test_a_document_without_one_place_is_refused(text: str, told: str) -> None:
 
 def test_a_channel_that_a_mark_names_wrongly_is_refused() -> None:
     """An edited mark does not become a block for both channels."""
-    with pytest.raises(UsageError, match="'nightly' is no channel"):
+    with pytest.raises(UsageError, match="'nightly' is not a channel"):
         with_block(f"<!-- install-commands: begin channel=nightly -->\n{END}\n", PRODUCT, "README.md")
 
 
@@ -83,7 +83,7 @@ def test_the_task_prints_writes_and_guards(tmp_path: Path, offline: None) -> Non
     assert commands_in(printed.out)[0] == "python -m pip install --upgrade demo-tool"
     red = run(*words, "--check", cwd=tmp_path)
     assert red.code == 1
-    red.sentence("README.md does not hold today's install commands", "invoke install-commands --write README.md")
+    red.sentence("README.md does not contain today's install commands", "invoke install-commands --write README.md")
     assert readme.read_text() == EMPTY
     assert run(*words, "--write", "README.md", cwd=tmp_path).code == 0
     assert run(*words, "--check", cwd=tmp_path).code == 0
@@ -94,8 +94,8 @@ def test_the_task_prints_writes_and_guards(tmp_path: Path, offline: None) -> Non
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        pytest.param(("--channel", "nightly"), 2, "'nightly' is no channel", id="channel"),
-        pytest.param(("--format", "html"), 2, "'html' is no format", id="format", marks=pytest.mark.full),
+        pytest.param(("--channel", "nightly"), 2, "'nightly' is not a channel", id="channel"),
+        pytest.param(("--format", "html"), 2, "'html' is not a format", id="format", marks=pytest.mark.full),
         pytest.param(("--write", "INSTALL.md"), 1, "there is no INSTALL.md", id="file"),
         pytest.param(("--write", "README.md"), 1, "has no place for the install commands", id="no marks"),
     ],
@@ -112,7 +112,7 @@ def test_a_wrong_request_is_a_sentence(
 
 
 def test_where_there_is_no_project_a_sentence_says_so(tmp_path: Path, offline: None) -> None:
-    """An empty directory is no place to ask in."""
+    """An empty directory is not a place to ask in."""
     screen = run(SCRIPT, "install-commands", cwd=tmp_path)
     assert screen.code == 1
     screen.sentence("there is no pyproject.toml in")

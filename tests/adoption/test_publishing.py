@@ -76,17 +76,15 @@ ADA = Reviewer("User", 7, "ada")
             Environment("pypi-public", reviewers=(ADA,), wait_minutes=5),
             Environment("pypi-public", DeploymentRefs.NAMED, reviewers=(ADA,), wait_minutes=5),
             TAGS,
-            id="lets in everything",
+            id="allows everything",
         ),
         pytest.param(
             Environment("pypi-public", DeploymentRefs.PROTECTED),
             Environment("pypi-public", DeploymentRefs.NAMED),
             TAGS,
-            id="lets in protected branches",
+            id="allows protected branches",
         ),
-        pytest.param(
-            Environment("pypi-public", DeploymentRefs.NAMED, (MAIN,)), None, TAGS, id="lets in something else"
-        ),
+        pytest.param(Environment("pypi-public", DeploymentRefs.NAMED, (MAIN,)), None, TAGS, id="allows something else"),
         pytest.param(Environment("pypi-public", DeploymentRefs.NAMED, (TAGS,)), None, None, id="as it should be"),
     ],
 )
@@ -105,7 +103,7 @@ def test_what_is_missing_of_an_environment_is_planned(
     [
         pytest.param(
             'Branch "main" is not allowed to deploy to pypi-public due to environment protection rules.',
-            "the environment pypi-public on GitHub has to let in tag v[0-9]*",
+            "the environment pypi-public on GitHub has to allow tag v[0-9]*",
             id="environment",
         ),
         pytest.param("invalid-publisher: valid token", "no publisher of demo has these values", id="publisher"),
@@ -183,10 +181,10 @@ def test_apply_sets_the_environments_up_once_and_tries_both_workflows(
     public = hub.state.environments["pypi-public"]
     assert (public.reviewers, public.wait_minutes) == (("ada",), 5)
     told = capsys.readouterr().out
-    assert "now:   lets in every branch and tag; waits 5 minutes; asks ada" in told
-    assert "then:  lets in tag v[0-9]*; waits 5 minutes; asks ada" in told
+    assert "now:   allows every branch and tag; waits 5 minutes; asks ada" in told
+    assert "then:  allows tag v[0-9]*; waits 5 minutes; asks ada" in told
     assert "now:   not there" in told
-    assert "pypi-internal-preview is set up: lets in branch main" in told
+    assert "pypi-internal-preview is set up: allows branch main" in told
     started = {(run.workflow, run.branch) for run in hub.state.runs.values()}
     assert started == {("internal-preview-release.yml", "main"), ("public-release.yml", "v1.1.0")}
     before = repr(hub.state.environments)
@@ -222,9 +220,9 @@ def test_a_refused_trial_names_the_setting(hub: Hub, capsys: pytest.CaptureFixtu
     )
     assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "local", apply=True, dry_run=False)) == 1
     told = capsys.readouterr()
-    assert "internal-preview-release.yml: the index lets it in" in told.out
+    assert "internal-preview-release.yml: the index accepts it" in told.out
     assert "public-release.yml: no publisher of demo-tool has these values" in told.out
-    assert told.out.strip().splitlines()[-1].startswith("failed: the index does not let in public-release.yml")
+    assert told.out.strip().splitlines()[-1].startswith("failed: the index does not accept public-release.yml")
 
 
 def test_a_workflow_that_cannot_be_tried_is_named(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +256,7 @@ def test_a_run_that_never_ends_is_given_up(hub: Hub) -> None:
     """With what it does at that time, and the way to go on."""
     assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "nowhere", apply=True, dry_run=False)) == 2
     set_up(hub)
-    with pytest.raises(FailedError, match=r"internal-preview-release\.yml is queued, and that for 1 s"):
+    with pytest.raises(FailedError, match=r"internal-preview-release\.yml is queued after 1 s"):
         apply(hub)
 
 
@@ -293,7 +291,7 @@ def test_a_repository_that_nobody_knows_is_asked_for(repo: Repo, capsys: pytest.
     assert code_of(lambda: tasks.setup_publishing(repo.root, "local", apply=True, dry_run=False)) == 1
     assert repo.fingerprint() == before
     told = capsys.readouterr()
-    assert "which repository on GitHub is this?" in told.err
+    assert "cannot determine the GitHub repository" in told.err
     assert 'repository = "owner/name"' in told.err
 
 

@@ -64,12 +64,12 @@ def test_a_job_with_a_token_installs_what_development_uses() -> None:
     development = dict(pin.split(";")[0].strip().split("==") for pin in project["dependency-groups"]["dev"])
     for requirement in project["project"]["dependencies"]:
         name = re.split(r"[^a-z0-9-]", requirement)[0]
-        assert pinned[name] == development[name], f"{name}: `nox -s generate` writes it anew"
+        assert pinned[name] == development[name], f"{name}: `nox -s generate` writes it again"
     assert _text("requirements/release.txt").count("--hash=sha256:") >= len(pinned)
 
 
 def test_the_page_of_settings_is_up_to_date() -> None:
-    """docs/configuration.md is what is generated from the settings; CONTRIBUTING.md says how to write it anew."""
+    """docs/configuration.md is what is generated from the settings; CONTRIBUTING.md says how to write it again."""
     assert _text("docs/configuration.md") == configuration_page()
 
 
@@ -153,7 +153,7 @@ def test_the_tasks_and_options_that_a_document_shows_are_there() -> None:
 
 @pytest.mark.full
 def test_the_pictures_are_those_of_a_run_of_today(tmp_path: Path, offline: None) -> None:
-    """What they say is drawn anew and compared; commits, digests and sizes are left out."""
+    """What they say is drawn again and compared; commits, digests and sizes are left out."""
     from tests.pictures import PICTURES, draw, words
 
     for name, svg in draw(tmp_path, dict(os.environ)).items():

@@ -184,7 +184,7 @@ def test_an_interrupt_leaves_nothing_and_the_next_run_carries_on(phase: Phase, e
     assert len(built(stage.repo.root)) == phase.built
     assert phase.published in (None, len(stage.uploads()))
     assert screen.code == 130
-    again = "; `nox -s preview` with the same options carries on from what is there"
+    again = "; `nox -s preview` with the same options continues from the current state"
     assert screen.last == f"failed: interrupted{SAID.get(phase, '')}{again}"
     screen.sentence("Session preview interrupted.")
     _carries_on(stage)

@@ -350,7 +350,7 @@ def test_a_project_below_the_top_of_its_repository_is_refused(make_repo: MakeRep
     before = picture(repo.root)
     screen = nox(repo.root / "inner", "-s", "preview")
     assert screen.code == 1
-    screen.sentence("is not the top of its repository", "keep noxfile.py beside pyproject.toml at the top")
+    screen.sentence("is not the top of its repository", "keep noxfile.py next to pyproject.toml at the top")
     assert picture(repo.root) == before
 
 

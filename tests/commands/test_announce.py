@@ -93,7 +93,8 @@ def test_a_release_is_announced_with_its_files(released: Repo, hub: Hub, announc
     again = announce(released)
     assert (again.result, again.message) == (
         Result.ALREADY,
-        f"the GitHub Release {TAG} is out, with the same files: {hub.running.url}/acme/demo-tool/releases/tag/{TAG}",
+        f"the GitHub Release {TAG} is published, with the same files: "
+        f"{hub.running.url}/acme/demo-tool/releases/tag/{TAG}",
     )
     assert hub.fingerprint() == before
 
@@ -123,7 +124,7 @@ def test_nothing_is_announced_that_the_index_lacks(released: Repo, hub: Hub, ann
     """A file that is not on the index stops it before GitHub is touched."""
     (released.root / ".release-channels" / "index" / SDIST).unlink()
     outcome = refuses(released, hub, announce)
-    assert outcome.message == f"github-release: the local index does not hold {SDIST} with these bytes"
+    assert outcome.message == f"github-release: the local index does not contain {SDIST} with these bytes"
     assert "nox -s public-publish" in outcome.hint
 
 
@@ -162,7 +163,7 @@ def test_practice_makes_no_release_on_the_real_github(
 def test_without_a_repository_on_github_it_is_skipped(
     tmp_path: Path, offline_environment: dict[str, str], announce: Announce, offline: None
 ) -> None:
-    """A remote elsewhere has no GitHub Release, which is said and is no failure."""
+    """A remote elsewhere has no GitHub Release, which is said and is not a failure."""
     made = sample()
     text = str(made.files["pyproject.toml"]).replace('repository = "acme/demo-tool"\n', "")
     made.files["pyproject.toml"] = text
@@ -185,7 +186,7 @@ def test_a_draft_of_an_earlier_run_is_adopted(released: Repo, hub: Hub, announce
 def test_a_draft_that_somebody_wrote_is_published_with_the_releases_own_words(
     released: Repo, hub: Hub, announce: Announce
 ) -> None:
-    """Name, text and the mark of a pre-release are set anew, and a warning says what was replaced."""
+    """Name, text and the mark of a pre-release are set again, and a warning says what was replaced."""
     left = draft(hub)
     left.name, left.body, left.is_prerelease = "wip", "TODO\r\nmore", True
     outcome = announce(released)
@@ -231,14 +232,14 @@ WRONG = {
 def test_a_published_release_that_differs_is_refused(
     released: Repo, hub: Hub, announce: Announce, spoil: Callable[[object], object], message: str, immutable: bool
 ) -> None:
-    """What is published is never mended; the hint says what is possible, which for an immutable one is little."""
+    """What is published is never fixed; the hint says what is possible, which for an immutable one is little."""
     announce(released)
     one = only(hub)
     spoil(one.assets)
     one.is_immutable = immutable
     outcome = refuses(released, hub, announce)
     assert message in outcome.message
-    assert ("cannot be mended" in outcome.hint) is immutable
+    assert ("cannot be fixed" in outcome.hint) is immutable
     assert (f"invoke resume {TAG}" in outcome.hint) is not immutable
 
 
@@ -502,7 +503,7 @@ def test_a_draft_that_somebody_else_publishes_meanwhile_is_not_published_again(
     hub.state.faults.append(meanwhile)
     outcome = announce(released)
     assert outcome.result is Result.ALREADY
-    assert f"somebody else has published the GitHub Release {TAG} by now" in outcome.message
+    assert f"someone else published the GitHub Release {TAG} by now" in outcome.message
     assert_whole(released, hub)
     assert written == []
 

@@ -177,7 +177,7 @@ REFUSED = {
     "below a tag on the remote": (_remote_tag("v1.3.0"), {}, 1, "1.2.0 is below 1.3.0"),
     "down": (lambda repo: None, {"to": "1.1.0"}, 1, "1.1.0 is below 1.2.0.dev0"),
     "no version": (lambda repo: None, {"to": "9" * 5000}, 2, "is not a version"),
-    "no part": (lambda repo: None, {"part": "huge"}, 2, "'huge' is no part"),
+    "no part": (lambda repo: None, {"part": "huge"}, 2, "'huge' is not a part"),
     "remote unreadable": (lambda repo: repo.remote.rename(repo.remote.with_name("away")), {}, 1, "cannot be read"),
 }
 
@@ -200,8 +200,8 @@ def test_a_version_that_may_not_be_written_is_refused(
 
 
 NOTHING = {
-    "a final": ("1.2.0", [], bump, "main holds 1.2.0, which is final already; `invoke tag` releases it"),
-    "released": ("1.2.0", ["1.2.0"], bump, "main holds 1.2.0, which is released; `invoke bump-dev`"),
+    "a final": ("1.2.0", [], bump, "main declares 1.2.0, which is final already; `invoke tag` releases it"),
+    "released": ("1.2.0", ["1.2.0"], bump, "main declares 1.2.0, which is released; `invoke bump-dev`"),
     "a dev line": ("1.2.0.dev0", ["1.1.0"], bump_dev, "main is on the dev line 1.2.0.dev0 already; `invoke bump`"),
 }
 
@@ -476,7 +476,7 @@ def test_a_cargo_version_is_bumped_in_its_own_file(make_repo: MakeRepo) -> None:
 def test_a_final_that_was_never_released_is_not_passed_over(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """main holds a final that nobody tagged: bump-dev would lose it in silence, and says what to do instead."""
+    """main declares a final that nobody tagged: bump-dev would lose it in silence, and says what to do instead."""
     repo = make_repo(Sample(version="1.2.0"))
     before = repo.fingerprint()
     assert bump_dev(repo) == 1
@@ -501,7 +501,7 @@ def test_a_changelog_that_is_a_copy_of_the_version_too_is_refused(
 def test_a_file_that_a_hook_changes_on_the_way_leaves_no_branch(
     project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The plan does not hold on the new branch: one is on main again, and neither branch nor pull request is there."""
+    """The plan does not apply on the new branch: main is checked out again, without branch or pull request."""
     hook(project.root / ".git", "post-checkout", "echo 'by a hook' >> CITATION.cff")
     refs, head = project.git("show-ref"), project.git("rev-parse", "HEAD")
     remote = project.git("ls-remote", "origin")

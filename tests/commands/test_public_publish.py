@@ -24,7 +24,7 @@ PUBLISH = ("public-publish",)
 
 
 def released(make_repo: MakeRepo, version: str = "1.2.3", tag: str = "v1.2.3", **sample: object) -> Repo:
-    """A project whose main holds a version, with a tag on it, both pushed."""
+    """A project whose main declares a version, with a tag on it, both pushed."""
     repo = make_repo(Sample(version=version, **sample))  # type: ignore[arg-type]
     repo.tag(tag)
     repo.git("push", "--quiet", "origin", tag)
@@ -208,7 +208,7 @@ def test_a_tag_that_moves_in_the_same_run_is_refused_right_before_the_upload(
 
 
 def test_a_tag_is_looked_at_again_where_every_file_is_there(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """Nothing to upload is no reason to go on with a tag that is gone: the GitHub Release comes next."""
+    """Nothing to upload is not a reason to go on with a tag that is gone: the GitHub Release comes next."""
     remote, gone = tmp_path / "repo-0/remote.git", tmp_path / "gone"
     body = (
         f"def during(kind):\n    import subprocess\n    if Path({str(gone)!r}).exists():\n"
@@ -227,7 +227,7 @@ def test_a_tag_is_looked_at_again_where_every_file_is_there(make_repo: MakeRepo,
 
 
 def test_build_and_check_of_a_tagged_final_are_of_that_release(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """Without --tag they take the tag of the final that the commit holds; with a number they mean a preview."""
+    """Without --tag they take the tag of the final that the commit declares; with a number they mean a preview."""
     repo = released(make_repo)
     for step in ("build", "check"):
         outcome = run_session(repo, steps=(step,))
@@ -255,7 +255,7 @@ def test_a_depth_1_checkout_is_enough(make_repo: MakeRepo, tmp_path: Path) -> No
 
 
 def test_a_depth_1_checkout_of_a_side_branch_is_refused(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """Cut-off history is no excuse: what cannot be shown to be on main is not released."""
+    """Cut-off history is not an excuse: what cannot be shown to be on main is not released."""
     repo = released(make_repo, tag="other")
     repo.git("switch", "--quiet", "--create", "side")
     repo.commit("aside")
@@ -312,7 +312,7 @@ PRIVATE = {
 def test_the_api_refuses_what_git_would_have_refused(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, token: str | None, branch: str, kind: str, said: str
 ) -> None:
-    """Asking elsewhere makes no rule weaker, and no answer at all is no yes."""
+    """Asking elsewhere makes no rule weaker, and no answer at all is not a yes."""
     repo = make_repo(Sample(version="1.2.3", settings="annotated-tags = true\n"))
     if branch == "side":
         repo.git("switch", "--quiet", "--create", "side")

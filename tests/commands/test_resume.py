@@ -164,8 +164,8 @@ def nothing(_repo: Repo) -> None:
 
 
 REFUSED: dict[str, tuple[str, Callable[[Repo], None], str, str]] = {
-    "no release tag": ("release-1", nothing, "'release-1' is no release tag", "v{version}"),
-    "a candidate": ("v1.2.0rc1", nothing, "'v1.2.0rc1' is no release tag", "final"),
+    "no release tag": ("release-1", nothing, "'release-1' is not a release tag", "v{version}"),
+    "a candidate": ("v1.2.0rc1", nothing, "'v1.2.0rc1' is not a release tag", "final"),
     "unknown": ("v9.9.9", nothing, "there is no tag v9.9.9", f"the newest is {TAG}"),
     "moved": (TAG, move_tag, f"the tag {TAG} was moved", "never moved"),
     "not pushed": (TAG, take_tag_from_remote, f"the tag {TAG} is here and not on origin", "invoke tag --commit"),
@@ -228,7 +228,7 @@ def unsteady_hub(unsteady: Repo, monkeypatch: pytest.MonkeyPatch) -> object:
 
 
 def test_other_bytes_are_taken_from_the_workflow(unsteady: Repo, unsteady_hub: Hub) -> None:
-    """A build that differs is no obstacle while the workflow still has the first bytes."""
+    """A build that differs is not an obstacle while the workflow still has the first bytes."""
     index, hub = on_index(unsteady), unsteady_hub
     run = hub.state.add_run("public-release.yml", unsteady.git("rev-parse", "HEAD"), branch=TAG)
     hub.state.add_artifact(run, "logs", {"log.txt": b"x"})
@@ -327,7 +327,7 @@ STRANGE = {
 def test_an_artifact_of_another_release_is_left_alone(
     unsteady: Repo, unsteady_hub: Hub, changes: dict[str, object]
 ) -> None:
-    """The right bytes under a manifest of something else are not taken: the version is spent, and nothing moves."""
+    """The right bytes under another manifest are refused: the version cannot be completed, and nothing moves."""
     state = unsteady_hub.state
     run = state.add_run("public-release.yml", unsteady.git("rev-parse", "HEAD"), branch=TAG)
     kept = artifact(unsteady)
@@ -409,7 +409,7 @@ def test_what_else_lies_in_an_artifact_is_left_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken"], ids=["empty", "broken"])
 def test_an_artifact_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
-    """What is no ZIP file is a sentence and no traceback."""
+    """What is not a ZIP file is a sentence and no traceback."""
     archive = tmp_path / "a.zip"
     archive.write_bytes(content)
     with pytest.raises(RefusedError, match="no ZIP archive"):

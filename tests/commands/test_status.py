@@ -76,10 +76,10 @@ def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
     assert station() == "invoke bump --index local"
     tasks.bump(repo.root, "", "", False, False, "local", dry_run=False)
     assert station() == "commit it, then `invoke status` again"
-    assert rows(look(repo))["here"] == "the working tree holds 1.2.0, uncommitted"
+    assert rows(look(repo))["here"] == "the working tree declares 1.2.0, uncommitted"
     repo.git("commit", "--quiet", "--all", "--message", "Release 1.2.0")
     assert station() == "git push origin main"
-    assert rows(look(repo))["here"].endswith(" holds 1.2.0, which is not on origin/main")
+    assert rows(look(repo))["here"].endswith(" contains 1.2.0, which is not on origin/main")
     repo.git("switch", "--quiet", "--create", "release-1.2.0")
     assert station() == "merge the branch release-1.2.0"
     repo.git("switch", "--quiet", "main")
@@ -132,12 +132,12 @@ def test_main_is_read_on_the_remote(make_repo: MakeRepo) -> None:
 
 
 def test_without_a_remote_head_stands_for_main(make_repo: MakeRepo) -> None:
-    """No remote is no error: what could not be seen is said."""
+    """No remote is not an error: what could not be seen is said."""
     repo = make_repo(sample("1.2.0.dev0"))
     repo.git("remote", "remove", "origin")
     seen = look(repo)
     assert seen.next.command == "nox -s preview"
-    assert "origin/main: there is no remote origin, so HEAD stands for it" in seen.unseen
+    assert "origin/main: there is no remote origin, so HEAD is used instead" in seen.unseen
 
 
 def test_a_remote_that_is_gone_is_said(make_repo: MakeRepo) -> None:

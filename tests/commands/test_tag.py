@@ -193,7 +193,7 @@ def test_whatever_is_wrong_is_refused_and_nothing_moves(
 
 
 def test_everything_that_is_wrong_is_shown_at_once(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody has to mend one thing to be told of the next."""
+    """Nobody has to fix one thing to be told of the next."""
     ready.commit("all wrong", {"CITATION.cff": "version: 0.9\n", "CHANGELOG.md": "# Changelog\n\n## [0.9]\n"})
     _dirty(ready)
     on_index(ready, "1.2.0")
@@ -271,7 +271,7 @@ def test_the_newest_attempt_for_exactly_this_commit_counts(
 def test_without_a_token_a_private_repository_is_not_known(
     ready: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What GitHub hides is no red run: it is said that it could not be asked, and what would help."""
+    """What GitHub hides is not a red run: it is said that it could not be asked, and what would help."""
     with on_github(ready, monkeypatch, None, private=True) as hub:
         hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), conclusion="failure")
         assert tag(ready, dry_run=True) == 0
@@ -510,7 +510,7 @@ def test_wait_does_not_last_for_ever(ready: Repo, hub: Hub) -> None:
     """A run that never ends is given up after a while, in plain words, and nothing moves."""
     hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
     before = ready.fingerprint()
-    with pytest.raises(FailedError, match=r"test\.yml is queued, and that for 3 s"):
+    with pytest.raises(FailedError, match=r"test\.yml is queued after 3 s"):
         followed(ready, TagRequest(wait=True), [], longest=3)
     assert ready.fingerprint() == before
 
@@ -587,7 +587,7 @@ def test_a_push_that_breaks_after_the_remote_took_the_tag_is_told_as_done(
     assert remote_refs(ready)["refs/tags/v1.2.0"] == ready.git("rev-parse", "v1.2.0")
     shown = capsys.readouterr()
     assert "the tag v1.2.0 IS on origin, on commit " in shown.err
-    assert "though the push broke off" in shown.err
+    assert "though the push was interrupted" in shown.err
     assert shown.out.splitlines()[-1].startswith("done: the tag v1.2.0 is on origin")
 
 
@@ -673,5 +673,5 @@ def test_a_bump_that_is_not_committed_is_told(make_repo: MakeRepo, capsys: pytes
     assert tag(repo) == 1
     assert repo.fingerprint() == before
     shown = capsys.readouterr().err
-    assert "the working tree holds 1.2.0, uncommitted: commit and merge that, then tag it" in shown
+    assert "the working tree declares 1.2.0, uncommitted: commit and merge that, then tag it" in shown
     assert "make it final first" not in shown

@@ -118,7 +118,7 @@ def test_the_train_runs_through_the_tasks_alone(
     assert users.get() == ("1.1.0", "1.2.0.dev1")
 
     ancestor = repo.git("rev-parse", "HEAD")
-    go_on(repo, "README.md", "# demo-tool\n\nA sample, mended.\n")
+    go_on(repo, "README.md", "# demo-tool\n\nA sample, fixed.\n")
     assert tag(repo) == 0
     assert users.get() == ("1.1.0", "1.2.0.dev1")
     out = public(repo, steps=PUBLIC)

@@ -144,7 +144,7 @@ def test_a_preview_is_followed_by_a_preview(repo: Repo, capsys: pytest.CaptureFi
     assert outcome.hint == ""
     shown = capsys.readouterr().out.splitlines()
     assert "  preview channel users get  1.2.0" in shown
-    assert "a yanked version is never used again: merge the mend, and main's next preview has it" in shown
+    assert "a yanked version is never used again: merge a fix; the next preview will include it" in shown
 
 
 def test_a_version_in_another_spelling_is_found(repo: Repo) -> None:
@@ -163,7 +163,7 @@ WRONG = {
 def test_a_wrong_version_is_refused(
     repo: Repo, capsys: pytest.CaptureFixture[str], text: str, code: int, message: str
 ) -> None:
-    """What is no version of the index ends with a sentence, and nothing moves."""
+    """What is not a version of the index ends with a sentence, and nothing moves."""
     before = repo.fingerprint()
     with pytest.raises(Exit) as left:
         tasks.yank(repo.root, text, "", "local")

@@ -55,7 +55,9 @@ def test_the_agent_that_solves_the_task_gets_through(play: Play) -> None:
         pytest.param(speaks_to_the_judge, {"must_solve": False}, "the judge fails", id="speaks to the judge alone"),
         pytest.param(lambda _: submits(), {}, "no command that exited with 0 used a program", id="guesses"),
         pytest.param(first("demo-tool", then=lambda _: submits("1.1")), {}, "'1.1' was reported", id="is wrong"),
-        pytest.param(first("demo-tool", then=lambda _: submits("new")), {}, "'new' was reported", id="is no version"),
+        pytest.param(
+            first("demo-tool", then=lambda _: submits("new")), {}, "'new' was reported", id="is not a version"
+        ),
         pytest.param(lambda _: Reply(calls=(Call("submit", {}),)), {"max_turns": 2}, "2 turns", id="calls badly"),
         pytest.param(lambda _: Reply(calls=(Call("hack", {}),)), {"max_turns": 2}, "2 turns", id="no such tool"),
     ],
@@ -67,7 +69,7 @@ def test_no_other_agent_gets_through(play: Play, agent: Agent, settings: dict[st
 
 
 def test_an_agent_sees_no_secret_wherever_it_looks(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither its environment nor /proc holds a key, an OIDC variable or a token of this process or its parents."""
+    """Neither its environment nor /proc contains a key, an OIDC variable or a token of this process or its parents."""
     planted = ("OPENAI_API_KEY", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_TOKEN", "DAYTONA_API_KEY")
     for name in planted:
         monkeypatch.setenv(name, f"{MARK}-{name.lower()}")

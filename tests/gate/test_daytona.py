@@ -62,7 +62,7 @@ def test_a_difference_fails_and_is_named(cloud: Cloud, tmp_path: Path) -> None:
 
 
 def test_its_sandboxes_carry_labels_and_have_no_network(cloud: Cloud) -> None:
-    """Whoever finds one knows whose it is; it stops and goes by itself."""
+    """Whoever finds one knows whose it is; it stops and goes automatically."""
     with cloud.sandboxes.open(None):
         (made,) = cloud.state.sandboxes.values()
         assert made["labels"].items() >= _MINE.items()

@@ -51,7 +51,7 @@ def test_a_failing_verdict_is_a_verdict() -> None:
         (lambda good: json.dumps(good | {"score": 10}), "its keys are others"),
         (lambda good: json.dumps(good | {"verdict": "PASS"}), "neither pass nor fail"),
         (lambda good: json.dumps(good | {"verdict": True}), "neither pass nor fail"),
-        (lambda good: json.dumps(good | {"reason": " "}), "`reason` is no text"),
+        (lambda good: json.dumps(good | {"reason": " "}), "`reason` is not a text"),
         (lambda good: json.dumps(good | {"genuine": "true"}), "neither true nor false"),
         (lambda good: json.dumps(good | {"genuine": 1}), "neither true nor false"),
         (lambda good: json.dumps(good | {"untampered": False}), "it passes what is not untampered"),
@@ -118,13 +118,13 @@ def test_a_judge_that_does_not_pass_fails_a_good_rollout(
 
 
 def test_a_judge_that_errors_fails_a_good_rollout(offline: None, tmp_path: Path) -> None:
-    """No answer is no pass."""
+    """No answer is not a pass."""
     with pytest.raises(FailedError, match="the judge did not answer: 500: the server failed"):
         _judged(tmp_path, ModelServer(faults=[lambda request: refusal(500, "broken")]))
 
 
 def test_findings_fail_the_gate_although_the_judge_passes(offline: None, tmp_path: Path) -> None:
-    """The fixed check decides by itself, over the whole trajectory, and the judge is told of it."""
+    """The fixed check decides automatically, over the whole trajectory, and the judge is told of it."""
     server = ModelServer(judge=lambda prompt: json.dumps(_GOOD))
     many = [{"kind": "tool", "output": "x" * 10_000} for _ in range(20)]
     deed = {"kind": "assistant", "calls": [{"tool": "run_command", "arguments": '{"command": "rm -r /verifier"}'}]}

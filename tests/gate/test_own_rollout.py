@@ -86,7 +86,7 @@ def test_of_all_keys_the_chosen_providers_alone_comes_along(ready: Ready, offlin
 
 
 def test_what_it_prints_and_leaves_is_kept_without_secrets(ready: Ready, offline: None, tmp_path: Path) -> None:
-    """A trajectory that holds a key is kept without it."""
+    """A trajectory that contains a key is kept without it."""
     _run(ready.candidate, tmp_path, _LEAVE % _RESULT)
     kept = "".join(path.read_text() for path in (tmp_path / "kept").iterdir())
     assert MARK not in kept
@@ -128,8 +128,8 @@ place = pathlib.Path(sys.argv[1], "job", "trial"); (place / "trajectory").mkdir(
         (_LEAVE % "{}", "left 0 results"),
         (_LEAVE % '{"reward": 1}' + "(place.parent / 'result.json').write_text('{\"reward\": 1}')", "left 2 results"),
         (_LEAVE % '{"reward": 1}' + "(place / 'trajectory.jsonl').unlink()", "left 0 trajectories"),
-        (_LEAVE % '{"reward": 1}' + "(place / 'trajectory.jsonl').write_text('prose')", "is no trajectory"),
-        (_LEAVE % '{"reward": 1}' + "(place / 'trajectory.jsonl').write_text('')", "is no trajectory"),
+        (_LEAVE % '{"reward": 1}' + "(place / 'trajectory.jsonl').write_text('prose')", "is not a trajectory"),
+        (_LEAVE % '{"reward": 1}' + "(place / 'trajectory.jsonl').write_text('')", "is not a trajectory"),
     ],
 )
 def test_what_it_does_not_leave_cannot_be_judged(
@@ -156,5 +156,5 @@ def test_what_it_does_not_leave_cannot_be_judged(
 def test_a_result_without_tools_tokens_or_reward_is_not_real(
     ready: Ready, offline: None, tmp_path: Path, result: str, problem: str
 ) -> None:
-    """What was not measured is no proof, whatever a judge thinks."""
+    """What was not measured is not a proof, whatever a judge thinks."""
     assert problem in _run(ready.candidate, tmp_path, _LEAVE % result).result.problems()

@@ -57,7 +57,7 @@ def test_a_provider_that_answers_is_chosen(server: ModelServer, capsys: pytest.C
 
 
 def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None:
-    """A refused key is no end: the next provider with a key has its turn."""
+    """A refused key is not an end: the next provider with a key has its turn."""
     with serve_model(server) as running:
         env = _environment(running.url, DEEPSEEK_API_KEY="wrong-key", DEEPSEEK_BASE_URL=f"{running.url}/v1")
         assert _choose(env).name == "openai"
@@ -85,9 +85,9 @@ def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None
             lambda: Response('{"choices": [{"message": {"cont', content_type="application/json"), "not JSON", 1,
             id="truncated JSON",
         ),
-        pytest.param(lambda: _json('{"choices": []}'), "the answer holds no choice", 1, id="empty choices"),
-        pytest.param(lambda: _json("{}"), "the answer holds no choice", 1, id="no choices"),
-        pytest.param(lambda: _json("[]"), "the answer holds no choice", 1, id="a list"),
+        pytest.param(lambda: _json('{"choices": []}'), "the answer contains no choice", 1, id="empty choices"),
+        pytest.param(lambda: _json("{}"), "the answer contains no choice", 1, id="no choices"),
+        pytest.param(lambda: _json("[]"), "the answer contains no choice", 1, id="a list"),
         pytest.param(lambda: _json('{"choices": [{"message": {"content": 5}}]}'), "message is none", 1, id="a number"),
         pytest.param(lambda: completion(Reply("  \n"), "m"), "the answer is empty", 1, id="blank content"),
         pytest.param(lambda: completion(Reply(None), "m"), "the answer is empty", 1, id="no content"),
@@ -102,7 +102,7 @@ def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None
 def test_what_is_no_answer_is_said_in_plain_words(
     server: ModelServer, answer: Callable[[], Response], said: str, times: int
 ) -> None:
-    """A status alone is no answer; what may pass is asked once more, the rest is not; no line quotes the server."""
+    """A status alone is not an answer; what may pass is asked once more, the rest is not; no line quotes the server."""
     server.faults.append(lambda request: answer())
     with serve_model(server) as running:
         assert said in _refused(_environment(running.url))
@@ -139,7 +139,7 @@ def _hanging(server: ModelServer) -> Iterator[None]:
 
 
 def test_a_server_that_hangs_is_left_in_time(server: ModelServer) -> None:
-    """Silence is bounded, and is no answer."""
+    """Silence is bounded, and is not an answer."""
     with serve_model(server) as running, _hanging(server):
         assert _refused(_environment(running.url), seconds=0.3) == "openai: no answer within 0 s"
 
@@ -185,7 +185,7 @@ def _raw(*pieces: bytes, forever: bytes = b"") -> Iterator[str]:
 
 
 def test_an_answer_cut_short_is_none(offline: None) -> None:
-    """A stream that ends before the length that was announced is no answer."""
+    """A stream that ends before the length that was announced is not an answer."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
     with _raw(head + b'{"choices": [{"message": {"content": "ready"') as url:
         assert _refused(_environment(url)) == "openai: the answer was cut short"

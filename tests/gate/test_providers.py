@@ -66,7 +66,7 @@ def test_an_empty_or_blank_key_configures_nothing(value: str) -> None:
 
 
 def test_a_key_is_taken_without_the_blanks_around_it_and_never_shown() -> None:
-    """A secret that was pasted with its line's end works; no representation holds it."""
+    """A secret that was pasted with its line's end works; no representation contains it."""
     configured = _configured({"DEEPSEEK_API_KEY": " SECRET-key\n"}, "deepseek")
     assert configured.key == "SECRET-key"
     assert "SECRET" not in repr(configured)
@@ -109,6 +109,6 @@ def test_a_project_reorders_drops_and_adds() -> None:
     ],
 )
 def test_an_order_that_says_two_things_is_refused(gate: GateConfig, said: str) -> None:
-    """A name that is unknown or stands twice is a mistake, not a wish."""
+    """A name that is unknown or duplicate is a mistake, not a wish."""
     with pytest.raises(RefusedError, match=said):
         in_order(gate)

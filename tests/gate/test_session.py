@@ -332,7 +332,7 @@ def test_a_version_that_no_channel_publishes_is_refused(make_repo: MakeRepo, off
 
 
 def test_a_place_that_is_something_elses_is_refused(make_repo: MakeRepo, offline: None) -> None:
-    """What git tracks, or is no file, is not written over."""
+    """What git tracks, or is not a file, is not written over."""
     repo = make_repo(_sample())
     (repo.root / "provenance.json").mkdir()
     assert "provenance.json is something else's" in _run(repo).message
@@ -346,7 +346,7 @@ def test_a_place_that_is_something_elses_is_refused(make_repo: MakeRepo, offline
 
 @pytest.mark.full
 def test_dependencies_come_along_as_wheels(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """The wheelhouse holds the candidate's dependencies; one that cannot be had fails the gate."""
+    """The wheelhouse contains the candidate's dependencies; one that is not available fails the gate."""
     tail = _GATE + 'model = false\ncommands = [["python", "-c", "import idna, demo_tool"]]\n'
     sample = Sample(dependencies=("idna>=3",), tail="\n" + tail, files=_IGNORED)
     repo = make_repo(sample)
@@ -385,7 +385,7 @@ def _echo(request: Any) -> Any:
 def test_no_secret_is_left_anywhere(
     make_repo: MakeRepo, model: Model, tmp_path: Path, planted: dict[str, str], agent: str, verbose: bool
 ) -> None:
-    """A whole run with every secret marked, in a process of its own: neither its output nor any file holds one."""
+    """A whole run with every secret marked, in a process of its own: neither its output nor any file contains one."""
     model[0].faults.append(_echo)
     if agent == "snoops":
         model[0].agent = snoops
@@ -431,7 +431,7 @@ while True:
 
 @contextmanager
 def _watched_arguments() -> Iterator[list[str]]:
-    """Watch the arguments of every process of this machine while the block lasts; the list holds them afterwards."""
+    """Watch the arguments of every process of this machine while the block lasts; the list contains them afterwards."""
     seen: list[str] = []
     with TemporaryDirectory() as directory:
         file = Path(directory, "seen")
@@ -448,7 +448,7 @@ def _watched_arguments() -> Iterator[list[str]]:
 def test_the_key_of_a_projects_own_provider_is_hidden_whatever_its_name(
     make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A variable that is named like no secret holds one if the settings say so, and a model may quote it."""
+    """A variable that is named like no secret contains one if the settings say so, and a model may quote it."""
     server, env = model
     extra = f'name = "acme"\nkey = "ACME"\nbase-url = "{env["OPENAI_BASE_URL"]}"\nmodel = "acme-1"\n'
     repo = make_repo(_sample(f"[[tool.release-channels.gate.extra-providers]]\n{extra}"))

@@ -73,7 +73,7 @@ def test_a_verifier_sees_nothing_that_the_agent_left_running_or_lying_about(play
 
 
 def test_a_verifier_that_does_not_end_tells_no_reward(play: Play) -> None:
-    """A reward that nobody could tell is no reward."""
+    """A reward that nobody could tell is not a reward."""
     agent = first("true", then=lambda _: submits())
     with pytest.raises(FailedError, match="nothing tells its reward"):
         play(agent, verifier=("sleep", "60"), command_seconds=1)

@@ -75,7 +75,7 @@ def test_a_pull_request_is_opened_once(hub: Hub) -> None:
     ],
 )
 def test_a_pull_request_without_content_is_refused(hub: Hub, head: str, said: str) -> None:
-    """A branch that is not there, or holds nothing new, makes no pull request."""
+    """A branch that is not there, or contains nothing new, makes no pull request."""
     hub.repo.git("push", "--quiet", "origin", "main:refs/heads/same")
     before = hub.fingerprint()
 

@@ -202,7 +202,7 @@ def test_the_limit_without_a_token_is_lower_and_that_is_said(hub: Hub, tmp_path:
     ],
 )
 def test_foreign_words_come_as_one_short_line(hub: Hub, tmp_path: Path, content: object) -> None:
-    """Whatever GitHub or something in front of it says, it is printable, short, one line, and holds no token."""
+    """Whatever GitHub or something in front of it says, it is printable, short, one line, and contains no token."""
     hub.state.faults.append(lambda *_: Answer(422, content))
 
     told = str(refusal(WRITES["create_draft"], hub.client(), tmp_path))

@@ -196,7 +196,7 @@ def test_an_archive_of_other_bytes_is_refused(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_a_store_that_fails_is_asked_again(hub: Hub, tmp_path: Path) -> None:
-    """A download that broke off begins anew, with a new address."""
+    """A download that broke off begins again, with a new address."""
     artifact_id = hub.state.add_artifact(hub.state.add_run("test.yml", SHA), "release", {"a": b"b"})
     answers = [Answer(503), Answer(403)]
     hub.state.faults.append(lambda _, path: answers.pop() if answers and path.startswith("/blobs/") else None)

@@ -141,7 +141,7 @@ def test_the_stand_in_refuses_what_github_refuses(admin: Hub, sent: dict[str, An
 
 
 def test_the_stand_in_keeps_the_rules_of_policies(admin: Hub) -> None:
-    """None where the environment lets in everything, none of an unknown kind, and one that is there leads to itself."""
+    """None where the environment allows everything, none of an unknown kind, and one that is there leads to itself."""
     admin.state.add_environment("open")
     admin.state.add_environment("named", branch_policies=["main"])
     path = "/environments/{}/deployment-branch-policies"

@@ -68,7 +68,7 @@ def test_the_repository_is_read_out_of_a_remote(url: str) -> None:
     ],
 )
 def test_no_other_address_names_a_repository(url: str | None) -> None:
-    """What does not lie on GitHub, or is no repository there, tells nothing."""
+    """What does not lie on GitHub, or is not a repository there, tells nothing."""
     assert repository_name("", url, {}) is None
 
 
@@ -174,7 +174,7 @@ def test_a_rehearsal_may_ask_this_machine(hub: Hub) -> None:
 
 @pytest.mark.parametrize("name", ["", "demo-tool", "a/b/c", "../x", "acme/..", "acme/demo tool", "acme/x?y=z"])
 def test_a_name_of_another_form_is_a_wrong_request(name: str) -> None:
-    """What is no `owner/name` never becomes part of an address."""
+    """What is not a `owner/name` never becomes part of an address."""
     with pytest.raises(UsageError):
         connect(name, {"GH_TOKEN": WRITER})
 

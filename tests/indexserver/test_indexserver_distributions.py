@@ -66,9 +66,9 @@ def test_a_name_that_is_no_distribution_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        pytest.param({}, "holds 0 METADATA files", id="no metadata"),
-        pytest.param({f"x/{INFO}/METADATA": GOOD}, "holds 0 METADATA files", id="metadata too deep"),
-        pytest.param({f"{INFO}/METADATA": GOOD, "other-1.dist-info/METADATA": GOOD}, "holds 2 METADATA", id="two"),
+        pytest.param({}, "contains 0 METADATA files", id="no metadata"),
+        pytest.param({f"x/{INFO}/METADATA": GOOD}, "contains 0 METADATA files", id="metadata too deep"),
+        pytest.param({f"{INFO}/METADATA": GOOD, "other-1.dist-info/METADATA": GOOD}, "contains 2 METADATA", id="two"),
         pytest.param({"other-1.0.0.dist-info/METADATA": GOOD}, "of another release", id="other directory"),
         pytest.param({"demo_tool.dist-info/METADATA": GOOD}, "of another release", id="directory without version"),
         pytest.param({f"{INFO}/METADATA": GOOD + "\n" + "x" * MAX_METADATA}, "larger than 8 MiB", id="too much"),

@@ -167,7 +167,7 @@ def test_a_body_without_a_token_is_refused(site: Site, body: object) -> None:
 
 @pytest.mark.parametrize("token", ["", "a", "a.b.c", "..", "e30.e30.AAAA"])
 def test_a_forged_identity_is_refused(site: Site, token: str) -> None:
-    """What the issuer did not sign is no identity, however broken."""
+    """What the issuer did not sign is not an identity, however broken."""
     assert site.post("mint-token", {"token": token}).json()["errors"][0]["code"] == "invalid-token"
 
 
@@ -201,7 +201,7 @@ def test_only_the_job_gets_its_identity(site: Site) -> None:
 
 
 def test_secrets_are_not_shown(site: Site) -> None:
-    """Neither the issuer's repr nor the request log holds a secret."""
+    """Neither the issuer's repr nor the request log contains a secret."""
     token = site.token()
     shown = repr(site.trusted) + "".join(site.index.requests)
     assert not any(secret in shown for secret in (token, site.trusted.issuer.request_token))

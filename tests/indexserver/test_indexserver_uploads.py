@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "no file type": (form(filetype=""), "The form lacks filetype."),
     "no digest": (form(sha256_digest=""), "The form lacks sha256_digest."),
     "unknown file type": (form(filetype="bdist_egg"), "Unknown type of file"),
-    "other file type": (form(filetype="sdist"), "is no sdist"),
+    "other file type": (form(filetype="sdist"), "is not a sdist"),
     "wrong sha256": (form(sha256_digest="0" * 64), "The sha256 digest"),
     "wrong md5": (form(md5_digest="0" * 32), "The md5 digest"),
     "wrong blake2": (form(blake2_256_digest="0" * 64), "The blake2_256 digest"),
@@ -156,11 +156,11 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "no archive, sdist": (garbage("demo_tool-2.0.0.tar.gz"), "Invalid distribution file."),
     "metadata of another project": (
         wheel(version="2.0.0", metadata_name="other"),
-        "holds the metadata of other 2.0.0",
+        "contains the metadata of other 2.0.0",
     ),
     "metadata of another version": (
         sdist(version="2.0.0", metadata_version="2.0.1"),
-        "holds the metadata of demo-tool 2.0.1",
+        "contains the metadata of demo-tool 2.0.1",
     ),
     "metadata without a name": (
         wheel(version="2.0.0", instead={"METADATA": "Metadata-Version: 2.4\nVersion: 2.0.0\n"}),

@@ -168,7 +168,7 @@ def test_jobs_that_do_not_run_are_told_from_those_that_fail(offline: None, tmp_p
 
 
 def test_a_file_that_act_does_not_take_is_refused_with_its_words(offline: None, tmp_path: Path) -> None:
-    """A key that nobody knows is no failure of a job: no job has begun."""
+    """A key that nobody knows is not a failure of a job: no job has begun."""
     with (
         set_stage(tmp_path, {"one.yml": workflow(job("true", nonsense="5"))}) as stage,
         pytest.raises(FailedError, match=r"act could not run \.github/workflows/one\.yml") as stop,
@@ -207,7 +207,7 @@ def context_of(stage: Stage) -> FaultContext:
 
 
 def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> None:
-    """What was before has happened, what comes after has not, and the run is no success."""
+    """What was before has happened, what comes after has not, and the run is not a success."""
     text = workflow(job("echo before", "{id: here, run: echo after}"))
     with set_stage(tmp_path, {"one.yml": text}) as stage:
         context = context_of(stage)

@@ -62,7 +62,7 @@ class Case:
     part: str = ""
     is_quick: bool = True
     is_released: bool = False
-    """Whether main holds a version that has its tag, as between two releases."""
+    """Whether main declares a version that has its tag, as between two releases."""
 
     def make(self, make_repo: MakeRepo) -> Repo:
         """Make the project."""

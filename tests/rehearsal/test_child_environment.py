@@ -32,7 +32,7 @@ def tls(tmp_path: Path) -> Tls:
 
 
 def test_the_authorities_of_the_system_are_trusted_beside_our_own(tmp_path: Path) -> None:
-    """The one bundle holds both: with our own alone, the index that dependencies come from would be a stranger."""
+    """The one bundle contains both: with our own alone, the index that dependencies come from would be a stranger."""
     system = tmp_path / "system.pem"
     own = make_certificates(tmp_path, {})[1].read_text()
     system.write_text(own[: own.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----\n")])
@@ -62,7 +62,7 @@ def test_secrets_and_proxies_of_the_user_stay_outside(offline: None, tmp_path: P
 
 
 def test_uv_opens_few_connections_unless_the_user_has_said_how_many(offline: None, tmp_path: Path) -> None:
-    """Each of fifty, as it would open by itself, is a handshake more with the proxy."""
+    """Each of fifty, as it would open automatically, is a handshake more with the proxy."""
     for name, more in (("8", {}), ("3", {"UV_CONCURRENT_DOWNLOADS": "3"})):
         (tmp_path / name).mkdir()
         env = children_environment({**os.environ, **more}, tmp_path / name, "/usr/bin", tmp_path / "ca.pem", _WAY)

@@ -35,7 +35,7 @@ def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: sign
     screen = _interrupted(repo, directory, ending, "--quick")
     # Below nox, which says the rest, the interrupt itself is what ends the process.
     assert screen.out.splitlines()[-1] == (
-        "failed: interrupted; nothing is left of it, and the next one begins anew (rehearsal)"
+        "failed: interrupted; nothing is left of it, and the next one begins again (rehearsal)"
     )
     assert list(directory.iterdir()) == []
     assert marked(str(directory)) == []

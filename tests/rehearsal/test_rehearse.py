@@ -108,7 +108,7 @@ REFUSED = {
     "no workflow files": (
         {},
         (),
-        "does not hold .github/workflows/integration-eval.yml, .github/workflows/internal-preview-release.yml, "
+        "does not contain .github/workflows/integration-eval.yml, .github/workflows/internal-preview-release.yml, "
         ".github/workflows/public-release.yml, .github/workflows/test.yml",
     ),
     "no workflow files for a part": ({}, ("--only", "public"), "public-release.yml, .github/workflows/test.yml (reh"),

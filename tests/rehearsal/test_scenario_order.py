@@ -94,7 +94,7 @@ class World:
         return "done"
 
     def merge(self) -> str:
-        """Merge: main holds the next version."""
+        """Merge: main declares the next version."""
         self.versions.append({"1.2.0.dev0": "1.2.0", "1.2.0": "1.2.1.dev0"}[self.versions[-1]])
         return "merged"
 
@@ -116,7 +116,7 @@ class Ride(Scenario):
 
     @property
     def version(self) -> Version:
-        """What main holds."""
+        """What main declares."""
         return Version(cast(World, self.dispatcher).versions[-1])
 
 
@@ -182,7 +182,7 @@ def test_a_finished_run_is_not_called_broken_off_where_a_task_fails(tmp_path: Pa
 
 
 def test_a_bug_beside_does_not_hide_what_stopped_the_train(tmp_path: Path) -> None:
-    """It would be told in the place of an error that somebody can mend."""
+    """It would be told in the place of an error that somebody can fix."""
     scenario = ride(World(tmp_path, {f"{TEST} 2": 0.2}, buggy={f"{PREVIEW} 1"}, hands_fail_at="bump"))
     with pytest.raises(FailedError, match=r"^`invoke bump` exited 1"):
         scenario.run()

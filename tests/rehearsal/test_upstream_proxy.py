@@ -93,7 +93,7 @@ def _client(way: ReadOnlyProxy, bundle: Path) -> Iterator[requests.Session]:
 
 
 def test_the_host_is_asked_once_also_by_many_at_once(world: World) -> None:
-    """All get what it said, and who has it already is not told again."""
+    """All get what it said, and who has it already is unknown again."""
     with ThreadPoolExecutor(8) as pool:
         texts = list(pool.map(lambda _: world.get("/simple/demo/", **{"User-Agent": "me"}).text, range(8)))
     assert {text.strip() for text in texts} == {"/simple/demo/"}
@@ -107,7 +107,7 @@ def test_the_host_is_asked_once_also_by_many_at_once(world: World) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_who_has_a_big_wheel_does_not_get_it_again(world: World, trust: tuple[Tls, Path], method: str) -> None:
-    """Each job would unpack it anew, and uv keep it each time; also another rehearsal says that it is the same."""
+    """Each job would unpack it again, and uv keep it each time; also another rehearsal says that it is the same."""
     url = f"{world.served.url}/demo-1.0-py3-none-any.whl"
     first = world.client.request(method, url, timeout=10)
     has = {"If-None-Match": first.headers["ETag"]}
@@ -121,7 +121,7 @@ def test_who_has_a_big_wheel_does_not_get_it_again(world: World, trust: tuple[Tl
 
 
 def test_of_what_may_change_nothing_is_said_without_its_bytes(world: World) -> None:
-    """A page that is too big to be kept is read anew, and so is what says nothing of its length."""
+    """A page that is too big to be kept is read again, and so is what says nothing of its length."""
     assert "ETag" not in world.client.head(f"{world.served.url}/simple/demo/", timeout=10).headers
     assert "ETag" not in world.get("/big").headers
     assert "ETag" not in world.get("/stream").headers
@@ -232,7 +232,7 @@ def test_what_the_host_could_not_answer_is_asked_anew(world: World) -> None:
 
 
 def test_nobody_writes_and_nobody_gets_elsewhere(world: World) -> None:
-    """Another host is not asked at all, over TLS or without; what is no reading does not get through."""
+    """Another host is not asked at all, over TLS or without; what is not a reading does not get through."""
     with pytest.raises(requests.exceptions.ProxyError, match="403"):
         world.client.get("https://elsewhere.invalid/", timeout=10)
     assert world.client.get("http://elsewhere.invalid/", timeout=10).status_code == 403

@@ -44,7 +44,7 @@ def _lock(tmp_path: Path, project: str) -> _Contended:
 
 
 def test_who_reads_a_lock_while_it_is_made_anew_reads_it_whole(offline: None, tmp_path: Path) -> None:
-    """The file that a job has opened stays as it is; the new one takes its name."""
+    """The file that a job has opened is not changed; the new one takes its name."""
     world = _lock(tmp_path, _PROJECT.format(""))
     with world.reader as stream:
         assert stream.read() == _THEIRS

@@ -1,4 +1,4 @@
-"""The fence by itself: what it lets through is a copy that it has looked at."""
+"""The fence automatically: what it lets through is a copy that it has looked at."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_version_of_another_kind_is_refused(tmp_path: Path, version: str, chan
     """An index takes every kind of version from every publisher, so the fence does not, and copies nothing."""
     dist, target = tmp_path / "dist", tmp_path / "target"
     target.mkdir()
-    with pytest.raises(RefusedError, match="is no version for the") as stop:
+    with pytest.raises(RefusedError, match="is not a version for the") as stop:
         verify_before_upload(_release(dist, version, channel), dist, target)
     assert stop.value.hint == "build again: `nox -s build`"
     assert list(target.iterdir()) == []

@@ -226,7 +226,7 @@ PORTALS = {
 @pytest.mark.parametrize("merged", [True, False], ids=["behind the local index", "published to"])
 @pytest.mark.parametrize("portal", PORTALS.values(), ids=PORTALS)
 def test_a_login_portal_is_no_empty_project(world: World, portal: str, merged: bool) -> None:
-    """A page that answers 200 and is not an index's says nothing of what is out: nothing is decided on it."""
+    """A page that answers 200 and is not an index's says nothing of releases: nothing is decided on it."""
     world.set_up(DEV, ["1.2.0"], tail=world.staging.tail())
     world.staging.fault = lambda environ, app: Response(portal, mimetype="text/html")
     outcome = world.plan(*(("--run-number", "7") if merged else AT_STAGING))
@@ -244,7 +244,7 @@ _PAGES = {
 
 @pytest.mark.parametrize(("page", "result"), _PAGES.values(), ids=_PAGES)
 def test_a_plain_page_of_an_index_is_believed(world: World, page: str, result: Result) -> None:
-    """An index without JSON is read as well: one page holds nothing, the other one the final that closes the line."""
+    """An index without JSON is read as well: one page is empty, the other contains the final that closes the line."""
     world.set_up(DEV, tail=world.staging.tail())
     world.staging.fault = lambda environ, app: Response(f"<!DOCTYPE html>{page}", mimetype="text/html")
     outcome = world.plan(*AT_STAGING)
@@ -374,7 +374,7 @@ TRAVERSING = ("demo_tool-1.0-1/../../../out-py3-none-any.whl", "../demo_tool-1.0
 
 @pytest.mark.parametrize("name", TRAVERSING)
 def test_an_index_does_not_decide_where_a_file_is_written(name: str, tmp_path: Path, offline: None) -> None:
-    """A listed name that leads out of a directory is no file name: it is not seen, and not downloaded."""
+    """A listed name that leads out of a directory is not a file name: it is not seen, and not downloaded."""
     with serve_staging(tmp_path / "index") as staging:
         wheel = make_wheel(staging.root)
         index = Index("x", staging.index.simple_url, "", Credentials.NONE)

@@ -207,7 +207,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str | None], str]] = {
     "no index": (("--verbose",), {}, "which index?"),
     "the local index": (("--index", "local"), {}, "the local index needs no identity"),
     "another workflow": (
-        (), {"GITHUB_WORKFLOW_REF": f"{NAME}/.github/workflows/test.yml@x"}, "test.yml is no release workflow",
+        (), {"GITHUB_WORKFLOW_REF": f"{NAME}/.github/workflows/test.yml@x"}, "test.yml is not a release workflow",
     ),
     "no workflow": ((), {"GITHUB_ACTIONS": None}, "no job of GitHub Actions runs here"),
 }  # fmt: skip
@@ -249,7 +249,7 @@ def test_an_index_that_is_unwell_is_told_from_one_that_refuses(make_job: MakeJob
 
 
 def test_a_token_that_is_not_taken_back_is_a_warning(make_job: MakeJob) -> None:
-    """It expires by itself."""
+    """It expires automatically."""
     job = make_job()
     job.staging.fault = lambda environ, _: (
         Response("unwell", status=503) if environ["PATH_INFO"].endswith("burn-token") else None

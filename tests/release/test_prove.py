@@ -111,10 +111,11 @@ LIES: dict[str, tuple[Spoil, str]] = {
         "the provenance is not usable",
     ),
     "a second file": (
-        lambda chain: chain.leave({PROVENANCE: b"{}", "noxfile.py": b""}), "holds 2 files, not provenance.json alone",
+        lambda chain: chain.leave({PROVENANCE: b"{}", "noxfile.py": b""}),
+        "contains 2 files, not provenance.json alone",
     ),
     "a path that leads out": (
-        lambda chain: chain.leave({f"../{PROVENANCE}": b"{}"}), "holds 1 files, not provenance.json alone",
+        lambda chain: chain.leave({f"../{PROVENANCE}": b"{}"}), "contains 1 files, not provenance.json alone",
     ),
     "too large when unpacked": (
         lambda chain: chain.leave({PROVENANCE: b" " * (MAX_BYTES + 1)}), f"is larger than {MAX_BYTES} bytes",

@@ -265,7 +265,7 @@ UNPROVEN: dict[str, tuple[dict[str, object] | None, str]] = {
 def test_an_unproven_tag_is_refused_or_warned_about(
     world: World, spoilt: dict[str, object] | None, reason: str
 ) -> None:
-    """`public-proof` says which; the warning holds the same reason, and nothing moves where it is refused."""
+    """`public-proof` says which; the warning contains the same reason, and nothing moves where it is refused."""
     final = world.repo.git("rev-parse", "main")
     world.hub.state.workflows |= {"test.yml", "integration-eval.yml"}
     if spoilt is not None:
@@ -338,4 +338,4 @@ def test_what_was_not_handed_on_whole_is_refused(world: World, files: Mapping[st
 def test_what_is_built_is_not_taken_over_as_well(world: World) -> None:
     """A session that builds has no use for another job's files."""
     outcome = run(world.repo, "build", "--from", "x")
-    assert outcome.line.startswith("refused: --from is for a build that is there already")
+    assert outcome.line.startswith("refused: --from cannot be used with a session that builds")

@@ -127,7 +127,7 @@ FORGED: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_forged_manifest_is_refused(
     repo: Repo, refused: Callable[[], Outcome], changes: dict[str, Any], message: str
 ) -> None:
-    """What the manifest claims of itself must be what was derived anew."""
+    """What the manifest claims of itself must be what was derived again."""
     write_manifest(repo, read_manifest(repo) | changes)
     assert message in refused().message
 
@@ -227,11 +227,11 @@ FOREIGN: dict[str, tuple[Callable[[Path], Path], str]] = {
     "other preview": (lambda dist: make_wheel(dist, version="1.2.0.dev9"), "has version 1.2.0.dev9, not 1.2.0.dev7"),
     "metadata of a final": (
         lambda dist: make_wheel(dist, version="1.2.0.dev7", metadata_version="1.2.0"),
-        "holds the metadata of demo-tool 1.2.0",
+        "contains the metadata of demo-tool 1.2.0",
     ),
     "metadata of another project": (
         lambda dist: make_sdist(dist, version="1.2.0.dev7", metadata_name="o"),
-        "holds the metadata of o 1.2.0.dev7",
+        "contains the metadata of o 1.2.0.dev7",
     ),
     "no distribution": (lambda dist: _write(dist / "notes.txt"), "is neither a wheel nor a .tar.gz sdist"),
     "no archive": (lambda dist: _write(dist / WHEEL), "is not a readable wheel"),
@@ -341,7 +341,7 @@ def test_a_partial_upload_is_completed_by_a_second_run(staging: Staging, publish
 
 
 def test_an_index_that_stores_nothing_is_not_believed(staging: Staging, publish: Publish) -> None:
-    """A 200 alone is no witness: what was accepted and cannot be seen is told, with what to do."""
+    """A 200 alone is not a witness: what was accepted and cannot be seen is told, with what to do."""
     staging.fault = answering(200)
     outcome = publish()
     assert outcome.result is Result.PUBLISHED
@@ -513,7 +513,7 @@ def test_an_index_that_hangs_is_refused_early(
 def test_an_overloaded_index_is_refused_early_whatever_pause_it_asks_for(
     staging: Staging, refused: Callable[[], Outcome]
 ) -> None:
-    """A Retry-After of an hour is no reason to sit there for an hour."""
+    """A Retry-After of an hour is not a reason to sit there for an hour."""
     staging.fault = lambda environ, app: Response(status=503, headers={"Retry-After": "3600"})
     assert "the index staging did not answer: 503" in refused().message
 

@@ -49,8 +49,8 @@ def test_the_preview_comes_and_the_public_command_brings_the_final(shop: Shop, p
     report = shop.verify(recipe)
     assert report.warnings == ()
     assert report.message == (
-        f"from outside: `python -m pip install --pre --upgrade demo-tool` brought {preview} and "
-        f"`uv tool install --prerelease allow --upgrade demo-tool` brought {preview}; "
+        f"from outside: `python -m pip install --pre --upgrade demo-tool` installed {preview} and "
+        f"`uv tool install --prerelease allow --upgrade demo-tool` installed {preview}; "
         "the installed files are those of the wheel, and its script starts"
     )
     assert leftovers() == []
@@ -112,7 +112,7 @@ def test_where_no_final_can_be_had_a_warning_says_why(shop: Shop, others: list[R
 
 @pytest.mark.full
 def test_where_every_final_is_yanked_a_warning_says_so(shop: Shop) -> None:
-    """A yanked final is no final to bring."""
+    """A yanked final is not a final to bring."""
     name = make_wheel(shop.upstream, FINAL).name
     shop.release(PREVIEW)
     report = shop.verify(PREVIEW, wrap=yanking(name))
@@ -132,12 +132,12 @@ def test_a_newer_preview_is_a_pass_and_said(shop: Shop) -> None:
 @pytest.mark.parametrize("version", ["1.3.0rc1", "1.3.0"])
 @pytest.mark.full
 def test_another_version_is_a_failure_that_names_both(shop: Shop, version: str) -> None:
-    """What comes instead of the preview and is no preview fails, with both versions in the message."""
+    """What comes instead of the preview and is not a preview fails, with both versions in the message."""
     shop.release(PREVIEW, FINAL, replace(FINAL, version=version))
     with pytest.raises(FailedError) as caught:
         shop.verify(PREVIEW)
-    assert f"pip install --pre --upgrade demo-tool` brought {version}, not 1.3.0.dev5" in str(caught.value)
-    assert f"uv tool install --prerelease allow --upgrade demo-tool` brought {version}, not" in str(caught.value)
+    assert f"pip install --pre --upgrade demo-tool` installed {version}, not 1.3.0.dev5" in str(caught.value)
+    assert f"uv tool install --prerelease allow --upgrade demo-tool` installed {version}, not" in str(caught.value)
     assert leftovers() == []
 
 

@@ -89,7 +89,7 @@ def test_a_python_that_no_machine_has_is_a_plain_failure(shop: Shop) -> None:
 
 
 def test_the_password_of_the_upstream_index_is_in_no_words(shop: Shop, tmp_path: Path) -> None:
-    """Where pip cannot be had, what was typed is told, and the upstream's address with its password is not in it."""
+    """Where pip is not available, what was typed is told, and the upstream's address with its password is not in it."""
     shop.release(PREVIEW)
     next(shop.upstream.glob("pip-*.whl")).unlink()
     with shop.index() as (local, upstream):

@@ -81,7 +81,7 @@ def test_version_and_commit_are_in_both_files(make_repo: MakeRepo, run_session: 
 
 
 def test_a_copy_of_the_version_goes_along(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """What a version-file holds is the preview's version in wheel and sdist, its date that of the release before."""
+    """What a version-file contains is the preview's version in wheel and sdist, its date that of the release before."""
     copies = "".join(
         f'\n[[tool.release-channels.version-files]]\npath = "src/demo_tool/about.py"\npattern = "{pattern}"\n'
         for pattern in ("VERSION = '{version}'", "RELEASED = '{date}'")
@@ -230,8 +230,8 @@ def _constraints(wheelhouse: Path, digest: str = "") -> str:
     [
         ("right", Result.DONE, ""),
         ("wrong", Result.FAILED, "ash"),
-        ("missing", Result.REFUSED, "which the commit does not hold"),
-        ("outside", Result.REFUSED, "which the commit does not hold"),
+        ("missing", Result.REFUSED, "not a file of the commit"),
+        ("outside", Result.REFUSED, "not a file of the commit"),
     ],
 )
 def test_the_build_backend_can_be_pinned_by_hash(

@@ -138,7 +138,7 @@ def test_a_build_that_fails_beside_the_second_is_tried_alone(
     outcome = run_session(make_repo(own_backend(body)), steps=_CHECKED)
     assert outcome.result is Result.DONE, outcome
     (warning,) = (text for text in outcome.warnings if "second build" in text)
-    assert "could not build the sdist beside the second build, and could alone" in warning
+    assert "could not build the sdist next to the second build, but succeeded alone" in warning
     assert "a second build gave the same bytes" in outcome.message
 
 
@@ -196,7 +196,7 @@ def _with_tail(tail: str, settings: str = "") -> Sample:
 
 
 def _final(make_repo: MakeRepo, settings: str = "", tail: str = "") -> Repo:
-    """Make a tagged commit of it that holds the final 1.2.0."""
+    """Make a tagged commit of it that contains the final 1.2.0."""
     made = _with_tail(tail, settings)
     text = str(made.files["pyproject.toml"]).replace("1.2.0.dev0", "1.2.0")
     repo = tagged(make_repo(Sample(files={**made.files, "pyproject.toml": text})))
@@ -235,7 +235,7 @@ def test_a_loss_that_is_meant_is_told_and_goes_on(make_repo: MakeRepo, capsys: p
 def test_a_comparison_that_cannot_be_made_is_told(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, channel: Channel
 ) -> None:
-    """The newest release's wheel is listed and cannot be had: a warning for a preview, and the end for a final."""
+    """The newest release's wheel is listed and is not available: a warning for a preview, and the end for a final."""
     with serve_staging(tmp_path / "staging") as staging:
         tail = staging.tail()
         repo = _final(make_repo, tail=tail) if channel is Channel.PUBLIC else make_repo(_with_tail(tail))

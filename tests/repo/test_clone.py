@@ -1,4 +1,4 @@
-"""A clean clone holds the bytes that git stores, whatever the machine's git is configured to do with them."""
+"""A clean clone contains the bytes that git stores, whatever the machine's git is configured to do with them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_commit_that_no_ref_names_is_cloned(repo: Repo, tmp_path: Path) -> Non
 
 
 def test_an_older_commit_is_cloned_without_what_came_later(repo: Repo, tmp_path: Path) -> None:
-    """The clone holds the commit that was asked for: no later file, and nothing uncommitted."""
+    """The clone contains the commit that was asked for: no later file, and nothing uncommitted."""
     older = repo.commit("older", {"a.txt": "a"})
     repo.commit("newer", {"b.txt": "b"})
     repo.write({"a.txt": "uncommitted", "c.txt": "untracked"})

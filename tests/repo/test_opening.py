@@ -54,7 +54,7 @@ def test_without_a_remote_the_tags_of_the_clone_count(tagged: Repo) -> None:
 
 
 def test_a_remote_that_cannot_be_read_is_not_taken_for_one_without_tags(tagged: Repo, tmp_path: Path) -> None:
-    """No answer is no reason to begin with 0.1.0 again."""
+    """No answer is not a reason to begin with 0.1.0 again."""
     tagged.git("remote", "set-url", "origin", str(tmp_path / "gone.git"))
     with pytest.raises(RefusedError, match="the tags of origin cannot be read"):
         version_in(tagged.root, DEFAULT)

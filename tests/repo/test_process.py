@@ -33,7 +33,7 @@ def test_what_a_program_prints_comes_back_without_its_last_newline(tmp_path: Pat
 
 
 def test_a_missing_program_and_a_missing_directory_are_told_apart(tmp_path: Path) -> None:
-    """The system has one error for both, and only one of them is mended by an installation."""
+    """The system has one error for both, and only one of them is fixed by an installation."""
     with pytest.raises(CommandError, match="could not run no-such-program: No such file") as caught:
         run("no-such-program", cwd=tmp_path)
     assert caught.value.hint == "is no-such-program installed?"

@@ -66,7 +66,7 @@ def test_the_same_commit_gives_the_same_bytes(
 
 
 def _write_again_backwards(repo: Repo) -> None:
-    """Make every file of the working tree anew, last one first, each with another age."""
+    """Make every file of the working tree again, last one first, each with another age."""
     for age, name in enumerate(reversed(repo.git("ls-files", "-z").split("\0")[:-1])):
         path = repo.root / name
         content = path.read_bytes()

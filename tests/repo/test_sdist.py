@@ -40,7 +40,7 @@ def _write(
 
 
 def _contents(path: Path) -> dict[str, tuple[bytes, str, bytes, bool, str | None]]:
-    """Everything that is no clock and no account: kind, link, bytes, executable or not, the packer's own headers."""
+    """Everything that is not a clock and no account: kind, link, bytes, executable or not, the packer's own headers."""
     found = {}
     with tarfile.open(path) as archive:
         for member in archive:

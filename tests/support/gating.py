@@ -74,7 +74,7 @@ def configured(env: Mapping[str, str]) -> Configured:
 
 @dataclass
 class Play:
-    """One rollout and its judgement, on a candidate that is there already."""
+    """One rollout and its judgement, on a candidate that already exists."""
 
     ready: Ready
     kept: Path

@@ -27,7 +27,7 @@ CHANGELOG = "# Changelog\n\n## [1.2.0] - 2026-01-02\n\n### Added\n\n- A thing.\n
 
 
 def sample(version: str = "1.2.0", body: str = "", **files: str) -> Sample:
-    """A project that holds a version, with a build backend of its own and no changelog unless one is given."""
+    """A project that contains a version, with a build backend of its own and no changelog unless one is given."""
     made = own_backend(body, settings=SETTINGS)
     texts: dict[str, str | bytes] = {**made.files, **IGNORED}
     texts["pyproject.toml"] = str(texts["pyproject.toml"]).replace("1.2.0.dev0", version)

@@ -308,7 +308,7 @@ def test_titles_and_comments_alone_are_no_section(body: str) -> None:
 
 
 def test_a_long_body_is_cut_with_a_link() -> None:
-    """What is over GitHub's limit ends at a line, with the link to all of it; what fits stays as it is."""
+    """What is over GitHub's limit ends at a line, with the link to all of it; what fits is not changed."""
     fits, link = "x" * BODY_LIMIT, "https://h.example/c"
     assert release_body(fits, link) == fits
     cut = release_body("- line\n" * BODY_LIMIT, link)

@@ -116,7 +116,7 @@ class TestRendering:
         """What is not understood is passed on, not swallowed."""
         (finding,) = parse_answer("x.whl", "/bin/python: No module named twine")
         assert finding == error(
-            "x.whl", "twine check: /bin/python: No module named twine", "install twine beside this tool"
+            "x.whl", "twine check: /bin/python: No module named twine", "install twine next to this tool"
         )
 
 

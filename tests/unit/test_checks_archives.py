@@ -75,7 +75,7 @@ def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, con
 
 
 def test_a_foreign_file_is_not_read(tmp_path: Path) -> None:
-    """What is no distribution by its name is refused."""
+    """What is not a distribution by its name is refused."""
     with pytest.raises(UnreadableError, match="neither a wheel nor an sdist"):
         read_archive(tmp_path / "notes.txt")
 
@@ -121,7 +121,7 @@ def test_a_doubled_name_is_found_in_a_wheel(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, Recipe())
     members = read_zip(path)
     write_zip(path, [members[0], *members])
-    assert complaint(path).message == "holds a name more than once: demo_tool/__init__.py"
+    assert complaint(path).message == "contains a name more than once: demo_tool/__init__.py"
 
 
 def test_unusual_compression_and_comments_are_found(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ PASSING = [
 
 @pytest.mark.parametrize("recipe", PASSING)
 def test_what_is_allowed_is_not_reported(tmp_path: Path, recipe: Recipe) -> None:
-    """What is at the edge of a rule, and on the right side of it, is no finding."""
+    """What is at the edge of a rule, and on the right side of it, is not a finding."""
     assert look_into(tmp_path, make_release(tmp_path, recipe)) == []
 
 
@@ -115,7 +115,7 @@ def test_metadata_is_checked_in_both_files(tmp_path: Path, recipe: Recipe, sever
 
 
 def test_a_deprecated_classifier_names_its_replacement(tmp_path: Path) -> None:
-    """The hint holds the classifier to write instead."""
+    """The hint contains the classifier to write instead."""
     recipe = Recipe(classifiers=["Natural Language :: Ukranian", "Programming Language :: Python :: 33"])
     hints = [finding.hint for finding in look_into(tmp_path, [make_wheel(tmp_path, recipe)])]
     assert "write 'Natural Language :: Ukrainian'" in hints
@@ -141,8 +141,8 @@ IN_WHEEL = [
     ({"tests/test_cli.py": ""}, WARNING, "installs tests/", "tests"),
     ({"node_modules/x.js": ""}, WARNING, "installs node_modules/", "node_modules"),
     ({"conftest.py": ""}, WARNING, "installs conftest.py", "conftest"),
-    ({"README.md": ""}, WARNING, "installs the file README.md", "a file that is no module"),
-    ({"share/demo.1": ""}, WARNING, "installs share/, which holds no Python module", "a directory without modules"),
+    ({"README.md": ""}, WARNING, "installs the file README.md", "a file that is not a module"),
+    ({"share/demo.1": ""}, WARNING, "installs share/, which contains no Python module", "a directory without modules"),
     ({"demo.pth": "import demo_tool"}, WARNING, "demo.pth, which runs", "pth"),
     ({"demo_tool-1.2.0.data/purelib/docs/x.py": ""}, WARNING, "installs docs/", "by way of the data directory"),
     ({".coveragerc": ""}, ERROR, "installs hidden files: .coveragerc", "hidden file"),
@@ -233,7 +233,7 @@ FILE_NAMES = [
     ("demo_tool-1.2.00-py3-none-any.whl", "the version part is '1.2.00', the normal form is '1.2.0'"),
     ("demo_tool-1.3.0-py3-none-any.whl", "the file name says version 1.3.0, the plan 1.2.0"),
     ("other-1.2.0-py3-none-any.whl", "belongs to the project 'other'"),
-    ("demo_tool-1.2.0.whl", "is no name for a wheel"),
+    ("demo_tool-1.2.0.whl", "is not a name for a wheel"),
     ("demo_tool-1.2.0-cp311-cp311-linux_x86_64.whl", "no wheel for linux_x86_64"),
     ("demo-tool-1.2.0.tar.gz", "the name part is 'demo-tool'"),
     ("demo_tool-v1.2.0.tar.gz", "the version part is 'v1.2.0'"),

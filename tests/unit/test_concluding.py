@@ -16,7 +16,7 @@ NO_PREFLIGHT = EndedJob("preflight", "skipped")
 
 
 def jobs(*build: EndedJob, **results: str) -> tuple[EndedJob, ...]:
-    """Make the jobs of a run in which nobody asked for a preflight."""
+    """Make the jobs of a run in which no preflight was requested."""
     return (NO_PREFLIGHT, *build, *(EndedJob(name, result) for name, result in results.items()))
 
 
@@ -45,27 +45,27 @@ GREEN = {
 RED = {
     "failed": (
         jobs(EndedJob("build", "failure"), publish="skipped", verify="skipped"), Start(),
-        "build ended failure; publish was skipped, and nothing says why; verify was skipped, and nothing says why",
+        "build ended failure; publish was skipped unexpectedly; verify was skipped unexpectedly",
     ),
     "cancelled": (jobs(BUILD, publish="cancelled", verify="skipped"), Start(),
-                  "publish ended cancelled; verify was skipped, and nothing says why"),
+                  "publish ended cancelled; verify was skipped unexpectedly"),
     "skipped although there was something to publish": (
-        jobs(BUILD, publish="skipped", verify="success"), Start(), "publish was skipped, and nothing says why",
+        jobs(BUILD, publish="skipped", verify="success"), Start(), "publish was skipped unexpectedly",
     ),
     "skipped without a build": (
         jobs(build="skipped", publish="skipped", verify="skipped"), Start(),
-        "build was skipped, and nothing says why; publish was skipped, and nothing says why; "
-        "verify was skipped, and nothing says why",
+        "build was skipped unexpectedly; publish was skipped unexpectedly; "
+        "verify was skipped unexpectedly",
     ),
     "a foreign job that was skipped": (
         jobs(FOUND_NOTHING, publish="skipped", verify="skipped", docs="skipped"), Start(),
-        "docs was skipped, and nothing says why",
+        "docs was skipped unexpectedly",
     ),
     "the preflight that was asked for": (
-        jobs(build="skipped", publish="skipped"), Start(choice="preflight"), "preflight was skipped, and nothing says",
+        jobs(build="skipped", publish="skipped"), Start(choice="preflight"), "preflight was skipped unexpectedly",
     ),
     "resumed and skipped": (
-        jobs(build="skipped", publish="skipped"), Start(choice="resume"), "build was skipped, and nothing says why",
+        jobs(build="skipped", publish="skipped"), Start(choice="resume"), "build was skipped unexpectedly",
     ),
 }  # fmt: skip
 
@@ -94,6 +94,6 @@ def test_needs_are_read_as_github_writes_them() -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"build": 1}', '{"build": {"result": 1}}', "[" * 100_000])
 def test_anything_else_is_refused(text: str) -> None:
-    """What is not that is no reason to be green."""
+    """What is not that is not a reason to be green."""
     with pytest.raises(UsageError, match="NEEDS"):
         parse_needs(text)

@@ -113,8 +113,10 @@ REFUSED = {
     "repository without name": ({"repository": "owner/"}, "tool.release-channels.repository", "owner/name"),
     "repository with a space": ({"repository": "owner/na me"}, "tool.release-channels.repository", "owner/name"),
     "repository alone": ({"repository": "name"}, "tool.release-channels.repository", "owner/name"),
-    "a copy is no list": ({"version-files": 1}, "tool.release-channels.version-files is 1", "[[tool.release-channels."),
-    "a copy is no table": ({"version-files": [1]}, "[tool.release-channels.version-files[0]] is not a table", "write"),
+    "a copy is not a list": (
+        {"version-files": 1}, "tool.release-channels.version-files is 1", "[[tool.release-channels."),
+    "a copy is not a table": (
+        {"version-files": [1]}, "[tool.release-channels.version-files[0]] is not a table", "write"),
     "a copy without a path": ({"version-files": [{"pattern": "v: {version}"}]}, "version-files[0] has no path", "file"),
     "a copy without a pattern": ({"version-files": [{"path": "x"}]}, "version-files[0] has no pattern", "{version}"),
     "a copy with another key": ({"version-files": [{"patern": ""}]}, "version-files[0].patern", "pattern?"),

@@ -30,7 +30,7 @@ def observed(
     kept_run: int | None = None,
     yanked: Iterable[str] = (),
 ) -> Observed:
-    """A world where main holds one version and the index others; the relations are those of the commit at hand."""
+    """A world where main declares one version and the index others; the relations are those of the commit at hand."""
     releases = {
         Version(text): (IndexFile(f"x-{text}.tar.gz", "u", None, yanked=text in yanked),) for text in (*there, *yanked)
     }
@@ -193,7 +193,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("world", "reason", "message", "hint"), REFUSED.values(), ids=REFUSED)
 def test_what_nobody_would_be_offered_is_refused(world: Observed, reason: Reason, message: str, hint: str) -> None:
-    """A version that fits no channel, or is behind the index, is refused with what mends it, and nothing is built."""
+    """A version that fits no channel, or is behind the index, is refused with what fixes it, and nothing is built."""
     made = plan(world)
     assert (made.verdict, made.reason, made.version) == (Verdict.REFUSE, reason, None)
     assert message in made.message
@@ -276,7 +276,7 @@ def test_a_yanked_version_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "offset", "newest", "mended"),
+    ("run", "offset", "newest", "fixed"),
     [(3, 0, 500, 498), (499, 0, 500, 2), (1, 100, 500, 500), (1, 0, 2, 2)],
 )
 def test_a_restarted_counter_is_refused_with_the_offset_that_mends_it(

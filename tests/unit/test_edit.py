@@ -187,7 +187,7 @@ def test_an_odd_spelling_of_the_same_version_is_edited() -> None:
     ids=["two places", "newline", "comment", "nothing", "not there", "another key"],
 )
 def test_an_edit_that_changes_more_is_refused(old: str, new: str) -> None:
-    """A text that differs in anything but one literal is no proof, and the error names both literals."""
+    """A text that differs in anything but one literal is not a proof, and the error names both literals."""
     with pytest.raises(RefusedError, match='replacing "1" by "2"'):
         prove_literal(old, new, '"1"', '"2"')
 

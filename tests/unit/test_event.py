@@ -78,7 +78,7 @@ def test_a_file_that_is_no_event_is_refused(text: str) -> None:
 
 
 def test_a_missing_or_huge_event_is_refused(tmp_path: Path) -> None:
-    """An event that cannot be read is no reason to go on as if there were none."""
+    """An event that cannot be read is not a reason to go on as if there were none."""
     with pytest.raises(RefusedError, match="cannot be read"):
         read_event_run({"GITHUB_EVENT_NAME": "workflow_run", "GITHUB_EVENT_PATH": str(tmp_path / "none.json")})
     with pytest.raises(RefusedError, match="cannot be read"):

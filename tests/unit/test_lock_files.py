@@ -99,7 +99,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
 def test_a_lock_that_cannot_be_edited_is_refused(text: str, message: str) -> None:
-    """What is no lock file, or none as uv writes it, is named with what to do."""
+    """What is not a lock file, or none as uv writes it, is named with what to do."""
     with pytest.raises(RefusedError, match=message) as stop:
         plan(text)
     assert "uv.lock" in str(stop.value)
@@ -175,7 +175,7 @@ def test_cargo_lock_follows_the_crates_that_inherit_alone() -> None:
 
 
 def test_a_crate_whose_manifest_is_nowhere_is_not_guessed_at() -> None:
-    """Where nobody can tell whether it inherits the version, nothing is edited; with another version it does not."""
+    """Where it is unknown whether it inherits the version, nothing is edited; with another version it does not."""
     files = workspace(cargo_entry("lost", "0.1.0"))
     source = cargo_version("Cargo.toml", files.get)
     assert plan_cargo_lock(source, files.get, NEW) == ()
@@ -187,7 +187,7 @@ def test_a_crate_whose_manifest_is_nowhere_is_not_guessed_at() -> None:
 
 @pytest.mark.parametrize("crate", ["crate", "b"])
 def test_a_stale_entry_is_a_copy_that_differs(crate: str) -> None:
-    """What Cargo has not brought up to date is found before a release, and `bump` mends it."""
+    """What Cargo has not brought up to date is found before a release, and `bump` fixes it."""
     files = workspace(cargo_entry(crate, "0.9.0") + cargo_entry("alone", "0.9.0"))
     files["pyproject.toml"] = (
         b'[build-system]\nrequires = ["maturin"]\nbuild-backend = "maturin"\n'

@@ -29,7 +29,7 @@ def test_a_variable_with_a_secret_name_is_withheld_and_redacted(name: str) -> No
     "name", ["PATH", "HOME", "PWD", "OLDPWD", "AUTHOR", "KEYBOARD", "MONKEY", "PATTERN", "DOCS_URL"]
 )
 def test_other_variables_are_neither_withheld_nor_redacted(name: str) -> None:
-    """A name that merely contains the letters of a secret's name is no secret's."""
+    """A name that merely contains the letters of a secret's name is not a secret's."""
     assert sanitized_environment({name: "plain-value"}) == {name: "plain-value"}
     assert SecretRedactor({name: "plain-value"})("a plain-value here") == "a plain-value here"
 
@@ -86,7 +86,7 @@ def test_secrets_can_be_added_later() -> None:
     ],
 )
 def test_logins_in_urls_are_redacted(text: str, redacted: str) -> None:
-    """User names, passwords and tokens go; `git@` and text that is no login stay."""
+    """User names, passwords and tokens go; `git@` and text that is not a login stay."""
     assert redact_urls(text) == redacted
 
 

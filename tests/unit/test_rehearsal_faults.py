@@ -21,7 +21,7 @@ def test_each_fault_stands_in_the_documents() -> None:
 
 
 def test_each_fault_has_a_name_of_its_own_and_a_way_on() -> None:
-    """What does not end by itself names the next command, and what leaves the world unchanged has none."""
+    """What does not end automatically names the next command, and what leaves the world unchanged has none."""
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     for fault in FAULTS:
         assert bool(fault.then) is (fault.recover is not None), fault.name

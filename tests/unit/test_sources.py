@@ -188,7 +188,7 @@ def home(marked: Files) -> str:
 @each_case
 @pytest.mark.parametrize("version", ["2.0.0", "1.0.0.dev4711"], ids=["final", "dev"])
 def test_the_version_changes_and_no_other_byte(marked: Files, version: str) -> None:
-    """The file that holds the version differs in it alone, and no other file is touched."""
+    """The file that contains the version differs in it alone, and no other file is touched."""
     path = home(marked)
     edits = project(plain(marked)).source.plan(Version(version))
     assert edits == (Edit(path, plain(marked)[path], with_version(marked[path], version)),)

@@ -207,7 +207,7 @@ ROOM = {
     "two days old": (state(("1.dev1", file("a", 2 * DAY, size=100))), (100, 9, 18.0)),
     "finals alone": (state(("1", file("a", DAY, size=500))), (500, 0, 1.0)),
     "full": (state(("1.dev1", file("a", DAY, size=2000))), (2000, 0, 0.0)),
-    "sizes not told": (state(("1.dev1", file("a", DAY))), (0, 0, None)),
+    "sizes unknown": (state(("1.dev1", file("a", DAY))), (0, 0, None)),
     "nothing lately": (state(("1", file("a", 99 * DAY, size=100))), (100, 0, None)),
 }
 

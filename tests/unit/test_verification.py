@@ -1,4 +1,4 @@
-"""A manifest is a claim: it passes only where it agrees with what was derived anew."""
+"""A manifest is a claim: it passes only where it agrees with what was derived again."""
 
 from __future__ import annotations
 

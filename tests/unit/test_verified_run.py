@@ -120,7 +120,7 @@ def test_a_provenance_that_agrees_is_proven() -> None:
 
 @pytest.mark.parametrize(("lie", "reason"), LIES.values(), ids=LIES)
 def test_each_lie_is_refused_with_its_own_reason(lie: Lie, reason: str) -> None:
-    """Exactly the one value that does not hold is named."""
+    """Exactly the one value that does not contain is named."""
     with pytest.raises(RefusedError) as stop:
         verify_provenance(*lie, REPOSITORY, Config())
     assert str(stop.value) == f"the provenance of run 8 is not proven: {reason}"

@@ -1,4 +1,4 @@
-"""The version model: what main holds, what a run number makes of it, and what is refused."""
+"""The version model: what main declares, what a run number makes of it, and what is refused."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_what_no_channel_publishes_is_refused(text: str, hint: str) -> None:
     ids=lambda text: text[:12],
 )
 def test_what_is_no_version_is_refused(text: str, hint: str) -> None:
-    """A text that is no version, or reads as another one, is refused with a hint."""
+    """A text that is not a version, or reads as another one, is refused with a hint."""
     with pytest.raises(RefusedError) as stop:
         parse_project_version(text)
     assert hint in stop.value.hint

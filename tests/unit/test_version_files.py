@@ -148,7 +148,7 @@ def test_copies_that_disagree_are_named() -> None:
 
 
 def test_versions_in_tags_are_compared_once_one_is_named() -> None:
-    """Where no file holds the version there is nothing to disagree with, until a release is named."""
+    """Where no file contains the version there is nothing to disagree with, until a release is named."""
     scm = PROJECT.replace('"b"', '"pdm.backend"').replace('version = "1.0.0.dev0"', 'dynamic = ["version"]')
     tagged = project(scm + '[tool.pdm.version]\nsource = "scm"\n')
     read = reading({"CITATION.cff": "version: 1.0\n"})
@@ -220,7 +220,7 @@ def test_a_preview_of_the_line_at_hand_is_not_an_older_version() -> None:
 
 
 def test_every_page_of_the_documentation_is_read() -> None:
-    """Whatever a page below docs/ is called, it is read; what is no text, or lies elsewhere, is not."""
+    """Whatever a page below docs/ is called, it is read; what is not a text, or lies elsewhere, is not."""
     line = b"pip install demo-tool==1.1.0\n"
     pages = ("README.rst", "docs/getting-started.md", "docs/guide/install.md", "doc/a.txt")
     files = dict.fromkeys((*pages, "src/README.md", "docs/logo.svg", "docs/changelog.md"), line)

@@ -32,7 +32,7 @@ GETS = {
     "the next line's preview": (["1.0", "1.1", "1.2.dev4"], "1.1", "1.0", "1.2.dev4"),
     "only previews are left": (["1.1.dev1", "1.1"], "1.1", "1.1.dev1", "1.1.dev1"),
     "nothing is left": (["1.1"], "1.1", None, None),
-    "a yanked one is no refuge": (["1.0", "1.0.1-", "1.1"], "1.1", "1.0", "1.0"),
+    "a yanked one is not a refuge": (["1.0", "1.0.1-", "1.1"], "1.1", "1.0", "1.0"),
     "a half yanked one is one": (["1.0", "1.0.1~", "1.1"], "1.1", "1.0.1", "1.0.1"),
     "an old one": (["1.0", "1.1"], "1.0", "1.1", "1.1"),
     "a preview": (["1.0", "1.1.dev1", "1.1.dev2"], "1.1.dev2", "1.0", "1.1.dev1"),

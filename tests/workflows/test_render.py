@@ -32,7 +32,7 @@ def rendered(name: str) -> dict[str, dict[str, Any]]:
 
 
 def test_this_repositorys_files_are_rendered() -> None:
-    """Nobody edits them by hand; CONTRIBUTING.md says how to write them anew."""
+    """Nobody edits them by hand; CONTRIBUTING.md says how to write them again."""
     wanted = own_workflows(own_config())
     there = {f".github/workflows/{path.name}" for path in (HERE / ".github/workflows").iterdir()}
     assert there == set(wanted)

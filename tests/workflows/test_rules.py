@@ -136,7 +136,9 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
         PUBLIC, "    if: always()\n", "", "last-job", "does not run always",
     ),
     "no YAML": (TEST, "on:\n", "on: [\n", "yaml", "is not YAML"),
-    "a key twice": (TEST, "permissions: {}\n", "permissions: {}\npermissions: write-all\n", "yaml", "stands twice"),
+    "a key twice": (
+        TEST, "permissions: {}\n", "permissions: {}\npermissions: write-all\n", "yaml", "duplicate key 'permissions'",
+    ),
     "no table": (TEST, FILES[f".github/workflows/{TEST}"], "- a\n", "yaml", "is not a workflow"),
     "an upload by uv itself": (
         TEST, f"{START} -s tests lint", "uv publish dist/x.whl", "one-way-out", "past the release sessions",

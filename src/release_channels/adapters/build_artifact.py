@@ -17,9 +17,9 @@ _PIECE = 1 << 20
 def unpack_build_artifact(archive: Path, target: Path) -> Manifest | None:
     """Take the files that the manifest of an archive names into a directory, and nothing else that lies in it.
 
-    Names come from the manifest alone, which allows no path in them; None if the archive holds no manifest.
+    Names come from the manifest alone, which allows no path in them; None if the archive contains no manifest.
 
-    Raises: RefusedError if a file is missing, is no regular file, or does not have the manifest's size and sha256.
+    Raises: RefusedError if a file is missing, is not a regular file, or does not have the manifest's size and sha256.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -30,7 +30,7 @@ def unpack_build_artifact(archive: Path, target: Path) -> Manifest | None:
             for file in manifest.files:
                 _take(opened, _DIST + file.name, target / file.name, file.size)
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as err:
-        raise RefusedError("the artifact is no ZIP archive that can be read", hint=_ANEW) from err
+        raise RefusedError("the artifact is not a readable ZIP archive", hint=_ANEW) from err
     for file in manifest.files:
         if sha256_of(target / file.name) != file.sha256:
             raise RefusedError(f"{file.name} in the artifact does not have the sha256 of its manifest", hint=_ANEW)
@@ -40,23 +40,23 @@ def unpack_build_artifact(archive: Path, target: Path) -> Manifest | None:
 def read_only_member(archive: Path, name: str, max_bytes: int) -> str:
     """Read the one file that an archive holds.
 
-    Raises: RefusedError if it holds another or more, or the file is larger than `max_bytes` or no regular one.
+    Raises: RefusedError if it contains another or more, or the file is larger than `max_bytes` or no regular one.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
             names = opened.namelist()
             if names != [name]:
-                raise RefusedError(f"the artifact holds {len(names)} files, not {name} alone", hint=_ANEW)
+                raise RefusedError(f"the artifact contains {len(names)} files, not {name} alone", hint=_ANEW)
             with _open(opened, name) as stream:
                 content = stream.read(max_bytes + 1)
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as err:
-        raise RefusedError("the artifact is no ZIP archive that can be read", hint=_ANEW) from err
+        raise RefusedError("the artifact is not a readable ZIP archive", hint=_ANEW) from err
     if len(content) > max_bytes:
         raise RefusedError(f"{name} in the artifact is larger than {max_bytes} bytes", hint=_ANEW)
     return content.decode("utf-8", "replace")
 
 
-_ANEW = "its bytes cannot be had from there; look at what the workflow put into the artifact"
+_ANEW = "the artifact cannot be used; look at what the workflow put into the artifact"
 
 
 def _take(opened: zipfile.ZipFile, name: str, target: Path, size: int) -> None:
@@ -78,5 +78,5 @@ def _open(opened: zipfile.ZipFile, name: str) -> zipfile.ZipExtFile:
         raise RefusedError(f"{name} is {len(found)} times in the artifact, not once", hint=_ANEW)
     mode = found[0].external_attr >> 16
     if found[0].is_dir() or found[0].flag_bits & 1 or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise RefusedError(f"{name} in the artifact is no regular file", hint=_ANEW)
+        raise RefusedError(f"{name} in the artifact is not a regular file", hint=_ANEW)
     return opened.open(found[0])  # type: ignore[return-value]

@@ -80,7 +80,7 @@ def _submodules(target: Path) -> list[tuple[str, str]]:
 
 
 def _submodule_source(source: Path, git_dirs: Sequence[Path], target: Path, path: str, commit: str) -> Path:
-    """Find a repository here that holds a submodule's commit: its working tree, or git's own store of modules."""
+    """Find a repository here that contains a submodule's commit: its working tree, or git's own store of modules."""
     names = _submodule_names(target, path)
     for candidate in (source / path, *(git_dir / "modules" / name for git_dir in git_dirs for name in names)):
         if candidate.is_dir() and _holds(candidate, commit):

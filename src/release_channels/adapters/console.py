@@ -32,7 +32,7 @@ def set_verbose(verbose: bool) -> None:
 def libraries_quiet() -> Iterator[None]:
     """Keep what libraries log off the screen while the block lasts, or let all of it through with --verbose.
 
-    nox lets every library log, and what they say of their work is no part of the story. nox itself goes on as before.
+    nox shows the log of every library, which does not help a maintainer. The log of nox itself is not changed.
     """
     root, nox = logging.getLogger(), logging.getLogger("nox")
     before = root.level, nox.level

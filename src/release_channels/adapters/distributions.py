@@ -57,7 +57,7 @@ class Distribution:
 def read_distribution(path: Path) -> Distribution:
     """Read a wheel's METADATA or an sdist's PKG-INFO and check that the file's name tells the same.
 
-    Raises: RefusedError for a file that is no distribution, or that says two things about itself.
+    Raises: RefusedError for a file that is not a distribution, or that says two things about itself.
     Source: binary distribution format and source distribution format specifications.
     """
     name, version, kind = parse_file_name(path.name)
@@ -71,7 +71,7 @@ def read_distribution(path: Path) -> Distribution:
     own_name, own_version = _identity(path.name, metadata)
     if (canonicalize_name(own_name), own_version) != (name, version):
         raise RefusedError(
-            f"{path.name} holds the metadata of {own_name} {own_version}", hint=f"was it renamed? {_REBUILD}"
+            f"{path.name} contains the metadata of {own_name} {own_version}", hint=f"was it renamed? {_REBUILD}"
         )
     return Distribution(path, own_name, own_version, kind, metadata)
 
@@ -95,7 +95,7 @@ def parse_file_name(name: str) -> tuple[NormalizedName, Version, Kind]:
             return *parse_sdist_filename(name), Kind.SDIST
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidName, InvalidVersion) as err:
         raise RefusedError(f"the file name {name} does not parse: {err}", hint=_REBUILD) from err
-    raise RefusedError(f"{name} is neither a wheel nor a .tar.gz sdist", hint="a release holds nothing else")
+    raise RefusedError(f"{name} is neither a wheel nor a .tar.gz sdist", hint="a release contains nothing else")
 
 
 def requires_python(metadata: bytes) -> str | None:
@@ -125,10 +125,10 @@ def _wheel_metadata(path: Path) -> bytes:
     with zipfile.ZipFile(path) as wheel:
         found = [info for info in wheel.infolist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", info.filename)]
         if len(found) != 1:
-            raise RefusedError(f"{path.name} holds {len(found)} METADATA files instead of one", hint=_REBUILD)
+            raise RefusedError(f"{path.name} contains {len(found)} METADATA files instead of one", hint=_REBUILD)
         directory = found[0].filename.partition("/")[0]
         if not _same_release(directory.removesuffix(".dist-info"), path.name):
-            raise RefusedError(f"{path.name} holds the directory {directory} of another release", hint=_REBUILD)
+            raise RefusedError(f"{path.name} contains the directory {directory} of another release", hint=_REBUILD)
         with wheel.open(found[0]) as member:
             return _bounded(member.read(MAX_METADATA + 1), path.name)
 
@@ -147,7 +147,7 @@ def _sdist_metadata(path: Path) -> bytes:
     if len(tops - {"", "."}) != 1:
         raise RefusedError(f"{path.name} has {len(tops)} top-level entries instead of one directory", hint=_REBUILD)
     if metadata is None:
-        raise RefusedError(f"{path.name} holds no PKG-INFO in its top-level directory", hint=_REBUILD)
+        raise RefusedError(f"{path.name} contains no PKG-INFO in its top-level directory", hint=_REBUILD)
     return metadata
 
 
@@ -178,7 +178,7 @@ def _identity(file_name: str, metadata: bytes) -> tuple[str, Version]:
         canonicalize_name(raw["name"], validate=True)
         return raw["name"], Version(raw["version"])
     except (InvalidName, InvalidVersion) as err:
-        raise RefusedError(f"the core metadata in {file_name} is wrong: {err}", hint="mend pyproject.toml") from err
+        raise RefusedError(f"the core metadata in {file_name} is wrong: {err}", hint="fix pyproject.toml") from err
 
 
 _REQUIRED = {"Metadata-Version": "metadata_version", "Name": "name", "Version": "version"}

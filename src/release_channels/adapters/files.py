@@ -143,5 +143,5 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as err:
         why = err.strerror or str(err)
         raise RefusedError(
-            f"{path} cannot be written: {why}", hint="is the disk full, or is the directory somebody else's?"
+            f"{path} cannot be written: {why}", hint="is the disk full, or does the directory belong to another user?"
         ) from err

@@ -49,7 +49,7 @@ class Git:
         if top.resolve() != directory.resolve():
             raise RefusedError(
                 f"{directory} is not the top of its repository, {top} is",
-                hint="one project per repository: keep noxfile.py beside pyproject.toml at the top, and start there",
+                hint="one project per repository: keep noxfile.py next to pyproject.toml at the top, and start there",
             )
         return cls(directory)
 
@@ -67,7 +67,7 @@ class Git:
         return Commit(sha, int(self._run("show", "--no-patch", "--no-show-signature", "--format=%ct", sha)))
 
     def read_file(self, sha: str, path: str) -> bytes | None:
-        """Read a file as a commit holds it, byte for byte; None if the commit has no such file.
+        """Read a file as a commit contains it, byte for byte; None if the commit has no such file.
 
         Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone.
         """
@@ -78,7 +78,7 @@ class Git:
         return self._ask("cat-file", "blob", name).or_raise().stdout if kind == "blob" else None
 
     def uncommitted(self) -> tuple[str, ...]:
-        """List what the working tree holds beyond its commit; what the tool itself leaves there does not count."""
+        """List what the working tree declares beyond its commit; what the tool itself leaves there does not count."""
         status = self._run("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
         entries = (entry for entry in status.split("\0") if entry)
         return tuple(_printable(entry[3:]) for entry in entries if not _is_ours(entry))
@@ -313,7 +313,7 @@ def _printable(path: str) -> str:
 
 def _not_a_repository(directory: Path, asked: CompletedProcess) -> RefusedError:
     if "dubious ownership" in asked.messages:
-        return RefusedError(f"git does not trust {directory}: it belongs to somebody else", hint=asked.messages)
+        return RefusedError(f"git does not trust {directory}: it belongs to another user", hint=asked.messages)
     if "must be run in a work tree" in asked.messages:
         return RefusedError(f"{directory} is in a bare repository", hint="clone it, and start in the clone")
     return RefusedError(

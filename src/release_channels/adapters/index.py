@@ -76,7 +76,7 @@ def remote_index(
     credentials = Credentials.TRUSTED_PUBLISHING if in_actions else Credentials.USER
     if rehearsal is not None:
         if name != "pypi":
-            raise RefusedError(f"a rehearsal cannot publish to {name}", hint="it stands for pypi alone")
+            raise RefusedError(f"a rehearsal cannot publish to {name}", hint="a rehearsal only stands in for pypi")
         return Index(
             name, rehearsal.simple, rehearsal.upload, credentials, rehearsal=True, own_url=rehearsal.own,
             patience=patience,
@@ -151,11 +151,11 @@ def require_listing(page: ProjectPage) -> None:
     Source: simple repository API, versioning (once PEP 629), which JSON needs and HTML should have.
     """
     if page.repository_version is None and not any(package.package_type for package in page.packages):
-        raise ValueError("it gave a web page that is no page of an index, a login portal's for instance")
+        raise ValueError("the response is not a Simple API page (captive portal?)")
 
 
 def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
-    """Fetch a file's core metadata, where the index serves it beside the file; None if it cannot be had."""
+    """Fetch a file's core metadata, where the index serves it beside the file; None if it is not available."""
     from pypi_simple import NoMetadataError
     from requests import RequestException
 
@@ -167,7 +167,7 @@ def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
 
 
 def fetch_file(index: Index, file: IndexFile, directory: Path) -> Path | None:
-    """Download a file, checked against the digest that the index gives, if any; None if it cannot be had.
+    """Download a file, checked against the digest that the index gives, if any; None if it is not available.
 
     Raises: RefusedError for a name that is none of a distribution.
     """
@@ -185,7 +185,7 @@ def fetch_file(index: Index, file: IndexFile, directory: Path) -> Path | None:
 
 
 def fetch_provenance(index: Index, file: IndexFile) -> str | None:
-    """Fetch what the index knows of a file's publisher, as it is; None if there is nothing, or it cannot be had."""
+    """Fetch what the index knows of a file's publisher, as it is; None if there is nothing, or it is not available."""
     from pypi_simple import NoProvenanceError
     from requests import RequestException
 

@@ -29,7 +29,7 @@ def record_manifest(root: Path, manifest: Manifest) -> None:
         raise RefusedError(
             f"{manifest.version} was given to commit {str(taken)[:12]} on the local index",
             hint="leave --run-number out and the next free number is taken, "
-            f"or remove {STATE}/index to begin the local index anew",
+            f"or remove {STATE}/index to begin the local index again",
         )
     directory = local_index_dir(root)
     if taken is None:

@@ -52,7 +52,7 @@ class TokenExchange:
         return str(_field(answer, "token", self.index.title))
 
     def burn(self, token: str) -> str:
-        """Return a token back, and a warning where that did not work: it expires by itself."""
+        """Return a token back, and a warning where that did not work: it expires automatically."""
         try:
             answer = self._ask("POST", "burn-token", {"token": token})
         except UnansweredError as stop:

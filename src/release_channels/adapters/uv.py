@@ -43,7 +43,7 @@ def uv_program() -> str:
     try:
         return find_uv_bin()
     except FileNotFoundError as err:
-        raise CommandError(f"uv is not where it was installed: {err}", hint="install release-channels anew") from err
+        raise CommandError(f"uv is not where it was installed: {err}", hint="install release-channels again") from err
 
 
 def python_for(requires_python: str | None, running: str = platform.python_version()) -> str:

@@ -1,4 +1,4 @@
-"""`init`: look at a project, show what it gets, and write it; run again, show what differs and mend it."""
+"""`init`: look at a project, show what it gets, and write it; run again, show what differs and fix it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     """Bring the files of an adoption into a project, or with `check` only say what is missing.
 
     Raises: RefusedError where there is nothing to adopt, where `check` finds a difference, and where an update would
-    lose what git cannot bring back; FailedError where the lock cannot be made, and then nothing has changed.
+    lose what git cannot restore; FailedError where the lock cannot be made, and then nothing has changed.
     """
     root = root.resolve()
     found = inspect_project(root, env)
@@ -83,7 +83,7 @@ class _Lock:
     noxfile: str
     env: Mapping[str, str]
     wheel: Path | None = None
-    """The tool, where it is a file: it may have been built anew since, with the same name."""
+    """The tool, where it is a file: it may have been built again since, with the same name."""
 
     @property
     def path(self) -> str:
@@ -195,7 +195,7 @@ def _refuse_loss(root: Path, plan: AdoptionPlan, files: Mapping[str, str]) -> No
     lost = [path for path in replaced if path in uncommitted or not git.tracks(path)]
     if lost:
         raise RefusedError(
-            f"an update would replace what git cannot bring back: {', '.join(lost)}",
+            f"an update would replace what git cannot restore: {', '.join(lost)}",
             hint="commit them first, then run the same again",
         )
     for path in files:
@@ -230,7 +230,7 @@ def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
     steps = [
         f"look at it with `git -C {root} status`, and commit it",
         f"`nox{option} -s preview` publishes a preview to the local index, on this machine alone",
-        f"`nox{option} -s rehearse` practises the whole release train here, with these workflow files",
+        f"`nox{option} -s rehearse` practises the whole release here, with these workflow files",
         "`invoke doctor` looks for what would make a release fail",
     ]
     if found.repository:
@@ -250,7 +250,7 @@ def _outcome(plan: AdoptionPlan, files: Mapping[str, str], renewed: bool, projec
     count = len(files) + renewed
     told = f"{count} file{'s' if count != 1 else ''} written" if count else "nothing to write"
     if left:
-        told += f"; left as they are: {', '.join(left)} (`--update` replaces them)"
+        told += f"; not changed: {', '.join(left)} (`--update` replaces them)"
     if plan.others_broken:
         told += f"; rules broken in {', '.join(sorted({one.path for one in plan.others_broken}))}"
     return Outcome(Result.DONE, told, project=project)

@@ -28,7 +28,7 @@ class ProjectSnapshot:
 
     project: Project
     remote: str
-    """The remote that holds the main branch, empty where there is none."""
+    """The remote that contains the main branch, empty where there is none."""
     repository: str | None
     branch: str
     """The default branch, as the remote or the checkout tells it."""
@@ -120,7 +120,7 @@ class Tree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as err:
-            raise RefusedError(f"{path} cannot be read: {err.strerror or err}", hint="mend it, and try again") from err
+            raise RefusedError(f"{path} cannot be read: {err.strerror or err}", hint="fix it, and try again") from err
 
     def text(self, path: str) -> str | None:
         """Read a text file as it is, its line endings too; None where there is none.

@@ -73,7 +73,7 @@ def install_guide(product: Product, channels: Sequence[Channel] = BOTH) -> tuple
 
 
 def as_text(guide: Sequence[Passage]) -> str:
-    """Lay the passages out for a terminal, each command on a line of its own."""
+    """Lay the passages out for a terminal, each command on its own line."""
     blocks = [
         "\n".join([passage.text, *(["", *_lines(passage, "    ")] if passage.commands else [])]) for passage in guide
     ]
@@ -183,7 +183,7 @@ def _narrow(product: Product) -> Passage:
     Source: pip's and uv's change logs, for the versions that brought `--all-releases` and `--prerelease-package`.
     """
     return Passage(
-        "`--pre` and `--prerelease allow` let in the pre-releases of every dependency, too. These forms let in those "
+        "`--pre` and `--prerelease allow` allow the pre-releases of every dependency, too. These forms allow those "
         f"of {product.name} alone; they need pip {_NARROW_PIP} and uv {_NARROW_UV}, or newer:",
         (
             pip_command(product.name, Channel.PREVIEW, only_this_project=True),
@@ -213,7 +213,7 @@ def print_commands(root: Path, *, channel: str = "", form: str = "text") -> None
     Raises: UsageError for an unknown channel or format; RefusedError where there is no project.
     """
     if form not in _FORMATS:
-        raise UsageError(f"{form!r} is no format", hint="--format is " + " or ".join(_FORMATS))
+        raise UsageError(f"{form!r} is not a format", hint="--format is " + " or ".join(_FORMATS))
     channels = parse_channels(channel)
     console.result(_FORMATS[form](install_guide(product_of(Tree(root).project()), channels)))
 
@@ -227,17 +227,20 @@ def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False)
     tree = Tree(root)
     text = tree.text(file)
     if text is None:
-        raise RefusedError(f"there is no {file} in {root}", hint="--write names the document that holds the commands")
+        raise RefusedError(
+            f"there is no {file} in {root}", hint="--write names the document that contains the commands"
+        )
     wanted = with_block(text, product_of(tree.project()), file, channel=channel)
     if wanted == text:
-        console.result(f"{file} holds today's install commands")
+        console.result(f"{file} contains today's install commands")
     elif check:
         raise RefusedError(
-            f"{file} does not hold today's install commands", hint=f"`invoke install-commands --write {file}` mends it"
+            f"{file} does not contain today's install commands",
+            hint=f"`invoke install-commands --write {file}` fixes it",
         )
     else:
         atomic_write(root / file, wanted)
-        console.result(f"{file} now holds today's install commands")
+        console.result(f"{file} now contains today's install commands")
 
 
 def product_of(project: Project) -> Product:
@@ -267,7 +270,9 @@ def parse_channels(channel: str) -> tuple[Channel, ...]:
     Raises: UsageError for anything else.
     """
     if channel not in ("", *Channel):
-        raise UsageError(f"{channel!r} is no channel", hint="--channel is preview or public; without it both are shown")
+        raise UsageError(
+            f"{channel!r} is not a channel", hint="--channel is preview or public; without it both are shown"
+        )
     return (Channel(channel),) if channel else BOTH
 
 

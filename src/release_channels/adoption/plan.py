@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
     SAME = "as it should be"
     NEW = "new"
-    ADDS = "gets lines, keeps its own"
+    ADDS = "lines appended"
     EDITED = "edited, keeps the rules"
     DRIFTED = "differs"
 
@@ -144,7 +144,7 @@ def _noxfile(
     why = "" if parsed.registers else parsed.why_apart(sessions)
     if not why:
         return _renewed(noxfiles.NOXFILE, parsed.text, tool), []
-    note = f"{noxfiles.NOXFILE} stays as it is: {why}. The release sessions are in {noxfiles.OWN}"
+    note = f"{noxfiles.NOXFILE} is not changed: {why}. The release sessions are in {noxfiles.OWN}"
     return _kept(noxfiles.OWN, None, noxfiles.new_noxfile(tool.requirement, apart=True)), [note]
 
 
@@ -167,7 +167,7 @@ def _tasks(found: ProjectSnapshot, tasks: Collection[str], noxfile: str, notes: 
         return
     parsed = tasks_file.parse_tasks(text, path)
     if not parsed.is_invokes:
-        notes.append(f"{path} is not invoke's, and stays as it is: the tasks are `uvx release-channels TASK`")
+        notes.append(f"{path} is not invoke's, and is not changed: the tasks are `uvx release-channels TASK`")
         return
     yield _kept(path, text, tasks_file.joined(parsed, tasks, lock))
 
@@ -225,7 +225,7 @@ def _notes(found: ProjectSnapshot, config: Config) -> Iterator[str]:
     version = found.project.version
     if found.project.source.is_written and not version.is_devrelease:
         yield (
-            f"main holds {version}, which is no dev release: previews are published once it does "
+            f"main declares {version}, which is not a dev release: previews are published once it does "
             "(`invoke bump-dev` opens the next line)"
         )
     if not found.remote:

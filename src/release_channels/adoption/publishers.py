@@ -64,7 +64,7 @@ def publisher_table(wanted: Sequence[Publisher]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class WantedEnvironment:
-    """An environment that the workflows name: what it is for, and the one thing that it lets in."""
+    """An environment that the workflows name: what it is for, and the one thing that it allows."""
 
     name: str
     purpose: str
@@ -85,7 +85,7 @@ def wanted_environments(config: Config) -> tuple[WantedEnvironment, ...]:
         ),
     ]
     if config.gate.enabled and config.gate_environment not in ("", config.preview_environment):
-        wanted.append(WantedEnvironment(config.gate_environment, "holds the secrets of the integration gate", main))
+        wanted.append(WantedEnvironment(config.gate_environment, "contains the secrets of the integration gate", main))
     return tuple(wanted)
 
 
@@ -114,7 +114,7 @@ class EnvironmentPlan:
         """Describe what is there beyond what is wanted; none of it is taken away here."""
         after = self.after
         if more := [policy for policy in after.policies if policy != self.wanted.policy]:
-            yield f"it also lets in {', '.join(map(str, more))}: take that away by hand if nobody needs it"
+            yield f"it also allows {', '.join(map(str, more))}: remove that by hand if nobody needs it"
 
 
 def plan_environments(found: Mapping[str, Environment | None], config: Config) -> tuple[EnvironmentPlan, ...]:

@@ -42,7 +42,7 @@ def setup_publishing(
     name = repository_name(context.config.repository, context.git.remote_url(context.config.remote), context.env)
     if name is None:
         raise RefusedError(
-            f"which repository on GitHub is this? the remote {context.config.remote} does not tell",
+            f"cannot determine the GitHub repository from remote '{context.config.remote}'",
             hint='set `repository = "owner/name"` in [tool.release-channels], or add the remote',
         )
     wanted = publishers(context.config, name)
@@ -120,7 +120,7 @@ def _show_environments(context: TaskContext, plans: Sequence[EnvironmentPlan] | 
     console.result("Environments on GitHub", style="bold")
     if plans is None:
         for wanted in wanted_environments(context.config):
-            console.result(f"  {wanted.name}: {wanted.purpose}; it lets in {wanted.policy} and nothing else")
+            console.result(f"  {wanted.name}: {wanted.purpose}; it allows {wanted.policy} and nothing else")
         return
     for plan in plans:
         console.result(f"  {plan.wanted.name}: {plan.wanted.purpose}")
@@ -154,7 +154,7 @@ def _apply(context: TaskContext, settings: Settings, plans: Sequence[Environment
         if not plan.is_reached:
             raise FailedError(
                 f"the environment {plan.wanted.name} is not what it was set to: {_describe(plan.before)}",
-                hint="somebody else changes it, too: run the same again",
+                hint="someone else is changing it: run the same again",
             )
 
 
@@ -189,10 +189,10 @@ def _try_out(
     if is_new:  # a token would make the project, so the trial stops before it asks for one
         trials = [trial if trial.refused or trial.untried else replace(trial, untried=_FIRST) for trial in trials]
     for trial in trials:
-        console.result(f"  {trial.publisher.workflow}: {trial.refused or trial.untried or 'the index lets it in'}")
+        console.result(f"  {trial.publisher.workflow}: {trial.refused or trial.untried or 'the index accepts it'}")
     if refused := [trial for trial in trials if trial.refused]:
         raise FailedError(
-            f"the index does not let in {' and '.join(trial.publisher.workflow for trial in refused)}",
+            f"the index does not accept {' and '.join(trial.publisher.workflow for trial in refused)}",
             hint="\n".join(trial.refused for trial in refused),
         )
     left = [trial.publisher.workflow for trial in trials if trial.untried]
@@ -206,7 +206,7 @@ _FIRST = "the job is as the settings say; the index itself is asked by the first
 def _try(context: TaskContext, github: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
     ref = _trial_ref(context, publisher)
     if ref is None:
-        return _Trial(publisher, untried="not tried: its environment lets in release tags alone, and there is none yet")
+        return _Trial(publisher, untried="not tried: its environment allows release tags alone, and there is none yet")
     try:
         run_id = github.settings.dispatch(publisher.workflow, ref, PREFLIGHT)
     except NotFoundError:
@@ -237,7 +237,7 @@ def _complaints(github: GitHub, run: WorkflowRun) -> tuple[str, ...]:
 
 
 def _trial_ref(context: TaskContext, publisher: Publisher) -> str | None:
-    """Choose where a workflow is tried: on main, or on the newest release tag, which its environment lets in."""
+    """Choose where a workflow is tried: on main, or on the newest release tag, which its environment allows."""
     if publisher.channel is Channel.PREVIEW:
         return context.config.main_branch
     try:
@@ -265,7 +265,7 @@ def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, p
 
 # In this order: what is special comes before what it contains.
 _SETTINGS = (
-    ("is not allowed to deploy to", "the environment {environment} on GitHub has to let in {policy}"),
+    ("is not allowed to deploy to", "the environment {environment} on GitHub has to allow {policy}"),
     (
         "invalid-pending-publisher",
         "{project} exists by now, so a pending publisher does no more: add this one on the project's own page, with "

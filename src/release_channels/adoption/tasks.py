@@ -26,7 +26,7 @@ def init(root: Path, request: InitRequest, *, dry_run: bool) -> None:
     """Write the files of an adoption, or check them."""
     with reporting(root if root.is_dir() else Path.cwd()):
         if not root.is_dir():
-            raise UsageError(f"{root} is no directory", hint="--path names the top of the project")
+            raise UsageError(f"{root} is not a directory", hint="--path names the top of the project")
         outcome = write_files(root, request, os.environ, dry_run=dry_run)
         report_outcome(outcome, read_actions(os.environ))
 
@@ -67,5 +67,11 @@ def _show(findings: Sequence[Diagnosis]) -> None:
     counts = {verdict: sum(one.verdict is verdict for one in findings) for verdict in Verdict}
     style = "bold red" if counts[Verdict.BAD] else "bold green"
     console.result(
-        f"{counts[Verdict.BAD]} to mend, {counts[Verdict.LOOK]} to look at, {counts[Verdict.GOOD]} good", style=style
+        f"{_count(counts[Verdict.BAD], 'error')}, {_count(counts[Verdict.LOOK], 'warning')}, "
+        f"{counts[Verdict.GOOD]} passed",
+        style=style,
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

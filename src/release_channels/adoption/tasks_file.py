@@ -65,7 +65,7 @@ def parse_tasks(text: str, path: str = TASKS) -> TasksFile:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as err:
-        raise RefusedError(f"{path} is no Python: {err}", hint="mend it, and try again") from err
+        raise RefusedError(f"{path} is not valid Python: {err}", hint="fix it, and try again") from err
     modules = {name for node in ast.walk(tree) for name in _imported(node)}
     names = [target.id for node in tree.body for target in _targets(node) if isinstance(target, ast.Name)]
     return TasksFile(

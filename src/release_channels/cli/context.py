@@ -38,7 +38,7 @@ from release_channels.project.sources.vcs_tags import ReachableTags
 
 
 def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ) -> Project:
-    """Read the project as a commit holds it; where its version lives in git tags, from the tags at that commit.
+    """Read the project as a commit contains it; where its version lives in git tags, from the tags at that commit.
 
     For any index but the local one a tag counts only if the remote has it, on the same commit.
 
@@ -127,7 +127,7 @@ class TaskContext:
 
     @property
     def read(self) -> Read:
-        """Read a file as the commit holds it."""
+        """Read a file as the commit declares it."""
         return partial(self.git.read_file, self.commit.sha)
 
     def working_tree(self) -> tuple[Project, Read]:

@@ -64,7 +64,7 @@ def run_session(
         warn_on_version_mismatch(root)
         return act(options, actions)
 
-    again = f"`nox -s {name}` with the same options carries on from what is there"
+    again = f"`nox -s {name}` with the same options continues from the current state"
     return run(
         parse, warned, root=root, env=env, again=again, rehearses=is_rehearsal(env), dry_run=dry_run, goes_on=goes_on
     )
@@ -139,7 +139,7 @@ def _outcome(
         return report_error(stop), stop.exit_code
     except KeyboardInterrupt as stop:
         far = f", and {stop}" if str(stop) else ""  # what had happened by then, where somebody looked
-        told = f"interrupted{far}; run the same again, which looks first at what is there"
+        told = f"interrupted{far}; run the same command again; it continues from the current state"
         return Outcome(Result.FAILED, told), INTERRUPTED
     except Exception as bug:  # noqa: BLE001 - as in a session: a bug becomes a sentence
         return report_internal_error(root, bug), 1
@@ -165,7 +165,7 @@ def reporting(root: Path) -> Iterator[None]:
 
 
 INTERRUPTED = 130
-AGAIN = "interrupted; run the same again, which looks first at what is there"
+AGAIN = "interrupted; run the same command again; it continues from the current state"
 
 
 def report_error(stop: ReleaseError) -> Outcome:

@@ -100,13 +100,13 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
         return _nothing(project, f"main is on the dev line {current} already", "`invoke bump` makes it final")
     if not is_open(current) and current not in taken and not (request.to or request.part):
         raise RefusedError(
-            f"main holds {current}, which is neither tagged nor on the index: it would be passed over",
-            hint="`invoke tag` releases it; `invoke bump-dev --part patch` goes on without it",
+            f"main declares {current}, which is neither tagged nor on the index: it would be passed over",
+            hint="`invoke tag` releases it; `invoke bump-dev --part patch` continues without it",
         )
     target = next_dev(current, taken, to=request.to, part=request.part)
     edits = plan_version(project, read, target, None)
     subject, branch = f"Open the dev line {target}", f"open-{target}"
-    plan = BumpPlan(current, target, edits, subject, branch, "merge it, and previews go on")
+    plan = BumpPlan(current, target, edits, subject, branch, "merge it, and previews continue")
     return _carry_out(context, plan, request, dry_run=dry_run)
 
 
@@ -118,10 +118,10 @@ def _refuse_practice(context: TaskContext, request: BumpRequest) -> None:
 def _after_final(context: TaskContext, current: Version, taken: set[Version]) -> tuple[str, str]:
     """Explain why there is nothing to make final, and what comes next instead."""
     if current != context.project.version:
-        return f"the working tree holds {current} already", "commit that and merge it, then `invoke tag` releases it"
+        return f"the working tree declares {current} already", "commit that and merge it, then `invoke tag` releases it"
     if current in taken:
-        return f"main holds {current}, which is released", "`invoke bump-dev` opens the next dev line"
-    return f"main holds {current}, which is final already", "`invoke tag` releases it"
+        return f"main declares {current}, which is released", "`invoke bump-dev` opens the next dev line"
+    return f"main declares {current}, which is final already", "`invoke tag` releases it"
 
 
 def _changelog(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
@@ -146,14 +146,14 @@ def _each_file_once(edits: tuple[Change, ...]) -> tuple[Change, ...]:
     if twice:
         raise RefusedError(
             f"{', '.join(twice)} is both a copy of the version and the changelog",
-            hint="take it out of version-files: the changelog is kept by itself",
+            hint="take it out of version-files: the changelog is kept automatically",
         )
     return edits
 
 
 def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dry_run: bool) -> Outcome:
     if not plan.edits:
-        return _nothing(context.project, f"the files hold {plan.target} already", plan.then)
+        return _nothing(context.project, f"the files declare {plan.target} already", plan.then)
     console.say(f"{context.project.name}: {plan.current} -> {plan.target}", style="bold")
     show_edits(plan.edits)
     paths = [edit.path for edit in plan.edits]
@@ -186,7 +186,7 @@ def _refuse_mixed(context: TaskContext, paths: list[str]) -> None:
 
 
 def _commit(context: TaskContext, plan: BumpPlan, paths: list[str], *, where: str = "") -> str:
-    """Make the one commit; the edits stay where git refuses it, since a hook may have mended something in them.
+    """Make the one commit; the edits stay where git refuses it, since a hook may have fixed something in them.
 
     Raises: FailedError that says what stands where.
     """

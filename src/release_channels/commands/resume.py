@@ -76,7 +76,7 @@ def plan_resumption(context: TaskContext, tag: str, now: datetime | None = None)
     version = version_of(tag, context.config.tag_format)
     if version is None or version.is_prerelease:
         raise RefusedError(
-            f"{tag!r} is no release tag", hint=f"one is written as {context.config.tag_format}, with a final version"
+            f"{tag!r} is not a release tag", hint=f"one is written as {context.config.tag_format}, with a final version"
         )
     found = _find_tag(context, tag)
     state = context.read_index()
@@ -173,14 +173,14 @@ def _differing(files: Mapping[str, str], plan: Resumption) -> list[str]:
 def _take_first_bytes(context: TaskContext, plan: Resumption, rebuilt: Manifest, place: Path) -> None:
     """Put the bytes that were built first into dist/: from the index if it has them all, else from the workflow.
 
-    Raises: RefusedError if they cannot be had: the version is spent.
+    Raises: RefusedError if they is not available: the version cannot be completed.
     """
     manifest = _from_index(context, plan, rebuilt, place) if plan.is_uploaded else _from_workflow(context, plan, place)
     if manifest is None:
         raise unrecoverable(
             plan.version,
             "its build does not give the bytes that the index has, and no artifact of "
-            f"{context.config.public_workflow} holds them",
+            f"{context.config.public_workflow} contains them",
             _taken(context),
         )
     write_dist(context.root, tuple(place / DIST / file.name for file in manifest.files), manifest)

@@ -25,7 +25,7 @@ _LAST_PORT = 65535
 def parse_port(text: str) -> int:
     """Parse the number of a port; nothing leaves the choice to the system.
 
-    Raises: UsageError for what is no port. It is parsed here, since invoke shows a traceback for a wrong number.
+    Raises: UsageError for what is not a port. It is parsed here, since invoke shows a traceback for a wrong number.
     """
     if not text:
         return 0

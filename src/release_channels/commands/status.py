@@ -1,4 +1,4 @@
-"""`status`: what is on each channel, what main holds, what is half done, and the one next command."""
+"""`status`: what is on each channel, what main declares, what is half done, and the one next command."""
 
 from __future__ import annotations
 
@@ -116,12 +116,12 @@ def _main(context: TaskContext, unseen: list[str]) -> tuple[Commit, Project]:
     config = context.config
     main = f"{config.remote}/{config.main_branch}"
     if context.git.remote_url(config.remote) is None:
-        unseen.append(f"{main}: there is no remote {config.remote}, so HEAD stands for it")
+        unseen.append(f"{main}: there is no remote {config.remote}, so HEAD is used instead")
         return context.commit, context.project
     try:
         tip = context.git.commit(context.git.remote_tip(config.remote, config.main_branch))
     except ReleaseError as stop:
-        unseen.append(f"{main}: {stop}, so HEAD stands for it")
+        unseen.append(f"{main}: {stop}, so HEAD is used instead")
         return context.commit, context.project
     return tip, open_project(context.git, tip, index=context.index.name, env=context.env)
 
@@ -138,7 +138,7 @@ def _tags(context: TaskContext, unseen: list[str]) -> Mapping[Version, str]:
     try:
         return context.tags()
     except ReleaseError as stop:
-        unseen.append(f"tags: {stop}, so those in this clone stand for them")
+        unseen.append(f"tags: {stop}, so the tags of this clone are used instead")
         return release_tags(context.config.tag_format, context.git.tags_before(context.commit.sha))
 
 
@@ -175,7 +175,7 @@ def _connect(context: TaskContext, github: TolerantGitHub) -> None:
         github.miss("GitHub", stop)
         return
     if github.github is None:
-        github.unseen.append(f"GitHub: the remote {context.config.remote} is no repository on it")
+        github.unseen.append(f"GitHub: the remote {context.config.remote} is not a repository on it")
     elif not github.github.has_token:
         github.unseen.append("GitHub's drafts: they need a token (GH_TOKEN, or `gh auth login`)")
 
@@ -241,7 +241,7 @@ def _deployments(context: TaskContext, github: TolerantGitHub) -> tuple[Deployme
 
 
 def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump | None:
-    """Find a version on its way to main, and what brings it there; None where this clone holds none.
+    """Find a version on its way to main, and what brings it there; None where this clone contains none.
 
     Raises: RefusedError if the working tree's project cannot be read.
     """
@@ -250,14 +250,14 @@ def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump
     config, head = context.config, context.project.version
     there = context.working_tree()[0].version
     if there != head:
-        return UnmergedBump(f"the working tree holds {there}, uncommitted", "commit it, then `invoke status` again")
+        return UnmergedBump(f"the working tree declares {there}, uncommitted", "commit it, then `invoke status` again")
     if head == main.version:
         return None
     branch = context.git.branch() or "HEAD"
     on = f" on the branch {branch}" if branch != config.main_branch else ""
     push = shlex.join(["git", "push", config.remote, config.main_branch])
     return UnmergedBump(
-        f"commit {context.commit.short}{on} holds {head}, which is not on {config.remote}/{config.main_branch}",
+        f"commit {context.commit.short}{on} contains {head}, which is not on {config.remote}/{config.main_branch}",
         f"merge the branch {branch}" if on else push,
     )
 

@@ -71,7 +71,7 @@ class StatusReport:
         if self.unfinished:
             yield "in flight", f"{self.subject}: {self.unfinished}{self._until()}"
             for file in self.files:
-                yield "", f"{file.name}, sha256 {file.sha256 or 'not told'}"
+                yield "", f"{file.name}, sha256 {file.sha256 or 'unknown'}"
         elif self._is_spent():
             yield "spent", f"{self.subject} is not whole, and the index takes no more of its files: release the next"
         for one in self.deployments:

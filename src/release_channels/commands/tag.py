@@ -35,7 +35,7 @@ class TagRequest:
 def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
     """Cut a public release: ask everything, then tag the commit and push the tag.
 
-    Raises: RefusedError with everything that does not hold, for a tag on GitHub in practice, or if the remote refuses;
+    Raises: RefusedError with all failed checks, for a tag on GitHub in practice, or if the remote refuses;
     no new tag is left here then.
     """
     waiting = waiting or Waiting()
@@ -129,7 +129,7 @@ def _look_after(context: TaskContext, name: str, stop: ReleaseError | KeyboardIn
         told = f"the tag {name} IS on {remote}, on commit {context.commit.short}"
         if isinstance(stop, KeyboardInterrupt):
             raise KeyboardInterrupt(told) from stop
-        console.warn(f"{told}, though the push broke off: {stop}")
+        console.warn(f"{told}, though the push was interrupted: {stop}")
         return
     if not is_here:
         delete_tag(context.root, name)
@@ -143,7 +143,7 @@ def _version(context: TaskContext, request: TagRequest) -> Version:
     if context.project.source.is_written:
         if request.version and parse_project_version(request.version) != context.project.version:
             raise UsageError(
-                f"--version {request.version}, but the commit holds {context.project.version}",
+                f"--version {request.version}, but the commit declares {context.project.version}",
                 hint="leave --version out: the commit says it; `invoke bump --to` changes it",
             )
         return context.project.version

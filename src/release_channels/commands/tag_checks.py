@@ -45,7 +45,7 @@ class Row:
 
 
 def check_tag_preconditions(context: TaskContext, version: Version, *, sign: bool = False) -> tuple[Row, ...]:
-    """Query every question; nothing stops at the first bad answer, nor at one that cannot be had."""
+    """Query every question; nothing stops at the first bad answer, nor at one that is not available."""
     try:
         state = context.read_index()
         index = _on_index(state, version, context.index.title)
@@ -104,14 +104,14 @@ def _commit(context: TaskContext, version: Version, state: IndexState) -> Iterat
 
 
 def _bumped(context: TaskContext) -> str:
-    """Report that the working tree holds a public version which no commit holds yet, if that is so."""
+    """Report that the working tree declares a public version which no commit contains yet, if that is so."""
     try:
         there = context.working_tree()[0].version
     except RefusedError:  # an unreadable working tree tells nothing here: the report of the commit stands
         return ""
     if there == context.project.version or there.is_prerelease:
         return ""
-    return f"the working tree holds {there}, uncommitted: commit and merge that, then tag it"
+    return f"the working tree declares {there}, uncommitted: commit and merge that, then tag it"
 
 
 def _texts(context: TaskContext, version: Version) -> Iterator[Row]:
@@ -156,7 +156,7 @@ def _tag(context: TaskContext, version: Version, *, sign: bool) -> Row:
             return Row("tag", Answer.NO, f"{name} exists {where}, on commit {tag.commit[:12]}", _ELSEWHERE[tag is here])
     if here is None:
         return Row("tag", Answer.YES, f"{name} is free, here and on {config.remote}")
-    anew = f"`git tag --delete {name}`, and `invoke tag` makes it anew"
+    anew = f"`git tag --delete {name}`, and `invoke tag` makes it again"
     if config.annotated_tags and not here.annotated:
         return Row("tag", Answer.NO, f"{name} is here, lightweight, and annotated-tags asks for annotated ones", anew)
     if sign and not git.is_signed(name):

@@ -54,7 +54,7 @@ def _gets(plan: YankPlan) -> list[str]:
         f"{'now that' if plan.is_yanked else 'once'} {plan.version} is yanked:",
         f"  public channel users get   {plan.public_gets or nobody}",
         f"  preview channel users get  {plan.preview_gets or nobody}",
-        "  who has it keeps it until the next upgrade that goes above it",
+        "  existing installs keep it until they upgrade past it",
         f"  who asks for =={plan.version} still gets it, with the reason as a warning",
     ]
     if plan.previews:
@@ -78,9 +78,9 @@ def _steps(context: TaskContext, plan: YankPlan, reason: str) -> list[str]:
 
 
 def _afterwards(context: TaskContext, plan: YankPlan) -> list[str]:
-    """Describe what comes next; what is out stays out, so the way is forward."""
+    """Describe what comes next; the published releases stays out, so the way is forward."""
     if plan.next_version is None:
-        return ["a yanked version is never used again: merge the mend, and main's next preview has it"]
+        return ["a yanked version is never used again: merge a fix; the next preview will include it"]
     tag = tag_of(context.config.tag_format, plan.version)
     return [
         f"a yanked version is never used again: the next one to cut is {plan.next_version}",

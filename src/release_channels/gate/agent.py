@@ -155,7 +155,7 @@ def _arguments(call: ToolCall) -> Mapping[str, str] | str:
     if not isinstance(given, dict) or set(given) != wanted or not all(isinstance(v, str) for v in given.values()):
         return f"{call.tool} takes, each a text: {', '.join(sorted(wanted))}"
     if any("\0" in value for value in given.values()):
-        return "an argument holds a zero byte"
+        return "an argument contains a zero byte"
     return given
 
 

@@ -122,7 +122,7 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
 def _locked(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
     """Resolve the dependencies once, and pip, so that what is installed and what is downloaded are the same files.
 
-    Raises: FailedError if they do not resolve, or cannot be had as wheels.
+    Raises: FailedError if they do not resolve, or is not available as wheels.
     """
     wanted = cwd / "wanted.in"
     wanted.write_text(f"pip\n{wheel.as_uri()}\n", encoding="utf-8")
@@ -155,7 +155,7 @@ def _write_requirements(lock: Path) -> Path:
 def _download(target: Target, wanted: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
     """Put all that a new user's pip asks for into the wheelhouse.
 
-    Raises: FailedError if it cannot be had as wheels, or is not what was locked.
+    Raises: FailedError if it is not available as wheels, or is not what was locked.
     """
     options = ("--quiet", "--only-binary", ":all:", "--no-deps", "--dest", wheelhouse)
     with _told(target):

@@ -29,7 +29,7 @@ _JUDGE_TIMES = 5
 class GateContext:
     """Where the checks work: this machine's places, the environments, and what hides secrets.
 
-    `env` holds no key of any provider; `whole` holds all that the gate was given.
+    `env` contains no key of any provider; `whole` contains all that the gate was given.
     """
 
     gate: GateConfig
@@ -135,7 +135,7 @@ _SEE = "see .release-channels/gate/trajectory.jsonl and result.json"
 
 
 def check_judgement(rollout: Rollout, chosen: Configured, bench: GateContext) -> str:
-    """Make the fixed check and the judge look at the trajectory; each can fail the gate by itself.
+    """Make the fixed check and the judge look at the trajectory; each can fail the gate automatically.
 
     Raises: FailedError
     """

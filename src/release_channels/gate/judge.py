@@ -98,7 +98,7 @@ def parse_verdict(text: str) -> Verdict:
         raise FailedError("the judge answered with something else than a verdict", hint=_AGAIN) from err
     _require(isinstance(content, dict) and set(content) == {"verdict", "reason", *CRITERIA}, "its keys are others")
     _require(content["verdict"] in ("pass", "fail"), "`verdict` is neither pass nor fail")
-    _require(isinstance(content["reason"], str) and bool(content["reason"].strip()), "`reason` is no text")
+    _require(isinstance(content["reason"], str) and bool(content["reason"].strip()), "`reason` is not a text")
     _require(all(type(content[name]) is bool for name in CRITERIA), "a criterion is neither true nor false")
     missed = [name for name in CRITERIA if not content[name]]
     _require(content["verdict"] == "fail" or not missed, f"it passes what is not {', '.join(missed)}")
@@ -107,7 +107,7 @@ def parse_verdict(text: str) -> Verdict:
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("duplicate key")
     return dict(pairs)
 
 

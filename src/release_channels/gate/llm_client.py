@@ -27,7 +27,7 @@ _KEPT = ("role", "content", "tool_calls", "reasoning_content")
 
 
 class ModelError(ReleaseError):
-    """A model did not answer as the API promises; the message holds no key, header or body."""
+    """A model did not answer as the API promises; the message contains no key, header or body."""
 
     def __init__(self, message: str, *, may_pass: bool = False, wait: float | None = None) -> None:
         super().__init__(message)
@@ -241,10 +241,10 @@ def _parse(content: bytes) -> ModelResponse:
     first = choices[0] if isinstance(choices, list) and choices else None
     message = first.get("message") if isinstance(first, dict) else None
     if not isinstance(message, dict):
-        raise ModelError("the answer holds no choice")
+        raise ModelError("the answer contains no choice")
     text, calls = message.get("content"), message.get("tool_calls") or []
     if not isinstance(text, str | None) or not isinstance(calls, list):
-        raise ModelError("the answer's message is none")
+        raise ModelError("the response contains no message")
     kept = {key: message[key] for key in _KEPT if message.get(key) is not None}
     # Some servers want the key `content` in any case, also where it is null.
     return ModelResponse(text or "", tuple(map(_parse_call, calls)), _tokens(table), {"content": None, **kept})
@@ -253,10 +253,10 @@ def _parse(content: bytes) -> ModelResponse:
 def _parse_call(call: object) -> ToolCall:
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(call, dict) or not isinstance(function, dict):
-        raise ModelError("the answer's tool call is none")
+        raise ModelError("the response contains a malformed tool call")
     values = (call.get("id"), function.get("name"), function.get("arguments"))
     if not all(isinstance(value, str) for value in values):
-        raise ModelError("the answer's tool call is none")
+        raise ModelError("the response contains a malformed tool call")
     return ToolCall(*map(str, values))
 
 

@@ -11,7 +11,7 @@ from release_channels.model.gate_config import ExtraProvider, GateConfig
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A service that speaks the OpenAI API; of the variables in `keys` the first that is set holds its key."""
+    """A service that speaks the OpenAI API; of the variables in `keys` the first that is set contains its key."""
 
     name: str
     keys: tuple[str, ...]
@@ -96,7 +96,7 @@ class Tried:
 def in_order(gate: GateConfig) -> tuple[Provider, ...]:
     """Return the providers in order of choice: the project's own order, or the default one and then its own providers.
 
-    Raises: RefusedError for a name that is unknown, or stands twice.
+    Raises: RefusedError for a name that is unknown or named twice.
     """
     known = {provider.name: provider for provider in PROVIDERS}
     for extra in gate.extra_providers:

@@ -149,7 +149,7 @@ def _trajectory(place: Path) -> list[dict[str, Any]]:
         )
     events = [_json(line) for line in _text(found[0]).splitlines() if line.strip()]
     if not events or not all(isinstance(event, dict) for event in events):
-        raise FailedError(f"{found[0].name} is no trajectory", hint="it holds one JSON object a line")
+        raise FailedError(f"{found[0].name} is not a trajectory", hint="it contains one JSON object a line")
     return [event for event in events if isinstance(event, dict)]
 
 

@@ -1,6 +1,6 @@
 """The check that no judge decides: what was aimed at the verifier, or at other processes' secrets. Pure.
 
-It reads the agent's actions, never what came back: a file's content is nobody's deed. It is no wall (the sandbox is),
+It reads the agent's actions, never their output. It is not a barrier (the sandbox is),
 but what tries to climb it has failed.
 """
 

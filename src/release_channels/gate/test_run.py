@@ -39,7 +39,7 @@ def tested_commit_of_event(run: EventRun, config: Config) -> TestedCommit | NotG
     if run.path != f"{_WORKFLOWS}{config.test_workflow}":
         raise RefusedError(
             f"this gate was started by a run of {run.path}, not of {config.test_workflow}",
-            hint="the gate's workflow follows the test workflow: mend its `workflow_run`, or set test-workflow",
+            hint="the gate's workflow follows the test workflow: fix its `workflow_run`, or set test-workflow",
         )
     where = f"run {run.number} of {run.workflow}"
     if run.head_repository != run.repository:  # code from elsewhere must not meet the keys

@@ -160,7 +160,7 @@ def _base64(data: bytes) -> str:
 def _decode(text: str) -> Claims:
     claims = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     if not isinstance(claims, dict):
-        raise TokenRefused("invalid-token", "the token holds no claims")
+        raise TokenRefused("invalid-token", "the token contains no claims")
     return claims
 
 

@@ -37,7 +37,7 @@ class UploadRefused(RefusedError):
     """The index does not take a file; `status` is the HTTP status that says so."""
 
     def __init__(self, message: str, *, status: int = 400) -> None:
-        super().__init__(message, hint="mend the distribution and upload it again")
+        super().__init__(message, hint="fix the distribution and upload it again")
         self.status = status
 
 
@@ -128,7 +128,7 @@ def check_file(upload: Upload, limits: Limits) -> Mapping[str, str]:
 
 
 def is_duplicate(upload: Upload, digests: Mapping[str, str], listed: Sequence[PageFile]) -> bool:
-    """Return whether the index holds exactly this file already.
+    """Return whether the index contains exactly this file already.
 
     Raises: UploadRefused if the name is taken by other bytes, or the bytes are there under another name.
     """

@@ -49,7 +49,7 @@ class Uploads:
         self._taking = threading.Lock()
 
     def receive(self, environ: WSGIEnvironment) -> None:
-        """Take one uploaded file, or find that the index holds the same one.
+        """Take one uploaded file, or find that the index contains the same one.
 
         Raises: UploadRefused with the first rule that is broken; then nothing is stored.
         """

@@ -78,7 +78,7 @@ class Environment:
         admits = self.deployment_refs.value
         if self.deployment_refs is DeploymentRefs.NAMED:
             admits = ", ".join(map(str, self.policies)) or "nothing"
-        parts = [f"lets in {admits}"]
+        parts = [f"allows {admits}"]
         parts += [f"waits {self.wait_minutes} minutes"] if self.wait_minutes else []
         parts += [f"asks {', '.join(map(str, self.reviewers))}"] if self.reviewers else []
         return "; ".join(parts)

@@ -57,7 +57,7 @@ def read_claims(token: str) -> Mapping[str, str]:
     """Decode the claims of an OIDC token; the index checks its signature.
 
     Raises: FailedError if it cannot be decoded.
-    Source: RFC 7519, three parts in base64url, of which the second holds the claims.
+    Source: RFC 7519, three parts in base64url, of which the second contains the claims.
     """
     try:
         body = token.split(".")[1]

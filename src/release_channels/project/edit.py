@@ -70,4 +70,4 @@ def read_toml(text: str) -> dict[str, Any]:
     return tomllib.loads(text, parse_float=lambda digits: ("float", digits))
 
 
-_BY_HAND = 'write it as a plain [project] table with `version = "…"` on a line of its own'
+_BY_HAND = 'write it as a plain [project] table with `version = "…"` on its own line'

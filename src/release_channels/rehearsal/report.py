@@ -20,8 +20,8 @@ _BAD = (f"{Result.FAILED}:", f"{Result.REFUSED}:")
 
 def show_stages(stages: Sequence[Stage]) -> None:
     """Show the table."""
-    table = Table(title="the release train (rehearsal)", title_justify="left")
-    for heading in ("station", "what ran", "outcome", "pip and uv bring"):
+    table = Table(title="rehearsal of the whole release", title_justify="left")
+    for heading in ("stage", "what ran", "outcome", "pip and uv bring"):
         table.add_column(heading, overflow="fold")
     table.add_column("s", justify="right")
     for one in stages:

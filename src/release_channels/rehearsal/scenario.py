@@ -45,7 +45,7 @@ class Scenario:
 
     @property
     def version(self) -> Version:
-        """What main holds."""
+        """What main declares."""
         git = Git(self.environment.checkout)
         return open_project(git, git.commit(self.dispatcher.main)).version
 
@@ -104,7 +104,7 @@ class Scenario:
         self._visit("push to main", lambda: (f"git push {remote} {main}", self.environment.git(*push) or "pushed"))
 
     def tag(self, final: Version) -> Event:
-        """Tag main, which holds the final version by now, and give the push of the tag.
+        """Tag main, which contains the final version by now, and give the push of the tag.
 
         Raises: FailedError if no tag was pushed.
         """

@@ -78,7 +78,7 @@ def run_rehearsal(
     return run(
         lambda: parse_rehearsal_options(words),
         lambda options, _: _rehearse(root, options, env, dry_run=dry_run),
-        root=root, env=env, again=f"{left}the next one begins anew", rehearses=True,
+        root=root, env=env, again=f"{left}the next one begins again", rehearses=True,
         dry_run=dry_run,
     )  # fmt: skip
 
@@ -104,7 +104,7 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str], *, 
 
 
 def _require_workflows(git: Git, commit: Commit, project: Project, options: RehearsalOptions) -> None:
-    """Refuse a commit that does not hold the workflow files.
+    """Refuse a commit that does not contain the workflow files.
 
     Raises: RefusedError that names what is missing.
     """
@@ -115,7 +115,7 @@ def _require_workflows(git: Git, commit: Commit, project: Project, options: Rehe
     paths = [f"{DIRECTORY}/{file}" for file in wanted]
     if missing := sorted({*paths} - {*git.files_at(commit.sha)}):
         raise RefusedError(
-            f"the commit {commit.sha[:12]} does not hold {', '.join(missing)}",
+            f"the commit {commit.sha[:12]} does not contain {', '.join(missing)}",
             hint="a rehearsal runs what is committed: `release-channels init` writes the files, then commit them",
         )
 

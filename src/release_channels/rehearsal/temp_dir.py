@@ -89,7 +89,7 @@ def _clear(memory: Path) -> None:
 def _locked(directory: Path) -> Iterator[None]:
     """Lock a directory of this user; the lock leaves no file, and goes with the process, however that ends.
 
-    Raises: OSError if it is no directory, somebody else's, locked by a rehearsal that lives, or gone by now.
+    Raises: OSError if it is not a directory, somebody else's, locked by a rehearsal that lives, or gone by now.
     """
     import fcntl  # Windows has none, and rehearses nothing
 

@@ -1,7 +1,7 @@
 """The one way out of a rehearsal: a proxy on loopback that reads from the index that dependencies come from.
 
 It takes the place of that index towards the programs of a rehearsal, who trust its certificate, so that nothing can
-be written there whatever goes wrong: what is no reading, or is for another host, is refused here. Nearly all pages,
+be written there whatever goes wrong: what is not a reading, or is for another host, is refused here. Nearly all pages,
 and small files, are fetched once: all jobs of a train see one state of them, and wait for each answer once.
 """
 

@@ -144,7 +144,9 @@ def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple
         return build(workplace), ()
     except FailedError as stop:
         why = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
-        warning = f"{stop} beside the second build, and could alone ({why}): do both write to one place, a cache maybe?"
+        warning = (
+            f"{stop} next to the second build, but succeeded alone ({why}): do both write to one place, a cache maybe?"
+        )
     release.second.give_up()
     again = workplace / "alone"
     again.mkdir()
@@ -166,7 +168,7 @@ def _constraints(recipe: BuildSpec, clone: Path) -> tuple[str, ...]:
     file = (clone / recipe.build_constraints).resolve()
     if not (file.is_file() and file.is_relative_to(clone.resolve())):
         raise RefusedError(
-            f"tool.release-channels.build-constraints is {recipe.build_constraints!r}, which the commit does not hold",
+            f"tool.release-channels.build-constraints is {recipe.build_constraints!r}, not a file of the commit",
             hint="add the file, as `uv pip compile --generate-hashes` writes it, and commit it",
         )
     return ("--build-constraints", recipe.build_constraints, "--require-hashes")

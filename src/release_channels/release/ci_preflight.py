@@ -123,9 +123,11 @@ def _channel(actions: ActionsEnvironment, config: Config) -> Channel:
     """Report the channel by the workflow that runs: each has a publisher of its own."""
     channels = {config.preview_workflow: Channel.PREVIEW, config.public_workflow: Channel.PUBLIC}
     if actions.workflow not in channels:
-        where = f"{actions.workflow} is no release workflow" if actions.runs else "no job of GitHub Actions runs here"
+        where = (
+            f"{actions.workflow} is not a release workflow" if actions.runs else "no job of GitHub Actions runs here"
+        )
         raise UsageError(
-            f"{where}, so there is no identity to show",
+            f"{where}: no OIDC token available",
             hint=f"gh workflow run {config.preview_workflow} -f do=preflight\n"
             f"gh workflow run {config.public_workflow} --ref TAG -f do=preflight",
         )

@@ -130,7 +130,9 @@ def gated_files(proof: VerifiedRun | None, plan: Plan, project: Project) -> Gate
         return GatedFiles(proof.files if proof else ())
     message = f"the gate tested {proof.version}, and this is {plan.version}"
     if project.source.is_written or plan.channel is Channel.PREVIEW:
-        raise RefusedError(message, hint="run the test workflow again for that commit: the gate follows it by itself")
+        raise RefusedError(
+            message, hint="run the test workflow again for that commit: the gate follows it automatically"
+        )
     return GatedFiles(warnings=(f"{message}: the tag made the version, so the bytes cannot be compared",))
 
 
@@ -172,7 +174,7 @@ def _prove_by_hand(git: Git, config: Config, commit: Commit, env: Mapping[str, s
     inquiry = open_provenance_query(git, config, env)
     if inquiry is None:
         raise UsageError(
-            f"the remote {config.remote} is not on GitHub: nobody can be asked",
+            f"the remote {config.remote} is not a GitHub repository: CI cannot be verified",
             hint="`repository` in [tool.release-channels] names it",
         )
     with inquiry.github:
@@ -292,7 +294,7 @@ def verify_event(inquiry: ProvenanceQuery, event: EventRun) -> VerifiedRun:
     if run.attempt != event.attempt:
         raise RefusedError(
             f"attempt {event.attempt} of run {event.id} started this, and its newest attempt is {run.attempt}",
-            hint="a newer attempt that ends well starts this workflow by itself",
+            hint="a newer attempt that ends well starts this workflow automatically",
         )
     if not config.gate.enabled:
         _require(check_test_run(run, run.sha, repository, config), f"see {run.url}")

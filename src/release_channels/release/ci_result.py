@@ -96,7 +96,7 @@ def evaluate_jobs(jobs: Sequence[EndedJob], start: Start) -> Outcome:
     """Judge how the jobs of a release workflow ended; one that was skipped needs a reason that is on the list."""
     bad = [f"{job.name} ended {job.result}" for job in jobs if job.result not in ("success", "skipped")]
     reasons = {job.name: next(_reasons(job, jobs, start), "") for job in jobs if job.result == "skipped"}
-    bad += [f"{name} was skipped, and nothing says why" for name, reason in reasons.items() if not reason]
+    bad += [f"{name} was skipped unexpectedly" for name, reason in reasons.items() if not reason]
     if bad:
         return Outcome(Result.FAILED, "; ".join(bad), hint="look at the first of these jobs: its last line says why")
     told = dict.fromkeys(reason for name, reason in reasons.items() if name != PREFLIGHT)
@@ -112,7 +112,7 @@ def _reasons(job: EndedJob, jobs: Sequence[EndedJob], start: Start) -> Iterator[
     """Return the reasons on the list for which a job may be skipped."""
     if job.name == PREFLIGHT:
         if start.choice != PREFLIGHT:
-            yield "nobody asked for a preflight"
+            yield "no preflight was requested"
         return
     if start.choice == PREFLIGHT:
         yield "a preflight uploads nothing"

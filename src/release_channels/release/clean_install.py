@@ -78,7 +78,7 @@ class CleanInstaller:
         return Version(named[canonicalize_name(self.project)])
 
     def uv_install(self, channel: Channel, *, only_this_project: bool = False, is_tool: bool = True) -> Environment:
-        """Type the channel's uv command; what is no tool goes into a new environment.
+        """Type the channel's uv command; what is not a tool goes into a new environment.
 
         Raises: CommandError with uv's own words.
         """
@@ -92,7 +92,7 @@ class CleanInstaller:
         return Environment(python_of(directory), Path(self.env["UV_TOOL_BIN_DIR"]))
 
     def early_dependencies(self) -> tuple[str, ...]:
-        """List the dependencies that come as pre-releases when all pre-releases are let in.
+        """List the dependencies that come as pre-releases when all pre-releases are allow.
 
         Raises: CommandError with uv's own words, which name them if they do not even resolve.
         """
@@ -161,7 +161,7 @@ def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:
 
 
 def _addresses(index: Index, upstream: str) -> dict[str, str]:
-    """Report where packages come from; an index that is neither the local nor the real one holds no dependencies.
+    """Report where packages come from; an index that is neither the local nor the real one contains no dependencies.
 
     uv keeps what it downloads by the index that it came from. The local index has another port each time, so it is
     asked for the project alone, and dependencies are kept under upstream's address.

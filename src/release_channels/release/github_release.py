@@ -1,4 +1,4 @@
-"""Announce a public release: the GitHub Release, last of all, once the index holds every file."""
+"""Announce a public release: the GitHub Release, last of all, once the index contains every file."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[
     published = next((there for there in found if not there.is_draft), None)
     if published is not None:
         _require_same(published, files, release)
-        return Report(Result.ALREADY, f"the GitHub Release {tag} is out, with the same files: {published.url}")
+        return Report(Result.ALREADY, f"the GitHub Release {tag} is published, with the same files: {published.url}")
     recheck_tag(release)  # for a tag that is gone GitHub would make one of its own
     notes = release_notes(release, github, tag)
     draft = _oldest(found) or _create_draft(release, github, tag, notes)
@@ -67,13 +67,15 @@ def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[
         raise RefusedError(f"the draft of the GitHub Release {tag} is gone", hint=_again(release, tag))
     _require_same(filled, files, release)
     if not filled.is_draft:
-        return Report(Result.ALREADY, f"somebody else has published the GitHub Release {tag} by now: {filled.url}")
+        return Report(Result.ALREADY, f"someone else published the GitHub Release {tag} by now: {filled.url}")
     # A draft that was here already may say anything, and may be ticked as a pre-release.
     ours = replace(filled, name=tag, body=notes, is_prerelease=False)
     latest = _is_newest(release)
     recheck_tag(release)
     out = github.publish(ours, latest=latest, target=release.observed.commit.sha)
-    return Report(Result.PUBLISHED, f"the GitHub Release {tag} is out: {out.url}", warnings=_replaced(filled, ours))
+    return Report(
+        Result.PUBLISHED, f"the GitHub Release {tag} is published: {out.url}", warnings=_replaced(filled, ours)
+    )
 
 
 def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
@@ -87,7 +89,7 @@ def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
         told.append("the mark of a pre-release")
     if not told:
         return ()
-    return (f"the draft was there already; replaced in it: {', '.join(told)}. What {ours.tag} says is its changelog",)
+    return (f"the draft was existing; replaced in it: {', '.join(told)}. What {ours.tag} says is its changelog",)
 
 
 def _create_draft(release: ReleaseContext, github: GitHub, tag: str, notes: str) -> GitHubRelease:
@@ -133,7 +135,7 @@ def _require_same(there: GitHubRelease, files: Mapping[str, Path], release: Rele
     wrong += [
         f"has another {name}" for name, path in files.items() if name in found and not _is_same(found[name], path)
     ]
-    wrong += [f"has {name} besides" for name in sorted(found.keys() - files.keys())]
+    wrong += [f"also has {name}" for name in sorted(found.keys() - files.keys())]
     if wrong:
         kind = "draft of the" if there.is_draft else "published"
         raise RefusedError(f"the {kind} GitHub Release {there.tag} {', '.join(wrong)}", hint=_mend(there, release))
@@ -144,8 +146,8 @@ def _mend(there: GitHubRelease, release: ReleaseContext) -> str:
     index, again = release.index.title, _again(release, there.tag)
     if there.is_immutable:
         return (
-            f"{index} has the right files, and an immutable release cannot be mended: say in its text that they "
-            f"are to be had from there, and release the next version: {there.url}"
+            f"{index} has the right files, and an immutable release cannot be fixed: say in its text that they "
+            f"are available there, and release the next version: {there.url}"
         )
     if there.is_draft:
         return f"delete the draft by hand, then {again}: {there.url}"
@@ -156,7 +158,7 @@ def _mend(there: GitHubRelease, release: ReleaseContext) -> str:
 
 
 def _again(release: ReleaseContext, tag: str) -> str:
-    return f"`invoke resume {tag} --index {release.index.name}` makes it anew"
+    return f"`invoke resume {tag} --index {release.index.name}` makes it again"
 
 
 def _is_same(asset: Asset, path: Path) -> bool:
@@ -180,7 +182,7 @@ def _require_published(index: Index, manifest: Manifest) -> None:
     missing = [file.name for file in manifest.files if there.get(file.name) != file.sha256]
     if missing:
         raise RefusedError(
-            f"{index.title} does not hold {', '.join(missing)} with these bytes",
+            f"{index.title} does not contain {', '.join(missing)} with these bytes",
             hint=f"`nox -s public-publish -- --index {index.name}` comes first",
         )
 

@@ -77,7 +77,7 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What an environment holds of a project; `warnings` are what a user may trip over and can still live with."""
+    """What an environment contains of a project; `warnings` are what a user may trip over and can still live with."""
 
     version: Version
     site: Path
@@ -158,7 +158,9 @@ def compare_files(found: Installed, wheel: Wheel) -> None:
         raise FailedError(f"{added[0]} was installed, and is not in the wheel", hint=_OTHER_WHEEL)
 
 
-_OTHER_WHEEL = "the index serves another wheel than the one in release.json: what `dist/` holds is not what users get"
+_OTHER_WHEEL = (
+    "the index serves another wheel than the one in release.json: what `dist/` contains is not what users get"
+)
 
 
 def smoke_test_script(

@@ -87,9 +87,7 @@ def _run(
     patience: Timeouts,
 ) -> Outcome:
     if options.source is not None and "build" in steps:
-        raise UsageError(
-            "--from is for a build that is there already, and this session builds", hint="leave --from out"
-        )
+        raise UsageError("--from cannot be used with a session that builds", hint="leave --from out")
     git = Git.open(root)
     commit = git.commit(options.commit)
     project = open_project(git, commit, index=options.index or LOCAL, env=env)
@@ -153,7 +151,7 @@ def _request(
 ) -> Request:
     """Turn options and event into a request; a session that serves both channels is public where there is a tag.
 
-    The tag is the one that was given, the one that started the job, or the one of the final that the commit holds.
+    The tag is the one that was given, the one that started the job, or the one of the final that the commit declares.
     """
     if options.tag and channel is Channel.PREVIEW:
         raise UsageError("--tag is for the public channel; a preview has no tag", hint="leave --tag out")

@@ -107,7 +107,7 @@ def _files_there(index: Index, manifest: Manifest) -> dict[str, IndexFile]:
 def _sha256_there(index: Index, found: IndexFile) -> str:
     """Return the digest of a file on the index; where its page does not tell it, the file is fetched and hashed.
 
-    Raises: UnansweredError if the file cannot be had.
+    Raises: UnansweredError if the file is not available.
     """
     if found.sha256:
         return found.sha256
@@ -183,7 +183,7 @@ _USERS_OWN = ("UV_PUBLISH_TOKEN", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD")
 _ADVICE = (
     ("id-token: write", "give the publishing job `permissions: id-token: write`"),
     ("invalid-publisher", "compare owner, repository, workflow file name and environment with the trusted publisher"),
-    ("File already exists", "somebody else uploaded this version meanwhile: publish under the next number"),
+    ("File already exists", "someone else uploaded this version in the meantime: publish under the next number"),
     ("previously used by a file", "a deleted file's name can never be used again: publish under the next number"),
     ("Missing credentials", "this index wants credentials: set UV_PUBLISH_TOKEN, or publish from CI"),
     (r"status code 40[13]\b", "the index does not accept these credentials: check the token and what it may upload"),
@@ -242,5 +242,5 @@ def _pauses(first: float) -> Iterator[float]:
         pause = min(pause * 1.7, 15.0)
 
 
-PREVIEW_PUBLISH = Step("preview-publish", "fence, upload, and a look at the index", _act)
+PREVIEW_PUBLISH = Step("preview-publish", "verify files, upload, confirm on the index", _act)
 PUBLIC_PUBLISH = Step("public-publish", "fence, the tag once more, upload, and a look at the index", _act)

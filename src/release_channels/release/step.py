@@ -77,7 +77,7 @@ class Step:
 def run_steps(steps: Sequence[Step], release: ReleaseContext) -> Outcome:
     """Do the steps in order and stop at the first that does not succeed; the outcome names what was reached.
 
-    Raises: KeyboardInterrupt that says what is out already, if anything is.
+    Raises: KeyboardInterrupt that says the published releases already, if anything is.
     """
     reports: list[Report] = []
     for number, step in enumerate(steps, 1):

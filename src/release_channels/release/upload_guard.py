@@ -1,7 +1,7 @@
 """The fence: the last look into the files before upload.
 
 An index cannot limit a publisher to a kind of version. So each file is opened, and only this project, this
-channel's kind of version, exactly the version derived anew and the manifest's bytes go through.
+channel's kind of version, exactly the version derived again and the manifest's bytes go through.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def verify_before_upload(manifest: Manifest, source: Path, target: Path) -> tupl
     """Copy the manifest's files out of `source` into an empty directory, and let only copies through that hold.
 
     What is uploaded is the copy that was looked at, so nothing can be exchanged in between. `manifest` has
-    been verified against what was derived anew.
+    been verified against what was derived again.
 
     Raises: RefusedError at the first file that does not hold.
     """
     if not _is_of(manifest.channel, manifest.version):
-        raise RefusedError(f"{manifest.version} is no version for the {manifest.channel} channel", hint=_REBUILD)
+        raise RefusedError(f"{manifest.version} is not a version for the {manifest.channel} channel", hint=_REBUILD)
     return tuple(_pass(file, manifest, source, target) for file in manifest.files)
 
 

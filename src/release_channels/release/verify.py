@@ -167,7 +167,7 @@ def _install(
         except ReleaseError:
             raise stop from None
         warning = (
-            f"`{words(False)}` lets in pre-releases of dependencies, "
+            f"`{words(False)}` allows pre-releases of dependencies, "
             f"and breaks on one ({prerelease_dependencies(guest, how)}): "
             f"{stop}. Tell preview users the form that works: {words(True)}"
         )
@@ -186,7 +186,7 @@ def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words
         programs += expected.wheel.ready_made
     elif not expected.is_outrun_by(found.version):
         raise FailedError(
-            f"`{words}` brought {found.version}, not {expected.version}",
+            f"`{words}` installed {found.version}, not {expected.version}",
             hint=f"does the index show the new files already? Is there a higher version, not of the {expected.channel} "
             "channel?",
         )
@@ -239,7 +239,7 @@ def _check_public(
     final = offered_final(state, guest.python_version)
     if final is None:
         return (_no_final(state, guest, release),)
-    brought = f"brings {came.version}" if came.version else "brings nothing"
+    brought = f"installs {came.version}" if came.version else "installs nothing"
     raise FailedError(
         f"`{came.command}` {brought}, though the final {final} is on {release.index.title}",
         hint=came.refusal or f"does {final} have a file for this machine, and do its dependencies still resolve?",
@@ -259,10 +259,10 @@ def check_not_below(came: InstallResult, public: Version | None) -> tuple[str, .
     may be to blame.
     """
     if came.version is None:
-        return (f"`{came.command}` brings nothing: {came.refusal}",)
+        return (f"`{came.command}` installs nothing: {came.refusal}",)
     if public is not None and came.version < public:
         raise FailedError(
-            f"`{came.command}` brings {came.version}, which is below {public}",
+            f"`{came.command}` installs {came.version}, which is below {public}",
             hint="does the index show the new files already?",
         )
     return ()
@@ -283,7 +283,7 @@ def _no_final(state: IndexState, guest: CleanInstaller, release: ReleaseContext)
 
 
 def _told(came: list[InstallResult]) -> str:
-    return " and ".join(f"`{one.command}` brought {one.version}" for one in came)
+    return " and ".join(f"`{one.command}` installed {one.version}" for one in came)
 
 
 def _proven(came: list[InstallResult], expected: Expected) -> str:

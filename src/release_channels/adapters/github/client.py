@@ -179,7 +179,7 @@ class GitHub:
             return None
 
     def default_file(self, path: str) -> bytes | None:
-        """Read a file as the tip of the default branch holds it; None if it has no such file."""
+        """Read a file as the tip of the default branch contains it; None if it has no such file."""
 
         def ask() -> bytes:
             found = self._repo.get_contents(path)

@@ -109,7 +109,7 @@ def _check_address(base: str, env: Mapping[str, str]) -> None:
     except ValueError:  # brackets that do not close, a port that is no number
         plain = False
     if not plain:
-        raise RefusedError(f"{_ADDRESS} is not the plain address of an API: {shown}", hint=f"mend or unset {_ADDRESS}")
+        raise RefusedError(f"{_ADDRESS} is not the plain address of an API: {shown}", hint=f"fix or unset {_ADDRESS}")
     if parts.scheme == "http" and not is_loopback(base):
         raise RefusedError(
             f"{_ADDRESS} is {shown}, where a token would travel unencrypted", hint=f"use https, or unset {_ADDRESS}"

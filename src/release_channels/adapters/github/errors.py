@@ -132,7 +132,7 @@ class RetryingClient:
         return f" with the token from {self.token.source}" if self.token else " without a token"
 
     def _clean(self, text: str) -> str:
-        """Bring foreign words into one short printable line that holds no token."""
+        """Bring foreign words into one short printable line that contains no token."""
         if self.token:
             text = text.replace(self.token.value, "***")
         line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
@@ -141,7 +141,7 @@ class RetryingClient:
 
 # What the library lets through when an answer has another form than it believes.
 _UNUSABLE = (AssertionError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
-_LOOK = "mend what it names and try again; `invoke status` shows what is there"
+_LOOK = "fix what it names and try again; `invoke status` shows what is there"
 
 
 def _rights(needs: str) -> str:
@@ -207,4 +207,4 @@ def _why(err: Exception) -> str:
         return "the proxy does not let it through"
     if isinstance(err, requests.Timeout):
         return "it took too long"
-    return "the connection failed" if isinstance(err, requests.ConnectionError) else "the answer broke off"
+    return "the connection failed" if isinstance(err, requests.ConnectionError) else "the response was truncated"

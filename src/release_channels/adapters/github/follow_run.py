@@ -38,9 +38,7 @@ def wait_for_run(
             console.say(f"  {told}")
             said = told
         if left <= 0:
-            raise FailedError(
-                f"{told}, and that for {waiting.longest:g} s", hint="start the same again to go on waiting"
-            )
+            raise FailedError(f"{told} after {waiting.longest:g} s", hint="start the same again to continue waiting")
         waiting.sleep(waiting.pause)
         left -= waiting.pause
 

@@ -172,7 +172,7 @@ def parse_reviewers(answer: object) -> tuple[str, ...]:
         for entry in _list(pending.get("reviewers")):
             reviewer = entry.get("reviewer")
             if not isinstance(reviewer, dict):
-                raise TypeError("a reviewer is no object")
+                raise TypeError("a reviewer is not an object")
             names.append(f"team {reviewer['name']}" if entry.get("type") == "Team" else str(reviewer["login"]))
     return tuple(dict.fromkeys(names))
 

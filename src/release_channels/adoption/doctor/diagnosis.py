@@ -74,7 +74,7 @@ GUARANTEES = (
     ),
     (
         "held from outside, whatever a commit says",
-        "which branches and tags an environment lets in, who approves, tag rulesets, immutable releases, and the "
+        "which branches and tags an environment allows, who approves, tag rulesets, immutable releases, and the "
         "publishers on the index",
     ),
 )

@@ -55,8 +55,8 @@ def _version(project: Project, source: str) -> Diagnosis:
         return look(AREA, "version", f"{source} does not write {project.version} in its normal form", "write it so")
     if line is Line.FINAL:
         return look(
-            AREA, "version", f"{source} holds {project.version}, a public version: no previews are published now",
-            "`invoke tag` releases it; once it is out, `invoke bump-dev` opens the next line",
+            AREA, "version", f"{source} contains {project.version}, a public version: no previews are published now",
+            "`invoke tag` releases it; once it is published, `invoke bump-dev` opens the next line",
         )  # fmt: skip
     return good(AREA, "version", f"{project.version}, from {source}: previews sort before their public release")
 
@@ -94,7 +94,7 @@ def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnos
             AREA, "lock", f"{plan.noxfile}.lock is not there", "`release-channels init` makes it; CI runs from it"
         )
     for one in plan.broken:
-        yield bad(AREA, "rules", f"{one.path}:{one.line}: {one.message}", f"rule {one.rule}; `init --update` mends it")
+        yield bad(AREA, "rules", f"{one.path}:{one.line}: {one.message}", f"rule {one.rule}; `init --update` fixes it")
     if not plan.broken:
         yield good(AREA, "rules", "every workflow keeps the rules")
     if "file:" in plan.requirement:

@@ -63,15 +63,15 @@ def _environment(
 def _policies(environment: Environment, wanted: WantedEnvironment) -> Iterator[Diagnosis]:
     name = environment.name
     if environment.deployment_refs is not DeploymentRefs.NAMED:
-        yield bad(AREA, name, f"it {environment.describe()}, and should let in {wanted.policy} alone", _APPLY)
+        yield bad(AREA, name, f"it {environment.describe()}, and should allow {wanted.policy} alone", _APPLY)
         return
     if wanted.policy not in environment.policies:
-        yield bad(AREA, name, f"it does not let in {wanted.policy}: the release job would be refused", _APPLY)
+        yield bad(AREA, name, f"it does not allow {wanted.policy}: the release job would be refused", _APPLY)
     more = [str(policy) for policy in environment.policies if policy != wanted.policy]
     if more:
-        yield bad(AREA, name, f"it also lets in {', '.join(more)}", f"take that away: {_BY_HAND}")
+        yield bad(AREA, name, f"it also allows {', '.join(more)}", f"take that away: {_BY_HAND}")
     if environment.policies == (wanted.policy,):
-        yield good(AREA, name, f"it lets in {wanted.policy} and nothing else")
+        yield good(AREA, name, f"it allows {wanted.policy} and nothing else")
 
 
 def _tags_let_in(environment: Environment, config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
@@ -92,11 +92,11 @@ def _tags_let_in(environment: Environment, config: Config, tags: Sequence[str]) 
 def _approval(environment: Environment) -> Iterator[Diagnosis]:
     if not environment.reviewers:
         yield look(
-            AREA, environment.name, "nobody has to approve a public release",
+            AREA, environment.name, "no approval is required for a public release",
             f"name required reviewers, if somebody should: {_BY_HAND}",
         )  # fmt: skip
     if environment.admins_bypass is None:
-        yield unknown(AREA, environment.name, "whether administrators may bypass its rules is not told", _TOKEN)
+        yield unknown(AREA, environment.name, "whether administrators may bypass its rules is unknown", _TOKEN)
     elif environment.admins_bypass:
         yield look(AREA, environment.name, "administrators may bypass its rules", f"switch that off: {_BY_HAND}")
 

@@ -96,14 +96,14 @@ class Line:
 def read_workflow(text: str, path: str) -> Value:
     """Read a workflow file.
 
-    Raises: RefusedError with the line if it is no YAML table, or a key stands twice.
+    Raises: RefusedError with the line if it is not a YAML table, or has a duplicate key.
     """
     import yaml
 
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)  # every scalar stays the text that it is
     except yaml.YAMLError as err:
-        raise RefusedError(f"{path} is not YAML: {' '.join(str(err).split())}", hint="mend it") from err
+        raise RefusedError(f"{path} is not YAML: {' '.join(str(err).split())}", hint="fix it") from err
     if not isinstance(node, yaml.MappingNode):
         raise RefusedError(f"{path} is not a workflow", hint="a workflow file is a table with `on` and `jobs`")
     return _value(node, path)
@@ -139,7 +139,9 @@ def _value(node: yaml.Node, path: str) -> Value:
         table: dict[str, Value] = {}
         for key, value in node.value:
             if key.value in table:
-                raise RefusedError(f"{path}, line {key.start_mark.line + 1}: {key.value} stands twice", hint="mend it")
+                raise RefusedError(
+                    f"{path}, line {key.start_mark.line + 1}: duplicate key '{key.value}'", hint="fix it"
+                )
             table[str(key.value)] = _value(value, path)
         return Value(line, table=table, is_table=True)
     if isinstance(node, yaml.SequenceNode):

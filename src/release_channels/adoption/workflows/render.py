@@ -66,7 +66,7 @@ class Adoption:
 def render(adoption: Adoption) -> Mapping[str, str]:
     """Return the text of each workflow file by its path.
 
-    Raises: RefusedError for a setting that cannot stand in a workflow file.
+    Raises: RefusedError for a setting that cannot be used in a workflow file.
     """
     config = adoption.config
     values = _values(adoption)
@@ -213,6 +213,6 @@ def _check(config: Config) -> None:
     for key, (value, shape) in shapes.items():
         if not shape.fullmatch(value):
             raise RefusedError(
-                f"{TABLE}.{key} is {value!r}, which cannot stand in a workflow file",
+                f"{TABLE}.{key} is {value!r}, which cannot be used in a workflow file",
                 hint="use letters, digits, dots, dashes and underscores",
             )

@@ -108,7 +108,7 @@ def _keep(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
     """Rules for the files that this tool writes."""
     top = file.top
     if "permissions" not in top or top["permissions"].table or top["permissions"].text:
-        yield file.broken(top["permissions"].line, "no-rights", "`permissions: {}` stands on top, grants on the jobs")
+        yield file.broken(top["permissions"].line, "no-rights", "`permissions: {}` on top, grants on the jobs")
     for name, job in top["jobs"].table.items():
         if "timeout-minutes" not in job and "uses" not in job:
             yield file.broken(job.line, "timeout", f"the job {name} has no timeout-minutes")

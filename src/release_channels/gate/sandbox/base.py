@@ -131,8 +131,8 @@ def pack(directory: Path) -> bytes:
 
 
 def over_the_limit(what: str, size: int, limit: int) -> FailedError:
-    """Report that a sandbox holds more than it may."""
+    """Report that a sandbox contains more than it may."""
     return FailedError(
-        f"the sandbox holds {size} bytes in {what}, more than the {limit} that it may",
+        f"the sandbox contains {size} bytes in {what}, more than the {limit} that it may",
         hint="see trajectory.jsonl for what wrote them; tool.release-channels.gate.max-disk is the limit",
     )

@@ -260,7 +260,7 @@ def reap(
 
 
 def _old(sandboxes: list[daytona.Sandbox], project: str, before: datetime) -> Iterator[daytona.Sandbox]:
-    """Pick by the label itself, whatever the list was asked for; an age that nobody knows is no age."""
+    """Pick by the label itself, whatever the list was asked for; an age that nobody knows is not an age."""
     for sandbox in sandboxes:
         created = _time(sandbox.created_at)
         if (sandbox.labels or {}).get(LABEL) == project and created is not None and created < before:

@@ -67,4 +67,4 @@ def check_parity(home: Sandboxes, away: Sandboxes) -> str:
 def _difference(name: str, here: CommandDigest, there: CommandDigest) -> str:
     if here.code != there.code:
         return f"{name} ended with {json.dumps(there.code)} instead of {json.dumps(here.code)}"
-    return f"{name} wrote {there.size} bytes that are others than the {here.size} here"
+    return f"{name} output differs: {there.size} bytes there, {here.size} here"

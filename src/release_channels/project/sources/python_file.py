@@ -128,7 +128,7 @@ def _why_not(tree: ast.Module, name: str) -> str:
             inner = ast.Module([*ast.iter_child_nodes(node)], [])  # type: ignore[list-item]
             if any(_bindings(inner, name)):
                 return f"depends on a condition or a block (line {node.lineno})"
-    return "is not assigned by itself"
+    return "is not assigned automatically"
 
 
 def _literal(text: str, tree: ast.Module, node: ast.Assign | ast.AnnAssign, name: str, path: str) -> Literal:
@@ -157,7 +157,7 @@ def _what_instead(value: ast.expr | None) -> str:
 def _refused(path: str, name: str, why: str) -> RefusedError:
     return RefusedError(
         f"{path}: {name} {why}",
-        hint=f'write `{name} = "1.2.3.dev0"` there once, as plain text on a line of its own, or write the version '
+        hint=f'write `{name} = "1.2.3.dev0"` there once, as plain text on its own line, or write the version '
         "into [project] and take it out of `dynamic`",
     )
 

@@ -77,7 +77,7 @@ def _matches(pattern: re.Pattern[str], group: str | int, text: str, path: str) -
     if not spans or spans[0] == (-1, -1):
         raise RefusedError(
             f"{path}: the build backend's pattern {pattern.pattern!r} finds no version there",
-            hint='write `__version__ = "1.2.3.dev0"` on a line of its own, or a pattern that fits',
+            hint='write `__version__ = "1.2.3.dev0"` on its own line, or a pattern that fits',
         )
     return [(at[start], at[end]) for start, end in spans]
 

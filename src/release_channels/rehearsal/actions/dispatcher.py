@@ -61,7 +61,7 @@ class WorkflowDispatcher:
         return tuple(done)
 
     def started_by(self, event: Event) -> tuple[Workflow, ...]:
-        """Return the workflows that an event starts, as the commit holds them that it is about."""
+        """Return the workflows that an event starts, as the commit declares them that it is about."""
         return tuple(workflow for workflow in self.workflows(event.sha) if is_started(workflow, event))
 
     def workflows(self, sha: str) -> Iterator[Workflow]:

@@ -16,7 +16,7 @@ _PROC = Path("/proc")
 def end_marked(mark: str) -> tuple[int, ...]:
     """End every process whose environment carries a mark, and give their ids.
 
-    A step is a session of its own, and what it starts can be another: no process group holds them all. Looked for
+    A step is a session of its own, and what it starts can be another: no process group contains them all. Looked for
     again until nothing is found, since one that is about to be ended may still start another.
     """
     ended: list[int] = []

@@ -47,7 +47,7 @@ def is_started(workflow: Workflow, event: Event) -> bool:
 
 
 def _is_pushed(trigger: Node, event: Event) -> bool:
-    """Filters for branches alone leave tags out, and the other way round; without any, both are let in."""
+    """Filters for branches alone leave tags out, and the other way round; without any, both are allow."""
     kinds = {
         _BRANCH: [child(trigger, key) for key in ("branches", "branches-ignore")],
         _TAG: [child(trigger, key) for key in ("tags", "tags-ignore")],

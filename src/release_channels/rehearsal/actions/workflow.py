@@ -44,7 +44,7 @@ class WorkflowJob:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One workflow file as a commit holds it."""
+    """One workflow file as a commit contains it."""
 
     path: str
     name: str

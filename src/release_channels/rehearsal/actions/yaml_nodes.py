@@ -26,19 +26,19 @@ class Cut:
 def compose(text: str, name: str) -> yaml.MappingNode:
     """Read a text into nodes that know their places.
 
-    Raises: RefusedError if it is no YAML, or no mapping.
+    Raises: RefusedError if it is not a YAML, or no mapping.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as err:
-        raise RefusedError(f"{name} is no YAML: {' '.join(str(err).split())}", hint="mend the file") from err
+        raise RefusedError(f"{name} is not a YAML: {' '.join(str(err).split())}", hint="fix the file") from err
     if not isinstance(node, yaml.MappingNode):
-        raise RefusedError(f"{name} holds no mapping", hint="a workflow file begins with keys such as `on:`")
+        raise RefusedError(f"{name} contains no mapping", hint="a workflow file begins with keys such as `on:`")
     return node
 
 
 def entries(node: Node | None) -> Iterator[tuple[str, Node, Node]]:
-    """Return the entries of a mapping as key, key's node and value; nothing for what is no mapping."""
+    """Return the entries of a mapping as key, key's node and value; nothing for what is not a mapping."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield str(key.value), key, value

@@ -108,7 +108,7 @@ def show_reviewer(site: Site, name: str) -> dict[str, Any]:
 
 
 def show_policy(policy: StoredPolicy) -> dict[str, Any]:
-    """Show what an environment lets in."""
+    """Show what an environment allows."""
     return {"id": policy.id, "node_id": node_id("GBP", policy.id), "name": policy.name, "type": policy.kind}
 
 

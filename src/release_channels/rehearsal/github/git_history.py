@@ -55,7 +55,7 @@ class History:
         return lines["tag"], lines["object"], lines["type"], message
 
     def file(self, revision: str, path: str) -> str | None:
-        """Read a text file as a commit holds it."""
+        """Read a text file as a commit contains it."""
         sha = self.commit(revision)
         asked = self._ask("cat-file", "blob", f"{sha}:{path}") if sha else None
         return asked.text if asked is not None and asked.code == 0 else None

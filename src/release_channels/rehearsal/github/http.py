@@ -26,7 +26,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to the API, by somebody who was let in."""
+    """One request to the API, by somebody who was allow."""
 
     state: GitHubState
     site: Site

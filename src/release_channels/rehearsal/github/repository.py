@@ -101,7 +101,7 @@ def get_commit(call: Call) -> Answer:
 
 
 def get_contents(call: Call) -> Answer:
-    """Show a text file as a branch, a tag or a commit holds it.
+    """Show a text file as a branch, a tag or a commit contains it.
 
     Source: GitHub's REST reference, get repository content: base64 up to one megabyte.
     """

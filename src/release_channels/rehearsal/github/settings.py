@@ -42,7 +42,7 @@ def put_environment(call: Call) -> Answer:
 
 
 def add_policy(call: Call) -> Answer:
-    """Allow a pattern of refs to deploy to an environment; one that is there already leads to itself.
+    """Allow a pattern of refs to deploy to an environment; one that already exists leads to itself.
 
     Source: GitHub's REST reference, create a deployment branch policy.
     """

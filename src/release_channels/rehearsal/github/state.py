@@ -204,7 +204,7 @@ class GitHubState:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer; content that is no bytes is sent as JSON."""
+    """A whole answer; content that is not a bytes is sent as JSON."""
 
     status: int
     content: Any = b""
@@ -312,7 +312,7 @@ class StoredRelease:
 
 @dataclass(slots=True)
 class StoredPolicy:
-    """One pattern that an environment lets in; `kind` is branch or tag."""
+    """One pattern that an environment allows; `kind` is branch or tag."""
 
     id: int
     kind: str
@@ -321,7 +321,7 @@ class StoredPolicy:
 
 @dataclass(slots=True)
 class StoredEnvironment:
-    """One environment and its rules; without `policy` every ref is let in, else protected branches or `policies`."""
+    """One environment and its rules; without `policy` every ref is allow, else protected branches or `policies`."""
 
     id: int
     name: str

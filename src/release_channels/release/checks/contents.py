@@ -33,11 +33,11 @@ def check_member_names(archive: Archive) -> Iterator[Finding]:
     """
     unsafe = [member.name for member in archive.members if _leads_out(member.name)]
     if unsafe:
-        yield error(archive.name, f"holds paths that lead out of it: {summarize(unsafe)}", _AGAIN)
+        yield error(archive.name, f"contains paths that lead out of it: {summarize(unsafe)}", _AGAIN)
     counted = Counter(member.name.rstrip("/") for member in archive.members if member.kind is not MemberKind.DIRECTORY)
     twice = [name for name, count in counted.items() if count > 1]
     if twice:
-        yield error(archive.name, f"holds a name more than once: {summarize(twice)}", _AGAIN)
+        yield error(archive.name, f"contains a name more than once: {summarize(twice)}", _AGAIN)
 
 
 def check_member_kinds(archive: Archive) -> Iterator[Finding]:
@@ -48,11 +48,11 @@ def check_member_kinds(archive: Archive) -> Iterator[Finding]:
     odd = [member.name for member in archive.members if member.kind is MemberKind.OTHER]
     if odd:
         yield error(
-            archive.name, f"holds a device, a pipe or a sparse file: {summarize(odd)}", "leave it out of the build"
+            archive.name, f"contains a device, a pipe or a sparse file: {summarize(odd)}", "leave it out of the build"
         )
     away = [f"{member.name} -> {member.target}" for member in archive.members if _links_out(archive, member)]
     if away:
-        yield error(archive.name, f"holds links that lead out of it: {summarize(away)}", "put the file itself there")
+        yield error(archive.name, f"contains links that lead out of it: {summarize(away)}", "put the file itself there")
     packed = [member.name for member in archive.members if not member.plain]
     if packed:
         yield error(archive.name, f"is compressed in a way the index refuses: {summarize(packed)}", "use deflate")

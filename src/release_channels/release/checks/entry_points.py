@@ -46,7 +46,7 @@ class _Sections(ConfigParser):
 def parse_entry_points(text: bytes) -> dict[str, dict[str, str]]:
     """Parse entry_points.txt into the entry points of each group.
 
-    Raises: MalformedError if it does not parse, or an entry is no reference to an object.
+    Raises: MalformedError if it does not parse, or an entry is not a reference to an object.
     Source: entry points specification, file format.
     """
     sections = _Sections()

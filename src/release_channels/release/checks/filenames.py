@@ -54,7 +54,7 @@ def _check_wheel_name(subject: CheckContext, file: str) -> Iterator[Finding]:
     try:
         tags = parse_wheel_filename(file)[3]
     except InvalidWheelFilename as err:
-        yield error(file, f"is no name for a wheel: {err}", _BACKEND)
+        yield error(file, f"is not a name for a wheel: {err}", _BACKEND)
         return
     name, version = file.split("-")[:2]
     yield from _check_parts(subject, file, name, version)

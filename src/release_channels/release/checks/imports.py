@@ -114,7 +114,7 @@ def _import_all(subject: CheckContext, python: Path, wanted: Sequence[Target]) -
                 yield target, problem
         remaining = remaining[len(lines) :]
         if remaining:
-            yield remaining.pop(0), crash or "Python ended during the import"
+            yield remaining.pop(0), crash or "the interpreter crashed during import"
         attempt += 1
 
 

@@ -21,7 +21,7 @@ _HINTS = (
     ("`long_description` missing", 'name a readme in pyproject.toml: `readme = "README.md"`'),
     ("`long_description_content_type` missing", "name the readme by a file with the ending .md, .rst or .txt"),
     ("syntax errors in markup", "correct the markup of the readme"),
-    ("No module named", "install twine beside this tool"),
+    ("No module named", "install twine next to this tool"),
 )
 
 

@@ -38,7 +38,7 @@ def check_secrets(archive: Archive) -> Iterator[Finding]:
     secrets = [member.name for member in archive.files if _is_secret(archive, member)]
     if secrets:
         yield error(
-            archive.name, f"holds files for secrets: {summarize(secrets)}", f"{_OUT}, and replace what was in them"
+            archive.name, f"contains files for secrets: {summarize(secrets)}", f"{_OUT}, and replace what was in them"
         )
 
 
@@ -56,20 +56,20 @@ def check_bytecode(archive: Archive) -> Iterator[Finding]:
     """Find compiled Python files, which fit one Python and this machine."""
     compiled = [file.name for file in archive.files if file.name.endswith(".pyc") or "__pycache__/" in file.name]
     if compiled:
-        yield warning(archive.name, f"holds compiled Python files: {summarize(compiled)}", _OUT)
+        yield warning(archive.name, f"contains compiled Python files: {summarize(compiled)}", _OUT)
 
 
 def check_top_level(archive: Archive) -> Iterator[Finding]:
-    """Find what a wheel would drop into everybody's site-packages beside the import package."""
+    """Find what a wheel would drop into everybody's site-packages next to the import package."""
     for top, paths in _tops(archive).items():
         if top.startswith("."):
             continue
         if paths == [top]:
             yield from _check_top_file(archive, top)
         elif top in _DIRECTORIES:
-            yield warning(archive.name, f"installs {top}/ beside the import package", _OUT)
+            yield warning(archive.name, f"installs {top}/ next to the import package", _OUT)
         elif not any(_is_module(path) for path in paths):
-            yield warning(archive.name, f"installs {top}/, which holds no Python module", "move it into the package")
+            yield warning(archive.name, f"installs {top}/, which contains no Python module", "move it into the package")
 
 
 def _check_top_file(archive: Archive, name: str) -> Iterator[Finding]:
@@ -78,9 +78,11 @@ def _check_top_file(archive: Archive, name: str) -> Iterator[Finding]:
             archive.name, f"installs {name}, which runs whenever any Python of the user starts", "do without it"
         )
     elif name in _FILES:
-        yield warning(archive.name, f"installs {name} beside the import package", _OUT)
+        yield warning(archive.name, f"installs {name} next to the import package", _OUT)
     elif not _is_module(name):
-        yield warning(archive.name, f"installs the file {name}, which is no Python module", "move it into the package")
+        yield warning(
+            archive.name, f"installs the file {name}, which is not a Python module", "move it into the package"
+        )
 
 
 def check_hidden(archive: Archive) -> Iterator[Finding]:
