@@ -48,7 +48,7 @@ def test_what_is_kept_is_not_said_to_be_gone(offline: None, tmp_path: Path) -> N
     directory.mkdir()
     screen = _interrupted(_sleeper(tmp_path), directory, signal.SIGINT, "--quick", "--keep")
     assert "kept: " in screen.err
-    assert screen.out.splitlines()[-1] == "failed: interrupted; the next one begins anew (rehearsal)"
+    assert screen.out.splitlines()[-1] == "failed: interrupted; the next one begins again (rehearsal)"
     assert len(list(directory.iterdir())) == 1
     assert marked(str(directory)) == []
 

@@ -65,7 +65,7 @@ def _at_span(text: str, span: tuple[int, int], path: str) -> Literal:
     line = len(_NEWLINE.findall(text[: span[0]])) + 1
     raise RefusedError(
         f"{path}: the build backend reads the version from line {line}, which is not a string assigned to a name",
-        hint='write `__version__ = "…"` on a line of its own, before anything that looks like it',
+        hint='write `__version__ = "…"` on its own line, before anything that looks like it',
     )
 
 

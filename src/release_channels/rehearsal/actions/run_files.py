@@ -114,5 +114,5 @@ def keep_log(environment: RehearsalEnvironment, session: RunnerSession, act_resu
 
 
 def log_of(environment: RehearsalEnvironment, ran: WorkflowRunResult) -> Path:
-    """Return the file that holds what a run wrote."""
+    """Return the file that contains what a run wrote."""
     return environment.directory / "runs" / f"{ran.id}-{ran.attempt}" / "log.txt"

@@ -79,7 +79,7 @@ class Fault:
     """What a user reads in the run's log."""
     end: End
     then: str = ""
-    """The documented next command; nothing where the run gets over it by itself, or nothing is to be done."""
+    """The documented next command; nothing where the run gets over it automatically, or nothing is to be done."""
     recover: Recover | None = None
     action: FaultAction = FaultContext.release
     needs_gate: bool = False

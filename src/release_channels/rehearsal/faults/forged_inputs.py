@@ -65,7 +65,7 @@ def _other_digests(content: dict[str, object]) -> dict[str, object]:
 
 
 def _gate_again(context: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
-    """Run the gate again, which makes the artifact anew, and what follows it."""
+    """Run the gate again, which makes the artifact again, and what follows it."""
     assert context.gate is not None
     gate = context.dispatcher.run_again(context.gate)
     return context.dispatcher.run(context.workflow, context.dispatcher.completed(gate))

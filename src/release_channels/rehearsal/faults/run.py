@@ -181,7 +181,7 @@ def _difference(now: PublishedState, wanted: PublishedState) -> str:
 
 
 def _shown(fault: Fault, ran: WorkflowRunResult) -> str:
-    """Describe what a user sees: how the run ended, and the sentence that matters where that does not hold it."""
+    """Describe what a user sees: how the run ended, and the sentence that matters where that does not contain it."""
     if ran.act_result.broke_off:
         return "the run broke off"
     outcome = ran.outcome().removesuffix(" (rehearsal)")
