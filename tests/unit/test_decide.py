@@ -276,18 +276,18 @@ def test_a_yanked_version_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "offset", "newest", "fixed"),
+    ("run", "offset", "newest", "corrected"),
     [(3, 0, 500, 498), (499, 0, 500, 2), (1, 100, 500, 500), (1, 0, 2, 2)],
 )
 def test_a_restarted_counter_is_refused_with_the_offset_that_mends_it(
-    run: int, offset: int, newest: int, mended: int
+    run: int, offset: int, newest: int, corrected: int
 ) -> None:
     """A later commit with a lower number is refused, and with the offset of the hint the same run is published."""
     world = observed("1.0.dev0", f"1.0.dev{newest}", newest=Relation.DESCENDANT)
     made = plan(world, run, run_offset=offset)
     assert (made.verdict, made.reason, made.run) == (Verdict.REFUSE, Reason.RESTARTED, run + offset)
-    assert f"run-offset = {mended} " in made.hint
-    again = plan(world, run, run_offset=mended)
+    assert f"run-offset = {corrected} " in made.hint
+    again = plan(world, run, run_offset=corrected)
     assert (again.verdict, again.reason, again.run) == (Verdict.PUBLISH, Reason.OPEN, newest + 1)
 
 
