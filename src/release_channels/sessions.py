@@ -46,7 +46,7 @@ def github_release(session: Session) -> None:
 
 
 def verify(session: Session) -> None:
-    """Install from the index as a stranger would, with pip and with uv, from both channels."""
+    """Install from the index as a new user would, with pip and with uv, from both channels."""
     _run(session, "verify")
 
 

@@ -186,14 +186,14 @@ class _BreaksOff(socketserver.StreamRequestHandler):
 class _Hesitates(socketserver.StreamRequestHandler):
     """Sends two of three megabytes, and the third when it is told to."""
 
-    goes_on = threading.Event()
+    intermediate = threading.Event()
 
     def handle(self) -> None:
         """Answer one request."""
         while self.rfile.readline().strip():
             pass
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(_BIG) + _BIG[: 2 * 2**20])
-        self.goes_on.wait(20)
+        self.intermediate.wait(20)
         self.wfile.write(_BIG[2 * 2**20 :])
 
 
@@ -205,7 +205,7 @@ def test_a_big_file_is_passed_on_as_it_comes(world: World) -> None:
         address = f"http://localhost:{there.server_address[1]}/big"
         with world.client.get(address, stream=True, timeout=5) as response:
             assert response.raw.read(2**20) == _BIG[: 2**20]
-            _Hesitates.goes_on.set()
+            _Hesitates.intermediate.set()
             assert response.raw.read() == _BIG[2**20 :]
         thread.join()
 
@@ -241,7 +241,7 @@ def test_nobody_writes_and_nobody_gets_elsewhere(world: World) -> None:
         assert (answer.status_code, "only reads" in answer.text) == (403, True)
     assert world.served.requests == ()
     assert world.way.refused[:3] == ["CONNECT elsewhere.invalid", "GET elsewhere.invalid", "POST localhost"]
-    assert world.way.told[0] == "CONNECT elsewhere.invalid: a way out of the rehearsal"
+    assert world.way.refusals[0] == "CONNECT elsewhere.invalid: a connection out of the rehearsal"
 
 
 @pytest.mark.parametrize(

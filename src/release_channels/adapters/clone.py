@@ -46,7 +46,7 @@ def _borrow_objects(source: Path, target: Path) -> None:
 
 
 def _refuse_holes(target: Path) -> None:
-    """Refuse a clone in which files are missing: git goes on without an object that it cannot read, and exits with 0.
+    """Refuse a clone in which files are missing: git continues without an object that it cannot read, and exits with 0.
 
     A partial clone (`--filter`, with a sparse checkout above all) does not have them; a damaged repository neither.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WIDE = 160
 _verbose = False
 _picture: Console | None = None
-_veil: Callable[[str], str] = str
+_redact: Callable[[str], str] = str
 
 
 def set_verbose(verbose: bool) -> None:
@@ -45,10 +45,10 @@ def libraries_quiet() -> Iterator[None]:
         nox.setLevel(before[1])
 
 
-def set_redactor(veil: Callable[[str], str]) -> None:
+def set_redactor(redact: Callable[[str], str]) -> None:
     """Redact secrets from all further output."""
-    global _veil
-    _veil = veil
+    global _redact
+    _redact = redact
 
 
 def results() -> Console:
@@ -109,7 +109,7 @@ def result(text: str, *, style: str = "") -> None:
 
 def annotate(command: str) -> None:
     """Print a workflow command of our own on stdout: the one way past the guard on foreign text."""
-    results().print(_veil(command), markup=False)
+    results().print(_redact(command), markup=False)
 
 
 def _inert(text: str) -> str:
@@ -118,7 +118,7 @@ def _inert(text: str) -> str:
     Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
     """
     # What no encoding can carry, such as half a surrogate pair, is shown escaped; so is nobody's password.
-    text = _veil(text).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = _redact(text).encode("utf-8", "backslashreplace").decode("utf-8")
     plain = redact_urls(_CONTROLS.sub("", text))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 

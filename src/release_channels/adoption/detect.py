@@ -1,4 +1,4 @@
-"""What projects usually do, so that an adoption has to be told little: tag formats, test workflows, Pythons. Pure."""
+"""What projects usually do, so that an adoption needs few settings: tag formats, test workflows, Pythons. Pure."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def test_session(found: ProjectSnapshot) -> TestSession:
     """Write the test session of a new noxfile, over the Pythons of the project."""
     pythons = supported_pythons(found)
     if not found.has_tests:
-        told = (
+        text = (
             f'"python", "-c", "import importlib.metadata; print(importlib.metadata.version(\'{found.project.name}\'))"'
         )
-        return TestSession(pythons, '"."', told, "Install the project: there are no tests yet.")
+        return TestSession(pythons, '"."', text, "Install the project: there are no tests yet.")
     return TestSession(pythons, _installs(found.pyproject), '"pytest", *session.posargs', "Run the tests.")
 
 

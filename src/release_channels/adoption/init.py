@@ -248,9 +248,9 @@ def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
 def _outcome(plan: AdoptionPlan, files: Mapping[str, str], renewed: bool, project: str, *, update: bool) -> Outcome:
     left = [] if update else [file.path for file in plan.files if file.kind is Kind.DRIFTED]
     count = len(files) + renewed
-    told = f"{count} file{'s' if count != 1 else ''} written" if count else "nothing to write"
+    text = f"{count} file{'s' if count != 1 else ''} written" if count else "nothing to write"
     if left:
-        told += f"; not changed: {', '.join(left)} (`--update` replaces them)"
+        text += f"; not changed: {', '.join(left)} (`--update` replaces them)"
     if plan.others_broken:
-        told += f"; rules broken in {', '.join(sorted({one.path for one in plan.others_broken}))}"
-    return Outcome(Result.DONE, told, project=project)
+        text += f"; rules broken in {', '.join(sorted({one.path for one in plan.others_broken}))}"
+    return Outcome(Result.DONE, text, project=project)

@@ -159,8 +159,8 @@ def _uv_users(product: Product) -> str:
 
 def already_there(executables: Sequence[str]) -> str:
     """Format uv's complaint about executables that something else put there, as uv does for one and for several."""
-    told = "Executable already exists" if len(executables) == 1 else "Executables already exist"
-    return f"{told}: {', '.join(sorted(executables))}"
+    text = "Executable already exists" if len(executables) == 1 else "Executables already exist"
+    return f"{text}: {', '.join(sorted(executables))}"
 
 
 def _downstream(product: Product, channels: Sequence[Channel]) -> Iterator[Passage]:

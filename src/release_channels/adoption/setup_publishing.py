@@ -249,9 +249,9 @@ def _trial_ref(context: TaskContext, publisher: Publisher) -> str | None:
 
 def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, project: str) -> str:
     """List the setting behind what a job complained of; what is not known is handed on as it was said."""
-    told = "\n".join(complaints)
+    text = "\n".join(complaints)
     for mark, setting in _SETTINGS:
-        if mark in told:
+        if mark in text:
             return setting.format(
                 project=project,
                 owner=publisher.repository.partition("/")[0],
@@ -260,7 +260,7 @@ def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, p
                 environment=publisher.environment,
                 policy=policy,
             )
-    return f"{publisher.workflow} said: {told}" if told else f"{publisher.workflow} said nothing: read its log"
+    return f"{publisher.workflow} said: {text}" if text else f"{publisher.workflow} said nothing: read its log"
 
 
 # In this order: what is special comes before what it contains.

@@ -62,7 +62,7 @@ def report_outcome(outcome: Outcome, actions: ActionsEnvironment, root: Path | N
         _annotate(outcome)
     try:
         _write(outcome, actions, root)
-    except (OSError, RefusedError) as err:  # the run is over: how it ended must be told all the same
+    except (OSError, RefusedError) as err:  # the run is over: its outcome must be reported anyway
         console.warn(f"the outcome could not be written to a file: {err}")
     console.result(outcome.line, style=_STYLES[outcome.result])
 
@@ -85,17 +85,17 @@ def _annotate(outcome: Outcome) -> None:
 def _commands(outcome: Outcome) -> list[str]:
     """Return the two channels' install commands; from the local index they need its address, so say how to get it."""
     lines = ["install from the public channel:", "install from the preview channel:"]
-    told: list[str] = []
+    text: list[str] = []
     for line, channel in zip(lines, (Channel.PUBLIC, Channel.PREVIEW), strict=True):
         commands = (pip_command(outcome.project, channel), uv_command(outcome.project, channel))
-        told += [line, *(f"  {shlex.join(words)}" for words in commands)]
+        text += [line, *(f"  {shlex.join(words)}" for words in commands)]
     if outcome.index == LOCAL:
-        told.append(f"these read the local index only while it is kept open: {_keep_open()} prints how")
+        text.append(f"these read the local index only while it is kept open: {_keep_open()} prints how")
     elif outcome.index != "pypi" or outcome.rehearsal:
-        told.append(
+        text.append(
             f"these read the default index: name {outcome.index} with pip's --index-url or uv's --default-index"
         )
-    return told
+    return text
 
 
 def _keep_open() -> str:

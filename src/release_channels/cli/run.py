@@ -1,4 +1,4 @@
-"""One run of a session, whatever it does: its options, its act, and its outcome, told however it ends."""
+"""One run of a session or task: parse its options, run it, catch every error, and report one outcome."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CommonOptions(Protocol):
 
     @property
     def dry_run(self) -> bool:
-        """True if it is only told what would be done."""
+        """True for a dry run."""
 
 
 _Options = TypeVar("_Options", bound=CommonOptions)
@@ -49,11 +49,11 @@ def run_session(
     root: Path,
     env: Mapping[str, str],
     dry_run: bool = False,
-    goes_on: bool = False,
+    intermediate: bool = False,
 ) -> Outcome:
     """Run an act of a release session with its options, as `run` does.
 
-    Raises: KeyboardInterrupt, after the outcome was told.
+    Raises: KeyboardInterrupt, after the outcome was reported.
     """
 
     def parse() -> Options:
@@ -64,9 +64,16 @@ def run_session(
         warn_on_version_mismatch(root)
         return act(options, actions)
 
-    again = f"`nox -s {name}` with the same options continues from the current state"
+    retry_hint = f"`nox -s {name}` with the same options continues from the current state"
     return run(
-        parse, warned, root=root, env=env, again=again, rehearses=is_rehearsal(env), dry_run=dry_run, goes_on=goes_on
+        parse,
+        warned,
+        root=root,
+        env=env,
+        retry_hint=retry_hint,
+        rehearses=is_rehearsal(env),
+        dry_run=dry_run,
+        intermediate=intermediate,
     )
 
 
@@ -76,18 +83,18 @@ def run(
     *,
     root: Path,
     env: Mapping[str, str],
-    again: str,
+    retry_hint: str,
     rehearses: bool,
     dry_run: bool = False,
-    goes_on: bool = False,
-    veil: Callable[[str], str] = str,
+    intermediate: bool = False,
+    redact: Callable[[str], str] = str,
 ) -> Outcome:
     """Run a session from its options to its outcome; errors end in an outcome, never in a traceback.
 
-    `again` is said after an interrupt; the veil takes out of the outcome what nobody may read. A run that only begins
-    something greater (`goes_on`) tells its outcome where it is also the end.
+    `retry_hint` is printed after an interrupt; `redact` removes secrets from the outcome. With `intermediate`, only a
+    failure is reported.
 
-    Raises: KeyboardInterrupt, after the outcome was told.
+    Raises: KeyboardInterrupt, after the outcome was reported.
     """
     actions = read_actions(env)
     try:
@@ -101,19 +108,19 @@ def run(
         outcome = report_error(stop)
     except KeyboardInterrupt as stop:
         far = f", and {stop}" if str(stop) else ""
-        told = Outcome(Result.FAILED, f"interrupted{far}; {again}", rehearsal=rehearses)
-        report_outcome(told, actions, None if dry_run else root)
+        interrupted = Outcome(Result.FAILED, f"interrupted{far}; {retry_hint}", rehearsal=rehearses)
+        report_outcome(interrupted, actions, None if dry_run else root)
         raise
     except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
-        outcome = report_internal_error(root, bug, veil)
+        outcome = report_internal_error(root, bug, redact)
     outcome = replace(
         outcome,
         rehearsal=rehearses,
-        message=veil(outcome.message),
-        hint=veil(outcome.hint),
-        warnings=tuple(veil(warning) for warning in outcome.warnings),
+        message=redact(outcome.message),
+        hint=redact(outcome.hint),
+        warnings=tuple(redact(warning) for warning in outcome.warnings),
     )
-    if not (goes_on and outcome.result.is_good):
+    if not (intermediate and outcome.result.is_good):
         report_outcome(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
     return outcome
 
@@ -139,8 +146,8 @@ def _outcome(
         return report_error(stop), stop.exit_code
     except KeyboardInterrupt as stop:
         far = f", and {stop}" if str(stop) else ""  # what had happened by then, where somebody looked
-        told = f"interrupted{far}; run the same command again; it continues from the current state"
-        return Outcome(Result.FAILED, told), INTERRUPTED
+        text = f"interrupted{far}; run the same command again; it continues from the current state"
+        return Outcome(Result.FAILED, text), INTERRUPTED
     except Exception as bug:  # noqa: BLE001 - as in a session: a bug becomes a sentence
         return report_internal_error(root, bug), 1
 
@@ -175,18 +182,18 @@ def report_error(stop: ReleaseError) -> Outcome:
     return Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
 
 
-def report_internal_error(root: Path, bug: Exception, veil: Callable[[str], str] = str) -> Outcome:
-    """Turn a bug into a sentence and an outcome, and keep its traceback, through a veil, in a file."""
-    told = veil("".join(traceback.format_exception(bug)))
+def report_internal_error(root: Path, bug: Exception, redact: Callable[[str], str] = str) -> Outcome:
+    """Turn a bug into a sentence and an outcome, and keep its traceback, through a redactor, in a file."""
+    text = redact("".join(traceback.format_exception(bug)))
     try:
         log = state_directory(root) / "debug.log"
-        log.write_text(told, encoding="utf-8")
+        log.write_text(text, encoding="utf-8")
         kept = f" with the file {log.relative_to(root)}"
     except (OSError, ReleaseError):  # where nothing can be written the sentence has to do
         kept = ""
     return report_error(
         ReleaseError(
-            veil(f"a bug in release-channels: {type(bug).__name__}: {bug}"),
+            redact(f"a bug in release-channels: {type(bug).__name__}: {bug}"),
             hint=f"please report it{kept}; in a session `-- --verbose` shows the commands that led to it",
         )
     )
@@ -199,7 +206,7 @@ def terminate_gracefully() -> Iterator[None]:
         yield
         return
     endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # Who ignores the hang-up, as nohup does, goes on ignoring it.
+    # Who ignores the hang-up, as nohup does, keeps ignoring it.
     before = {ending: signal.getsignal(ending) for ending in endings if signal.getsignal(ending) != signal.SIG_IGN}
     for ending in before:
         signal.signal(ending, signal.default_int_handler)

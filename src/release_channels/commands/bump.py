@@ -160,7 +160,7 @@ def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dr
     commits = request.commit or request.pull_request
     if commits:
         _refuse_mixed(context, paths)
-    github = _hub_for(context, plan) if request.pull_request else None
+    github = _github_for(context, plan) if request.pull_request else None
     what = f"{plan.current} becomes {plan.target} in {', '.join(paths)}"
     if dry_run:
         return _outcome(context, plan, Result.PLANNED, what)
@@ -199,11 +199,11 @@ def _commit(context: TaskContext, plan: BumpPlan, paths: list[str], *, where: st
         back = shlex.join(["git", "restore", "--staged", "--worktree", "--", *paths])
         raise FailedError(
             f"git did not make the commit; {', '.join(paths)} hold {plan.target} now, uncommitted{where}",
-            hint=f"{stop.hint}\nmend that, then `{by_hand}`; or take the edits back with `{back}`",
+            hint=f"{stop.hint}\nfix that, then `{by_hand}`; or take the edits back with `{back}`",
         ) from stop
 
 
-def _hub_for(context: TaskContext, plan: BumpPlan) -> GitHub:
+def _github_for(context: TaskContext, plan: BumpPlan) -> GitHub:
     """Find out that a pull request can be opened before anything is changed.
 
     Raises: RefusedError where it cannot.
@@ -266,7 +266,7 @@ def _pull_request(context: TaskContext, github: GitHub, plan: BumpPlan, paths: l
         push_branch(context.root, remote, branch)
     except ReleaseError as stop:
         again = f"`git push {remote} {branch}` and open the pull request by hand"
-        raise FailedError(f"{stop}; {here}", hint=f"{stop.hint}\nmend that, then {again}; {_undo(branch)}") from stop
+        raise FailedError(f"{stop}; {here}", hint=f"{stop.hint}\nfix that, then {again}; {_undo(branch)}") from stop
     try:
         made = github.open_pull_request(branch, context.config.main_branch, plan.subject, f"{plan.subject}.\n")
     except ReleaseError as stop:

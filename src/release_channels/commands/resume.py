@@ -144,15 +144,15 @@ def _find_tag(context: TaskContext, name: str) -> Tag:
 def _finish(context: TaskContext, plan: Resumption, *, dry_run: bool, patience: Timeouts | None) -> Outcome:
     words = ("--index", context.index.name, "--tag", plan.tag, "--commit", plan.commit)
 
-    def run(name: str, steps: tuple[str, ...], *, goes_on: bool = False) -> Outcome:
+    def run(name: str, steps: tuple[str, ...], *, intermediate: bool = False) -> Outcome:
         return run_pipeline(
             name, steps, words, root=context.root, channel=Channel.PUBLIC, dry_run=dry_run, env=context.env,
-            patience=patience, goes_on=goes_on,
+            patience=patience, intermediate=intermediate,
         )  # fmt: skip
 
     if dry_run or not plan.there:
         return run("public", PUBLIC)
-    built = run("build", ("build",), goes_on=True)
+    built = run("build", ("build",), intermediate=True)
     if not built.result.is_good:
         return built
     manifest = read_manifest(context.root)

@@ -202,9 +202,9 @@ def _workflow(
     if not behind or plan.reason not in (Reason.OPEN, Reason.ALREADY, Reason.LATE):
         return "", False
     for workflow in (config.test_workflow, config.gate_workflow, config.preview_workflow):
-        told, is_running = _run(github, workflow, tip.sha)
-        if told:
-            return told, is_running
+        text, is_running = _run(github, workflow, tip.sha)
+        if text:
+            return text, is_running
     return "", False
 
 
@@ -228,16 +228,16 @@ def _run(github: TolerantGitHub, workflow: str, sha: str) -> tuple[str, bool]:
 
 def _deployments(context: TaskContext, github: TolerantGitHub) -> tuple[Deployment, ...]:
     """List the newest deployment of each workflow to each environment: the gate and the publisher share one."""
-    told: dict[tuple[str, str | None], Deployment] = {}
+    text: dict[tuple[str, str | None], Deployment] = {}
     for environment in (context.config.preview_environment, context.config.public_environment):
         if github.github is None:
             break
         try:
             for one in github.github.deployments(environment, _DEPLOYMENTS):
-                told.setdefault((environment, one.workflow), one)
+                text.setdefault((environment, one.workflow), one)
         except ReleaseError as stop:
             github.miss(f"deployments to {environment}", stop)
-    return tuple(told.values())
+    return tuple(text.values())
 
 
 def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump | None:

@@ -1,4 +1,4 @@
-"""How `status` is told: one table for people, one object for programs."""
+"""The view of `status`: a table for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -146,10 +146,10 @@ class StatusReport:
             return "none yet"
         files = self.seen.index.releases[version]
         when = _uploaded(files)
-        told = [str(version), humanize_age(when, self.now) if when else "age not known"]
-        told += [f"commit {commit[:12]}"] if commit else []
-        told += ["yanked"] if all(file.yanked for file in files) else []
-        return ", ".join(told)
+        text = [str(version), humanize_age(when, self.now) if when else "age not known"]
+        text += [f"commit {commit[:12]}"] if commit else []
+        text += ["yanked"] if all(file.yanked for file in files) else []
+        return ", ".join(text)
 
     def _preview_commit(self) -> str | None:
         return self.seen.newest_preview.commit if self.seen.newest_preview else None

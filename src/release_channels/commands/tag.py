@@ -92,8 +92,8 @@ def _tag(
             f"{context.config.remote} does not show {name} on commit {context.commit.short}",
             hint="look at the remote's tags",
         )
-    told = f"the tag {name} is on {context.config.remote}, on commit {context.commit.short}"
-    return _outcome(context, version, Result.DONE, f"{told}; {context.config.public_workflow} takes over")
+    text = f"the tag {name} is on {context.config.remote}, on commit {context.commit.short}"
+    return _outcome(context, version, Result.DONE, f"{text}; {context.config.public_workflow} takes over")
 
 
 def _make_and_push(context: TaskContext, version: Version, name: str, *, sign: bool) -> None:
@@ -120,16 +120,16 @@ def _look_after(context: TaskContext, name: str, stop: ReleaseError | KeyboardIn
     try:
         there = context.git.commit_of_remote_tag(name, remote)
     except ReleaseError as unseen:
-        told = f"whether {name} has arrived on {remote} cannot be seen ({unseen}), so it is kept here"
+        text = f"whether {name} has arrived on {remote} cannot be seen ({unseen}), so it is kept here"
         if isinstance(stop, KeyboardInterrupt):
-            raise KeyboardInterrupt(told) from stop
+            raise KeyboardInterrupt(text) from stop
         again = "run the same again when the remote answers: it looks first"
-        raise FailedError(f"{stop}; {told}", hint=f"{stop.hint}\n{again}".strip()) from stop
+        raise FailedError(f"{stop}; {text}", hint=f"{stop.hint}\n{again}".strip()) from stop
     if there == sha:
-        told = f"the tag {name} IS on {remote}, on commit {context.commit.short}"
+        text = f"the tag {name} IS on {remote}, on commit {context.commit.short}"
         if isinstance(stop, KeyboardInterrupt):
-            raise KeyboardInterrupt(told) from stop
-        console.warn(f"{told}, though the push was interrupted: {stop}")
+            raise KeyboardInterrupt(text) from stop
+        console.warn(f"{text}, though the push was interrupted: {stop}")
         return
     if not is_here:
         delete_tag(context.root, name)

@@ -156,11 +156,11 @@ def _tag(context: TaskContext, version: Version, *, sign: bool) -> Row:
             return Row("tag", Answer.NO, f"{name} exists {where}, on commit {tag.commit[:12]}", _ELSEWHERE[tag is here])
     if here is None:
         return Row("tag", Answer.YES, f"{name} is free, here and on {config.remote}")
-    anew = f"`git tag --delete {name}`, and `invoke tag` makes it again"
+    again = f"`git tag --delete {name}`, and `invoke tag` makes it again"
     if config.annotated_tags and not here.annotated:
-        return Row("tag", Answer.NO, f"{name} is here, lightweight, and annotated-tags asks for annotated ones", anew)
+        return Row("tag", Answer.NO, f"{name} is here, lightweight, and annotated-tags asks for annotated ones", again)
     if sign and not git.is_signed(name):
-        return Row("tag", Answer.NO, f"{name} is here without a signature", anew)
+        return Row("tag", Answer.NO, f"{name} is here without a signature", again)
     return Row("tag", Answer.YES, f"{name} is here on this commit, not yet on {config.remote}")
 
 
@@ -223,9 +223,9 @@ def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) 
         return Row("gate", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
     except RefusedError as stop:
         return Row("gate", Answer.NO, str(stop), stop.hint)
-    told = proof.origins[-1].replace(" for it", f" for {test.sha[:12]}")
+    text = proof.origins[-1].replace(" for it", f" for {test.sha[:12]}")
     # Where the version lives in tags the gate could not know it: the tag makes it.
-    return Row("gate", Answer.YES, f"{told}, with {proof.version}" if proof.version != version else told)
+    return Row("gate", Answer.YES, f"{text}, with {proof.version}" if proof.version != version else text)
 
 
 def _softened(row: Row, context: TaskContext) -> Row:

@@ -24,13 +24,13 @@ def bump(root: Path, to: str, part: str, commit: bool, pull_request: bool, index
     """Make main's dev version final."""
     request = bumping.BumpRequest(to, part, commit, pull_request)
     today = datetime.now(UTC).date()
-    run_task(root, _desk(root, index), lambda context: bumping.bump(context, request, today=today, dry_run=dry_run))
+    run_task(root, _context(root, index), lambda context: bumping.bump(context, request, today=today, dry_run=dry_run))
 
 
 def bump_dev(root: Path, to: str, part: str, commit: bool, pull_request: bool, index: str, *, dry_run: bool) -> None:
     """Open the next dev line."""
     request = bumping.BumpRequest(to, part, commit, pull_request)
-    run_task(root, _desk(root, index), lambda context: bumping.bump_dev(context, request, dry_run=dry_run))
+    run_task(root, _context(root, index), lambda context: bumping.bump_dev(context, request, dry_run=dry_run))
 
 
 def tag(
@@ -38,12 +38,12 @@ def tag(
 ) -> None:
     """Cut a public release."""
     request = TagRequest(version, sign, wait, watch)
-    run_task(root, _desk(root, index, commit), lambda context: make_tag(context, request, dry_run=dry_run))
+    run_task(root, _context(root, index, commit), lambda context: make_tag(context, request, dry_run=dry_run))
 
 
 def status(root: Path, index: str, *, as_json: bool) -> None:
     """Show where the project stands; leave with 1 where something waits to be done."""
-    with reporting(root), _desk(root, index) as context:
+    with reporting(root), _context(root, index) as context:
         found = read_status(context)
         if as_json:
             console.result(found.to_json())
@@ -55,7 +55,7 @@ def status(root: Path, index: str, *, as_json: bool) -> None:
 
 def resume(root: Path, tag: str, index: str, *, dry_run: bool) -> None:
     """Finish a public release, or without an index show what there is to do."""
-    with reporting(root), _desk(root, index or "pypi") as context:
+    with reporting(root), _context(root, index or "pypi") as context:
         outcome = finish_release(context, tag, acts=bool(index), dry_run=dry_run)
     if not outcome.result.is_good:
         raise Exit(code=1)
@@ -63,8 +63,8 @@ def resume(root: Path, tag: str, index: str, *, dry_run: bool) -> None:
 
 def yank(root: Path, version: str, reason: str, index: str) -> None:
     """Describe how to take a bad release back."""
-    run_task(root, _desk(root, index), lambda context: show_yank(context, version, reason=reason))
+    run_task(root, _context(root, index), lambda context: show_yank(context, version, reason=reason))
 
 
-def _desk(root: Path, index: str, revision: str = "HEAD") -> AbstractContextManager[TaskContext]:
+def _context(root: Path, index: str, revision: str = "HEAD") -> AbstractContextManager[TaskContext]:
     return open_context(root, os.environ, index=index, revision=revision)

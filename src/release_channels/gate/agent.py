@@ -161,8 +161,8 @@ def _arguments(call: ToolCall) -> Mapping[str, str] | str:
 
 def _show(session: Session, recorder: Recorder) -> None:
     """Report how it goes: one line for each turn."""
-    told = [event for event in recorder.events if event["kind"] == "assistant"]
-    last: Mapping[str, Any] = told[-1] if told else {}
+    text = [event for event in recorder.events if event["kind"] == "assistant"]
+    last: Mapping[str, Any] = text[-1] if text else {}
     did = ", ".join(map(_did, last.get("calls", ()))) or last.get("text", "")
     did = " ".join((session.ended if session.ended and session.ended != "submitted" else did).split())
     shown = did if len(did) <= _SHOWN else did[:_SHOWN] + "…"

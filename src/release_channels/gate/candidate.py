@@ -86,8 +86,8 @@ def make_candidate(target: Target, root: Path, workplace: Path, env: Mapping[str
     wheel = next(file for file in files if file.suffix == ".whl")
     with console.progress("gathering its dependencies"):
         contents = _install(target, wheel, workplace, env)
-    told = tuple(ManifestFile(file.name, file.stat().st_size, sha256_of(file)) for file in files)
-    return Candidate(target, told, read_wheel(wheel), contents)
+    text = tuple(ManifestFile(file.name, file.stat().st_size, sha256_of(file)) for file in files)
+    return Candidate(target, text, read_wheel(wheel), contents)
 
 
 def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str]) -> Contents:
@@ -127,7 +127,7 @@ def _locked(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[s
     wanted = cwd / "wanted.in"
     wanted.write_text(f"pip\n{wheel.as_uri()}\n", encoding="utf-8")
     words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build", "--python", python)
-    with _told(target):
+    with _naming_failures(target):
         return run(
             uv_program(), *words, "--format", "pylock.toml", "--no-emit-package", target.project.name, wanted,
             cwd=cwd, env=env, timeout=_SECONDS,
@@ -158,12 +158,12 @@ def _download(target: Target, wanted: Path, python: Path, wheelhouse: Path, env:
     Raises: FailedError if it is not available as wheels, or is not what was locked.
     """
     options = ("--quiet", "--only-binary", ":all:", "--no-deps", "--dest", wheelhouse)
-    with _told(target):
+    with _naming_failures(target):
         run(python, "-I", "-m", "pip", "download", *options, "-r", wanted, cwd=wanted.parent, env=env, timeout=_SECONDS)
 
 
 @contextmanager
-def _told(target: Target) -> Iterator[None]:
+def _naming_failures(target: Target) -> Iterator[None]:
     """Report of what goes wrong what it was for.
 
     Raises: FailedError with the end of the installer's words.

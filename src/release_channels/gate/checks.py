@@ -37,7 +37,7 @@ class GateContext:
     workplace: Path
     env: Mapping[str, str]
     whole: Mapping[str, str]
-    veil: Callable[[str], str]
+    redactor: Callable[[str], str]
     pause: float = 2.0
     results: dict[str, str] = field(default_factory=dict)
 
@@ -93,7 +93,7 @@ def check_commands(candidate: Candidate, sandboxes: Sandboxes, bench: GateContex
     with sandboxes.open(candidate.contents) as sandbox:
         for words in bench.gate.commands:
             ran = sandbox.run(words, seconds=bench.gate.command_seconds, keep=bench.gate.max_output)
-            said = bench.veil(ran.output.decode("utf-8", "replace").strip())
+            said = bench.redactor(ran.output.decode("utf-8", "replace").strip())
             if ran.code != 0:
                 how = f"exited {ran.code}" if ran.code is not None else "was ended: it took too long or wrote too much"
                 raise FailedError(f"`{shlex.join(words)}` {how}", hint="\n".join(said.splitlines()[-20:]))
@@ -108,7 +108,7 @@ def check_rollout(
 
     Raises: FailedError
     """
-    recorder = Recorder(bench.kept / TRAJECTORY, bench.veil)
+    recorder = Recorder(bench.kept / TRAJECTORY, bench.redactor)
     if bench.gate.rollout:
         jobs_dir = bench.workplace / "jobs"
         rollout = own_command(
@@ -122,7 +122,7 @@ def check_rollout(
                 model, candidate, sandboxes, bench.gate, recorder, readme=readme, project=bench.workplace / "source"
             )
     result = rollout.result
-    (bench.kept / RESULT).write_text(bench.veil(result.to_json()), encoding="utf-8")
+    (bench.kept / RESULT).write_text(bench.redactor(result.to_json()), encoding="utf-8")
     problems = result.problems()
     if problems:
         raise FailedError(f"this was no real rollout: {', '.join(problems)} ({result.ended})", hint=_SEE)

@@ -21,7 +21,7 @@ CRITERIA = {
 }
 _MOST = 60_000
 _TOKENS = 2048
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
+_CODE_BLOCK = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def judge_prompt(
     events: Sequence[Mapping[str, Any]], result: RolloutResult, findings: Sequence[str], rubric: str, mark: str
 ) -> tuple[Mapping[str, str], ...]:
     """Format what the judge is asked; `mark` delimits the trajectory and cannot be guessed by who wrote it."""
-    told = "\n".join(json.dumps(event, ensure_ascii=False) for event in events)
+    text = "\n".join(json.dumps(event, ensure_ascii=False) for event in events)
     lines = "\n".join(f"- {name}: {meaning}" for name, meaning in CRITERIA.items())
     more = f"The project adds to the rubric:\n{rubric.strip()}\n\n" if rubric.strip() else ""
     listed = "".join(f"\n- {finding}" for finding in findings) or " none"
@@ -71,7 +71,7 @@ def judge_prompt(
         f"tool calls: {result.tool_calls}, tokens: {result.tokens}, ended: {result.ended}.\n"
         f"A fixed check over the whole trajectory has these findings:{listed}\n\n"
         f"The trajectory, one JSON object a line, between two marks that are this request's alone:\n"
-        f"<trajectory-{mark}>\n{cut(told, _MOST)}\n</trajectory-{mark}>\n\n"
+        f"<trajectory-{mark}>\n{cut(text, _MOST)}\n</trajectory-{mark}>\n\n"
         f"Answer with one JSON object and nothing else: {json.dumps(shape)}. "
         "The verdict is pass only if every criterion is true."
     )
@@ -91,7 +91,7 @@ def parse_verdict(text: str) -> Verdict:
 
     Raises: FailedError for anything else.
     """
-    fenced = _FENCE.fullmatch(text.strip())
+    fenced = _CODE_BLOCK.fullmatch(text.strip())
     try:
         content = json.loads(fenced[1] if fenced else text, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as err:

@@ -116,7 +116,7 @@ def own_command(
     jobs_dir.mkdir()
     with console.progress(f"the project's own rollout: {words[0]}"):
         ran = run_bounded(*words, cwd=cwd, env=env, timeout=gate.max_seconds, keep=gate.max_output)
-    log.write_text(recorder.veil(ran.output.decode("utf-8", "replace")), encoding="utf-8")
+    log.write_text(recorder.redactor(ran.output.decode("utf-8", "replace")), encoding="utf-8")
     if ran.code != 0:
         how = f"exited {ran.code}" if ran.code is not None else "was ended: it took too long or wrote too much"
         raise FailedError(f"the project's own rollout {how}", hint=f"see {log}")
@@ -173,8 +173,8 @@ def _result(table: Mapping[str, Any], configured: Configured) -> RolloutResult:
 
     Source: BenchFlow's result.json, `rewards`, `n_tool_calls` and `agent_result`.
     """
-    told = table.get("agent_result")
-    places: tuple[Mapping[str, Any], ...] = (told, table) if isinstance(told, dict) else (table,)
+    text = table.get("agent_result")
+    places: tuple[Mapping[str, Any], ...] = (text, table) if isinstance(text, dict) else (table,)
     rewards = table.get("rewards")
     reward = rewards.get("reward") if isinstance(rewards, dict) else table.get("reward")
     tokens = _count(places, "tokens", "total_tokens", "n_total_tokens")

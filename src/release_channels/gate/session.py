@@ -64,23 +64,23 @@ def run_gate(
 
     `pause` is how long a provider is given before it is asked again, in seconds.
 
-    Raises: KeyboardInterrupt, after the outcome was told.
+    Raises: KeyboardInterrupt, after the outcome was reported.
     """
-    veil = SecretRedactor(env, {*key_names(()), *_DAYTONA_KEYS})
-    console.set_redactor(veil)
+    redactor = SecretRedactor(env, {*key_names(()), *_DAYTONA_KEYS})
+    console.set_redactor(redactor)
     try:
         return run(
             lambda: parse_gate_options(words),
-            lambda options, _: _run(options, dry_run or options.dry_run, root, env, veil, pause),
-            root=root, env=env, again="nothing has passed; run the gate again", rehearses=is_rehearsal(env),
-            dry_run=dry_run, veil=veil,
+            lambda options, _: _run(options, dry_run or options.dry_run, root, env, redactor, pause),
+            root=root, env=env, retry_hint="nothing has passed; run the gate again", rehearses=is_rehearsal(env),
+            dry_run=dry_run, redact=redactor,
         )  # fmt: skip
     finally:
         console.set_redactor(str)
 
 
 def _run(
-    options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str], veil: SecretRedactor, pause: float
+    options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str], redactor: SecretRedactor, pause: float
 ) -> Outcome:
     """Find out what is to be gated and how, show it, and do it unless this is a dry run."""
     git, event = Git.open(root), read_event_run(env)
@@ -97,7 +97,7 @@ def _run(
     base = repository_url(project, git.remote_url(project.config.remote))
     target = target_of(project, commit, _run_number(options, found), commit_url(base, commit.sha) if base else None)
     providers = in_order(project.config.gate)
-    veil.add(env, key_names(providers))
+    redactor.add(env, key_names(providers))
     case = GateRequest(root, git, target, found, _providers(options, providers), env)
     withheld = key_names(providers) | set(_DAYTONA_KEYS)
     _refuse_nothing(case)
@@ -107,7 +107,7 @@ def _run(
     with ExitStack() as stack:
         stack.enter_context(checkout_lock(root))
         kept, workplace = _make_room(root), stack.enter_context(temporary_directory("gate"))
-        bench = GateContext(project.config.gate, kept, workplace, without(env, withheld), env, veil, pause)
+        bench = GateContext(project.config.gate, kept, workplace, without(env, withheld), env, redactor, pause)
         return _gated(case, bench)
 
 
@@ -283,7 +283,7 @@ def _write_provenance(case: GateRequest, candidate: Candidate, bench: GateContex
         commit=case.target.commit.sha,
         test_run=test_run,
         gate_run=GateRun(*own) if own else None,
-        results={name: bench.veil(said) for name, said in bench.results.items()},
+        results={name: bench.redactor(said) for name, said in bench.results.items()},
         tool=f"release-channels {installed_version('release-channels')}",
         version=candidate.version,
         files=candidate.files,

@@ -52,8 +52,8 @@ def reward_of(
     if not gate.verifier:
         return _built_in(session.submitted["version"], session.commands, candidate)
     with temporary_directory("verifier") as directory:
-        told = {"expected": str(candidate.version), **session.submitted}
-        (directory / "submission.json").write_text(json.dumps(told), encoding="utf-8")
+        text = {"expected": str(candidate.version), **session.submitted}
+        (directory / "submission.json").write_text(json.dumps(text), encoding="utf-8")
         lines = (json.dumps({"command": command.text, "code": command.code}) + "\n" for command in session.commands)
         (directory / "commands.jsonl").write_text("".join(lines), encoding="utf-8")
         more = {VERIFIER: directory, PROJECT: project, **({AGENT: agent} if agent else {})}

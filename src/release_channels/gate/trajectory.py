@@ -42,12 +42,12 @@ class RolloutResult:
 
     def problems(self) -> tuple[str, ...]:
         """Report why this was no real rollout; empty if it was one."""
-        told = (
+        text = (
             ("it called no tool", self.tool_calls <= 0),
             ("it took no tokens", self.tokens <= 0),
             ("nothing tells its reward", self.reward is None),
         )
-        return tuple(what for what, holds in told if holds)
+        return tuple(what for what, holds in text if holds)
 
 
 @dataclass
@@ -55,22 +55,22 @@ class Recorder:
     """Writes a trajectory as it happens, without secrets, so that a killed run leaves what it had."""
 
     path: Path
-    veil: Callable[[str], str]
+    redactor: Callable[[str], str]
     events: list[Mapping[str, Any]] = field(default_factory=list)
 
     def add(self, kind: str, **values: Any) -> None:
         """Add one event."""
-        event = _veiled({"kind": kind, **values}, self.veil)
+        event = _veiled({"kind": kind, **values}, self.redactor)
         line = json.dumps(event, ensure_ascii=False)
         with self.path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(line + "\n")
         self.events.append(event)
 
 
-def _veiled(value: Any, veil: Callable[[str], str]) -> Any:
+def _veiled(value: Any, redactor: Callable[[str], str]) -> Any:
     """Take the secrets out of every text in a value."""
     if isinstance(value, str):
-        return veil(value)
+        return redactor(value)
     if isinstance(value, Mapping):
-        return {key: _veiled(below, veil) for key, below in value.items()}
-    return [_veiled(below, veil) for below in value] if isinstance(value, list | tuple) else value
+        return {key: _veiled(below, redactor) for key, below in value.items()}
+    return [_veiled(below, redactor) for below in value] if isinstance(value, list | tuple) else value

@@ -92,7 +92,7 @@ def check_form(fields: Mapping[str, str], file_name: str, served: NormalizedName
     except RefusedError as err:
         raise UploadRefused(f"Invalid file name: {err}.") from err
     if kind is not _FILE_TYPES[fields["filetype"]]:
-        raise UploadRefused(f"The file {file_name} is no {fields['filetype']}.")
+        raise UploadRefused(f"The file {file_name} is not a {fields['filetype']}.")
 
 
 def check_metadata(classifiers: Iterable[str], requires_dist: Iterable[str]) -> None:

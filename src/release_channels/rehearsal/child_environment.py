@@ -100,7 +100,9 @@ def children_environment(
     cache.mkdir(parents=True, exist_ok=True)
     if cache.stat().st_dev != home.stat().st_dev:  # jobs come and go: their environments need no copies of their own
         kept.setdefault("UV_LINK_MODE", "symlink")
-    kept.setdefault("UV_CONCURRENT_DOWNLOADS", "8")  # the way out is on this machine, and each connection has its price
+    kept.setdefault(
+        "UV_CONCURRENT_DOWNLOADS", "8"
+    )  # the upstream proxy is on this machine, and each connection has its price
     return {
         **kept,
         **dict.fromkeys(_BUNDLES, str(bundle)),

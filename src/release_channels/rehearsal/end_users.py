@@ -34,7 +34,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class EndUsers:
-    """Four strangers, who type the reference commands as a dry run: pip and uv, each for both channels."""
+    """Four new users, who type the reference commands as a dry run: pip and uv, each for both channels."""
 
     guest: CleanInstaller
     installers: tuple[str, ...]

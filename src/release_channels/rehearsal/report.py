@@ -1,4 +1,4 @@
-"""How a rehearsal is told: one table of stations, and what was not rehearsed."""
+"""Report of a rehearsal: one table of stages, and what was not rehearsed."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def show_faults(results: Sequence[FaultResult]) -> None:
     console.show(table, wide=True)
 
 
-def show_not_rehearsed(told: Iterable[str]) -> None:
+def show_not_rehearsed(text: Iterable[str]) -> None:
     """List what the workflows say and a rehearsal cannot do, gathered by what it is."""
     by_what: dict[str, list[str]] = {}
-    for one in told:
+    for one in text:
         file, _, what = one.partition(": ")
         by_what.setdefault(what, []).append(file)
     if by_what:

@@ -50,7 +50,7 @@ class Scenario:
         return open_project(git, git.commit(self.dispatcher.main)).version
 
     def run(self, only: str = "") -> None:
-        """Go through the stations; `only` is the part to run.
+        """Run the stages; `only` is the part to run.
 
         Raises: FailedError at the first station that did not end as it should.
         """
@@ -59,7 +59,7 @@ class Scenario:
             self._wait()
 
     def _run_stages(self, only: str) -> None:
-        """Go through the stations; who releases goes on while a run publishes, as on GitHub."""
+        """Run the stages; the maintainer continues while a run publishes, as on GitHub."""
         config = self.environment.config
         gated = self.begin()
         if only != "public":

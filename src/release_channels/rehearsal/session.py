@@ -72,13 +72,13 @@ def run_rehearsal(
 ) -> Outcome:
     """Rehearse from options to outcome; errors end in an outcome, never in a traceback.
 
-    Raises: KeyboardInterrupt, after the outcome was told.
+    Raises: KeyboardInterrupt, after the outcome was reported.
     """
     left = "" if "--keep" in words else "nothing is left of it, and "
     return run(
         lambda: parse_rehearsal_options(words),
         lambda options, _: _rehearse(root, options, env, dry_run=dry_run),
-        root=root, env=env, again=f"{left}the next one begins again", rehearses=True,
+        root=root, env=env, retry_hint=f"{left}the next one begins again", rehearses=True,
         dry_run=dry_run,
     )  # fmt: skip
 
@@ -153,7 +153,7 @@ def _run_scenario(options: RehearsalOptions, world: MakeScenario) -> Outcome:
             scenario.run(options.only)
         finally:
             show_stages(scenario.log.stages)
-            show_not_rehearsed((*scenario.dispatcher.not_rehearsed, *scenario.environment.upstream_proxy.told))
+            show_not_rehearsed((*scenario.dispatcher.not_rehearsed, *scenario.environment.upstream_proxy.refusals))
     project = scenario.environment.project.name
     what = f"the {options.only} part of the train" if options.only else "the whole train"
     message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(scenario.log.stages)}"

@@ -16,7 +16,7 @@ from release_channels.rehearsal.actions.run import WorkflowRunResult
 from release_channels.rehearsal.end_users import Resolved, describe
 
 GLANCE = 0.2
-"""Seconds between two looks at what goes on beside."""
+"""Seconds between two checks of background stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ FinishedStage = tuple[Stage, "ReleaseError | None", "WorkflowRunResult | None"]
 
 @dataclass(slots=True)
 class StageLog:
-    """The stations in the order in which they were begun; what goes on beside keeps its place among them."""
+    """The stages in the order in which they were started; background stages keep their place."""
 
     stages: list[Stage] = field(default_factory=list)
     _background: dict[int, Future[FinishedStage]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class StageLog:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Travel while the block lasts: all that goes on beside has arrived when it ends well, and is ended else.
+        """Run stages while the block lasts; wait for background stages at its end, and stop them after an error.
 
         Raises: the first error by the order of the stations, which the others may only follow from.
         """
@@ -74,17 +74,17 @@ class StageLog:
         return self._end(self._begin(name), action())
 
     def start_in_background(self, name: str, action: Callable[[], FinishedStage]) -> int:
-        """Begin a station that goes on beside, and give its place."""
+        """Start a stage in the background, and return its position."""
         number = self._begin(name)
         self._background[number] = self._ends.enter_context(background(action))
         return number
 
     def future(self, number: int) -> Future[FinishedStage]:
-        """Return what goes on at a place."""
+        """Return the future of a background stage."""
         return self._background[number]
 
     def wait_for(self, number: int) -> WorkflowRunResult | None:
-        """Wait for what goes on at a place, and give the run, where there was one.
+        """Wait for a background stage, and return its run, if any.
 
         Raises: what went wrong there.
         """

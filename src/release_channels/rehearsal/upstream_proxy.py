@@ -1,4 +1,4 @@
-"""The one way out of a rehearsal: a proxy on loopback that reads from the index that dependencies come from.
+"""The upstream proxy of a rehearsal: a proxy on loopback that only reads from the index that dependencies come from.
 
 It takes the place of that index towards the programs of a rehearsal, who trust its certificate, so that nothing can
 be written there whatever goes wrong: what is not a reading, or is for another host, is refused here. Nearly all pages,
@@ -42,7 +42,7 @@ _HOST = r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:]+\])(?P<port>:[0-9]{1,5})?"
 # One reading of an address, and a strict one: what another parser could take for another host is refused.
 _CONNECT = re.compile(_HOST, re.ASCII)
 _PLAIN = re.compile(rf"http://{_HOST}/[!-~]*", re.ASCII)
-# Source: RFC 9110, section 7.6.1: they are between two ends of a connection; `Host` is written anew.
+# Source: RFC 9110, section 7.6.1: they are between two ends of a connection; `Host` is written again.
 _HOP_BY_HOP = ("host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 # They are answered here.
 _CONDITIONS = ("if-none-match", "if-modified-since", "if-range")
@@ -71,15 +71,15 @@ class ReadOnlyProxy:
     """Each refused request as `METHOD host`."""
     _kept: dict[tuple[str, ...], Future[_Answer | None]] = field(default_factory=dict)
     _passed: dict[tuple[str, ...], _Answer] = field(default_factory=dict)
-    """What was too big to be kept, without its body: who has it is told so, and the index is not asked."""
+    """What was too big to be kept, without its body: clients get 304, and the index is not asked."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _asking: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
     """A burst of new connections would be one of questions for an address, of which a name server may drop some."""
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def refusals(self) -> tuple[str, ...]:
         """List what was refused, as other things that are not rehearsed are named."""
-        return tuple(f"{one}: a way out of the rehearsal" for one in dict.fromkeys(self.refused))
+        return tuple(f"{one}: a connection out of the rehearsal" for one in dict.fromkeys(self.refused))
 
     def read(self, host: str, method: str, url: str, headers: HTTPHeaderDict, has: str = "") -> _Answer:
         """Return an answer; `has` is the ETag of what the client has already, which is answered without its body.
@@ -106,7 +106,7 @@ class ReadOnlyProxy:
             mine.set_exception(err)
             raise
         if answer.rest is not None or answer.status not in (200, 206, 404):
-            self._forget(key)  # what the index could not answer is asked anew
+            self._forget(key)  # what the index could not answer is asked again
         if answer.rest is not None and answer.status == 200 and "ETag" in answer.headers:
             with self._lock:
                 self._passed[key] = replace(answer, body=b"", rest=None)
@@ -126,19 +126,19 @@ class ReadOnlyProxy:
         is_page = response.headers.get("Content-Type", "").startswith(_PAGES)
         most = _SMALL_PAGE if is_page else _SMALL
         body = b"".join(_pieces(response, most))
-        told = HTTPHeaderDict()
+        text = HTTPHeaderDict()
         for name, value in response.headers.items():
             if name.lower() not in _HOP_BY_HOP:
-                told.add(name, value)
+                text.add(name, value)
         is_whole = len(body) <= most and method != "HEAD"
-        if response.status == 200 and "ETag" not in told and (tag := _tag_of(url, told, body if is_whole else None)):
-            told["ETag"] = tag
+        if response.status == 200 and "ETag" not in text and (tag := _tag_of(url, text, body if is_whole else None)):
+            text["ETag"] = tag
         if len(body) > most:
-            return _Answer(response.status, told, body, response)
+            return _Answer(response.status, text, body, response)
         response.release_conn()
         if method != "HEAD":
-            told["Content-Length"] = str(len(body))
-        return _Answer(response.status, told, body)
+            text["Content-Length"] = str(len(body))
+        return _Answer(response.status, text, body)
 
 
 def _tag_of(url: str, headers: HTTPHeaderDict, body: bytes | None) -> str:

@@ -127,8 +127,8 @@ def _act(release: ReleaseContext) -> Report:
         )
         write_dist(release.root, files, verify_gated(manifest, release.gated))
     names = " and ".join(file.name for file in manifest.files)
-    told = f"built {names} from commit {release.observed.commit.short}"
-    return Report(Result.DONE, told, warnings=warnings, files=manifest.files)
+    text = f"built {names} from commit {release.observed.commit.short}"
+    return Report(Result.DONE, text, warnings=warnings, files=manifest.files)
 
 
 def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:

@@ -95,8 +95,8 @@ def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tu
 def _not_compared(release: ReleaseContext, manifest: Manifest, wheel: IndexFile) -> Finding:
     """Format that nobody looked for lost scripts: a preview is followed by a better one soon, a final is not."""
     severity = Severity.ERROR if manifest.channel is Channel.PUBLIC else Severity.WARNING
-    told = f"{release.index.title} does not give this file, the newest release's, so no script can be missed"
-    return Finding(severity, wheel.name, told, "try again when it does")
+    text = f"{release.index.title} does not give this file, the newest release's, so no script can be missed"
+    return Finding(severity, wheel.name, text, "try again when it does")
 
 
 def _newest_release(state: IndexState, version: Version, channel: Channel) -> Version | None:
@@ -151,8 +151,8 @@ def _differing(release: ReleaseContext, manifest: Manifest, again: Sequence[Path
         if why is not None:
             is_final = manifest.channel is Channel.PUBLIC
             severity = Severity.ERROR if why.is_weighty and is_final else Severity.WARNING
-            told = f"a second build of the same commit has other bytes: {why.words}"
-            yield Finding(severity, file.name, told, _UNLIKE if why.is_weighty and not is_final else _IRREPRODUCIBLE)
+            text = f"a second build of the same commit has other bytes: {why.words}"
+            yield Finding(severity, file.name, text, _UNLIKE if why.is_weighty and not is_final else _IRREPRODUCIBLE)
 
 
 def _difference(file: ManifestFile, first: Path, second: Path | None) -> Difference | None:

@@ -30,7 +30,7 @@ def run_ci_result(
 def _conclude(root: Path, env: Mapping[str, str]) -> Outcome:
     jobs = parse_needs(env.get(_NEEDS, ""))
     for job in jobs:
-        console.say(f"  {job.name:<12}{job.result}{_told(job)}")
+        console.say(f"  {job.name:<12}{job.result}{_reason(job)}")
     git = Git.open(root)
     config = open_project(git, git.commit("HEAD")).config
     event = read_event_run(env)
@@ -49,7 +49,7 @@ def nothing_to_do(event: EventRun, config: Config) -> str:
     return ""
 
 
-def _told(job: EndedJob) -> str:
+def _reason(job: EndedJob) -> str:
     outcome = job.outputs.get("outcome", "")
     return f", {outcome}" if outcome else ""
 
@@ -99,12 +99,12 @@ def evaluate_jobs(jobs: Sequence[EndedJob], start: Start) -> Outcome:
     bad += [f"{name} was skipped unexpectedly" for name, reason in reasons.items() if not reason]
     if bad:
         return Outcome(Result.FAILED, "; ".join(bad), hint="look at the first of these jobs: its last line says why")
-    told = dict.fromkeys(reason for name, reason in reasons.items() if name != PREFLIGHT)
+    text = dict.fromkeys(reason for name, reason in reasons.items() if name != PREFLIGHT)
     ran = [job.name for job in jobs if job.result == "success"]
-    if told:
+    if text:
         after = f"; {', '.join(ran)} ended well" if ran else ""
         result = Result.DONE if ran == [PREFLIGHT] else Result.SKIPPED
-        return Outcome(result, "; ".join(told) + after)
+        return Outcome(result, "; ".join(text) + after)
     return Outcome(Result.DONE, f"{', '.join(ran)} ended well")
 
 

@@ -1,4 +1,4 @@
-"""A stranger's machine: clean environments away from the checkout, in which the reference commands are typed."""
+"""Clean environments outside the checkout, in which the documented install commands run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CleanInstaller:
     env: Mapping[str, str]
 
     def in_room(self, name: str) -> CleanInstaller:
-        """Return the same stranger another empty home, so that no install sees the traces of another."""
+        """Return the same installer with another empty home directory, so that installs do not affect each other."""
         home = self.home / name
         home.mkdir()
         places = {"HOME": home, "UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin"}
@@ -127,7 +127,7 @@ class CleanInstaller:
 def make_clean_installer(
     home: Path, project: Project, index: Index, upstream: str, outer: Mapping[str, str]
 ) -> CleanInstaller:
-    """Make a stranger who knows one index, in an empty directory away from the checkout.
+    """Make a new user who knows one index, in an empty directory away from the checkout.
 
     Of the `outer` environment only what says where things are on this machine comes along.
 
@@ -154,7 +154,7 @@ def make_clean_installer(
 
 
 def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:
-    """Report where this machine keeps downloads and interpreters, since the stranger's home is another one."""
+    """Report where this machine keeps downloads and interpreters, since the clean install's home is another one."""
     asked = {"UV_CACHE_DIR": ("cache", "dir"), "UV_PYTHON_INSTALL_DIR": ("python", "dir")}
     found = {name: outer.get(name) or run(uv_program(), *words, cwd=home, env=outer) for name, words in asked.items()}
     return found | {"PIP_CACHE_DIR": outer.get("PIP_CACHE_DIR") or str(pip_cache(outer))}
@@ -201,7 +201,7 @@ def _python(project: Project, home: Path, env: Mapping[str, str]) -> Path:
 
 
 def pip_cache(env: Mapping[str, str]) -> Path:
-    """Where pip keeps its downloads by default; without it a stranger would fetch every dependency each time."""
+    """Where pip keeps its downloads by default; without it a new user would fetch every dependency each time."""
     home = Path(env.get("HOME", str(Path.home())))
     if sys.platform == "darwin":
         return home / "Library" / "Caches" / "pip"

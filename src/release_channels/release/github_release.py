@@ -80,16 +80,16 @@ def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[
 
 def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
     """Describe what a draft had said before it was published with the release's own words."""
-    told = []
+    text = []
     if found.name not in ("", ours.name):
-        told.append(f"the name {found.name!r}")
+        text.append(f"the name {found.name!r}")
     if "".join(found.body.split()) not in ("", "".join(ours.body.split())):  # GitHub writes line ends in its own way
-        told.append(f"the text that begins {found.body.strip().splitlines()[0][:_SHOWN]!r}")
+        text.append(f"the text that begins {found.body.strip().splitlines()[0][:_SHOWN]!r}")
     if found.is_prerelease:
-        told.append("the mark of a pre-release")
-    if not told:
+        text.append("the mark of a pre-release")
+    if not text:
         return ()
-    return (f"the draft was existing; replaced in it: {', '.join(told)}. What {ours.tag} says is its changelog",)
+    return (f"the draft was existing; replaced in it: {', '.join(text)}. What {ours.tag} says is its changelog",)
 
 
 def _create_draft(release: ReleaseContext, github: GitHub, tag: str, notes: str) -> GitHubRelease:

@@ -107,26 +107,26 @@ def inspect_installation(
 
     Raises: FailedError for a script that cannot be imported, and for an install from elsewhere.
     """
-    told = _probe(place, project, wheel, home, env)
-    if told["direct_url"]:
+    text = _probe(place, project, wheel, home, env)
+    if text["direct_url"]:
         raise FailedError(f"{project} was not installed from the index: it has a direct_url.json")
-    for script, module, places, problem in told["imports"]:
+    for script, module, places, problem in text["imports"]:
         for path in places:
-            if not Path(path).resolve().is_relative_to(Path(told["prefix"]).resolve()):
+            if not Path(path).resolve().is_relative_to(Path(text["prefix"]).resolve()):
                 raise FailedError(f"{module} was imported from {path}, outside the environment")
         if script and problem:
             raise FailedError(f"the script {script} cannot start: {problem}", hint=_MISSING)
-    for script, group in told["scripts"]:
+    for script, group in text["scripts"]:
         # Nobody expects --help of a program with windows: that it is there is enough.
         if group == "gui_scripts" and shutil.which(script, path=place.programs) is None:
             raise FailedError(f"the script {script} was not installed", hint=_MISSING)
     return Installed(
-        version=Version(told["version"]),
-        site=Path(told["site"]),
-        prefix=Path(told["prefix"]),
-        files=tuple(told["files"]),
-        console_scripts=tuple(name for name, group in told["scripts"] if group == "console_scripts"),
-        warnings=_unimportable(project, told["imports"]),
+        version=Version(text["version"]),
+        site=Path(text["site"]),
+        prefix=Path(text["prefix"]),
+        files=tuple(text["files"]),
+        console_scripts=tuple(name for name, group in text["scripts"] if group == "console_scripts"),
+        warnings=_unimportable(project, text["imports"]),
     )
 
 
@@ -200,8 +200,8 @@ def _probe(place: Environment, project: str, wheel: Wheel, home: Path, env: Mapp
     if not result.exists():
         last = done.messages.splitlines()[-1:] or [f"exit code {done.code}"]
         raise FailedError(f"Python ended while {project} was imported: {last[0]}", hint=_MISSING)
-    told: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
-    return told
+    text: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    return text
 
 
 def _unimportable(project: str, imports: list[tuple[str, str, list[str], str]]) -> tuple[str, ...]:

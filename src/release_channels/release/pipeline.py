@@ -61,19 +61,19 @@ def run_pipeline(
     dry_run: bool = False,
     env: Mapping[str, str] = os.environ,
     patience: Timeouts | None = None,
-    goes_on: bool = False,
+    intermediate: bool = False,
 ) -> Outcome:
     """Run one release session from its options to its outcome; errors end in an outcome, never in a traceback.
 
     Without a channel a tag decides: the one that was given, that started the job, or of the final that the commit
-    holds. With `goes_on` another run follows, and the outcome is told only where this one is the end.
+    holds. With `intermediate` another run follows, and only a failure is reported.
 
-    Raises: KeyboardInterrupt, after the outcome was told.
+    Raises: KeyboardInterrupt, after the outcome was reported.
     """
     return run_session(
         name, words,
         lambda options, actions: _run(steps, channel, options, root, env, actions, patience or Timeouts()),
-        root=root, env=env, dry_run=dry_run, goes_on=goes_on,
+        root=root, env=env, dry_run=dry_run, intermediate=intermediate,
     )  # fmt: skip
 
 
@@ -109,8 +109,8 @@ def _run(
         show_plan(plan, observed, index, steps)
         if plan.verdict is not Verdict.PUBLISH:
             result = Result.SKIPPED if plan.verdict is Verdict.SKIP else Result.REFUSED
-            told = outcome_of(plan, result, f"{plan.reason}: {plan.message}")
-            return replace(told, hint=plan.hint, run_number=request.run)
+            text = outcome_of(plan, result, f"{plan.reason}: {plan.message}")
+            return replace(text, hint=plan.hint, run_number=request.run)
         proven = gated_files(proof, plan, project) if proof else verify_public_ci(git, project, steps, plan, env)
         for warning in proven.warnings:
             console.warn(warning)

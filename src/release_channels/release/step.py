@@ -115,10 +115,10 @@ def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
 def _reached(release: ReleaseContext, reports: list[Report]) -> Outcome:
     """Report the outcome of steps that all succeeded: of the first that published, else of one that found it done."""
     telling = (next((r for r in reports if r.result is result), None) for result in (Result.PUBLISHED, Result.ALREADY))
-    told = next(filter(None, telling), reports[-1])
+    text = next(filter(None, telling), reports[-1])
     return replace(
-        outcome_of(release.plan, told.result, told.message),
-        publish=told.result is not Result.ALREADY,
+        outcome_of(release.plan, text.result, text.message),
+        publish=text.result is not Result.ALREADY,
         warnings=_warnings(release, reports),
         files=_files(reports),
     )

@@ -1,4 +1,4 @@
-"""Verify from outside: a stranger types the reference commands, and we look at what came."""
+"""Verify from outside: a new user types the reference commands, and we look at what came."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _act(release: ReleaseContext) -> Report:
     public = tuple(warning for one in others for warning in check(one, state, guest, release))
     warnings = tuple(dict.fromkeys([warning for one in own for warning in one.warnings] + list(public)))
     return Report(
-        Result.DONE, f"from outside: {_told(own)}; {_proven(own, expected)}",
+        Result.DONE, f"from outside: {_describe(own)}; {_proven(own, expected)}",
         warnings=warnings, notes=final_for_older_python(state, manifest.version), files=manifest.files,
     )  # fmt: skip
 
@@ -104,7 +104,7 @@ def _all_of(*acts: Callable[[], InstallResult]) -> list[InstallResult]:
     stops = [end for end in ends if isinstance(end, ReleaseError)]
     if stops:
         fine = [end for end in ends[: len(ends) // 2] if isinstance(end, InstallResult)]
-        hints = [*dict.fromkeys(stop.hint for stop in stops if stop.hint), *(f"but {_told([one])}" for one in fine)]
+        hints = [*dict.fromkeys(stop.hint for stop in stops if stop.hint), *(f"but {_describe([one])}" for one in fine)]
         raise FailedError("; ".join(str(stop) for stop in stops), hint="\n".join(hints)) from stops[0]
     return [end for end in ends if isinstance(end, InstallResult)]
 
@@ -282,7 +282,7 @@ def _no_final(state: IndexState, guest: CleanInstaller, release: ReleaseContext)
     )
 
 
-def _told(came: list[InstallResult]) -> str:
+def _describe(came: list[InstallResult]) -> str:
     return " and ".join(f"`{one.command}` installed {one.version}" for one in came)
 
 
@@ -295,4 +295,4 @@ def _proven(came: list[InstallResult], expected: Expected) -> str:
     return f"the installed files are those of the wheel, and {does}"
 
 
-VERIFY = Step("verify", "install from the index as a stranger would", _act)
+VERIFY = Step("verify", "install from the index as a new user would", _act)

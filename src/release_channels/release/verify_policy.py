@@ -56,14 +56,14 @@ def offered_final(state: IndexState, python: str) -> Version | None:
 
 def skipped_finals(state: IndexState, python: str) -> tuple[str, ...]:
     """Report of each final, newest first, why one exact Python is not offered it."""
-    told = []
+    text = []
     for version in sorted((v for v in state.releases if not v.is_prerelease), reverse=True):
         files = state.releases[version]
         if _admits(files, (python,)):
             continue
         bounds = sorted({file.requires_python for file in files if file.requires_python and not file.yanked})
-        told.append(f"{version} asks for Python {' or '.join(bounds)}" if bounds else f"{version} is yanked")
-    return tuple(told)
+        text.append(f"{version} asks for Python {' or '.join(bounds)}" if bounds else f"{version} is yanked")
+    return tuple(text)
 
 
 def _newest(state: IndexState, pythons: tuple[str, ...], *, finals_first: bool) -> Version | None:
@@ -92,7 +92,7 @@ def _listed(names: list[str]) -> str:
 
 
 def fetch_published_wheel(release: ReleaseContext, place: Path) -> tuple[Manifest, Path]:
-    """Return the manifest and the wheel that a stranger has to get.
+    """Return the manifest and the wheel that a new user has to get.
 
     A job that only verifies has no build: it takes the wheel from the index, into `place`, and what is compared then
     is what each installer makes of it.

@@ -295,14 +295,14 @@ class GitHub:
             found = self._repo.get_deployments(environment=environment)
             return [self._deployment(one) for one in islice(found, limit)]
 
-        told: list[Deployment] = []
+        text: list[Deployment] = []
         for deployment, run_id in self._answers.read(
             f"the deployments to {environment}", ask, needs="deployments: read"
         ):
             if run_id is not None and run_id not in workflows:
                 workflows[run_id] = self._workflow_of(run_id)
-            told.append(parse.with_workflow(deployment, workflows.get(run_id) if run_id is not None else None))
-        return tuple(told)
+            text.append(parse.with_workflow(deployment, workflows.get(run_id) if run_id is not None else None))
+        return tuple(text)
 
     def _deployment(self, one: Any) -> tuple[Deployment, int | None]:
         newest = next(iter(one.get_statuses()), None)

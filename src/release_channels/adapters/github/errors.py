@@ -66,7 +66,7 @@ class RetryingClient:
         Raises: UnansweredError if there was no answer or the rate limit is used up; RefusedError if GitHub said no.
         """
         again = "it may have been done all the same: run the same command again, which looks first"
-        with self._settled(f"told to {what}", again, needs):
+        with self._settled(f"asked to {what}", again, needs):
             return act()
 
     @contextmanager

@@ -33,12 +33,12 @@ def wait_for_run(
         run = ask()
         if run is not None and run.is_done:
             return run
-        told = _state(run, workflow, github)
-        if told != said:
-            console.say(f"  {told}")
-            said = told
+        text = _state(run, workflow, github)
+        if text != said:
+            console.say(f"  {text}")
+            said = text
         if left <= 0:
-            raise FailedError(f"{told} after {waiting.longest:g} s", hint="start the same again to continue waiting")
+            raise FailedError(f"{text} after {waiting.longest:g} s", hint="start the same again to continue waiting")
         waiting.sleep(waiting.pause)
         left -= waiting.pause
 

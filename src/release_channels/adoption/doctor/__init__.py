@@ -112,14 +112,14 @@ class _Reading:
     """Reading settings one by one: what the token may not see is noted, and one that is silent is asked no more."""
 
     def __init__(self, context: TaskContext, settings: Settings) -> None:
-        self._desk = context
+        self._context = context
         self._settings = settings
         self._unseen: list[str] = []
         self._is_silent = False
 
     def read(self, name: str, branch: str, *, is_private: bool) -> RepositorySettings:
         """Read all that the findings need."""
-        settings, wanted = self._settings, wanted_environments(self._desk.config)
+        settings, wanted = self._settings, wanted_environments(self._context.config)
         environments: dict[str, Environment | None] = {}
         for one in wanted:
             place = one.name

@@ -90,12 +90,12 @@ def table(findings: Sequence[Diagnosis]) -> Table:
     for heading in ("", "topic", "", "finding"):
         drawn.add_column(heading, overflow="fold")
     for one in findings:
-        told = Text(one.message)
+        message = Text(one.message)
         for lead, text in (("fix", one.fix), ("to verify", one.verify)):
             if text:
-                told.append(f"\n{lead}: {text}", style="dim")
+                message.append(f"\n{lead}: {text}", style="dim")
         topic = Text(f"{one.area}: {one.topic}")
-        drawn.add_row(Text(one.verdict, style=_STYLES[one.verdict]), topic, Text(one.certainty), told)
+        drawn.add_row(Text(one.verdict, style=_STYLES[one.verdict]), topic, Text(one.certainty), message)
     return drawn
 
 

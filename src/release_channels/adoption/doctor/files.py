@@ -144,9 +144,9 @@ def _names(workflows: Mapping[str, str], publisher: Publisher) -> Diagnosis:
     with_identity = [job for job in jobs if "id-token" in job["permissions"]]
     named = {job["environment"]["name"].text or job["environment"].text for job in with_identity}
     if named != {publisher.environment}:
-        told = ", ".join(sorted(name or "none" for name in named)) or "none"
+        text = ", ".join(sorted(name or "none" for name in named)) or "none"
         return bad(
-            AREA, "names", f"{path} publishes from the environment {told}, and the settings say "
+            AREA, "names", f"{path} publishes from the environment {text}, and the settings say "
             f"{publisher.environment}",
             "one of both was renamed: the commonest cause of `invalid-publisher`",
         )  # fmt: skip

@@ -74,8 +74,8 @@ def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
         )  # fmt: skip
     if not others and not down:
         count = len(releases)
-        told = f"{count} release tags, each above those before it" if count > 1 else f"release tags so far: {count}"
-        yield good(GIT, "tags", told)
+        text = f"{count} release tags, each above those before it" if count > 1 else f"release tags so far: {count}"
+        yield good(GIT, "tags", text)
 
 
 def _down(versions: Sequence[Version | None]) -> Iterator[tuple[Version, Version]]:
@@ -129,18 +129,18 @@ def diagnose_publishers(
     """Compare the publishers that the settings imply with those that each channel's newest attested file names."""
     for publisher in wanted:
         topic, file = f"{publisher.channel} publisher", attested.get(publisher.channel)
-        told = ", ".join(publisher.row[1:])
+        text = ", ".join(publisher.row[1:])
         if file is None:
             yield declared(
-                INDEX, topic, f"{told}: no attested file tells, and only the owners of {project} see it on the index",
+                INDEX, topic, f"{text}: no attested file tells, and only the owners of {project} see it on the index",
                 "`invoke setup-publishing --apply` lets the workflow show its identity to the index",
             )  # fmt: skip
         elif file.values == tuple(value.lower() for value in publisher.row[1:]):
-            yield good(INDEX, topic, f"{told}: {file.file} was published by it")
+            yield good(INDEX, topic, f"{text}: {file.file} was published by it")
         else:
             yield bad(
                 INDEX, topic, f"{file.file} was published by {', '.join(value or 'none' for value in file.values)}; "
-                f"the settings say {told}",
+                f"the settings say {text}",
                 "put settings and publisher in step: `invoke setup-publishing` shows the values",
             )  # fmt: skip
 

@@ -71,7 +71,7 @@ class _File:
 def check_workflows(
     files: Mapping[str, str], config: Config, *, ours: Collection[str] = ()
 ) -> tuple[RuleViolation, ...]:
-    """Check workflow files by their paths; those of gate and channels, and `ours` besides, keep every rule."""
+    """Check workflow files by their paths; those of gate and channels, and `ours` also, keep every rule."""
     release = {f"{WORKFLOWS}/{name}" for name in (config.preview_workflow, config.public_workflow)}
     strict = {*release, f"{WORKFLOWS}/{config.gate_workflow}", *ours}
     found: list[RuleViolation] = []

@@ -256,11 +256,11 @@ def _find_for_root(found: Bubblewrap) -> tuple[Bubblewrap | None, str]:
     if _umask() & 0o055:
         return None, f"bubblewrap needs a umask that lets other users read where you are root, and it is {_umask():03o}"
     # One for all sandboxes of a run: a verifier reads what the agent's commands have written.
-    as_stranger = replace(found, runs_as=_STRANGERS + secrets.randbelow(_STRANGERS // 100))
-    said = _try(as_stranger)
+    without_user_config = replace(found, runs_as=_STRANGERS + secrets.randbelow(_STRANGERS // 100))
+    said = _try(without_user_config)
     if not said:
-        return as_stranger, ""
-    plain = replace(as_stranger, has_namespaces=False)
+        return without_user_config, ""
+    plain = replace(without_user_config, has_namespaces=False)
     return (None, f"bubblewrap does not work here ({said})") if _try(plain) else (plain, "")
 
 

@@ -121,7 +121,7 @@ class DaytonaSandbox:
             code, took, size, used = map(int, lines[0].split())
             head, tail = (base64.b64decode(line, validate=True) for line in lines[1:3])
         except ValueError as err:
-            raise FailedError("Daytona ran a command and told nothing of it", hint=_LOOK) from err
+            raise FailedError("Daytona ran a command but returned no result", hint=_LOOK) from err
         if used * 1024 > self.gate.max_disk:
             raise over_the_limit(WORK, used * 1024, self.gate.max_disk)
         left_out = size - len(head) - len(tail)

@@ -39,11 +39,11 @@ def run_parity_suite(sandbox: Sandbox) -> Mapping[str, CommandDigest]:
 
     Raises: FailedError if the sandbox does not do its part.
     """
-    told = {}
+    text = {}
     for name, words in _ORACLE:
         ran = sandbox.run(words, seconds=_SECONDS, keep=_KEEP)
-        told[name] = CommandDigest(ran.code, ran.size, hashlib.sha256(ran.output).hexdigest())
-    return told
+        text[name] = CommandDigest(ran.code, ran.size, hashlib.sha256(ran.output).hexdigest())
+    return text
 
 
 def check_parity(home: Sandboxes, away: Sandboxes) -> str:

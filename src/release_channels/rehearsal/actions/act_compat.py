@@ -48,22 +48,22 @@ def clean(workflow: Workflow, mapped: Mapping[str, frozenset[str]], *, only_stan
     top = compose(workflow.text, workflow.path)
     removed = [*_removed(top)]
     cuts = [cut_entry(workflow.text, key, value) for _, key, value in removed]
-    told = [f"{workflow.file}: {name}" for name, _, _ in removed]
-    told += [f"{workflow.file}: {name}" for name in IGNORED_BY_ACT if _uses(top, name)]
+    text = [f"{workflow.file}: {name}" for name, _, _ in removed]
+    text += [f"{workflow.file}: {name}" for name in IGNORED_BY_ACT if _uses(top, name)]
     actions: dict[str, str] = {}
     for job in workflow.jobs:
         for step in job.steps:
             if step.uses:
                 actions[step.uses] = _counterpart(workflow, step.uses, mapped, only_stand_ins=only_stand_ins)
                 known = mapped.get(actions[step.uses], frozenset(step.given))
-                told += [
+                text += [
                     f"{workflow.file}: {key} of {_repository(step.uses)}" for key in step.given if key not in known
                 ]
-    told += [f"{workflow.file}: {_repository(uses)}" for uses, by in actions.items() if by == STAND_IN]
+    text += [f"{workflow.file}: {_repository(uses)}" for uses, by in actions.items() if by == STAND_IN]
     if only_stand_ins:
         cuts += [*_stand_ins(top)]
-        told.append(f"{workflow.file}: what its jobs run (--with-tests runs it)")
-    return Cleaned(apply_cuts(workflow.text, cuts), actions, tuple(dict.fromkeys(told)))
+        text.append(f"{workflow.file}: what its jobs run (--with-tests runs it)")
+    return Cleaned(apply_cuts(workflow.text, cuts), actions, tuple(dict.fromkeys(text)))
 
 
 def _removed(top: Node) -> Iterator[tuple[str, Node, Node]]:

@@ -189,12 +189,12 @@ class WorkflowDispatcher:
                 console.warn(
                     f"{workflow.file} ran nothing of the session {name}: this machine has no Python that it names"
                 )
-        told = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
-        self.not_rehearsed += [one for one in told if one not in self.not_rehearsed]
+        text = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
+        self.not_rehearsed += [one for one in text if one not in self.not_rehearsed]
         keep_log(self.environment, session, act_result)
         return WorkflowRunResult(
             session.run_id, session.number, session.attempt, session.workflow, session.event, act_result, jobs,
-            conclusion, seconds, told,
+            conclusion, seconds, text,
         )  # fmt: skip
 
     def _title(self, workflow: Workflow, event: Event, number: int) -> str:

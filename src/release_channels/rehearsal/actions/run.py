@@ -55,12 +55,12 @@ class WorkflowRunResult:
 
     def outcome(self) -> str:
         """Return the outcome that tells most: one that is not good, else one that published, else the last."""
-        told = [line for line in self.outcomes if not line.startswith(f"{Result.DONE}:")] or list(self.outcomes)
+        text = [line for line in self.outcomes if not line.startswith(f"{Result.DONE}:")] or list(self.outcomes)
         for kinds in ((Result.REFUSED, Result.FAILED), (Result.PUBLISHED, Result.ALREADY), (Result.SKIPPED,)):
-            for line in told:
+            for line in text:
                 if line.startswith(tuple(f"{kind}:" for kind in kinds)):
                     return line
-        return told[-1] if told else self.conclusion
+        return text[-1] if text else self.conclusion
 
     def __str__(self) -> str:
         """Format it for people."""

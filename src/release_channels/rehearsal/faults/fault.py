@@ -102,7 +102,7 @@ def resume(context: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
 
 @contextmanager
 def held_at(context: FaultContext, job: str, step: str, action: Callable[[Injection], None]) -> Iterator[Injection]:
-    """Do something while a run waits right before a step; the step goes on afterwards, unless nothing is left of it."""
+    """Act while a run waits right before a step; the step continues afterwards, unless it was killed."""
     directory = context.environment.directory / f"stop-{secrets.token_hex(4)}"
     directory.mkdir()
     stop = Breakpoint(job, step, str(directory))

@@ -35,14 +35,14 @@ def _manifest(context: FaultContext) -> Iterator[Injection]:
     """Make the build hand on a manifest of another commit."""
     injection = Injection("the artifact of the build")
 
-    def forge(_name: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    def alter(_name: str, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
         if MANIFEST not in files:
             return files
         injection.fired += 1
         content = json.loads(files[MANIFEST])
         return {**files, MANIFEST: json.dumps({**content, "commit": _OTHER}).encode()}
 
-    context.environment.runner.artifact_hooks.append(forge)
+    context.environment.runner.artifact_hooks.append(alter)
     try:
         yield injection
     finally:
@@ -81,7 +81,7 @@ def _from_fork(context: FaultContext, injection: Injection) -> WorkflowRunResult
     assert context.gate is not None
     run_id = context.environment.state.add_run(
         context.gate.workflow.file, context.gate.event.sha, event=context.gate.event.name, title=_title(context),
-        branch=context.environment.config.main_branch, head_repository="stranger/fork",
+        branch=context.environment.config.main_branch, head_repository="someone/fork",
     )  # fmt: skip
     event = context.dispatcher.completed_run(run_id, context.gate.workflow)
     injection.fired = 1
@@ -111,6 +111,6 @@ FAULTS = (
     ),
     Fault(
         "fork-run", "a run of a fork ends on a branch called like main", Channel.PREVIEW, _nothing,
-        "stranger/fork", End.UNCHANGED, action=_from_fork,
+        "someone/fork", End.UNCHANGED, action=_from_fork,
     ),
 )  # fmt: skip

@@ -131,12 +131,12 @@ def run_fault(fault: Fault, context: FaultContext, reference: PublishedState) ->
         console.warn("; ".join(wrong))
         console.say(tail(context.environment, last if fault.recover and not last.is_green else ran))
     then = fault.then.format(file=context.workflow.file, tag=context.tag)
-    told = f"{then}: {last.outcome()}" if fault.recover else then
+    text = f"{then}: {last.outcome()}" if fault.recover else then
     return FaultResult(
         fault,
         f"{injection.where}, {injection.fired} x",
         _shown(fault, ran),
-        told,
+        text,
         world,
         tuple(wrong),
         time.monotonic() - begun,

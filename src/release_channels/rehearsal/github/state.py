@@ -196,8 +196,8 @@ class GitHubState:
                 for earlier in self.deployments.values():
                     if earlier.environment == environment and earlier.states and earlier.states[-1][1] == "success":
                         earlier.states.append((self.new_id(), "inactive", self.clock()))
-            told = [(self.new_id(), state, self.clock()) for state in states]
-            made = StoredDeployment(self.new_id(), environment, sha, self.clock(), run_id, told)
+            text = [(self.new_id(), state, self.clock()) for state in states]
+            made = StoredDeployment(self.new_id(), environment, sha, self.clock(), run_id, text)
             self.deployments[made.id] = made
             return made.id
 

@@ -92,13 +92,13 @@ def check_lost_scripts(subject: CheckContext, archive: Archive, previous: Archiv
         return
     lost = _programs(previous) - _programs(archive)
     before = f"{subject.project} {subject.previous_version}" if subject.previous_version else previous.name
-    told = f"{subject.project} {subject.version} has lost the scripts that {before} had: "
+    text = f"{subject.project} {subject.version} has lost the scripts that {before} had: "
     if meant := sorted(lost & subject.allow_lost_scripts):
-        yield note(archive.name, told + summarize(meant, 10), "allow-lost-scripts says that this is meant")
+        yield note(archive.name, text + summarize(meant, 10), "allow-lost-scripts says that this is meant")
     if missed := sorted(lost - subject.allow_lost_scripts):
         yield error(
             archive.name,
-            told + summarize(missed, 10),
+            text + summarize(missed, 10),
             "keep the script (it may print where it went): an upgrade takes the tool away from its users; "
             "where that is meant, name it in allow-lost-scripts",
         )

@@ -1,0 +1,104 @@
+"""The words that this project does not use: private vocabulary and translated English, with what to write instead."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "release_channels"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# A part of an identifier, split at underscores and capitals.
+NAMES = {
+    "told": "report", "veil": "redact", "desk": "context", "ground": "environment", "stranger": "clean_installer",
+    "journey": "stages", "wayout": "upstream_proxy", "mishap": "error", "fence": "upload_guard", "hub": "github",
+    "forge": "dispatcher", "train": "scenario", "wishes": "options",
+}  # fmt: skip
+# How a docstring begins.
+OPENINGS = frozenset({"Give", "Tell", "Say", "Word", "Let", "Ask", "Name", "Look", "Whether"})
+# A phrase of a docstring or a message.
+PHRASES = {
+    r"\banew\b": "again",
+    r"\bmend(?:s|ed|ing)?\b": "fix",
+    r"(?<![Tt]here )\bis no (?!longer|more|such)": "is not a",
+    r"\bstands twice\b": "duplicate",
+    r"\bgoes on\b": "continues",
+    r"\bway out\b": "upstream proxy",
+    r"\bstrangers?\b": "clean install",
+    r"\bbesides\b": "also",
+    r"\bveil\b": "redactor",
+    r"\bjourney\b": "stages",
+}
+
+
+def _words(identifier: str) -> set[str]:
+    return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", identifier.replace("GitHub", "Github"))}
+
+
+def _identifiers(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every name that is defined: functions, classes, parameters, variables, attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+
+
+def _docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and (text := ast.get_docstring(node)):
+            yield node.body[0].lineno, text
+
+
+def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+
+
+def unwanted(source: str) -> list[str]:
+    """Return what a module says in words that this project does not use, each with its line."""
+    tree = ast.parse(source)
+    names = [
+        f"{line}: {name}: write {NAMES[word]}"
+        for line, name in _identifiers(tree)
+        for word in sorted(_words(name) & NAMES.keys())
+    ]
+    openings = [
+        f"{line}: begins with {text.split()[0]}" for line, text in _docstrings(tree) if text.split()[0] in OPENINGS
+    ]
+    phrases = [
+        f"{line}: {found.group()}: write {better}"
+        for line, text in _texts(tree)
+        for phrase, better in PHRASES.items()
+        if (found := re.search(phrase, text))
+    ]
+    return names + openings + phrases
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_the_code_speaks_the_terms_of_the_field(path: Path) -> None:
+    """No module uses private vocabulary in an identifier, a docstring or a message."""
+    assert unwanted(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("def sit(desk): ...", id="parameter"),
+        pytest.param("class TrainWishes: ...", id="class"),
+        pytest.param("told = 1", id="variable"),
+        pytest.param('def f():\n    """Give the version."""', id="docstring"),
+        pytest.param('raise ValueError("read it anew")', id="message"),
+        pytest.param('x = f"{y} is no workflow"', id="formatted message"),
+    ],
+)
+def test_an_unwanted_word_is_found(source: str) -> None:
+    """Each kind of place is looked at."""
+    assert unwanted(source)
