@@ -101,7 +101,7 @@ class Case:
 
 
 NO_GATE = ("--no-gate",)
-QUICK = {
+PARTS = {
     "setuptools, a preview": Case("setuptools", NO_GATE, part="preview"),
     "hatchling, the public release after one": Case(
         "hatchling", NO_GATE, is_locked=True, from_lock=True, part="public", is_released=True
@@ -155,7 +155,13 @@ def check_nothing_is_left(directory: Path) -> None:
     assert not [config.parent for config in made if str(directory) in config.read_text()]
 
 
-@pytest.mark.parametrize("case", QUICK.values(), ids=QUICK)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=name, marks=() if case.part == "public" else pytest.mark.full)
+        for name, case in PARTS.items()
+    ],
+)
 def test_a_part_of_the_train_runs_on_a_project_as_init_left_it(
     make_repo: MakeRepo, tool_wheel: Path, directory: Path, case: Case
 ) -> None:
