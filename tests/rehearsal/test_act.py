@@ -198,7 +198,7 @@ def test_nothing_outlives_a_run(offline: None, tmp_path: Path, rest: str, second
 
 
 def context_of(stage: Stage) -> FaultContext:
-    """A scene at the start of the one workflow."""
+    """A context at the start of the one workflow."""
     stage.push()
     event = stage.dispatcher.pushed()[0]
     workflow = stage.dispatcher.workflow("one.yml")
@@ -232,7 +232,7 @@ def test_a_fault_that_did_not_fire_fails_the_rehearsal(offline: None, tmp_path: 
     assert (fired.wrong, fired.world, fired.fired) == ((), "unchanged", "before one/0, 1 x")
     assert (missed.wrong, missed.world) == (("the fault did not fire",), "unchanged")
     require_expected_ends([fired])
-    with pytest.raises(FailedError, match="1 of 2 faults did not end as they have to") as stop:
+    with pytest.raises(FailedError, match="1 of 2 faults did not end as expected") as stop:
         require_expected_ends([fired, missed])
     assert stop.value.hint == "gone: the fault did not fire"
 

@@ -90,7 +90,7 @@ class Case:
 
     @property
     def stages(self) -> list[str]:
-        """The stations that it has to go through, each once; a main that was released opens the next line first."""
+        """The stages that it has to go through, each once; a main that was released opens the next line first."""
         named = STATIONS[self.part]
         return list(dict.fromkeys((*named[:2], "bump-dev", "merge", *named[2:]))) if self.is_released else named
 
@@ -137,13 +137,13 @@ def rehearsed(case: Case, make_repo: MakeRepo, tool: Path) -> Screen:
 
 
 def check(screen: Screen, case: Case) -> None:
-    """Every station of the part is there and green, and in the end users get what it is to bring them."""
+    """Every stage of the part is there and green, and in the end users get what it is to bring them."""
     assert screen.code == 0, screen.text
     rows = table(screen.out)
     assert [name for name in rows if name != "gate"] == case.stages
     assert ("gate" in rows) is (not case.init)
-    assert rows["compare"][1].endswith(" are bit for bit the same")
-    what = f"the {case.part} part of the train" if case.part else "the whole train"
+    assert rows["compare"][1].endswith(" are identical")
+    what = f"the {case.part} part of the scenario" if case.part else "the whole scenario"
     assert screen.last.startswith(f"done: demo-tool: {what} ran in ")
     assert screen.last.endswith(f"; in the end users get {case.brings} (rehearsal)")
 

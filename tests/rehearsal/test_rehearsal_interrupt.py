@@ -35,7 +35,7 @@ def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: sign
     screen = _interrupted(repo, directory, ending, "--quick")
     # Below nox, which says the rest, the interrupt itself is what ends the process.
     assert screen.out.splitlines()[-1] == (
-        "failed: interrupted; nothing is left of it, and the next one begins again (rehearsal)"
+        "failed: interrupted; its files are removed, and the next one starts over (rehearsal)"
     )
     assert list(directory.iterdir()) == []
     assert marked(str(directory)) == []
@@ -48,7 +48,7 @@ def test_what_is_kept_is_not_said_to_be_gone(offline: None, tmp_path: Path) -> N
     directory.mkdir()
     screen = _interrupted(_sleeper(tmp_path), directory, signal.SIGINT, "--quick", "--keep")
     assert "kept: " in screen.err
-    assert screen.out.splitlines()[-1] == "failed: interrupted; the next one begins again (rehearsal)"
+    assert screen.out.splitlines()[-1] == "failed: interrupted; the next one starts over (rehearsal)"
     assert len(list(directory.iterdir())) == 1
     assert marked(str(directory)) == []
 

@@ -40,7 +40,7 @@ def test_a_preview_is_rehearsed_and_a_fault_is_seen(
     outcome = practise(adopted(False), "--quick", "--fault", "oidc-permission")
     shown = capsys.readouterr().out
     assert outcome.result is Result.DONE, shown
-    assert outcome.line.endswith("1 faults fired, and each ended converged or left the world unchanged (rehearsal)")
+    assert outcome.line.endswith("1 faults fired, and each ended converged or unchanged (rehearsal)")
     fired, seen, then, world, _ = table(shown)["oidc-permission"]
     assert (fired, world) == ("the job publish, 1 x", "converged")
     assert "did not take the upload" in seen
@@ -102,17 +102,17 @@ def test_a_release_workflow_that_does_not_listen_is_told(adopted: Adopted, direc
 
 
 REFUSED = {
-    "inside another": ({"RELEASE_CHANNELS_REHEARSAL": "x"}, (), "this is a rehearsal already"),
+    "inside another": ({"RELEASE_CHANNELS_REHEARSAL": "x"}, (), "already inside a rehearsal"),
     "unknown option": ({}, ("--nonsense",), "unrecognized arguments: --nonsense"),
     "unknown part": ({}, ("--only", "gate"), "invalid choice"),
     "no workflow files": (
         {},
         (),
-        "does not contain .github/workflows/integration-eval.yml, .github/workflows/internal-preview-release.yml, "
+        "lacks .github/workflows/integration-eval.yml, .github/workflows/internal-preview-release.yml, "
         ".github/workflows/public-release.yml, .github/workflows/test.yml",
     ),
     "no workflow files for a part": ({}, ("--only", "public"), "public-release.yml, .github/workflows/test.yml (reh"),
-    "unknown fault": ({}, ("--fault", "earthquake"), "there is no fault 'earthquake'"),
+    "unknown fault": ({}, ("--fault", "earthquake"), "unknown fault: 'earthquake'"),
 }
 
 
@@ -147,7 +147,7 @@ def test_the_outcome_says_what_users_get_or_that_nothing_came() -> None:
     released = Stage(
         "public", "public-release.yml #1", "published", (Resolved("uv", Channel.PUBLIC, Version("1.2")),), 1
     )
-    assert end_of([tested]) == "nothing was published, and the table says why"
+    assert end_of([tested]) == "nothing was published (see the table)"
     assert end_of([tested, released, tested]).startswith("in the end users get public: 1.2")
 
 

@@ -1,4 +1,4 @@
-"""The order of the train: what waits for what, and which error is told, with runs whose length and end are chosen."""
+"""The order of stages: which one waits for which, and which error is reported, with controlled runs."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class World:
 
 
 class Ride(Scenario):
-    """A train in such a world: main's version and the index are the world's, too."""
+    """A scenario in such a world: main's version and the index are the world's, too."""
 
     @property
     def version(self) -> Version:
@@ -121,7 +121,7 @@ class Ride(Scenario):
 
 
 def ride(world: World) -> Scenario:
-    """Make the train; what it is run on needs neither git nor an index."""
+    """Make the scenario; what it is run on needs neither git nor an index."""
     project = SimpleNamespace(source=SimpleNamespace(is_written=world.is_written))
     environment = SimpleNamespace(
         config=Config(), git=lambda *_: "", state=world, project=project, keep=False, index_root=world.index_root
@@ -136,7 +136,7 @@ def test_the_maintainer_does_not_wait_and_previews_wait_for_each_other(tmp_path:
     scenario = ride(world)
     scenario.run()
     compared = [stage.outcome for stage in scenario.log.stages if stage.name == "compare"]
-    assert compared == [f"1 files of {version} are bit for bit the same" for version in VERSIONS.values()]
+    assert compared == [f"1 files of {version} are identical" for version in VERSIONS.values()]
     told = world.told
     assert told.index("bump") < told.index("tag") < told.index(f"end {PREVIEW} 1") < told.index(f"begin {PREVIEW} 2")
     assert told.index(f"end {PREVIEW} 1") < told.index(f"begin {PUBLIC} 1")
@@ -177,7 +177,7 @@ def test_a_finished_run_is_not_called_broken_off_where_a_task_fails(tmp_path: Pa
     with pytest.raises(FailedError, match=r"^`invoke tag` exited 1"):
         scenario.run()
     told = [stage.outcome for stage in scenario.log.stages]
-    assert "broken off: the train stopped" not in told
+    assert "cancelled: an earlier stage failed" not in told
     assert f"{PREVIEW} 1" in told
 
 

@@ -107,7 +107,7 @@ def test_an_action_without_a_counterpart_is_refused_where_something_is_released(
 
 
 BROKEN = {
-    "no YAML": ("on: [", "is not a YAML"),
+    "no YAML": ("on: [", "is not valid YAML"),
     "no mapping": ("- on", "contains no mapping"),
     "no jobs": ("on: push\n", "has no `on:` or no `jobs:`"),
     "no event": (TEXT.replace("on: push\n", ""), "has no `on:` or no `jobs:`"),

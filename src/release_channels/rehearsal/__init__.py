@@ -1,1 +1,1 @@
-"""What a release is rehearsed and tested with: stand-ins for the world outside. The product imports none of it."""
+"""Rehearsals, and the doubles of external services that they and the tests use. No other package imports it."""

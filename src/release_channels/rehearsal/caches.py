@@ -1,4 +1,4 @@
-"""The environments that uv makes for the scripts of jobs: in its cache, which is the user's, one for each checkout."""
+"""Remove the environments that uv creates in the user's cache for the jobs' scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rehearsal's children see of the machine: whom they trust, where they may go, and whose caches they use."""
+"""Build the environment of a rehearsal's programs: certificates, proxy, caches and PATH."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def children_environment(
 
 
 def open_ways(hosts: Iterable[str]) -> dict[str, str]:
-    """Return the variables by which programs reach this machine, and these hosts, without the proxy."""
+    """Return the NO_PROXY variables for this machine and these hosts."""
     return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(("localhost", "127.0.0.1", *sorted(hosts))))
 
 
@@ -154,6 +154,6 @@ def upstream_hosts(upstream: str) -> frozenset[str]:
     except (RequestException, ValueError) as err:
         raise RefusedError(
             f"the index that dependencies come from did not answer: {reason_of(err)}",
-            hint="it is all that a rehearsal needs from outside: set UV_DEFAULT_INDEX to one that answers",
+            hint="set UV_DEFAULT_INDEX to an index that answers",
         ) from err
     return frozenset({*own, *(urlsplit(package.url).hostname or "" for package in page.packages)})

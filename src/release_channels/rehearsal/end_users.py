@@ -1,4 +1,4 @@
-"""What pip and uv would bring now from each channel, asked with the reference document's own commands."""
+"""Resolve each channel with pip and uv, by the documented install commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What one installer brings from one channel; None is nothing."""
+    """Version that one installer resolves from one channel, or None."""
 
     installer: str
     channel: Channel
@@ -34,7 +34,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class EndUsers:
-    """Four new users, who type the reference commands as a dry run: pip and uv, each for both channels."""
+    """Installers that run the documented commands as a dry run: pip and uv, each for both channels."""
 
     guest: CleanInstaller
     installers: tuple[str, ...]
@@ -80,7 +80,7 @@ def _pins(text: str) -> Iterator[tuple[str, Version]]:
 
 
 def make_end_users(environment: RehearsalEnvironment) -> EndUsers:
-    """Return the users a home and what pip needs."""
+    """Create the installers' home and pip's environment."""
     home = environment.directory / "users"
     home.mkdir()
     guest = make_clean_installer(
@@ -100,7 +100,7 @@ def _make_pip(home: Path, guest: CleanInstaller, upstream: str) -> None:
 
 
 def describe(got: tuple[Resolved, ...]) -> str:
-    """Describe what comes, in short where the installers agree."""
+    """Format the resolved versions, shortened where the installers agree."""
     return ", ".join(f"{channel}: {_of_channel(got, channel)}" for channel in (Channel.PUBLIC, Channel.PREVIEW))
 
 

@@ -1,4 +1,4 @@
-"""The scratch world of a rehearsal: a clone with a bare remote, an index, GitHub's stand-in, and nothing else."""
+"""Environment of a rehearsal: a clone with a bare remote, a local index, and the GitHub double."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _RIGHTS = ("contents: write", "actions: write", "pull-requests: write", "deploym
 
 @dataclass(frozen=True, slots=True)
 class RehearsalEnvironment:
-    """Everything that there is in a rehearsal, and where it is."""
+    """Repository, servers and directories of a rehearsal."""
 
     directory: Path
     repository: str
@@ -73,7 +73,7 @@ class RehearsalEnvironment:
 
     @property
     def address(self) -> str:
-        """Where the repository is on GitHub; git is led to the bare remote."""
+        """The repository's URL on GitHub; git redirects it to the bare remote."""
         return f"https://github.com/{self.repository}"
 
     @property
@@ -94,7 +94,7 @@ class RehearsalEnvironment:
         )  # fmt: skip
 
     def git(self, *words: str | Path, at: Path | None = None) -> str:
-        """Run git in the maintainer's checkout, or in another place."""
+        """Run git in the maintainer's checkout, or in another directory."""
         return run("git", *words, cwd=at or self.checkout, env=self.env)
 
     def maintainer(self) -> dict[str, str]:
@@ -102,7 +102,7 @@ class RehearsalEnvironment:
         return {**self.env, "GITHUB_API_URL": self.github.api_url, "GH_TOKEN": MAINTAINER}
 
     def warnings(self) -> tuple[str, ...]:
-        """Report what went wrong in the stand-ins themselves."""
+        """Return the internal errors of the doubles."""
         return (*self.index.warnings(), *self.github.warnings(), *self.runner.failures)
 
 
@@ -110,7 +110,7 @@ class RehearsalEnvironment:
 def create_environment(
     directory: Path, git: Git, project: Project, commit: Commit, env: Mapping[str, str], *, is_quick: bool, keep: bool
 ) -> Iterator[RehearsalEnvironment]:
-    """Make a world in an empty directory, and stop its servers when the block ends.
+    """Create the environment in an empty directory, and stop its servers on exit.
 
     Raises: RefusedError if a library is missing, or the index that dependencies come from does not answer.
     """
@@ -169,7 +169,7 @@ def _publishers(config: Config, repository: str, project: str) -> tuple[Publishe
 
 
 def _write_addresses(directory: Path, index: RunningIndex, *, is_quick: bool) -> Path:
-    """Write where the real index is redirected to: the file that makes every run in here a rehearsal."""
+    """Write the file that redirects the real index and marks every run as a rehearsal."""
     path = directory / "rehearsal.json"
     content = {
         "simple": index.simple_url,

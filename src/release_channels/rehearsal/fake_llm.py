@@ -1,4 +1,4 @@
-"""A model server without a model: it speaks the chat completions API and plays an agent and a judge by script.
+"""Fake chat completions server with a scripted agent and judge.
 
 What is asked tells the part: with tools it is the agent's, a request for a verdict is the judge's, the rest is a probe.
 """

@@ -1,4 +1,4 @@
-"""What stands between the clients and the index, and spoils answers while a fault is on."""
+"""Middleware in front of the index that injects faulty responses."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ResponseHook = Callable[["WSGIEnvironment", "WSGIApplication"], Response | None]
 
 
 class FaultInjector:
-    """An index as its clients see it; without a spoiler it is the index itself."""
+    """Wrapper of the index; without a hook, requests pass unchanged."""
 
     def __init__(self) -> None:
         self.hook: ResponseHook | None = None
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
-        """Stand in front of an index."""
+        """Wrap the index's application."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             response = self.hook(environ, app) if self.hook else None

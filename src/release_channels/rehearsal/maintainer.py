@@ -1,4 +1,4 @@
-"""The maintainer's hands in the scratch clone: the real tasks, merges, and a build at home to compare with."""
+"""Run the maintainer's commands in the clone: tasks, merges, and a local build to compare."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BUILD = (
 
 @dataclass(frozen=True, slots=True)
 class Maintainer:
-    """Somebody who releases from a clone on their own machine."""
+    """Maintainer who releases from a local clone."""
 
     environment: RehearsalEnvironment
 
@@ -49,7 +49,7 @@ class Maintainer:
         return any(pull.is_open for pull in self.environment.state.pulls.values())
 
     def merge(self) -> str:
-        """Merge what is open, as somebody does on GitHub, and say what."""
+        """Merge the open pull request as GitHub would, and return its title."""
         environment, main = self.environment, self.environment.config.main_branch
         opened = [pull for pull in environment.state.pulls.values() if pull.is_open]
         for pull in opened:
@@ -61,20 +61,20 @@ class Maintainer:
         return ", ".join(f"#{pull.number} {pull.title}" for pull in opened)
 
     def catch_up(self) -> None:
-        """Get main as it is on the remote."""
+        """Pull main from the remote."""
         main = self.environment.config.main_branch
         self.environment.git("switch", "--quiet", main)
         self.environment.git("pull", "--quiet", "--ff-only", self.environment.config.remote, main)
 
     def reset(self) -> None:
-        """Throw away what differs from the remote."""
+        """Discard local differences from the remote."""
         main, remote = self.environment.config.main_branch, self.environment.config.remote
         self.environment.git("switch", "--quiet", main)
         self.environment.git("fetch", "--quiet", "--prune", remote)
         self.environment.git("reset", "--quiet", "--hard", f"{remote}/{main}")
 
     def build_at_home(self, commit: str, *words: str) -> dict[str, str]:
-        """Build a commit as the session does on a laptop, in a clone of its own, and give the digest of each file.
+        """Build a commit in a separate clone outside of the workflows, and return each file's digest.
 
         Raises: FailedError if it cannot be built.
         """
@@ -106,5 +106,5 @@ def on_index(environment: RehearsalEnvironment, version: Version | None = None) 
 
 
 def outcome_line(done: CompletedProcess) -> str:
-    """Return the last line of what a command said: its outcome."""
+    """Return the outcome: the last line of a command's output."""
     return next((line for line in reversed(done.text.splitlines()) if line.strip()), "")

@@ -1,4 +1,4 @@
-"""Report of a rehearsal: one table of stages, and what was not rehearsed."""
+"""Print a rehearsal's report: the table of stages, and what was not rehearsed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _BAD = (f"{Result.FAILED}:", f"{Result.REFUSED}:")
 
 
 def show_stages(stages: Sequence[Stage]) -> None:
-    """Show the table."""
-    table = Table(title="rehearsal of the whole release", title_justify="left")
-    for heading in ("stage", "what ran", "outcome", "pip and uv bring"):
+    """Print the table of stages."""
+    table = Table(title="release stages (rehearsal)", title_justify="left")
+    for heading in ("stage", "what ran", "outcome", "pip and uv install"):
         table.add_column(heading, overflow="fold")
     table.add_column("s", justify="right")
     for one in stages:
@@ -32,15 +32,15 @@ def show_stages(stages: Sequence[Stage]) -> None:
 
 
 def end_of(stages: Sequence[Stage]) -> str:
-    """Describe what users get in the end; a preview of a version that waits for its tag publishes nothing."""
+    """Format what users get at the end; a staged preview publishes nothing."""
     brings = [stage.brings for stage in stages if stage.brings]
-    return f"in the end users get {brings[-1]}" if brings else "nothing was published, and the table says why"
+    return f"in the end users get {brings[-1]}" if brings else "nothing was published (see the table)"
 
 
 def show_faults(results: Sequence[FaultResult]) -> None:
-    """Show what became of each fault."""
+    """Print the table of faults."""
     table = Table(title="faults (rehearsal)", title_justify="left")
-    for heading in ("fault", "where it fired", "what a user sees", "then", "the world"):
+    for heading in ("fault", "where it fired", "what a user sees", "then", "published state"):
         table.add_column(heading, overflow="fold")
     table.add_column("s", justify="right")
     for one in results:

@@ -1,4 +1,4 @@
-"""The release train, station by station: pushed, tested, gated, previewed, bumped, tagged, published, reopened."""
+"""The release scenario: push, test, gate, preview, bump, tag, publish, bump-dev."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COMPARE = "compare"
 
 @dataclass(slots=True)
 class Scenario:
-    """A train under way; a station that does not end as it should stops it."""
+    """A running scenario; the first failed stage stops it."""
 
     environment: RehearsalEnvironment
     dispatcher: WorkflowDispatcher
@@ -39,9 +39,9 @@ class Scenario:
     end_users: EndUsers
     log: StageLog = field(default_factory=StageLog)
     publishing: dict[str, int] = field(default_factory=dict)
-    """The station of the newest run of each workflow that publishes, by its file."""
+    """Stage number of the newest run of each publishing workflow, by file name."""
     seen: dict[str, tuple[Resolved, ...]] = field(default_factory=dict)
-    """What users got from a run that has not ended yet, by its workflow file."""
+    """Versions that users got from an unfinished run, by workflow file."""
 
     @property
     def version(self) -> Version:
@@ -50,16 +50,16 @@ class Scenario:
         return open_project(git, git.commit(self.dispatcher.main)).version
 
     def run(self, only: str = "") -> None:
-        """Run the stages; `only` is the part to run.
+        """Run the stages, or with `only` those up to one channel's release.
 
-        Raises: FailedError at the first station that did not end as it should.
+        Raises: FailedError at the first failed stage.
         """
         with self.log.running():
             self._run_stages(only)
             self._wait()
 
     def _run_stages(self, only: str) -> None:
-        """Run the stages; the maintainer continues while a run publishes, as on GitHub."""
+        """Run the stages; publishing runs continue in the background, as on GitHub."""
         config = self.environment.config
         gated = self.begin()
         if only != "public":
@@ -130,7 +130,7 @@ class Scenario:
         return self.follow(*self.dispatcher.pushed(), stops_before=file)
 
     def follow(self, *events: Event, stops_before: str = "") -> tuple[WorkflowRunResult, ...]:
-        """Run what events start, and what follows from that, each a station of its own; by default what was pushed.
+        """Run what events start, and what follows from that, each as a stage; by default the latest pushes.
 
         Raises: FailedError if nothing runs, or a run is not green.
         """
@@ -159,7 +159,7 @@ class Scenario:
             self._compare(version, "--run-number", str(number))
 
     def _publish(self, file: str, event: Event) -> None:
-        """Run what an event starts beside what follows; the workflow that publishes has to be among it.
+        """Start an event's workflows in the background; the publishing workflow must be among them.
 
         Raises: FailedError if it is not.
         """
@@ -204,7 +204,7 @@ class Scenario:
         return names.get(workflow.file, workflow.file)
 
     def _visit_run(self, workflow: Workflow, event: Event) -> WorkflowRunResult:
-        """Visit a station where a workflow runs.
+        """Run a workflow as a stage.
 
         Raises: FailedError if the run is not green.
         """
@@ -243,7 +243,7 @@ class Scenario:
         self.log.start_in_background(_COMPARE, visit)
 
     def _same_bytes(self, commit: str, version: Version, *words: str) -> tuple[str, str]:
-        """Build the same at home and compare the bytes.
+        """Build the same commit outside of the workflows and compare the bytes.
 
         Raises: FailedError if a file differs.
         """
@@ -255,12 +255,12 @@ class Scenario:
                 f"{version} on the index is not what is built outside of the workflows: {', '.join(differing)}",
                 hint="does the build read something that differs between a job and a laptop?",
             )
-        return f"nox -s build -- {' '.join(words)}", f"{len(here)} files of {version} are bit for bit the same"
+        return f"nox -s build -- {' '.join(words)}", f"{len(here)} files of {version} are identical"
 
     def _status(self) -> tuple[str, str]:
         done = self.maintainer.task("status")
         if done.code:
-            raise FailedError("`invoke status` says that something is left to do", hint=done.text)
+            raise FailedError("`invoke status` reports unfinished work", hint=done.text)
         return "invoke status", next(line for line in done.text.splitlines() if line.startswith("next:"))
 
 
@@ -270,7 +270,7 @@ def _not_started(file: str = "") -> FailedError:
 
 
 def tail(environment: RehearsalEnvironment, ran: WorkflowRunResult, lines: int = 25) -> str:
-    """Return the end of what the failed jobs of a run wrote, and where all of it is."""
+    """Return the last lines of a run's failed jobs, and the path of its log."""
     failed = [job for job, result in ran.jobs.items() if result == "failure" and job in ran.act_result.jobs]
     said = "\n".join(f"[{job}] {line}" for job in failed for line in ran.act_result.said(job).splitlines()[-lines:])
     return f"{said}\nall of it: {log_of(environment, ran)}" if environment.keep else said

@@ -43,7 +43,7 @@ _PARTS = ("preview", "public")
 
 @dataclass(frozen=True, slots=True)
 class RehearsalOptions:
-    """What stands behind `--` on the command line."""
+    """Options after `--` on the command line."""
 
     keep: bool = False
     only: str = ""
@@ -72,20 +72,20 @@ def run_rehearsal(
 ) -> Outcome:
     """Rehearse from options to outcome; errors end in an outcome, never in a traceback.
 
-    Raises: KeyboardInterrupt, after the outcome was reported.
+    Raises: KeyboardInterrupt, after the outcome was printed.
     """
-    left = "" if "--keep" in words else "nothing is left of it, and "
+    left = "" if "--keep" in words else "its files are removed, and "
     return run(
         lambda: parse_rehearsal_options(words),
         lambda options, _: _rehearse(root, options, env, dry_run=dry_run),
-        root=root, env=env, retry_hint=f"{left}the next one begins again", rehearses=True,
+        root=root, env=env, retry_hint=f"{left}the next one starts over", rehearses=True,
         dry_run=dry_run,
     )  # fmt: skip
 
 
 def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
     if is_rehearsal(env):
-        raise RefusedError(f"{REHEARSAL} is set: this is a rehearsal already", hint="one inside another shows nothing")
+        raise RefusedError(f"{REHEARSAL} is set: already inside a rehearsal", hint="run it outside of the rehearsal")
     if sys.platform == "win32":
         raise RefusedError("a rehearsal needs Linux or macOS", hint="act runs the jobs on this machine, with bash")
     find_act()
@@ -115,8 +115,8 @@ def _require_workflows(git: Git, commit: Commit, project: Project, options: Rehe
     paths = [f"{DIRECTORY}/{file}" for file in wanted]
     if missing := sorted({*paths} - {*git.files_at(commit.sha)}):
         raise RefusedError(
-            f"the commit {commit.sha[:12]} does not contain {', '.join(missing)}",
-            hint="a rehearsal runs what is committed: `release-channels init` writes the files, then commit them",
+            f"the commit {commit.sha[:12]} lacks {', '.join(missing)}",
+            hint="a rehearsal runs the commit: write the files with `release-channels init` and commit them",
         )
 
 
@@ -124,9 +124,9 @@ def _require_workflows(git: Git, commit: Commit, project: Project, options: Rehe
 def _make_scenario(
     git: Git, project: Project, commit: Commit, options: RehearsalOptions, env: Mapping[str, str]
 ) -> Iterator[Scenario]:
-    """Make a scratch world with a train in it.
+    """Create an environment and its scenario.
 
-    Raises: FailedError if something went wrong in the world itself.
+    Raises: FailedError for an internal error of the environment.
     """
     with (
         workspace(env, keep=options.keep) as directory,
@@ -142,11 +142,11 @@ def _make_scenario(
         )
         wrong = environment.warnings()
     if wrong:
-        raise FailedError("something went wrong in the rehearsal itself", hint="\n".join(wrong))
+        raise FailedError("internal error of the rehearsal", hint="\n".join(wrong))
 
 
 def _run_scenario(options: RehearsalOptions, world: MakeScenario) -> Outcome:
-    """Run the train from station to station."""
+    """Run the scenario and print its report."""
     begun = time.monotonic()
     with world() as scenario:
         try:
@@ -155,18 +155,18 @@ def _run_scenario(options: RehearsalOptions, world: MakeScenario) -> Outcome:
             show_stages(scenario.log.stages)
             show_not_rehearsed((*scenario.dispatcher.not_rehearsed, *scenario.environment.upstream_proxy.refusals))
     project = scenario.environment.project.name
-    what = f"the {options.only} part of the train" if options.only else "the whole train"
+    what = f"the {options.only} part of the scenario" if options.only else "the whole scenario"
     message = f"{project}: {what} ran in {time.monotonic() - begun:.0f} s; {end_of(scenario.log.stages)}"
     return Outcome(Result.DONE, message, project=project, commit=scenario.environment.commit.sha, index="pypi")
 
 
 def _run_faults(options: RehearsalOptions, world: MakeScenario, project: Project) -> Outcome:
-    """Play faults, and fail if one did not fire or did not end as it has to."""
+    """Run faults, and fail if one did not fire or did not end as expected."""
     results: list[FaultResult] = []
     try:
         results.extend(run_faults(options.fault, world))  # what was judged before an error stays in it
     finally:
         show_faults(results)
     require_expected_ends(results)
-    message = f"{project.name}: {len(results)} faults fired, and each ended converged or left the world unchanged"
+    message = f"{project.name}: {len(results)} faults fired, and each ended converged or unchanged"
     return Outcome(Result.DONE, message, project=project.name, index="pypi")

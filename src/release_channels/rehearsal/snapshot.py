@@ -1,4 +1,4 @@
-"""A world as it stood at one moment, to go back to: refs, index, GitHub's stand-in and counters."""
+"""Snapshot of an environment: refs, index, GitHub double and counters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PublishedState = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What there was; the servers go on running."""
+    """Saved state; the servers keep running."""
 
     refs: Mapping[str, str]
     index: Path
@@ -40,7 +40,7 @@ def take(environment: RehearsalEnvironment, dispatcher: WorkflowDispatcher, name
 
 
 def restore(environment: RehearsalEnvironment, dispatcher: WorkflowDispatcher, kept: Snapshot) -> None:
-    """Go back, and take every disturbance away."""
+    """Restore the state, and remove all injected faults."""
     now = refs_of(environment)
     for ref in now.keys() - kept.refs.keys():
         environment.git("update-ref", "-d", ref, at=environment.remote)
@@ -68,7 +68,7 @@ def refs_of(environment: RehearsalEnvironment) -> dict[str, str]:
 
 
 def published_state(environment: RehearsalEnvironment) -> dict[str, str]:
-    """Describe what the outside world has: every file on the index, every GitHub Release with its files."""
+    """Return the published state: every file on the index, every GitHub Release with its files."""
     seen = {f"index {name}": digest for name, digest in on_index(environment).items()}
     with environment.state.lock:
         for release in environment.state.releases.values():

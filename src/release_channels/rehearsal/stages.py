@@ -1,4 +1,4 @@
-"""The stations of a train: visited one after another, or gone on with beside while the train rides on."""
+"""Stages of a rehearsal, run in sequence or in the background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release_channels.rehearsal.actions.run import WorkflowRunResult
 from release_channels.rehearsal.end_users import Resolved, describe
 
 GLANCE = 0.2
-"""Seconds between two checks of background stages."""
+"""Seconds between two polls of background stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +31,29 @@ class Stage:
 
     @property
     def brings(self) -> str:
-        """What the installers bring after it."""
+        """Versions that the installers resolve after it."""
         return describe(self.got) if self.got else ""
 
 
 FinishedStage = tuple[Stage, "ReleaseError | None", "WorkflowRunResult | None"]
-"""A station, what went wrong there, and the run, where there was one."""
+"""A stage, its error, and its workflow run, each of the two if any."""
 
 
 @dataclass(slots=True)
 class StageLog:
-    """The stages in the order in which they were started; background stages keep their place."""
+    """Log of stages in the order of their start, including those in the background."""
 
     stages: list[Stage] = field(default_factory=list)
     _background: dict[int, Future[FinishedStage]] = field(default_factory=dict)
     _ends: ExitStack = field(default_factory=ExitStack)
     _stops: dict[int, ReleaseError] = field(default_factory=dict)
-    """What went wrong, by the place of the station: the first is why the train stops."""
+    """Errors by stage number; the first one is reported."""
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run stages while the block lasts; wait for background stages at its end, and stop them after an error.
+        """Wait for all background stages when the block succeeds, and terminate them when it fails.
 
-        Raises: the first error by the order of the stations, which the others may only follow from.
+        Raises: the first error in stage order, since later ones may be consequences.
         """
         with self._ends:
             try:
@@ -66,15 +66,15 @@ class StageLog:
                 raise first from first.__cause__
 
     def visit(self, name: str, action: Callable[[], FinishedStage]) -> WorkflowRunResult | None:
-        """Visit a station, and give the run, where there was one.
+        """Run a stage, and return its workflow run, if any.
 
-        Raises: what went wrong there.
+        Raises: ReleaseError of the stage.
         """
         console.say(name, style="bold")
         return self._end(self._begin(name), action())
 
     def start_in_background(self, name: str, action: Callable[[], FinishedStage]) -> int:
-        """Start a stage in the background, and return its position."""
+        """Start a stage in the background, and return its number."""
         number = self._begin(name)
         self._background[number] = self._ends.enter_context(background(action))
         return number
@@ -84,14 +84,14 @@ class StageLog:
         return self._background[number]
 
     def wait_for(self, number: int) -> WorkflowRunResult | None:
-        """Wait for a background stage, and return its run, if any.
+        """Wait for a background stage, and return its workflow run, if any.
 
-        Raises: what went wrong there.
+        Raises: ReleaseError of the stage.
         """
         return self._end(number, self._background.pop(number).result())
 
     def _begin(self, name: str) -> int:
-        self.stages.append(Stage(name, "", "broken off: the train stopped", (), 0))
+        self.stages.append(Stage(name, "", "cancelled: an earlier stage failed", (), 0))
         return len(self.stages) - 1
 
     def _end(self, number: int, visited: FinishedStage) -> WorkflowRunResult | None:
@@ -102,7 +102,7 @@ class StageLog:
         return ran
 
     def collect_finished(self) -> None:
-        """Write down what has ended beside by now."""
+        """Record the background stages that have finished."""
         wait(self._background.values(), timeout=GLANCE)  # what waits for one that has ended ends at once
         for number, future in self._background.items():
             if future.done() and not future.exception():
@@ -112,7 +112,7 @@ class StageLog:
 
 
 def tried(name: str, action: Callable[[], tuple[str, str]]) -> FinishedStage:
-    """Act, and give the station of what ran and how it came out, with the error if it failed."""
+    """Run an action, and return its stage, with the error if it failed."""
     begun = time.monotonic()
     try:
         ran, outcome = action()

@@ -1,4 +1,4 @@
-"""Where a rehearsal's world lies: in memory where there is room, since thousands of small files come and go in it."""
+"""Temporary directory of a rehearsal, in memory if there is enough space."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB$", re.MULTILINE | re.ASCI
 def workspace(
     env: Mapping[str, str], *, keep: bool, memory: Path = MEMORY, meminfo: Path = MEMINFO, limit: Path = LIMIT
 ) -> Iterator[Path]:
-    """Lend the scratch directory; one that is kept is on the disk, and where it is comes last."""
+    """Create the temporary directory; a kept one is on disk, and its path is printed last."""
     if not keep:
         with ExitStack() as stack:
             has_room = _takes_it(env, memory) and _is_free(meminfo, limit)
@@ -43,9 +43,9 @@ def workspace(
 
 
 def _takes_it(env: Mapping[str, str], memory: Path) -> bool:
-    """Clear the directory in memory, and tell whether it takes programs and at least 4 GiB.
+    """Clear the in-memory directory, and return whether it allows programs and has 4 GiB free.
 
-    Who has set TMPDIR has chosen already.
+    TMPDIR, if set, takes precedence.
     """
     if env.get("TMPDIR") or not (memory.is_dir() and os.access(memory, os.R_OK | os.W_OK | os.X_OK)):
         return False
@@ -79,7 +79,7 @@ def _in_memory(stack: ExitStack, memory: Path) -> Path | None:
 
 
 def _clear(memory: Path) -> None:
-    """Take away what rehearsals that were killed have left: in memory it would lie until the machine is restarted."""
+    """Remove leftovers of killed rehearsals, which would occupy memory until a restart."""
     for path in memory.glob(f"release-channels-{_LOCKED}-*"):
         with suppress(OSError), _locked(path):
             shutil.rmtree(path, ignore_errors=True)

@@ -1,8 +1,8 @@
-"""The upstream proxy of a rehearsal: a proxy on loopback that only reads from the index that dependencies come from.
+"""Read-only proxy on loopback to the index of dependencies, a rehearsal's only outbound connection.
 
 It takes the place of that index towards the programs of a rehearsal, who trust its certificate, so that nothing can
 be written there whatever goes wrong: what is not a reading, or is for another host, is refused here. Nearly all pages,
-and small files, are fetched once: all jobs of a train see one state of them, and wait for each answer once.
+and small files, are fetched once: all jobs of a scenario see one state of them, and wait for each answer once.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class ReadOnlyProxy:
 
     @property
     def refusals(self) -> tuple[str, ...]:
-        """List what was refused, as other things that are not rehearsed are named."""
+        """Return the refused requests, in the format of the not-rehearsed list."""
         return tuple(f"{one}: a connection out of the rehearsal" for one in dict.fromkeys(self.refused))
 
     def read(self, host: str, method: str, url: str, headers: HTTPHeaderDict, has: str = "") -> _Answer:
@@ -164,9 +164,9 @@ def _pieces(response: BaseHTTPResponse, most: int = -1) -> Iterator[bytes]:
 
 @contextmanager
 def open_upstream_proxy(hosts: Iterable[str], tls: Tls, authorities: Path) -> Iterator[ReadOnlyProxy]:
-    """Make programs read from hosts while the block lasts; the certificate has to be for these.
+    """Serve a read-only proxy to hosts within the block; the certificate must cover them.
 
-    The way from here on is the user's own: through the proxies of this process's environment.
+    Upstream requests use the proxies of this process's environment.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tls.cert_file, tls.key_file)
@@ -201,8 +201,8 @@ def _way_to(host: str, trusted: ssl.SSLContext) -> PoolManager:
         return ProxyManager(proxy, maxsize=_CONNECTIONS, ssl_context=trusted, proxy_headers=headers)
     except ProxySchemeUnknown as err:
         raise RefusedError(
-            f"a rehearsal does not get out through a proxy of the kind {urlsplit(proxy).scheme}",
-            hint="HTTPS_PROXY has to name one of the kind http or https, or NO_PROXY the index",
+            f"unsupported kind of proxy: {urlsplit(proxy).scheme}",
+            hint="set HTTPS_PROXY to an http or https proxy, or add the index to NO_PROXY",
         ) from err
 
 

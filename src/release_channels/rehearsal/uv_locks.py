@@ -19,7 +19,7 @@ _FRESH = ("--script", "--no-project")
 
 
 def lock_for(environment: RehearsalEnvironment, workflow: Workflow, sha: str) -> None:
-    """Resolve a commit for jobs that call `uv run` and would each resolve the same again; checkouts get the result.
+    """Resolve a commit once for all jobs that call `uv run`; checkouts get the lock file.
 
     The lock is one that uv itself checks against the project, so it changes what a job takes, not what it gets. Where
     it cannot be made, nothing is there, and the job says why.

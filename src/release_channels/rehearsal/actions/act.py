@@ -1,4 +1,4 @@
-"""One workflow run by act, on this machine, without containers: the command, and how it ended."""
+"""Run one workflow with act on this machine, without containers, and parse its result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _INSTALL = (
 
 @dataclass(frozen=True, slots=True)
 class ActInvocation:
-    """All that one run needs: files by absolute path, and what its steps see."""
+    """Input of one act run: files by absolute path, and the environment of its steps."""
 
     event: str
     workflow: Path
@@ -46,7 +46,7 @@ class ActInvocation:
 
 @dataclass(frozen=True, slots=True)
 class StepEnd:
-    """How one step of a job ended, and how long it took, in seconds."""
+    """Result of one step, and its duration in seconds."""
 
     job: str
     id: str
@@ -56,7 +56,7 @@ class StepEnd:
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """One line that a step wrote."""
+    """One line of a step's output."""
 
     job: str
     step: str
@@ -65,7 +65,7 @@ class OutputLine:
 
 @dataclass(frozen=True, slots=True)
 class ActResult:
-    """How a run ended: its jobs by key, its steps, what they wrote, and what act itself complained about."""
+    """Result of a run: jobs by key, steps, their output, and act's own errors."""
 
     jobs: Mapping[str, str]
     steps: tuple[StepEnd, ...]
@@ -81,7 +81,7 @@ class ActResult:
 
 
 def find_act(beside: Path = Path(sys.executable), path: str | None = None) -> Path:
-    """Find the program: where this tool's own are, else on a PATH, by default the process's.
+    """Find act among this tool's own programs, then on a PATH (by default the process's).
 
     Raises: RefusedError that says what to install.
     """
@@ -93,9 +93,9 @@ def find_act(beside: Path = Path(sys.executable), path: str | None = None) -> Pa
 
 
 def run_act(program: Path, run: ActInvocation, secrets: Iterable[str] = ()) -> ActResult:
-    """Run one workflow to its end, at most as long as it may take; nothing that it started is left.
+    """Run one workflow until it ends or times out, and terminate every process it started.
 
-    The values of `secrets` stand in nothing that is given back.
+    The result contains none of the values in `secrets`.
     """
     (run.home / "empty").mkdir(parents=True, exist_ok=True)
     try:
@@ -128,7 +128,7 @@ def _words(run: ActInvocation) -> Iterator[str | Path]:
 
 
 def _environment(run: ActInvocation) -> dict[str, str]:
-    """act hands its own environment to every step: it gets nothing but where programs and its own files are."""
+    """Build act's environment, which every step inherits: PATH and act's own directories only."""
     return {
         "PATH": run.env["PATH"],
         "HOME": str(run.home),

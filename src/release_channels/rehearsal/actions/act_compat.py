@@ -1,4 +1,4 @@
-"""A workflow file made fit to be run here: what act does not know goes, and all that goes is named. Pure."""
+"""Adapt a workflow file to act: remove unsupported keys and report each one. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STAND_IN = "stand-in"
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A copy of a workflow file that act runs, which action stands in for which, and what is not rehearsed."""
+    """Adapted copy of a workflow file, its replaced actions, and the parts that are not rehearsed."""
 
     text: str
     actions: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""GitHub as the one that acts: what was pushed starts workflows, each run is played, and its end starts others."""
+"""Dispatch workflow runs as GitHub does: by pushes, by hand, and when another run completes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOTICE = "not rehearsed: "
 
 @dataclass(slots=True)
 class WorkflowDispatcher:
-    """Runs what GitHub would run; every workflow has a counter of its own."""
+    """Dispatcher of workflow runs; each workflow has its own run counter."""
 
     environment: RehearsalEnvironment
     with_tests: bool = False
@@ -39,17 +39,17 @@ class WorkflowDispatcher:
     not_rehearsed: list[str] = field(default_factory=list)
 
     def look(self) -> None:
-        """Remember where the remote's refs point now; what is pushed later is an event."""
+        """Record the remote's refs; later changes count as push events."""
         self.refs = self._refs()
 
     def pushed(self) -> tuple[Event, ...]:
-        """Return what was pushed since the last look, and look again."""
+        """Return the pushes since the last call."""
         before, self.refs = self.refs, self._refs()
         moved = (ref for ref, sha in self.refs.items() if before.get(ref) != sha)
         return tuple(self._push(ref, before.get(ref, _NOBODY), self.refs[ref]) for ref in moved)
 
     def run_all(self, events: Sequence[Event]) -> tuple[WorkflowRunResult, ...]:
-        """Run what events start, and what the end of these runs starts, until nothing more is started."""
+        """Run all workflows that events start, and those that their completion starts."""
         done: list[WorkflowRunResult] = []
         waiting = list(events)
         while waiting:
@@ -61,7 +61,7 @@ class WorkflowDispatcher:
         return tuple(done)
 
     def started_by(self, event: Event) -> tuple[Workflow, ...]:
-        """Return the workflows that an event starts, as the commit declares them that it is about."""
+        """Return the workflows that an event starts, as declared in the event's commit."""
         return tuple(workflow for workflow in self.workflows(event.sha) if is_started(workflow, event))
 
     def workflows(self, sha: str) -> Iterator[Workflow]:
@@ -78,7 +78,7 @@ class WorkflowDispatcher:
         """
         found = next((one for one in self.workflows(sha or self.main) if one.file == file), None)
         if found is None:
-            raise RefusedError(f"there is no {DIRECTORY}/{file}", hint="`invoke init` writes the workflow files")
+            raise RefusedError(f"{DIRECTORY}/{file} does not exist", hint="`invoke init` writes the workflow files")
         return found
 
     @property
@@ -91,17 +91,17 @@ class WorkflowDispatcher:
     def dispatch(
         self, file: str, ref: str, inputs: Mapping[str, str], changes: RunOverrides | None = None
     ) -> WorkflowRunResult:
-        """Start a workflow by hand on a ref."""
+        """Dispatch a workflow on a ref."""
         sha = self.environment.git("rev-parse", f"{ref}^{{commit}}", at=self.environment.remote)
         payload = {**self._payload(), "ref": ref, "inputs": dict(inputs), "workflow": f"{DIRECTORY}/{file}"}
         return self.run(self.workflow(file, sha), Event("workflow_dispatch", ref, sha, payload), changes)
 
     def completed(self, ran: WorkflowRunResult) -> Event:
-        """Return the event that the end of a run is."""
+        """Return the workflow_run event of a completed run."""
         return self.completed_run(ran.id, ran.workflow)
 
     def completed_run(self, run_id: int, workflow: Workflow) -> Event:
-        """Return the event that the end of a run is, as the stand-in shows that run.
+        """Return the workflow_run event of a run, with the run as the GitHub double reports it.
 
         Source: GitHub's documentation of workflow_run: it runs on the last commit of the default branch.
         """
@@ -119,7 +119,7 @@ class WorkflowDispatcher:
         return Event("workflow_run", f"refs/heads/{environment.config.main_branch}", self.main, payload)
 
     def run(self, workflow: Workflow, event: Event, changes: RunOverrides | None = None) -> WorkflowRunResult:
-        """Play one run of a workflow, as a new run."""
+        """Run a workflow as a new run."""
         state = self.environment.state
         number = self.counters[workflow.file] = self.counters.get(workflow.file, 0) + 1
         title = self._title(workflow, event, number)
@@ -133,7 +133,7 @@ class WorkflowDispatcher:
         )
 
     def run_again(self, ran: WorkflowRunResult, changes: RunOverrides | None = None) -> WorkflowRunResult:
-        """Play a run again, as its next attempt: it keeps id, number and payload."""
+        """Re-run a run as its next attempt, with the same id, number and payload."""
         self.environment.state.rerun(ran.id, status="in_progress")
         attempt = len(self.environment.state.runs[ran.id].attempts)
         session = RunnerSession(ran.id, ran.number, attempt, ran.workflow, ran.event, self.environment.repository)
@@ -170,7 +170,7 @@ class WorkflowDispatcher:
     def _note(
         self, session: RunnerSession, act_result: ActResult, cleaned: Cleaned, seconds: float
     ) -> WorkflowRunResult:
-        """Write down how a run ended, here and in the stand-in."""
+        """Record a run's result, here and in the GitHub double."""
         workflow, state = session.workflow, self.environment.state
         jobs = {job.id: act_result.jobs.get(job.id, "skipped") for job in workflow.jobs}
         if act_result.broke_off or not act_result.jobs or "failure" in jobs.values():
@@ -235,7 +235,7 @@ class WorkflowDispatcher:
 
 
 def _without(workflow: Workflow, rights: Sequence[str]) -> Workflow:
-    """Take rights away from jobs."""
+    """Remove permissions from jobs."""
     taken = [right.partition("/") for right in rights]
     jobs = tuple(
         replace(job, permissions=job.permissions - {right for id, _, right in taken if id == job.id})

@@ -1,4 +1,4 @@
-"""What GitHub keeps from a job is kept from it here: act gives every job the same. Pure.
+"""Restrict each job to the permissions GitHub would grant; act grants all jobs the same. Pure.
 
 Each `run:` line of bash reads a script first (`BASH_ENV`); this one takes away the identity of a job without
 `id-token: write`, gives each job its own token, and stops one whose environment does not admit the ref.
@@ -21,12 +21,12 @@ def job_token(token: str, job: str) -> str:
 
 
 def job_tokens(workflow: Workflow, token: str) -> dict[str, Sequence[str]]:
-    """Return the rights of each job's token, as the stand-in for GitHub knows them."""
+    """Return the permissions of each job's token, as the GitHub double reads them."""
     return {job_token(token, job.id): sorted(job.permissions) for job in workflow.jobs}
 
 
 def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], stops: Sequence[Breakpoint] = ()) -> str:
-    """Write the script; `barred` says of a job why its environment does not let it begin."""
+    """Build the script; `barred` maps a job to the reason why its environment rejects the ref."""
     trusted = "|".join(shlex.quote(job.id) for job in workflow.jobs if job.may(IDENTITY)) or "''"
     lines = [
         "unset BASH_ENV",
@@ -46,7 +46,7 @@ def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], sto
 
 
 class Breakpoint:
-    """A place right before a step, at which a run waits until somebody lets it go on."""
+    """Breakpoint before a step: the run waits there until it is released."""
 
     def __init__(self, job: str, step: str, directory: str) -> None:
         self.job = job
@@ -56,7 +56,7 @@ class Breakpoint:
 
     @property
     def line(self) -> str:
-        """Format the line that waits."""
+        """Return the shell line that waits."""
         position, reached, go = (shlex.quote(text) for text in (f"{self.job}/{self.step}", self.reached, self.go))
         waiting = f": > {reached}; while [ ! -e {go} ]; do sleep 0.05; done"
         return f'if [ "$GITHUB_JOB/$GITHUB_ACTION" = {position} ] && [ ! -e {go} ]; then {waiting}; fi'

@@ -1,4 +1,4 @@
-"""Processes that outlive the run that started them: found by a mark in their environment, and ended."""
+"""Find and terminate processes that outlive their run, by a mark in their environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROC = Path("/proc")
 
 
 def end_marked(mark: str) -> tuple[int, ...]:
-    """End every process whose environment carries a mark, and give their ids.
+    """Terminate every process whose environment contains a mark, and return their ids.
 
     A step is a session of its own, and what it starts can be another: no process group contains them all. Looked for
     again until nothing is found, since one that is about to be ended may still start another.

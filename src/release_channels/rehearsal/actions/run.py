@@ -1,4 +1,4 @@
-"""One run of a workflow: what is to be different in it, and how it ended."""
+"""Overrides and result of one workflow run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OUTCOME = re.compile(rf"^({'|'.join(re.escape(result) for result in Result)}): 
 
 @dataclass(frozen=True, slots=True)
 class RunOverrides:
-    """What differs from the workflow as it is: a fault's doing, or the wish to run less."""
+    """Differences from the workflow file, set by a fault or by an option to run less."""
 
     stops: tuple[Breakpoint, ...] = ()
     without: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class RunOverrides:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRunResult:
-    """One run of a workflow: what started it, and how it ended."""
+    """One completed workflow run: its event and its result."""
 
     id: int
     number: int

@@ -1,4 +1,4 @@
-"""The files and variables that one run needs, and the log that it leaves."""
+"""Write the files and variables of one run, and its log."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _variables(environment: RehearsalEnvironment, session: RunnerSession) -> dic
 
 
 def _barred(environment: RehearsalEnvironment, session: RunnerSession) -> dict[str, str]:
-    """Report which jobs their environment does not let begin on this ref."""
+    """Return the jobs whose environment rejects this ref, with the reason."""
     barred = {}
     for job in session.workflow.jobs:
         rules = environment.state.environments.get(job.environment)
@@ -106,7 +106,7 @@ def mapped_actions() -> dict[str, frozenset[str]]:
 
 
 def keep_log(environment: RehearsalEnvironment, session: RunnerSession, act_result: ActResult) -> None:
-    """Keep what a run wrote, and how long its steps took."""
+    """Write a run's output and the durations of its steps to its log."""
     directory = environment.directory / "runs" / f"{session.run_id}-{session.attempt}"
     text = "".join(f"[{line.job}/{line.step}] {line.text}\n" for line in act_result.lines)
     ends = "".join(f"[{step.job}/{step.id}] {step.result}, {step.seconds:.1f} s\n" for step in act_result.steps)
@@ -114,5 +114,5 @@ def keep_log(environment: RehearsalEnvironment, session: RunnerSession, act_resu
 
 
 def log_of(environment: RehearsalEnvironment, ran: WorkflowRunResult) -> Path:
-    """Return the file that contains what a run wrote."""
+    """Return the path of a run's log."""
     return environment.directory / "runs" / f"{ran.id}-{ran.attempt}" / "log.txt"

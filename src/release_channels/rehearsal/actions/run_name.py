@@ -38,8 +38,8 @@ def _operand(text: str, contexts: Mapping[str, Any]) -> str:
     path = _PATH.fullmatch(text)
     if path is None:
         raise RefusedError(
-            f"the rehearsal does not work out `{text}` in a run-name",
-            hint="it knows paths below github and inputs, texts in quotes, and ||",
+            f"unsupported expression in run-name: `{text}`",
+            hint="use paths below github and inputs, quoted strings, and ||",
         )
     value: Any = contexts.get(path[1], {})
     for name in path[2].split(".")[1:]:

@@ -1,4 +1,4 @@
-"""What GitHub runs beside its API for the steps of a job: identity tokens, and the store of artifacts."""
+"""Serve the runner's endpoints of GitHub: OIDC tokens and artifact storage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ArtifactHook = Callable[[str, Mapping[str, bytes]], Mapping[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class RunnerSession:
-    """One run as its runner knows it; the two tokens are good for this run alone."""
+    """One run as its runner sees it; its two tokens are valid for this run only."""
 
     run_id: int
     number: int
@@ -78,7 +78,7 @@ class RunnerSession:
 
 
 class RunnerService:
-    """Answers the steps of every run that is under way; what went wrong in itself is noted."""
+    """Runner endpoints for all current runs; its own errors are recorded."""
 
     def __init__(self, state: GitHubState, issuer: Issuer) -> None:
         self.failures: list[str] = []
@@ -127,7 +127,7 @@ class RunnerService:
             return _json({"message": "the rehearsal failed here"}, 500)
 
     def _identity(self, request: Request, session: RunnerSession, _sent: bytes) -> Response:
-        """Sign who a job is; one without the right gets none, even if it knows the way."""
+        """Issue a job's OIDC token; refuse a job without `id-token: write`."""
         job = session.workflow.job(request.args.get("job", ""))
         if job is None or not job.may(IDENTITY) or not _shows(request, session.request_token):
             return _json({"message": "this job has no `id-token: write`"}, 403)

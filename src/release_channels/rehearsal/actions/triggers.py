@@ -1,4 +1,4 @@
-"""True if an event starts a workflow, as GitHub decides it: act does not look. Pure.
+"""Match events against a workflow's `on:` as GitHub does, which act leaves out. Pure.
 
 Source: GitHub's documentation of `on`: filters for branches, tags and types, and the patterns in them.
 """
@@ -19,7 +19,7 @@ _TAG = "refs/tags/"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened: on which ref and commit, and the payload that a run is told."""
+    """An event: its ref, commit and payload."""
 
     name: str
     ref: str

@@ -1,4 +1,4 @@
-"""A workflow file as a value: what starts it, and what each job asks for. Pure."""
+"""A parsed workflow file: its triggers, and the permissions and needs of each job. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIRECTORY = ".github/workflows"
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStep:
-    """One step: a line that is run, or an action with what it is given."""
+    """One step: a shell command, or an action with its inputs."""
 
     id: str
     name: str
@@ -111,7 +111,7 @@ def _job(path: str, key: str, node: Node, above: Node | None) -> WorkflowJob:
 
 
 def _rights(node: Node | None) -> frozenset[str]:
-    """Read the rights of a job; without a word about them a token may read, and get no identity.
+    """Read a job's permissions; by default its token is read-only and it gets no OIDC token.
 
     Source: GitHub's documentation of `permissions`; an unnamed right is `none` as soon as one is named.
     """

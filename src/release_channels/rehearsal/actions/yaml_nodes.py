@@ -1,4 +1,4 @@
-"""A YAML text with the place of every node: what is read from it, and what is taken out of a copy. Pure."""
+"""Read and cut YAML text by the position of its nodes. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Node = yaml.Node
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A piece of a text by its character offsets, and what stands there instead."""
+    """A range of characters in a text, and its replacement."""
 
     start: int
     end: int
@@ -31,7 +31,7 @@ def compose(text: str, name: str) -> yaml.MappingNode:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as err:
-        raise RefusedError(f"{name} is not a YAML: {' '.join(str(err).split())}", hint="fix the file") from err
+        raise RefusedError(f"{name} is not valid YAML: {' '.join(str(err).split())}", hint="fix the file") from err
     if not isinstance(node, yaml.MappingNode):
         raise RefusedError(f"{name} contains no mapping", hint="a workflow file begins with keys such as `on:`")
     return node
@@ -77,7 +77,7 @@ def cut_entry(text: str, key: Node, value: Node) -> Cut:
 
 
 def replace_value(value: Node, new: str) -> Cut:
-    """Put one line in the place of a value."""
+    """Replace a value by one line."""
     return Cut(value.start_mark.index, value.end_mark.index, new)
 
 

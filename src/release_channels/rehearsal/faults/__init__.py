@@ -1,1 +1,1 @@
-"""Faults on demand: each says where it is injected, what must be seen, and how it has to end."""
+"""Fault injection: each fault declares where it fires, its message, and the expected end."""

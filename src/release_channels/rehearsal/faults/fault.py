@@ -1,4 +1,4 @@
-"""A fault as a value, and the scene that it plays in."""
+"""A fault, and the context it is injected into."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PAUSE = 0.05
 
 
 class End(StrEnum):
-    """How the world has to be in the end."""
+    """Expected published state after a fault."""
 
     CONVERGED = "converged"
     """As after a release without any fault."""
@@ -36,7 +36,7 @@ class End(StrEnum):
 
 @dataclass(slots=True)
 class Injection:
-    """A fault that is set: where, how the run differs by it, and how often it has fired."""
+    """An injected fault: where, the run's overrides, and how often it fired."""
 
     where: str
     changes: RunOverrides = field(default_factory=RunOverrides)
@@ -45,7 +45,7 @@ class Injection:
 
 @dataclass(frozen=True, slots=True)
 class FaultContext:
-    """A world right before a release workflow starts: everything up to there went well."""
+    """Environment right before a release workflow starts, with all earlier runs successful."""
 
     environment: RehearsalEnvironment
     dispatcher: WorkflowDispatcher
@@ -91,18 +91,18 @@ RESUME = "gh workflow run {file} --ref {tag} -f do=resume"
 
 
 def again(context: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
-    """Do what the button `Re-run all jobs` does."""
+    """Re-run all jobs, as GitHub's button does."""
     return context.dispatcher.run_again(ran)
 
 
 def resume(context: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
-    """Start the public workflow by hand on the tag."""
+    """Dispatch the public workflow on the tag."""
     return context.dispatcher.dispatch(context.workflow.file, f"refs/tags/{context.tag}", {"do": "resume"})
 
 
 @contextmanager
 def held_at(context: FaultContext, job: str, step: str, action: Callable[[Injection], None]) -> Iterator[Injection]:
-    """Act while a run waits right before a step; the step continues afterwards, unless it was killed."""
+    """Call an action while a run waits before a step; the step then continues unless it was killed."""
     directory = context.environment.directory / f"stop-{secrets.token_hex(4)}"
     directory.mkdir()
     stop = Breakpoint(job, step, str(directory))
@@ -127,5 +127,5 @@ def held_at(context: FaultContext, job: str, step: str, action: Callable[[Inject
 
 
 def kill(injection: Injection) -> None:
-    """Make the runner die: everything of the run ends at once, without a word."""
+    """Kill all processes of the run at once."""
     end_marked(injection.changes.mark)

@@ -1,4 +1,4 @@
-"""What enters as a claim is forged: the provenance, the manifest, or the run itself."""
+"""Faults that forge inputs: the provenance, the manifest, or the run itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OTHER = "0" * 40
 
 @contextmanager
 def _provenance(context: FaultContext) -> Iterator[Injection]:
-    """Make the gate's artifact speak of files that it has not tested."""
+    """Change the gate's artifact so that it names untested files."""
     injection = Injection(f"the artifact {ARTIFACT}")
     with context.environment.state.lock:
         for artifact in context.environment.state.artifacts.values():
@@ -65,7 +65,7 @@ def _other_digests(content: dict[str, object]) -> dict[str, object]:
 
 
 def _gate_again(context: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
-    """Run the gate again, which makes the artifact again, and what follows it."""
+    """Re-run the gate, which rebuilds the artifact, and the workflow that follows it."""
     assert context.gate is not None
     gate = context.dispatcher.run_again(context.gate)
     return context.dispatcher.run(context.workflow, context.dispatcher.completed(gate))
@@ -106,7 +106,7 @@ FAULTS = (
         needs_gate=True,
     ),
     Fault(
-        "forged-manifest", "what the build hands on is of another commit", Channel.PREVIEW, _manifest,
+        "forged-manifest", "the build's artifact is from another commit", Channel.PREVIEW, _manifest,
         "release.json does not describe this release", End.CONVERGED, AGAIN, again,
     ),
     Fault(

@@ -1,4 +1,4 @@
-"""GitHub is in the way: a draft or an empty release was left behind, or its API fails."""
+"""Faults of GitHub: a leftover draft, an empty release, or a failing API."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _delete_and_resume(context: FaultContext, ran: WorkflowRunResult) -> Workflo
 
 
 def _failing(answer: Callable[[FaultContext], Answer]) -> Inject:
-    """Make every question to the API fail."""
+    """Make every API request fail."""
 
     @contextmanager
     def inject(context: FaultContext) -> Iterator[Injection]:
@@ -78,7 +78,7 @@ def _failing(answer: Callable[[FaultContext], Answer]) -> Inject:
 
 FAULTS = (
     Fault(
-        "draft-left", "a draft of the GitHub Release was left behind", Channel.PUBLIC, _draft,
+        "draft-left", "a draft of the GitHub Release exists", Channel.PUBLIC, _draft,
         "is out", End.CONVERGED,
     ),
     Fault(

@@ -1,4 +1,4 @@
-"""The index fails: it dies in the middle, is overloaded, or does not answer."""
+"""Faults of the index: it fails halfway, is overloaded, or does not respond."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PATIENCE = "2"
 def _with_hook(
     path: str, answer: Callable[[int], Response | None], changes: RunOverrides | None = None
 ) -> Callable[[FaultContext], AbstractContextManager[Injection]]:
-    """Spoil the answers below a path; `answer` is given how many requests came before, and lets pass with None."""
+    """Replace responses below a path; `answer` gets the number of earlier requests, and None passes."""
 
     @contextmanager
     def inject(context: FaultContext) -> Iterator[Injection]:
@@ -93,12 +93,12 @@ FAULTS = (
         _with_hook(_UPLOAD, _too_many), "the index answered 429; trying again", End.CONVERGED,
     ),
     Fault(
-        "index-hangs", "the index does not answer who reads it", Channel.PREVIEW,
+        "index-hangs", "the index does not respond to readers", Channel.PREVIEW,
         _with_hook(_PAGE, _hangs, RunOverrides(env={"UV_HTTP_TIMEOUT": _PATIENCE})), "did not answer", End.CONVERGED,
         AGAIN, again,
     ),
     Fault(
-        "audience-down", "the index does not say for whom an identity has to be", Channel.PREVIEW,
+        "audience-down", "the index does not publish its OIDC audience", Channel.PREVIEW,
         _with_hook(_AUDIENCE, _down), "did not take the upload", End.CONVERGED, AGAIN, again,
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Trusted Publishing says no: the environment, the workflow file, the publisher, or the permission is wrong."""
+"""Faults of Trusted Publishing: wrong environment, workflow file, publisher or permission."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IDENTITY = "id-token: write"
 
 
 def _claims(**changed: str) -> Inject:
-    """Make jobs show another identity than theirs; `{repository}` stands for the repository's name."""
+    """Change the claims in the jobs' OIDC tokens; `{repository}` is the repository's name."""
 
     @contextmanager
     def inject(context: FaultContext) -> Iterator[Injection]:

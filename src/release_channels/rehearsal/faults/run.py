@@ -1,4 +1,4 @@
-"""Play faults: one world for each channel, gone back to before each fault, and a judgement for each."""
+"""Run faults: one environment per channel, restored before each fault, and a result for each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MakeScenario = Callable[[], AbstractContextManager[Scenario]]
 
 @dataclass(frozen=True, slots=True)
 class FaultResult:
-    """What became of one fault."""
+    """Result of one fault."""
 
     fault: Fault
     fired: str
@@ -40,19 +40,19 @@ class FaultResult:
 
 
 def select_faults(name: str) -> tuple[Fault, ...]:
-    """Find the faults that names stand for; kills between any two steps are made when the workflow is known.
+    """Return the faults with these names; the kills of each step are added once the workflow is known.
 
     Raises: UsageError for an unknown name.
     """
     names = set(name.split(","))
     known = (ALL, KILLS, *(fault.name for fault in FAULTS))
     if names - {*known}:
-        raise UsageError(f"there is no fault {name!r}", hint=f"known: {', '.join(known)}")
+        raise UsageError(f"unknown fault: {name!r}", hint=f"known: {', '.join(known)}")
     return FAULTS if ALL in names else tuple(fault for fault in FAULTS if fault.name in names)
 
 
 def run_faults(name: str, make_scenario: MakeScenario) -> Iterator[FaultResult]:
-    """Play the faults that a name stands for, and judge each.
+    """Run the named faults and compare each with its expected end.
 
     Raises: FailedError if a release without any fault does not go well.
     """
@@ -74,13 +74,13 @@ def _play_in(
     scenario: Scenario, channel: Channel, faults: Sequence[Fault], *, every_kill: bool
 ) -> Iterator[FaultResult]:
     environment = scenario.environment
-    console.say(f"getting everything ready for the {channel} channel", style="bold")
+    console.say(f"preparing the {channel} channel", style="bold")
     context = _set_up_context(scenario, channel)
     before = take(environment, scenario.dispatcher, "before")
     console.say(f"the {channel} release without a fault", style="bold")
     clean = scenario.dispatcher.run(context.workflow, context.event)
     if not clean.is_green:
-        raise FailedError(f"without any fault, {clean} ended with {clean.conclusion}", hint=tail(environment, clean))
+        raise FailedError(f"without a fault, {clean} ended with {clean.conclusion}", hint=tail(environment, clean))
     reference = published_state(environment)
     for fault in (*faults, *(runner_kills.kills(context.workflow, channel) if every_kill else ())):
         restore(environment, scenario.dispatcher, before)
@@ -89,7 +89,7 @@ def _play_in(
 
 
 def _set_up_context(scenario: Scenario, channel: Channel) -> FaultContext:
-    """Bring the world to where the channel's release workflow is about to start.
+    """Run everything before the channel's release workflow.
 
     Raises: FailedError if something before it does not go well.
     """
@@ -112,7 +112,7 @@ def _set_up_context(scenario: Scenario, channel: Channel) -> FaultContext:
 
 
 def run_fault(fault: Fault, context: FaultContext, reference: PublishedState) -> FaultResult:
-    """Play one fault and hold what happened against what it says; `reference` is the world after a clean release."""
+    """Run one fault and compare with its declaration; `reference` is the state after a clean release."""
     begun = time.monotonic()
     console.say(f"{fault.name}: {fault.what}", style="bold")
     at_first = published_state(context.environment)
@@ -126,7 +126,7 @@ def run_fault(fault: Fault, context: FaultContext, reference: PublishedState) ->
             wrong.append(f"after it, {last} ended with {last.conclusion}: {last.outcome()}")
     world, fits = _compare(fault.end, published_state(context.environment), at_first, reference)
     if not fits:
-        wrong.append(f"the world is {world}, not {fault.end}")
+        wrong.append(f"the published state is {world}, not {fault.end}")
     if wrong:
         console.warn("; ".join(wrong))
         console.say(tail(context.environment, last if fault.recover and not last.is_green else ran))
@@ -150,20 +150,20 @@ def require_expected_ends(results: Sequence[FaultResult]) -> None:
     """
     wrong = [f"{one.fault.name}: {'; '.join(one.wrong)}" for one in results if one.wrong]
     if wrong:
-        raise FailedError(f"{len(wrong)} of {len(results)} faults did not end as they have to", hint="\n".join(wrong))
+        raise FailedError(f"{len(wrong)} of {len(results)} faults did not end as expected", hint="\n".join(wrong))
 
 
 def _unlike(fault: Fault, ran: WorkflowRunResult, fired: int) -> Iterator[str]:
     if not fired:
         yield "the fault did not fire"
     if fault.sees and fault.sees not in " ".join(ran.act_result.said().split()):
-        yield f"nobody reads {fault.sees!r}"
+        yield f"no output contains {fault.sees!r}"
     if fault.recover and ran.is_green:
-        yield f"{ran} is green in spite of it"
+        yield f"{ran} succeeded in spite of it"
 
 
 def _compare(end: End, now: PublishedState, before: PublishedState, reference: PublishedState) -> tuple[str, bool]:
-    """Describe how the world is, and whether that is how it has to be."""
+    """Describe the published state, and return whether it is the expected one."""
     match end:
         case End.MORE:
             return (str(end), True) if reference.items() <= now.items() else (_difference(now, reference), False)

@@ -1,4 +1,4 @@
-"""Runs that are killed, come twice, or come in another order."""
+"""Faults of runs: killed, duplicated or out of order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _nothing(context: FaultContext) -> Iterator[Injection]:
 
 
 def _twice(context: FaultContext, injection: Injection) -> WorkflowRunResult:
-    """Run the same twice side by side; the concurrency group that forbids it is GitHub's, and may be gone."""
+    """Run the workflow twice in parallel, as if GitHub's concurrency group were missing."""
     one, other = run_pair(partial(context.release, injection), partial(context.release, injection))
     injection.fired = int(one.number != other.number)
     for ran in (one, other):
@@ -40,7 +40,7 @@ def _out_of_order(context: FaultContext, injection: Injection) -> WorkflowRunRes
 
 
 def kills(workflow: Workflow, channel: Channel) -> tuple[Fault, ...]:
-    """Make a fault of each place between two steps of a release workflow, before each line that is run."""
+    """Build a fault that kills the runner, for each `run:` step of a release workflow."""
     places = [(job.id, step.id) for job in workflow.jobs for step in job.steps if step.run and job.id != "preflight"]
     return tuple(_killed(f"killed-{channel}-{job}-{step}", channel, job, step) for job, step in places)
 
@@ -77,11 +77,11 @@ FAULTS = (
         AGAIN, again,
     ),
     Fault(
-        "twice", "the same run is there twice at once", Channel.PREVIEW, _nothing, "published", End.CONVERGED,
+        "twice", "the same run is started twice at once", Channel.PREVIEW, _nothing, "published", End.CONVERGED,
         action=_twice,
     ),
     Fault(
-        "out-of-order", "the preview of a later commit is there first", Channel.PREVIEW, _nothing, "late", End.MORE,
+        "out-of-order", "the preview of a later commit is published first", Channel.PREVIEW, _nothing, "late", End.MORE,
         action=_out_of_order,
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The tag is not what it should be: moved in the middle, or on a side branch."""
+"""Faults of tags: moved during the run, or on a side branch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stand-in for GitHub's REST API that keeps GitHub's rules, for one repository, in memory, on loopback."""
+"""GitHub double: the REST API with GitHub's rules, for one repository, in memory, on loopback."""
 
 from release_channels.rehearsal.github.server import RunningGitHub, serve_github
 from release_channels.rehearsal.github.state import Answer, Fault, GitHubState

@@ -1,4 +1,4 @@
-"""The stand-in as a WSGI application: who asks, what they may, faults, limits, pages; the rules are elsewhere."""
+"""WSGI application of the GitHub double: authentication, permissions, faults, rate limits, pages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UPLOADS = "/api/uploads/repos/<owner>/<name>"
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """Who asks: the token, if one was shown, and its rights."""
+    """The requester: its token, if any, and permissions."""
 
     token: str | None
     rights: frozenset[str]
@@ -161,7 +161,7 @@ class GitHubApp:
 
 
 class _Limited(Refused):
-    """The answer to one question too many."""
+    """Response to a request above the rate limit."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status, "")

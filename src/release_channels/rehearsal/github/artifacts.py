@@ -1,4 +1,4 @@
-"""The artifacts of runs, and the store that their archives lie in."""
+"""Artifacts of runs, and the storage of their archives."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def locate_archive(call: Call) -> Answer:
 
 
 def blob(state: GitHubState, values: Mapping[str, Any], headers: Headers) -> Answer:
-    """Be the store: the address is the key, and a token has no business here."""
+    """Serve an archive from storage: its URL is the key, and a token is refused."""
     artifact = state.artifacts.get(values["artifact_id"])
     if artifact is None or values["secret"] != _secret(artifact):
         return Answer(403, b"AuthenticationFailed", {"Content-Type": "text/plain"})

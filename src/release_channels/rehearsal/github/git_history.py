@@ -1,4 +1,4 @@
-"""What the stand-in reads of a real bare repository: commits, tags, and how commits stand to each other."""
+"""Read commits, tags and ancestry from a bare git repository for the GitHub double."""
 
 from __future__ import annotations
 

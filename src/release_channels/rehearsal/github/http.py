@@ -1,4 +1,4 @@
-"""Requests and answers of the stand-in: what a route is given, what it gives, and the refusals that GitHub words."""
+"""Requests, responses and routes of the GitHub double, with GitHub's error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in on a loopback port, for as long as a `with` block lasts."""
+"""Serve the GitHub double on a loopback port within a `with` block."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from release_channels.rehearsal.github.state import GitHubState
 
 
 class RunningGitHub:
-    """A stand-in that answers: its addresses, what was asked of it, and what went wrong in it."""
+    """A running GitHub double: its URLs, requests and internal errors."""
 
     def __init__(self, served: Served, app: GitHubApp) -> None:
         self.url = served.url

@@ -1,4 +1,4 @@
-"""What the stand-in remembers, and how a test puts it there."""
+"""State of the GitHub double, with methods for tests to change it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stands in for actions/checkout: one commit (or all history) of the rehearsal's remote, in an empty workspace."""
+"""Double of actions/checkout: fetch one commit, or all history, from the rehearsal's remote."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ def wanted() -> tuple[str, str]:
 
 
 def take_lock() -> None:
-    """Put the lock there that the rehearsal has made for this `pyproject.toml`, where none is committed."""
+    """Copy the rehearsal's `uv.lock` for this `pyproject.toml` if none is committed."""
     project = Path("pyproject.toml")
     if project.exists() and not Path("uv.lock").exists():
         digest = hashlib.sha256(project.read_text("utf-8").strip().encode()).hexdigest()
@@ -37,7 +37,7 @@ def take_lock() -> None:
 
 
 def main() -> None:
-    """Check out, and tell which commit it became."""
+    """Check out, and write the commit to the outputs."""
     address = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
     depth = int(os.environ["REHEARSAL_FETCH_DEPTH"])
     is_new = not Path(".git").exists()

@@ -1,4 +1,4 @@
-"""Stands in for actions/download-artifact: fetches artifacts of this run, or with a token those of another."""
+"""Double of actions/download-artifact: fetch artifacts of this run, or with a token of another."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The store wants no token, so the way there is taken by hand."""
+    """Handler that follows no redirect, since the storage must not receive the token."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         """Follow nothing."""

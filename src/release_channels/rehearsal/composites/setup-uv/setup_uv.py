@@ -1,4 +1,4 @@
-"""Stands in for astral-sh/setup-uv: the uv of this machine, with the asked Python if it is here."""
+"""Double of astral-sh/setup-uv: this machine's uv, with the requested Python if installed."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def notice(text: str) -> None:
-    """Report the rehearsal what it could not practise."""
+    """Report to the rehearsal what it could not run."""
     print(f"::notice title=not rehearsed::{text}")
 
 
@@ -23,7 +23,7 @@ def is_here(python: str) -> bool:
 
 
 def main() -> None:
-    """Choose the Python; another version of uv than the one that is here is told, not fetched."""
+    """Choose the Python; report another requested version of uv instead of fetching it."""
     here = subprocess.run(["uv", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1]
     version, python = os.environ["REHEARSAL_VERSION"], os.environ["REHEARSAL_PYTHON_VERSION"]
     if version not in ("", "latest", here):

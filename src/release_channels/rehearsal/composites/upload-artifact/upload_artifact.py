@@ -1,4 +1,4 @@
-"""Stands in for actions/upload-artifact: packs the files and hands them to the rehearsal."""
+"""Double of actions/upload-artifact: pack the files and upload them to the rehearsal."""
 
 import glob
 import hashlib
@@ -43,7 +43,7 @@ def common(files: list[Path]) -> Path:
 
 
 def main() -> None:
-    """Pack, send, and tell the artifact's id."""
+    """Pack, upload, and write the artifact's id to the outputs."""
     files = found()
     if not files:
         what = f"No files were found with the provided path: {os.environ['REHEARSAL_PATH'].strip()}"
