@@ -19,6 +19,8 @@ _WORKFLOWS = ".github/workflows/"
 class TestedCommit:
     """The run of the tests behind a commit and its repository; without a run, `missing` says why there is none."""
 
+    __test__ = False  # not one of pytest's, whatever its name
+
     test_run: TestRun | None = None
     repository: str | None = None
     missing: str = ""
