@@ -42,5 +42,5 @@ def pictures(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def generate(session: nox.Session) -> None:
-    """Write anew what is generated: the page of settings, the workflow files, the hashed requirements."""
+    """Write the generated files: the page of settings, the workflows, the hashed requirements."""
     session.run("python", "tests/generate.py")

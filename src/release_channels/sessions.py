@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def build(session: Session) -> None:
-    """Build sdist and wheel of one commit, from a clean clone, with the channel's version written in."""
+    """Build sdist and wheel of one commit from a clean clone, with the channel's version written in."""
     _run(session, "build")
 
 
 def check(session: Session) -> None:
-    """Find all that the index would refuse and a user would trip over, before a byte is uploaded."""
+    """Check the files for everything an index would refuse or a user would trip over, before the upload."""
     _run(session, "check")
 
 
 def build_and_check(session: Session) -> None:
-    """Build and check in one run, as the release workflows do before anything is handed on."""
+    """Build and check in one run, as the release workflows do."""
     _run(session, *BUILD_AND_CHECK)
 
 
@@ -41,12 +41,12 @@ def public_publish(session: Session) -> None:
 
 
 def github_release(session: Session) -> None:
-    """Make the GitHub Release: draft, files, compare, publish."""
+    """Create the GitHub Release: draft, assets, compare, publish."""
     _run(session, "github-release", channel="public")
 
 
 def verify(session: Session) -> None:
-    """Install from the index as a new user would, with pip and with uv, from both channels."""
+    """Install from the index in clean environments, with pip and with uv, from both channels."""
     _run(session, "verify")
 
 
@@ -61,41 +61,43 @@ def public(session: Session) -> None:
 
 
 def ci_provenance(session: Session) -> None:
-    """Prove which commit and run passed tests and gate."""
+    """Workflow only: verify which commit and run passed tests and gate."""
     from release_channels.release.ci_provenance import run_ci_provenance
 
     _run_alone(session, run_ci_provenance)
 
 
 def ci_preflight(session: Session) -> None:
-    """Check that the index trusts this job, and upload nothing."""
+    """Workflow only: check that the index trusts this job, and upload nothing."""
     from release_channels.release.ci_preflight import run_ci_preflight
 
     _run_alone(session, run_ci_preflight)
 
 
 def ci_result(session: Session) -> None:
-    """End a release workflow: red when a job failed, or was skipped without a reason on the list."""
+    """Workflow only: end a release workflow; fail if a job failed or was skipped unexpectedly."""
     from release_channels.release.ci_result import run_ci_result
 
     _run_alone(session, run_ci_result)
 
 
 def gate(session: Session) -> None:
-    """Run the live integration gate: a provider that answers, one real rollout, a judge, the Daytona checks."""
+    """Run the live integration gate: provider, smoke rollout, judge, Daytona checks."""
     from release_channels.gate.session import run_gate
 
     _run_alone(session, run_gate)
 
 
 def rehearse(session: Session) -> None:
-    """Practise the whole release on this machine, with the real workflow files and a local index."""
+    """Practice: run the whole release on this machine, with the real workflow files and a local index."""
     from release_channels.rehearsal.session import run_rehearsal
 
     _run_alone(session, run_rehearsal)
 
 
 SESSIONS: dict[str, Callable[[Session], None]] = {
+    "preview": preview,
+    "public": public,
     "build": build,
     "check": check,
     "build-and-check": build_and_check,
@@ -103,13 +105,11 @@ SESSIONS: dict[str, Callable[[Session], None]] = {
     "public-publish": public_publish,
     "github-release": github_release,
     "verify": verify,
-    "preview": preview,
-    "public": public,
+    "gate": gate,
+    "rehearse": rehearse,
     "ci-provenance": ci_provenance,
     "ci-preflight": ci_preflight,
     "ci-result": ci_result,
-    "gate": gate,
-    "rehearse": rehearse,
 }
 
 

@@ -40,7 +40,7 @@ def bump_dev(
     index: str = "pypi",
     dry_run: bool = False,
 ) -> None:
-    """Open the next dev line on main, after a release."""
+    """Move main to the next dev version, after a release."""
     from release_channels.commands import tasks
 
     tasks.bump_dev(Path.cwd(), to, part, commit, pull_request, index, dry_run=_dry(context, dry_run))
@@ -67,7 +67,7 @@ def tag(
     index: str = "pypi",
     dry_run: bool = False,
 ) -> None:
-    """Cut a public release: check everything, then push the tag."""
+    """Check everything, then create and push the release tag."""
     from release_channels.commands import tasks
 
     tasks.tag(Path.cwd(), commit, version, sign, wait, watch, index, dry_run=_dry(context, dry_run))
@@ -75,7 +75,7 @@ def tag(
 
 @task(help={"json": "for programs", "index": INDEX})
 def status(_: Context, json: bool = False, index: str = "pypi") -> None:
-    """Show both channels, what is half done, and what is next."""
+    """Show both channels, what is unfinished, and what is next."""
     from release_channels.commands import tasks
 
     tasks.status(Path.cwd(), index, as_json=json)
@@ -83,7 +83,7 @@ def status(_: Context, json: bool = False, index: str = "pypi") -> None:
 
 @task(help={"tag": "the release tag", "index": "the index to publish to; without it only the plan is shown"})
 def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -> None:
-    """Carry a half-finished public release to its end."""
+    """Emergency: complete an interrupted public release."""
     from release_channels.commands import tasks
 
     tasks.resume(Path.cwd(), tag, index, dry_run=_dry(context, dry_run))
@@ -91,7 +91,7 @@ def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -
 
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
 def yank(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
-    """Describe how to yank a bad release, then check that it is."""
+    """Emergency: show how to yank a release, then check it."""
     from release_channels.commands import tasks
 
     tasks.yank(Path.cwd(), version, reason, index)
@@ -99,7 +99,7 @@ def yank(_: Context, version: str, reason: str = "", index: str = "pypi") -> Non
 
 @task(help={"port": "the port to listen on; without it the system picks a free one"})
 def serve_index(context: Context, port: str = "") -> None:
-    """Keep the local index open for installs, until Ctrl-C."""
+    """Practice: serve the local index until Ctrl-C."""
     from release_channels.cli.run import reporting
     from release_channels.commands.serve_index import keep_open, parse_port
 
@@ -116,7 +116,7 @@ def serve_index(context: Context, port: str = "") -> None:
     }
 )
 def install_commands(_: Context, channel: str = "", format: str = "text", write: str = "", check: bool = False) -> None:
-    """Print how users install from each channel, and upgrade."""
+    """Once: print how users install from each channel."""
     from release_channels.adoption import tasks
 
     tasks.install_commands(Path.cwd(), channel, format, write, check=check)
@@ -141,7 +141,7 @@ def init(
     check: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Write the files that a project needs for both channels."""
+    """Once: write the files that both channels need."""
     from release_channels.adoption import tasks
     from release_channels.adoption.init import InitRequest
 
@@ -152,7 +152,7 @@ def init(
 
 @task(help={"json": "for programs", "index": INDEX})
 def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
-    """Find what would make a release fail, and how to fix it."""
+    """Once: find what would make a release fail."""
     from release_channels.adoption import tasks
 
     tasks.doctor(Path.cwd(), index, tuple(ns.task_names), as_json=json)
@@ -166,7 +166,7 @@ def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
     }
 )
 def setup_publishing(context: Context, apply: bool = False, index: str = "pypi", dry_run: bool = False) -> None:
-    """Show the one-time set-up of the index and of GitHub."""
+    """Once: show the set-up of the index and of GitHub."""
     from release_channels.adoption import tasks
 
     tasks.setup_publishing(Path.cwd(), index, apply=apply, dry_run=_dry(context, dry_run))

@@ -88,7 +88,9 @@ def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None
         pytest.param(lambda: _json('{"choices": []}'), "the answer contains no choice", 1, id="empty choices"),
         pytest.param(lambda: _json("{}"), "the answer contains no choice", 1, id="no choices"),
         pytest.param(lambda: _json("[]"), "the answer contains no choice", 1, id="a list"),
-        pytest.param(lambda: _json('{"choices": [{"message": {"content": 5}}]}'), "message is none", 1, id="a number"),
+        pytest.param(
+            lambda: _json('{"choices": [{"message": {"content": 5}}]}'), "contains no message", 1, id="a number"
+        ),
         pytest.param(lambda: completion(Reply("  \n"), "m"), "the answer is empty", 1, id="blank content"),
         pytest.param(lambda: completion(Reply(None), "m"), "the answer is empty", 1, id="no content"),
         pytest.param(

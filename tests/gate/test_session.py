@@ -187,7 +187,7 @@ def test_a_gate_that_is_off_is_skipped(make_repo: MakeRepo, offline: None) -> No
         ("model = false\n", "it would let everything through"),
         ("commands = [[]]\n", "commands[0] is empty"),
         ('commands = ["demo-tool"]\n', "it must be a list of strings"),
-        ('commands = "demo-tool"\n', "it is a list of lists of texts"),
+        ('commands = "demo-tool"\n', "it must be a list of lists of strings"),
         ("max-turns = 0\n", "max-turns is 0"),
         ('sandbox = "docker"\n', "it must be one of: auto, bubblewrap, daytona"),
         ('providers = ["opnai"]\n', "no provider 'opnai'"),

@@ -11,6 +11,7 @@ from invoke.collection import Collection
 from invoke.exceptions import ParseError
 from invoke.program import Program
 
+from release_channels.adapters import console
 from release_channels.model.session_names import SESSION_NAMES
 
 NAME = "release-channels"
@@ -37,6 +38,13 @@ class TaskProgram(Program):
             super().parse_tasks()
         except ParseError as err:
             self._explain(err)
+
+    def print_help(self) -> None:
+        """Print the usage and the tasks first, then the options of invoke itself."""
+        console.result(f"Usage: {self.binary} TASK [--options of the task]\n")
+        self.list_tasks()
+        console.result(f"`{NAME} --help TASK` shows the options of a task. Options before the task:\n")
+        self.print_columns(self.initial_context.help_tuples())
 
     def _explain(self, err: ParseError) -> NoReturn:
         """Describe what cannot be read, and what can be typed instead.
