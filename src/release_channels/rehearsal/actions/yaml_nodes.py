@@ -26,7 +26,7 @@ class Cut:
 def compose(text: str, name: str) -> yaml.MappingNode:
     """Read a text into nodes that know their places.
 
-    Raises: RefusedError if it is not a YAML, or no mapping.
+    Raises: RefusedError if it is not valid YAML, or not a mapping.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
