@@ -233,7 +233,7 @@ def test_a_login_portal_is_no_empty_project(world: World, portal: str, merged: b
     told = outcome.warnings[0] if merged else outcome.message
     assert outcome.result is (Result.PLANNED if merged else Result.REFUSED)
     assert "did not answer" in told
-    assert "no page of an index, a login portal's for instance" in told
+    assert "not a Simple API page (captive portal?)" in told
 
 
 _PAGES = {

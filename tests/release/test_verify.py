@@ -63,7 +63,7 @@ def test_without_a_build_the_release_on_the_index_is_verified(shop: Shop) -> Non
     (built,) = (shop.root / "dist").iterdir()
     built.unlink()
     report = shop.verify(PREVIEW)
-    assert "brought 1.3.0.dev5" in report.message
+    assert "installed 1.3.0.dev5" in report.message
     assert [file.name for file in report.files] == ["demo_tool-1.3.0.dev5-py3-none-any.whl"]
     assert [path.name for path in shop.root.rglob("*")] == ["dist"]
     assert leftovers() == []
@@ -84,7 +84,7 @@ def test_a_public_command_that_brings_the_preview_is_a_failure(shop: Shop) -> No
     """An index that hides the final from both installers, and still lists it, makes the step fail by name."""
     odd = replace(FINAL, tag="cp27-cp27m-win32")
     shop.release(PREVIEW, odd)
-    with pytest.raises(FailedError, match=r"install --upgrade demo-tool` brings 1.3.0.dev5, though the final 1.2.0"):
+    with pytest.raises(FailedError, match=r"install --upgrade demo-tool` installs 1.3.0.dev5, though the final 1.2.0"):
         shop.verify(PREVIEW)
     assert leftovers() == []
 
@@ -126,7 +126,7 @@ def test_a_newer_preview_is_a_pass_and_said(shop: Shop) -> None:
     newer = replace(PREVIEW, version="1.3.0.dev6", scripts={"renamed": "demo_tool.cli:main"})
     shop.release(PREVIEW, newer, FINAL)
     report = shop.verify(PREVIEW)
-    assert "brought 1.3.0.dev6; that is newer than 1.3.0.dev5, which was not installed itself" in report.message
+    assert "installed 1.3.0.dev6; that is newer than 1.3.0.dev5, which was not installed itself" in report.message
 
 
 @pytest.mark.parametrize("version", ["1.3.0rc1", "1.3.0"])
@@ -353,5 +353,5 @@ def test_preview_users_get_a_public_release_or_what_is_above_it(brought: str, fa
     if not fails:
         assert check_not_below(came, Version("1.3.0")) == ()
         return
-    with pytest.raises(FailedError, match=r"`pip install --pre demo-tool` brings 1\.2\.9, which is below 1\.3\.0"):
+    with pytest.raises(FailedError, match=r"`pip install --pre demo-tool` installs 1\.2\.9, which is below 1\.3\.0"):
         check_not_below(came, Version("1.3.0"))
