@@ -407,7 +407,9 @@ def test_doctor_for_programs_is_one_object(project: Repo) -> None:
     (project.root / "noxfile.py.lock").unlink()
     screen = run(BIN / "release-channels", "doctor", "--index", "local", cwd=project.root)
     assert screen.code == 1
-    screen.sentence("noxfile.py.lock is not there", "1 error", "carried by the tagged commit itself", "from outside")
+    screen.sentence(
+        "noxfile.py.lock is not there", "1 error", "set by the tagged commit itself", "set outside the repository"
+    )
 
 
 def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:

@@ -68,12 +68,12 @@ def unknown(area: str, topic: str, message: str, verify: str) -> Diagnosis:
 
 GUARANTEES = (
     (
-        "carried by the tagged commit itself, in its own workflow files",
-        "which jobs get an identity and what runs beside it, the order of the steps, the fence before the upload, the "
-        "proof of tests and gate",
+        "set by the tagged commit itself, in its own workflow files",
+        "which jobs get an OIDC token and what runs there, the order of the steps, the upload guard, the "
+        "verification of tests and gate",
     ),
     (
-        "held from outside, whatever a commit says",
+        "set outside the repository, whatever a commit contains",
         "which branches and tags an environment allows, who approves, tag rulesets, immutable releases, and the "
         "publishers on the index",
     ),
