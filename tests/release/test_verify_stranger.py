@@ -173,5 +173,6 @@ def test_files_of_an_ephemeral_index_are_not_kept(tmp_path: Path, wheelhouse: Pa
             port = int(index.url.rpartition(":")[2])
             env = {**os.environ, "UV_DEFAULT_INDEX": index.simple_url, "PIP_INDEX_URL": index.simple_url}
             run(*(pip if how == "pip" else uv), cwd=tmp_path, env=env)
-        seen.append(run(python, "-c", "import demo_tool.value; print(demo_tool.value.VALUE)", cwd=tmp_path))
+        # -B: bytecode of the first wheel must not answer for the second.
+        seen.append(run(python, "-B", "-c", "import demo_tool.value; print(demo_tool.value.VALUE)", cwd=tmp_path))
     assert seen == ["one", "two"]
