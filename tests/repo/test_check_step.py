@@ -350,5 +350,5 @@ def test_a_copy_of_the_version_that_disagrees_is_an_error(make_repo: MakeRepo, r
     before = repo.fingerprint()
     outcome = run_session(repo, steps=("check",))
     assert outcome.result is Result.REFUSED
-    assert "CITATION.cff, line 1, says 1.1.0, and pyproject.toml" in outcome.hint
+    assert "CITATION.cff, line 1, says 1.1.0, but pyproject.toml" in outcome.hint
     assert repo.fingerprint() == before

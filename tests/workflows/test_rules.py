@@ -39,7 +39,7 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
     "rights on top": (PREVIEW, "permissions: {}\n\n#", "permissions:\n  contents: read\n\n#", "no-rights", "on top"),
     "no rights on top": (PREVIEW, "permissions: {}\n\n#", "#", "no-rights", "on top"),
     "write-all": (GATE, "permissions:\n      contents: read # to check the sources out\n      actions: read # to read "
-                  "for the test run\n      models: read # so that the job's own token can ask GitHub Models where no "
+                  "the test run\n      models: read # so that the job's own token can ask GitHub Models where no "
                   "secret is set", "permissions: write-all", "no-rights", "wholesale"),
     "a job without rights": (
         PREVIEW, "    permissions: {}\n    steps:", "    steps:", "no-rights", "does not say which rights",
