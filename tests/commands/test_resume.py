@@ -375,7 +375,7 @@ def link(name: str) -> zipfile.ZipInfo:
 NAME = "dist/x-1-py3-none-any.whl"
 BAD: dict[str, tuple[tuple[tuple[zipfile.ZipInfo | str, bytes], ...], str]] = {
     "missing": ((), "0 times"),
-    "a link": (((link(NAME), b"/etc/"),), "no regular file"),
+    "a link": (((link(NAME), b"/etc/"),), "not a regular file"),
     "too long": (((NAME, b"0" * 10_000_000),), "does not have the 5 bytes"),
     "too short": (((NAME, b"0"),), "does not have the 5 bytes"),
     "other bytes": (((NAME, b"other"),), "does not have the sha256"),
@@ -412,5 +412,5 @@ def test_an_artifact_that_is_no_archive_is_refused(tmp_path: Path, content: byte
     """What is not a ZIP file is a sentence and no traceback."""
     archive = tmp_path / "a.zip"
     archive.write_bytes(content)
-    with pytest.raises(RefusedError, match="no ZIP archive"):
+    with pytest.raises(RefusedError, match="not a readable ZIP archive"):
         unpack_build_artifact(archive, tmp_path)
