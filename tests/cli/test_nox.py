@@ -87,8 +87,8 @@ def test_the_plan_that_was_shown_is_carried_out_once(checkout: Repo) -> None:
     assert first.plan[: len(planned)] == planned
     assert [first.err.count(f"[{n}/4] {name}: ") for n, name in enumerate(PREVIEW, 1)] == [1, 1, 1, 1]
     first.sentence(
-        "pip install --pre --upgrade demo-tool` brought 1.2.0.dev1",
-        "uv tool install --prerelease allow --upgrade demo-tool` brought 1.2.0.dev1",
+        "pip install --pre --upgrade demo-tool` installed 1.2.0.dev1",
+        "uv tool install --prerelease allow --upgrade demo-tool` installed 1.2.0.dev1",
     )
     before = picture(checkout.root)
     again = nox(checkout.root, "-s", "preview")

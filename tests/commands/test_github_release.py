@@ -222,7 +222,7 @@ WRONG = {
     ),
     "one more": (
         lambda assets: assets.append(StoredAsset(1, "more.txt", "", b"x", "text/plain", assets[0].created_at)),
-        "has more.txt besides",
+        "also has more.txt",
     ),
 }
 
@@ -464,7 +464,10 @@ def test_public_tells_of_the_upload_and_not_of_the_announcement(
     """Published stays published; where the files were there, what was published is the GitHub Release."""
     steps = ("public-publish", "github-release")
     first = run_session(released, "--offline", steps=steps, channel=Channel.PUBLIC)
-    assert (first.result, first.message.partition(":")[0]) == (Result.PUBLISHED, f"the GitHub Release {TAG} is out")
+    assert (first.result, first.message.partition(":")[0]) == (
+        Result.PUBLISHED,
+        f"the GitHub Release {TAG} is published",
+    )
     second = run_session(released, "--offline", steps=steps, channel=Channel.PUBLIC)
     assert (second.result, second.message) == (
         Result.ALREADY, "demo-tool 1.2.0 on the local index: all 2 files are there",

@@ -574,7 +574,7 @@ def test_ctrl_c_ends_in_a_sentence_and_leaves_no_tag(ready: Repo) -> None:
         out, err = child.communicate(timeout=30)
     assert child.returncode == 130
     assert "Traceback" not in out + err
-    assert out.splitlines()[-1].startswith("failed: interrupted; run the same again")
+    assert out.splitlines()[-1].startswith("failed: interrupted; run the same command again")
     assert ready.fingerprint() == before
 
 

@@ -122,7 +122,7 @@ def test_a_write_is_never_repeated(hub: Hub, tmp_path: Path, ask: Ask) -> None:
     told = refusal(ask, hub.client(), tmp_path)
 
     assert isinstance(told, UnansweredError)
-    assert "failed with 502 when told to " in str(told)
+    assert "failed with 502 when asked to " in str(told)
     assert "it may have been done all the same" in told.hint
     assert (hub.naps.taken, len(hub.running.requests)) == ([], 1)
 

@@ -93,7 +93,7 @@ def test_an_upload_that_broke_off_leaves_an_incomplete_asset(tagged: Repo, hub: 
     draft = client.create_draft("v1.2.0", "1.2.0", "")
     hub.state.broken_uploads = 1
 
-    with pytest.raises(UnansweredError, match="failed with 502 when told to add manifest"):
+    with pytest.raises(UnansweredError, match="failed with 502 when asked to add manifest"):
         client.upload_asset(draft, path)
 
     assert sum(line.startswith("POST /api/uploads/") for line in hub.running.requests) == 1
