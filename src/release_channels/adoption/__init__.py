@@ -1,1 +1,1 @@
-"""What a project gets when it adopts the tool: its workflow files, and the rules that they keep."""
+"""What a project needs to adopt the tool: init, doctor, setup-publishing, install-commands, workflow templates."""

@@ -1,1 +1,1 @@
-"""cli."""
+"""One run of a session or task: options, context, error handling, and the report of its outcome."""

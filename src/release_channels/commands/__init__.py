@@ -1,1 +1,1 @@
-"""What a maintainer does by hand: each task reads the world, plans, shows, acts, and reads again."""
+"""The maintainer's tasks, one module each: bump, tag, status, resume, yank and serve-index."""

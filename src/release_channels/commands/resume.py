@@ -197,7 +197,7 @@ def _from_index(context: TaskContext, plan: Resumption, rebuilt: Manifest, place
 
 
 def _from_workflow(context: TaskContext, plan: Resumption, place: Path) -> Manifest | None:
-    """Inspect through the artifacts of the release workflow's newest run for this commit."""
+    """Search the artifacts of the release workflow's newest run for this commit."""
     github = context.github()
     if github is None:
         return None

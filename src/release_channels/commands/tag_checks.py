@@ -82,7 +82,7 @@ def _tree(context: TaskContext) -> Iterator[Row]:
 
 
 def _commit(context: TaskContext, version: Version, state: IndexState) -> Iterator[Row]:
-    """Request the version in the commit, and for the commit's place on main as fetched now."""
+    """Check the version in the commit, and that the commit is on main as fetched now."""
     config = context.config
     main = f"{config.remote}/{config.main_branch}"
     is_normal = not context.project.source.plan(context.project.version)

@@ -1,1 +1,1 @@
-"""model."""
+"""Pure values and rules: versions, plans, manifests, provenance and outcomes of both channels."""

@@ -1,1 +1,1 @@
-"""workflows."""
+"""The workflow templates: parse, render, and check them against the rules."""

@@ -1,1 +1,1 @@
-"""sandbox."""
+"""Sandboxes for the gate: bubblewrap on this machine, and Daytona."""

@@ -1,1 +1,1 @@
-"""actions."""
+"""The workflow runner of a rehearsal: triggers, permissions and run files around act."""
