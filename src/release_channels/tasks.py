@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from invoke.collection import Collection
@@ -25,9 +27,13 @@ def bump(
     dry_run: bool = False,
 ) -> None:
     """Make main's dev version final, everywhere it is written."""
-    from release_channels.commands import tasks
+    from release_channels.cli.run import open_task
+    from release_channels.commands.bump import BumpRequest, bump
 
-    tasks.bump(Path.cwd(), to, part, commit, pull_request, index, dry_run=_dry(context, dry_run))
+    request = BumpRequest(to, part, commit, pull_request)
+    with open_task(Path.cwd(), index) as task:
+        today = datetime.now(UTC).date()
+        task.run.outcome = bump(task.context, request, today=today, dry_run=_dry(context, dry_run))
 
 
 @task(help=PART | FAR | {"index": INDEX, "dry_run": DRY})
@@ -41,9 +47,12 @@ def bump_dev(
     dry_run: bool = False,
 ) -> None:
     """Move main to the next dev version, after a release."""
-    from release_channels.commands import tasks
+    from release_channels.cli.run import open_task
+    from release_channels.commands.bump import BumpRequest, bump_dev
 
-    tasks.bump_dev(Path.cwd(), to, part, commit, pull_request, index, dry_run=_dry(context, dry_run))
+    request = BumpRequest(to, part, commit, pull_request)
+    with open_task(Path.cwd(), index) as task:
+        task.run.outcome = bump_dev(task.context, request, dry_run=_dry(context, dry_run))
 
 
 @task(
@@ -68,42 +77,51 @@ def tag(
     dry_run: bool = False,
 ) -> None:
     """Check everything, then create and push the release tag."""
-    from release_channels.commands import tasks
+    from release_channels.cli.run import open_task
+    from release_channels.commands.tag import TagRequest, tag
 
-    tasks.tag(Path.cwd(), commit, version, sign, wait, watch, index, dry_run=_dry(context, dry_run))
+    request = TagRequest(version, sign, wait, watch)
+    with open_task(Path.cwd(), index, revision=commit) as task:
+        task.run.outcome = tag(task.context, request, dry_run=_dry(context, dry_run))
 
 
 @task(help={"json": "for programs", "index": INDEX})
 def status(_: Context, json: bool = False, index: str = "pypi") -> None:
     """Show both channels, what is unfinished, and what is next."""
-    from release_channels.commands import tasks
+    from release_channels.cli.run import open_task
+    from release_channels.commands.status import print_status
 
-    tasks.status(Path.cwd(), index, as_json=json)
+    with open_task(Path.cwd(), index, reports_itself=True) as task:
+        task.run.exit_code = print_status(task.context, as_json=json)
 
 
 @task(help={"tag": "the release tag", "index": "the index to publish to; without it only the plan is shown"})
 def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -> None:
     """Emergency: complete an interrupted public release."""
-    from release_channels.commands import tasks
+    from release_channels.cli.run import open_task
+    from release_channels.commands.resume import resume
 
-    tasks.resume(Path.cwd(), tag, index, dry_run=_dry(context, dry_run))
+    with open_task(Path.cwd(), index or "pypi") as task:
+        resume(task, tag, publishes=bool(index), dry_run=_dry(context, dry_run))
 
 
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
 def yank(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
     """Emergency: show how to yank a release, then check it."""
-    from release_channels.commands import tasks
+    from release_channels.cli.run import open_task
+    from release_channels.commands.yank import yank
 
-    tasks.yank(Path.cwd(), version, reason, index)
+    with open_task(Path.cwd(), index) as task:
+        task.run.outcome = yank(task.context, version, reason=reason)
 
 
 @task(help={"port": "the port to listen on; without it the system picks a free one"})
 def serve_index(context: Context, port: str = "") -> None:
     """Practice: serve the local index until Ctrl-C."""
-    from release_channels.cli.run import reporting
+    from release_channels.cli.run import task_run
     from release_channels.commands.serve_index import keep_open, parse_port
 
-    with reporting(Path.cwd()):
+    with task_run(Path.cwd(), reports_itself=True):
         keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)
 
 
@@ -117,9 +135,14 @@ def serve_index(context: Context, port: str = "") -> None:
 )
 def install_commands(_: Context, channel: str = "", format: str = "text", write: str = "", check: bool = False) -> None:
     """Once: print how users install from each channel."""
-    from release_channels.adoption import tasks
+    from release_channels.adoption.install_guide import README, keep_block, print_commands
+    from release_channels.cli.run import task_run
 
-    tasks.install_commands(Path.cwd(), channel, format, write, check=check)
+    with task_run(Path.cwd(), reports_itself=True):
+        if write or check:
+            keep_block(Path.cwd(), write or README, channel=channel, check=check)
+        else:
+            print_commands(Path.cwd(), channel=channel, form=format)
 
 
 @task(
@@ -142,20 +165,23 @@ def init(
     dry_run: bool = False,
 ) -> None:
     """Once: write the files that both channels need."""
-    from release_channels.adoption import tasks
-    from release_channels.adoption.init import InitRequest
+    from release_channels.adoption.init import InitRequest, init
+    from release_channels.cli.run import task_run
 
     # Only --no-gate says anything: a gate is the default, and what is configured stays.
     request = InitRequest(tuple(ns.task_names), tool, None if gate else False, update, check)
-    tasks.init(Path(path), request, dry_run=_dry(context, dry_run))
+    with task_run(Path.cwd()) as run:
+        run.outcome = init(Path(path), request, os.environ, dry_run=_dry(context, dry_run))
 
 
 @task(help={"json": "for programs", "index": INDEX})
 def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
     """Once: find what would make a release fail."""
-    from release_channels.adoption import tasks
+    from release_channels.adoption.doctor.report import print_diagnosis
+    from release_channels.cli.run import open_task
 
-    tasks.doctor(Path.cwd(), index, tuple(ns.task_names), as_json=json)
+    with open_task(Path.cwd(), index, reports_itself=True) as task:
+        task.run.exit_code = print_diagnosis(task.context, tuple(ns.task_names), as_json=json)
 
 
 @task(
@@ -167,9 +193,11 @@ def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
 )
 def setup_publishing(context: Context, apply: bool = False, index: str = "pypi", dry_run: bool = False) -> None:
     """Once: show the set-up of the index and of GitHub."""
-    from release_channels.adoption import tasks
+    from release_channels.adoption.setup_publishing import setup_publishing
+    from release_channels.cli.run import open_task
 
-    tasks.setup_publishing(Path.cwd(), index, apply=apply, dry_run=_dry(context, dry_run))
+    with open_task(Path.cwd(), index) as task:
+        task.run.outcome = setup_publishing(task.context, apply=apply, dry_run=_dry(context, dry_run))
 
 
 def _dry(context: Context, dry_run: bool) -> bool:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from packaging.version import Version
 
+from release_channels import tasks
 from release_channels.adapters.attestations import AttestedPublisher
-from release_channels.adoption import tasks
 from release_channels.adoption.doctor import examine, gate_secrets
 from release_channels.adoption.doctor.diagnosis import Certainty, Diagnosis, Verdict
 from release_channels.adoption.doctor.files import diagnose_project, diagnose_tool, diagnose_workflows
@@ -38,7 +38,7 @@ from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.http import broken
 from tests.adoption.adopting import TASKS, adopt
 from tests.cli.screen import BIN, run
-from tests.commands.doing import code_of, on_github, on_index, some_of
+from tests.commands.doing import on_github, on_index, run_task, some_of
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, Hub
 from tests.support.projects import Sample
@@ -371,7 +371,7 @@ def test_a_project_that_is_set_up_has_nothing_to_mend(hub: Hub) -> None:
     ]
     assert hub.fingerprint() == before
     assert all(line.startswith("GET") for line in hub.running.requests)
-    assert code_of(lambda: tasks.doctor(hub.repo.root, "local", TASKS, as_json=False)) == 0
+    assert run_task(hub.repo.root, tasks.doctor, index="local") == 0
 
 
 BREAKS: dict[str, tuple[Callable[[Hub], object], str]] = {

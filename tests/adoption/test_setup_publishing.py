@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from release_channels import tasks
 from release_channels.adapters.github.follow_run import Waiting
-from release_channels.adoption import tasks
 from release_channels.adoption.publishers import plan_environments, publisher_table, publishers, wanted_environments
 from release_channels.adoption.setup_publishing import setup_publishing, translate
 from release_channels.cli.context import open_context
@@ -18,7 +18,7 @@ from release_channels.errors import FailedError
 from release_channels.model.config import Config, GateConfig
 from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, Reviewer
 from release_channels.model.outcome import Outcome, Result
-from tests.commands.doing import code_of, on_github, on_index
+from tests.commands.doing import on_github, on_index, run_task
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, READER, Hub
 from tests.support.projects import Sample
@@ -203,7 +203,7 @@ def test_nothing_is_written_without_apply(hub: Hub, dry_run: bool, capsys: pytes
     if dry_run:
         assert apply(hub, dry_run=True).result is Result.PLANNED
     else:
-        assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "local", apply=False, dry_run=False)) == 0
+        assert run_task(hub.repo.root, tasks.setup_publishing, index="local") == 0
     assert hub.fingerprint() == before
     told = capsys.readouterr().out
     assert f"Internal preview  {NAME}" in told
@@ -218,7 +218,7 @@ def test_a_refused_trial_names_the_setting(hub: Hub, capsys: pytest.CaptureFixtu
     ends(
         hub, "failure", "refused: invalid-publisher: valid token, but no corresponding publisher", "public-release.yml"
     )
-    assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "local", apply=True, dry_run=False)) == 1
+    assert run_task(hub.repo.root, tasks.setup_publishing, index="local", apply=True) == 1
     told = capsys.readouterr()
     assert "internal-preview-release.yml: the index accepts it" in told.out
     assert "public-release.yml: no publisher of demo-tool has these values" in told.out
@@ -254,7 +254,7 @@ def test_a_green_trial_of_a_new_project_is_not_called_trust(
 
 def test_a_run_that_never_ends_is_given_up(hub: Hub) -> None:
     """With what it does at that time, and the way to go on."""
-    assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "nowhere", apply=True, dry_run=False)) == 2
+    assert run_task(hub.repo.root, tasks.setup_publishing, index="nowhere", apply=True) == 2
     set_up(hub)
     with pytest.raises(FailedError, match=r"internal-preview-release\.yml is queued after 1 s"):
         apply(hub)
@@ -266,7 +266,7 @@ def test_a_token_without_the_right_is_refused_before_anything_is_written(
     """The message names the right; nothing moved."""
     monkeypatch.setenv("GH_TOKEN", READER)
     before = hub.fingerprint()
-    assert code_of(lambda: tasks.setup_publishing(hub.repo.root, "local", apply=True, dry_run=False)) == 1
+    assert run_task(hub.repo.root, tasks.setup_publishing, index="local", apply=True) == 1
     assert hub.fingerprint() == before
     assert "it takes `administration: write`" in capsys.readouterr().err
 
@@ -277,7 +277,7 @@ def test_a_project_that_is_on_no_index_gets_one_pending_publisher(
     """For the public channel, with the project's name in the form; the other one comes after the first release."""
     repo = make_repo(Sample(files={".gitignore": ".release-channels/\n"}))
     with on_github(repo, monkeypatch, None):
-        assert code_of(lambda: tasks.setup_publishing(repo.root, "local", apply=False, dry_run=False)) == 0
+        assert run_task(repo.root, tasks.setup_publishing, index="local") == 0
     told = capsys.readouterr().out
     pending = told.index("PyPI Project Name: demo-tool".replace(": ", ":  "))
     assert told.count("PyPI Project Name") == 1
@@ -288,7 +288,7 @@ def test_a_project_that_is_on_no_index_gets_one_pending_publisher(
 def test_a_repository_that_nobody_knows_is_asked_for(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     """Its remote is a directory: the setting that names it is said, and nothing is asked of GitHub."""
     before = repo.fingerprint()
-    assert code_of(lambda: tasks.setup_publishing(repo.root, "local", apply=True, dry_run=False)) == 1
+    assert run_task(repo.root, tasks.setup_publishing, index="local", apply=True) == 1
     assert repo.fingerprint() == before
     told = capsys.readouterr()
     assert "cannot determine the GitHub repository" in told.err
@@ -297,4 +297,4 @@ def test_a_repository_that_nobody_knows_is_asked_for(repo: Repo, capsys: pytest.
 
 def test_a_directory_without_a_repository_is_a_sentence(tmp_path: Path, offline: None) -> None:
     """No traceback."""
-    assert code_of(lambda: tasks.setup_publishing(tmp_path, "local", apply=False, dry_run=False)) == 1
+    assert run_task(tmp_path, tasks.setup_publishing, index="local") == 1

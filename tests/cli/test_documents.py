@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.adoption.config_reference import configuration_page
-from release_channels.cli.options import parse_gate_options, parse_options
+from release_channels.cli.options import GateOptions, Options, parse_options
 from release_channels.gate.providers import PROVIDERS
 from release_channels.model.config import Config, parse_config
 from release_channels.model.gate_config import GateConfig
@@ -80,7 +80,7 @@ def test_the_readme_names_every_session_and_option() -> None:
     options = re.findall(r"^\| `(--[a-z-]+)( [A-Z]+)?` \|", text, re.MULTILINE)
     assert len(options) == 8
     for option, value in options:
-        parse_options("preview", [option, "1"] if value else [option])
+        parse_options(Options, "preview", [option, "1"] if value else [option])
 
 
 def test_the_readme_names_every_task() -> None:
@@ -104,7 +104,7 @@ def test_the_gates_page_names_its_options_providers_and_settings() -> None:
     """Options, keys, addresses and models of the page are the program's; its tables are valid settings."""
     text = _text("docs/gate.md")
     for option in re.findall(r"^\| `(--[a-z-]+)( [A-Z]+)?` \|", text, re.MULTILINE):
-        parse_gate_options([option[0], "1"] if option[1] else [option[0]])
+        parse_options(GateOptions, "gate", [option[0], "1"] if option[1] else [option[0]])
     for provider in PROVIDERS:
         keys = " or ".join(f"`{key}`" for key in provider.keys)
         address = f"`{provider.base_url}`" if provider.base_url else "none: `LITELLM_BASE_URL` has to be set"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.mark.structures import ParameterSet
+from invoke.context import Context
 from invoke.exceptions import Exit
+from invoke.tasks import Task
 
-from release_channels.commands import tasks
+from release_channels import tasks
 from release_channels.model.outcome import Outcome
 from release_channels.model.version import Channel
 from release_channels.release import pipeline
@@ -21,12 +24,13 @@ from tests.support.distributions import make_wheel
 from tests.support.repo import Repo
 
 
-def code_of(act: Callable[[], None]) -> int:
-    """Run a task and give its exit code."""
-    try:
-        act()
-    except Exit as stop:
-        return int(stop.code)
+def run_task(root: Path, task: Task[Any], **options: object) -> int:
+    """Run a task in a directory and return its exit code."""
+    with chdir(root):
+        try:
+            task(Context(), **options)
+        except Exit as stop:
+            return int(stop.code)
     return 0
 
 
@@ -34,12 +38,20 @@ def bump(
     repo: Repo, *, to: str = "", part: str = "", commit: bool = False, pull_request: bool = False, dry_run: bool = False
 ) -> int:
     """Run `bump` with the local index."""
-    return code_of(lambda: tasks.bump(repo.root, to, part, commit, pull_request, "local", dry_run=dry_run))
+    return run_task(
+        repo.root, tasks.bump, to=to, part=part, commit=commit, pull_request=pull_request, index="local",
+        dry_run=dry_run,
+    )  # fmt: skip
 
 
-def bump_dev(repo: Repo, *, to: str = "", part: str = "", commit: bool = False, dry_run: bool = False) -> int:
+def bump_dev(
+    repo: Repo, *, to: str = "", part: str = "", commit: bool = False, pull_request: bool = False, dry_run: bool = False
+) -> int:
     """Run `bump-dev` with the local index."""
-    return code_of(lambda: tasks.bump_dev(repo.root, to, part, commit, False, "local", dry_run=dry_run))
+    return run_task(
+        repo.root, tasks.bump_dev, to=to, part=part, commit=commit, pull_request=pull_request, index="local",
+        dry_run=dry_run,
+    )  # fmt: skip
 
 
 def tag(
@@ -53,7 +65,9 @@ def tag(
     dry_run: bool = False,
 ) -> int:
     """Run `tag`."""
-    return code_of(lambda: tasks.tag(repo.root, commit, version, sign, False, watch, index, dry_run=dry_run))
+    return run_task(
+        repo.root, tasks.tag, commit=commit, version=version, sign=sign, watch=watch, index=index, dry_run=dry_run
+    )
 
 
 def public(repo: Repo, *words: str, steps: tuple[str, ...], env: Mapping[str, str] | None = None) -> Outcome:

@@ -7,8 +7,7 @@ from functools import partial
 
 import pytest
 
-from release_channels.commands import tasks
-from tests.commands.doing import bump, code_of, on_github, some_of, tag
+from tests.commands.doing import bump, bump_dev, on_github, some_of, tag
 from tests.commands.test_tag import final
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME
@@ -64,7 +63,7 @@ def test_no_pull_request_is_opened_for_practice(make_repo: MakeRepo, capsys: pyt
     lead(repo)
     before = repo.fingerprint()
     assert bump(repo, pull_request=True) == 1
-    assert code_of(lambda: tasks.bump_dev(repo.root, "1.4", "", False, True, "local", dry_run=False)) == 1
+    assert bump_dev(repo, to="1.4", pull_request=True) == 1
     assert repo.fingerprint() == before
     assert capsys.readouterr().err.count("the pull request would be real: origin is on GitHub") == 2
     assert bump(repo) == 0

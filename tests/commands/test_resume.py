@@ -9,15 +9,16 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from invoke.exceptions import Exit
 
+from release_channels import tasks
 from release_channels.adapters.build_artifact import unpack_build_artifact
-from release_channels.cli.context import open_context
-from release_channels.commands import tasks
+from release_channels.cli.run import open_task
 from release_channels.commands.resume import resume
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
@@ -27,7 +28,7 @@ from release_channels.model.version import Channel
 from release_channels.rehearsal.github.http import broken
 from release_channels.rehearsal.github.state import StoredRelease
 from release_channels.release.step import Timeouts
-from tests.commands.doing import some_of
+from tests.commands.doing import run_task, some_of
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
 from tests.support.releasing import TAG, index_of, public_steps, release_once, sample, tagged
@@ -40,12 +41,11 @@ RANDOM = "import os\nEXTRA['demo_tool/noise.txt'] = os.urandom(8).hex()\n"
 UNSTEADY = f"{RANDOM}def during(kind):\n    Path('noise.txt').write_text(os.urandom(8).hex())\n"
 
 
-def finish(repo: Repo, tag: str = TAG, *, acts: bool = True, dry_run: bool = False) -> Outcome:
+def finish(repo: Repo, tag: str = TAG, *, publishes: bool = True, dry_run: bool = False) -> Outcome:
     """Resume on the local index, with waits cut short."""
-    with open_context(
-        repo.root, {**os.environ, "UV_DEFAULT_INDEX": os.environ["UV_DEFAULT_INDEX"]}, index="local"
-    ) as context:
-        return resume(context, tag, acts=acts, dry_run=dry_run, patience=PATIENCE)
+    with suppress(Exit), open_task(repo.root, "local") as task:
+        resume(task, tag, publishes=publishes, dry_run=dry_run, patience=PATIENCE)
+    return task.run.outcome
 
 
 def lose_everything_local(repo: Repo) -> None:
@@ -120,7 +120,7 @@ def test_without_an_index_only_the_plan_is_shown(released: Repo, hub: Hub, capsy
     """Nobody publishes by accident: what is there and what would be done is shown, with command and last day."""
     (index_of(released) / SDIST).unlink()
     before = hub.fingerprint()
-    outcome = finish(released, acts=False)
+    outcome = finish(released, publishes=False)
     shown = capsys.readouterr()
     assert (outcome.result, outcome.message) == (
         Result.PLANNED, f"to finish {TAG}, `invoke resume {TAG} --index local`",
@@ -344,9 +344,7 @@ def test_an_artifact_of_another_release_is_left_alone(
 def test_the_task_refuses_with_1(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     """The task ends with exit code 1 and the outcome on the last line."""
     repo = tagged(make_repo(sample()))
-    with pytest.raises(Exit) as left:
-        tasks.resume(repo.root, "v7.7.7", "local", dry_run=False)
-    assert left.value.code == 1
+    assert run_task(repo.root, tasks.resume, tag="v7.7.7", index="local") == 1
     assert capsys.readouterr().out.splitlines()[-1] == "refused: there is no tag v7.7.7"
 
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invoke.exceptions import Exit
 
+from release_channels import tasks
 from release_channels.cli.context import open_context
-from release_channels.commands import tasks
 from release_channels.commands.status import read_status
 from release_channels.commands.status_view import StatusReport
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
 from release_channels.rehearsal.github.http import broken
 from release_channels.rehearsal.github.state import StoredRelease
+from tests.commands.doing import bump, bump_dev, run_task, tag
 from tests.conftest import MakeRepo, RunSession
 from tests.github.hubs import READER, Hub
 from tests.support.releasing import CHANGELOG, TAG, index_of, public_steps, put_on_index, sample, tagged
@@ -74,7 +74,7 @@ def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
     assert station() == "nox -s preview"
     preview(repo)
     assert station() == "invoke bump --index local"
-    tasks.bump(repo.root, "", "", False, False, "local", dry_run=False)
+    bump(repo)
     assert station() == "commit it, then `invoke status` again"
     assert rows(look(repo))["here"] == "the working tree declares 1.2.0, uncommitted"
     repo.git("commit", "--quiet", "--all", "--message", "Release 1.2.0")
@@ -85,7 +85,7 @@ def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
     repo.git("switch", "--quiet", "main")
     push(repo)
     assert station() == "invoke tag --index local"
-    tasks.tag(repo.root, "HEAD", "", False, False, False, "local", dry_run=False)
+    tag(repo)
     assert station() == f"invoke resume {TAG} --index local"
     assert public_steps(repo, "build", "public-publish").result is Result.PUBLISHED
     (index_of(repo) / SDIST).unlink()
@@ -95,7 +95,7 @@ def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
     repo.commit("a later commit")
     push(repo)
     assert station() == "invoke bump-dev --index local"
-    tasks.bump_dev(repo.root, "", "", True, False, "local", dry_run=False)
+    bump_dev(repo, commit=True)
     push(repo)
     assert station() == "nox -s preview"
     preview(repo)
@@ -112,7 +112,7 @@ def test_a_dev_line_behind_the_index_is_reopened(make_repo: MakeRepo, there: str
     assert (seen.next.converged, seen.next.command) == (False, "invoke bump-dev --index local")
     assert f"`invoke bump-dev --to {line}` (writes {line}.dev0)" in seen.next.why
     assert rows(seen)["main"].startswith("1.2.0.dev0, a dev line behind the index (commit ")
-    tasks.bump_dev(repo.root, "", "", True, False, "local", dry_run=False)
+    bump_dev(repo, commit=True)
     push(repo)
     assert look(repo).next.command == "nox -s preview"
 
@@ -268,16 +268,15 @@ def test_the_task_tells_and_exits(
 ) -> None:
     """0 where nothing waits and 1 where something does, for people and for programs alike."""
     repo = make_repo(sample("1.2.0.dev0"))
-    with pytest.raises(Exit) as left:
-        tasks.status(repo.root, "local", as_json=True)
+    code = run_task(repo.root, tasks.status, index="local", json=True)
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert (left.value.code, told["converged"], told["next"]) == (1, False, "nox -s preview")
+    assert (code, told["converged"], told["next"]) == (1, False, "nox -s preview")
     assert told["main"] == {"version": "1.2.0.dev0", "state": "open", "commit": repo.git("rev-parse", "HEAD")}
     assert (told["public"], told["commits_since_preview"], told["in_flight"]) == (None, 1, None)
 
     preview(repo)
     capsys.readouterr()
-    tasks.status(repo.root, "local", as_json=False)
+    assert run_task(repo.root, tasks.status, index="local") == 0
     shown = capsys.readouterr().out
     assert "next: invoke bump --index local\n" in shown
     assert "1.2.0.dev1, just now, commit " in shown

@@ -621,11 +621,11 @@ def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
     """Whatever a task stumbles over, the screen shows no traceback, and a file keeps it."""
     screen = run(
         sys.executable, "-c",
-        "from pathlib import Path; from release_channels.commands import tasks\n"
-        "from release_channels.cli.run import run_task\n"
-        "from contextlib import nullcontext\n"
+        "from pathlib import Path\n"
         "from invoke.exceptions import Exit\n"
-        "try: run_task(Path.cwd(), nullcontext(None), lambda desk: desk.root)\n"
+        "from release_channels.cli.run import task_run\n"
+        "try:\n"
+        "    with task_run(Path.cwd()) as run: run.outcome = None.root\n"
         "except Exit as stop: raise SystemExit(stop.code)\n",
         cwd=ready.root,
     )  # fmt: skip

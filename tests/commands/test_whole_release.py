@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from release_channels import tasks
 from release_channels.adapters.files import STATE
 from release_channels.adapters.local_index_history import local_index_dir
-from release_channels.commands import tasks
 from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.session_names import PUBLIC
 from tests.cli.screen import BIN
-from tests.commands.doing import bump, bump_dev, code_of, on_index, public, tag
+from tests.commands.doing import bump, bump_dev, on_index, public, run_task, tag
 from tests.commands.test_bump import vcs_pyproject
 from tests.conftest import MakeRepo, RunSession
 from tests.support.projects import Sample
@@ -133,7 +133,7 @@ def test_the_train_runs_through_the_tasks_alone(
     closed = run_session(repo)
     assert reason(closed) == (Result.REFUSED, "line closed")
     assert "invoke bump-dev" in closed.hint
-    assert code_of(lambda: tasks.status(repo.root, "local", as_json=False)) == 1
+    assert run_task(repo.root, tasks.status, index="local") == 1
     assert users.get() == ("1.2.0", "1.2.0")
 
     assert bump_dev(repo, commit=True) == 0
@@ -142,7 +142,7 @@ def test_the_train_runs_through_the_tasks_alone(
     assert (last.result, last.version) == (Result.PUBLISHED, "1.2.1.dev2")
     assert users.get() == ("1.2.0", "1.2.1.dev2")
     assert index_versions(repo) == {"1.1.0", "1.2.0.dev1", "1.2.0", "1.2.1.dev2"}
-    assert code_of(lambda: tasks.status(repo.root, "local", as_json=False)) == 0
+    assert run_task(repo.root, tasks.status, index="local") == 0
 
 
 @pytest.mark.full

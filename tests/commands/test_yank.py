@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from invoke.exceptions import Exit
 
+from release_channels import tasks
 from release_channels.cli.context import open_context
-from release_channels.commands import tasks
 from release_channels.commands.yank import yank
 from release_channels.model.outcome import Outcome, Result
+from tests.commands.doing import run_task
 from tests.conftest import MakeRepo
 from tests.indexserver.servers import UV
 from tests.support.releasing import index_of, put_on_index, sample
@@ -165,9 +165,7 @@ def test_a_wrong_version_is_refused(
 ) -> None:
     """What is not a version of the index ends with a sentence, and nothing moves."""
     before = repo.fingerprint()
-    with pytest.raises(Exit) as left:
-        tasks.yank(repo.root, text, "", "local")
-    assert left.value.code == code
+    assert run_task(repo.root, tasks.yank, version=text, index="local") == code
     assert message in capsys.readouterr().out.splitlines()[-1]
     assert repo.fingerprint() == before
 

@@ -304,7 +304,7 @@ def test_resume_on_a_branch_is_refused_with_the_command(world: World, monkeypatc
     before = world.fingerprint()
     outcome = run(world.repo, "build", "--index", "pypi")
     assert outcome.result is Result.REFUSED
-    assert "`resume` carries on the release of a tag" in outcome.message
+    assert "`resume` continues the release of a tag" in outcome.message
     assert outcome.hint == f"gh workflow run {PUBLIC} --ref v1.2.0 -f do=resume"
     assert world.fingerprint() == before
     monkeypatch.setenv("GITHUB_REF", "refs/tags/v1.2.0")

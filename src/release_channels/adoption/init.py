@@ -19,7 +19,7 @@ from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile, file
 from release_channels.adoption.script_metadata import TOOL
 from release_channels.adoption.tool_source import ToolSource, asked_tool, running_tool, wheel_of
 from release_channels.adoption.workflows.rules import RuleViolation
-from release_channels.errors import CommandError, FailedError, RefusedError
+from release_channels.errors import CommandError, FailedError, RefusedError, UsageError
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.session_names import SESSION_NAMES
 
@@ -47,6 +47,8 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     Raises: RefusedError where there is nothing to adopt, where `check` finds a difference, and where an update would
     lose what git cannot restore; FailedError where the lock cannot be made, and then nothing has changed.
     """
+    if not root.is_dir():
+        raise UsageError(f"{root} is not a directory", hint="--path names the top of the project")
     root = root.resolve()
     found = inspect_project(root, env)
     tool = asked_tool(request.tool, root) if request.tool else running_tool()

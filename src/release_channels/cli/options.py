@@ -1,92 +1,93 @@
-"""What stands behind `--` on a session's command line, parsed once. Pure."""
+"""Parse the options of a session: what is typed after `--`. Pure."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NoReturn, TypeVar
 
 from release_channels.errors import UsageError
 from release_channels.model.version import parse_run_number
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What stands behind `--` on the command line."""
+class CommonOptions:
+    """Options of every session."""
+
+    dry_run: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options(CommonOptions):
+    """Options of a release session."""
 
     index: str | None = None
     run: int | None = None
     commit: str = "HEAD"
     tag: str | None = None
     source: str | None = None
-    """The directory in which another job's `dist/` and `release.json` lie."""
-    dry_run: bool = False
+    """The directory with another job's `dist/` and `release.json`."""
     offline: bool = False
-    verbose: bool = False
-
-
-def parse_options(session: str, words: Sequence[str]) -> Options:
-    """Read the options of a session.
-
-    Raises: UsageError for an unknown option or an unusable value.
-    """
-    parser = OptionParser(prog=f"nox -s {session} --", add_help=False, allow_abbrev=False)
-    parser.add_argument("--index", metavar="NAME")
-    parser.add_argument("--run-number", metavar="N")
-    parser.add_argument("--commit", metavar="REV", default="HEAD")
-    parser.add_argument("--tag", metavar="NAME")
-    parser.add_argument("--from", dest="source", metavar="DIR")
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--offline", action="store_true")
-    parser.add_argument("--verbose", action="store_true")
-    given = parser.parse_args(words)
-    return Options(
-        index=given.index,
-        run=None if given.run_number is None else parse_run_number(given.run_number),
-        commit=given.commit,
-        tag=given.tag,
-        source=given.source,
-        dry_run=given.dry_run,
-        offline=given.offline,
-        verbose=given.verbose,
-    )
-
-
-class OptionParser(argparse.ArgumentParser):
-    """A parser whose complaint is a sentence with the usage as its hint, and no exit of the program."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=self.format_usage().strip())
 
 
 @dataclass(frozen=True, slots=True)
-class GateOptions:
-    """What stands behind `--` on the command line; `commit` is None where the event or HEAD decides."""
+class GateOptions(CommonOptions):
+    """Options of the gate; `commit` is None where the event or HEAD decides."""
 
     provider: str | None = None
     run: int | None = None
     commit: str | None = None
-    dry_run: bool = False
-    verbose: bool = False
 
 
-def parse_gate_options(words: Sequence[str]) -> GateOptions:
-    """Read the options of the gate.
+@dataclass(frozen=True, slots=True)
+class RehearsalOptions(CommonOptions):
+    """Options of a rehearsal."""
+
+    keep: bool = False
+    only: str = ""
+    quick: bool = False
+    with_tests: bool = False
+    fault: str = ""
+
+
+_SWITCH: Mapping[str, Any] = {"action": "store_true"}
+_FLAGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "index": ("--index", {"metavar": "NAME"}),
+    "provider": ("--provider", {"metavar": "NAME"}),
+    "run": ("--run-number", {"metavar": "N", "type": parse_run_number}),
+    "commit": ("--commit", {"metavar": "REV"}),
+    "tag": ("--tag", {"metavar": "NAME"}),
+    "source": ("--from", {"metavar": "DIR"}),
+    "only": ("--only", {"choices": ("preview", "public")}),
+    "fault": ("--fault", {"metavar": "NAME|all"}),
+    "keep": ("--keep", _SWITCH),
+    "quick": ("--quick", _SWITCH),
+    "with_tests": ("--with-tests", _SWITCH),
+    "offline": ("--offline", _SWITCH),
+    "dry_run": ("--dry-run", _SWITCH),
+    "verbose": ("--verbose", _SWITCH),
+}
+
+OptionsT = TypeVar("OptionsT", bound=CommonOptions)
+
+
+def parse_options(kind: type[OptionsT], session: str, words: Sequence[str]) -> OptionsT:
+    """Parse the options of a session into its kind of options.
 
     Raises: UsageError for an unknown option or an unusable value.
     """
-    parser = OptionParser(prog="nox -s gate --", add_help=False, allow_abbrev=False)
-    parser.add_argument("--provider", metavar="NAME")
-    parser.add_argument("--run-number", metavar="N")
-    parser.add_argument("--commit", metavar="REV")
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--verbose", action="store_true")
-    given = parser.parse_args(words)
-    return GateOptions(
-        provider=given.provider,
-        run=None if given.run_number is None else parse_run_number(given.run_number),
-        commit=given.commit,
-        dry_run=given.dry_run,
-        verbose=given.verbose,
-    )
+    parser = _Parser(prog=f"nox -s {session} --", add_help=False, allow_abbrev=False)
+    options = {field.name: field.default for field in fields(kind)}
+    for name, (flag, settings) in _FLAGS.items():
+        if name in options:
+            parser.add_argument(flag, dest=name, default=options[name], **settings)
+    return kind(**vars(parser.parse_args(words)))
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises instead of ending the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=self.format_usage().strip())

@@ -1,4 +1,4 @@
-"""One run of a session or task: parse its options, run it, catch every error, and report one outcome."""
+"""One run of a session or task: parse its options, catch every error, and report one outcome."""
 
 from __future__ import annotations
 
@@ -7,196 +7,171 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
-
-from invoke.exceptions import Exit
+from typing import TYPE_CHECKING
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import ActionsEnvironment, is_rehearsal, read_actions
 from release_channels.adapters.files import state_directory
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
-from release_channels.cli.options import Options, parse_options
+from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.model.outcome import Outcome, Result
 
-Act = Callable[[Options, ActionsEnvironment], Outcome]
+if TYPE_CHECKING:
+    from release_channels.cli.context import TaskContext
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C. Source: POSIX shells, 128 + SIGINT."""
+
+_TASK_RETRY = "run the same command again; it continues from the current state"
 
 
-class CommonOptions(Protocol):
-    """What the options of every session have."""
+@dataclass(slots=True)
+class Run:
+    """One run: the block sets `outcome`, an error replaces it."""
 
-    @property
-    def verbose(self) -> bool:
-        """True if every command is shown."""
+    name: str
+    root: Path
+    actions: ActionsEnvironment
+    retry_hint: str
+    dry_run: bool = False
+    rehearsal: bool = False
+    redact: Callable[[str], str] = str
+    about: Outcome = Outcome(Result.FAILED, "")
+    """What the run is about, as far as it is known: the outcome of an error carries it, too."""
+    outcome: Outcome = Outcome(Result.FAILED, "the run ended without an outcome")
+    is_reported: bool = False
+    exit_code: int = 0
+    interrupt: KeyboardInterrupt | None = None
 
-    @property
-    def dry_run(self) -> bool:
-        """True for a dry run."""
+    def parse(self, kind: type[OptionsT], words: Sequence[str]) -> OptionsT:
+        """Parse the session's options, and apply those that every session has.
+
+        Raises: UsageError
+        """
+        options = parse_options(kind, self.name, words)
+        console.set_verbose(options.verbose)
+        self.dry_run = self.dry_run or options.dry_run
+        return replace(options, dry_run=self.dry_run)
 
 
-_Options = TypeVar("_Options", bound=CommonOptions)
-
-
-def run_session(
+@contextmanager
+def session_run(
     name: str,
-    words: Sequence[str],
-    act: Act,
-    *,
     root: Path,
     env: Mapping[str, str],
-    dry_run: bool = False,
-    intermediate: bool = False,
-) -> Outcome:
-    """Run an act of a release session with its options, as `run` does.
-
-    Raises: KeyboardInterrupt, after the outcome was reported.
-    """
-
-    def parse() -> Options:
-        options = parse_options(name, words)
-        return replace(options, dry_run=options.dry_run or dry_run)
-
-    def warned(options: Options, actions: ActionsEnvironment) -> Outcome:
-        warn_on_version_mismatch(root)
-        return act(options, actions)
-
-    retry_hint = f"`nox -s {name}` with the same options continues from the current state"
-    return run(
-        parse,
-        warned,
-        root=root,
-        env=env,
-        retry_hint=retry_hint,
-        rehearses=is_rehearsal(env),
-        dry_run=dry_run,
-        intermediate=intermediate,
-    )
-
-
-def run(
-    parse: Callable[[], _Options],
-    act: Callable[[_Options, ActionsEnvironment], Outcome],
     *,
-    root: Path,
-    env: Mapping[str, str],
-    retry_hint: str,
-    rehearses: bool,
     dry_run: bool = False,
+    rehearsal: bool = False,
     intermediate: bool = False,
     redact: Callable[[str], str] = str,
-) -> Outcome:
-    """Run a session from its options to its outcome; errors end in an outcome, never in a traceback.
+    retry_hint: str = "",
+) -> Iterator[Run]:
+    """Run a session: an error becomes its outcome, which is reported and written to `outcome.json`.
 
-    `retry_hint` is printed after an interrupt; `redact` removes secrets from the outcome. With `intermediate`, only a
-    failure is reported.
+    With `intermediate`, only a failure is reported.
 
     Raises: KeyboardInterrupt, after the outcome was reported.
     """
-    actions = read_actions(env)
-    try:
-        with terminate_gracefully():
-            options = parse()
-            console.set_verbose(options.verbose)
-            dry_run = dry_run or options.dry_run
-            with console.libraries_quiet():
-                outcome = act(options, actions)
-    except ReleaseError as stop:
-        outcome = report_error(stop)
-    except KeyboardInterrupt as stop:
-        far = f", and {stop}" if str(stop) else ""
-        interrupted = Outcome(Result.FAILED, f"interrupted{far}; {retry_hint}", rehearsal=rehearses)
-        report_outcome(interrupted, actions, None if dry_run else root)
-        raise
-    except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a sentence
-        outcome = report_internal_error(root, bug, redact)
-    outcome = replace(
-        outcome,
-        rehearsal=rehearses,
-        message=redact(outcome.message),
-        hint=redact(outcome.hint),
-        warnings=tuple(redact(warning) for warning in outcome.warnings),
-    )
-    if not (intermediate and outcome.result.is_good):
-        report_outcome(outcome, actions, None if outcome.result is Result.PLANNED or dry_run else root)
-    return outcome
+    hint = retry_hint or f"`nox -s {name}` with the same options continues from the current state"
+    run = Run(name, root, read_actions(env), hint, dry_run, rehearsal or is_rehearsal(env), redact)
+    with _catch_errors(run):
+        warn_on_version_mismatch(root)
+        yield run
+    if not (intermediate and run.outcome.result.is_good):
+        unwritten = run.dry_run or run.outcome.result is Result.PLANNED
+        report_outcome(run.outcome, run.actions, None if unwritten else root)
+    if run.interrupt is not None:
+        raise run.interrupt
 
 
-_Context = TypeVar("_Context")
+@contextmanager
+def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
+    """Run a task and report its outcome; a task that reports itself has none, and its errors are printed alone.
 
+    Raises: Exit with the code for the shell, unless that is 0.
+    """
+    from invoke.exceptions import Exit
 
-def run_task(root: Path, opening: AbstractContextManager[_Context], act: Callable[[_Context], Outcome]) -> None:
-    """Do one task and tell its outcome; an error is one, too, and so are a bug and Ctrl-C."""
-    outcome, code = _outcome(root, opening, act)
-    report_outcome(replace(outcome, rehearsal=is_rehearsal()), read_actions(os.environ))
+    run = Run("", root, read_actions(os.environ), _TASK_RETRY, rehearsal=is_rehearsal())
+    with _catch_errors(run):
+        yield run
+    if run.interrupt is not None or not (reports_itself or run.is_reported):
+        report_outcome(run.outcome, run.actions)
+    code = run.exit_code or int(not reports_itself and not run.outcome.result.is_good)
     if code:
         raise Exit(code=code)
 
 
-def _outcome(
-    root: Path, opening: AbstractContextManager[_Context], act: Callable[[_Context], Outcome]
-) -> tuple[Outcome, int]:
-    try:
-        with terminate_gracefully(), opening as context:
-            return act(context), 0
-    except ReleaseError as stop:
-        return report_error(stop), stop.exit_code
-    except KeyboardInterrupt as stop:
-        far = f", and {stop}" if str(stop) else ""  # what had happened by then, where somebody looked
-        text = f"interrupted{far}; run the same command again; it continues from the current state"
-        return Outcome(Result.FAILED, text), INTERRUPTED
-    except Exception as bug:  # noqa: BLE001 - as in a session: a bug becomes a sentence
-        return report_internal_error(root, bug), 1
+@dataclass(slots=True)
+class TaskRun:
+    """A task's run and what it looks at."""
+
+    run: Run
+    context: TaskContext
 
 
 @contextmanager
-def reporting(root: Path) -> Iterator[None]:
-    """Report whatever stops a task once, in plain words, and leave with its exit code."""
+def open_task(root: Path, index: str, *, revision: str = "HEAD", reports_itself: bool = False) -> Iterator[TaskRun]:
+    """Run a task that looks at a commit of the project and at an index.
+
+    Raises: Exit with the code for the shell, unless that is 0.
+    """
+    from release_channels.cli.context import open_context
+
+    with (
+        task_run(root, reports_itself=reports_itself) as run,
+        open_context(root, os.environ, index=index, revision=revision) as context,
+    ):
+        yield TaskRun(run, context)
+
+
+@contextmanager
+def _catch_errors(run: Run) -> Iterator[None]:
+    """Turn whatever stops the block into the run's outcome and exit code: the one place that catches everything."""
     try:
-        with terminate_gracefully():
+        with terminate_gracefully(), console.libraries_quiet():
             yield
-    except Exit:
-        raise
     except ReleaseError as stop:
-        report_error(stop)
-        raise Exit(code=stop.exit_code) from stop
+        run.outcome, run.exit_code = _report_error(run, stop), stop.exit_code
     except KeyboardInterrupt as stop:
-        console.say(AGAIN, style="bold red")
-        raise Exit(code=INTERRUPTED) from stop
-    except Exception as bug:
-        report_internal_error(root, bug)
-        raise Exit(code=1) from bug
+        so_far = f", and {stop}" if str(stop) else ""
+        run.outcome = replace(run.about, result=Result.FAILED, message=f"interrupted{so_far}; {run.retry_hint}")
+        run.exit_code, run.interrupt = INTERRUPTED, stop
+    except Exception as bug:  # noqa: BLE001 - a bug becomes a sentence here, and nowhere else
+        run.outcome, run.exit_code = _report_internal_error(run, bug), 1
+    run.outcome = replace(
+        run.outcome,
+        rehearsal=run.rehearsal,
+        message=run.redact(run.outcome.message),
+        hint=run.redact(run.outcome.hint),
+        warnings=tuple(run.redact(warning) for warning in run.outcome.warnings),
+    )
 
 
-INTERRUPTED = 130
-AGAIN = "interrupted; run the same command again; it continues from the current state"
-
-
-def report_error(stop: ReleaseError) -> Outcome:
+def _report_error(run: Run, stop: ReleaseError) -> Outcome:
     """Print an error and turn it into an outcome."""
     console.error(stop)
-    refused = isinstance(stop, RefusedError | UsageError)
-    return Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
+    result = Result.REFUSED if isinstance(stop, RefusedError | UsageError) else Result.FAILED
+    return replace(run.about, result=result, message=str(stop), hint=stop.hint)
 
 
-def report_internal_error(root: Path, bug: Exception, redact: Callable[[str], str] = str) -> Outcome:
-    """Turn a bug into a sentence and an outcome, and keep its traceback, through a redactor, in a file."""
-    text = redact("".join(traceback.format_exception(bug)))
+def _report_internal_error(run: Run, bug: Exception) -> Outcome:
+    """Turn a bug into a sentence and an outcome, and write its traceback to a file."""
+    text = run.redact("".join(traceback.format_exception(bug)))
     try:
-        log = state_directory(root) / "debug.log"
+        log = state_directory(run.root) / "debug.log"
         log.write_text(text, encoding="utf-8")
-        kept = f" with the file {log.relative_to(root)}"
+        kept = f" with the file {log.relative_to(run.root)}"
     except (OSError, ReleaseError):  # where nothing can be written the sentence has to do
         kept = ""
-    return report_error(
-        ReleaseError(
-            redact(f"a bug in release-channels: {type(bug).__name__}: {bug}"),
-            hint=f"please report it{kept}; in a session `-- --verbose` shows the commands that led to it",
-        )
-    )
+    message = run.redact(f"a bug in release-channels: {type(bug).__name__}: {bug}")
+    hint = f"please report it{kept}; in a session `-- --verbose` shows the commands that led to it"
+    return _report_error(run, ReleaseError(message, hint=hint))
 
 
 @contextmanager
@@ -206,7 +181,7 @@ def terminate_gracefully() -> Iterator[None]:
         yield
         return
     endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # Who ignores the hang-up, as nohup does, keeps ignoring it.
+    # Leave SIGHUP ignored where it already is (nohup).
     before = {ending: signal.getsignal(ending) for ending in endings if signal.getsignal(ending) != signal.SIG_IGN}
     for ending in before:
         signal.signal(ending, signal.default_int_handler)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_env import read_actions
 from release_channels.adapters.build_artifact import unpack_build_artifact
 from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.files import checkout_lock, temporary_directory
 from release_channels.adapters.index import fetch_file
 from release_channels.cli.context import TaskContext
-from release_channels.cli.report import report_outcome
-from release_channels.errors import RefusedError, ReleaseError, UnansweredError
+from release_channels.cli.run import TaskRun
+from release_channels.errors import RefusedError, UnansweredError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile, Tag
 from release_channels.model.outcome import Outcome, Result
@@ -92,24 +92,23 @@ def plan_resumption(context: TaskContext, tag: str, now: datetime | None = None)
 
 
 def resume(
-    context: TaskContext, tag: str, *, acts: bool, dry_run: bool = False, patience: Timeouts | None = None
-) -> Outcome:
-    """Finish a release, or only say how: `acts` is whether somebody named the index to publish to."""
-    try:
-        plan = plan_resumption(context, tag)
-        for line in plan.lines:
-            console.say(line)
-        if acts:
-            return _finish(context, plan, dry_run=dry_run, patience=patience)
+    task: TaskRun, tag: str, *, publishes: bool, dry_run: bool = False, patience: Timeouts | None = None
+) -> None:
+    """Finish a release, or only show what is left to do, unless the user named the index that it publishes to.
+
+    Raises: RefusedError if the release cannot be completed.
+    """
+    run, context = task.run, task.context
+    run.about = replace(run.about, channel="public", project=context.project.name, index=context.index.name)
+    plan = plan_resumption(context, tag)
+    for line in plan.lines:
+        console.say(line)
+    if publishes:
+        run.outcome = _finish(context, plan, dry_run=dry_run, patience=patience)
+        run.is_reported = True
+    else:
         message = f"to finish {tag}, `invoke resume {tag} --index {context.index.name}`"
-        outcome = Outcome(Result.PLANNED, message)
-    except ReleaseError as stop:
-        console.error(stop)
-        refused = isinstance(stop, RefusedError)
-        outcome = Outcome(Result.REFUSED if refused else Result.FAILED, str(stop), hint=stop.hint)
-    outcome = replace(outcome, channel="public", project=context.project.name, index=context.index.name)
-    report_outcome(outcome, read_actions(context.env))
-    return outcome
+        run.outcome = replace(run.about, result=Result.PLANNED, message=message)
 
 
 def _taken(context: TaskContext) -> set[Version]:
@@ -142,14 +141,15 @@ def _find_tag(context: TaskContext, name: str) -> Tag:
 
 
 def _finish(context: TaskContext, plan: Resumption, *, dry_run: bool, patience: Timeouts | None) -> Outcome:
-    words = ("--index", context.index.name, "--tag", plan.tag, "--commit", plan.commit)
-
-    def run(name: str, steps: tuple[str, ...], *, intermediate: bool = False) -> Outcome:
-        return run_pipeline(
-            name, steps, words, root=context.root, channel=Channel.PUBLIC, dry_run=dry_run, env=context.env,
-            patience=patience, intermediate=intermediate,
-        )  # fmt: skip
-
+    run = partial(
+        run_pipeline,
+        words=("--index", context.index.name, "--tag", plan.tag, "--commit", plan.commit),
+        root=context.root,
+        channel=Channel.PUBLIC,
+        dry_run=dry_run,
+        env=context.env,
+        patience=patience,
+    )
     if dry_run or not plan.there:
         return run("public", PUBLIC)
     built = run("build", ("build",), intermediate=True)

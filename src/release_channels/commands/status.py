@@ -61,6 +61,16 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
             github.github.close()
 
 
+def print_status(context: TaskContext, *, as_json: bool) -> int:
+    """Print where the project stands; return 1 if a step waits to be done, otherwise 0."""
+    report = read_status(context)
+    if as_json:
+        console.result(report.to_json())
+    else:
+        show_status(report)
+    return int(not report.next.converged)
+
+
 def show_status(picture: StatusReport) -> None:
     """Show the table and the next command on stdout."""
     console.show(picture.table())

@@ -12,15 +12,14 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_env import is_rehearsal
 from release_channels.adapters.actions_event import EventRun, read_event_run, read_own_run
 from release_channels.adapters.files import atomic_write, checkout_lock, state_directory, temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import DEFAULT, LOCAL
 from release_channels.cli.context import open_project
-from release_channels.cli.options import GateOptions, parse_gate_options
+from release_channels.cli.options import GateOptions
 from release_channels.cli.report import warn_uncommitted
-from release_channels.cli.run import run
+from release_channels.cli.run import session_run
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.gate.candidate import Candidate, Target, make_candidate, target_of
 from release_channels.gate.checks import (
@@ -43,6 +42,7 @@ from release_channels.project.commit_url import commit_url, repository_url
 _README = ("README.md", "README.rst", "README.txt", "README")
 _DAYTONA_KEYS = (KEY, "DAYTONA_JWT_TOKEN")
 _MOST_README = 64_000
+_RETRY = "nothing has passed; run the gate again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +69,14 @@ def run_gate(
     redactor = SecretRedactor(env, {*key_names(()), *_DAYTONA_KEYS})
     console.set_redactor(redactor)
     try:
-        return run(
-            lambda: parse_gate_options(words),
-            lambda options, _: _run(options, dry_run or options.dry_run, root, env, redactor, pause),
-            root=root, env=env, retry_hint="nothing has passed; run the gate again", rehearses=is_rehearsal(env),
-            dry_run=dry_run, redact=redactor,
-        )  # fmt: skip
+        with session_run("gate", root, env, dry_run=dry_run, redact=redactor, retry_hint=_RETRY) as run:
+            run.outcome = _run(run.parse(GateOptions, words), root, env, redactor, pause)
+        return run.outcome
     finally:
         console.set_redactor(str)
 
 
-def _run(
-    options: GateOptions, dry_run: bool, root: Path, env: Mapping[str, str], redactor: SecretRedactor, pause: float
-) -> Outcome:
+def _run(options: GateOptions, root: Path, env: Mapping[str, str], redactor: SecretRedactor, pause: float) -> Outcome:
     """Find out what is to be gated and how, show it, and do it unless this is a dry run."""
     git, event = Git.open(root), read_event_run(env)
     commit = git.commit(_revision(options, event))
@@ -92,7 +87,7 @@ def _run(
     found = tested_commit_of_event(event, project.config) if event else TestedCommit(missing="a dry run asks nobody")
     if isinstance(found, NotGateable):
         return Outcome(Result.SKIPPED, f"nothing to gate: {found.why}", project=project.name, commit=commit.sha)
-    if event is None and not dry_run:
+    if event is None and not options.dry_run:
         found = ask_for_tested_commit(commit.sha, project.config, git.remote_url(project.config.remote), env)
     base = repository_url(project, git.remote_url(project.config.remote))
     target = target_of(project, commit, _run_number(options, found), commit_url(base, commit.sha) if base else None)
@@ -101,8 +96,8 @@ def _run(
     case = GateRequest(root, git, target, found, _providers(options, providers), env)
     withheld = key_names(providers) | set(_DAYTONA_KEYS)
     _refuse_nothing(case)
-    _show(case, dry_run)
-    if dry_run:
+    _show(case, options.dry_run)
+    if options.dry_run:
         return _outcome(case, Result.PLANNED, f"{project.name} {target.version} would be gated")
     with ExitStack() as stack:
         stack.enter_context(checkout_lock(root))

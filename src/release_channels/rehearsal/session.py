@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from release_channels.adapters import console
 from release_channels.adapters.actions_env import REHEARSAL, is_rehearsal
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
-from release_channels.cli.options import OptionParser
-from release_channels.cli.run import run
+from release_channels.cli.options import RehearsalOptions
+from release_channels.cli.run import session_run
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.observed import Commit
 from release_channels.model.outcome import Outcome, Result
@@ -38,34 +37,6 @@ from release_channels.rehearsal.report import end_of, show_faults, show_not_rehe
 from release_channels.rehearsal.scenario import Scenario
 from release_channels.rehearsal.temp_dir import workspace
 
-_PARTS = ("preview", "public")
-
-
-@dataclass(frozen=True, slots=True)
-class RehearsalOptions:
-    """Options after `--` on the command line."""
-
-    keep: bool = False
-    only: str = ""
-    quick: bool = False
-    with_tests: bool = False
-    fault: str = ""
-    verbose: bool = False
-    dry_run: bool = False
-
-
-def parse_rehearsal_options(words: Sequence[str]) -> RehearsalOptions:
-    """Read the options of the session.
-
-    Raises: UsageError for an unknown one.
-    """
-    parser = OptionParser(prog="nox -s rehearse --", add_help=False, allow_abbrev=False)
-    for flag in ("--keep", "--quick", "--with-tests", "--verbose"):
-        parser.add_argument(flag, action="store_true")
-    parser.add_argument("--only", choices=_PARTS, default="")
-    parser.add_argument("--fault", metavar="NAME|all", default="")
-    return RehearsalOptions(**vars(parser.parse_args(words)))
-
 
 def run_rehearsal(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
@@ -75,15 +46,13 @@ def run_rehearsal(
     Raises: KeyboardInterrupt, after the outcome was printed.
     """
     left = "" if "--keep" in words else "its files are removed, and "
-    return run(
-        lambda: parse_rehearsal_options(words),
-        lambda options, _: _rehearse(root, options, env, dry_run=dry_run),
-        root=root, env=env, retry_hint=f"{left}the next one starts over", rehearses=True,
-        dry_run=dry_run,
-    )  # fmt: skip
+    retry_hint = f"{left}the next one starts over"
+    with session_run("rehearse", root, env, dry_run=dry_run, rehearsal=True, retry_hint=retry_hint) as run:
+        run.outcome = _rehearse(root, run.parse(RehearsalOptions, words), env)
+    return run.outcome
 
 
-def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str], *, dry_run: bool) -> Outcome:
+def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str]) -> Outcome:
     if is_rehearsal(env):
         raise RefusedError(f"{REHEARSAL} is set: already inside a rehearsal", hint="run it outside of the rehearsal")
     if sys.platform == "win32":
@@ -95,7 +64,7 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str], *, 
     commit = git.commit("HEAD")
     project = open_project(git, commit)
     _require_workflows(git, commit, project, options)
-    if dry_run:
+    if options.dry_run:
         return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
     if left_out := git.uncommitted():
         console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")

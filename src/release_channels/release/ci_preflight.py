@@ -14,7 +14,7 @@ from release_channels.adapters.index import LOCAL, Credentials, Index, read_inde
 from release_channels.adapters.oidc import PublisherRejected, TokenExchange, fetch_identity
 from release_channels.cli.context import open_index, open_project
 from release_channels.cli.options import Options
-from release_channels.cli.run import run_session
+from release_channels.cli.run import session_run
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
@@ -43,10 +43,9 @@ def run_ci_preflight(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
     """Exchange this job's identity for a token of the index and give that back at once; nothing is uploaded."""
-    return run_session(
-        "ci-preflight", words, lambda options, actions: _preflight(options, actions, root, env),
-        root=root, env=env, dry_run=dry_run,
-    )  # fmt: skip
+    with session_run("ci-preflight", root, env, dry_run=dry_run) as run:
+        run.outcome = _preflight(run.parse(Options, words), run.actions, root, env)
+    return run.outcome
 
 
 def wanted_publisher(project: str, repository: str, channel: Channel, config: Config) -> PublisherValues:

@@ -19,7 +19,7 @@ from release_channels.adapters.index import DEFAULT, FOR_PRACTICE
 from release_channels.adapters.observe import relation_to_main
 from release_channels.cli.context import open_project
 from release_channels.cli.options import Options
-from release_channels.cli.run import run_session
+from release_channels.cli.run import session_run
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.config import ProofPolicy as Demand
@@ -140,10 +140,9 @@ def run_ci_provenance(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
     """Prove which commit and run passed tests and gate: of the event that started this, else of a commit by hand."""
-    return run_session(
-        "ci-provenance", words, lambda options, actions: _provenance(options, actions, root, env),
-        root=root, env=env, dry_run=dry_run,
-    )  # fmt: skip
+    with session_run("ci-provenance", root, env, dry_run=dry_run) as run:
+        run.outcome = _provenance(run.parse(Options, words), run.actions, root, env)
+    return run.outcome
 
 
 def _provenance(options: Options, actions: ActionsEnvironment, root: Path, env: Mapping[str, str]) -> Outcome:

@@ -1,4 +1,4 @@
-"""The session `evaluate_jobs`, the last job of a release workflow."""
+"""The session `ci-result`: evaluate the other jobs of a release workflow, in its last job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from release_channels.adapters import console
 from release_channels.adapters.actions_event import EventRun, read_dispatch_input, read_event_run
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
-from release_channels.cli.run import run_session
+from release_channels.cli.options import Options
+from release_channels.cli.run import session_run
 from release_channels.errors import UsageError
 from release_channels.model.config import Config
 from release_channels.model.outcome import Outcome, Result
@@ -24,7 +25,10 @@ def run_ci_result(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
     """Judge how the other jobs of this workflow ended."""
-    return run_session("ci-result", words, lambda *_: _conclude(root, env), root=root, env=env, dry_run=dry_run)
+    with session_run("ci-result", root, env, dry_run=dry_run) as run:
+        run.parse(Options, words)
+        run.outcome = _conclude(root, env)
+    return run.outcome
 
 
 def _conclude(root: Path, env: Mapping[str, str]) -> Outcome:

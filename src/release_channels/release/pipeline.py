@@ -1,12 +1,11 @@
-"""One run of a release session: open, observe, decide, act, and tell the outcome."""
+"""One run of a release session: open, observe, decide, show, and run the steps."""
 
 from __future__ import annotations
 
 import os
-import pkgutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,11 +21,11 @@ from release_channels.adapters.observe import observe
 from release_channels.cli.context import open_index, open_project
 from release_channels.cli.options import Options
 from release_channels.cli.report import show_plan
-from release_channels.cli.run import run_session
+from release_channels.cli.run import session_run
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
-from release_channels.model.observed import Commit
+from release_channels.model.observed import Commit, Observed
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import VerifiedRun
@@ -35,20 +34,10 @@ from release_channels.project.commit_url import commit_url, repository_url
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
 from release_channels.project.version_files import read_copies
-from release_channels.release.ci_provenance import gated_files, verify_preview_ci, verify_public_ci
+from release_channels.release.ci_provenance import GatedFiles, gated_files, verify_preview_ci, verify_public_ci
 from release_channels.release.dist_dir import import_build
 from release_channels.release.rebuild import ConcurrentRebuild
 from release_channels.release.step import ReleaseContext, Step, Timeouts, outcome_of, run_steps
-
-# By name, so that a job that publishes loads nothing of what builds.
-_STEPS = {
-    "build": "release_channels.release.build:BUILD",
-    "check": "release_channels.release.check:CHECK",
-    "preview-publish": "release_channels.release.publish:PREVIEW_PUBLISH",
-    "public-publish": "release_channels.release.publish:PUBLIC_PUBLISH",
-    "github-release": "release_channels.release.github_release:GITHUB_RELEASE",
-    "verify": "release_channels.release.verify:VERIFY",
-}
 
 
 def run_pipeline(
@@ -70,138 +59,208 @@ def run_pipeline(
 
     Raises: KeyboardInterrupt, after the outcome was reported.
     """
-    return run_session(
-        name, words,
-        lambda options, actions: _run(steps, channel, options, root, env, actions, patience or Timeouts()),
-        root=root, env=env, dry_run=dry_run, intermediate=intermediate,
-    )  # fmt: skip
+    with session_run(name, root, env, dry_run=dry_run, intermediate=intermediate) as run:
+        options = run.parse(Options, words)
+        job = Job(tuple(steps), channel, options, root, env, run.actions, patience or Timeouts())
+        run.outcome = release(job)
+    return run.outcome
 
 
-def _run(
-    steps: Sequence[str],
-    channel: Channel | None,
-    options: Options,
-    root: Path,
-    env: Mapping[str, str],
-    actions: ActionsEnvironment,
-    patience: Timeouts,
-) -> Outcome:
-    if options.source is not None and "build" in steps:
-        raise UsageError("--from cannot be used with a session that builds", hint="leave --from out")
-    git = Git.open(root)
-    commit = git.commit(options.commit)
-    project = open_project(git, commit, index=options.index or LOCAL, env=env)
-    _refuse_branch(git, project.config, actions, env)
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one run was asked for: its steps, options and environment, and the channel unless a tag decides."""
+
+    steps: tuple[str, ...]
+    channel: Channel | None
+    options: Options
+    root: Path
+    env: Mapping[str, str]
+    actions: ActionsEnvironment
+    patience: Timeouts
+
+    @property
+    def builds(self) -> bool:
+        """True if the run builds the files itself."""
+        return "build" in self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a run looks at: the commit, its project, the index, and the test run that verified the commit, if any."""
+
+    git: Git
+    commit: Commit
+    project: Project
+    index: Index
+    proof: VerifiedRun | None
+
+
+def release(job: Job) -> Outcome:
+    """Open, observe, decide, show, and then run the steps.
+
+    Raises: ReleaseError for whatever stops it before its first step.
+    """
+    _refuse_conflict(job)
     with ExitStack() as stack:
-        if not options.dry_run:
-            stack.enter_context(checkout_lock(root))
-        name = options.index or _default_index(project.config, actions)
-        index = stack.enter_context(open_index(name, project, root, env, offline=options.offline))
-        proof = None
-        if channel is not Channel.PUBLIC:
-            proof = verify_preview_ci(git, project.config, steps, options, actions, env)
-        if proof is not None:
-            commit = git.commit(proof.commit)
-            project = open_project(git, commit, index=index.name, env=env)
-        request = _request(git, project, commit, channel, options, actions, index, proof)
-        observed = observe(git, project, commit, index, request, env=env)
-        plan = decide(observed, request, project.config)
-        show_plan(plan, observed, index, steps)
+        opened = _open(job, stack)
+        request = _request(job, opened)
+        observed = observe(opened.git, opened.project, opened.commit, opened.index, request, env=job.env)
+        plan = decide(observed, request, opened.project.config)
+        show_plan(plan, observed, opened.index, job.steps)
         if plan.verdict is not Verdict.PUBLISH:
-            result = Result.SKIPPED if plan.verdict is Verdict.SKIP else Result.REFUSED
-            text = outcome_of(plan, result, f"{plan.reason}: {plan.message}")
-            return replace(text, hint=plan.hint, run_number=request.run)
-        proven = gated_files(proof, plan, project) if proof else verify_public_ci(git, project, steps, plan, env)
-        for warning in proven.warnings:
-            console.warn(warning)
-        plan = replace(plan, warnings=plan.warnings + proven.warnings)
-        if options.dry_run:
-            if "build" in steps:
-                _refuse_unwritable(git, project, commit, plan)
-            return _planned(plan, index)
-        if options.source is not None:
-            import_build(root, Path(options.source))
-        base = repository_url(project, git.remote_url(project.config.remote))
-        release = ReleaseContext(
-            root=root,
-            project=project,
-            plan=plan,
-            observed=observed,
-            index=index,
-            upstream=upstream_url(env),
-            env=env,
-            source_url=commit_url(base, commit.sha) if base else None,
-            gated=proven.files,
-            stored_tokens=actions.stored_tokens,
-            patience=patience,
-            second=ConcurrentRebuild(stack, wanted=project.config.rebuild and {"build", "check"} <= set(steps)),
-        )
-        return replace(run_steps([_step(name) for name in steps], release), run_number=request.run)
+            return _not_published(plan, request)
+        gated = _gated_files(job, opened, plan)
+        plan = replace(plan, warnings=plan.warnings + gated.warnings)
+        if job.options.dry_run:
+            return _planned(job, opened, plan)
+        if job.options.source is not None:
+            import_build(job.root, Path(job.options.source))
+        context = _release_context(job, opened, plan, observed, gated, stack)
+        return replace(run_steps([load_step(name) for name in job.steps], context), run_number=request.run)
 
 
-def _request(
-    git: Git,
-    project: Project,
-    commit: Commit,
-    channel: Channel | None,
-    options: Options,
-    actions: ActionsEnvironment,
-    index: Index,
-    proof: VerifiedRun | None,
-) -> Request:
+def load_step(name: str) -> Step:
+    """Import one step by its name, so that a job that publishes loads nothing of what builds."""
+    match name:
+        case "build":
+            from release_channels.release.build import BUILD as step
+        case "check":
+            from release_channels.release.check import CHECK as step
+        case "preview-publish":
+            from release_channels.release.publish import PREVIEW_PUBLISH as step
+        case "public-publish":
+            from release_channels.release.publish import PUBLIC_PUBLISH as step
+        case "github-release":
+            from release_channels.release.github_release import GITHUB_RELEASE as step
+        case "verify":
+            from release_channels.release.verify import VERIFY as step
+        case _:
+            raise ValueError(f"unknown step: {name}")
+    return step
+
+
+def _open(job: Job, stack: ExitStack) -> Opened:
+    """Open the project and the index; in the preview workflow at the commit that the tests passed for."""
+    git = Git.open(job.root)
+    commit = git.commit(job.options.commit)
+    project = open_project(git, commit, index=job.options.index or LOCAL, env=job.env)
+    _refuse_branch(git, project.config, job)
+    if not job.options.dry_run:
+        stack.enter_context(checkout_lock(job.root))
+    name = job.options.index or _default_index(project.config, job.actions)
+    index = stack.enter_context(open_index(name, project, job.root, job.env, offline=job.options.offline))
+    proof = None
+    if job.channel is not Channel.PUBLIC:
+        proof = verify_preview_ci(git, project.config, job.steps, job.options, job.actions, job.env)
+    if proof is not None:
+        commit = git.commit(proof.commit)
+        project = open_project(git, commit, index=index.name, env=job.env)
+    return Opened(git, commit, project, index, proof)
+
+
+def _gated_files(job: Job, opened: Opened, plan: Plan) -> GatedFiles:
+    """Return the files that the gate tested, and warn of what was not verified."""
+    if opened.proof is not None:
+        gated = gated_files(opened.proof, plan, opened.project)
+    else:
+        gated = verify_public_ci(opened.git, opened.project, job.steps, plan, job.env)
+    for warning in gated.warnings:
+        console.warn(warning)
+    return gated
+
+
+def _release_context(
+    job: Job, opened: Opened, plan: Plan, observed: Observed, gated: GatedFiles, stack: ExitStack
+) -> ReleaseContext:
+    config = opened.project.config
+    base = repository_url(opened.project, opened.git.remote_url(config.remote))
+    return ReleaseContext(
+        root=job.root,
+        project=opened.project,
+        plan=plan,
+        observed=observed,
+        index=opened.index,
+        upstream=upstream_url(job.env),
+        env=job.env,
+        source_url=commit_url(base, opened.commit.sha) if base else None,
+        gated=gated.files,
+        stored_tokens=job.actions.stored_tokens,
+        patience=job.patience,
+        second=ConcurrentRebuild(stack, wanted=config.rebuild and job.builds and "check" in job.steps),
+    )
+
+
+def _request(job: Job, opened: Opened) -> Request:
     """Turn options and event into a request; a session that serves both channels is public where there is a tag.
 
     The tag is the one that was given, the one that started the job, or the one of the final that the commit declares.
     """
-    if options.tag and channel is Channel.PREVIEW:
-        raise UsageError("--tag is for the public channel; a preview has no tag", hint="leave --tag out")
-    tag = options.tag or actions.tag
+    options, project, proof, channel = job.options, opened.project, opened.proof, job.channel
+    tag = options.tag or job.actions.tag
     # A number is a preview's, and so is what the preview workflow does.
-    previews = options.run or proof or actions.workflow == project.config.preview_workflow
+    previews = options.run or proof or job.actions.workflow == project.config.preview_workflow
     if tag is None and (channel is Channel.PUBLIC or (channel is None and not previews)):
         expected = tag_of(project.config.tag_format, project.version)
-        tag = expected if not project.version.is_prerelease and expected in git.tags_at(commit.sha) else None
+        is_tagged = not project.version.is_prerelease and expected in opened.git.tags_at(opened.commit.sha)
+        tag = expected if is_tagged else None
     channel = channel or (Channel.PUBLIC if tag else Channel.PREVIEW)
     run, run_from = (proof.run, "of the proven test run") if proof else (options.run, "as given")
-    return Request(channel, index=index.name, tag=tag, run=run, run_from=run_from, may_count=index.name == LOCAL)
+    index = opened.index.name
+    return Request(channel, index=index, tag=tag, run=run, run_from=run_from, may_count=index == LOCAL)
 
 
-def _planned(plan: Plan, index: Index) -> Outcome:
+def _not_published(plan: Plan, request: Request) -> Outcome:
+    result = Result.SKIPPED if plan.verdict is Verdict.SKIP else Result.REFUSED
+    outcome = outcome_of(plan, result, f"{plan.reason}: {plan.message}")
+    return replace(outcome, hint=plan.hint, run_number=request.run)
+
+
+def _planned(job: Job, opened: Opened, plan: Plan) -> Outcome:
+    """Describe what a dry run would do, after the refusals of a build."""
+    if job.builds:
+        _refuse_unwritable(opened, plan)
+    index = opened.index
     would = f"would go to the {plan.channel} channel on {index.title}"
     if plan.reason is Reason.ALREADY:
         would = f"is on {index.title} already and would be compared with it"
     return replace(outcome_of(plan, Result.PLANNED, f"{plan.project} {plan.version} {would}"), publish=True)
 
 
-def _refuse_unwritable(git: Git, project: Project, commit: Commit, plan: Plan) -> None:
-    """Refuse in a dry run what the build or the check would: a copy of the version that is not there, or not fit.
+def _refuse_unwritable(opened: Opened, plan: Plan) -> None:
+    """Refuse in a dry run what the build or the check would: a copy of the version that is missing or malformed.
 
     Raises: RefusedError
     """
-    read = partial(git.read_file, commit.sha)
+    project, read = opened.project, partial(opened.git.read_file, opened.commit.sha)
     if plan.channel is Channel.PREVIEW and plan.version is not None:
         plan_preview(project, read, plan.version, None)
     else:
         read_copies(project.config.version_files, read)
 
 
-def _step(name: str) -> Step:
-    step = pkgutil.resolve_name(_STEPS[name])
-    assert isinstance(step, Step)
-    return step
+def _refuse_conflict(job: Job) -> None:
+    """Refuse options that contradict the session.
+
+    Raises: UsageError
+    """
+    if job.options.source is not None and job.builds:
+        raise UsageError("--from cannot be used with a session that builds", hint="leave --from out")
+    if job.options.tag and job.channel is Channel.PREVIEW:
+        raise UsageError("--tag is for the public channel; a preview has no tag", hint="leave --tag out")
 
 
-def _refuse_branch(git: Git, config: Config, actions: ActionsEnvironment, env: Mapping[str, str]) -> None:
-    """Refuse to carry on a public release from a branch: what is built is the commit of the tag.
+def _refuse_branch(git: Git, config: Config, job: Job) -> None:
+    """Refuse to resume a public release from a branch: the build is of the tag's commit.
 
     Raises: RefusedError with the command to use.
     """
-    if actions.workflow != config.public_workflow or actions.tag or read_dispatch_input(env) != "resume":
+    actions = job.actions
+    if actions.workflow != config.public_workflow or actions.tag or read_dispatch_input(job.env) != "resume":
         return
     known = release_tags(config.tag_format, git.tag_names(config.remote))
     tag = known[max(known)] if known else tag_of(config.tag_format, Version("1.2.3"))
     raise RefusedError(
-        f"{actions.workflow} was started on a branch, and `resume` carries on the release of a tag",
+        f"{actions.workflow} was started on a branch, and `resume` continues the release of a tag",
         hint=f"gh workflow run {actions.workflow} --ref {tag} -f do=resume",
     )
 
