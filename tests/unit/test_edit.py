@@ -12,9 +12,10 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Edit, prove_content, prove_literal
+from release_channels.project.files import nothing
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import parse_project
-from release_channels.project.sources.base import TomlVersion, nothing
+from release_channels.project.sources.base import TomlVersion
 
 BUILD = '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n'
 OLD = "1.0.dev0"

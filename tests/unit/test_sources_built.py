@@ -9,9 +9,9 @@ import pytest
 from packaging.version import Version
 
 from release_channels.adapters.git import Git
+from release_channels.project.files import nothing
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import parse_project
-from release_channels.project.sources.base import nothing
 from release_channels.release.build import BuildSpec, build_files
 from tests.support.repo import Repo
 

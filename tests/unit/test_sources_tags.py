@@ -6,13 +6,12 @@ import pytest
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.model.tags import version_of
+from release_channels.model.tags import ReachableTags, version_of
 from release_channels.project.edit import Edit
+from release_channels.project.files import nothing
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project, parse_project
-from release_channels.project.sources.base import nothing
 from release_channels.project.sources.cargo import spell
-from release_channels.project.sources.vcs_tags import ReachableTags
 from tests.unit.test_sources import DYNAMIC, HATCH, MATURIN, NAMED_POETRY, PDM, SETUP, at, build, project
 
 PDV = build("poetry_dynamic_versioning.backend")

@@ -14,9 +14,9 @@ from packaging.version import Version
 from release_channels.errors import RefusedError
 from release_channels.model.config import VersionFile
 from release_channels.project.edit import Edit
+from release_channels.project.files import Read
 from release_channels.project.plan_edits import disagreements, old_mentions, plan_version
 from release_channels.project.pyproject import Project, parse_project
-from release_channels.project.sources.base import Read
 from release_channels.project.stale_mentions import find_mentions
 from release_channels.project.version_files import plan_copies, read_copies
 

@@ -11,7 +11,7 @@ from release_channels.adapters.files import atomic_write
 from release_channels.adapters.git import Git
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Change, Creation, Edit, Removal
-from release_channels.project.sources.base import Read
+from release_channels.project.files import Read
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -12,7 +12,6 @@ from release_channels.adapters.distributions import project_urls
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.index import LOCAL, Index, fetch_metadata, read_index
-from release_channels.adapters.local_index_history import published_commits
 from release_channels.adapters.process import run_pair
 from release_channels.adapters.trusted_settings import require_default_branch_settings, require_same
 from release_channels.errors import RefusedError
@@ -42,7 +41,11 @@ def observe(
     """
     # Side by side: one waits for the network, the other for the disk.
     state, uncommitted = run_pair(lambda: read_index(index, project.name), git.uncommitted)
-    kept = published_commits(git.root, project.name) if index.name == LOCAL else {}
+    kept = {}
+    if index.name == LOCAL:
+        from release_channels.adapters.local_index_history import published_commits
+
+        kept = published_commits(git.root, project.name)
     final = final_of(project.version)
     config = project.config
 

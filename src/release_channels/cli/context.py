@@ -12,7 +12,6 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters.actions_env import read_actions, read_rehearsal
-from release_channels.adapters.edits import reader
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.index import (
@@ -24,17 +23,15 @@ from release_channels.adapters.index import (
     remote_index,
     upstream_url,
 )
-from release_channels.adapters.local_index_history import local_index_dir
 from release_channels.adapters.observe import read_tag
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
 from release_channels.model.observed import UNSHALLOW, Commit, IndexState
-from release_channels.model.tags import release_tags
+from release_channels.model.tags import ReachableTags, release_tags
+from release_channels.project.files import Read
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
-from release_channels.project.sources.base import Read
-from release_channels.project.sources.vcs_tags import ReachableTags
 
 
 def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ) -> Project:
@@ -95,6 +92,7 @@ def open_index(
             patience=answer_seconds(env),
         )  # fmt: skip
         return
+    from release_channels.adapters.local_index_history import local_index_dir
     from release_channels.indexserver.server import serve
 
     upstream = None if offline else upstream_url(env)
@@ -135,6 +133,8 @@ class TaskContext:
 
         Raises: RefusedError for a project that cannot be released.
         """
+        from release_channels.adapters.edits import reader
+
         read = reader(self.git)
         return parse_project(read(PYPROJECT), PYPROJECT, read=read), read
 

@@ -13,7 +13,6 @@ from release_channels.adapters.files import STATE, atomic_write, state_directory
 from release_channels.adapters.index import LOCAL, Index
 from release_channels.errors import RefusedError
 from release_channels.model.decide import Plan
-from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import Observed
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
@@ -84,6 +83,8 @@ def _annotate(outcome: Outcome) -> None:
 
 def _commands(outcome: Outcome) -> list[str]:
     """Return the two channels' install commands; from the local index they need its address, so say how to get it."""
+    from release_channels.model.install_commands import pip_command, uv_command
+
     lines = ["install from the public channel:", "install from the preview channel:"]
     text: list[str] = []
     for line, channel in zip(lines, (Channel.PUBLIC, Channel.PREVIEW), strict=True):

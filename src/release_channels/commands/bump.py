@@ -27,9 +27,9 @@ from release_channels.project.changelog import (
     read_changelog,
 )
 from release_channels.project.edit import Change
+from release_channels.project.files import Read
 from release_channels.project.plan_edits import plan_version
 from release_channels.project.pyproject import Project
-from release_channels.project.sources.base import Read
 
 _FEW = 5
 

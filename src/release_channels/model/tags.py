@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from packaging.version import Version
 
 from release_channels.model.version import try_version
+
+
+@dataclass(frozen=True, slots=True)
+class ReachableTags:
+    """The release tags of a commit: the one on it, and the newest on it or an ancestor."""
+
+    exact: str | None = None
+    nearest: str | None = None
+
 
 # The characters of a version in normal form and of a usual prefix: no shell syntax, no white space.
 _PLAIN = re.compile(r"[A-Za-z0-9._+!/@-]+", re.ASCII)

@@ -15,8 +15,8 @@ from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.project.changelog_headings import Title, Underlined, parse_title, title_like
 from release_channels.project.edit import Edit
+from release_channels.project.files import Read
 from release_channels.project.markdown import Heading, Markdown
-from release_channels.project.sources.base import Read
 from release_channels.project.typed_toml import decode, resolve_inside_project
 
 AUTO = "auto"

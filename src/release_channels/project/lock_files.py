@@ -13,7 +13,8 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Edit, prove_content, read_toml
-from release_channels.project.sources.base import Literal, Read, TomlVersion, VersionSource
+from release_channels.project.files import Read
+from release_channels.project.sources.base import Literal, TomlVersion, VersionSource
 from release_channels.project.typed_toml import decode, parse_toml, table, version_at
 
 LOCK = "uv.lock"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from release_channels.errors import RefusedError
-from release_channels.project.sources.base import Read
-from release_channels.project.sources.ini import Sections, parse_cfg
+from release_channels.project.files import Read
 from release_channels.project.typed_toml import decode, nested_table, optional_string, string_list, string_map, table
+
+if TYPE_CHECKING:
+    from release_channels.project.sources.ini import Sections
 
 _SHORT = re.compile(r"(?P<sign>[\^~])\s*(?P<release>\d+(?:\.\d+){0,2})")
 
@@ -45,9 +47,12 @@ def read_identity(document: Mapping[str, Any], path: str, read: Read) -> Identit
     if isinstance(tool, Mapping) and "poetry" in tool and backend.startswith("poetry"):
         return _from_poetry(nested_table(document, "tool.poetry", path), path)
     content = read("setup.cfg") if backend.startswith("setuptools") else None
-    cfg = parse_cfg(decode(content, "setup.cfg"), "setup.cfg") if content is not None else {}
-    if "name" in cfg.get("metadata", {}):
-        return _from_cfg(cfg)
+    if content is not None:
+        from release_channels.project.sources.ini import parse_cfg
+
+        cfg = parse_cfg(decode(content, "setup.cfg"), "setup.cfg")
+        if "name" in cfg.get("metadata", {}):
+            return _from_cfg(cfg)
     raise RefusedError(f"{path} has no [project] table", hint=_without_project(tool, backend))
 
 

@@ -10,9 +10,9 @@ from packaging.version import Version
 
 from release_channels.project.commit_url import with_source_commit
 from release_channels.project.edit import Edit
+from release_channels.project.files import Read
 from release_channels.project.lock_files import LOCK, cargo_disagreements, plan_cargo_lock, plan_lock, read_lock
 from release_channels.project.pyproject import Project
-from release_channels.project.sources.base import Read
 from release_channels.project.stale_mentions import Mention, find_mentions
 from release_channels.project.version_files import plan_copies, read_copies
 

@@ -11,11 +11,12 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config, parse_config
+from release_channels.model.tags import ReachableTags
+from release_channels.project.files import Read, nothing
 from release_channels.project.metadata import Identity, read_identity
-from release_channels.project.sources.base import Read, VersionSource, nothing
+from release_channels.project.sources.base import VersionSource
 from release_channels.project.sources.detect import detect_version_source
 from release_channels.project.sources.layout import SourceContext
-from release_channels.project.sources.vcs_tags import ReachableTags, TagVersion, version_from_tags
 from release_channels.project.typed_toml import decode, nested_table, optional_string, parse_toml, table
 
 PYPROJECT = "pyproject.toml"
@@ -75,8 +76,11 @@ class Project:
 
         Raises: RefusedError for a tag that is not of the configured format.
         """
-        if not isinstance(self.source, TagVersion):
+        if self.source.is_written:
             return self
+        from release_channels.project.sources.vcs_tags import TagVersion, version_from_tags
+
+        assert isinstance(self.source, TagVersion)
         version = version_from_tags(tags, self.config.tag_format)
         return replace(self, source=replace(self.source, version=version))
 

@@ -12,7 +12,7 @@ from packaging.version import Version
 from release_channels.errors import RefusedError
 from release_channels.model.config import VersionFile
 from release_channels.project.edit import Edit
-from release_channels.project.sources.base import Read
+from release_channels.project.files import Read
 from release_channels.project.typed_toml import decode, resolve_inside_project
 
 # Wide enough for every spelling; `Version` decides whether it is a version.

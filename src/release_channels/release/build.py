@@ -137,9 +137,9 @@ def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple
     Raises: what the build raises.
     """
     build = partial(build_files, recipe, env=release.env)
-    if not release.second.is_wanted:
+    if release.rebuild is None:
         return build(workplace), ()
-    release.second.start(build)
+    release.rebuild.start(build)
     try:
         return build(workplace), ()
     except FailedError as stop:
@@ -147,7 +147,7 @@ def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple
         warning = (
             f"{stop} next to the second build, but succeeded alone ({why}): do both write to one place, a cache maybe?"
         )
-    release.second.give_up()
+    release.rebuild.give_up()
     again = workplace / "alone"
     again.mkdir()
     return build(again), (warning,)

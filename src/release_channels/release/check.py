@@ -26,7 +26,7 @@ from release_channels.project.plan_edits import disagreements, old_mentions
 from release_channels.release.build import build_files, build_spec_for_release
 from release_channels.release.checks import CheckContext, check_release
 from release_channels.release.dist_dir import DIST, read_manifest
-from release_channels.release.rebuild import Difference, explain_difference
+from release_channels.release.rebuild import ConcurrentRebuild, Difference, explain_difference
 from release_channels.release.step import ReleaseContext, Report, Step
 
 
@@ -36,7 +36,7 @@ def _act(release: ReleaseContext) -> Report:
         subject, unread = _subject(release, manifest, workplace)
         found, differing = run_pair(
             lambda: check_release(subject),
-            lambda: _rebuild(release, manifest) if release.project.config.rebuild else (),
+            lambda: _rebuild(release, manifest, release.rebuild) if release.rebuild else (),
         )
     findings = (*_changed(release, manifest), *_texts(release), *unread, *found, *differing)
     errors, warnings, notes = (
@@ -49,7 +49,7 @@ def _act(release: ReleaseContext) -> Report:
         for note in notes:
             console.say(f"  {note}")
         raise RefusedError(f"{_count(len(errors), 'error')} in the distributions", hint="\n".join(errors))
-    again = ", and a second build gave the same bytes" if release.project.config.rebuild and not differing else ""
+    again = ", and a second build gave the same bytes" if release.rebuild and not differing else ""
     counted = f"{_count(len(manifest.files), 'file')}: no errors, {_count(len(warnings), 'warning')}"
     return Report(Result.DONE, f"checked {counted}{again}", warnings=warnings, notes=notes, files=manifest.files)
 
@@ -129,13 +129,13 @@ def _changed(release: ReleaseContext, manifest: Manifest) -> Iterator[Finding]:
             )
 
 
-def _rebuild(release: ReleaseContext, manifest: Manifest) -> tuple[Finding, ...]:
+def _rebuild(release: ReleaseContext, manifest: Manifest, rebuild: ConcurrentRebuild) -> tuple[Finding, ...]:
     """Build once more, elsewhere, and report each file whose bytes come out differently."""
     build = partial(build_files, build_spec_for_release(release, manifest.version), env=release.env)
     try:
-        differing = tuple(_differing(release, manifest, release.second.result(build)))
-        if differing and release.second.was_beside:
-            differing = tuple(_differing(release, manifest, release.second.alone(build)))
+        differing = tuple(_differing(release, manifest, rebuild.result(build)))
+        if differing and rebuild.was_beside:
+            differing = tuple(_differing(release, manifest, rebuild.alone(build)))
     except (CommandError, FailedError) as stop:
         last = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
         message = f"a second build of the same commit failed: {stop}: {last}"

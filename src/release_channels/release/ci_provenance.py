@@ -10,7 +10,6 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import ActionsEnvironment, read_actions
 from release_channels.adapters.actions_event import EventRun, read_event_run
-from release_channels.adapters.build_artifact import read_only_member
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, connect
@@ -222,6 +221,8 @@ class ProvenanceQuery:
                 f"the gate's run {run_id} left {len(fresh)} artifacts {ARTIFACT}, and only one can be meant", hint=AGAIN
             )
         with temporary_directory("provenance", self.temp) as place:
+            from release_channels.adapters.build_artifact import read_only_member
+
             archive = place / "artifact.zip"
             self.github.download_artifact(fresh[0].id, archive, _ARCHIVE_BYTES)
             return parse_provenance(read_only_member(archive, PROVENANCE, MAX_BYTES))

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -31,13 +32,13 @@ from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import VerifiedRun
 from release_channels.model.version import Channel
 from release_channels.project.commit_url import commit_url, repository_url
-from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
-from release_channels.project.version_files import read_copies
 from release_channels.release.ci_provenance import GatedFiles, gated_files, verify_preview_ci, verify_public_ci
 from release_channels.release.dist_dir import import_build
-from release_channels.release.rebuild import ConcurrentRebuild
 from release_channels.release.step import ReleaseContext, Step, Timeouts, outcome_of, run_steps
+
+if TYPE_CHECKING:
+    from release_channels.release.rebuild import ConcurrentRebuild
 
 
 def run_pipeline(
@@ -186,8 +187,14 @@ def _release_context(
         gated=gated.files,
         stored_tokens=job.actions.stored_tokens,
         patience=job.patience,
-        second=ConcurrentRebuild(stack, wanted=config.rebuild and job.builds and "check" in job.steps),
+        rebuild=_make_rebuild(stack) if config.rebuild and "check" in job.steps else None,
     )
+
+
+def _make_rebuild(stack: ExitStack) -> ConcurrentRebuild:
+    from release_channels.release.rebuild import ConcurrentRebuild
+
+    return ConcurrentRebuild(stack)
 
 
 def _request(job: Job, opened: Opened) -> Request:
@@ -231,6 +238,9 @@ def _refuse_unwritable(opened: Opened, plan: Plan) -> None:
 
     Raises: RefusedError
     """
+    from release_channels.project.plan_edits import plan_preview
+    from release_channels.project.version_files import read_copies
+
     project, read = opened.project, partial(opened.git.read_file, opened.commit.sha)
     if plan.channel is Channel.PREVIEW and plan.version is not None:
         plan_preview(project, read, plan.version, None)

@@ -11,7 +11,6 @@ from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.index import LOCAL, Credentials, Index, fetch_file, read_index
-from release_channels.adapters.local_index_history import record_manifest
 from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.errors import FailedError, RefusedError, UnansweredError
@@ -40,6 +39,8 @@ def _act(release: ReleaseContext) -> Report:
         recheck_tag(release)
         where = f"{manifest.project} {manifest.version} on {release.index.title}"
         if release.index.name == LOCAL:
+            from release_channels.adapters.local_index_history import record_manifest
+
             record_manifest(release.root, manifest)
         if not missing:
             return Report(Result.ALREADY, f"{where}: all {len(files)} files are there", files=manifest.files)

@@ -25,9 +25,8 @@ class ConcurrentRebuild:
     beside another build is therefore not believed before it went wrong alone.
     """
 
-    def __init__(self, stack: ExitStack, *, wanted: bool) -> None:
-        """Keep the stack; `wanted` is whether this run will look at the result."""
-        self.is_wanted = wanted
+    def __init__(self, stack: ExitStack) -> None:
+        """Keep the stack that ends with the run."""
         self._stack = stack
         self._beside = ExitStack()
         self._made: Future[tuple[Path, ...]] | None = None

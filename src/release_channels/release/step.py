@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import read_rehearsal
@@ -16,7 +16,9 @@ from release_channels.model.manifest import ManifestFile
 from release_channels.model.observed import Observed
 from release_channels.model.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
-from release_channels.release.rebuild import ConcurrentRebuild
+
+if TYPE_CHECKING:
+    from release_channels.release.rebuild import ConcurrentRebuild
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class ReleaseContext:
     """What the gate tested, where there was one: nothing else may be published."""
     stored_tokens: tuple[str, ...] = ()
     patience: Timeouts = field(default_factory=Timeouts)
-    second: ConcurrentRebuild = field(default_factory=lambda: ConcurrentRebuild(ExitStack(), wanted=False))
+    rebuild: ConcurrentRebuild | None = None
+    """The second build, for a run that checks whether the build is reproducible."""
 
     @property
     def installers(self) -> tuple[str, ...]:

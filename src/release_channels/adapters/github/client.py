@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from release_channels.adapters.github import parse
 from release_channels.adapters.github.errors import NotFoundError, RetryingClient
-from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.github.transfer import check_archive, fetch_archive, upload_file
 from release_channels.model.github import (
     Artifact,
@@ -28,6 +27,8 @@ from release_channels.model.github import (
 if TYPE_CHECKING:
     import github
     import github.GitRelease
+
+    from release_channels.adapters.github.settings import Settings
 
 _RUN_IN_URL = re.compile(r"/actions/runs/(\d+)(?:/|$)")
 _CONTENTS = "contents: write"
@@ -69,6 +70,8 @@ class GitHub:
     @property
     def settings(self) -> Settings:
         """The repository's settings, asked with the same token."""
+        from release_channels.adapters.github.settings import Settings
+
         return Settings(self._answers, self._request)
 
     def newest_run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +17,6 @@ from release_channels.model.github import (
     PullRequest,
     WorkflowRun,
 )
-from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, Reviewer, TagRuleset
 
 if TYPE_CHECKING:
     import github.Artifact
@@ -202,97 +201,9 @@ def _full_name(repository: Any) -> str | None:
     return repository.full_name if repository is not None else None
 
 
-def parse_repository(answer: Any) -> tuple[bool, str]:
-    """Read whether a repository is private, and its default branch."""
-    return _bool(answer["private"]), str(answer["default_branch"])
-
-
-def parse_environment(answer: Any, policies: Iterable[Mapping[str, Any]]) -> Environment:
-    """Read an environment; policies have no type on servers older than policies for tags."""
-    rules = {rule["type"]: rule for rule in parse_list(answer, "protection_rules")}
-    review = rules.get("required_reviewers", {"reviewers": [], "prevent_self_review": False})
-    bypass = answer.get("can_admins_bypass")
-    return Environment(
-        name=str(answer["name"]),
-        deployment_refs=_admits(answer["deployment_branch_policy"]),
-        policies=tuple(Policy(one.get("type") or "branch", str(one["name"])) for one in policies),
-        reviewers=tuple(_reviewer(entry) for entry in parse_list(review, "reviewers")),
-        wait_minutes=int(rules["wait_timer"]["wait_timer"]) if "wait_timer" in rules else 0,
-        prevents_self_review=bool(review.get("prevent_self_review")),
-        admins_bypass=None if bypass is None else _bool(bypass),
-    )
-
-
-def write_environment(environment: Environment) -> dict[str, Any]:
-    """Write an environment as it is sent: whole, since what is left out is taken away.
-
-    Source: GitHub's REST reference, create or update an environment.
-    """
-    policy = None
-    if environment.deployment_refs is not DeploymentRefs.ALL:
-        named = environment.deployment_refs is DeploymentRefs.NAMED
-        policy = {"protected_branches": not named, "custom_branch_policies": named}
-    return {
-        "wait_timer": environment.wait_minutes,
-        "prevent_self_review": environment.prevents_self_review,
-        "reviewers": [{"type": one.kind, "id": one.id} for one in environment.reviewers] or None,
-        "deployment_branch_policy": policy,
-    }
-
-
-def parse_ruleset(answer: Any) -> TagRuleset:
-    """Read a ruleset."""
-    refs = (answer.get("conditions") or {}).get("ref_name") or {"include": [], "exclude": []}
-    return TagRuleset(
-        name=str(answer["name"]),
-        is_active=answer["enforcement"] == "active",
-        includes=tuple(map(str, refs["include"])),
-        excludes=tuple(map(str, refs["exclude"])),
-        restricts=frozenset(str(rule["type"]) for rule in parse_list(answer, "rules")),
-    )
-
-
-def parse_enabled(answer: Any) -> bool:
-    """Read whether something is switched on."""
-    return _bool(answer["enabled"])
-
-
-def parse_names(entries: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Read the names of a list."""
-    return frozenset(str(entry["name"]) for entry in entries)
-
-
-def parse_dispatched(answer: Any) -> int | None:
-    """Read the id of the run that was started; servers of before 2026 answer without a word."""
-    return None if answer is None else int(answer["workflow_run_id"])
-
-
-def parse_complaints(entries: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Read the messages of annotations that tell of a failure."""
-    return tuple(str(entry["message"]) for entry in entries if entry["annotation_level"] == "failure")
-
-
 def parse_list(answer: Any, key: str) -> list[Mapping[str, Any]]:
     """Read a list of objects, below a key or bare."""
     entries = answer[key] if key else answer
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
         raise TypeError("not a list of objects")
     return entries
-
-
-def _admits(policy: Any) -> DeploymentRefs:
-    if policy is None:
-        return DeploymentRefs.ALL
-    return DeploymentRefs.NAMED if _bool(policy["custom_branch_policies"]) else DeploymentRefs.PROTECTED
-
-
-def _reviewer(entry: Mapping[str, Any]) -> Reviewer:
-    who = entry["reviewer"]
-    kind = str(entry["type"])
-    return Reviewer(kind, int(who["id"]), str(who["name"] if kind == "Team" else who["login"]))
-
-
-def _bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("not true or false")
-    return value

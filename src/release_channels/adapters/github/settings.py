@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from release_channels.adapters.github import parse as parse
+from release_channels.adapters.github import parse_settings as parse
 from release_channels.adapters.github.errors import NotFoundError, RetryingClient
+from release_channels.adapters.github.parse import parse_list
 from release_channels.model.github_settings import Environment, Policy, TagRuleset
 
 _PAGE = 100
@@ -133,7 +134,7 @@ class Settings:
         joint = "&" if "?" in path else "?"
         for page in range(1, _MANY + 1):
             answer = self.ask("GET", f"{path}{joint}per_page={_PAGE}&page={page}")
-            entries = parse.parse_list(answer, key)
+            entries = parse_list(answer, key)
             yield from entries
             if len(entries) < _PAGE:
                 return

@@ -18,9 +18,9 @@ from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Line, final_of, line_of
 from release_channels.project.changelog import find_changelog, named_changelog, plan_release, read_changelog
+from release_channels.project.files import Read
 from release_channels.project.plan_edits import disagreements
 from release_channels.project.pyproject import Project
-from release_channels.project.sources.base import Read
 
 AREA = "files"
 _TOKENS = re.compile(r"secrets\.(\w*(?:PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX|PDM_PUBLISH)\w*)")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from packaging.version import Version
@@ -19,13 +20,15 @@ from release_channels.project.typed_toml import version_at
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
-Read = Callable[[str], bytes | None]
-"""Reads a file of the commit, byte for byte; None if the commit has no such file."""
 
+class TagTool(StrEnum):
+    """A tool that reads the version from git tags in a build."""
 
-def nothing(_path: str) -> bytes | None:
-    """Return None, as for a commit that has only pyproject.toml."""
-    return None
+    SETUPTOOLS_SCM = "setuptools-scm"
+    HATCH_VCS = "hatch-vcs"
+    UV_DYNAMIC_VERSIONING = "uv-dynamic-versioning"
+    POETRY_DYNAMIC_VERSIONING = "poetry-dynamic-versioning"
+    PDM_SCM = "pdm-backend"
 
 
 class VersionSource(Protocol):

@@ -8,7 +8,8 @@ from typing import Any
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.project.sources.base import Read, TomlVersion
+from release_channels.project.files import Read
+from release_channels.project.sources.base import TomlVersion
 from release_channels.project.typed_toml import decode, parse_toml, resolve_inside_project, table, version_at
 
 

@@ -1,4 +1,4 @@
-"""Find a project's version source, as its build backend does. Pure."""
+"""Find a project's version source, as its build backend does; only that source's module is imported. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from release_channels.errors import RefusedError
-from release_channels.project.sources.base import TomlVersion, VersionSource
-from release_channels.project.sources.cargo import cargo_version
+from release_channels.project.sources.base import TagTool, TomlVersion, VersionSource
 from release_channels.project.sources.layout import STATIC, SourceContext, assigned, tagged, unreadable
-from release_channels.project.sources.python_file import assigns
-from release_channels.project.sources.regex import by_pattern
-from release_channels.project.sources.setuptools import setuptools_source
-from release_channels.project.sources.vcs_tags import TagTool
 from release_channels.project.typed_toml import decode, nested_table, optional_string, parse_toml, table, version_at
 
 _HATCH_PATTERN = r"(?i)^(__version__|VERSION) *= *(['\"])v?(?P<version>.+?)\2"
@@ -96,6 +91,8 @@ def _hatch(context: SourceContext) -> VersionSource:
     if source != "regex":
         reasons = {"code": "runs code to get the version", "env": "takes the version from a variable"}
         raise unreadable(context, f"{place} {reasons.get(str(source), f'uses the plugin {source!r}')}")
+    from release_channels.project.sources.regex import by_pattern
+
     return by_pattern(context, settings, place, _HATCH_PATTERN, "version")
 
 
@@ -111,6 +108,8 @@ def _pdm(context: SourceContext) -> VersionSource:
     if source != "file":
         reasons = {"call": "calls a function to get the version", None: "names no source"}
         raise unreadable(context, f"{place} {reasons.get(source, f'has the source {source!r}')}")
+    from release_channels.project.sources.regex import by_pattern
+
     return by_pattern(context, settings, place, _PDM_PATTERN, 1)
 
 
@@ -119,6 +118,8 @@ def _flit(context: SourceContext) -> VersionSource:
 
     Source: flit's documentation of dynamic metadata; its order of version files.
     """
+    from release_channels.project.sources.python_file import assigns
+
     name = optional_string(context.tool("flit.module"), "name", context.path, "tool.flit.module.")
     module = (name or re.sub(r"[-_.]+", "_", context.name).lower()).replace(".", "/")
     files = [f"{base}{module}{end}" for base in ("", "src/") for end in ("/__init__.py", ".py")]
@@ -142,8 +143,16 @@ def _maturin(context: SourceContext) -> VersionSource:
 
     Source: maturin's user guide, metadata.
     """
+    from release_channels.project.sources.cargo import cargo_version
+
     manifest = optional_string(context.tool("maturin"), "manifest-path", context.path, "tool.maturin.")
     return cargo_version(manifest or "Cargo.toml", context.read)
+
+
+def _setuptools(context: SourceContext) -> VersionSource:
+    from release_channels.project.sources.setuptools import setuptools_source
+
+    return setuptools_source(context)
 
 
 def _uv_build(context: SourceContext) -> VersionSource:
@@ -152,7 +161,7 @@ def _uv_build(context: SourceContext) -> VersionSource:
 
 _BACKENDS: Mapping[str, Callable[[SourceContext], VersionSource]] = {
     "hatchling": _hatch,
-    "setuptools": setuptools_source,
+    "setuptools": _setuptools,
     "flit_core": _flit,
     "flit.": _flit,
     "poetry": _poetry,

@@ -10,9 +10,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from release_channels.errors import RefusedError
-from release_channels.project.sources.base import LiteralVersion, Read, VersionSource
-from release_channels.project.sources.python_file import find_assignment
-from release_channels.project.sources.vcs_tags import ReachableTags, TagTool, TagVersion, version_from_tags
+from release_channels.model.tags import ReachableTags
+from release_channels.project.files import Read
+from release_channels.project.sources.base import LiteralVersion, TagTool, VersionSource
 from release_channels.project.typed_toml import decode, nested_table, optional_string
 
 STATIC = 'write `version = "1.2.3.dev0"` in [project] and take "version" out of `dynamic`'
@@ -51,11 +51,15 @@ class SourceContext:
 
 def assigned(context: SourceContext, path: str, name: str) -> VersionSource:
     """Return the version that a Python file assigns to a name as a string."""
+    from release_channels.project.sources.python_file import find_assignment
+
     return LiteralVersion.of(path, f"{path} {name}", decode(context.read(path), path), find_assignment(name, path))
 
 
 def tagged(context: SourceContext, tool: TagTool) -> VersionSource:
     """Return the version that a tool takes from the tags."""
+    from release_channels.project.sources.vcs_tags import TagVersion, version_from_tags
+
     return TagVersion(tool, context.name, version_from_tags(context.tags, context.tag_format))
 
 

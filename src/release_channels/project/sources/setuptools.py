@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from release_channels.errors import RefusedError
-from release_channels.project.sources.base import Literal, LiteralVersion, VersionSource
+from release_channels.project.sources.base import Literal, LiteralVersion, TagTool, VersionSource
 from release_channels.project.sources.ini import find_version, parse_cfg
 from release_channels.project.sources.layout import SourceContext, assigned, tagged, unreadable
-from release_channels.project.sources.vcs_tags import TagTool
 from release_channels.project.typed_toml import decode, nested_table, resolve_inside_project
 
 

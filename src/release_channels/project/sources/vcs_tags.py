@@ -5,34 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.model.tags import version_of
+from release_channels.model.tags import ReachableTags, version_of
 from release_channels.model.version import next_dev_line
 from release_channels.project.edit import Edit
+from release_channels.project.sources.base import TagTool
 
 FIRST = Version("0.1.0.dev0")
-
-
-@dataclass(frozen=True, slots=True)
-class ReachableTags:
-    """The release tags of a commit: the one on it, and the newest on it or an ancestor."""
-
-    exact: str | None = None
-    nearest: str | None = None
-
-
-class TagTool(StrEnum):
-    """A tool that reads the version from git tags in a build."""
-
-    SETUPTOOLS_SCM = "setuptools-scm"
-    HATCH_VCS = "hatch-vcs"
-    UV_DYNAMIC_VERSIONING = "uv-dynamic-versioning"
-    POETRY_DYNAMIC_VERSIONING = "poetry-dynamic-versioning"
-    PDM_SCM = "pdm-backend"
 
 
 def _pretended_for(name: str) -> str:
