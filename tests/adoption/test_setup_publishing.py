@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from release_channels.errors import FailedError
 from release_channels.model.config import Config, GateConfig
 from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, Reviewer
 from release_channels.model.outcome import Outcome, Result
+from release_channels.rehearsal.github.state import StoredPolicy
 from tests.commands.doing import on_github, on_index, run_task
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, READER, Hub
@@ -194,6 +196,37 @@ def test_apply_sets_the_environments_up_once_and_tries_both_workflows(
     assert "nothing to do: the environments are as they should be" in capsys.readouterr().out
     writes = [line for line in hub.running.requests[asked:] if not line.startswith("GET")]
     assert [line.split()[0] for line in writes] == ["POST", "POST"], "the two trials and nothing else"
+
+
+EXISTING: dict[str, dict[str, object]] = {
+    "all refs": {"policy": ""},
+    "protected branches": {"policy": "protected"},
+    "custom, without a policy": {"policy": "named"},
+    "custom, with another policy": {"policy": "named", "policies": [StoredPolicy(901, "branch", "release/*")]},
+    "custom, as wanted": {"policy": "named", "policies": [StoredPolicy(902, "tag", "v[0-9]*")]},
+}
+
+
+@pytest.mark.parametrize("kind", EXISTING)
+@pytest.mark.parametrize("admins_bypass", [True, False])
+def test_apply_keeps_every_rule_that_it_does_not_name(hub: Hub, kind: str, admins_bypass: bool) -> None:
+    """Reviewers, wait timer, self-review, the admins' bypass and other policies survive, whatever refs are allowed."""
+    ends(hub)
+    public = hub.state.add_environment(
+        "pypi-public", reviewers=["ada", "team Release"], wait_minutes=30, admins_bypass=admins_bypass
+    )
+    public.prevents_self_review = True
+    for name, value in EXISTING[kind].items():
+        setattr(public, name, list(value) if isinstance(value, list) else value)
+    before = replace(public, policies=list(public.policies))
+    assert apply(hub).result is Result.DONE
+    after = hub.state.environments["pypi-public"]
+    kept = [policy for policy in after.policies if policy in before.policies]
+    assert kept == before.policies
+    assert [(policy.kind, policy.name) for policy in after.policies if policy not in kept or policy.kind == "tag"] == [
+        ("tag", "v[0-9]*")
+    ]
+    assert after == replace(before, policy="named", policies=after.policies)
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

@@ -14,20 +14,24 @@ def parse_repository(answer: Any) -> tuple[bool, str]:
     return _bool(answer["private"]), str(answer["default_branch"])
 
 
-def parse_environment(answer: Any, policies: Iterable[Mapping[str, Any]]) -> Environment:
-    """Read an environment; policies have no type on servers older than policies for tags."""
+def parse_environment(answer: Any) -> Environment:
+    """Parse an environment without its policies, which GitHub lists apart."""
     rules = {rule["type"]: rule for rule in parse_list(answer, "protection_rules")}
     review = rules.get("required_reviewers", {"reviewers": [], "prevent_self_review": False})
     bypass = answer.get("can_admins_bypass")
     return Environment(
         name=str(answer["name"]),
         deployment_refs=_admits(answer["deployment_branch_policy"]),
-        policies=tuple(Policy(one.get("type") or "branch", str(one["name"])) for one in policies),
         reviewers=tuple(_reviewer(entry) for entry in parse_list(review, "reviewers")),
         wait_minutes=int(rules["wait_timer"]["wait_timer"]) if "wait_timer" in rules else 0,
         prevents_self_review=bool(review.get("prevent_self_review")),
         admins_bypass=None if bypass is None else _bool(bypass),
     )
+
+
+def parse_policies(entries: Iterable[Mapping[str, Any]]) -> tuple[Policy, ...]:
+    """Parse the policies of an environment; they have no type on servers older than policies for tags."""
+    return tuple(Policy(entry.get("type") or "branch", str(entry["name"])) for entry in entries)
 
 
 def write_environment(environment: Environment) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from release_channels.adapters.github import parse_settings as parse
 from release_channels.adapters.github.errors import NotFoundError, RetryingClient
 from release_channels.adapters.github.parse import parse_list
-from release_channels.model.github_settings import Environment, Policy, TagRuleset
+from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, TagRuleset
 
 _PAGE = 100
 _MANY = 20
@@ -40,18 +40,26 @@ class Settings:
         return self.answers.read("the repository", lambda: parse.parse_repository(self.ask("GET", "")))
 
     def environment(self, name: str) -> Environment | None:
-        """Read an environment with its rules; None where there is none."""
-        place = _place(name)
+        """Read an environment with its rules; None where there is none.
+
+        Source: GitHub's REST reference: the list of policies answers 404 too, unless the environment has its own.
+        """
+        path, what = _path(name), f"the environment {name}"
 
         def ask() -> Environment:
-            found = self.ask("GET", place)
-            policies = list(self._pages(f"{place}/deployment-branch-policies", "branch_policies"))
-            return parse.parse_environment(found, policies)
+            return parse.parse_environment(self.ask("GET", path))
+
+        def ask_policies() -> tuple[Policy, ...]:
+            return parse.parse_policies(self._pages(f"{path}/deployment-branch-policies", "branch_policies"))
 
         try:
-            return self.answers.read(f"the environment {name}", ask, needs="actions: read")
+            environment = self.answers.read(what, ask, needs="actions: read")
         except NotFoundError:
             return None
+        if environment.deployment_refs is not DeploymentRefs.NAMED:
+            return environment
+        policies = self.answers.read(f"the deployment policies of {what}", ask_policies, needs="actions: read")
+        return replace(environment, policies=policies)
 
     def put_environment(self, environment: Environment) -> None:
         """Create an environment, or bring its rules to what is given.
@@ -61,7 +69,7 @@ class Settings:
         sent = parse.write_environment(environment)
         self.answers.write(
             f"set up the environment {environment.name}",
-            lambda: self.ask("PUT", _place(environment.name), sent),
+            lambda: self.ask("PUT", _path(environment.name), sent),
             needs=_ADMINISTRATION,
         )
 
@@ -70,7 +78,7 @@ class Settings:
         sent = {"name": policy.pattern, "type": policy.kind}
         self.answers.write(
             f"let {policy} into {environment}",
-            lambda: self.ask("POST", f"{_place(environment)}/deployment-branch-policies", sent),
+            lambda: self.ask("POST", f"{_path(environment)}/deployment-branch-policies", sent),
             needs=_ADMINISTRATION,
         )
 
@@ -103,7 +111,7 @@ class Settings:
 
         def ask() -> frozenset[str]:
             if environment:
-                return parse.parse_names(self._pages(f"{_place(environment)}/secrets", "secrets"))
+                return parse.parse_names(self._pages(f"{_path(environment)}/secrets", "secrets"))
             own = parse.parse_names(self._pages("/actions/secrets", "secrets"))
             return own | parse.parse_names(self._pages("/actions/organization-secrets", "secrets"))
 
@@ -141,5 +149,5 @@ class Settings:
         raise ValueError(f"more than {_MANY * _PAGE} entries")
 
 
-def _place(environment: str) -> str:
+def _path(environment: str) -> str:
     return f"/environments/{quote(environment, safe='')}"

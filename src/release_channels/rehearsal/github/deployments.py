@@ -21,8 +21,8 @@ def get_environment(call: Call) -> Answer:
 
 
 def list_branch_policies(call: Call) -> Listing:
-    """List the branches and tags that may deploy to an environment."""
-    return Listing([show_policy(one) for one in environment_of(call).policies], "branch_policies")
+    """List the branches and tags that may deploy to an environment that names them."""
+    return Listing([show_policy(one) for one in custom_policies_of(call).policies], "branch_policies")
 
 
 def list_deployments(call: Call) -> Listing:
@@ -184,6 +184,17 @@ def environment_of(call: Call) -> StoredEnvironment:
     """Find the environment that a path names."""
     environment = call.state.environments.get(environment_name(call))
     if environment is None:
+        raise not_found()
+    return environment
+
+
+def custom_policies_of(call: Call) -> StoredEnvironment:
+    """Find the environment that a path names, if it has policies of its own.
+
+    Source: GitHub's REST reference, deployment branch policies: 404 where `custom_branch_policies` is false.
+    """
+    environment = environment_of(call)
+    if environment.policy != "named":
         raise not_found()
     return environment
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from release_channels.rehearsal.github.deployments import (
+    custom_policies_of,
     environment_name,
     environment_of,
     show_environment,
@@ -46,7 +47,7 @@ def add_policy(call: Call) -> Answer:
 
     Source: GitHub's REST reference, create a deployment branch policy.
     """
-    environment, sent = environment_of(call), call.sent()
+    environment, sent = custom_policies_of(call), call.sent()
     name, kind = sent.get("name"), sent.get("type", "branch")
     if environment.policy != "named":
         raise not_found()
