@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from posixpath import normpath
+from typing import NamedTuple
 
 from release_channels.adapters.process import CompletedProcess, run, run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
@@ -23,6 +26,7 @@ _PLAIN = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", 
 _NEVER_DIRTY = ("dist/", "release.json", ".release-channels/", ".venv/", ".nox/", "__pycache__/", "uv.lock")
 _REMOTE_SECONDS = 60
 _SYMBOLIC_LINK = "120000"
+_SUBMODULE = "160000"
 
 
 def git_environment() -> dict[str, str]:
@@ -35,6 +39,10 @@ class Git:
     """One repository, by the top of its working tree."""
 
     root: Path
+    _commits: dict[str, CommitFiles] = field(default_factory=dict, repr=False, compare=False)
+    _urls: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
+    _present: set[str] = field(default_factory=set, repr=False, compare=False)
+    """Commits that are in this clone: one that was seen stays."""
 
     @classmethod
     def open(cls, directory: Path) -> Git:
@@ -58,24 +66,28 @@ class Git:
 
         Raises: RefusedError if there is no commit yet; UsageError if the revision names none.
         """
-        asked = self._ask("rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        words = ("--no-patch", "--no-show-signature", "--format=%H %ct", "--end-of-options", f"{revision}^{{commit}}")
+        asked = self._ask("show", *words)
         if asked.code:
             if revision == "HEAD":
                 raise RefusedError("this repository has no commit yet", hint="a release is made of a commit: make one")
             raise UsageError(f"{revision!r} names no commit here", hint="fetch it first, or check the spelling")
-        sha = asked.text
-        return Commit(sha, int(self._run("show", "--no-patch", "--no-show-signature", "--format=%ct", sha)))
+        sha, seconds = asked.text.splitlines()[-1].split()
+        self._present.add(sha)
+        return Commit(sha, int(seconds))
+
+    def files(self, sha: str) -> CommitFiles:
+        """Return the reader of a commit's files."""
+        if sha not in self._commits:
+            self._commits[sha] = CommitFiles(self, sha)
+        return self._commits[sha]
 
     def read_file(self, sha: str, path: str) -> bytes | None:
         """Read a file as a commit contains it, byte for byte; None if the commit has no such file.
 
         Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone.
         """
-        entry = self._run("ls-tree", sha, "--", path)
-        mode, kind, name = entry.split()[:3] if entry else ("", "", "")
-        if mode == _SYMBOLIC_LINK:
-            raise RefusedError(f"{path} is a symbolic link in the commit", hint="commit the file itself in its place")
-        return self._ask("cat-file", "blob", name).or_raise().stdout if kind == "blob" else None
+        return self.files(sha)(path)
 
     def uncommitted(self) -> tuple[str, ...]:
         """List what the working tree declares beyond its commit; what the tool itself leaves there does not count."""
@@ -87,7 +99,7 @@ class Git:
         """Report how a commit stands to another; unknown where the history at hand cannot tell."""
         if commit == other:
             return Relation.SAME
-        if self._ask("cat-file", "-e", f"{other}^{{commit}}").code:
+        if not self._has_commit(other):
             return Relation.UNKNOWN
         if self._is_ancestor(commit, other):
             return Relation.ANCESTOR
@@ -231,7 +243,7 @@ class Git:
 
     def _fetch(self, remote: str, ref: str, commit: str) -> None:
         """Fetch a commit that a remote's ref names, if it is not here, and move no ref."""
-        if self._ask("cat-file", "-e", f"{commit}^{{commit}}").code == 0:
+        if self._has_commit(commit):
             return
         # An empty refmap: the remote-tracking branch is the user's to update; so are submodules and housekeeping.
         quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
@@ -239,7 +251,9 @@ class Git:
 
     def remote_url(self, remote: str) -> str | None:
         """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
-        return self._ask("config", "--get", f"remote.{remote}.url").text or None
+        if remote not in self._urls:
+            self._urls[remote] = self._ask("config", "--get", f"remote.{remote}.url").text or None
+        return self._urls[remote]
 
     def push_addresses(self, remote: str) -> tuple[str, ...]:
         """List where a push to a remote really goes: `insteadOf` rules and push addresses of its own count."""
@@ -283,21 +297,97 @@ class Git:
 
     def files_at(self, sha: str) -> tuple[str, ...]:
         """List the plain files of a commit; symbolic links are left out."""
-        entries = (entry.partition("\t") for entry in self._run("ls-tree", "-r", "-z", sha).split("\0"))
-        return tuple(path for mode, _, path in entries if mode.startswith("100"))
+        return tuple(path for path, entry in self.files(sha).entries.items() if entry.mode.startswith("100"))
 
     def tracked_files(self) -> tuple[str, ...]:
         """List the files that git tracks, relative to the top."""
         return tuple(filter(None, self._run("ls-files", "-z").split("\0")))
 
+    def _has_commit(self, sha: str) -> bool:
+        if sha not in self._present and self._ask("cat-file", "-e", f"{sha}^{{commit}}").code == 0:
+            self._present.add(sha)
+        return sha in self._present
+
     def _is_ancestor(self, older: str, newer: str) -> bool:
         return self._ask("merge-base", "--is-ancestor", older, newer).code == 0
 
-    def _ask(self, *words: str, timeout: float = 120) -> CompletedProcess:
-        return run_unchecked("git", *words, cwd=self.root, env=git_environment(), timeout=timeout, terminal=True)
+    def _ask(self, *words: str, timeout: float = 120, stdin: bytes | None = None) -> CompletedProcess:
+        return run_unchecked(
+            "git", *words, cwd=self.root, env=git_environment(), timeout=timeout, terminal=True, stdin=stdin
+        )
 
     def _run(self, *words: str) -> str:
         return run("git", *words, cwd=self.root, env=git_environment())
+
+
+class Entry(NamedTuple):
+    """One entry of a commit's tree: its mode in octal digits, and the name of its object."""
+
+    mode: str
+    name: str
+
+
+class CommitFiles:
+    """Read the files of one commit: its tree is listed once, and many files are read by one process."""
+
+    def __init__(self, git: Git, sha: str) -> None:
+        self._git = git
+        self._sha = sha
+        self._contents: dict[str, bytes] = {}
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        """The commit's files, symbolic links and submodules by their path."""
+        listed = self._git._run("ls-tree", "-r", "-z", self._sha)
+        found = {}
+        for line in filter(None, listed.split("\0")):
+            words, _, path = line.partition("\t")
+            mode, _, name = words.split()
+            found[path] = Entry(mode, name)
+        return found
+
+    def __call__(self, path: str) -> bytes | None:
+        """Read a file, byte for byte; None if the commit has no such file.
+
+        Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone.
+        """
+        return self.read_many([path]).get(path)
+
+    def read_many(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """Read files by path; files that the commit does not have are left out.
+
+        Raises: RefusedError if one is a symbolic link, which an edit would follow out of the clone.
+        """
+        names = {path: name for path in paths if (name := self._blob(path))}
+        if missing := sorted({*names.values()} - self._contents.keys()):
+            self._contents |= self._read_blobs(missing)
+        return {path: self._contents[name] for path, name in names.items()}
+
+    def _blob(self, path: str) -> str:
+        entry = self.entries.get(normpath(path))
+        if entry is None or entry.mode == _SUBMODULE:
+            return ""
+        if entry.mode == _SYMBOLIC_LINK:
+            raise RefusedError(f"{path} is a symbolic link in the commit", hint="commit the file itself in its place")
+        return entry.name
+
+    def _read_blobs(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Read objects by their names, in one process.
+
+        Source: git's manual, cat-file, batch output: a line with name, type and size in bytes, then the contents.
+        """
+        asked = "".join(f"{name}\n" for name in names).encode()
+        output = self._git._ask("cat-file", "--batch", stdin=asked).or_raise().stdout
+        contents, position = {}, 0
+        for name in names:
+            end = output.index(b"\n", position)
+            header = output[position:end].split()
+            if header[1] != b"blob":
+                raise CommandError(f"git cannot read the object {name}", hint="`git fsck` looks for damage")
+            size = int(header[2])
+            contents[name] = output[end + 1 : end + 1 + size]
+            position = end + 1 + size + 1
+        return contents
 
 
 def _listed(asked: CompletedProcess) -> dict[str, str]:
