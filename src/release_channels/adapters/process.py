@@ -10,19 +10,21 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
-from release_channels.adapters import console
+from release_channels.adapters import console, interrupts
 from release_channels.errors import CommandError, SlowError
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _TAIL_LINES = 40
 _PATIENCE = 2.0
+_LAST_SECONDS = 1.0
+"""How long a program may take that an interrupted run starts to clean up, in seconds."""
 _running: dict[subprocess.Popen[bytes], bool] = {}
 _lock = threading.Lock()
 _interrupts = 0
@@ -83,19 +85,22 @@ def run_unchecked(
     umask: int = -1,
     merged: bool = False,
     terminal: bool = False,
+    stdin: bytes | None = None,
 ) -> CompletedProcess:
     """Run a program (never a shell) to its end, whatever its exit code; `timeout` is in seconds.
 
-    With `merged`, stderr comes along with stdout, in the order it was written. With `terminal` it may ask for a
-    passphrase there, as git's ssh does; any other program is ended together with all that it started.
+    It reads `stdin`, or nothing. With `merged`, stderr comes along with stdout, in the order it was written. With
+    `terminal` it may ask for a passphrase there, as git's ssh does; any other program is ended together with all that
+    it started.
 
     Raises: CommandError if it is missing, SlowError (one of these) if it is too slow.
     """
     argv = tuple(str(word) for word in words)
     console.command(argv)
-    with _started(argv, cwd, env, umask, merged, terminal) as child:
+    timeout = min(timeout, max(_LAST_SECONDS, interrupts.seconds_left()))
+    with _started(argv, cwd, env, umask, merged, terminal, reads=stdin is not None) as child:
         try:
-            out, err_out = child.communicate(timeout=timeout)
+            out, err_out = child.communicate(stdin, timeout=timeout)
         except subprocess.TimeoutExpired as err:
             said = (err.stderr or err.output or b"").decode("utf-8", "replace")
             wrote = (err.output or b"").decode("utf-8", "replace")
@@ -175,18 +180,25 @@ class _Ends:
 
 @contextmanager
 def _started(
-    argv: tuple[str, ...], cwd: Path, env: Mapping[str, str] | None, umask: int, merged: bool, terminal: bool
+    argv: tuple[str, ...],
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    umask: int,
+    merged: bool,
+    terminal: bool,
+    *,
+    reads: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program, and end it if the block is left by an error."""
     with _lock:
-        if _interrupts:
+        if _interrupts or (interrupts.is_ending() and threading.current_thread() is not threading.main_thread()):
             raise KeyboardInterrupt
         try:
             child = subprocess.Popen(
                 argv,
                 cwd=cwd,
                 env=env,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if reads else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if merged else subprocess.PIPE,
                 umask=umask,
@@ -230,16 +242,19 @@ def run_parallel(*acts: Callable[[], _T]) -> list[_T]:
 
     Raises: the first error in order, after all have ended; on an interrupt the programs that still run are ended.
     """
-    with ThreadPoolExecutor(max_workers=max(1, len(acts))) as pool:
-        futures = [pool.submit(act) for act in acts]
-        try:
-            return [future.result() for future in futures]
-        except KeyboardInterrupt:
-            for future in futures:
-                future.cancel()
-            with _taken_down():
-                pool.shutdown()
-            raise
+    pool = ThreadPoolExecutor(max_workers=max(1, len(acts)))
+    futures = [pool.submit(act) for act in acts]
+    try:
+        wait(futures)
+        return [future.result() for future in futures]
+    except KeyboardInterrupt:
+        for future in futures:
+            future.cancel()
+        with _taken_down():
+            wait(futures, timeout=_patience())
+        raise
+    finally:
+        pool.shutdown(wait=False)
 
 
 def run_pair(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
@@ -259,11 +274,10 @@ def background(act: Callable[[], _T]) -> Iterator[Future[_T]]:
     try:
         yield future
     finally:
-        if future.done():
-            pool.shutdown()
-        else:
+        if not future.done():
             with _taken_down():
-                pool.shutdown()
+                wait([future], timeout=_patience() if interrupts.is_ending() else None)
+        pool.shutdown(wait=False)
 
 
 @contextmanager
@@ -276,7 +290,7 @@ def _taken_down() -> Iterator[None]:
     try:
         for child, terminal in children:
             _signal(child, "SIGTERM", terminal)
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _patience()
         for child, terminal in children:
             _insist(child, terminal, end - time.monotonic())
         yield
@@ -288,11 +302,16 @@ def _taken_down() -> Iterator[None]:
 def _end(child: subprocess.Popen[bytes], terminal: bool) -> None:
     """End a program and all that it started: ask, wait two seconds, insist."""
     _signal(child, "SIGTERM", terminal)
-    _insist(child, terminal, _PATIENCE)
+    _insist(child, terminal, _patience())
     child.wait()
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()
+
+
+def _patience() -> float:
+    """Return how long a program or thread may take to end, in seconds: two, or what an interrupt leaves of them."""
+    return min(_PATIENCE, interrupts.seconds_left())
 
 
 def _insist(child: subprocess.Popen[bytes], terminal: bool, seconds: float) -> None:
