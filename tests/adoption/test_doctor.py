@@ -62,7 +62,7 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 def on_hub(
     settings: RepositorySettings, config: Config | None = None, tags: tuple[str, ...] = ("v1.0.0",)
 ) -> list[Diagnosis]:
-    return list(diagnose_github(settings, config or Config(), tags, gate_secrets("GH_MODELS_TOKEN")))
+    return list(diagnose_github(settings, config or Config(), tags, gate_secrets(config or Config())))
 
 
 def with_environment(environment: Environment | None, name: str) -> RepositorySettings:
@@ -112,6 +112,10 @@ HUB_CASES: dict[str, tuple[RepositorySettings, Verdict, str]] = {
     "no provider": (
         replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"DAYTONA_API_KEY"})}), Verdict.BAD,
         "no model provider's secret is there",
+    ),
+    "a provider without its address": (
+        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"BF_TOKEN"})}), Verdict.LOOK,
+        "BF_TOKEN alone needs LITELLM_BASE_URL, which has no default",
     ),
     "no ruleset": (
         replace(SOUND, rulesets=()), Verdict.LOOK, "not restricted for every release tag: creation, deletion, update",

@@ -118,7 +118,7 @@ def test_the_gate_asks_a_scripted_model_unless_a_key_is_there(tls: Tls) -> None:
     live = {"GITHUB_MODELS_TOKEN": "mine", "GITHUB_MODELS_BASE_URL": "https://models.example/v1"}
     with open_model(config, live, tls) as model:
         assert dict(model.secrets) == {config.github_models_secret: "mine"}
-        assert dict(model.variables) == {"GITHUB_MODELS_BASE_URL": "https://models.example/v1"}
+        assert dict(model.variables) == {"MODELS_BASE_URL": "https://models.example/v1"}
         assert model.hosts == {"models.example"}
     with open_model(Config(gate=GateConfig(enabled=False)), live, tls) as model:
         assert (model.secrets, model.variables, model.hosts) == ({}, {}, frozenset())

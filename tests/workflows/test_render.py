@@ -13,7 +13,9 @@ from release_channels.adoption.tool_source import own_workflows
 from release_channels.adoption.workflows.parse import parse_line
 from release_channels.adoption.workflows.render import Adoption, fill, quoted, render, tag_pattern
 from release_channels.errors import RefusedError
+from release_channels.gate.providers import in_order
 from release_channels.model.config import Config
+from release_channels.model.gate_config import ExtraProvider, GateConfig
 from release_channels.model.verification import gate_title
 from tests.workflows.adopters import ADOPTERS, HERE, own_config
 
@@ -88,6 +90,69 @@ def test_the_settings_stand_where_github_reads_them() -> None:
     assert files["finals.yml"]["on"]["push"]["tags"] == ["release/[0-9]*"]
     assert files["finals.yml"]["jobs"]["publish"]["environment"] == "production"
     assert rendered("private")["integration-eval.yml"]["jobs"]["gate"]["environment"] == "live-models"
+
+
+PROVIDERS = {
+    "the default ones": (
+        GateConfig(),
+        {
+            **{
+                f"{name}_API_KEY": f"secrets.{name}_API_KEY"
+                for name in ("DEEPSEEK", "GLM", "QWEN", "LITELLM", "OPENAI")
+            },
+            **{
+                f"{name}_{what}": f"vars.{name}_{what} || secrets.{name}_{what}"
+                for name in ("DEEPSEEK", "GLM", "QWEN", "LITELLM", "OPENAI")
+                for what in ("BASE_URL", "MODEL")
+            },
+            "BF_TOKEN": "secrets.BF_TOKEN",
+            "GITHUB_MODELS_TOKEN": "secrets.GH_MODELS_TOKEN || github.token",
+            "GITHUB_MODELS_BASE_URL": "vars.MODELS_BASE_URL || secrets.MODELS_BASE_URL",
+            "GITHUB_MODELS_MODEL": "vars.MODELS_MODEL || secrets.MODELS_MODEL",
+        },
+    ),
+    "one alone": (
+        GateConfig(providers=("litellm",)),
+        {
+            "LITELLM_API_KEY": "secrets.LITELLM_API_KEY",
+            "BF_TOKEN": "secrets.BF_TOKEN",
+            "LITELLM_BASE_URL": "vars.LITELLM_BASE_URL || secrets.LITELLM_BASE_URL",
+            "LITELLM_MODEL": "vars.LITELLM_MODEL || secrets.LITELLM_MODEL",
+        },
+    ),
+    "one of the project's own": (
+        GateConfig(
+            providers=("own-one",), extra_providers=(ExtraProvider("own-one", "OWN_KEY", "https://x.test", "m"),)
+        ),
+        {
+            "OWN_KEY": "secrets.OWN_KEY",
+            "OWN_ONE_BASE_URL": "vars.OWN_ONE_BASE_URL || secrets.OWN_ONE_BASE_URL",
+            "OWN_ONE_MODEL": "vars.OWN_ONE_MODEL || secrets.OWN_ONE_MODEL",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("gate", "expected"), PROVIDERS.values(), ids=PROVIDERS)
+def test_the_gate_gets_key_address_and_model_of_each_provider(gate: GateConfig, expected: dict[str, str]) -> None:
+    """As GitHub can store them: LiteLLM has no address of its own, and no stored name begins with GITHUB_."""
+    files = render(replace(ADOPTERS["plain"], config=Config(gate=gate)))
+    steps = load(files[".github/workflows/integration-eval.yml"])["jobs"]["gate"]["steps"]
+    variables = next(step["env"] for step in steps if "-s gate" in step.get("run", ""))
+    assert variables.pop("GH_TOKEN") == "${{ github.token }}"
+    assert variables.pop("DAYTONA_API_KEY") == "${{ secrets.DAYTONA_API_KEY }}"
+    assert variables == {name: f"${{{{ {value} }}}}" for name, value in expected.items()}
+    wanted = {f"{provider.prefix}_{what}" for provider in in_order(gate) for what in ("BASE_URL", "MODEL")}
+    assert wanted | {key for provider in in_order(gate) for key in provider.keys} == variables.keys()
+
+
+def test_what_the_gate_keeps_is_uploaded_also_where_it_failed() -> None:
+    """Its provenance is not: without one there is nothing to prove."""
+    steps = rendered("plain")["integration-eval.yml"]["jobs"]["gate"]["steps"]
+    uploads = [step for step in steps if "upload-artifact" in step.get("uses", "")]
+    assert [(step["with"]["path"], step.get("if")) for step in uploads] == [
+        ("provenance.json", None), (".release-channels/gate", "always()"),
+    ]  # fmt: skip
 
 
 def test_the_gates_run_carries_commit_and_test_run_in_its_title() -> None:

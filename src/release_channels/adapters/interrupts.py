@@ -55,7 +55,10 @@ def terminate_gracefully() -> Iterator[None]:
         if not is_ending():
             for number, handler in before.items():
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        elif not _depth:  # the process ends now, and what still arrives changes nothing
+        elif not _depth:
+            # The process ends now. A handler of our own would be taken away before its end, and the default one kills.
+            for number in before:
+                signal.signal(number, signal.SIG_IGN)
             _leave_soon()
 
 

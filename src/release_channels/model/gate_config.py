@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -29,6 +30,34 @@ class ExtraProvider:
     litellm: str = field(
         default="openai", metadata={"help": "the provider prefix of the model for a LiteLLM-style client"}
     )
+
+
+MODELS_TOKEN = "GITHUB_MODELS_TOKEN"
+BUILT_IN_KEYS: Mapping[str, tuple[str, ...]] = {
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "glm": ("GLM_API_KEY",),
+    "qwen": ("QWEN_API_KEY",),
+    "litellm": ("LITELLM_API_KEY", "BF_TOKEN"),
+    "openai": ("OPENAI_API_KEY",),
+    "github-models": (MODELS_TOKEN,),
+}
+"""The variables with the API key of each built-in provider, in the default order; the first that is set counts.
+
+Source: the reference document, "Required GitHub Secrets".
+"""
+
+
+def variable_prefix(provider: str) -> str:
+    """Return what a provider's variables begin with: `<PREFIX>_BASE_URL` and `<PREFIX>_MODEL` replace its defaults."""
+    return provider.upper().replace("-", "_")
+
+
+def stored_name(variable: str) -> str:
+    """Return the name under which GitHub stores a variable or secret.
+
+    Source: GitHub's documentation of secrets and variables: no name begins with GITHUB_.
+    """
+    return variable.removeprefix("GITHUB_")
 
 
 class SandboxKind(StrEnum):
@@ -78,6 +107,15 @@ class GateConfig:
     probe_seconds: int = setting(30, "the time limit of a provider's probe, in seconds; the judge gets five times that")
     daytona_snapshot: str = setting("", "the Daytona snapshot of the sandboxes; empty means Daytona's own default")
     daytona_max_age: int = setting(120, "the age in minutes at which a sandbox left by a killed run is removed")
+
+
+def provider_keys(gate: GateConfig) -> Mapping[str, tuple[str, ...]]:
+    """Return the variables with the API key of each provider that the gate may use, in the order of choice.
+
+    A name that the gate does not know has no variables; the gate itself refuses it.
+    """
+    known = {**BUILT_IN_KEYS, **{extra.name: (extra.key,) for extra in gate.extra_providers}}
+    return {name: known.get(name, ()) for name in gate.providers or known}
 
 
 def check_gate(gate: GateConfig, path: str) -> None:

@@ -65,6 +65,8 @@ class RehearsalEnvironment:
     keep: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The secrets of the environments, by name."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The variables that the repository stores, by name."""
 
     @property
     def config(self) -> Config:
@@ -144,13 +146,13 @@ def create_environment(
         served: Served = stack.enter_context(serve_wsgi(service, "the runner's service", tls=tls))
         base |= {REHEARSAL: str(_write_addresses(directory, index, is_quick=is_quick))}
         model = stack.enter_context(open_model(config, env, tls))
-        base |= {**model.variables, **open_ways(model.hosts)}
+        base |= open_ways(model.hosts)
         environment = RehearsalEnvironment(
             directory=directory, repository=repository, project=project, commit=commit, remote=remote,
             checkout=checkout, state=state, index=index, github=github, runner=service, runner_url=served.url,
             fault_injector=fault_injector, publishers=publishers, upstream_proxy=upstream_proxy, env=base,
             upstream=upstream, is_quick=is_quick, keep=keep,
-            secrets=model.secrets,
+            secrets=model.secrets, variables=model.variables,
         )  # fmt: skip
         _make_repository(environment, git)
         for wanted in wanted_environments(config):  # what `setup-publishing --apply` creates

@@ -19,6 +19,7 @@ from release_channels.adapters import console
 from release_channels.adapters.http_server import Served, Tls, serve_wsgi
 from release_channels.gate.providers import in_order, read_candidates
 from release_channels.model.config import Config
+from release_channels.model.gate_config import stored_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -182,7 +183,7 @@ _MODELS = "GITHUB_MODELS_TOKEN"
 
 @dataclass(frozen=True, slots=True)
 class GateModel:
-    """What the gate is given: secrets by name, variables, and the hosts that it has to reach."""
+    """What the repository stores for the gate: secrets and variables by name; and the hosts that it has to reach."""
 
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -202,14 +203,15 @@ def open_model(config: Config, env: Mapping[str, str], tls: Tls) -> Iterator[Gat
         names = {f"{one.provider.prefix}_{what}" for one in live for what in ("BASE_URL", "MODEL")}
         yield GateModel(
             secrets={_secret(config, one.key_name): one.key for one in live},
-            variables={name: env[name] for name in sorted(names) if env.get(name)},
+            variables={stored_name(name): env[name] for name in sorted(names) if env.get(name)},
             hosts=frozenset(urlsplit(one.base_url).hostname or "" for one in live),
         )
         return
     first = providers[0]
     with serve_model(tls=tls) as served:
         yield GateModel(
-            secrets={_secret(config, first.keys[0]): KEY}, variables={f"{first.prefix}_BASE_URL": f"{served.url}/v1"}
+            secrets={_secret(config, first.keys[0]): KEY},
+            variables={stored_name(f"{first.prefix}_BASE_URL"): f"{served.url}/v1"},
         )
 
 

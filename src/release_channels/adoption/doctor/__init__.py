@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -27,10 +26,11 @@ from release_channels.adoption.plan import plan_adoption, plan_own
 from release_channels.adoption.publishers import publishers, wanted_environments
 from release_channels.adoption.script_metadata import TOOL
 from release_channels.adoption.tool_source import running_tool
-from release_channels.adoption.workflows.render import template
 from release_channels.cli.context import TaskContext
 from release_channels.errors import ReleaseError, UnansweredError
+from release_channels.model.config import Config
 from release_channels.model.decide import Request, decide
+from release_channels.model.gate_config import MODELS_TOKEN, provider_keys
 from release_channels.model.github import repository_name
 from release_channels.model.github_settings import Environment, RepositorySettings
 from release_channels.model.observed import IndexState
@@ -38,8 +38,6 @@ from release_channels.model.session_names import SESSION_NAMES
 from release_channels.model.version import Channel
 
 _T = TypeVar("_T")
-_SECRET = re.compile(r"secrets\.([A-Z0-9_]+)")
-_NO_PROVIDER = frozenset({"DAYTONA_API_KEY"})
 _FEW = 5
 
 
@@ -56,10 +54,10 @@ def examine(context: TaskContext, tasks: tuple[str, ...], now: datetime | None =
     )
 
 
-def gate_secrets(models_secret: str) -> frozenset[str]:
-    """List the secrets of which the gate needs one, as its workflow hands them on."""
-    names = _SECRET.findall(template("integration-eval.yml"))
-    return frozenset({*names, models_secret}) - _NO_PROVIDER
+def gate_secrets(config: Config) -> frozenset[str]:
+    """Return the secrets of which the gate needs one: the keys of its providers."""
+    keys = {key for keys in provider_keys(config.gate).values() for key in keys}
+    return frozenset(config.github_models_secret if key == MODELS_TOKEN else key for key in keys)
 
 
 def _files(context: TaskContext, found: ProjectSnapshot, tasks: tuple[str, ...]) -> Iterator[Diagnosis]:
@@ -104,7 +102,7 @@ def _github(context: TaskContext) -> Iterator[Diagnosis]:
     for what in settings.unseen:
         yield unknown(GITHUB, "not seen", what, "a token in GH_TOKEN with that right, or `gh auth login`")
     yield from diagnose_github(
-        settings, context.config, context.git.tags_by_age(), gate_secrets(context.config.github_models_secret)
+        settings, context.config, context.git.tags_by_age(), gate_secrets(context.config)
     )  # fmt: skip
 
 

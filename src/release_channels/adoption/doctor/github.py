@@ -10,12 +10,14 @@ from packaging.version import Version
 from release_channels.adoption.doctor.diagnosis import Diagnosis, bad, good, look, unknown
 from release_channels.adoption.publishers import WantedEnvironment, wanted_environments
 from release_channels.model.config import Config
+from release_channels.model.gate_config import BUILT_IN_KEYS
 from release_channels.model.github_settings import DeploymentRefs, Environment, RepositorySettings, TagRuleset
 from release_channels.model.tags import release_tags, tag_of
 
 AREA = "github"
 _APPLY = "`invoke setup-publishing --apply` sets it up"
 _BY_HAND = "on GitHub: Settings, Environments"
+_LITELLM_ADDRESS = "LITELLM_BASE_URL"
 _TOKEN = "a token in GH_TOKEN that may read it (`gh auth login`)"
 _STORED = re.compile(r"PYPI|TWINE|UV_PUBLISH|FLIT_|HATCH_INDEX|PDM_PUBLISH|POETRY_", re.IGNORECASE)
 _RESTRICTIONS = frozenset({"creation", "update", "deletion"})
@@ -118,7 +120,12 @@ def _secrets(settings: RepositorySettings, config: Config, gate_secrets: Collect
     own, common = settings.secrets.get(place), settings.secrets.get("")
     there = sorted((own or frozenset()) | (common or frozenset()))
     providers = [name for name in there if name in gate_secrets]
-    if providers:
+    if providers and {*providers} <= {*BUILT_IN_KEYS["litellm"]} and _LITELLM_ADDRESS not in there:
+        yield look(
+            AREA, "gate", f"{' and '.join(providers)} alone needs {_LITELLM_ADDRESS}, which has no default",
+            f"store it as a variable or secret of {place} or of the repository; variables are not read here",
+        )  # fmt: skip
+    elif providers:
         yield good(AREA, "gate", f"it has the secrets {', '.join(providers)}")
     elif own is None or common is None:
         yield unknown(AREA, "gate", "whether it has a model provider's secret could not be read", _TOKEN)

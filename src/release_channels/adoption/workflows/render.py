@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
 
 from release_channels.errors import RefusedError
 from release_channels.model.config import TABLE, Config
+from release_channels.model.gate_config import MODELS_TOKEN, provider_keys, stored_name, variable_prefix
 from release_channels.model.tested_commit import ARTIFACT, PROVENANCE
 from release_channels.model.verification import WORKFLOWS
 
 BUILD_ARTIFACT = "release-channels-build"
+GATE_ARTIFACT = "release-channels-gate"
+GATE_DIRECTORY = ".release-channels/gate"
+"""What a gate keeps of its run: result, trajectory and log."""
 # Source: the pins that uv's own guide for GitHub Actions names, August 2026.
 ACTIONS = {
     "checkout": "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
@@ -144,10 +148,12 @@ def _values(adoption: Adoption) -> dict[str, str]:
         "gate_environment": config.gate_environment or config.preview_environment,
         "preview_environment": config.preview_environment,
         "public_environment": config.public_environment,
-        "models_secret": config.github_models_secret,
+        "gate_variables": "\n".join(_gate_variables(config)),
         "tag_pattern": tag_pattern(config.tag_format),
         "build_artifact": BUILD_ARTIFACT,
         "provenance_artifact": ARTIFACT,
+        "gate_artifact": GATE_ARTIFACT,
+        "gate_directory": GATE_DIRECTORY,
         "provenance_file": PROVENANCE,
         "start": template("start.txt"),
         "take_build": template("take_build.txt"),
@@ -184,6 +190,21 @@ def _starts(adoption: Adoption) -> dict[str, str]:
         "env": locked, "nox": start, "gate_nox": start, "prepare": "", "release": start,
         "release_env": "", "release_variables": "",
     }  # fmt: skip
+
+
+def _gate_variables(config: Config) -> Iterator[str]:
+    """Yield the variables of the gate's step: for each provider its key, its address and its model.
+
+    A secret or variable that is not stored is empty, and an empty one configures nothing.
+    """
+    for provider, keys in provider_keys(config.gate).items():
+        for key in keys:
+            fallback = f"{config.github_models_secret} || github.token" if key == MODELS_TOKEN else key
+            yield f"{key}: ${{{{ secrets.{fallback} }}}}"
+        for setting in ("BASE_URL", "MODEL"):
+            name = f"{variable_prefix(provider)}_{setting}"
+            stored = stored_name(name)
+            yield f"{name}: ${{{{ vars.{stored} || secrets.{stored} }}}}"
 
 
 _PRIVATE_RIGHTS = "permissions:\n  contents: read # to check a private repository out"

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class ActInvocation:
     env: Mapping[str, str]
     default_branch: str
     mark: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The variables that the repository stores, by name."""
     keep: bool = False
     seconds: float = 900
 
@@ -115,6 +117,8 @@ def _words(run: ActInvocation) -> Iterator[str | Path]:
     yield from (run.event, "-C", empty, "-W", run.workflow, "--eventpath", run.payload, *_SWITCHES)
     yield from ("--action-cache-path", run.home / "act", "--secret-file", run.secrets)
     yield from ("--defaultbranch", run.default_branch)
+    for name, value in run.variables.items():
+        yield from ("--var", f"{name}={value}")
     if not run.keep:
         yield "--rm"
     for label in run.labels:

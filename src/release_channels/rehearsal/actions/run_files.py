@@ -47,7 +47,8 @@ def prepare(
         event=event.name, workflow=files["workflow"], payload=files["payload"], secrets=files["secrets"],
         home=directory / "home", labels=labels, actions=cleaned.actions, default_branch=environment.config.main_branch,
         env={**environment.env, **_variables(environment, session), **changes.env, "BASH_ENV": str(files["rights"])},
-        mark=changes.mark or secrets.token_hex(12), keep=environment.keep, seconds=changes.seconds,
+        variables=environment.variables, mark=changes.mark or secrets.token_hex(12), keep=environment.keep,
+        seconds=changes.seconds,
     )  # fmt: skip
 
 
