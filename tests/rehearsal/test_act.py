@@ -58,6 +58,8 @@ NOXFILE = f"""\
 import sys
 import nox
 
+PREVIEW, PUBLIC = "internal-preview-release.yml", "public-release.yml"
+
 @nox.session(python=["{sys.version_info.major}.{sys.version_info.minor}", "3.99"], venv_backend="uv")
 def tests(session):
     session.run("python", "-c", "print('tested')")
@@ -114,13 +116,13 @@ def test_artifacts_go_from_job_to_job_and_from_run_to_run(offline: None, tmp_pat
         job(other, "find . -type f | sort", name="may", permissions="{actions: read}"), on=follow
     ).replace("name: one", "name: second")
     missing = workflow(job("{uses: actions/upload-artifact@v7, with: {name: x, path: gone, if-no-files-found: error}}"))
-    files = {"one.yml": first, "two.yml": second, "three.yml": missing.replace("on: push", "on: workflow_dispatch")}
+    files = {"one.yml": first, PREVIEW: second, "three.yml": missing.replace("on: push", "on: workflow_dispatch")}
     with set_stage(tmp_path, files) as stage:
         stage.push()
         one, two = stage.dispatcher.run_all(stage.dispatcher.pushed())
         assert one.is_green, one.act_result.said()
         assert lines(one.act_result.said("two")) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
-        assert (two.workflow.file, two.event.payload["workflow_run"]["id"]) == ("two.yml", one.id)
+        assert (two.workflow.file, two.event.payload["workflow_run"]["id"]) == (PREVIEW, one.id)
         assert lines(two.act_result.said()) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
         assert [(item.name, item.run_id) for item in stage.environment.state.artifacts.values()] == [("built", one.id)]
         ran = stage.dispatcher.dispatch("three.yml", "refs/heads/main", {})
@@ -132,7 +134,7 @@ def test_runs_count_by_workflow_and_keep_their_number(offline: None, tmp_path: P
     """Each file has a counter of its own; a run that is repeated keeps number and id, and becomes an attempt."""
     say = "echo $GITHUB_RUN_NUMBER $GITHUB_RUN_ATTEMPT $GITHUB_RUN_ID"
     head = "run-name: run for ${{ github.sha }}\n"
-    with set_stage(tmp_path, {"one.yml": workflow(job(say), head=head), "two.yml": workflow(job(say))}) as stage:
+    with set_stage(tmp_path, {PREVIEW: workflow(job(say), head=head), PUBLIC: workflow(job(say))}) as stage:
         stage.push()
         first, other = stage.dispatcher.run_all(stage.dispatcher.pushed())
         again = stage.dispatcher.run_again(first)

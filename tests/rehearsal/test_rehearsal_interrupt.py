@@ -32,7 +32,7 @@ def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: sign
     before = repo.fingerprint()
     directory = tmp_path / "tmp"
     directory.mkdir()
-    screen = _interrupted(repo, directory, ending, "--quick")
+    screen = _interrupted(repo, directory, ending, "--quick", "--with-tests")
     # Below nox, which says the rest, the interrupt itself is what ends the process.
     assert screen.out.splitlines()[-1] == (
         "failed: interrupted; its files are removed, and the next one starts over (rehearsal)"
@@ -46,7 +46,7 @@ def test_what_is_kept_is_not_said_to_be_gone(offline: None, tmp_path: Path) -> N
     """An interrupt leaves it, and where it is has just been said."""
     directory = tmp_path / "tmp"
     directory.mkdir()
-    screen = _interrupted(_sleeper(tmp_path), directory, signal.SIGINT, "--quick", "--keep")
+    screen = _interrupted(_sleeper(tmp_path), directory, signal.SIGINT, "--quick", "--with-tests", "--keep")
     assert "kept: " in screen.err
     assert screen.out.splitlines()[-1] == "failed: interrupted; the next one starts over (rehearsal)"
     assert len(list(directory.iterdir())) == 1
@@ -55,10 +55,8 @@ def test_what_is_kept_is_not_said_to_be_gone(offline: None, tmp_path: Path) -> N
 
 def _sleeper(tmp_path: Path) -> Repo:
     """Make a project with a job that sleeps."""
-    texts = dict.fromkeys(
-        ("test", "internal-preview-release", "public-release"), workflow(job("true"), on="merge_group")
-    )
-    texts |= {"one": workflow(job("echo begun; sleep 600"))}
+    texts = dict.fromkeys(("internal-preview-release", "public-release"), workflow(job("true"), on="merge_group"))
+    texts |= {"test": workflow(job("echo begun; sleep 600"))}
     files = {f".github/workflows/{name}.yml": text for name, text in texts.items()}
     return Repo.create(tmp_path / "repo", Sample(tail=NO_GATE, files=files).tree())  # type: ignore[arg-type]
 

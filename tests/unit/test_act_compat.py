@@ -86,7 +86,7 @@ def test_our_own_files_lose_nothing_but_the_queue(path: Path) -> None:
 
 def test_the_tests_are_replaced_by_a_line_that_says_so() -> None:
     """Only what is run is replaced: the job, its checkout and its steps are there."""
-    cleaned = clean(workflow(), MAPPED, only_stand_ins=True)
+    cleaned = clean(workflow(), MAPPED, is_tests=True)
     steps = load(cleaned.text)["jobs"]["a"]["steps"]
     assert [step.get("run", step.get("uses")) for step in steps] == [
         "actions/checkout@v7", 'echo "not rehearsed"', 'echo "not rehearsed"',
@@ -101,7 +101,7 @@ def test_an_action_without_a_counterpart_is_refused_where_something_is_released(
     other = workflow(TEXT.replace("actions/checkout@v7", uses))
     with pytest.raises(RefusedError, match="has no counterpart for"):
         clean(other, MAPPED)
-    cleaned = clean(other, MAPPED, only_stand_ins=True)
+    cleaned = clean(other, MAPPED, is_tests=True)
     assert cleaned.actions == {uses: STAND_IN}
     assert f"one.yml: {uses.partition('@')[0]}" in cleaned.not_rehearsed
 

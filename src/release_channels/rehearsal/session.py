@@ -13,6 +13,7 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import REHEARSAL, is_rehearsal
 from release_channels.adapters.git import Git
+from release_channels.adapters.index import Credentials, Index, read_index, upstream_url
 from release_channels.cli.context import open_project
 from release_channels.cli.options import RehearsalOptions
 from release_channels.cli.run import session_run
@@ -97,6 +98,7 @@ def _make_scenario(
 
     Raises: FailedError for an internal error of the environment.
     """
+    newest_run = read_newest_run(project, env)
     with (
         workspace(env, keep=options.keep) as directory,
         create_environment(
@@ -105,13 +107,25 @@ def _make_scenario(
     ):
         yield Scenario(
             environment,
-            WorkflowDispatcher(environment, with_tests=options.with_tests),
+            WorkflowDispatcher(
+                environment, with_tests=options.with_tests, counters={project.config.test_workflow: newest_run}
+            ),
             Maintainer(environment),
             make_end_users(environment),
         )
         wrong = environment.warnings()
     if wrong:
         raise FailedError("internal error of the rehearsal", hint="\n".join(wrong))
+
+
+def read_newest_run(project: Project, env: Mapping[str, str]) -> int:
+    """Return the test run of the project's newest preview on the index; 0 if there is none.
+
+    Raises: UnansweredError if the index does not answer.
+    """
+    upstream = Index("upstream", upstream_url(env), "", Credentials.NONE)
+    numbers = (version.dev or 0 for version in read_index(upstream, project.name).releases)
+    return max(0, max(numbers, default=0) - project.config.run_offset)
 
 
 def _run_scenario(options: RehearsalOptions, world: MakeScenario) -> Outcome:

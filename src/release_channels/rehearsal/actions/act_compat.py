@@ -37,11 +37,13 @@ class Cleaned:
     not_rehearsed: tuple[str, ...]
 
 
-def clean(workflow: Workflow, mapped: Mapping[str, frozenset[str]], *, only_stand_ins: bool = False) -> Cleaned:
+def clean(
+    workflow: Workflow, mapped: Mapping[str, frozenset[str]], *, is_tests: bool = False, runs_tests: bool = False
+) -> Cleaned:
     """Make the copy; `mapped` names the actions that have a local counterpart, with the inputs that those know.
 
-    With `only_stand_ins`, for the project's own tests, a line says that it is not rehearsed instead of what it does,
-    and so does every action without a counterpart.
+    In the project's own tests an action without a counterpart only says that it is not rehearsed; so does what the
+    jobs run, unless `runs_tests`.
 
     Raises: RefusedError for an action without a counterpart in any other workflow.
     """
@@ -54,13 +56,13 @@ def clean(workflow: Workflow, mapped: Mapping[str, frozenset[str]], *, only_stan
     for job in workflow.jobs:
         for step in job.steps:
             if step.uses:
-                actions[step.uses] = _counterpart(workflow, step.uses, mapped, only_stand_ins=only_stand_ins)
+                actions[step.uses] = _counterpart(workflow, step.uses, mapped, is_tests=is_tests)
                 known = mapped.get(actions[step.uses], frozenset(step.given))
                 text += [
                     f"{workflow.file}: {key} of {_repository(step.uses)}" for key in step.given if key not in known
                 ]
     text += [f"{workflow.file}: {_repository(uses)}" for uses, by in actions.items() if by == STAND_IN]
-    if only_stand_ins:
+    if is_tests and not runs_tests:
         cuts += [*_stand_ins(top)]
         text.append(f"{workflow.file}: what its jobs run (--with-tests runs it)")
     return Cleaned(apply_cuts(workflow.text, cuts), actions, tuple(dict.fromkeys(text)))
@@ -78,11 +80,11 @@ def _uses(top: Node, name: str) -> bool:
     return any(child(node, name) is not None for node in (top, *(job for _, _, job in entries(child(top, "jobs")))))
 
 
-def _counterpart(workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]], *, only_stand_ins: bool) -> str:
+def _counterpart(workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]], *, is_tests: bool) -> str:
     name = _repository(uses).rpartition("/")[2]
     if name in mapped and not uses.startswith((".", "docker:")):
         return name
-    if only_stand_ins:
+    if is_tests:
         return STAND_IN
     raise RefusedError(
         f"{workflow.path} uses {uses}, which the rehearsal has no counterpart for",

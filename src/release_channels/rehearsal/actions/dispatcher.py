@@ -6,10 +6,12 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
+from release_channels.model.config import Config
 from release_channels.rehearsal.actions.act import ActResult, find_act, run_act
 from release_channels.rehearsal.actions.act_compat import Cleaned, clean, left_out_whole, missing_pythons
 from release_channels.rehearsal.actions.permissions import job_tokens
@@ -17,7 +19,7 @@ from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResu
 from release_channels.rehearsal.actions.run_files import keep_log, mapped_actions, prepare
 from release_channels.rehearsal.actions.run_name import title_of
 from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, RunnerSession
-from release_channels.rehearsal.actions.triggers import Event, is_started
+from release_channels.rehearsal.actions.triggers import Event, followed_names, is_started
 from release_channels.rehearsal.actions.workflow import DIRECTORY, Workflow, parse_workflow
 from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.github.payloads import Site
@@ -61,15 +63,34 @@ class WorkflowDispatcher:
         return tuple(done)
 
     def started_by(self, event: Event) -> tuple[Workflow, ...]:
-        """Return the workflows that an event starts, as declared in the event's commit."""
-        return tuple(workflow for workflow in self.workflows(event.sha) if is_started(workflow, event))
+        """Return the release's workflows that an event starts, as declared in the event's commit.
+
+        Others that it starts are noted as not rehearsed.
+        """
+        workflows = tuple(self.workflows(event.sha))
+        started = [workflow for workflow in workflows if is_started(workflow, event)]
+        files = release_files(workflows, self.environment.config)
+        for workflow in started:
+            if workflow.file not in files:
+                self._note_once(f"{workflow.file}: started by {event.name}, but not part of the release")
+        return tuple(workflow for workflow in started if workflow.file in files)
 
     def workflows(self, sha: str) -> Iterator[Workflow]:
-        """Read the workflow files of a commit."""
+        """Read the workflow files of a commit; one of the project's own that cannot be read is noted.
+
+        Raises: RefusedError for a file of the release that cannot be rehearsed.
+        """
         listed = self.environment.git("ls-tree", "--name-only", sha, f"{DIRECTORY}/", at=self.environment.remote)
         for path in listed.splitlines():
-            if path.endswith((".yml", ".yaml")):
-                yield parse_workflow(path, self.environment.git("show", f"{sha}:{path}", at=self.environment.remote))
+            if not path.endswith((".yml", ".yaml")):
+                continue
+            text = self.environment.git("show", f"{sha}:{path}", at=self.environment.remote)
+            try:
+                yield parse_workflow(path, text)
+            except RefusedError as stop:
+                if PurePosixPath(path).name in own_files(self.environment.config):
+                    raise
+                self._note_once(f"{PurePosixPath(path).name}: {stop}")
 
     def workflow(self, file: str, sha: str = "") -> Workflow:
         """Read one workflow file, of main's tip unless another commit is named.
@@ -143,8 +164,8 @@ class WorkflowDispatcher:
         environment = self.environment
         as_it_is, workflow = session.workflow, _without(session.workflow, changes.without)
         session = replace(session, workflow=workflow)
-        is_tests = workflow.file == environment.config.test_workflow and not self.with_tests
-        cleaned = clean(workflow, mapped_actions(), only_stand_ins=is_tests)
+        is_tests = workflow.file == environment.config.test_workflow
+        cleaned = clean(workflow, mapped_actions(), is_tests=is_tests, runs_tests=self.with_tests)
         token = f"rehearsal-{session.run_id}-{session.attempt}-{secrets.token_hex(6)}"
         lock_for(environment, workflow, session.event.sha)
         run = prepare(self.environment, session, cleaned, token, changes)
@@ -190,12 +211,17 @@ class WorkflowDispatcher:
                     f"{workflow.file} ran nothing of the session {name}: this machine has no Python that it names"
                 )
         text = (*cleaned.not_rehearsed, *(f"{workflow.file}: {what}" for what in notices))
-        self.not_rehearsed += [one for one in text if one not in self.not_rehearsed]
+        for what in text:
+            self._note_once(what)
         keep_log(self.environment, session, act_result)
         return WorkflowRunResult(
             session.run_id, session.number, session.attempt, session.workflow, session.event, act_result, jobs,
             conclusion, seconds, text,
         )  # fmt: skip
+
+    def _note_once(self, what: str) -> None:
+        if what not in self.not_rehearsed:
+            self.not_rehearsed.append(what)
 
     def _title(self, workflow: Workflow, event: Event, number: int) -> str:
         github = {
@@ -232,6 +258,23 @@ class WorkflowDispatcher:
             "id": int(REPOSITORY_ID),
         }
         return {"repository": repository, "sender": {"login": "tester"}}
+
+
+def own_files(config: Config) -> frozenset[str]:
+    """Return the names of the workflow files that a release consists of."""
+    gate = {config.gate_workflow} if config.gate.enabled else set()
+    return frozenset({config.test_workflow, config.preview_workflow, config.public_workflow, *gate})
+
+
+def release_files(workflows: Sequence[Workflow], config: Config) -> frozenset[str]:
+    """Return the names of the release's workflow files, and of those that these follow by `workflow_run`."""
+    files = own_files(config)
+    while True:
+        followed = {name for workflow in workflows if workflow.file in files for name in followed_names(workflow)}
+        more = files | {workflow.file for workflow in workflows if workflow.name in followed}
+        if more == files:
+            return files
+        files = more
 
 
 def _without(workflow: Workflow, rights: Sequence[str]) -> Workflow:

@@ -61,6 +61,12 @@ def _is_pushed(trigger: Node, event: Event) -> bool:
     return not filtered
 
 
+def followed_names(workflow: Workflow) -> tuple[str, ...]:
+    """Return the names of the workflows whose runs start a workflow."""
+    trigger = workflow.triggers.get("workflow_run")
+    return texts(child(trigger, "workflows")) if trigger is not None else ()
+
+
 def _follows(trigger: Node, event: Event) -> bool:
     run = event.payload["workflow_run"]
     types = texts(child(trigger, "types")) or ("requested", "completed")

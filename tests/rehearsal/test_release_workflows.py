@@ -1,0 +1,79 @@
+"""A rehearsal runs the release's own workflows, numbered above what users have, and names the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from release_channels.indexserver.server import serve
+from release_channels.model.config import Config
+from release_channels.project.pyproject import parse_project
+from release_channels.rehearsal.actions.dispatcher import release_files
+from release_channels.rehearsal.actions.workflow import parse_workflow
+from release_channels.rehearsal.session import read_newest_run
+from tests.rehearsal.stages import job, set_stage, workflow
+from tests.support.distributions import make_wheel
+from tests.support.projects import Sample
+
+OTHERS = {
+    "nightly.yml": workflow(job("exit 1", "{uses: actions/setup-java@v5}")).replace("name: one", "name: nightly"),
+    "called.yml": "name: called\non: push\njobs:\n  one:\n    uses: ./.github/workflows/nightly.yml\n",
+    "broken.yml": "on: [push\n",
+    "comment.yml": workflow(job("true"), on="issue_comment").replace("name: one", "name: comment"),
+}
+
+
+def following(name: str, followed: str) -> str:
+    """Write a workflow that follows another one."""
+    on = f"{{workflow_run: {{workflows: [{followed}], types: [completed]}}}}"
+    return workflow(job("true"), on=on).replace("name: one", f"name: {name}")
+
+
+RELEASE = {
+    "test.yml": workflow(job("true")).replace("name: one", "name: test"),
+    "internal-preview-release.yml": following("previews", "test"),
+    "public-release.yml": workflow(job("true"), on="{push: {tags: ['v*']}}").replace("name: one", "name: public"),
+}
+
+
+def test_other_workflows_of_a_push_are_named_and_not_run(offline: None, tmp_path: Path) -> None:
+    """They may need another machine, or be no file that can be read here: none of that stops a rehearsal."""
+    with set_stage(tmp_path, {**RELEASE, **OTHERS}) as stage:
+        stage.push()
+        (push,) = stage.dispatcher.pushed()
+        assert [started.file for started in stage.dispatcher.started_by(push)] == ["test.yml"]
+        named = {text.partition(":")[0] for text in stage.dispatcher.not_rehearsed}
+        assert named == {"nightly.yml", "called.yml", "broken.yml"}
+
+
+def test_a_workflow_that_a_release_follows_belongs_to_it() -> None:
+    """Through several, if each follows the next."""
+    texts = {
+        "internal-preview-release.yml": following("previews", "live"),
+        "live.yml": following("live", "unit tests"),
+        "unit.yml": workflow(job("true")).replace("name: one", "name: unit tests"),
+        "after.yml": following("after", "previews"),
+    }
+    workflows = [parse_workflow(f".github/workflows/{file}", text) for file, text in texts.items()]
+    assert release_files(workflows, Config()) & texts.keys() == texts.keys() - {"after.yml"}
+
+
+@pytest.mark.parametrize(
+    ("versions", "settings", "number"),
+    [
+        pytest.param((), "", 0, id="none"),
+        pytest.param(("1.1.0", "1.2.0.dev41", "1.3.0.dev7"), "", 41, id="previews"),
+        pytest.param(("1.2.0.dev141",), "run-offset = 100\n", 41, id="offset"),
+        pytest.param(("1.2.0.dev41",), "run-offset = 100\n", 0, id="offset above"),
+    ],
+)
+def test_test_runs_are_numbered_above_the_newest_preview(
+    offline: None, tmp_path: Path, versions: tuple[str, ...], settings: str, number: int
+) -> None:
+    """Users keep what they have until something newer comes, also in a rehearsal."""
+    for version in versions:
+        make_wheel(tmp_path, version=version)
+    project = parse_project(Sample(settings=settings).pyproject().encode())
+    with serve(tmp_path) as running:
+        assert read_newest_run(project, {"UV_DEFAULT_INDEX": running.simple_url}) == number
