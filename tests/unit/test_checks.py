@@ -56,8 +56,8 @@ def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
         (Severity.ERROR, WHEEL, "the limit for a file is 10 bytes"),
         (Severity.ERROR, WHEEL, "twine check: `long_description` missing"),
         (Severity.ERROR, WHEEL, "the script demo (demo_tool.cli:main) cannot start: ModuleNotFoundError"),
-        (Severity.ERROR, SDIST, "cannot be read"),
-        (Severity.WARNING, previous.name, "the newest release's wheel cannot be read"),
+        (Severity.ERROR, SDIST, "is not a readable sdist"),
+        (Severity.WARNING, previous.name, "the newest release's file is not a readable wheel"),
         (Severity.WARNING, WHEEL, "installs tests/"),
         (Severity.NOTE, WHEEL, "nothing about the Pythons"),
     ]
@@ -71,7 +71,7 @@ def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_finding(tmp_path: Path) -> None:
     """A file that is not there is reported like one that is broken."""
     found = check_release(make_subject(tmp_path, [tmp_path / SDIST]))
-    assert any(one.file == SDIST and "cannot be read" in one.message for one in found)
+    assert any(one.file == SDIST and "is not a readable sdist" in one.message for one in found)
 
 
 def test_a_report_is_sorted_and_says_things_once() -> None:

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from release_channels.adapters.distributions import Kind, Member, MemberKind, UnreadableError
+from release_channels.errors import RefusedError
 from release_channels.model.findings import Finding, Severity
-from release_channels.release.checks.archive import Archive, Kind, Member, MemberKind, UnreadableError, read_archive
+from release_channels.release.checks.archive import Archive, read_archive
 from release_channels.release.checks.contents import check_contents
 from release_channels.release.checks.size_limits import check_ratio, readable
 from tests.support.distributions import Recipe, make_sdist, make_wheel, read_zip, write_zip
@@ -61,7 +63,7 @@ def test_a_broken_archive_cannot_be_read(
     """Whatever is wrong with the bytes, it is one error in plain words."""
     path = make(tmp_path, Recipe())
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(UnreadableError, match="cannot be read"):
+    with pytest.raises(UnreadableError, match="is not a readable"):
         read_archive(path)
 
 
@@ -76,7 +78,7 @@ def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, con
 
 def test_a_foreign_file_is_not_read(tmp_path: Path) -> None:
     """What is not a distribution by its name is refused."""
-    with pytest.raises(UnreadableError, match="neither a wheel nor an sdist"):
+    with pytest.raises(RefusedError, match="neither a wheel nor an sdist"):
         read_archive(tmp_path / "notes.txt")
 
 

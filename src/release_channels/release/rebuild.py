@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import tarfile
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from release_channels.adapters.distributions import read_members, sha256_of_pieces
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.process import background
-from release_channels.errors import FailedError
+from release_channels.errors import FailedError, RefusedError
 
 Build = Callable[[Path], tuple[Path, ...]]
 
@@ -79,38 +77,32 @@ class Difference:
 
 def explain_difference(one: Path, other: Path) -> Difference:
     """Describe what differs between two builds of one distribution, beginning with the weightiest."""
-    read = _read_wheel if one.name.endswith(".whl") else _read_sdist
-    first, second = read(one), read(other)
+    try:
+        first, second = _facts(one), _facts(other)
+    except RefusedError as err:
+        return Difference(f"they cannot be compared: {err}", is_weighty=True)
     alone = sorted(first.keys() ^ second.keys())
     if alone:
         return Difference(f"{alone[0]} is in only one of them", is_weighty=True)
     for name, (digest, _) in first.items():
         if digest != second[name][0]:
             return Difference(f"the contents of {name} differ", is_weighty=True)
-    for name, (_, dress) in first.items():
-        if dress != second[name][1]:
-            return Difference(f"{name} carries {dress} in one and {second[name][1]} in the other")
+    for name, (_, attributes) in first.items():
+        if attributes != second[name][1]:
+            return Difference(f"{name} carries {attributes} in one and {second[name][1]} in the other")
     if list(first) != list(second):
         return Difference("their members stand in another order")
     return Difference("they are packed differently (compression, or the time in the archive's own header)")
 
 
-def _read_wheel(path: Path) -> _Facts:
-    with zipfile.ZipFile(path) as archive:
-        return {
-            info.filename: (
-                hashlib.sha256(archive.read(info)).hexdigest(),
-                f"time {info.date_time}, mode {info.external_attr >> 16:o}",
-            )
-            for info in archive.infolist()
-        }
+def _facts(path: Path) -> _Facts:
+    """Read the digest and the attributes of each member; a link has its target instead of a digest.
 
-
-def _read_sdist(path: Path) -> _Facts:
+    Raises: RefusedError if the file is damaged, or contains a name more than once.
+    """
     facts: _Facts = {}
-    with tarfile.open(path, "r:gz") as archive:
-        for member in archive:
-            content = archive.extractfile(member) if member.isreg() else None
-            digest = hashlib.sha256(content.read()).hexdigest() if content else member.linkname
-            facts[member.name] = (digest, f"time {member.mtime}, mode {member.mode:o}, owner {member.uid}:{member.gid}")
+    for member, pieces in read_members(path):
+        if member.name in facts:
+            raise RefusedError(f"{path.name} contains {member.name} more than once")
+        facts[member.name] = (member.target or sha256_of_pieces(pieces).hex(), member.attributes)
     return facts

@@ -6,9 +6,9 @@ import gzip
 import struct
 import tarfile
 import time
-import zlib
 from pathlib import Path
 
+from release_channels.adapters.distributions import DAMAGED
 from release_channels.errors import FailedError
 
 _MODES = (0o644, 0o755)
@@ -41,7 +41,7 @@ def is_normalized(sdist: Path, epoch: int) -> bool:
             packed_at = struct.unpack("<I", stream.read(8)[4:8])[0]
         with tarfile.open(sdist, "r:gz") as archive:
             return _is_settled_time(packed_at, epoch) and all(_is_settled_member(member, epoch) for member in archive)
-    except (OSError, EOFError, tarfile.TarError, struct.error, zlib.error) as err:
+    except DAMAGED as err:
         raise FailedError(f"{sdist.name} is not a readable sdist: {err}", hint="does its build backend work?") from err
 
 

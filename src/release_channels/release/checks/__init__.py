@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from release_channels.adapters.distributions import Kind, UnreadableError, kind_of
 from release_channels.adapters.process import run_parallel
 from release_channels.model.findings import Finding
 from release_channels.release.checks import (
@@ -16,7 +17,7 @@ from release_channels.release.checks import (
     size_limits,
     unwanted_files,
 )
-from release_channels.release.checks.archive import Archive, Kind, UnreadableError, kind_of, read_archive
+from release_channels.release.checks.archive import Archive, read_archive
 from release_channels.release.checks.context import CheckContext, error, sort_findings, warning
 from release_channels.release.checks.imports import check_imports
 from release_channels.release.checks.readme import check_readme
@@ -41,12 +42,12 @@ def _read_all(files: Sequence[Path]) -> tuple[list[Archive], list[Finding]]:
     archives: list[Archive] = []
     found: list[Finding] = []
     for path in files:
-        if kind_of(path) is None:
-            continue  # a foreign file, which names.check_set reports
+        if kind_of(path.name) is None:
+            continue  # a foreign file, which filenames.check_set reports
         try:
             archives.append(read_archive(path))
         except UnreadableError as err:
-            found.append(error(path.name, str(err), err.hint))
+            found.append(error(path.name, _reason(err, path), err.hint))
     return archives, found
 
 
@@ -58,7 +59,13 @@ def _read_previous(subject: CheckContext) -> tuple[Archive | None, list[Finding]
         return read_archive(subject.previous), []
     except UnreadableError as err:
         hint = "compare the scripts of both releases by hand"
-        return None, [warning(subject.previous.name, f"the newest release's wheel {err}", hint)]
+        message = f"the newest release's file {_reason(err, subject.previous)}"
+        return None, [warning(subject.previous.name, message, hint)]
+
+
+def _reason(err: UnreadableError, path: Path) -> str:
+    """Return the message without the file's name, which a finding has apart."""
+    return str(err).removeprefix(f"{path.name} ")
 
 
 def check_files(subject: CheckContext, archives: Sequence[Archive], previous: Archive | None) -> Iterator[Finding]:

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from posixpath import normpath
 
+from release_channels.adapters.distributions import Kind, Member, MemberKind
 from release_channels.model.findings import Finding
-from release_channels.release.checks.archive import Archive, Kind, Member, MemberKind
+from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import error, summarize
 
 _AGAIN = "build again; if it stays so, the build backend is at fault"
@@ -98,7 +99,7 @@ def check_record(archive: Archive) -> Iterator[Finding]:
     recorded = {row[0]: row for row in rows}
     held = {member.name: member for member in archive.files}
     broken = [row[0] for row in rows if len(row) != 3]
-    wrong = [name for name in held.keys() & recorded.keys() if _differs(recorded[name], held[name])]
+    wrong = [name for name in held.keys() & recorded.keys() if _differs(archive, recorded[name], held[name])]
     for names, what in (
         (broken, "RECORD has lines that are not name, hash and size"),
         (sorted(name for name in held.keys() - recorded.keys() if not _unrecorded(name)), "RECORD leaves out"),
@@ -109,16 +110,16 @@ def check_record(archive: Archive) -> Iterator[Finding]:
             yield error(archive.name, f"{what}: {summarize(names)}", "do not edit a wheel after the build; build again")
 
 
-def _differs(row: list[str], member: Member) -> bool:
+def _differs(archive: Archive, row: list[str], member: Member) -> bool:
     """Compare a line of RECORD with the file; RECORD cannot carry its own hash, and its signatures have none."""
     if _unrecorded(member.name) or len(row) != 3:
         return False
     algorithm, _, digest = row[1].partition("=")
     if not digest or (row[2] and row[2] != str(member.size)):
         return True
-    if algorithm != "sha256" or member.sha256 is None:
+    if algorithm != "sha256" or member.name not in archive.digests:
         return False
-    return digest != urlsafe_b64encode(member.sha256).rstrip(b"=").decode()
+    return digest != urlsafe_b64encode(archive.digests[member.name]).rstrip(b"=").decode()
 
 
 def _unrecorded(name: str) -> bool:

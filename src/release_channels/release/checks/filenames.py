@@ -9,8 +9,9 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from release_channels.adapters.distributions import Kind, kind_of
 from release_channels.model.findings import Finding
-from release_channels.release.checks.archive import Archive, Kind, kind_of
+from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import CheckContext, error, summarize, warning
 
 _BACKEND = "update the build backend, which writes this name"
@@ -21,8 +22,8 @@ def check_set(subject: CheckContext) -> Iterator[Finding]:
 
     Source: the index takes one sdist per release, and no other file types.
     """
-    kinds = [kind_of(path) for path in subject.files]
-    sdists = [path.name for path in subject.files if kind_of(path) is Kind.SDIST]
+    kinds = [kind_of(path.name) for path in subject.files]
+    sdists = [path.name for path in subject.files if kind_of(path.name) is Kind.SDIST]
     if not sdists:
         yield error("", "there is no sdist among the files", "build one: `nox -s build`")
     if len(sdists) > 1:
@@ -42,7 +43,7 @@ def check_file_name(subject: CheckContext, path: Path) -> Iterator[Finding]:
 
     Source: source distribution file name (once PEP 625) and wheel file name specifications.
     """
-    kind = kind_of(path)
+    kind = kind_of(path.name)
     if kind is Kind.WHEEL:
         yield from _check_wheel_name(subject, path.name)
     elif kind is Kind.SDIST:

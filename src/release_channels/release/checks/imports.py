@@ -10,11 +10,12 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from release_channels.adapters.distributions import Kind
 from release_channels.adapters.process import run
 from release_channels.adapters.uv import python_for, python_of
 from release_channels.errors import CommandError
 from release_channels.model.findings import Finding
-from release_channels.release.checks.archive import Archive, Kind
+from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import CheckContext, error, note, warning
 from release_channels.release.checks.entry_points import scripts
 from release_channels.release.checks.wheel_layout import import_packages

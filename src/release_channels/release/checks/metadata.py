@@ -8,8 +8,9 @@ from email.utils import parseaddr
 from packaging.metadata import ExceptionGroup, InvalidMetadata, Metadata, RawMetadata
 from packaging.version import InvalidVersion, Version
 
+from release_channels.adapters.distributions import Kind
 from release_channels.model.findings import Finding
-from release_channels.release.checks.archive import Archive, Kind
+from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import error, note, summarize
 
 _OLDEST, _NEWEST = Version("1.0"), Version("2.5")

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from packaging.utils import canonicalize_name
 
+from release_channels.adapters.distributions import Kind, Member
 from release_channels.model.findings import Finding
-from release_channels.release.checks.archive import Archive, Kind, Member
+from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import CheckContext, error, note, summarize, warning
 from release_channels.release.checks.wheel_layout import MODULES, import_packages, site_paths
 
