@@ -15,7 +15,7 @@ from release_channels.model.findings import Finding, Severity
 from release_channels.release.checks import CheckContext, check_release
 from release_channels.release.checks.archive import read_archive
 from release_channels.release.checks.context import error, note, sort_findings, summarize, warning
-from release_channels.release.checks.imports import check_imports, targets
+from release_channels.release.checks.imports import check_imports, import_targets
 from release_channels.release.checks.readme import check_readme, parse_answer
 from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
 
@@ -197,11 +197,11 @@ def test_what_must_be_importable(tmp_path: Path) -> None:
         "demo_tool-1.2.0.data/platlib/other/__init__.py": "",
         "not-importable/x.py": "",
     }
-    with_scripts = targets(read_archive(make_wheel(tmp_path, Recipe(files=files))))
+    with_scripts = import_targets(read_archive(make_wheel(tmp_path, Recipe(files=files))))
     assert [(target.script, target.module, target.attr) for target in with_scripts] == [
         ("demo", "demo_tool.cli", "main")
     ]
-    without = targets(read_archive(make_wheel(tmp_path, Recipe(files=files, scripts={}))))
+    without = import_targets(read_archive(make_wheel(tmp_path, Recipe(files=files, scripts={}))))
     assert [target.module for target in without] == ["demo_tool", "fast", "other", "single", "space.plugin"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,31 +18,16 @@ from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import CheckContext, error, note, warning
 from release_channels.release.checks.entry_points import scripts
 from release_channels.release.checks.wheel_layout import import_packages
+from release_channels.release.import_probe import probe_command, read_results
 
 _INSTALL_TIMEOUT = 900
 _IMPORT_TIMEOUT = 120
 _TAIL_LINES = 6
-# Runs in the clean environment. Results go to a file, line by line: what is imported may print, exit, or crash.
-_PROBE = """
-import importlib, json, sys
-targets, results = json.loads(sys.argv[1]), sys.argv[2]
-for module, attr in targets:
-    try:
-        found = importlib.import_module(module)
-        for part in filter(None, attr.split(".")):
-            found = getattr(found, part)
-        problem = "" if not attr or callable(found) else f"{module}:{attr} cannot be called"
-    except BaseException as err:
-        said = str(err).strip().splitlines()
-        problem = f"{type(err).__name__}: {said[-1]}" if said else type(err).__name__
-    with open(results, "a", encoding="utf-8") as out:
-        out.write(json.dumps([module, attr, problem]) + "\\n")
-"""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """One thing that must be importable; `script` is empty where it is an import package."""
+class ImportTarget:
+    """An object that must be importable; `script` is empty where it is an import package."""
 
     script: str
     module: str
@@ -57,7 +41,7 @@ def check_imports(subject: CheckContext, archives: Sequence[Archive]) -> list[Fi
     if wheel is None:
         here = f"Python {sys.version_info.major}.{sys.version_info.minor} on {sys.platform}"
         return [note("", f"no wheel fits {here}, so none was installed and imported")] if wheels else []
-    wanted = targets(wheel)
+    wanted = import_targets(wheel)
     try:
         python = _install(subject, wheel.path)
     except CommandError as err:
@@ -65,10 +49,10 @@ def check_imports(subject: CheckContext, archives: Sequence[Archive]) -> list[Fi
     return [_failure(wheel.name, target, problem) for target, problem in _import_all(subject, python, wanted)]
 
 
-def targets(wheel: Archive) -> tuple[Target, ...]:
+def import_targets(wheel: Archive) -> tuple[ImportTarget, ...]:
     """List what must be importable: the object of every script, or the import packages if there are no scripts."""
-    programs = tuple(Target(script.name, script.module, script.attr) for script in scripts(wheel))
-    return programs or tuple(Target("", name) for name in import_packages(wheel))
+    programs = tuple(ImportTarget(script.name, script.module, script.attr) for script in scripts(wheel))
+    return programs or tuple(ImportTarget("", name) for name in import_packages(wheel))
 
 
 def _fits(name: str) -> bool:
@@ -103,27 +87,27 @@ def _not_installed(name: str, err: CommandError) -> Finding:
     )
 
 
-def _import_all(subject: CheckContext, python: Path, wanted: Sequence[Target]) -> Iterator[tuple[Target, str]]:
-    """Import one after the other in one run; after a crash the next run takes up behind the culprit."""
+def _import_all(
+    subject: CheckContext, python: Path, wanted: Sequence[ImportTarget]
+) -> Iterator[tuple[ImportTarget, str]]:
+    """Import one target after the other in one run; after a crash, the next run continues behind the culprit."""
     remaining, attempt = list(wanted), 0
     while remaining:
         results = subject.scratch / f"imports-{attempt}.jsonl"
         crash = _probe(subject, python, remaining, results)
-        lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-        for target, line in zip(remaining, lines, strict=False):
-            if problem := json.loads(line)[2]:
-                yield target, problem
-        remaining = remaining[len(lines) :]
+        imported = read_results(results)
+        for target, result in zip(remaining, imported, strict=False):
+            if result["problem"]:
+                yield target, result["problem"]
+        remaining = remaining[len(imported) :]
         if remaining:
             yield remaining.pop(0), crash or "the interpreter crashed during import"
         attempt += 1
 
 
-def _probe(subject: CheckContext, python: Path, wanted: Sequence[Target], results: Path) -> str:
-    """Run the imports in the clean environment and say how the run ended, if not well."""
-    asked = json.dumps([(target.module, target.attr) for target in wanted])
-    # `-I` keeps this project's sources and the user's own packages out of the import path.
-    words = (python, "-I", "-c", _PROBE, asked, results)
+def _probe(subject: CheckContext, python: Path, wanted: Sequence[ImportTarget], results: Path) -> str:
+    """Run the imports in the clean environment and return how the run ended, if not well."""
+    words = probe_command(python, results, [(target.script, target.module, target.attr) for target in wanted])
     try:
         run(*words, cwd=subject.scratch, env=subject.env, timeout=_IMPORT_TIMEOUT)
     except CommandError as err:
@@ -131,7 +115,7 @@ def _probe(subject: CheckContext, python: Path, wanted: Sequence[Target], result
     return ""
 
 
-def _failure(name: str, target: Target, problem: str) -> Finding:
+def _failure(name: str, target: ImportTarget, problem: str) -> Finding:
     if not target.script:
         return warning(
             name, f"the import package {target.module} cannot be imported: {problem}", "try it in a clean environment"
