@@ -96,12 +96,6 @@ BOTH = [
     (Recipe(requires=["rich>=15.0rc1"]), ERROR, "asks for a pre-release (>=15.0rc1)", "pre-release floor"),
     (Recipe(requires=["rich==2.0b1"]), ERROR, "(==2.0b1): a default install breaks", "pre-release pin"),
     (Recipe(requires=["rich~=1.1.dev0"]), ERROR, "(~=1.1.dev0)", "compatible with a dev release"),
-    (
-        Recipe(requires=['rich>=1.0a1; extra == "tui"'], extra=["Provides-Extra: tui"]),
-        ERROR,
-        "(>=1.0a1)",
-        "pre-release in an extra",
-    ),
     (Recipe(requires_python=None), NOTE, "nothing about the Pythons", "no requires-python"),
 ]
 
@@ -120,6 +114,57 @@ def test_a_deprecated_classifier_names_its_replacement(tmp_path: Path) -> None:
     hints = [finding.hint for finding in look_into(tmp_path, [make_wheel(tmp_path, recipe)])]
     assert "write 'Natural Language :: Ukrainian'" in hints
     assert any(hint.startswith("did you mean 'Programming Language :: Python :: 3") for hint in hints)
+
+
+EXTRAS = [
+    pytest.param(['rich>=1a1; extra == "dev"'], "extra dev", id="extra"),
+    pytest.param(["rich>=1a1; 'Dev_Tools' == extra"], "extra dev-tools", id="reversed and not normalized"),
+    pytest.param(['rich>=1a1; extra == "a" or extra == "b"'], "extra a, b", id="two extras"),
+    pytest.param(['rich>=1a1; extra == "a" and extra == "b"'], "extra a, b", id="two extras together"),
+    pytest.param(['rich>=1a1; extra == "a" and extra != "b"'], "extra a ", id="an extra without another"),
+    pytest.param(['rich>=1a1; extra == "a" and python_version < "3.9"'], "extra a", id="extra and Python"),
+    pytest.param(
+        ['rich>=1a1; (os_name == "nt" or python_full_version ~= "3.9") and extra == "a"'], "extra a", id="parentheses"
+    ),
+    pytest.param(['demo-tool[dev]; extra == "all"', 'rich>=1a1; extra == "dev"'], "extra dev", id="nested extras"),
+]
+DEFAULTS = [
+    pytest.param(["rich>=1a1"], id="plain"),
+    pytest.param(['rich>=1a1; python_version < "3.9"'], id="Python"),
+    pytest.param(['rich>=1a1; extra == "a" or python_version < "3.9"'], id="extra or Python"),
+    pytest.param(['rich>=1a1; (extra == "a" or os_name == "nt") and python_version < "3.9"'], id="parentheses"),
+    pytest.param(['rich>=1a1; extra != "a"'], id="without an extra"),
+    pytest.param([r'rich>=1a1; os_name == "\\N"'], id="backslash"),
+    pytest.param(["demo.tool[dev]", 'rich>=1a1; extra == "dev"'], id="extra of the project itself"),
+    pytest.param(["demo-tool[all]", 'Demo-Tool[Dev]; extra == "all"', 'rich>=1a1; extra == "dev"'], id="nested extras"),
+]
+
+
+@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize(("requires", "telling"), EXTRAS)
+def test_a_prerelease_in_an_extra_is_a_warning(
+    tmp_path: Path, requires: list[str], telling: str, channel: Channel
+) -> None:
+    """A default install does not get it, so the release goes on, and the warning names the extra."""
+    found = look_into(tmp_path, make_release(tmp_path, Recipe(requires=requires)), channel=channel)
+    for file in (SDIST, WHEEL):
+        assert_found(found, WARNING, file, telling)
+    assert all("asks for a pre-release (>=1a1)" in finding.message for finding in found)
+    assert all(finding.severity is WARNING for finding in found)
+
+
+@pytest.mark.parametrize("requires", DEFAULTS)
+def test_a_prerelease_in_a_default_install_is_an_error(tmp_path: Path, requires: list[str]) -> None:
+    """What some default install gets stops a final, wherever that is."""
+    found = look_into(tmp_path, make_release(tmp_path, Recipe(requires=requires)))
+    assert_found(found, ERROR, WHEEL, "(>=1a1): a default install breaks")
+
+
+def test_a_direct_url_in_an_extra_is_an_error(tmp_path: Path) -> None:
+    """The index refuses the file for it, whoever would install the extra."""
+    files = make_release(tmp_path, Recipe(requires=['rich @ https://example.org/rich.whl ; extra == "dev"']))
+    found = look_into(tmp_path, files, channel=Channel.PREVIEW)
+    assert_found(found, ERROR, WHEEL, "is a direct URL")
 
 
 def test_a_preview_may_need_prereleases_but_hears_of_it(tmp_path: Path) -> None:
