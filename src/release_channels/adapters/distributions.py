@@ -56,7 +56,7 @@ class Kind(StrEnum):
 
 
 class MemberKind(StrEnum):
-    """What a member of an archive is."""
+    """The kind of a member of an archive."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -104,9 +104,9 @@ class Distribution:
 
 
 def read_distribution(path: Path) -> Distribution:
-    """Read a wheel's METADATA or an sdist's PKG-INFO and check that the file's name tells the same.
+    """Read a wheel's METADATA or an sdist's PKG-INFO and compare it with the file's name.
 
-    Raises: RefusedError for a file that is not a distribution, or that says two things about itself.
+    Raises: RefusedError for a file that is not a distribution, or that contradicts its name.
     Source: binary distribution format and source distribution format specifications.
     """
     name, version, kind = parse_file_name(path.name)
@@ -276,18 +276,18 @@ def _link_target(info: tarfile.TarInfo) -> str:
 def _read_metadata(path: Path, kind: Kind) -> bytes:
     """Read METADATA of the wheel's own dist-info directory, or PKG-INFO of the sdist's one top-level directory."""
     name = "METADATA" if kind is Kind.WHEEL else "PKG-INFO"
-    found: list[tuple[str, bytes]] = []
+    candidates: list[tuple[str, bytes]] = []
     tops: set[str] = set()
     for member, pieces in read_members(path):
         top, _, rest = member.name.removeprefix("./" if kind is Kind.SDIST else "").partition("/")
         tops.add(top)
         if rest == name and member.is_file and (kind is Kind.SDIST or top.endswith(".dist-info")):
-            found.append((top, _start(pieces)))
+            candidates.append((top, _start(pieces)))
     if kind is Kind.SDIST and len(tops := tops - {"", "."}) != 1:
         raise RefusedError(f"{path.name} has {len(tops)} top-level entries instead of one directory", hint=_REBUILD)
-    if len(found) != 1:
-        raise RefusedError(f"{path.name} contains {len(found)} {name} files instead of one", hint=_REBUILD)
-    ((directory, metadata),) = found
+    if len(candidates) != 1:
+        raise RefusedError(f"{path.name} contains {len(candidates)} {name} files instead of one", hint=_REBUILD)
+    ((directory, metadata),) = candidates
     if kind is Kind.WHEEL and not _same_release(directory.removesuffix(".dist-info"), path.name):
         raise RefusedError(f"{path.name} contains the directory {directory} of another release", hint=_REBUILD)
     if len(metadata) > MAX_METADATA:

@@ -1,4 +1,4 @@
-"""Inspect into an environment: whether the right files came, and whether they work."""
+"""Inspect an environment: whether the right files were installed, and whether they work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from release_channels.release.clean_install import Environment
 from release_channels.release.import_probe import probe_command, read_results
 
 _IMPORT_SECONDS = 120
-# What an error at the end of a traceback says when code is missing, rather than that --help was misunderstood.
+# The errors at the end of a traceback when code is missing, rather than --help misunderstood.
 _INCOMPLETE = ("ImportError", "ModuleNotFoundError", "SyntaxError")
 
 
@@ -32,7 +32,7 @@ _Import = tuple[str, str, list[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """What a wheel promises: its files with their digests, its programs, and what can be imported from it.
+    """The promises of a wheel: its files with their digests, its programs, and what can be imported from it.
 
     `scripts` are entry points, of which installers make programs; `ready_made` are programs as the wheel carries them.
     """
@@ -50,7 +50,7 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What an environment contains of a project; `warnings` are what a user may trip over and can still live with."""
+    """An installed project; `warnings` are what a user may trip over and can still live with."""
 
     version: Version
     site: Path
@@ -80,25 +80,25 @@ def inspect_installation(
 
     Raises: FailedError for a script that cannot be imported, and for an install from elsewhere.
     """
-    found, imports = _probe(environment, project, wheel, home, env)
-    if found["direct_url"]:
+    description, imports = _probe(environment, project, wheel, home, env)
+    if description["direct_url"]:
         raise FailedError(f"{project} was not installed from the index: it has a direct_url.json")
     for script, module, sources, problem in imports:
         for path in sources:
-            if not Path(path).resolve().is_relative_to(Path(found["prefix"]).resolve()):
+            if not Path(path).resolve().is_relative_to(Path(description["prefix"]).resolve()):
                 raise FailedError(f"{module} was imported from {path}, outside the environment")
         if script and problem:
             raise FailedError(f"the script {script} cannot start: {problem}", hint=_MISSING)
-    for script, group in found["scripts"]:
+    for script, group in description["scripts"]:
         # Nobody expects --help of a program with windows: that it is there is enough.
         if group == "gui_scripts" and shutil.which(script, path=environment.programs) is None:
             raise FailedError(f"the script {script} was not installed", hint=_MISSING)
     return Installed(
-        version=Version(found["version"]),
-        site=Path(found["site"]),
-        prefix=Path(found["prefix"]),
-        files=tuple(found["files"]),
-        console_scripts=tuple(name for name, group in found["scripts"] if group == "console_scripts"),
+        version=Version(description["version"]),
+        site=Path(description["site"]),
+        prefix=Path(description["prefix"]),
+        files=tuple(description["files"]),
+        console_scripts=tuple(name for name, group in description["scripts"] if group == "console_scripts"),
         warnings=_unimportable(project, imports),
     )
 
@@ -112,12 +112,12 @@ def installed_version(environment: Environment, project: str, home: Path, env: M
     return Version(run(environment.python, "-I", "-c", words, project, cwd=home, env=env, timeout=_IMPORT_SECONDS))
 
 
-def compare_files(found: Installed, wheel: Wheel) -> None:
+def compare_files(installed: Installed, wheel: Wheel) -> None:
     """Compare the installed files with the wheel's own record.
 
     Raises: FailedError for a file that is missing, has other bytes, or is not in the wheel.
     """
-    expected = {_installed_path(name, found): promised for name, promised in wheel.record.items()}
+    expected = {_installed_path(name, installed): promised for name, promised in wheel.record.items()}
     for path, promised in expected.items():
         if path is None:
             continue
@@ -126,7 +126,7 @@ def compare_files(found: Installed, wheel: Wheel) -> None:
         algorithm, _, digest = promised.partition("=")
         if _digest(path, algorithm) != digest:
             raise FailedError(f"the installed {path.name} differs from the wheel's", hint=_OTHER_WHEEL)
-    added = sorted(name for name in found.files if _is_content(name) and found.site / name not in expected)
+    added = sorted(name for name in installed.files if _is_content(name) and installed.site / name not in expected)
     if added:
         raise FailedError(f"{added[0]} was installed, and is not in the wheel", hint=_OTHER_WHEEL)
 
@@ -139,10 +139,10 @@ _OTHER_WHEEL = (
 def smoke_test_script(
     script: str, environment: Environment, home: Path, env: Mapping[str, str], seconds: float
 ) -> tuple[str, ...]:
-    """Start a console script with --help, and give warnings.
+    """Start a console script with --help, and return warnings.
 
-    One that knows no --help (it ends with an error, or not at all) has been imported already, and that is enough.
-    A traceback is worth a warning, unless it tells of missing code: then every user will see it.
+    A script that knows no --help (it ends with an error, or not at all) has been imported already, and that is enough.
+    A traceback is worth a warning, unless code is missing: then every user will see it.
 
     Raises: FailedError for a script that cannot be run, crashes, or lacks what it imports.
     """
@@ -175,12 +175,12 @@ def _probe(
     results = home / "imports.jsonl"
     words = probe_command(environment.python, results, [("", module, "") for module in wheel.modules], project)
     done = run_unchecked(*words, cwd=home, env=env, timeout=_IMPORT_SECONDS)
-    found, *imported = read_results(results) or [None]
-    if found is None or len(imported) < len(found["targets"]):
+    description, *imported = read_results(results) or [None]
+    if description is None or len(imported) < len(description["targets"]):
         last = done.messages.splitlines()[-1:] or [f"exit code {done.code}"]
         raise FailedError(f"Python ended while {project} was imported: {last[0]}", hint=_MISSING)
-    pairs = zip(found["targets"], imported, strict=True)
-    return found, [(script, module, each["sources"], each["problem"]) for (script, module, _), each in pairs]
+    pairs = zip(description["targets"], imported, strict=True)
+    return description, [(script, module, each["sources"], each["problem"]) for (script, module, _), each in pairs]
 
 
 def _unimportable(project: str, imports: Sequence[_Import]) -> tuple[str, ...]:
@@ -194,20 +194,20 @@ def _unimportable(project: str, imports: Sequence[_Import]) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _installed_path(name: str, found: Installed) -> Path | None:
+def _installed_path(name: str, installed: Installed) -> Path | None:
     """Report where a file of a wheel lands; None for scripts and headers, which installers rewrite or put elsewhere.
 
     Source: binary distribution format specification, the `.data` directory.
     """
     top, _, rest = name.partition("/")
     if not top.endswith(".data"):
-        return found.site / name
+        return installed.site / name
     scheme, _, below = rest.partition("/")
     match scheme:
         case "purelib" | "platlib":
-            return found.site / below
+            return installed.site / below
         case "data":
-            return found.prefix / below
+            return installed.prefix / below
         case _:
             return None
 

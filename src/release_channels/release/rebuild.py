@@ -1,4 +1,4 @@
-"""The second build of a commit, made beside the first where one run does both `build` and `check`."""
+"""The second build of a commit, made at the same time as the first where a run does both `build` and `check`."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ Build = Callable[[Path], tuple[Path, ...]]
 
 
 class ConcurrentRebuild:
-    """A build in a directory of its own, started early and looked at late; it ends with the run's `stack`.
+    """A build in a directory of its own, started early and compared late; it ends with the run's `stack`.
 
-    Two builds at a time meet where a build backend stages its files in a place that both write to. What went wrong
-    beside another build is therefore not believed before it went wrong alone.
+    Two builds at a time meet where a build backend stages its files in a directory that both write to. A failure next
+    to another build is therefore not believed before the build failed alone.
     """
 
     def __init__(self, stack: ExitStack) -> None:
         """Keep the stack that ends with the run."""
         self._stack = stack
-        self._beside = ExitStack()
+        self._concurrent = ExitStack()
         self._made: Future[tuple[Path, ...]] | None = None
 
     @property
-    def was_beside(self) -> bool:
-        """True if there is a build that was made beside the first one."""
+    def was_concurrent(self) -> bool:
+        """Return whether there is a build that was made at the same time as the first."""
         return self._made is not None
 
     def start(self, build: Build) -> None:
         """Begin to build, at the same time as whatever follows."""
-        self._stack.push(self._beside)
-        place = self._beside.enter_context(temporary_directory("rebuild"))
-        self._made = self._beside.enter_context(background(lambda: build(place)))
+        self._stack.push(self._concurrent)
+        directory = self._concurrent.enter_context(temporary_directory("rebuild"))
+        self._made = self._concurrent.enter_context(background(lambda: build(directory)))
 
     def give_up(self) -> None:
         """End the build that was started, and forget it."""
         self._made = None
-        self._beside.close()
+        self._concurrent.close()
 
     def result(self, build: Build) -> tuple[Path, ...]:
         """Return the files of the build that was started; where none was, or it failed, build now.
@@ -69,16 +69,16 @@ _Facts = dict[str, tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs, in one sentence, and whether users would get something else: other members or other contents."""
+    """A difference in a sentence, and whether users would get other members or other contents."""
 
     words: str
     is_weighty: bool = False
 
 
-def explain_difference(one: Path, other: Path) -> Difference:
-    """Describe what differs between two builds of one distribution, beginning with the weightiest."""
+def explain_difference(path: Path, other: Path) -> Difference:
+    """Describe what differs between two builds of a distribution, beginning with the weightiest."""
     try:
-        first, second = _facts(one), _facts(other)
+        first, second = _facts(path), _facts(other)
     except RefusedError as err:
         return Difference(f"they cannot be compared: {err}", is_weighty=True)
     alone = sorted(first.keys() ^ second.keys())

@@ -1,4 +1,4 @@
-"""Everything the index would refuse and everything a user would trip over, found before a byte is uploaded."""
+"""Find everything that the index would refuse or a user would trip over, before a byte is uploaded."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ __all__ = ["CheckContext", "check_files", "check_release"]
 
 def check_release(subject: CheckContext) -> tuple[Finding, ...]:
     """Check the files of one release and report all findings together, worst first."""
-    archives, found = _read_all(subject.files)
+    archives, damaged = _read_all(subject.files)
     previous, unread = _read_previous(subject)
     groups: tuple[Callable[[], list[Finding]], ...] = (
         lambda: list(check_files(subject, archives, previous)),
         lambda: check_readme(subject, archives),
         lambda: check_imports(subject, archives),
     )
-    return sort_findings([*found, *unread, *(finding for group in run_parallel(*groups) for finding in group)])
+    return sort_findings([*damaged, *unread, *(finding for group in run_parallel(*groups) for finding in group)])
 
 
 def _read_all(files: Sequence[Path]) -> tuple[list[Archive], list[Finding]]:
-    """Read each file once; one that cannot be read is a finding, and the others go on."""
+    """Read each file once; one that cannot be read is a finding, and the others are checked."""
     archives: list[Archive] = []
-    found: list[Finding] = []
+    damaged: list[Finding] = []
     for path in files:
         if kind_of(path.name) is None:
             continue  # a foreign file, which filenames.check_set reports
         try:
             archives.append(read_archive(path))
         except UnreadableError as err:
-            found.append(error(path.name, _reason(err, path), err.hint))
-    return archives, found
+            damaged.append(error(path.name, _reason(err, path), err.hint))
+    return archives, damaged
 
 
 def _read_previous(subject: CheckContext) -> tuple[Archive | None, list[Finding]]:
-    """Read the newest release's wheel; without it the release can go on, and nothing is compared."""
+    """Read the newest release's wheel; without it nothing is compared."""
     if subject.previous is None:
         return None, []
     try:

@@ -1,4 +1,4 @@
-"""Each distribution read once, into plain values that every check looks at; nothing is extracted."""
+"""Distributions as plain values, read once for all checks; nothing is extracted."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class Archive:
 
     @property
     def dist_infos(self) -> tuple[str, ...]:
-        """List the `.dist-info` directories at the top of a wheel; its own is first, and there should be no other."""
+        """List the `.dist-info` directories at the top of a wheel, its own first; there should be no other."""
         own = "-".join(self.name.split("-")[:2]) + ".dist-info"
-        found = [root for root in self.roots if root.endswith(".dist-info")]
-        return tuple(sorted(found, key=lambda root: root != own))
+        directories = [root for root in self.roots if root.endswith(".dist-info")]
+        return tuple(sorted(directories, key=lambda root: root != own))
 
     @property
     def metadata(self) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The programs that a wheel installs: are they well formed, and are those of the last release still there? Pure."""
+"""Find programs of a wheel that are malformed, and those of the last release that it lost. Pure."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def parse_entry_points(text: bytes) -> dict[str, dict[str, str]]:
     groups = {group: dict(sections.items(group)) for group in sections.sections()}
     for group, entries in groups.items():
         for name, reference in entries.items():
-            found = _REFERENCE.fullmatch(reference.strip())
-            if found is None or (group in _GROUPS and not found["attr"]):
+            match = _REFERENCE.fullmatch(reference.strip())
+            if match is None or (group in _GROUPS and not match["attr"]):
                 raise MalformedError(f"{name} = {reference!r} in [{group}] is not of the form module:object")
     return groups
 
@@ -69,8 +69,10 @@ def scripts(archive: Archive) -> tuple[Script, ...]:
         groups = parse_entry_points(archive.about("entry_points.txt") or b"")
     except MalformedError:
         return ()  # check_entry_points reports it
-    found = ((name, _REFERENCE.match(ref.strip())) for group in _GROUPS for name, ref in groups.get(group, {}).items())
-    return tuple(Script(name, match["module"], match["attr"]) for name, match in found if match)
+    matches = (
+        (name, _REFERENCE.match(ref.strip())) for group in _GROUPS for name, ref in groups.get(group, {}).items()
+    )
+    return tuple(Script(name, match["module"], match["attr"]) for name, match in matches if match)
 
 
 def check_entry_points(archive: Archive) -> Iterator[Finding]:
@@ -87,7 +89,7 @@ def check_entry_points(archive: Archive) -> Iterator[Finding]:
 
 
 def check_lost_scripts(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
-    """Find scripts that the newest release had and this one lost: with the upgrade users lose the tool."""
+    """Find scripts that the newest release had and this release lost: with the upgrade users lose the tool."""
     if previous is None:
         return
     lost = _programs(previous) - _programs(archive)

@@ -1,4 +1,4 @@
-"""The files of a release as a set, and whether each of them is what the plan says it is. Pure."""
+"""Find files that are missing, too much, or not what the plan says they are. Pure."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def _check_wheel_name(subject: CheckContext, file: str) -> Iterator[Finding]:
     # Source: the index takes no wheel that is tied to an unnamed Linux.
     tied = sorted({tag.platform for tag in tags if tag.platform.startswith("linux_")})
     if tied:
-        # On the local index it can be practised all the same; no upload of it to another one would succeed.
-        word = warning if subject.practice else error
-        yield word(
+        # On the local index it can be practised all the same; no upload of it to another index would succeed.
+        severity = warning if subject.practice else error
+        yield severity(
             file, f"the index takes no wheel for {summarize(tied)}", "a release needs a wheel built for manylinux"
         )
 

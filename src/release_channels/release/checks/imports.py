@@ -1,4 +1,4 @@
-"""True if a wheel works for who installs it: a clean environment, an install, and one import of each script."""
+"""Find what keeps a wheel from working: an install into a clean environment, and an import of each script."""
 
 from __future__ import annotations
 
@@ -66,11 +66,21 @@ def _fits(name: str) -> bool:
 
 
 def _install(subject: CheckContext, wheel: Path) -> Path:
-    """Make a clean environment with the wheel and its dependencies, and give its Python."""
-    place = subject.scratch / "environment"
+    """Make a clean environment with the wheel and its dependencies, and return its Python."""
+    environment = subject.scratch / "environment"
     chosen = python_for(subject.requires_python)
-    run(subject.uv, "venv", "--quiet", "--no-project", "--python", chosen, place, cwd=subject.scratch, env=subject.env)
-    python = python_of(place)
+    run(
+        subject.uv,
+        "venv",
+        "--quiet",
+        "--no-project",
+        "--python",
+        chosen,
+        environment,
+        cwd=subject.scratch,
+        env=subject.env,
+    )
+    python = python_of(environment)
     run(
         subject.uv, "pip", "install", "--quiet", "--python", python, wheel.resolve(),
         cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT,
@@ -79,10 +89,10 @@ def _install(subject: CheckContext, wheel: Path) -> Path:
 
 
 def _not_installed(name: str, err: CommandError) -> Finding:
-    said = " ".join((err.hint or str(err)).splitlines()[-_TAIL_LINES:])
+    reason = " ".join((err.hint or str(err)).splitlines()[-_TAIL_LINES:])
     return error(
         name,
-        f"does not install into a clean environment: {' '.join(said.split())}",
+        f"does not install into a clean environment: {' '.join(reason.split())}",
         "try it by hand: `uv venv`, then `uv pip install` this wheel",
     )
 
@@ -90,7 +100,7 @@ def _not_installed(name: str, err: CommandError) -> Finding:
 def _import_all(
     subject: CheckContext, python: Path, wanted: Sequence[ImportTarget]
 ) -> Iterator[tuple[ImportTarget, str]]:
-    """Import one target after the other in one run; after a crash, the next run continues behind the culprit."""
+    """Import all targets in a single run; after a crash, the next run continues behind the culprit."""
     remaining, attempt = list(wanted), 0
     while remaining:
         results = subject.scratch / f"imports-{attempt}.jsonl"

@@ -1,4 +1,4 @@
-"""True if the files fit: the limits of the index on a file, on a project, and on what a file may unpack to. Pure."""
+"""Find what exceeds the limits of the index on a file, a project, and what a file may unpack to. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def readable(size: int) -> str:
 
 
 def check_file_size(subject: CheckContext, name: str, size: int) -> Iterator[Finding]:
-    """Find a file above the limit for one file.
+    """Find a file above the limit for a file.
 
     Source: the index's upload limit, which its administrators raise for a project on request.
     """
