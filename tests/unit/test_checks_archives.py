@@ -83,7 +83,7 @@ def test_a_foreign_file_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "before", "after", "telling"),
+    ("name", "before", "after", "message"),
     [
         pytest.param(
             "demo_tool/cli.py", b"return 0", b"return 1", "another hash or size for: demo_tool/cli", id="hash"
@@ -95,18 +95,18 @@ def test_a_foreign_file_is_not_read(tmp_path: Path) -> None:
         pytest.param(f"{INFO}/RECORD", b"sha256=", b"", "another hash or size for", id="no algorithm"),
     ],
 )
-def test_record_agrees_with_the_contents(tmp_path: Path, name: str, before: bytes, after: bytes, telling: str) -> None:
+def test_record_agrees_with_the_contents(tmp_path: Path, name: str, before: bytes, after: bytes, message: str) -> None:
     """A wheel that was changed after the build is found by its RECORD."""
     path = make_wheel(tmp_path, Recipe())
     members = [(each, text.replace(before, after) if each == name else text) for each, text in read_zip(path)]
     assert members != read_zip(path)
     write_zip(path, members)
     found = list(check_contents(read_archive(path)))
-    assert any(telling in finding.message for finding in found), found
+    assert any(message in finding.message for finding in found), found
 
 
 @pytest.mark.parametrize("name", ["RECORD", "WHEEL"])
-def test_a_wheel_has_its_papers(tmp_path: Path, name: str) -> None:
+def test_a_wheel_has_record_and_wheel(tmp_path: Path, name: str) -> None:
     """A wheel without RECORD or WHEEL is refused."""
     path = make_wheel(tmp_path, Recipe(instead={name: None}))
     assert f"has no {name}" in complaint(path).message
@@ -156,10 +156,10 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize(("member", "telling"), ODD)
-def test_odd_members_of_an_sdist_are_found(tmp_path: Path, member: tarfile.TarInfo, telling: str) -> None:
+@pytest.mark.parametrize(("member", "message"), ODD)
+def test_odd_members_of_an_sdist_are_found(tmp_path: Path, member: tarfile.TarInfo, message: str) -> None:
     """What cannot be unpacked safely is refused."""
-    assert telling in complaint(make_sdist(tmp_path, Recipe(), members=[member])).message
+    assert message in complaint(make_sdist(tmp_path, Recipe(), members=[member])).message
 
 
 def test_a_link_inside_an_sdist_is_fine(tmp_path: Path) -> None:

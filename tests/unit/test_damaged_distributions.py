@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.distributions import read_distribution
-from release_channels.errors import RefusedError
+from release_channels.errors import FailedError, RefusedError
 from release_channels.release.checks import check_release
 from release_channels.release.rebuild import explain_difference
+from release_channels.release.sdist_normalize import is_normalized, normalize_sdist
 from tests.support.distributions import Recipe, make_sdist, make_subject, make_wheel, read_zip, write_zip
 
 RECIPE = Recipe(readme="A tiny project. " * 500)
@@ -171,3 +172,16 @@ def test_the_comparison_of_two_builds_reports_it(
     for one, other in ((first, second), (second, first)):
         difference = explain_difference(one, other)
         assert difference.is_weighty, difference
+
+
+UNREADABLE_SDISTS = {name: damage for name, (damage, reason) in SDISTS.items() if "readable" in reason}
+
+
+@pytest.mark.parametrize("damage", UNREADABLE_SDISTS.values(), ids=UNREADABLE_SDISTS)
+def test_a_damaged_sdist_is_not_normalized(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    """What cannot be read to its end would be written again without the rest."""
+    path = make_sdist(tmp_path, RECIPE)
+    normalize_sdist(path, 0)
+    damage(path)
+    with pytest.raises(FailedError, match=rf"{path.name} is not a readable sdist"):
+        is_normalized(path, 0)

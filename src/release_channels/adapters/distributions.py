@@ -162,6 +162,23 @@ def read_members(path: Path) -> Iterator[tuple[Member, Iterator[bytes]]]:
                 yield member, pieces
 
 
+@contextmanager
+def open_sdist(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open an sdist, and check at the end that it is complete.
+
+    Raises: one of DAMAGED if it is not readable.
+    """
+    with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r:") as sdist:
+        yield sdist
+        # tarfile takes a damaged header for the end of the archive, and leaves the rest of the gzip file unread.
+        sdist.getmembers()
+        packed.seek(sdist.offset)
+        if packed.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("the archive is cut off or has a damaged header")
+        while packed.read(_PIECE):
+            pass
+
+
 def has_zip_comment(path: Path) -> bool:
     """Return whether a wheel has a ZIP comment.
 
@@ -239,15 +256,9 @@ def _zip_members(path: Path) -> Iterator[tuple[Member, _OpenMember]]:
 
 
 def _tar_members(path: Path) -> Iterator[tuple[Member, _OpenMember]]:
-    with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r:") as sdist:
+    with open_sdist(path) as sdist:
         for info in sdist:
             yield _tar_member(info), partial(sdist.extractfile, info) if info.isreg() else _no_content
-        # tarfile takes a damaged header for the end of the archive, and leaves the rest of the gzip file unread.
-        packed.seek(sdist.offset)
-        if packed.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("the archive is cut off or has a damaged header")
-        while packed.read(_PIECE):
-            pass
 
 
 def _no_content() -> None:

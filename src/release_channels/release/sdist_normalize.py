@@ -8,7 +8,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from release_channels.adapters.distributions import DAMAGED
+from release_channels.adapters.distributions import DAMAGED, open_sdist
 from release_channels.errors import FailedError
 
 _MODES = (0o644, 0o755)
@@ -39,7 +39,7 @@ def is_normalized(sdist: Path, epoch: int) -> bool:
     try:
         with sdist.open("rb") as stream:
             packed_at = struct.unpack("<I", stream.read(8)[4:8])[0]
-        with tarfile.open(sdist, "r:gz") as archive:
+        with open_sdist(sdist) as archive:
             return _is_normalized_time(packed_at, epoch) and all(
                 _is_normalized_member(member, epoch) for member in archive
             )
@@ -54,7 +54,7 @@ def normalize_sdist(sdist: Path, epoch: int) -> None:
     """
     normalized = sdist.with_name(f".{sdist.name}.normalized")
     with (
-        tarfile.open(sdist, "r:gz") as old,
+        open_sdist(sdist) as old,
         normalized.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=raw, mtime=epoch) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as new,
