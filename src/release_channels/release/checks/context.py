@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from packaging.version import Version
@@ -39,19 +40,10 @@ class CheckContext:
     allow_lost_scripts: frozenset[str] = frozenset()
 
 
-def error(file: str, message: str, hint: str = "") -> Finding:
-    """Format a finding that stops the release."""
-    return Finding(Severity.ERROR, file, message, hint)
-
-
-def warning(file: str, message: str, hint: str = "") -> Finding:
-    """Format a finding that should be read before the release."""
-    return Finding(Severity.WARNING, file, message, hint)
-
-
-def note(file: str, message: str, hint: str = "") -> Finding:
-    """Format a finding that is good to know."""
-    return Finding(Severity.NOTE, file, message, hint)
+# Findings that stop the release, that should be read before it, and that are good to know.
+error = partial(Finding, Severity.ERROR)
+warning = partial(Finding, Severity.WARNING)
+note = partial(Finding, Severity.NOTE)
 
 
 def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:

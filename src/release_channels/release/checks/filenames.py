@@ -22,18 +22,17 @@ def check_set(subject: CheckContext) -> Iterator[Finding]:
 
     Source: the index takes one sdist per release, and no other file types.
     """
-    kinds = [kind_of(path.name) for path in subject.files]
-    sdists = [path.name for path in subject.files if kind_of(path.name) is Kind.SDIST]
+    names = [path.name for path in subject.files]
+    sdists = [name for name in names if kind_of(name) is Kind.SDIST]
     if not sdists:
         yield error("", "there is no sdist among the files", "build one: `nox -s build`")
     if len(sdists) > 1:
         yield error("", f"there are {len(sdists)} sdists: {summarize(sdists)}", "empty dist/ and build again")
-    if Kind.WHEEL not in kinds:
+    if Kind.WHEEL not in map(kind_of, names):
         yield error("", "there is no wheel among the files", "build one: `nox -s build`")
-    for path, kind in zip(subject.files, kinds, strict=True):
-        if kind is None:
-            yield error(path.name, "is neither a wheel (.whl) nor an sdist (.tar.gz)", "take it out of the release")
-    for name, count in Counter(path.name for path in subject.files).items():
+    for name, count in Counter(names).items():
+        if kind_of(name) is None:
+            yield error(name, "is neither a wheel (.whl) nor an sdist (.tar.gz)", "take it out of the release")
         if count > 1:
             yield error(name, f"{count} files have this name", "empty dist/ and build again")
 

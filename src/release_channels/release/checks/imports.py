@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -68,33 +69,17 @@ def _fits(name: str) -> bool:
 def _install(subject: CheckContext, wheel: Path) -> Path:
     """Make a clean environment with the wheel and its dependencies, and return its Python."""
     environment = subject.scratch / "environment"
-    chosen = python_for(subject.requires_python)
-    run(
-        subject.uv,
-        "venv",
-        "--quiet",
-        "--no-project",
-        "--python",
-        chosen,
-        environment,
-        cwd=subject.scratch,
-        env=subject.env,
-    )
     python = python_of(environment)
-    run(
-        subject.uv, "pip", "install", "--quiet", "--python", python, wheel.resolve(),
-        cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT,
-    )  # fmt: skip
+    uv = partial(run, subject.uv, cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT)
+    uv("venv", "--quiet", "--no-project", "--python", python_for(subject.requires_python), environment)
+    uv("pip", "install", "--quiet", "--python", python, wheel.resolve())
     return python
 
 
 def _not_installed(name: str, err: CommandError) -> Finding:
-    reason = " ".join((err.hint or str(err)).splitlines()[-_TAIL_LINES:])
-    return error(
-        name,
-        f"does not install into a clean environment: {' '.join(reason.split())}",
-        "try it by hand: `uv venv`, then `uv pip install` this wheel",
-    )
+    reason = " ".join(" ".join((err.hint or str(err)).splitlines()[-_TAIL_LINES:]).split())
+    hint = "try it by hand: `uv venv`, then `uv pip install` this wheel"
+    return error(name, f"does not install into a clean environment: {reason}", hint)
 
 
 def _import_all(
@@ -127,11 +112,7 @@ def _probe(subject: CheckContext, python: Path, wanted: Sequence[ImportTarget], 
 
 def _failure(name: str, target: ImportTarget, problem: str) -> Finding:
     if not target.script:
-        return warning(
-            name, f"the import package {target.module} cannot be imported: {problem}", "try it in a clean environment"
-        )
-    return error(
-        name,
-        f"the script {target.script} ({target.module}:{target.attr}) cannot start: {problem}",
-        "correct the entry point, or add what it imports to the package or its dependencies",
-    )
+        message = f"the import package {target.module} cannot be imported: {problem}"
+        return warning(name, message, "try it in a clean environment")
+    message = f"the script {target.script} ({target.module}:{target.attr}) cannot start: {problem}"
+    return error(name, message, "correct the entry point, or add what it imports to the package or its dependencies")

@@ -67,18 +67,15 @@ def check_top_level(archive: Archive) -> Iterator[Finding]:
 
 def _problem(top: str, paths: list[str]) -> tuple[str, str] | None:
     """Describe what is wrong with a file or directory at the top of a wheel, and what to do about it."""
-    if paths == [top]:
-        if top.endswith(".pth"):
-            return f"{top}, which runs whenever any Python of the user starts", "do without it"
-        if top in _FILES:
-            return f"{top} next to the import package", _OUT
-        return (
-            None if _is_module(top) else (f"the file {top}, which is not a Python module", "move it into the package")
-        )
-    if top in _DIRECTORIES:
-        return f"{top}/ next to the import package", _OUT
-    has_module = any(map(_is_module, paths))
-    return None if has_module else (f"{top}/, which contains no Python module", "move it into the package")
+    is_file = paths == [top]
+    if is_file and top.endswith(".pth"):
+        return f"{top}, which runs whenever any Python of the user starts", "do without it"
+    if top in (_FILES if is_file else _DIRECTORIES):
+        return f"{top}{'' if is_file else '/'} next to the import package", _OUT
+    if any(map(_is_module, paths)):
+        return None
+    text = f"the file {top}, which is not a Python module" if is_file else f"{top}/, which contains no Python module"
+    return text, "move it into the package"
 
 
 def check_hidden(archive: Archive) -> Iterator[Finding]:
