@@ -168,6 +168,11 @@ class TestImports:
         assert finding.severity is Severity.WARNING
         assert "the import package demo_tool cannot be imported: ZeroDivisionError" in finding.message
 
+    def test_more_modules_than_fit_into_a_command_are_imported(self, tmp_path: Path) -> None:
+        """A namespace without packages has each of its modules as an import package of its own."""
+        files: dict[str, str | bytes] = {f"space/{'m' * 180}{number}.py": "" for number in range(800)}
+        assert self.check(tmp_path, Recipe(scripts={}, files=files)) == []
+
     def test_a_wheel_that_does_not_install_is_one_error(self, tmp_path: Path) -> None:
         """What uv says last is in the message."""
         (finding,) = self.check(tmp_path, Recipe(requires=["no-such-project-here-at-all"]))

@@ -17,15 +17,19 @@ from typing import Any
 _GROUPS = ("console_scripts", "gui_scripts")
 
 
-def probe_command(
+def prepare_probe(
     python: Path, results: Path, targets: Sequence[tuple[str, str, str]], project: str = ""
 ) -> tuple[str | Path, ...]:
-    """Return the command that imports targets: script, module and attribute, the first and the last may be empty.
+    """Write what is to be imported, and return the command that imports it.
 
-    With a project, the first result describes its installation, and its own scripts come before the targets.
+    A target has a script, a module and an attribute; the first and the last may be empty. With a project, the first
+    result describes its installation, and its own scripts take the place of the targets.
     """
+    request = results.with_suffix(".request")  # in a file, since a wheel may have more modules than fit into a command
+    request.write_text(json.dumps([project, targets]), encoding="utf-8")
+    results.unlink(missing_ok=True)
     # `-I` keeps the working directory, this project's sources and the user's own packages out of the import path.
-    return (python, "-I", Path(__file__), results, project, json.dumps(targets))
+    return (python, "-I", Path(__file__), request, results)
 
 
 def read_results(results: Path) -> list[Any]:
@@ -33,9 +37,8 @@ def read_results(results: Path) -> list[Any]:
     return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
 
 
-def _main(results: Path, project: str, targets: list[list[str]]) -> None:
-    results.write_text("", encoding="utf-8")
-    for result in _probe(project, targets):
+def _main(request: Path, results: Path) -> None:
+    for result in _probe(*json.loads(request.read_text(encoding="utf-8"))):
         with results.open("a", encoding="utf-8") as out:
             out.write(json.dumps(result) + "\n")
 
@@ -97,4 +100,4 @@ def _import(module: str, attr: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))
+    _main(*map(Path, sys.argv[1:]))

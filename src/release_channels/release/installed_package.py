@@ -19,7 +19,7 @@ from release_channels.release.checks.archive import read_archive
 from release_channels.release.checks.entry_points import scripts
 from release_channels.release.checks.wheel_layout import import_packages, script_files
 from release_channels.release.clean_install import Environment
-from release_channels.release.import_probe import probe_command, read_results
+from release_channels.release.import_probe import prepare_probe, read_results
 
 _IMPORT_SECONDS = 120
 # The errors at the end of a traceback when code is missing, rather than --help misunderstood.
@@ -173,7 +173,7 @@ def _probe(
     Raises: FailedError if Python crashes.
     """
     results = home / "imports.jsonl"
-    words = probe_command(environment.python, results, [("", module, "") for module in wheel.modules], project)
+    words = prepare_probe(environment.python, results, [("", module, "") for module in wheel.modules], project)
     done = run_unchecked(*words, cwd=home, env=env, timeout=_IMPORT_SECONDS)
     description, *imported = read_results(results) or [None]
     if description is None or len(imported) < len(description["targets"]):

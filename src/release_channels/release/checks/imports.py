@@ -19,7 +19,7 @@ from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import CheckContext, error, note, warning
 from release_channels.release.checks.entry_points import scripts
 from release_channels.release.checks.wheel_layout import import_packages
-from release_channels.release.import_probe import probe_command, read_results
+from release_channels.release.import_probe import prepare_probe, read_results
 
 _INSTALL_TIMEOUT = 900
 _IMPORT_TIMEOUT = 120
@@ -102,7 +102,7 @@ def _import_all(
 
 def _probe(subject: CheckContext, python: Path, wanted: Sequence[ImportTarget], results: Path) -> str:
     """Run the imports in the clean environment and return how the run ended, if not well."""
-    words = probe_command(python, results, [(target.script, target.module, target.attr) for target in wanted])
+    words = prepare_probe(python, results, [(target.script, target.module, target.attr) for target in wanted])
     try:
         run(*words, cwd=subject.scratch, env=subject.env, timeout=_IMPORT_TIMEOUT)
     except CommandError as err:
