@@ -89,8 +89,8 @@ def test_a_wheel_without_its_own_metadata_is_refused(tmp_path: Path, members: di
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        pytest.param({"demo_tool-1.0.0/README": ""}, "no PKG-INFO", id="no metadata"),
-        pytest.param({"demo_tool-1.0.0/egg/PKG-INFO": GOOD}, "no PKG-INFO", id="metadata too deep"),
+        pytest.param({"demo_tool-1.0.0/README": ""}, "contains 0 PKG-INFO files", id="no metadata"),
+        pytest.param({"demo_tool-1.0.0/egg/PKG-INFO": GOOD}, "contains 0 PKG-INFO files", id="metadata too deep"),
         pytest.param({"demo_tool-1.0.0/PKG-INFO": GOOD, "more/x": ""}, "2 top-level entries", id="two directories"),
         pytest.param({}, "0 top-level entries", id="empty"),
     ],

@@ -35,14 +35,14 @@ def shop(tmp_path: Path, wheelhouse: Path, offline: None, monkeypatch: pytest.Mo
     """A checkout and an index with one dependency, and a directory for temporary files."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", None)  # asked anew from here on
+    monkeypatch.setattr(tempfile, "tempdir", None)  # read again from here on
     shop = Shop.open(tmp_path, wheelhouse)
     make_wheel(shop.upstream, DEPENDENCY)
     return shop
 
 
 def test_nothing_of_the_users_configuration_decides(shop: Shop, tmp_path: Path) -> None:
-    """Whatever the environment, the configuration files and the checkout say, a stranger's commands bring the same."""
+    """Whatever the environment, the configuration files and the checkout say, a new user's commands bring the same."""
     shop.release(PREVIEW, FINAL)
     home = tmp_path / "user"
     (home / ".config" / "uv").mkdir(parents=True)
@@ -79,7 +79,7 @@ def test_nothing_of_the_users_configuration_decides(shop: Shop, tmp_path: Path) 
 
 
 def test_a_python_that_no_machine_has_is_a_plain_failure(shop: Shop) -> None:
-    """Where no interpreter satisfies requires-python, that is said, and nothing is asked of the index."""
+    """Where no interpreter satisfies requires-python, the error names it, and the index is not queried."""
     recipe = replace(PREVIEW, requires_python=">=4.7")
     shop.release(recipe)
     with pytest.raises(FailedError, match=r"demo-tool asks for Python >=4\.7, and this machine has none") as caught:
@@ -89,7 +89,7 @@ def test_a_python_that_no_machine_has_is_a_plain_failure(shop: Shop) -> None:
 
 
 def test_the_password_of_the_upstream_index_is_in_no_words(shop: Shop, tmp_path: Path) -> None:
-    """Where pip is not available, what was typed is told, and the upstream's address with its password is not in it."""
+    """Where pip is not available, the command is reported without the address of the upstream and its password."""
     shop.release(PREVIEW)
     next(shop.upstream.glob("pip-*.whl")).unlink()
     with shop.index() as (local, upstream):
@@ -97,15 +97,15 @@ def test_the_password_of_the_upstream_index_is_in_no_words(shop: Shop, tmp_path:
         address = upstream.simple_url.replace("://", "://ci:marked-password@")
         release = release_of(shop.root, PREVIEW, index, address, shop.env)
         (tmp_path / "home").mkdir()
-        guest = make_clean_installer(tmp_path / "home", release.project, index, address, shop.env)
+        installer = make_clean_installer(tmp_path / "home", release.project, index, address, shop.env)
         with pytest.raises(CommandError, match="pip install --quiet pip") as caught:
-            guest.pip_install(Channel.PUBLIC)
+            installer.pip_install(Channel.PUBLIC)
     assert "marked-password" not in f"{caught.value}"
 
 
 @pytest.mark.full
 def test_a_project_that_excludes_this_python_is_installed_with_another(shop: Shop) -> None:
-    """The stranger takes a Python that the project takes, if there is one on this machine."""
+    """A new user gets a Python that the project takes, if there is one on this machine."""
     bound = f"!={sys.version_info.major}.{sys.version_info.minor}.*,>=3.9"
     words = ("python", "find", "--no-project", "--no-python-downloads", bound)
     if subprocess.run([uv_program(), *words], capture_output=True, check=False).returncode:
@@ -146,10 +146,10 @@ def test_ctrl_c_leaves_nothing(shop: Shop, tmp_path: Path) -> None:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
         try:
-            _, said = child.communicate(timeout=30)
+            _, output = child.communicate(timeout=30)
         finally:
             child.kill()
-    assert child.returncode == 130, said.decode()
+    assert child.returncode == 130, output.decode()
     assert list((tmp_path / "tmp").iterdir()) == []
     for started in mark.read_text().split():
         with pytest.raises(ProcessLookupError):

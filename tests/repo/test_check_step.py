@@ -55,7 +55,7 @@ def test_all_findings_are_in_one_report_and_nothing_is_uploaded(
 def test_a_backend_that_packs_the_clock_is_reported_with_the_reason(
     make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two builds that differ are a warning, once, which says in which member they differ; the release goes on."""
+    """Two builds that differ are a warning, once, which names the member that differs; the release continues."""
     repo = make_repo(own_backend(_CLOCK))
     outcome = run_session(repo, steps=_CHECKED)
     assert outcome.result is Result.DONE
@@ -81,7 +81,7 @@ def test_a_second_build_can_be_switched_off(make_repo: MakeRepo, run_session: Ru
     assert len((tmp_path / "runs").read_text().split()) == 6
 
 
-@pytest.mark.parametrize("steps", [("build", "check"), ("check",)], ids=["beside the first", "afterwards"])
+@pytest.mark.parametrize("steps", [("build", "check"), ("check",)], ids=["concurrent", "afterwards"])
 def test_a_second_build_that_fails_is_a_finding_among_the_others(
     make_repo: MakeRepo, run_session: RunSession, steps: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,10 +124,10 @@ def wait_for(name):
 """
 
 
-def test_a_build_that_fails_beside_the_second_is_tried_alone(
+def test_a_build_that_fails_next_to_the_second_is_tried_alone(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
 ) -> None:
-    """A backend that stages in a shared place finds it taken; alone it builds, and both things are told."""
+    """A backend that stages in a shared place finds it taken; alone it builds, and both are reported."""
     body = f"SHARED = {str(tmp_path)!r}\n{_SHARED}" + (
         "def during(kind):\n"
         "    if IS_SECOND:\n        (HERE / 'taken').touch()\n        wait_for('alone')\n"
@@ -146,10 +146,10 @@ def test_a_build_that_fails_beside_the_second_is_tried_alone(
     "harm", ["raise SystemExit('taken')", "EXTRA['demo_tool/x.py'] = 'X = 1'"], ids=["fail", "mix"]
 )
 @pytest.mark.full
-def test_what_goes_wrong_beside_the_first_build_alone_is_not_believed(
+def test_a_failure_only_next_to_the_first_build_is_not_believed(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, harm: str
 ) -> None:
-    """The second build is made once more, with no other beside it, before anything is said of it."""
+    """The second build is made again without another next to it, before it is reported."""
     body = f"SHARED = {str(tmp_path)!r}\n{_SHARED}" + (
         "def during(kind):\n    if IS_SECOND and kind == 'wheel' and not (HERE / 'once').exists():\n"
         f"        (HERE / 'once').touch()\n        {harm}\n"
@@ -221,7 +221,7 @@ def test_what_a_preview_alone_had_is_nothing_that_a_final_loses(make_repo: MakeR
     assert "demo-tool 1.2.0 has lost the scripts that demo-tool 1.1.1 had: b (" in outcome.hint
 
 
-def test_a_loss_that_is_meant_is_told_and_goes_on(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_allowed_loss_is_reported_and_stops_nothing(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     """`allow-lost-scripts` names them one by one: any other is missed all the same."""
     repo = _final(make_repo, 'allow-lost-scripts = ["b"]\n')
     _wheel(repo, "1.1.0", "a", "b")
@@ -232,7 +232,7 @@ def test_a_loss_that_is_meant_is_told_and_goes_on(make_repo: MakeRepo, capsys: p
 
 
 @pytest.mark.parametrize("channel", Channel)
-def test_a_comparison_that_cannot_be_made_is_told(
+def test_a_comparison_that_cannot_be_made_is_reported(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, channel: Channel
 ) -> None:
     """The newest release's wheel is listed and is not available: a warning for a preview, and the end for a final."""
@@ -243,11 +243,11 @@ def test_a_comparison_that_cannot_be_made_is_told(
         staging.fault = lambda environ, app: Response(status=404) if environ["PATH_INFO"].endswith(".whl") else None
         words = () if channel is Channel.PUBLIC else ("--run-number", "7")
         outcome = run_session(repo, "--index", "staging", *words, steps=_CHECKED, channel=channel)
-    told = "demo_tool-1.1.0-py3-none-any.whl: the index staging does not give this file"
+    message = "demo_tool-1.1.0-py3-none-any.whl: the index staging does not give this file"
     if channel is Channel.PUBLIC:
-        assert (outcome.result, told in outcome.hint) == (Result.REFUSED, True), outcome
+        assert (outcome.result, message in outcome.hint) == (Result.REFUSED, True), outcome
     else:
-        assert (outcome.result, told in "".join(outcome.warnings)) == (Result.DONE, True), outcome
+        assert (outcome.result, message in "".join(outcome.warnings)) == (Result.DONE, True), outcome
 
 
 def test_a_yanked_release_is_not_compared_with(make_repo: MakeRepo) -> None:
@@ -260,7 +260,7 @@ def test_a_yanked_release_is_not_compared_with(make_repo: MakeRepo) -> None:
     assert public_steps(repo, *_CHECKED).result is Result.DONE
 
 
-def test_what_the_project_has_on_the_index_takes_room(make_repo: MakeRepo) -> None:
+def test_releases_on_the_index_count_against_the_limit(make_repo: MakeRepo) -> None:
     """Every other release counts against the project's limit."""
     repo = _final(make_repo, "project-limit = 40000\n")
     big = {"demo_tool/data.bin": random.Random(0).randbytes(50_000)}
@@ -269,7 +269,7 @@ def test_what_the_project_has_on_the_index_takes_room(make_repo: MakeRepo) -> No
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
         ("file-limit = 100\n", "the limit for a file is 100 bytes"),
         ("project-limit = 1000\n", "its limit is 1000 bytes"),
@@ -277,13 +277,13 @@ def test_what_the_project_has_on_the_index_takes_room(make_repo: MakeRepo) -> No
     ids=["file", "project"],
 )
 def test_the_limits_of_the_configuration_count(
-    make_repo: MakeRepo, run_session: RunSession, settings: str, says: str
+    make_repo: MakeRepo, run_session: RunSession, settings: str, message: str
 ) -> None:
     """A file or a project above its limit is refused before a byte is uploaded."""
     repo = make_repo(own_backend(settings=settings + "rebuild = false\n"))
     outcome = run_session(repo, steps=_UPLOADED)
     assert outcome.result is Result.REFUSED
-    assert says in outcome.hint
+    assert message in outcome.hint
     assert _on_index(repo) == []
 
 
@@ -318,16 +318,16 @@ def _pack(path: Path, members: _Members, level: int) -> Path:
 
 
 @pytest.mark.parametrize("ending", [".whl", ".tar.gz"])
-@pytest.mark.parametrize(("members", "level", "says"), _CASES.values(), ids=_CASES)
-def test_why_two_builds_differ_is_said_in_words(
-    tmp_path: Path, ending: str, members: _Members, level: int, says: str
+@pytest.mark.parametrize(("members", "level", "message"), _CASES.values(), ids=_CASES)
+def test_the_difference_of_two_builds_is_described(
+    tmp_path: Path, ending: str, members: _Members, level: int, message: str
 ) -> None:
     """The weightiest difference is named, with the member where there is one."""
-    one = _pack(tmp_path / f"one{ending}", _SAME, 9)
+    first = _pack(tmp_path / f"one{ending}", _SAME, 9)
     other = _pack(tmp_path / f"other{ending}", members, level)
-    difference = explain_difference(one, other)
-    assert says in difference.words
-    assert difference.is_weighty is (says.endswith(("only one of them", "differ")))
+    difference = explain_difference(first, other)
+    assert message in difference.words
+    assert difference.is_weighty is (message.endswith(("only one of them", "differ")))
 
 
 def test_another_target_of_a_link_is_another_content(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def _contents(path: Path) -> dict[str, tuple[bytes, str, bytes, bool, str | None
 
 
 @pytest.mark.parametrize(
-    ("changes", "settled"),
+    ("changes", "normalized"),
     [
         ({}, True),
         ({"mtime": 0}, True),
@@ -72,20 +72,22 @@ def _contents(path: Path) -> dict[str, tuple[bytes, str, bytes, bool, str | None
     ids=repr,
 )
 def test_whatever_comes_from_clock_or_account_is_noticed(
-    tmp_path: Path, changes: dict[str, object], settled: bool
+    tmp_path: Path, changes: dict[str, object], normalized: bool
 ) -> None:
-    """The commit's time and a backend's constant are settled; every other time, owner and mode is not."""
+    """The commit's time and a backend's constant are normalized; every other time, owner and mode is not."""
     path = _write(tmp_path / "a.tar.gz", [(_member("a/b", **changes), b"x")])
-    assert is_normalized(path, EPOCH) is settled
+    assert is_normalized(path, EPOCH) is normalized
     normalize_sdist(path, EPOCH)
     assert is_normalized(path, EPOCH)
 
 
-@pytest.mark.parametrize(("packed_at", "settled"), [(EPOCH, True), (0, True), (EPOCH + 9, False), (EPOCH - 9, False)])
-def test_the_time_in_the_archives_own_header_counts(tmp_path: Path, packed_at: int, settled: bool) -> None:
+@pytest.mark.parametrize(
+    ("packed_at", "normalized"), [(EPOCH, True), (0, True), (EPOCH + 9, False), (EPOCH - 9, False)]
+)
+def test_the_time_in_the_archives_own_header_counts(tmp_path: Path, packed_at: int, normalized: bool) -> None:
     """Also a clock that runs behind the commit's is a clock."""
     path = _write(tmp_path / "a.tar.gz", [(_member("a/b"), b"x")], packed_at=packed_at)
-    assert is_normalized(path, EPOCH) is settled
+    assert is_normalized(path, EPOCH) is normalized
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_the_time_in_the_archives_own_header_counts(tmp_path: Path, packed_at: i
     [b"", b"no archive", gzip.compress(b"no tar", mtime=0), gzip.compress(b"x" * 2000, mtime=0)[:-9]],
     ids=["empty", "text", "no tar inside", "cut off"],
 )
-def test_what_is_no_archive_is_told_as_such(tmp_path: Path, content: bytes) -> None:
+def test_an_unreadable_archive_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     """A backend that leaves a broken file is named by the file, without a traceback."""
     (tmp_path / "a.tar.gz").write_bytes(content)
     with pytest.raises(FailedError, match=r"a\.tar\.gz is not a readable sdist"):

@@ -15,7 +15,7 @@ from release_channels.model.findings import Finding, Severity
 from release_channels.release.checks import CheckContext, check_release
 from release_channels.release.checks.archive import read_archive
 from release_channels.release.checks.context import error, note, sort_findings, summarize, warning
-from release_channels.release.checks.imports import check_imports, targets
+from release_channels.release.checks.imports import check_imports, import_targets
 from release_channels.release.checks.readme import check_readme, parse_answer
 from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
 
@@ -24,9 +24,9 @@ SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"
 
 def uv_program() -> str:
     """Find uv on the path."""
-    found = shutil.which("uv")
-    assert found, "these tests need uv"
-    return found
+    program = shutil.which("uv")
+    assert program, "these tests need uv"
+    return program
 
 
 def real_subject(tmp_path: Path, *files: Path, **changes: Any) -> CheckContext:
@@ -51,27 +51,29 @@ def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
     sdist.write_bytes(b"nothing")
     previous = tmp_path / "demo_tool-1.1.0-py3-none-any.whl"
     previous.write_bytes(b"nothing")
-    found = check_release(real_subject(tmp_path, sdist, wheel, previous=previous, file_limit=10))
-    telling = [
+    findings = check_release(real_subject(tmp_path, sdist, wheel, previous=previous, file_limit=10))
+    expected = [
         (Severity.ERROR, WHEEL, "the limit for a file is 10 bytes"),
         (Severity.ERROR, WHEEL, "twine check: `long_description` missing"),
         (Severity.ERROR, WHEEL, "the script demo (demo_tool.cli:main) cannot start: ModuleNotFoundError"),
-        (Severity.ERROR, SDIST, "cannot be read"),
-        (Severity.WARNING, previous.name, "the newest release's wheel cannot be read"),
+        (Severity.ERROR, SDIST, "is not a readable sdist"),
+        (Severity.WARNING, previous.name, "the newest release's file is not a readable wheel"),
         (Severity.WARNING, WHEEL, "installs tests/"),
         (Severity.NOTE, WHEEL, "nothing about the Pythons"),
     ]
-    for severity, file, message in telling:
-        assert any(one.severity is severity and one.file == file and message in one.message for one in found), message
-    order = [(list(Severity).index(finding.severity), finding.file) for finding in found]
+    for severity, file, message in expected:
+        assert any(each.severity is severity and each.file == file and message in each.message for each in findings), (
+            message
+        )
+    order = [(list(Severity).index(finding.severity), finding.file) for finding in findings]
     assert order == sorted(order)
-    assert "Traceback" not in str(found)
+    assert "Traceback" not in str(findings)
 
 
 def test_a_missing_file_is_a_finding(tmp_path: Path) -> None:
     """A file that is not there is reported like one that is broken."""
-    found = check_release(make_subject(tmp_path, [tmp_path / SDIST]))
-    assert any(one.file == SDIST and "cannot be read" in one.message for one in found)
+    findings = check_release(make_subject(tmp_path, [tmp_path / SDIST]))
+    assert any(each.file == SDIST and "is not a readable sdist" in each.message for each in findings)
 
 
 def test_a_report_is_sorted_and_says_things_once() -> None:
@@ -87,15 +89,15 @@ def test_long_lists_are_cut() -> None:
 
 
 class TestRendering:
-    """What twine says, for real."""
+    """The output of the real twine."""
 
     def test_broken_markup_is_found_in_each_file(self, tmp_path: Path) -> None:
         """The complaint names the line and the file, and says what to do."""
         recipe = Recipe(content_type="text/x-rst", readme="Demo\n==\n\n.. nonsense:: x\n")
         files = make_release(tmp_path, recipe)
-        found = check_readme(real_subject(tmp_path, *files), [read_archive(path) for path in files])
-        assert [finding.file for finding in found] == [SDIST, WHEEL]
-        for finding in found:
+        findings = check_readme(real_subject(tmp_path, *files), [read_archive(path) for path in files])
+        assert [finding.file for finding in findings] == [SDIST, WHEEL]
+        for finding in findings:
             assert finding.severity is Severity.ERROR
             assert "syntax errors in markup" in finding.message
             assert "line " in finding.message
@@ -121,7 +123,7 @@ class TestRendering:
 
 
 class TestImports:
-    """What a user meets who installs the wheel into a clean environment."""
+    """The experience of a user who installs the wheel into a clean environment."""
 
     def check(self, tmp_path: Path, recipe: Recipe, **changes: Any) -> list[Finding]:
         """Install the wheel of a recipe and import what it promises."""
@@ -146,9 +148,9 @@ class TestImports:
                 "demo_tool/crashes.py": "import os\nos._exit(3)",
             },
         )
-        found = self.check(tmp_path, recipe)
-        assert all(one.severity is Severity.ERROR and one.file == WHEEL and one.hint for one in found)
-        assert [one.message for one in found] == [
+        findings = self.check(tmp_path, recipe)
+        assert all(each.severity is Severity.ERROR and each.file == WHEEL and each.hint for each in findings)
+        assert [each.message for each in findings] == [
             "the script gone (demo_tool.gone:main) cannot start: ModuleNotFoundError: No module named 'demo_tool.gone'",
             "the script typo (demo_tool.cli:mian) cannot start: "
             "AttributeError: module 'demo_tool.cli' has no attribute 'mian'",
@@ -165,6 +167,11 @@ class TestImports:
         (finding,) = self.check(tmp_path, recipe)
         assert finding.severity is Severity.WARNING
         assert "the import package demo_tool cannot be imported: ZeroDivisionError" in finding.message
+
+    def test_more_modules_than_fit_into_a_command_are_imported(self, tmp_path: Path) -> None:
+        """A namespace without packages has each of its modules as an import package of its own."""
+        files: dict[str, str | bytes] = {f"space/{'m' * 180}{number}.py": "" for number in range(800)}
+        assert self.check(tmp_path, Recipe(scripts={}, files=files)) == []
 
     def test_a_wheel_that_does_not_install_is_one_error(self, tmp_path: Path) -> None:
         """What uv says last is in the message."""
@@ -197,11 +204,11 @@ def test_what_must_be_importable(tmp_path: Path) -> None:
         "demo_tool-1.2.0.data/platlib/other/__init__.py": "",
         "not-importable/x.py": "",
     }
-    with_scripts = targets(read_archive(make_wheel(tmp_path, Recipe(files=files))))
+    with_scripts = import_targets(read_archive(make_wheel(tmp_path, Recipe(files=files))))
     assert [(target.script, target.module, target.attr) for target in with_scripts] == [
         ("demo", "demo_tool.cli", "main")
     ]
-    without = targets(read_archive(make_wheel(tmp_path, Recipe(files=files, scripts={}))))
+    without = import_targets(read_archive(make_wheel(tmp_path, Recipe(files=files, scripts={}))))
     assert [target.module for target in without] == ["demo_tool", "fast", "other", "single", "space.plugin"]
 
 

@@ -24,23 +24,25 @@ SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
 
-def look_into(tmp_path: Path, files: Sequence[Path], previous: Path | None = None, **changes: Any) -> list[Finding]:
+def run_checks(tmp_path: Path, files: Sequence[Path], previous: Path | None = None, **changes: Any) -> list[Finding]:
     """Run every check that needs no program."""
     subject = make_subject(tmp_path, files, previous=previous, **changes)
     archives = [read_archive(path) for path in files if path.name.endswith((".whl", ".gz"))]
     return list(check_files(subject, archives, read_archive(previous) if previous else None))
 
 
-def assert_found(found: Sequence[Finding], severity: Severity, file: str, telling: str) -> None:
+def assert_finding(findings: Sequence[Finding], severity: Severity, file: str, message: str) -> None:
     """One finding has this severity and file, says this, and says what to do."""
-    matching = [one for one in found if one.severity is severity and one.file == file and telling in one.message]
-    assert matching, found
-    assert all(one.hint for one in matching)
+    matching = [
+        each for each in findings if each.severity is severity and each.file == file and message in each.message
+    ]
+    assert matching, findings
+    assert all(each.hint for each in matching)
 
 
 def test_a_good_release_has_no_findings(tmp_path: Path) -> None:
     """The default recipe passes every check, with nothing to say about it."""
-    assert look_into(tmp_path, make_release(tmp_path, Recipe())) == []
+    assert run_checks(tmp_path, make_release(tmp_path, Recipe())) == []
 
 
 PASSING = [
@@ -70,7 +72,7 @@ PASSING = [
 @pytest.mark.parametrize("recipe", PASSING)
 def test_what_is_allowed_is_not_reported(tmp_path: Path, recipe: Recipe) -> None:
     """What is at the edge of a rule, and on the right side of it, is not a finding."""
-    assert look_into(tmp_path, make_release(tmp_path, recipe)) == []
+    assert run_checks(tmp_path, make_release(tmp_path, recipe)) == []
 
 
 BOTH = [
@@ -96,45 +98,90 @@ BOTH = [
     (Recipe(requires=["rich>=15.0rc1"]), ERROR, "asks for a pre-release (>=15.0rc1)", "pre-release floor"),
     (Recipe(requires=["rich==2.0b1"]), ERROR, "(==2.0b1): a default install breaks", "pre-release pin"),
     (Recipe(requires=["rich~=1.1.dev0"]), ERROR, "(~=1.1.dev0)", "compatible with a dev release"),
-    (
-        Recipe(requires=['rich>=1.0a1; extra == "tui"'], extra=["Provides-Extra: tui"]),
-        ERROR,
-        "(>=1.0a1)",
-        "pre-release in an extra",
-    ),
     (Recipe(requires_python=None), NOTE, "nothing about the Pythons", "no requires-python"),
 ]
 
 
-@pytest.mark.parametrize(("recipe", "severity", "telling"), [pytest.param(*case[:3], id=case[3]) for case in BOTH])
-def test_metadata_is_checked_in_both_files(tmp_path: Path, recipe: Recipe, severity: Severity, telling: str) -> None:
+@pytest.mark.parametrize(("recipe", "severity", "message"), [pytest.param(*case[:3], id=case[3]) for case in BOTH])
+def test_metadata_is_checked_in_both_files(tmp_path: Path, recipe: Recipe, severity: Severity, message: str) -> None:
     """What is wrong with the metadata is found in METADATA and in PKG-INFO."""
-    found = look_into(tmp_path, make_release(tmp_path, recipe))
+    findings = run_checks(tmp_path, make_release(tmp_path, recipe))
     for file in (SDIST, WHEEL):
-        assert_found(found, severity, file, telling)
+        assert_finding(findings, severity, file, message)
 
 
 def test_a_deprecated_classifier_names_its_replacement(tmp_path: Path) -> None:
     """The hint contains the classifier to write instead."""
     recipe = Recipe(classifiers=["Natural Language :: Ukranian", "Programming Language :: Python :: 33"])
-    hints = [finding.hint for finding in look_into(tmp_path, [make_wheel(tmp_path, recipe)])]
+    hints = [finding.hint for finding in run_checks(tmp_path, [make_wheel(tmp_path, recipe)])]
     assert "write 'Natural Language :: Ukrainian'" in hints
     assert any(hint.startswith("did you mean 'Programming Language :: Python :: 3") for hint in hints)
 
 
-def test_a_preview_may_need_prereleases_but_hears_of_it(tmp_path: Path) -> None:
+EXTRAS = [
+    pytest.param(['rich>=1a1; extra == "dev"'], "extra dev", id="extra"),
+    pytest.param(["rich>=1a1; 'Dev_Tools' == extra"], "extra dev-tools", id="reversed and not normalized"),
+    pytest.param(['rich>=1a1; extra == "a" or extra == "b"'], "extra a, b", id="two extras"),
+    pytest.param(['rich>=1a1; extra == "a" and extra == "b"'], "extra a, b", id="two extras together"),
+    pytest.param(['rich>=1a1; extra == "a" and extra != "b"'], "extra a ", id="an extra without another"),
+    pytest.param(['rich>=1a1; extra == "a" and python_version < "3.9"'], "extra a", id="extra and Python"),
+    pytest.param(
+        ['rich>=1a1; (os_name == "nt" or python_full_version ~= "3.9") and extra == "a"'], "extra a", id="parentheses"
+    ),
+    pytest.param(['demo-tool[dev]; extra == "all"', 'rich>=1a1; extra == "dev"'], "extra dev", id="nested extras"),
+]
+DEFAULTS = [
+    pytest.param(["rich>=1a1"], id="plain"),
+    pytest.param(['rich>=1a1; python_version < "3.9"'], id="Python"),
+    pytest.param(['rich>=1a1; extra == "a" or python_version < "3.9"'], id="extra or Python"),
+    pytest.param(['rich>=1a1; (extra == "a" or os_name == "nt") and python_version < "3.9"'], id="parentheses"),
+    pytest.param(['rich>=1a1; extra != "a"'], id="without an extra"),
+    pytest.param([r'rich>=1a1; os_name == "\\N"'], id="backslash"),
+    pytest.param(["demo.tool[dev]", 'rich>=1a1; extra == "dev"'], id="extra of the project itself"),
+    pytest.param(["demo-tool[all]", 'Demo-Tool[Dev]; extra == "all"', 'rich>=1a1; extra == "dev"'], id="nested extras"),
+]
+
+
+@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize(("requires", "message"), EXTRAS)
+def test_a_prerelease_in_an_extra_is_a_warning(
+    tmp_path: Path, requires: list[str], message: str, channel: Channel
+) -> None:
+    """A default install does not get it, so the release goes on, and the warning names the extra."""
+    findings = run_checks(tmp_path, make_release(tmp_path, Recipe(requires=requires)), channel=channel)
+    for file in (SDIST, WHEEL):
+        assert_finding(findings, WARNING, file, message)
+    assert all("asks for a pre-release (>=1a1)" in finding.message for finding in findings)
+    assert all(finding.severity is WARNING for finding in findings)
+
+
+@pytest.mark.parametrize("requires", DEFAULTS)
+def test_a_prerelease_in_a_default_install_is_an_error(tmp_path: Path, requires: list[str]) -> None:
+    """What some default install gets stops a final, wherever that is."""
+    findings = run_checks(tmp_path, make_release(tmp_path, Recipe(requires=requires)))
+    assert_finding(findings, ERROR, WHEEL, "(>=1a1): a default install breaks")
+
+
+def test_a_direct_url_in_an_extra_is_an_error(tmp_path: Path) -> None:
+    """The index refuses the file for it, whoever would install the extra."""
+    files = make_release(tmp_path, Recipe(requires=['rich @ https://example.org/rich.whl ; extra == "dev"']))
+    findings = run_checks(tmp_path, files, channel=Channel.PREVIEW)
+    assert_finding(findings, ERROR, WHEEL, "is a direct URL")
+
+
+def test_a_prerelease_dependency_of_a_preview_is_a_warning(tmp_path: Path) -> None:
     """For a preview a pre-release dependency is a warning."""
     files = make_release(tmp_path, Recipe(requires=["rich>=15.0rc1"]))
-    found = look_into(tmp_path, files, channel=Channel.PREVIEW)
-    assert_found(found, WARNING, WHEEL, "asks for a pre-release")
-    assert all(finding.severity is WARNING for finding in found)
+    findings = run_checks(tmp_path, files, channel=Channel.PREVIEW)
+    assert_finding(findings, WARNING, WHEEL, "asks for a pre-release")
+    assert all(finding.severity is WARNING for finding in findings)
 
 
 def test_a_local_version_is_refused(tmp_path: Path) -> None:
     """A local version is found even where plan and metadata agree on it."""
     recipe = Recipe(version="1.2.0+g1a2b3c")
-    found = look_into(tmp_path, make_release(tmp_path, recipe), version=Version(recipe.version))
-    assert_found(found, ERROR, "demo_tool-1.2.0+g1a2b3c.tar.gz", "1.2.0+g1a2b3c is a local version")
+    findings = run_checks(tmp_path, make_release(tmp_path, recipe), version=Version(recipe.version))
+    assert_finding(findings, ERROR, "demo_tool-1.2.0+g1a2b3c.tar.gz", "1.2.0+g1a2b3c is a local version")
 
 
 IN_WHEEL = [
@@ -155,13 +202,13 @@ IN_WHEEL = [
 ]
 
 
-@pytest.mark.parametrize(("files", "severity", "telling"), [pytest.param(*case[:3], id=case[3]) for case in IN_WHEEL])
+@pytest.mark.parametrize(("files", "severity", "message"), [pytest.param(*case[:3], id=case[3]) for case in IN_WHEEL])
 def test_what_a_wheel_should_not_install_is_found(
-    tmp_path: Path, files: dict[str, str | bytes], severity: Severity, telling: str
+    tmp_path: Path, files: dict[str, str | bytes], severity: Severity, message: str
 ) -> None:
     """A wheel that would drop something unexpected on its users is reported."""
     wheel = make_wheel(tmp_path, Recipe(files=files))
-    assert_found(look_into(tmp_path, [wheel]), severity, WHEEL, telling)
+    assert_finding(run_checks(tmp_path, [wheel]), severity, WHEEL, message)
 
 
 SECRETS = {
@@ -179,9 +226,9 @@ SECRETS = {
 def test_secrets_are_found_in_both_files(tmp_path: Path, name: str, text: str) -> None:
     """A file for secrets is an error, however deep it lies."""
     recipe = Recipe(files={f"demo_tool/data/{name}": text}, sdist_files={f"src/data/{name}": text})
-    found = look_into(tmp_path, make_release(tmp_path, recipe))
+    findings = run_checks(tmp_path, make_release(tmp_path, recipe))
     for file in (SDIST, WHEEL):
-        assert_found(found, ERROR, file, f"data/{name}")
+        assert_finding(findings, ERROR, file, f"data/{name}")
 
 
 def test_a_second_package_that_the_last_wheel_had_is_known(tmp_path: Path) -> None:
@@ -189,7 +236,7 @@ def test_a_second_package_that_the_last_wheel_had_is_known(tmp_path: Path) -> No
     recipe = Recipe(files={"other/__init__.py": ""})
     (tmp_path / "old").mkdir()
     previous = make_wheel(tmp_path / "old", replace(recipe, version="1.1.0"))
-    assert look_into(tmp_path, make_release(tmp_path, recipe), previous=previous) == []
+    assert run_checks(tmp_path, make_release(tmp_path, recipe), previous=previous) == []
 
 
 @pytest.mark.parametrize("channel", Channel)
@@ -199,9 +246,9 @@ def test_a_lost_script_is_an_error_on_both_channels(tmp_path: Path, channel: Cha
     scripts = {"demo": "demo_tool.cli:main", "demo-admin": "demo_tool.cli:main"}
     previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0", scripts=scripts))
     files = make_release(tmp_path, Recipe())
-    found = look_into(tmp_path, files, previous=previous, previous_version=Version("1.1.0"), channel=channel)
-    assert_found(found, ERROR, WHEEL, "demo-tool 1.2.0 has lost the scripts that demo-tool 1.1.0 had: demo-admin")
-    assert look_into(tmp_path, files, previous=files[1]) == []
+    findings = run_checks(tmp_path, files, previous=previous, previous_version=Version("1.1.0"), channel=channel)
+    assert_finding(findings, ERROR, WHEEL, "demo-tool 1.2.0 has lost the scripts that demo-tool 1.1.0 had: demo-admin")
+    assert run_checks(tmp_path, files, previous=files[1]) == []
 
 
 def test_a_script_that_became_a_compiled_program_is_not_lost(tmp_path: Path) -> None:
@@ -209,7 +256,7 @@ def test_a_script_that_became_a_compiled_program_is_not_lost(tmp_path: Path) -> 
     (tmp_path / "old").mkdir()
     previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0"))
     recipe = Recipe(scripts={}, files={"demo_tool-1.2.0.data/scripts/demo": b"\x7fELF"})
-    assert look_into(tmp_path, make_release(tmp_path, recipe), previous=previous) == []
+    assert run_checks(tmp_path, make_release(tmp_path, recipe), previous=previous) == []
 
 
 ENTRY_POINTS = {
@@ -224,7 +271,7 @@ ENTRY_POINTS = {
 def test_malformed_entry_points_are_found(tmp_path: Path, text: str) -> None:
     """An entry_points.txt that does not parse is an error."""
     wheel = make_wheel(tmp_path, Recipe(scripts={}, instead={"entry_points.txt": text}))
-    assert_found(look_into(tmp_path, [wheel]), ERROR, WHEEL, "entry_points.txt does not parse")
+    assert_finding(run_checks(tmp_path, [wheel]), ERROR, WHEEL, "entry_points.txt does not parse")
 
 
 FILE_NAMES = [
@@ -242,40 +289,40 @@ FILE_NAMES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "telling"), FILE_NAMES, ids=[name for name, _ in FILE_NAMES])
-def test_file_names_are_normalized_and_agree_with_the_plan(tmp_path: Path, name: str, telling: str) -> None:
+@pytest.mark.parametrize(("name", "message"), FILE_NAMES, ids=[name for name, _ in FILE_NAMES])
+def test_file_names_are_normalized_and_agree_with_the_plan(tmp_path: Path, name: str, message: str) -> None:
     """A file name that the index refuses, or that uv silently leaves out, is an error."""
     make = make_wheel if name.endswith(".whl") else make_sdist
-    assert_found(look_into(tmp_path, [make(tmp_path, Recipe(), file_name=name)]), ERROR, name, telling)
+    assert_finding(run_checks(tmp_path, [make(tmp_path, Recipe(), file_name=name)]), ERROR, name, message)
 
 
 def test_an_sdist_is_named_by_the_digits_of_its_metadata(tmp_path: Path) -> None:
     """1.2 and 1.2.0 are the same version, and the index still wants the name that PKG-INFO gives."""
     sdist = make_sdist(tmp_path, Recipe(metadata_version="1.2"))
-    assert_found(look_into(tmp_path, [sdist]), ERROR, SDIST, "must end in '-1.2.tar.gz'")
+    assert_finding(run_checks(tmp_path, [sdist]), ERROR, SDIST, "must end in '-1.2.tar.gz'")
 
 
 def test_a_foreign_dist_info_directory_is_found(tmp_path: Path) -> None:
     """The directory by which installers find the metadata is named after the release."""
     wheel = make_wheel(tmp_path, Recipe(version="1.1.0", metadata_version="1.2.0"), file_name=WHEEL)
-    assert_found(look_into(tmp_path, [wheel]), ERROR, WHEEL, "demo_tool-1.1.0.dist-info is not named after")
+    assert_finding(run_checks(tmp_path, [wheel]), ERROR, WHEEL, "demo_tool-1.1.0.dist-info is not named after")
 
 
 def test_missing_and_foreign_files_are_found(tmp_path: Path) -> None:
     """A release is one sdist, at least one wheel, and nothing else."""
     (tmp_path / "notes.zip").write_bytes(b"x")
-    found = look_into(tmp_path, [tmp_path / "notes.zip"])
-    assert_found(found, ERROR, "", "no sdist")
-    assert_found(found, ERROR, "", "no wheel")
-    assert_found(found, ERROR, "notes.zip", "neither a wheel (.whl) nor an sdist")
+    findings = run_checks(tmp_path, [tmp_path / "notes.zip"])
+    assert_finding(findings, ERROR, "", "no sdist")
+    assert_finding(findings, ERROR, "", "no wheel")
+    assert_finding(findings, ERROR, "notes.zip", "neither a wheel (.whl) nor an sdist")
 
 
 def test_a_second_sdist_and_a_doubled_name_are_found(tmp_path: Path) -> None:
     """The index takes one sdist per release, and each name once."""
     files = [*make_release(tmp_path / "one", Recipe()), *make_release(tmp_path / "two", Recipe())]
-    found = look_into(tmp_path, files)
-    assert_found(found, ERROR, "", "there are 2 sdists")
-    assert_found(found, ERROR, WHEEL, "2 files have this name")
+    findings = run_checks(tmp_path, files)
+    assert_finding(findings, ERROR, "", "there are 2 sdists")
+    assert_finding(findings, ERROR, WHEEL, "2 files have this name")
 
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -286,12 +333,12 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "severity", "file", "telling"), SIZES)
+@pytest.mark.parametrize(("changes", "severity", "file", "message"), SIZES)
 def test_sizes_above_a_limit_are_found(
-    tmp_path: Path, changes: dict[str, Any], severity: Severity, file: str, telling: str
+    tmp_path: Path, changes: dict[str, Any], severity: Severity, file: str, message: str
 ) -> None:
-    """A file or a project that does not fit is told before the upload, in sizes people read."""
-    assert_found(look_into(tmp_path, make_release(tmp_path, Recipe()), **changes), severity, file, telling)
+    """A file or a project that does not fit is reported before the upload, in sizes people read."""
+    assert_finding(run_checks(tmp_path, make_release(tmp_path, Recipe()), **changes), severity, file, message)
 
 
 @given(

@@ -1,15 +1,21 @@
-"""Built distributions: what a wheel or an sdist says about itself, read without unpacking anything."""
+"""Built distributions: their members and their core metadata, read without unpacking anything."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
+import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from packaging.metadata import RawMetadata, parse_email
 from packaging.utils import (
@@ -28,7 +34,18 @@ from release_channels.errors import RefusedError
 MAX_METADATA = 8 * 1024 * 1024
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}", re.ASCII)
 _REBUILD = "build it again with the build session; do not repack distributions by hand"
-_UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, UnicodeError, NotImplementedError)
+_PIECE = 1 << 20
+# The index takes stored and deflated members only.
+_PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What the standard library raises for an archive that is damaged, cut off, encrypted, or not of its kind.
+DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error),
+    *(EOFError, IndexError, OSError, OverflowError, RuntimeError, ValueError),
+)
+
+
+class UnreadableError(RefusedError):
+    """A distribution is missing or damaged."""
 
 
 class Kind(StrEnum):
@@ -36,6 +53,38 @@ class Kind(StrEnum):
 
     SDIST = "sdist"
     WHEEL = "wheel"
+
+
+class MemberKind(StrEnum):
+    """The kind of a member of an archive."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    LINK = "link"
+    OTHER = "device, pipe or sparse file"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an archive: `size` in bytes, `target` of a link, `attributes` in words: time, mode and owner."""
+
+    name: str
+    size: int
+    kind: MemberKind = MemberKind.FILE
+    mode: int = 0
+    target: str = ""
+    attributes: str = ""
+    plain: bool = True  # stored or deflated
+
+    @property
+    def is_file(self) -> bool:
+        """Return whether this is an ordinary file."""
+        return self.kind is MemberKind.FILE
+
+    @property
+    def base(self) -> str:
+        """Return the last part of the name."""
+        return self.name.rstrip("/").rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +104,13 @@ class Distribution:
 
 
 def read_distribution(path: Path) -> Distribution:
-    """Read a wheel's METADATA or an sdist's PKG-INFO and check that the file's name tells the same.
+    """Read a wheel's METADATA or an sdist's PKG-INFO and compare it with the file's name.
 
-    Raises: RefusedError for a file that is not a distribution, or that says two things about itself.
+    Raises: RefusedError for a file that is not a distribution, or that contradicts its name.
     Source: binary distribution format and source distribution format specifications.
     """
     name, version, kind = parse_file_name(path.name)
-    read = _wheel_metadata if kind is Kind.WHEEL else _sdist_metadata
-    try:
-        metadata = read(path)
-    except _UNREADABLE as err:
-        raise RefusedError(f"{path.name} is not a readable {kind}: {err}", hint=_REBUILD) from err
-    except RuntimeError as err:  # this is how zipfile reports an encrypted member
-        raise RefusedError(f"{path.name} is not a readable {kind}: {err}", hint=_REBUILD) from err
+    metadata = _read_metadata(path, kind)
     own_name, own_version = _identity(path.name, metadata)
     if (canonicalize_name(own_name), own_version) != (name, version):
         raise RefusedError(
@@ -87,15 +130,62 @@ def parse_file_name(name: str) -> tuple[NormalizedName, Version, Kind]:
             f"{name!r} is not the name of a distribution",
             hint="it has at most 200 characters: letters, digits and the signs . _ + ! -",
         )
+    kind = kind_of(name)
     try:
-        if name.endswith(".whl"):
-            project, version, _build, _tags = parse_wheel_filename(name)
-            return project, version, Kind.WHEEL
-        if name.endswith(".tar.gz"):
-            return *parse_sdist_filename(name), Kind.SDIST
+        if kind is Kind.WHEEL:
+            return *parse_wheel_filename(name)[:2], kind
+        if kind is Kind.SDIST:
+            return *parse_sdist_filename(name), kind
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidName, InvalidVersion) as err:
         raise RefusedError(f"the file name {name} does not parse: {err}", hint=_REBUILD) from err
     raise RefusedError(f"{name} is neither a wheel nor a .tar.gz sdist", hint="a release contains nothing else")
+
+
+def kind_of(file_name: str) -> Kind | None:
+    """Return the kind of a distribution by its file name, None for any other file."""
+    if file_name.endswith(".whl"):
+        return Kind.WHEEL
+    return Kind.SDIST if file_name.endswith(".tar.gz") else None
+
+
+def read_members(path: Path) -> Iterator[tuple[Member, Iterator[bytes]]]:
+    """Read the members of a wheel or of an sdist, each with its content in pieces; nothing is extracted.
+
+    A content has to be read before the next member; that of a member not `plain` cannot be read.
+
+    Raises: UnreadableError if the file is missing or damaged, also from the pieces.
+    """
+    read = _zip_members if kind_of(path.name) is Kind.WHEEL else _tar_members
+    with _refuse_damage(path):
+        for member, open_member in read(path):
+            with closing(_pieces(path, member, open_member)) as pieces:
+                yield member, pieces
+
+
+@contextmanager
+def open_sdist(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open an sdist, and check at the end that it is complete.
+
+    Raises: one of DAMAGED if it is not readable.
+    """
+    with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r:") as sdist:
+        yield sdist
+        # tarfile takes a damaged header for the end of the archive, and leaves the rest of the gzip file unread.
+        sdist.getmembers()
+        packed.seek(sdist.offset)
+        if packed.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("the archive is cut off or has a damaged header")
+        while packed.read(_PIECE):
+            pass
+
+
+def has_zip_comment(path: Path) -> bool:
+    """Return whether a wheel has a ZIP comment.
+
+    Raises: UnreadableError if the file is missing or damaged.
+    """
+    with _refuse_damage(path), zipfile.ZipFile(path) as wheel:
+        return bool(wheel.comment)
 
 
 def requires_python(metadata: bytes) -> str | None:
@@ -120,44 +210,111 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _wheel_metadata(path: Path) -> bytes:
-    """Read the METADATA of the one dist-info directory, which must be the one that the file name announces."""
-    with zipfile.ZipFile(path) as wheel:
-        found = [info for info in wheel.infolist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", info.filename)]
-        if len(found) != 1:
-            raise RefusedError(f"{path.name} contains {len(found)} METADATA files instead of one", hint=_REBUILD)
-        directory = found[0].filename.partition("/")[0]
-        if not _same_release(directory.removesuffix(".dist-info"), path.name):
-            raise RefusedError(f"{path.name} contains the directory {directory} of another release", hint=_REBUILD)
-        with wheel.open(found[0]) as member:
-            return _bounded(member.read(MAX_METADATA + 1), path.name)
+def sha256_of_pieces(pieces: Iterable[bytes]) -> bytes:
+    """Return the digest of a content that comes in pieces."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.digest()
 
 
-def _sdist_metadata(path: Path) -> bytes:
-    """Read the PKG-INFO of the one top-level directory."""
-    tops: set[str] = set()
-    metadata: bytes | None = None
-    with tarfile.open(path, "r:gz") as sdist:
-        for member in sdist:
-            top, _, rest = member.name.removeprefix("./").partition("/")
-            tops.add(top)
-            if rest == "PKG-INFO" and member.isfile() and (file := sdist.extractfile(member)):
-                with file:
-                    metadata = _bounded(file.read(MAX_METADATA + 1), path.name)
-    if len(tops - {"", "."}) != 1:
-        raise RefusedError(f"{path.name} has {len(tops)} top-level entries instead of one directory", hint=_REBUILD)
-    if metadata is None:
-        raise RefusedError(f"{path.name} contains no PKG-INFO in its top-level directory", hint=_REBUILD)
-    return metadata
+_OpenMember = Callable[[], IO[bytes] | None]
 
 
-def _bounded(metadata: bytes, file_name: str) -> bytes:
-    if len(metadata) > MAX_METADATA:
-        raise RefusedError(
-            f"the core metadata in {file_name} is larger than {MAX_METADATA // 1024 // 1024} MiB",
-            hint="shorten the readme",
+@contextmanager
+def _refuse_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGED as err:
+        kind, reason = kind_of(path.name) or "distribution", str(err) or type(err).__name__
+        raise UnreadableError(f"{path.name} is not a readable {kind}: {reason}", hint=_REBUILD) from err
+
+
+def _pieces(path: Path, member: Member, open_member: _OpenMember) -> Generator[bytes]:
+    if not member.plain:
+        raise UnreadableError(
+            f"{path.name} is compressed in a way the index refuses: {member.name}", hint="use deflate"
         )
+    with _refuse_damage(path):
+        stream = open_member()
+        if stream is not None:
+            with stream:
+                yield from iter(lambda: stream.read(_PIECE), b"")
+
+
+def _zip_members(path: Path) -> Iterator[tuple[Member, _OpenMember]]:
+    with zipfile.ZipFile(path) as wheel:
+        for info in wheel.infolist():
+            kind = MemberKind.DIRECTORY if info.is_dir() else MemberKind.FILE
+            mode = info.external_attr >> 16
+            attributes = f"time {info.date_time}, mode {mode:o}"
+            plain = info.compress_type in _PLAIN
+            yield (
+                Member(info.filename, info.file_size, kind, mode, attributes=attributes, plain=plain),
+                partial(wheel.open, info),
+            )
+
+
+def _tar_members(path: Path) -> Iterator[tuple[Member, _OpenMember]]:
+    with open_sdist(path) as sdist:
+        for info in sdist:
+            yield _tar_member(info), partial(sdist.extractfile, info) if info.isreg() else _no_content
+
+
+def _no_content() -> None:
+    """Stand for the content of a directory, a link or a device."""
+
+
+def _tar_member(info: tarfile.TarInfo) -> Member:
+    if info.isreg() and not info.issparse():
+        kind = MemberKind.FILE
+    elif info.isdir():
+        kind = MemberKind.DIRECTORY
+    else:
+        kind = MemberKind.LINK if info.issym() or info.islnk() else MemberKind.OTHER
+    attributes = f"time {info.mtime}, mode {info.mode:o}, owner {info.uid}:{info.gid}"
+    size = info.size if kind in (MemberKind.FILE, MemberKind.OTHER) else 0
+    return Member(info.name, size, kind, info.mode, _link_target(info), attributes)
+
+
+def _link_target(info: tarfile.TarInfo) -> str:
+    """Return a link's target as a name in the archive: a symbolic link counts from the directory it is in."""
+    if not info.issym() or info.linkname.startswith("/"):
+        return info.linkname
+    return f"{info.name.rpartition('/')[0]}/{info.linkname}"
+
+
+def _read_metadata(path: Path, kind: Kind) -> bytes:
+    """Read METADATA of the wheel's own dist-info directory, or PKG-INFO of the sdist's one top-level directory."""
+    name = "METADATA" if kind is Kind.WHEEL else "PKG-INFO"
+    candidates: list[tuple[str, bytes]] = []
+    tops: set[str] = set()
+    for member, pieces in read_members(path):
+        top, _, rest = member.name.removeprefix("./" if kind is Kind.SDIST else "").partition("/")
+        tops.add(top)
+        if rest == name and member.is_file and (kind is Kind.SDIST or top.endswith(".dist-info")):
+            candidates.append((top, _start(pieces)))
+    if kind is Kind.SDIST and len(tops := tops - {"", "."}) != 1:
+        raise RefusedError(f"{path.name} has {len(tops)} top-level entries instead of one directory", hint=_REBUILD)
+    if len(candidates) != 1:
+        raise RefusedError(f"{path.name} contains {len(candidates)} {name} files instead of one", hint=_REBUILD)
+    ((directory, metadata),) = candidates
+    if kind is Kind.WHEEL and not _same_release(directory.removesuffix(".dist-info"), path.name):
+        raise RefusedError(f"{path.name} contains the directory {directory} of another release", hint=_REBUILD)
+    if len(metadata) > MAX_METADATA:
+        limit = f"{MAX_METADATA // 1024 // 1024} MiB"
+        raise RefusedError(f"the core metadata in {path.name} is larger than {limit}", hint="shorten the readme")
     return metadata
+
+
+def _start(pieces: Iterable[bytes]) -> bytes:
+    """Read a content as far as core metadata may go, and at most a piece further."""
+    content = b""
+    for piece in pieces:
+        content += piece
+        if len(content) > MAX_METADATA:
+            break
+    return content
 
 
 def _same_release(stem: str, file_name: str) -> bool:

@@ -34,17 +34,17 @@ def _act(release: ReleaseContext) -> Report:
     manifest = verify_manifest(read_manifest(release.root), release.plan)
     with temporary_directory("check") as workplace, console.progress("checking the distributions"):
         subject, unread = _subject(release, manifest, workplace)
-        found, differing = run_pair(
+        problems, differing = run_pair(
             lambda: check_release(subject),
             lambda: _rebuild(release, manifest, release.rebuild) if release.rebuild else (),
         )
-    findings = (*_changed(release, manifest), *_texts(release), *unread, *found, *differing)
+    findings = (*_changed(release, manifest), *_texts(release), *unread, *problems, *differing)
     errors, warnings, notes = (
-        tuple(_word(finding) for finding in findings if finding.severity is kind)
+        tuple(_describe(finding) for finding in findings if finding.severity is kind)
         for kind in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
     )
     if errors:
-        for warning in warnings:  # one report, though the errors alone stop the release
+        for warning in warnings:  # a single report, though the errors alone stop the release
             console.warn(warning)
         for note in notes:
             console.say(f"  {note}")
@@ -67,7 +67,7 @@ def _texts(release: ReleaseContext) -> Iterator[Finding]:
 
 
 def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tuple[CheckContext, tuple[Finding, ...]]:
-    """Describe what is checked, and what it should have been compared with and could not be."""
+    """Describe what is checked, and report a comparison that cannot be made."""
     state, config = release.observed.index, release.project.config
     newest = _newest_release(state, manifest.version, manifest.channel)
     wheel = _smallest_wheel(state.releases[newest]) if newest else None
@@ -93,7 +93,7 @@ def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tu
 
 
 def _not_compared(release: ReleaseContext, manifest: Manifest, wheel: IndexFile) -> Finding:
-    """Format that nobody looked for lost scripts: a preview is followed by a better one soon, a final is not."""
+    """Format that nobody looked for lost scripts: a preview is soon followed by the next, a final is not."""
     severity = Severity.ERROR if manifest.channel is Channel.PUBLIC else Severity.WARNING
     text = f"{release.index.title} does not give this file, the newest release's, so no script can be missed"
     return Finding(severity, wheel.name, text, "try again when it does")
@@ -115,12 +115,12 @@ def _smallest_wheel(files: Sequence[IndexFile]) -> IndexFile | None:
 
 
 def _bytes_there(state: IndexState, version: Version) -> int:
-    """Add up what the other releases take of the index's room."""
+    """Add up what the other releases take of the project's limit."""
     return sum(file.size or 0 for v, files in state.releases.items() if v != version for file in files)
 
 
 def _changed(release: ReleaseContext, manifest: Manifest) -> Iterator[Finding]:
-    """Find files that are no longer the ones that were built; one that is gone is found by the checks."""
+    """Find files that are no longer the ones that were built; a missing file is reported by the checks."""
     for file in manifest.files:
         path = release.root / DIST / file.name
         if path.is_file() and sha256_of(path) != file.sha256:
@@ -134,7 +134,7 @@ def _rebuild(release: ReleaseContext, manifest: Manifest, rebuild: ConcurrentReb
     build = partial(build_files, build_spec_for_release(release, manifest.version), env=release.env)
     try:
         differing = tuple(_differing(release, manifest, rebuild.result(build)))
-        if differing and rebuild.was_beside:
+        if differing and rebuild.was_concurrent:
             differing = tuple(_differing(release, manifest, rebuild.alone(build)))
     except (CommandError, FailedError) as stop:
         last = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
@@ -173,7 +173,7 @@ _IRREPRODUCIBLE = (
 _UNLIKE = f"a final is refused for this; {_IRREPRODUCIBLE}"
 
 
-def _word(finding: Finding) -> str:
+def _describe(finding: Finding) -> str:
     where = f"{finding.file}: " if finding.file else ""
     hint = f" ({finding.hint})" if finding.hint else ""
     return f"{where}{finding.message}{hint}"

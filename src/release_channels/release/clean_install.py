@@ -32,7 +32,7 @@ _USERS_OWN = ("NETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where something was installed: its interpreter, and the directory in which its scripts are found."""
+    """An environment: its interpreter, and the directory of its scripts."""
 
     python: Path
     programs: Path
@@ -40,7 +40,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class CleanInstaller:
-    """Somebody who has never seen the project: an empty home, an index, and no configuration of pip or uv."""
+    """A user who has never seen the project: an empty home, an index, and no configuration of pip or uv."""
 
     home: Path
     project: str
@@ -49,20 +49,20 @@ class CleanInstaller:
     upstream: str
     env: Mapping[str, str]
 
-    def in_room(self, name: str) -> CleanInstaller:
+    def with_new_home(self, name: str) -> CleanInstaller:
         """Return the same installer with another empty home directory, so that installs do not affect each other."""
         home = self.home / name
         home.mkdir()
-        places = {"HOME": home, "UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin"}
-        return replace(self, home=home, env={**self.env, **{key: str(place) for key, place in places.items()}})
+        directories = {"HOME": home, "UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin"}
+        return replace(self, home=home, env={**self.env, **{key: str(path) for key, path in directories.items()}})
 
     def pip_install(self, channel: Channel, *, only_this_project: bool = False) -> Environment:
-        """Type the channel's pip command in a new environment.
+        """Run the channel's pip command in a new environment.
 
         Raises: CommandError with pip's own words.
         """
         python = self._environment(with_pip=True)
-        self._type(python, *pip_command(self.project, channel, only_this_project=only_this_project)[1:])
+        self._run(python, *pip_command(self.project, channel, only_this_project=only_this_project)[1:])
         return Environment(python, python.parent)
 
     def pip_would_install(self, channel: Channel) -> Version:
@@ -72,27 +72,27 @@ class CleanInstaller:
         """
         python = self._environment(with_pip=True)
         report = self.home / "report.json"
-        self._type(python, *pip_command(self.project, channel)[1:], "--dry-run", "--report", str(report))
+        self._run(python, *pip_command(self.project, channel)[1:], "--dry-run", "--report", str(report))
         entries = json.loads(report.read_text(encoding="utf-8"))["install"]
         named = {canonicalize_name(entry["metadata"]["name"]): entry["metadata"]["version"] for entry in entries}
         return Version(named[canonicalize_name(self.project)])
 
     def uv_install(self, channel: Channel, *, only_this_project: bool = False, is_tool: bool = True) -> Environment:
-        """Type the channel's uv command; what is not a tool goes into a new environment.
+        """Run the channel's uv command; what is not a tool goes into a new environment.
 
         Raises: CommandError with uv's own words.
         """
         words = uv_command(self.project, channel, only_this_project=only_this_project, is_tool=is_tool)[1:]
         if not is_tool:
             python = self._environment()
-            self._type(uv_program(), *words, "--python", str(python))
+            self._run(uv_program(), *words, "--python", str(python))
             return Environment(python, python.parent)
-        self._type(uv_program(), *words)
+        self._run(uv_program(), *words)
         directory = Path(self.env["UV_TOOL_DIR"]) / canonicalize_name(self.project)
         return Environment(python_of(directory), Path(self.env["UV_TOOL_BIN_DIR"]))
 
     def early_dependencies(self) -> tuple[str, ...]:
-        """List the dependencies that come as pre-releases when all pre-releases are allow.
+        """List the dependencies that come as pre-releases when all pre-releases are allowed.
 
         Raises: CommandError with uv's own words, which name them if they do not even resolve.
         """
@@ -109,25 +109,25 @@ class CleanInstaller:
         return tuple(f"{name} {v}" for name, v in versions.items() if v.is_prerelease and name != mine)
 
     def _environment(self, *, with_pip: bool = False) -> Path:
-        """Make an environment with nothing in it, or with the newest pip, and give its Python."""
+        """Make an environment with nothing in it, or with the newest pip, and return its Python."""
         directory = self.home / "environment"
-        self._type(uv_program(), "venv", "--quiet", "--python", str(self.python), str(directory))
+        self._run(uv_program(), "venv", "--quiet", "--python", str(self.python), str(directory))
         if with_pip:
-            # Not through the local index: uv keeps downloads by index, and that one's address lasts for one run.
+            # Not through the local index: uv keeps downloads by index, and its address lasts for a single run.
             words = ("pip", "install", "--quiet", "pip", "--python", str(python_of(directory)))
             # By a variable: the address may hold a password, and words are shown and listed by `ps`.
             env = {**self.env, "UV_DEFAULT_INDEX": self.upstream}
             run_unchecked(uv_program(), *words, cwd=self.home, env=env, timeout=_SECONDS).or_raise()
         return python_of(directory)
 
-    def _type(self, *words: str | Path) -> None:
+    def _run(self, *words: str | Path) -> None:
         run_unchecked(*words, cwd=self.home, env=self.env, timeout=_SECONDS).or_raise()
 
 
 def make_clean_installer(
     home: Path, project: Project, index: Index, upstream: str, outer: Mapping[str, str]
 ) -> CleanInstaller:
-    """Make a new user who knows one index, in an empty directory away from the checkout.
+    """Make a new user who knows a single index, in an empty directory away from the checkout.
 
     Of the `outer` environment only what says where things are on this machine comes along.
 
@@ -154,14 +154,16 @@ def make_clean_installer(
 
 
 def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:
-    """Report where this machine keeps downloads and interpreters, since the clean install's home is another one."""
-    asked = {"UV_CACHE_DIR": ("cache", "dir"), "UV_PYTHON_INSTALL_DIR": ("python", "dir")}
-    found = {name: outer.get(name) or run(uv_program(), *words, cwd=home, env=outer) for name, words in asked.items()}
-    return found | {"PIP_CACHE_DIR": outer.get("PIP_CACHE_DIR") or str(pip_cache(outer))}
+    """Return where this machine keeps downloads and interpreters, since the clean install's home is another."""
+    commands = {"UV_CACHE_DIR": ("cache", "dir"), "UV_PYTHON_INSTALL_DIR": ("python", "dir")}
+    stores = {
+        name: outer.get(name) or run(uv_program(), *words, cwd=home, env=outer) for name, words in commands.items()
+    }
+    return stores | {"PIP_CACHE_DIR": outer.get("PIP_CACHE_DIR") or str(pip_cache(outer))}
 
 
 def _addresses(index: Index, upstream: str) -> dict[str, str]:
-    """Report where packages come from; an index that is neither the local nor the real one contains no dependencies.
+    """Return where packages come from; an index that is neither the local index nor PyPI contains no dependencies.
 
     uv keeps what it downloads by the index that it came from. The local index has another port each time, so it is
     asked for the project alone, and dependencies are kept under upstream's address.
@@ -183,7 +185,7 @@ def _addresses(index: Index, upstream: str) -> dict[str, str]:
 
 
 def _python(project: Project, home: Path, env: Mapping[str, str]) -> Path:
-    """Find this interpreter if the project takes it, else one that uv finds here; none is downloaded.
+    """Find this interpreter if the project takes it, else another that uv finds here; none is downloaded.
 
     Raises: FailedError if there is none.
     """
@@ -201,7 +203,7 @@ def _python(project: Project, home: Path, env: Mapping[str, str]) -> Path:
 
 
 def pip_cache(env: Mapping[str, str]) -> Path:
-    """Where pip keeps its downloads by default; without it a new user would fetch every dependency each time."""
+    """Return where pip keeps its downloads by default, so that a new user need not fetch every dependency each time."""
     home = Path(env.get("HOME", str(Path.home())))
     if sys.platform == "darwin":
         return home / "Library" / "Caches" / "pip"

@@ -1,13 +1,12 @@
-"""Inspect into an environment: whether the right files came, and whether they work."""
+"""Inspect an environment: whether the right files were installed, and whether they work."""
 
 from __future__ import annotations
 
 import base64
 import csv
 import hashlib
-import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,46 +19,20 @@ from release_channels.release.checks.archive import read_archive
 from release_channels.release.checks.entry_points import scripts
 from release_channels.release.checks.wheel_layout import import_packages, script_files
 from release_channels.release.clean_install import Environment
+from release_channels.release.import_probe import prepare_probe, read_results
 
 _IMPORT_SECONDS = 120
-# The groups of entry points that installers make programs of.
-_GROUPS = ("console_scripts", "gui_scripts")
-# What an error at the end of a traceback says when code is missing, rather than that --help was misunderstood.
+# The errors at the end of a traceback when code is missing, rather than --help misunderstood.
 _INCOMPLETE = ("ImportError", "ModuleNotFoundError", "SyntaxError")
-# Run by the environment's own Python. The answer goes to a file: what is imported may print, exit, or crash.
-_PROBE = """
-import importlib, importlib.metadata, json, sys
-name, result, groups, modules = sys.argv[1], sys.argv[2], sys.argv[3].split(","), sys.argv[4:]
-found = importlib.metadata.distribution(name)
-points = [point for point in found.entry_points if point.group in groups]
-told = {
-    "version": found.version,
-    "site": str(found.locate_file("")),
-    "prefix": sys.prefix,
-    "direct_url": found.read_text("direct_url.json"),
-    "files": [str(file) for file in found.files or ()],
-    "scripts": [[point.name, point.group] for point in points],
-    "imports": [],
-}
-targets = [(point.name, point.module, point.attr or "") for point in points] or [("", module, "") for module in modules]
-for script, module, attr in targets:
-    places, problem = [], ""
-    try:
-        loaded = importlib.import_module(module)
-        places = [loaded.__file__] if getattr(loaded, "__file__", None) else list(getattr(loaded, "__path__", ()))
-        for part in filter(None, attr.split(".")):
-            loaded = getattr(loaded, part)
-    except BaseException as err:
-        problem = f"{type(err).__name__}: {err}".replace(told["site"], "").splitlines()[0]
-    told["imports"].append([script, module, places, problem])
-with open(result, "w", encoding="utf-8") as out:
-    json.dump(told, out)
-"""
+
+
+_Import = tuple[str, str, list[str], str]
+"""The script or nothing, the module, where it came from, and the problem or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """What a wheel promises: its files with their digests, its programs, and what can be imported from it.
+    """The promises of a wheel: its files with their digests, its programs, and what can be imported from it.
 
     `scripts` are entry points, of which installers make programs; `ready_made` are programs as the wheel carries them.
     """
@@ -77,7 +50,7 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What an environment contains of a project; `warnings` are what a user may trip over and can still live with."""
+    """An installed project; `warnings` are what a user may trip over and can still live with."""
 
     version: Version
     site: Path
@@ -101,50 +74,50 @@ def read_wheel(path: Path) -> Wheel:
 
 
 def inspect_installation(
-    place: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]
+    environment: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]
 ) -> Installed:
     """Inspect an installed project: where it came from, and whether what it promises can be imported.
 
     Raises: FailedError for a script that cannot be imported, and for an install from elsewhere.
     """
-    text = _probe(place, project, wheel, home, env)
-    if text["direct_url"]:
+    description, imports = _probe(environment, project, wheel, home, env)
+    if description["direct_url"]:
         raise FailedError(f"{project} was not installed from the index: it has a direct_url.json")
-    for script, module, places, problem in text["imports"]:
-        for path in places:
-            if not Path(path).resolve().is_relative_to(Path(text["prefix"]).resolve()):
+    for script, module, sources, problem in imports:
+        for path in sources:
+            if not Path(path).resolve().is_relative_to(Path(description["prefix"]).resolve()):
                 raise FailedError(f"{module} was imported from {path}, outside the environment")
         if script and problem:
             raise FailedError(f"the script {script} cannot start: {problem}", hint=_MISSING)
-    for script, group in text["scripts"]:
+    for script, group in description["scripts"]:
         # Nobody expects --help of a program with windows: that it is there is enough.
-        if group == "gui_scripts" and shutil.which(script, path=place.programs) is None:
+        if group == "gui_scripts" and shutil.which(script, path=environment.programs) is None:
             raise FailedError(f"the script {script} was not installed", hint=_MISSING)
     return Installed(
-        version=Version(text["version"]),
-        site=Path(text["site"]),
-        prefix=Path(text["prefix"]),
-        files=tuple(text["files"]),
-        console_scripts=tuple(name for name, group in text["scripts"] if group == "console_scripts"),
-        warnings=_unimportable(project, text["imports"]),
+        version=Version(description["version"]),
+        site=Path(description["site"]),
+        prefix=Path(description["prefix"]),
+        files=tuple(description["files"]),
+        console_scripts=tuple(name for name, group in description["scripts"] if group == "console_scripts"),
+        warnings=_unimportable(project, imports),
     )
 
 
 _MISSING = "does the wheel lack a file, or the project a dependency? `nox -s check` imports the same"
 
 
-def installed_version(place: Environment, project: str, home: Path, env: Mapping[str, str]) -> Version:
+def installed_version(environment: Environment, project: str, home: Path, env: Mapping[str, str]) -> Version:
     """Query an environment which version of a project it has."""
     words = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
-    return Version(run(place.python, "-I", "-c", words, project, cwd=home, env=env, timeout=_IMPORT_SECONDS))
+    return Version(run(environment.python, "-I", "-c", words, project, cwd=home, env=env, timeout=_IMPORT_SECONDS))
 
 
-def compare_files(found: Installed, wheel: Wheel) -> None:
+def compare_files(installed: Installed, wheel: Wheel) -> None:
     """Compare the installed files with the wheel's own record.
 
     Raises: FailedError for a file that is missing, has other bytes, or is not in the wheel.
     """
-    expected = {_installed_path(name, found): promised for name, promised in wheel.record.items()}
+    expected = {_installed_path(name, installed): promised for name, promised in wheel.record.items()}
     for path, promised in expected.items():
         if path is None:
             continue
@@ -153,7 +126,7 @@ def compare_files(found: Installed, wheel: Wheel) -> None:
         algorithm, _, digest = promised.partition("=")
         if _digest(path, algorithm) != digest:
             raise FailedError(f"the installed {path.name} differs from the wheel's", hint=_OTHER_WHEEL)
-    added = sorted(name for name in found.files if _is_content(name) and found.site / name not in expected)
+    added = sorted(name for name in installed.files if _is_content(name) and installed.site / name not in expected)
     if added:
         raise FailedError(f"{added[0]} was installed, and is not in the wheel", hint=_OTHER_WHEEL)
 
@@ -164,16 +137,16 @@ _OTHER_WHEEL = (
 
 
 def smoke_test_script(
-    script: str, place: Environment, home: Path, env: Mapping[str, str], seconds: float
+    script: str, environment: Environment, home: Path, env: Mapping[str, str], seconds: float
 ) -> tuple[str, ...]:
-    """Start a console script with --help, and give warnings.
+    """Start a console script with --help, and return warnings.
 
-    One that knows no --help (it ends with an error, or not at all) has been imported already, and that is enough.
-    A traceback is worth a warning, unless it tells of missing code: then every user will see it.
+    A script that knows no --help (it ends with an error, or not at all) has been imported already, and that is enough.
+    A traceback is worth a warning, unless code is missing: then every user will see it.
 
     Raises: FailedError for a script that cannot be run, crashes, or lacks what it imports.
     """
-    program = shutil.which(script, path=place.programs)
+    program = shutil.which(script, path=environment.programs)
     if program is None:
         raise FailedError(f"the script {script} was not installed", hint=_MISSING)
     try:
@@ -192,19 +165,25 @@ def smoke_test_script(
     return (f"`{script} --help` ends with a traceback ({last}): it could only be imported",)
 
 
-def _probe(place: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]) -> dict[str, Any]:
-    result = home / "probe.json"
-    # `-I` keeps the working directory and the user's own packages out of the import path.
-    words: tuple[str | Path, ...] = ("-I", "-c", _PROBE, project, result, ",".join(_GROUPS), *wheel.modules)
-    done = run_unchecked(place.python, *words, cwd=home, env=env, timeout=_IMPORT_SECONDS)
-    if not result.exists():
+def _probe(
+    environment: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]
+) -> tuple[dict[str, Any], list[_Import]]:
+    """Describe the installation, and import its scripts or else the wheel's import packages.
+
+    Raises: FailedError if Python crashes.
+    """
+    results = home / "imports.jsonl"
+    words = prepare_probe(environment.python, results, [("", module, "") for module in wheel.modules], project)
+    done = run_unchecked(*words, cwd=home, env=env, timeout=_IMPORT_SECONDS)
+    description, *imported = read_results(results) or [None]
+    if description is None or len(imported) < len(description["targets"]):
         last = done.messages.splitlines()[-1:] or [f"exit code {done.code}"]
         raise FailedError(f"Python ended while {project} was imported: {last[0]}", hint=_MISSING)
-    text: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
-    return text
+    pairs = zip(description["targets"], imported, strict=True)
+    return description, [(script, module, each["sources"], each["problem"]) for (script, module, _), each in pairs]
 
 
-def _unimportable(project: str, imports: list[tuple[str, str, list[str], str]]) -> tuple[str, ...]:
+def _unimportable(project: str, imports: Sequence[_Import]) -> tuple[str, ...]:
     """Warn of import packages that cannot be imported: some may need an extra, but not all.
 
     Raises: FailedError if none can be.
@@ -215,20 +194,20 @@ def _unimportable(project: str, imports: list[tuple[str, str, list[str], str]]) 
     return tuple(problems)
 
 
-def _installed_path(name: str, found: Installed) -> Path | None:
+def _installed_path(name: str, installed: Installed) -> Path | None:
     """Report where a file of a wheel lands; None for scripts and headers, which installers rewrite or put elsewhere.
 
     Source: binary distribution format specification, the `.data` directory.
     """
     top, _, rest = name.partition("/")
     if not top.endswith(".data"):
-        return found.site / name
+        return installed.site / name
     scheme, _, below = rest.partition("/")
     match scheme:
         case "purelib" | "platlib":
-            return found.site / below
+            return installed.site / below
         case "data":
-            return found.prefix / below
+            return installed.prefix / below
         case _:
             return None
 

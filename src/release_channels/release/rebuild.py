@@ -1,51 +1,49 @@
-"""The second build of a commit, made beside the first where one run does both `build` and `check`."""
+"""The second build of a commit, made at the same time as the first where a run does both `build` and `check`."""
 
 from __future__ import annotations
 
-import hashlib
-import tarfile
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from release_channels.adapters.distributions import read_members, sha256_of_pieces
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.process import background
-from release_channels.errors import FailedError
+from release_channels.errors import FailedError, RefusedError
 
 Build = Callable[[Path], tuple[Path, ...]]
 
 
 class ConcurrentRebuild:
-    """A build in a directory of its own, started early and looked at late; it ends with the run's `stack`.
+    """A build in a directory of its own, started early and compared late; it ends with the run's `stack`.
 
-    Two builds at a time meet where a build backend stages its files in a place that both write to. What went wrong
-    beside another build is therefore not believed before it went wrong alone.
+    Two builds at a time meet where a build backend stages its files in a directory that both write to. A failure next
+    to another build is therefore not believed before the build failed alone.
     """
 
     def __init__(self, stack: ExitStack) -> None:
         """Keep the stack that ends with the run."""
         self._stack = stack
-        self._beside = ExitStack()
+        self._concurrent = ExitStack()
         self._made: Future[tuple[Path, ...]] | None = None
 
     @property
-    def was_beside(self) -> bool:
-        """True if there is a build that was made beside the first one."""
+    def was_concurrent(self) -> bool:
+        """Return whether there is a build that was made at the same time as the first."""
         return self._made is not None
 
     def start(self, build: Build) -> None:
         """Begin to build, at the same time as whatever follows."""
-        self._stack.push(self._beside)
-        place = self._beside.enter_context(temporary_directory("rebuild"))
-        self._made = self._beside.enter_context(background(lambda: build(place)))
+        self._stack.push(self._concurrent)
+        directory = self._concurrent.enter_context(temporary_directory("rebuild"))
+        self._made = self._concurrent.enter_context(background(lambda: build(directory)))
 
     def give_up(self) -> None:
         """End the build that was started, and forget it."""
         self._made = None
-        self._beside.close()
+        self._concurrent.close()
 
     def result(self, build: Build) -> tuple[Path, ...]:
         """Return the files of the build that was started; where none was, or it failed, build now.
@@ -71,46 +69,40 @@ _Facts = dict[str, tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs, in one sentence, and whether users would get something else: other members or other contents."""
+    """A difference in a sentence, and whether users would get other members or other contents."""
 
     words: str
     is_weighty: bool = False
 
 
-def explain_difference(one: Path, other: Path) -> Difference:
-    """Describe what differs between two builds of one distribution, beginning with the weightiest."""
-    read = _read_wheel if one.name.endswith(".whl") else _read_sdist
-    first, second = read(one), read(other)
+def explain_difference(path: Path, other: Path) -> Difference:
+    """Describe what differs between two builds of a distribution, beginning with the weightiest."""
+    try:
+        first, second = _facts(path), _facts(other)
+    except RefusedError as err:
+        return Difference(f"they cannot be compared: {err}", is_weighty=True)
     alone = sorted(first.keys() ^ second.keys())
     if alone:
         return Difference(f"{alone[0]} is in only one of them", is_weighty=True)
     for name, (digest, _) in first.items():
         if digest != second[name][0]:
             return Difference(f"the contents of {name} differ", is_weighty=True)
-    for name, (_, dress) in first.items():
-        if dress != second[name][1]:
-            return Difference(f"{name} carries {dress} in one and {second[name][1]} in the other")
+    for name, (_, attributes) in first.items():
+        if attributes != second[name][1]:
+            return Difference(f"{name} carries {attributes} in one and {second[name][1]} in the other")
     if list(first) != list(second):
         return Difference("their members stand in another order")
     return Difference("they are packed differently (compression, or the time in the archive's own header)")
 
 
-def _read_wheel(path: Path) -> _Facts:
-    with zipfile.ZipFile(path) as archive:
-        return {
-            info.filename: (
-                hashlib.sha256(archive.read(info)).hexdigest(),
-                f"time {info.date_time}, mode {info.external_attr >> 16:o}",
-            )
-            for info in archive.infolist()
-        }
+def _facts(path: Path) -> _Facts:
+    """Read the digest and the attributes of each member; a link has its target instead of a digest.
 
-
-def _read_sdist(path: Path) -> _Facts:
+    Raises: RefusedError if the file is damaged, or contains a name more than once.
+    """
     facts: _Facts = {}
-    with tarfile.open(path, "r:gz") as archive:
-        for member in archive:
-            content = archive.extractfile(member) if member.isreg() else None
-            digest = hashlib.sha256(content.read()).hexdigest() if content else member.linkname
-            facts[member.name] = (digest, f"time {member.mtime}, mode {member.mode:o}, owner {member.uid}:{member.gid}")
+    for member, pieces in read_members(path):
+        if member.name in facts:
+            raise RefusedError(f"{path.name} contains {member.name} more than once")
+        facts[member.name] = (member.target or sha256_of_pieces(pieces).hex(), member.attributes)
     return facts

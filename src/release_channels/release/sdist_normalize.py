@@ -1,4 +1,4 @@
-"""Sdists that come out the same every time, also from backends that pack the hour and the owner."""
+"""Normalize timestamps, owners and modes so that sdists are reproducible."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import gzip
 import struct
 import tarfile
 import time
-import zlib
 from pathlib import Path
 
+from release_channels.adapters.distributions import DAMAGED, open_sdist
 from release_channels.errors import FailedError
 
 _MODES = (0o644, 0o755)
@@ -16,7 +16,7 @@ _MODES = (0o644, 0o755)
 _BEFORE_GIT = 1_104_537_600
 _WAIT = 10.0
 # Pax headers come before the plain fields, so those of a clock or an account must go with them.
-_UNSETTLED_HEADERS = {"mtime", "atime", "ctime", "uid", "gid", "uname", "gname"}
+_VARYING_HEADERS = {"mtime", "atime", "ctime", "uid", "gid", "uname", "gname"}
 
 
 def wait_past_commit_second(epoch: int) -> None:
@@ -39,9 +39,11 @@ def is_normalized(sdist: Path, epoch: int) -> bool:
     try:
         with sdist.open("rb") as stream:
             packed_at = struct.unpack("<I", stream.read(8)[4:8])[0]
-        with tarfile.open(sdist, "r:gz") as archive:
-            return _is_settled_time(packed_at, epoch) and all(_is_settled_member(member, epoch) for member in archive)
-    except (OSError, EOFError, tarfile.TarError, struct.error, zlib.error) as err:
+        with open_sdist(sdist) as archive:
+            return _is_normalized_time(packed_at, epoch) and all(
+                _is_normalized_member(member, epoch) for member in archive
+            )
+    except DAMAGED as err:
         raise FailedError(f"{sdist.name} is not a readable sdist: {err}", hint="does its build backend work?") from err
 
 
@@ -50,27 +52,27 @@ def normalize_sdist(sdist: Path, epoch: int) -> None:
 
     Source: reproducible builds, SOURCE_DATE_EPOCH specification; the sdist format is the PyPA's.
     """
-    settled = sdist.with_name(f".{sdist.name}.settled")
+    normalized = sdist.with_name(f".{sdist.name}.normalized")
     with (
-        tarfile.open(sdist, "r:gz") as old,
-        settled.open("wb") as raw,
+        open_sdist(sdist) as old,
+        normalized.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=raw, mtime=epoch) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as new,
     ):
         # Hard links come last: what they link to has to be unpacked by then.
         for member in sorted(old.getmembers(), key=lambda member: (member.islnk(), member.name)):
             content = old.extractfile(member) if member.isreg() else None
-            new.addfile(_settled_member(member, epoch), content)
-    settled.replace(sdist)
+            new.addfile(_normalized_member(member, epoch), content)
+    normalized.replace(sdist)
 
 
-def _is_settled_time(seconds: float, epoch: int) -> bool:
+def _is_normalized_time(seconds: float, epoch: int) -> bool:
     return seconds == epoch or seconds < _BEFORE_GIT
 
 
-def _is_settled_member(member: tarfile.TarInfo, epoch: int) -> bool:
+def _is_normalized_member(member: tarfile.TarInfo, epoch: int) -> bool:
     return (
-        _is_settled_time(member.mtime, epoch)
+        _is_normalized_time(member.mtime, epoch)
         and member.uid == member.gid == 0
         and member.uname in ("", "root")
         and member.gname in ("", "root")
@@ -78,8 +80,10 @@ def _is_settled_member(member: tarfile.TarInfo, epoch: int) -> bool:
     )
 
 
-def _settled_member(member: tarfile.TarInfo, epoch: int) -> tarfile.TarInfo:
+def _normalized_member(member: tarfile.TarInfo, epoch: int) -> tarfile.TarInfo:
     executable = member.isdir() or member.mode & 0o100
-    settled = member.replace(mtime=epoch, mode=_MODES[bool(executable)], uid=0, gid=0, uname="", gname="", deep=False)
-    settled.pax_headers = {key: text for key, text in member.pax_headers.items() if key not in _UNSETTLED_HEADERS}
-    return settled
+    normalized = member.replace(
+        mtime=epoch, mode=_MODES[bool(executable)], uid=0, gid=0, uname="", gname="", deep=False
+    )
+    normalized.pax_headers = {key: text for key, text in member.pax_headers.items() if key not in _VARYING_HEADERS}
+    return normalized

@@ -150,7 +150,7 @@ def _install(
     """
 
     def attempt(narrow: bool) -> InstallResult:
-        room = guest.in_room(f"{how}-narrow" if narrow else how)
+        room = guest.with_new_home(f"{how}-narrow" if narrow else how)
         try:
             place = install(room, narrow)
         except CommandError as stop:
@@ -201,7 +201,7 @@ def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words
 def prerelease_dependencies(guest: CleanInstaller, how: str) -> str:
     """List the dependencies that come as pre-releases; where not even that can be had, what uv says of them."""
     try:
-        early = guest.in_room(f"{how}-resolution").early_dependencies()
+        early = guest.with_new_home(f"{how}-resolution").early_dependencies()
     except CommandError as stop:
         return " ".join((stop.hint or str(stop)).split())
     return ", ".join(early) or "none comes as a pre-release, so look at the error itself"
@@ -209,12 +209,12 @@ def prerelease_dependencies(guest: CleanInstaller, how: str) -> str:
 
 def _other_by_pip(guest: CleanInstaller, other: Channel) -> InstallResult:
     words = shlex.join(pip_command(guest.project, other))
-    return _other(words, lambda: guest.in_room(f"pip-{other}").pip_would_install(other))
+    return _other(words, lambda: guest.with_new_home(f"pip-{other}").pip_would_install(other))
 
 
 def _other_by_uv(guest: CleanInstaller, other: Channel, is_tool: bool) -> InstallResult:
     def version() -> Version:
-        room = guest.in_room(f"uv-{other}")
+        room = guest.with_new_home(f"uv-{other}")
         return installed_version(room.uv_install(other, is_tool=is_tool), room.project, room.home, room.env)
 
     return _other(shlex.join(uv_command(guest.project, other, is_tool=is_tool)), version)

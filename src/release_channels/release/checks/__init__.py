@@ -1,10 +1,11 @@
-"""Everything the index would refuse and everything a user would trip over, found before a byte is uploaded."""
+"""Find everything that the index would refuse or a user would trip over, before a byte is uploaded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from release_channels.adapters.distributions import Kind, UnreadableError, kind_of
 from release_channels.adapters.process import run_parallel
 from release_channels.model.findings import Finding
 from release_channels.release.checks import (
@@ -16,7 +17,7 @@ from release_channels.release.checks import (
     size_limits,
     unwanted_files,
 )
-from release_channels.release.checks.archive import Archive, Kind, UnreadableError, kind_of, read_archive
+from release_channels.release.checks.archive import Archive, read_archive
 from release_channels.release.checks.context import CheckContext, error, sort_findings, warning
 from release_channels.release.checks.imports import check_imports
 from release_channels.release.checks.readme import check_readme
@@ -26,39 +27,45 @@ __all__ = ["CheckContext", "check_files", "check_release"]
 
 def check_release(subject: CheckContext) -> tuple[Finding, ...]:
     """Check the files of one release and report all findings together, worst first."""
-    archives, found = _read_all(subject.files)
+    archives, damaged = _read_all(subject.files)
     previous, unread = _read_previous(subject)
     groups: tuple[Callable[[], list[Finding]], ...] = (
         lambda: list(check_files(subject, archives, previous)),
         lambda: check_readme(subject, archives),
         lambda: check_imports(subject, archives),
     )
-    return sort_findings([*found, *unread, *(finding for group in run_parallel(*groups) for finding in group)])
+    return sort_findings([*damaged, *unread, *(finding for group in run_parallel(*groups) for finding in group)])
 
 
 def _read_all(files: Sequence[Path]) -> tuple[list[Archive], list[Finding]]:
-    """Read each file once; one that cannot be read is a finding, and the others go on."""
+    """Read each file once; one that cannot be read is a finding, and the others are checked."""
     archives: list[Archive] = []
-    found: list[Finding] = []
+    damaged: list[Finding] = []
     for path in files:
-        if kind_of(path) is None:
-            continue  # a foreign file, which names.check_set reports
+        if kind_of(path.name) is None:
+            continue  # a foreign file, which filenames.check_set reports
         try:
             archives.append(read_archive(path))
         except UnreadableError as err:
-            found.append(error(path.name, str(err), err.hint))
-    return archives, found
+            damaged.append(error(path.name, _reason(err, path), err.hint))
+    return archives, damaged
 
 
 def _read_previous(subject: CheckContext) -> tuple[Archive | None, list[Finding]]:
-    """Read the newest release's wheel; without it the release can go on, and nothing is compared."""
+    """Read the newest release's wheel; without it nothing is compared."""
     if subject.previous is None:
         return None, []
     try:
         return read_archive(subject.previous), []
     except UnreadableError as err:
         hint = "compare the scripts of both releases by hand"
-        return None, [warning(subject.previous.name, f"the newest release's wheel {err}", hint)]
+        message = f"the newest release's file {_reason(err, subject.previous)}"
+        return None, [warning(subject.previous.name, message, hint)]
+
+
+def _reason(err: UnreadableError, path: Path) -> str:
+    """Return the message without the file's name, which a finding has apart."""
+    return str(err).removeprefix(f"{path.name} ")
 
 
 def check_files(subject: CheckContext, archives: Sequence[Archive], previous: Archive | None) -> Iterator[Finding]:

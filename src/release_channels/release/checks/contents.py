@@ -1,4 +1,4 @@
-"""True if an archive is built as installers and the index expect it. Pure."""
+"""Find archives that are not built as installers and the index expect it. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections import Counter
 from collections.abc import Iterator
 from posixpath import normpath
 
+from release_channels.adapters.distributions import Kind, Member, MemberKind
 from release_channels.model.findings import Finding
-from release_channels.release.checks.archive import Archive, Kind, Member, MemberKind
-from release_channels.release.checks.context import error, summarize
+from release_channels.release.checks.archive import Archive
+from release_channels.release.checks.context import error, list_errors, summarize
 
 _AGAIN = "build again; if it stays so, the build backend is at fault"
 
 
 def check_contents(archive: Archive) -> Iterator[Finding]:
     """Find what is wrong with how an archive is built."""
-    yield from check_member_names(archive)
-    yield from check_member_kinds(archive)
+    yield from check_members(archive)
     if archive.kind is Kind.WHEEL:
         yield from check_wheel_layout(archive)
         yield from check_record(archive)
@@ -26,36 +26,27 @@ def check_contents(archive: Archive) -> Iterator[Finding]:
         yield from check_sdist_layout(archive)
 
 
-def check_member_names(archive: Archive) -> Iterator[Finding]:
-    """Find names that lead out of the directory they are unpacked in, and names that occur twice.
+def check_members(archive: Archive) -> Iterator[Finding]:
+    """Find members that cannot be unpacked safely, and those for which the index refuses the archive.
 
-    Source: source distribution format and binary distribution format; the index refuses duplicates.
+    Source: source distribution format, source distribution archive features (once PEP 721) and binary distribution
+    format; the index refuses duplicates, comments, and members that are neither stored nor deflated.
     """
-    unsafe = [member.name for member in archive.members if _leads_out(member.name)]
-    if unsafe:
-        yield error(archive.name, f"contains paths that lead out of it: {summarize(unsafe)}", _AGAIN)
-    counted = Counter(member.name.rstrip("/") for member in archive.members if member.kind is not MemberKind.DIRECTORY)
-    twice = [name for name, count in counted.items() if count > 1]
-    if twice:
-        yield error(archive.name, f"contains a name more than once: {summarize(twice)}", _AGAIN)
-
-
-def check_member_kinds(archive: Archive) -> Iterator[Finding]:
-    """Find devices, links that lead out, and compression or comments that the index refuses.
-
-    Source: source distribution archive features (once PEP 721); the index takes stored and deflated members only.
-    """
-    odd = [member.name for member in archive.members if member.kind is MemberKind.OTHER]
-    if odd:
-        yield error(
-            archive.name, f"contains a device, a pipe or a sparse file: {summarize(odd)}", "leave it out of the build"
-        )
-    away = [f"{member.name} -> {member.target}" for member in archive.members if _links_out(archive, member)]
-    if away:
-        yield error(archive.name, f"contains links that lead out of it: {summarize(away)}", "put the file itself there")
-    packed = [member.name for member in archive.members if not member.plain]
-    if packed:
-        yield error(archive.name, f"is compressed in a way the index refuses: {summarize(packed)}", "use deflate")
+    members = archive.members
+    names = Counter(member.name.rstrip("/") for member in members if member.kind is not MemberKind.DIRECTORY)
+    links = [f"{member.name} -> {member.target}" for member in members if _links_out(archive, member)]
+    odd = [member.name for member in members if member.kind is MemberKind.OTHER]
+    packed = [member.name for member in members if not member.plain]
+    yield from list_errors(
+        archive.name,
+        (
+            (filter(_leads_out, (member.name for member in members)), "contains paths that lead out of it", _AGAIN),
+            ((name for name, count in names.items() if count > 1), "contains a name more than once", _AGAIN),
+            (odd, "contains a device, a pipe or a sparse file", "leave it out of the build"),
+            (links, "contains links that lead out of it", "put the file itself there"),
+            (packed, "is compressed in a way the index refuses", "use deflate"),
+        ),
+    )
     if archive.comment:
         yield error(archive.name, "carries a ZIP comment, which the index refuses", _AGAIN)
 
@@ -96,29 +87,32 @@ def check_record(archive: Archive) -> Iterator[Finding]:
         return
     rows = [row for row in csv.reader(text.decode("utf-8", "replace").splitlines()) if row]
     recorded = {row[0]: row for row in rows}
-    held = {member.name: member for member in archive.files}
+    files = {member.name: member for member in archive.files}
     broken = [row[0] for row in rows if len(row) != 3]
-    wrong = [name for name in held.keys() & recorded.keys() if _differs(recorded[name], held[name])]
-    for names, what in (
-        (broken, "RECORD has lines that are not name, hash and size"),
-        (sorted(name for name in held.keys() - recorded.keys() if not _unrecorded(name)), "RECORD leaves out"),
-        (sorted(recorded.keys() - held.keys()), "RECORD names what the wheel does not hold"),
-        (sorted(wrong), "RECORD has another hash or size for"),
-    ):
-        if names:
-            yield error(archive.name, f"{what}: {summarize(names)}", "do not edit a wheel after the build; build again")
+    missing = [name for name in sorted(files.keys() - recorded.keys()) if not _unrecorded(name)]
+    wrong = [name for name in sorted(files.keys() & recorded.keys()) if _differs(archive, recorded[name], files[name])]
+    hint = "do not edit a wheel after the build; build again"
+    yield from list_errors(
+        archive.name,
+        (
+            (broken, "RECORD has lines that are not name, hash and size", hint),
+            (missing, "RECORD leaves out", hint),
+            (sorted(recorded.keys() - files.keys()), "RECORD names what the wheel does not hold", hint),
+            (wrong, "RECORD has another hash or size for", hint),
+        ),
+    )
 
 
-def _differs(row: list[str], member: Member) -> bool:
+def _differs(archive: Archive, row: list[str], member: Member) -> bool:
     """Compare a line of RECORD with the file; RECORD cannot carry its own hash, and its signatures have none."""
     if _unrecorded(member.name) or len(row) != 3:
         return False
     algorithm, _, digest = row[1].partition("=")
     if not digest or (row[2] and row[2] != str(member.size)):
         return True
-    if algorithm != "sha256" or member.sha256 is None:
+    if algorithm != "sha256" or member.name not in archive.digests:
         return False
-    return digest != urlsafe_b64encode(member.sha256).rstrip(b"=").decode()
+    return digest != urlsafe_b64encode(archive.digests[member.name]).rstrip(b"=").decode()
 
 
 def _unrecorded(name: str) -> bool:

@@ -1,9 +1,10 @@
-"""What is checked, and how findings are worded. Pure."""
+"""The input of the checks, and the wording of findings. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from packaging.version import Version
@@ -14,7 +15,7 @@ from release_channels.model.version import Channel
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What is checked: the files of one release, and what they must be.
+    """The files of one release, and what they must be.
 
     Sizes are in bytes; `project_bytes` is what the project has on the index already. `previous` is the wheel of the
     release that users upgrade from, if it could be had. `scratch` is an empty directory to work in, `env` the
@@ -33,35 +34,37 @@ class CheckContext:
     project_limit: int
     project_bytes: int
     practice: bool = False
-    """True if the local index is meant, which takes wheels that no other one does."""
+    """True if the local index is meant, which takes wheels that no other does."""
     previous: Path | None = None
     previous_version: Version | None = None
     allow_lost_scripts: frozenset[str] = frozenset()
 
 
-def error(file: str, message: str, hint: str = "") -> Finding:
-    """Format a finding that stops the release."""
-    return Finding(Severity.ERROR, file, message, hint)
-
-
-def warning(file: str, message: str, hint: str = "") -> Finding:
-    """Format a finding that should be read before the release."""
-    return Finding(Severity.WARNING, file, message, hint)
-
-
-def note(file: str, message: str, hint: str = "") -> Finding:
-    """Format a finding that is good to know."""
-    return Finding(Severity.NOTE, file, message, hint)
+# Findings that stop the release, that should be read before it, and that are good to know.
+error = partial(Finding, Severity.ERROR)
+warning = partial(Finding, Severity.WARNING)
+note = partial(Finding, Severity.NOTE)
 
 
 def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Put findings in the order of the report: worst first, then by file, and each of them once."""
     worst_first = list(Severity)
-    return tuple(sorted(dict.fromkeys(findings), key=lambda found: (worst_first.index(found.severity), found.file)))
+    return tuple(sorted(dict.fromkeys(findings), key=lambda each: (worst_first.index(each.severity), each.file)))
 
 
 def summarize(names: Iterable[str], most: int = 3) -> str:
-    """List names in one line: all of them, or the first few and how many more there are."""
+    """Join names in one line: all of them, or the first few and how many more there are."""
     listed = list(names)
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
     return ", ".join(listed[:most]) + more
+
+
+Listed = tuple[Iterable[str], str, str]
+"""Names of an archive's members, what is wrong with them, and a hint."""
+
+
+def list_errors(file: str, rows: Iterable[Listed]) -> Iterator[Finding]:
+    """Format an error for each row that has names."""
+    for names, message, hint in rows:
+        if listed := summarize(names):
+            yield error(file, f"{message}: {listed}", hint)

@@ -1,4 +1,4 @@
-"""The programs that a wheel installs: are they well formed, and are those of the last release still there? Pure."""
+"""Find programs of a wheel that are malformed, and those of the last release that it lost. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Sections(ConfigParser):
         return optionstr
 
 
-def parse_entry_points(text: bytes) -> dict[str, dict[str, str]]:
+def parse_entry_points(text: bytes) -> dict[str, tuple[Script, ...]]:
     """Parse entry_points.txt into the entry points of each group.
 
     Raises: MalformedError if it does not parse, or an entry is not a reference to an object.
@@ -54,13 +54,17 @@ def parse_entry_points(text: bytes) -> dict[str, dict[str, str]]:
         sections.read_string(text.decode("utf-8"))
     except (ConfigError, UnicodeDecodeError) as err:
         raise MalformedError(" ".join(str(err).split())) from err
-    groups = {group: dict(sections.items(group)) for group in sections.sections()}
-    for group, entries in groups.items():
-        for name, reference in entries.items():
-            found = _REFERENCE.fullmatch(reference.strip())
-            if found is None or (group in _GROUPS and not found["attr"]):
-                raise MalformedError(f"{name} = {reference!r} in [{group}] is not of the form module:object")
-    return groups
+    return {
+        group: tuple(_entry_point(group, name, reference) for name, reference in sections.items(group))
+        for group in sections.sections()
+    }
+
+
+def _entry_point(group: str, name: str, reference: str) -> Script:
+    match = _REFERENCE.fullmatch(reference.strip())
+    if match is None or (group in _GROUPS and not match["attr"]):
+        raise MalformedError(f"{name} = {reference!r} in [{group}] is not of the form module:object")
+    return Script(name, match["module"], match["attr"] or "")
 
 
 def scripts(archive: Archive) -> tuple[Script, ...]:
@@ -69,8 +73,7 @@ def scripts(archive: Archive) -> tuple[Script, ...]:
         groups = parse_entry_points(archive.about("entry_points.txt") or b"")
     except MalformedError:
         return ()  # check_entry_points reports it
-    found = ((name, _REFERENCE.match(ref.strip())) for group in _GROUPS for name, ref in groups.get(group, {}).items())
-    return tuple(Script(name, match["module"], match["attr"]) for name, match in found if match)
+    return tuple(script for group in _GROUPS for script in groups.get(group, ()))
 
 
 def check_entry_points(archive: Archive) -> Iterator[Finding]:
@@ -81,13 +84,12 @@ def check_entry_points(archive: Archive) -> Iterator[Finding]:
     try:
         parse_entry_points(archive.about("entry_points.txt") or b"")
     except MalformedError as err:
-        yield error(
-            archive.name, f"entry_points.txt does not parse: {err}", "correct the scripts and entry points you declare"
-        )
+        message = f"entry_points.txt does not parse: {err}"
+        yield error(archive.name, message, "correct the scripts and entry points you declare")
 
 
 def check_lost_scripts(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
-    """Find scripts that the newest release had and this one lost: with the upgrade users lose the tool."""
+    """Find scripts that the newest release had and this release lost: with the upgrade users lose the tool."""
     if previous is None:
         return
     lost = _programs(previous) - _programs(archive)

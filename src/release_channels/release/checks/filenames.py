@@ -1,4 +1,4 @@
-"""The files of a release as a set, and whether each of them is what the plan says it is. Pure."""
+"""Find files that are missing, too much, or not what the plan says they are. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from release_channels.adapters.distributions import Kind, kind_of
 from release_channels.model.findings import Finding
-from release_channels.release.checks.archive import Archive, Kind, kind_of
+from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import CheckContext, error, summarize, warning
 
 _BACKEND = "update the build backend, which writes this name"
@@ -21,18 +22,17 @@ def check_set(subject: CheckContext) -> Iterator[Finding]:
 
     Source: the index takes one sdist per release, and no other file types.
     """
-    kinds = [kind_of(path) for path in subject.files]
-    sdists = [path.name for path in subject.files if kind_of(path) is Kind.SDIST]
+    names = [path.name for path in subject.files]
+    sdists = [name for name in names if kind_of(name) is Kind.SDIST]
     if not sdists:
         yield error("", "there is no sdist among the files", "build one: `nox -s build`")
     if len(sdists) > 1:
         yield error("", f"there are {len(sdists)} sdists: {summarize(sdists)}", "empty dist/ and build again")
-    if Kind.WHEEL not in kinds:
+    if Kind.WHEEL not in map(kind_of, names):
         yield error("", "there is no wheel among the files", "build one: `nox -s build`")
-    for path, kind in zip(subject.files, kinds, strict=True):
-        if kind is None:
-            yield error(path.name, "is neither a wheel (.whl) nor an sdist (.tar.gz)", "take it out of the release")
-    for name, count in Counter(path.name for path in subject.files).items():
+    for name, count in Counter(names).items():
+        if kind_of(name) is None:
+            yield error(name, "is neither a wheel (.whl) nor an sdist (.tar.gz)", "take it out of the release")
         if count > 1:
             yield error(name, f"{count} files have this name", "empty dist/ and build again")
 
@@ -42,7 +42,7 @@ def check_file_name(subject: CheckContext, path: Path) -> Iterator[Finding]:
 
     Source: source distribution file name (once PEP 625) and wheel file name specifications.
     """
-    kind = kind_of(path)
+    kind = kind_of(path.name)
     if kind is Kind.WHEEL:
         yield from _check_wheel_name(subject, path.name)
     elif kind is Kind.SDIST:
@@ -61,9 +61,9 @@ def _check_wheel_name(subject: CheckContext, file: str) -> Iterator[Finding]:
     # Source: the index takes no wheel that is tied to an unnamed Linux.
     tied = sorted({tag.platform for tag in tags if tag.platform.startswith("linux_")})
     if tied:
-        # On the local index it can be practised all the same; no upload of it to another one would succeed.
-        word = warning if subject.practice else error
-        yield word(
+        # On the local index it can be practised all the same; no upload of it to another index would succeed.
+        severity = warning if subject.practice else error
+        yield severity(
             file, f"the index takes no wheel for {summarize(tied)}", "a release needs a wheel built for manylinux"
         )
 

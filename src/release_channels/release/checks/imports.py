@@ -1,48 +1,34 @@
-"""True if a wheel works for who installs it: a clean environment, an install, and one import of each script."""
+"""Find what keeps a wheel from working: an install into a clean environment, and an import of each script."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from release_channels.adapters.distributions import Kind
 from release_channels.adapters.process import run
 from release_channels.adapters.uv import python_for, python_of
 from release_channels.errors import CommandError
 from release_channels.model.findings import Finding
-from release_channels.release.checks.archive import Archive, Kind
+from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import CheckContext, error, note, warning
 from release_channels.release.checks.entry_points import scripts
 from release_channels.release.checks.wheel_layout import import_packages
+from release_channels.release.import_probe import prepare_probe, read_results
 
 _INSTALL_TIMEOUT = 900
 _IMPORT_TIMEOUT = 120
 _TAIL_LINES = 6
-# Runs in the clean environment. Results go to a file, line by line: what is imported may print, exit, or crash.
-_PROBE = """
-import importlib, json, sys
-targets, results = json.loads(sys.argv[1]), sys.argv[2]
-for module, attr in targets:
-    try:
-        found = importlib.import_module(module)
-        for part in filter(None, attr.split(".")):
-            found = getattr(found, part)
-        problem = "" if not attr or callable(found) else f"{module}:{attr} cannot be called"
-    except BaseException as err:
-        said = str(err).strip().splitlines()
-        problem = f"{type(err).__name__}: {said[-1]}" if said else type(err).__name__
-    with open(results, "a", encoding="utf-8") as out:
-        out.write(json.dumps([module, attr, problem]) + "\\n")
-"""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """One thing that must be importable; `script` is empty where it is an import package."""
+class ImportTarget:
+    """An object that must be importable; `script` is empty where it is an import package."""
 
     script: str
     module: str
@@ -56,7 +42,7 @@ def check_imports(subject: CheckContext, archives: Sequence[Archive]) -> list[Fi
     if wheel is None:
         here = f"Python {sys.version_info.major}.{sys.version_info.minor} on {sys.platform}"
         return [note("", f"no wheel fits {here}, so none was installed and imported")] if wheels else []
-    wanted = targets(wheel)
+    wanted = import_targets(wheel)
     try:
         python = _install(subject, wheel.path)
     except CommandError as err:
@@ -64,10 +50,10 @@ def check_imports(subject: CheckContext, archives: Sequence[Archive]) -> list[Fi
     return [_failure(wheel.name, target, problem) for target, problem in _import_all(subject, python, wanted)]
 
 
-def targets(wheel: Archive) -> tuple[Target, ...]:
+def import_targets(wheel: Archive) -> tuple[ImportTarget, ...]:
     """List what must be importable: the object of every script, or the import packages if there are no scripts."""
-    programs = tuple(Target(script.name, script.module, script.attr) for script in scripts(wheel))
-    return programs or tuple(Target("", name) for name in import_packages(wheel))
+    programs = tuple(ImportTarget(script.name, script.module, script.attr) for script in scripts(wheel))
+    return programs or tuple(ImportTarget("", name) for name in import_packages(wheel))
 
 
 def _fits(name: str) -> bool:
@@ -81,48 +67,42 @@ def _fits(name: str) -> bool:
 
 
 def _install(subject: CheckContext, wheel: Path) -> Path:
-    """Make a clean environment with the wheel and its dependencies, and give its Python."""
-    place = subject.scratch / "environment"
-    chosen = python_for(subject.requires_python)
-    run(subject.uv, "venv", "--quiet", "--no-project", "--python", chosen, place, cwd=subject.scratch, env=subject.env)
-    python = python_of(place)
-    run(
-        subject.uv, "pip", "install", "--quiet", "--python", python, wheel.resolve(),
-        cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT,
-    )  # fmt: skip
+    """Make a clean environment with the wheel and its dependencies, and return its Python."""
+    environment = subject.scratch / "environment"
+    python = python_of(environment)
+    uv = partial(run, subject.uv, cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT)
+    uv("venv", "--quiet", "--no-project", "--python", python_for(subject.requires_python), environment)
+    uv("pip", "install", "--quiet", "--python", python, wheel.resolve())
     return python
 
 
 def _not_installed(name: str, err: CommandError) -> Finding:
-    said = " ".join((err.hint or str(err)).splitlines()[-_TAIL_LINES:])
-    return error(
-        name,
-        f"does not install into a clean environment: {' '.join(said.split())}",
-        "try it by hand: `uv venv`, then `uv pip install` this wheel",
-    )
+    reason = " ".join(" ".join((err.hint or str(err)).splitlines()[-_TAIL_LINES:]).split())
+    hint = "try it by hand: `uv venv`, then `uv pip install` this wheel"
+    return error(name, f"does not install into a clean environment: {reason}", hint)
 
 
-def _import_all(subject: CheckContext, python: Path, wanted: Sequence[Target]) -> Iterator[tuple[Target, str]]:
-    """Import one after the other in one run; after a crash the next run takes up behind the culprit."""
+def _import_all(
+    subject: CheckContext, python: Path, wanted: Sequence[ImportTarget]
+) -> Iterator[tuple[ImportTarget, str]]:
+    """Import all targets in a single run; after a crash, the next run continues behind the culprit."""
     remaining, attempt = list(wanted), 0
     while remaining:
         results = subject.scratch / f"imports-{attempt}.jsonl"
         crash = _probe(subject, python, remaining, results)
-        lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-        for target, line in zip(remaining, lines, strict=False):
-            if problem := json.loads(line)[2]:
-                yield target, problem
-        remaining = remaining[len(lines) :]
+        imported = read_results(results)
+        for target, result in zip(remaining, imported, strict=False):
+            if result["problem"]:
+                yield target, result["problem"]
+        remaining = remaining[len(imported) :]
         if remaining:
             yield remaining.pop(0), crash or "the interpreter crashed during import"
         attempt += 1
 
 
-def _probe(subject: CheckContext, python: Path, wanted: Sequence[Target], results: Path) -> str:
-    """Run the imports in the clean environment and say how the run ended, if not well."""
-    asked = json.dumps([(target.module, target.attr) for target in wanted])
-    # `-I` keeps this project's sources and the user's own packages out of the import path.
-    words = (python, "-I", "-c", _PROBE, asked, results)
+def _probe(subject: CheckContext, python: Path, wanted: Sequence[ImportTarget], results: Path) -> str:
+    """Run the imports in the clean environment and return how the run ended, if not well."""
+    words = prepare_probe(python, results, [(target.script, target.module, target.attr) for target in wanted])
     try:
         run(*words, cwd=subject.scratch, env=subject.env, timeout=_IMPORT_TIMEOUT)
     except CommandError as err:
@@ -130,13 +110,9 @@ def _probe(subject: CheckContext, python: Path, wanted: Sequence[Target], result
     return ""
 
 
-def _failure(name: str, target: Target, problem: str) -> Finding:
+def _failure(name: str, target: ImportTarget, problem: str) -> Finding:
     if not target.script:
-        return warning(
-            name, f"the import package {target.module} cannot be imported: {problem}", "try it in a clean environment"
-        )
-    return error(
-        name,
-        f"the script {target.script} ({target.module}:{target.attr}) cannot start: {problem}",
-        "correct the entry point, or add what it imports to the package or its dependencies",
-    )
+        message = f"the import package {target.module} cannot be imported: {problem}"
+        return warning(name, message, "try it in a clean environment")
+    message = f"the script {target.script} ({target.module}:{target.attr}) cannot start: {problem}"
+    return error(name, message, "correct the entry point, or add what it imports to the package or its dependencies")

@@ -1,4 +1,4 @@
-"""True if the index can show the description: twine's check, file by file."""
+"""Find what keeps the index from showing the description: twine's check, file by file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from release_channels.adapters.process import CompletedProcess, run_parallel, ru
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import CheckContext, error
-from release_channels.release.checks.metadata import check_specification
+from release_channels.release.checks.metadata import invalid_fields
 
 _AT_ONCE = 4
 _LEVEL = re.compile(r"^(?:WARNING|ERROR)\s+")
@@ -26,26 +26,22 @@ _HINTS = (
 
 
 def check_readme(subject: CheckContext, archives: Sequence[Archive]) -> list[Finding]:
-    """Query `twine check --strict` about the files whose metadata are valid; it stops at the first that is not.
+    """Run `twine check --strict` on the files whose metadata are valid; it stops at the first that is not.
 
     All in one run, since starting twine takes longer than its check. Where it complains, every file gets a run of its
     own, a few at a time, so that one file's complaints hide no other's.
     """
-    valid = [archive.path for archive in archives if archive.metadata is not None and _is_valid(archive)]
+    valid = [archive.path for archive in archives if archive.metadata is not None and not any(invalid_fields(archive))]
     if not valid or _run(subject, valid).code == 0:
         return []
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for start in range(0, len(valid), _AT_ONCE):
-        batch = [partial(_ask, subject, path) for path in valid[start : start + _AT_ONCE]]
-        found += [finding for answer in run_parallel(*batch) for finding in answer]
-    return found
+        batch = [partial(_check_file, subject, path) for path in valid[start : start + _AT_ONCE]]
+        findings += [finding for answer in run_parallel(*batch) for finding in answer]
+    return findings
 
 
-def _is_valid(archive: Archive) -> bool:
-    return not any(check_specification(archive))
-
-
-def _ask(subject: CheckContext, path: Path) -> list[Finding]:
+def _check_file(subject: CheckContext, path: Path) -> list[Finding]:
     done = _run(subject, [path])
     return list(parse_answer(path.name, done.text)) if done.code else []
 
@@ -59,7 +55,7 @@ def _run(subject: CheckContext, paths: Sequence[Path]) -> CompletedProcess:
 
 
 def parse_answer(file: str, text: str) -> Iterator[Finding]:
-    """Turn what twine says about one file into findings: a complaint each, its details in the same message."""
+    """Parse the output of twine about a file: a finding for each complaint, its details in the same message."""
     complaints: list[list[str]] = []
     for line in text.splitlines():
         if not line.strip() or _STATUS.match(line):
@@ -69,6 +65,6 @@ def parse_answer(file: str, text: str) -> Iterator[Finding]:
         else:
             complaints[-1].append(line.strip())
     for lines in complaints:
-        said = "; ".join(line.rstrip(".") for line in dict.fromkeys(lines))
-        hint = next((hint for telling, hint in _HINTS if telling in said), "see what `twine check --strict` says")
-        yield error(file, f"twine check: {said}", hint)
+        complaint = "; ".join(line.rstrip(".") for line in dict.fromkeys(lines))
+        hint = next((hint for part, hint in _HINTS if part in complaint), "see what `twine check --strict` says")
+        yield error(file, f"twine check: {complaint}", hint)

@@ -1,4 +1,4 @@
-"""True if the files fit: the limits of the index on a file, on a project, and on what a file may unpack to. Pure."""
+"""Find what exceeds the limits of the index on a file, a project, and what a file may unpack to. Pure."""
 
 from __future__ import annotations
 
@@ -23,16 +23,13 @@ def readable(size: int) -> str:
 
 
 def check_file_size(subject: CheckContext, name: str, size: int) -> Iterator[Finding]:
-    """Find a file above the limit for one file.
+    """Find a file above the limit for a file.
 
     Source: the index's upload limit, which its administrators raise for a project on request.
     """
     if size > subject.file_limit:
-        yield error(
-            name,
-            f"has {readable(size)}, the limit for a file is {readable(subject.file_limit)}",
-            "leave out what users do not need, or ask the index for a higher limit",
-        )
+        message = f"has {readable(size)}, the limit for a file is {readable(subject.file_limit)}"
+        yield error(name, message, "leave out what users do not need, or ask the index for a higher limit")
 
 
 def check_project_size(subject: CheckContext, sizes: Iterable[int]) -> Iterator[Finding]:
@@ -57,8 +54,6 @@ def check_ratio(archive: Archive) -> Iterator[Finding]:
     """
     unpacked = sum(member.size for member in archive.members)
     if unpacked > _RATIO_FROM and unpacked > _RATIO * archive.size:
-        yield error(
-            archive.name,
-            f"unpacks from {readable(archive.size)} to {readable(unpacked)}, more than {_RATIO} times its size",
-            "leave out the large file that compresses so well, or make it at run time",
-        )
+        message = f"unpacks from {readable(archive.size)} to {readable(unpacked)}, more than {_RATIO} times its size"
+        hint = "leave out the large file that compresses so well, or make it at run time"
+        yield error(archive.name, message, hint)

@@ -1,4 +1,4 @@
-"""What has slipped into an archive and does not belong there: secrets, tests, build output. Pure."""
+"""Find what does not belong into an archive: secrets, tests, build output. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from packaging.utils import canonicalize_name
 
+from release_channels.adapters.distributions import Kind, Member
 from release_channels.model.findings import Finding
-from release_channels.release.checks.archive import Archive, Kind, Member
-from release_channels.release.checks.context import CheckContext, error, note, summarize, warning
+from release_channels.release.checks.archive import Archive
+from release_channels.release.checks.context import CheckContext, list_errors, note, summarize, warning
 from release_channels.release.checks.wheel_layout import MODULES, import_packages, site_paths
 
 _OUT = "leave it out in the build backend's settings"
@@ -24,7 +25,7 @@ _FILES = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py"})
 
 
 def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
-    """Find what does not belong into an archive."""
+    """Find files that do not belong into an archive."""
     yield from check_secrets(archive)
     yield from check_bytecode(archive)
     if archive.kind is Kind.WHEEL:
@@ -36,10 +37,8 @@ def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Arch
 def check_secrets(archive: Archive) -> Iterator[Finding]:
     """Find files that hold credentials; once published they are public for good."""
     secrets = [member.name for member in archive.files if _is_secret(archive, member)]
-    if secrets:
-        yield error(
-            archive.name, f"contains files for secrets: {summarize(secrets)}", f"{_OUT}, and replace what was in them"
-        )
+    hint = f"{_OUT}, and replace what was in them"
+    yield from list_errors(archive.name, [(secrets, "contains files for secrets", hint)])
 
 
 def _is_secret(archive: Archive, member: Member) -> bool:
@@ -53,7 +52,7 @@ def _is_secret(archive: Archive, member: Member) -> bool:
 
 
 def check_bytecode(archive: Archive) -> Iterator[Finding]:
-    """Find compiled Python files, which fit one Python and this machine."""
+    """Find compiled Python files, which fit a single Python and this machine."""
     compiled = [file.name for file in archive.files if file.name.endswith(".pyc") or "__pycache__/" in file.name]
     if compiled:
         yield warning(archive.name, f"contains compiled Python files: {summarize(compiled)}", _OUT)
@@ -62,34 +61,27 @@ def check_bytecode(archive: Archive) -> Iterator[Finding]:
 def check_top_level(archive: Archive) -> Iterator[Finding]:
     """Find what a wheel would drop into everybody's site-packages next to the import package."""
     for top, paths in _tops(archive).items():
-        if top.startswith("."):
-            continue
-        if paths == [top]:
-            yield from _check_top_file(archive, top)
-        elif top in _DIRECTORIES:
-            yield warning(archive.name, f"installs {top}/ next to the import package", _OUT)
-        elif not any(_is_module(path) for path in paths):
-            yield warning(archive.name, f"installs {top}/, which contains no Python module", "move it into the package")
+        if not top.startswith(".") and (problem := _problem(top, paths)):
+            yield warning(archive.name, f"installs {problem[0]}", problem[1])
 
 
-def _check_top_file(archive: Archive, name: str) -> Iterator[Finding]:
-    if name.endswith(".pth"):
-        yield warning(
-            archive.name, f"installs {name}, which runs whenever any Python of the user starts", "do without it"
-        )
-    elif name in _FILES:
-        yield warning(archive.name, f"installs {name} next to the import package", _OUT)
-    elif not _is_module(name):
-        yield warning(
-            archive.name, f"installs the file {name}, which is not a Python module", "move it into the package"
-        )
+def _problem(top: str, paths: list[str]) -> tuple[str, str] | None:
+    """Describe what is wrong with a file or directory at the top of a wheel, and what to do about it."""
+    is_file = paths == [top]
+    if is_file and top.endswith(".pth"):
+        return f"{top}, which runs whenever any Python of the user starts", "do without it"
+    if top in (_FILES if is_file else _DIRECTORIES):
+        return f"{top}{'' if is_file else '/'} next to the import package", _OUT
+    if any(map(_is_module, paths)):
+        return None
+    text = f"the file {top}, which is not a Python module" if is_file else f"{top}/, which contains no Python module"
+    return text, "move it into the package"
 
 
 def check_hidden(archive: Archive) -> Iterator[Finding]:
     """Find hidden files and directories at the top of a wheel."""
     hidden = [top for top in _tops(archive) if top.startswith(".")]
-    if hidden:
-        yield error(archive.name, f"installs hidden files: {summarize(hidden)}", _OUT)
+    yield from list_errors(archive.name, [(hidden, "installs hidden files", _OUT)])
 
 
 def check_new_packages(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Where the files of a wheel end up when it is installed, and which import packages that makes. Pure."""
+"""The installed paths of a wheel's files, and the import packages among them. Pure."""
 
 from __future__ import annotations
 
