@@ -31,7 +31,7 @@ class GitHubApp:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault of ours is noted and never looks like GitHub's."""
         request = Request(environ)
-        sent = request.get_data()  # read whatever is decided: a client cannot hear while it still speaks
+        sent = request.get_data()  # read even what is refused: a client reads no answer while it still sends
         with self._state.lock:
             answer = self._fault(self._state.faults, request) or self._answer(request, sent)
             answer = self._fault(self._state.lost, request) or answer
@@ -60,7 +60,7 @@ class GitHubApp:
             return err.answer()
         except HTTPException:  # no such route
             return not_found().answer()
-        except Exception as err:  # noqa: BLE001  (the last resort of a server: one request fails, the rest live on)
+        except Exception as err:  # noqa: BLE001  (the last resort of a server: this request fails, the rest live on)
             self.failures.append(f"{request.method} {request.path} failed: {type(err).__name__}: {err}")
             return broken(500)
         return Answer(answer.status, answer.content, {**_limits(state.hourly_limit, left, now), **answer.headers})
@@ -91,20 +91,18 @@ def _redirect(request: Request, call: Call) -> Answer | None:
 
     Source: GitHub's REST reference, redirects: 301 for reads, 307 for the rest.
     """
-    name = f"{call.values.get('owner')}/{call.values.get('name')}"
-    if name not in call.state.former_names:
+    if call.repository not in call.state.former_names:
         return None
     query = f"?{request.query_string.decode()}" if request.query_string else ""
     number = repository_id(call.state.repository)
-    location = call.site.url + request.path.replace(f"/repos/{name}", f"/repositories/{number}") + query
+    location = call.site.url + request.path.replace(f"/repos/{call.repository}", f"/repositories/{number}") + query
     content = {"message": "Moved Permanently", "url": location, "documentation_url": ""}
     return Answer(301 if request.method == "GET" else 307, content, {"Location": location})
 
 
 def _dispatch(request: Request, route: Route, call: Call) -> Answer:
-    name = f"{call.values.get('owner')}/{call.values.get('name')}"
-    repository = call.state.repository
-    if name.lower() != repository.lower() and call.values.get("number") != repository_id(repository):
+    served = call.state.repository
+    if call.repository.lower() != served.lower() and call.values.get("number") != repository_id(served):
         raise not_found()
     _authorize(call, route)
     reply = route.handler(call)

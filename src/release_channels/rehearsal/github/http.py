@@ -45,6 +45,11 @@ class Call:
         """The rights of the token."""
         return self.state.tokens.get(self.token, frozenset())
 
+    @property
+    def repository(self) -> str:
+        """The repository that the path names."""
+        return f"{self.values.get('owner')}/{self.values.get('name')}"
+
     def may(self, area: str, level: str) -> bool:
         """Return whether the token has a right; who may write may read."""
         return f"{area}: write" in self.rights or (level == "read" and f"{area}: read" in self.rights)
@@ -99,7 +104,7 @@ def require(stored: _Stored | None) -> _Stored:
 
 
 def invalid(**error: str) -> Refused:
-    """Format the refusal of one field, by `resource`, `field`, `code` and `message`."""
+    """Format the refusal of a field, by `resource`, `field`, `code` and `message`."""
     return Refused(422, "Validation Failed", error)
 
 
