@@ -1,4 +1,4 @@
-"""What tests of the local index share: raw uploads, real uploads, and a picture of all that must not change."""
+"""Helpers for tests of the local index: raw uploads, real uploads, and a fingerprint of all that must not change."""
 
 from __future__ import annotations
 

@@ -158,8 +158,8 @@ def check_release(upload: Upload, limits: Limits, listed: Sequence[PageFile]) ->
         raise UploadRefused("Only one sdist may be uploaded per release.")
 
 
-def check_distribution(upload: Upload) -> Distribution:
-    """Open the file and compare what it says with the form and with its name.
+def check_distribution(upload: Upload) -> None:
+    """Open the file and compare its core metadata with the form and with its name.
 
     Raises: UploadRefused for a file that is broken, wrongly named, or of another release than the form's.
     """
@@ -177,7 +177,6 @@ def check_distribution(upload: Upload) -> Distribution:
             f"Invalid distribution file. The form says {form[0]} {form[1]}, the file says {inside[0]} {inside[1]}."
         )
     _check_normal_name(distribution)
-    return distribution
 
 
 def too_large(project: str, limits: Limits) -> UploadRefused:
