@@ -56,7 +56,7 @@ class Site:
         return self.post("mint-token", {"token": self.trusted.issuer.token({"aud": "pypi", **claims})})
 
     def token(self, **claims: object) -> str:
-        """Give an upload token."""
+        """Return an upload token."""
         token: str = self.mint(**claims).json()["token"]
         return token
 

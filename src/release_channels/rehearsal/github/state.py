@@ -87,7 +87,7 @@ class GitHubState:
         title: str = "A change",
         head_repository: str | None = None,
     ) -> int:
-        """Add a run of a workflow file and give its id; numbers count up per workflow."""
+        """Add a run of a workflow file and return its id; numbers count up per workflow."""
         with self.lock:
             taken = [run.number for run in self.runs.values() if run.workflow == workflow]
             run = StoredRun(
@@ -119,14 +119,14 @@ class GitHubState:
             attempt.status, attempt.conclusion, attempt.waits_for = status, conclusion, None
 
     def add_job(self, run_id: int, name: str, *, status: str = "completed", conclusion: str | None = "success") -> int:
-        """Add a job to the newest attempt of a run and give its id."""
+        """Add a job to the newest attempt of a run and return its id."""
         with self.lock:
             job = StoredJob(self.new_id(), name, status, conclusion if status == "completed" else None)
             self.runs[run_id].now.jobs.append(job)
             return job.id
 
     def add_artifact(self, run_id: int, name: str, files: Mapping[str, bytes], *, days: int = 14) -> int:
-        """Add an artifact to a run and give its id."""
+        """Add an artifact to a run and return its id."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for path, content in files.items():
@@ -187,7 +187,7 @@ class GitHubState:
             attempt.status, attempt.conclusion, attempt.waits_for = "waiting", None, environment
 
     def add_deployment(self, environment: str, sha: str, *states: str, run_id: int | None = None) -> int:
-        """Add a deployment with its statuses, oldest first, and give its id.
+        """Add a deployment with its statuses, oldest first, and return its id.
 
         Source: GitHub's REST reference, deployment statuses: a success makes earlier ones of the environment inactive.
         """
@@ -217,7 +217,7 @@ class Answer:
         return self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
 
 
-# Receives the method and path of a request; a returned answer replaces the real one.
+# Receives the method and path of a request; an answer that it returns replaces the real answer.
 Fault = Callable[[str, str], Answer | None]
 
 
