@@ -51,7 +51,7 @@ def test_a_draft_has_no_tag_and_its_page_another_name(hub: Hub) -> None:
 
 
 def test_a_draft_is_hidden_by_number_too(hub: Hub) -> None:
-    """Whoever may not write finds neither a draft nor its files, by whatever address."""
+    """A token that may not write finds neither a draft nor its files, by whatever address."""
     draft = create(hub, "v1.0.0", draft=True)
     asset = upload(hub, draft, "a.txt").json()
 
@@ -185,7 +185,7 @@ def test_a_former_name_leads_to_the_repository(hub: Hub) -> None:
 
 
 def test_private_things_need_a_right(repo: Repo) -> None:
-    """A private repository is absent to strangers, and closed where a token lacks the one right."""
+    """A private repository is absent to tokens without rights, and closed where a token lacks the right."""
     with open_hub(repo, private=True) as hub:
         hub.state.tokens["only-actions"] = frozenset({"actions: read"})
         assert api(hub, "GET", "", token=None).status_code == 404
@@ -225,8 +225,8 @@ def test_runs_are_filtered(hub: Hub) -> None:
     hub.state.add_run("test.yml", SHA)
     wanted = hub.state.add_run("test.yml", "b" * 40, event="workflow_dispatch", branch="side", conclusion="failure")
     for query in ("head_sha=" + "b" * 40, "event=workflow_dispatch", "branch=side", "status=failure"):
-        found = api(hub, "GET", f"/actions/workflows/test.yml/runs?{query}").json()
-        assert [run["id"] for run in found["workflow_runs"]] == [wanted], query
+        listed = api(hub, "GET", f"/actions/workflows/test.yml/runs?{query}").json()
+        assert [run["id"] for run in listed["workflow_runs"]] == [wanted], query
     workflow_id = api(hub, "GET", f"/actions/runs/{wanted}").json()["workflow_id"]
     assert api(hub, "GET", f"/actions/workflows/{workflow_id}/runs").json()["total_count"] == 2
 
@@ -250,10 +250,10 @@ def test_earlier_attempts_stay_visible(hub: Hub) -> None:
 def test_the_artifact_store_wants_its_address_and_no_token(hub: Hub) -> None:
     """The address is the key: a guess is refused, and so is whoever shows a token there."""
     artifact = hub.state.add_artifact(hub.state.add_run("test.yml", SHA), "release", {"a": b"b"})
-    found = api(hub, "GET", f"/actions/artifacts/{artifact}/zip")
-    store = found.headers["Location"]
+    answer = api(hub, "GET", f"/actions/artifacts/{artifact}/zip")
+    store = answer.headers["Location"]
 
-    assert found.status_code == 302
+    assert answer.status_code == 302
     assert api(hub, "GET", store, token=None).content == hub.state.artifacts[artifact].archive
     assert api(hub, "GET", store).status_code == 400
     assert api(hub, "GET", store[:-1] + "_", token=None).status_code == 403
@@ -287,24 +287,24 @@ def test_a_comparison_is_whole(hub: Hub) -> None:
     repo.commit("Alone")
     repo.git("push", "--quiet", "origin", "main", "alone")
 
-    told = api(hub, "GET", f"/compare/{first}...main").json()
+    comparison = api(hub, "GET", f"/compare/{first}...main").json()
 
-    assert (told["merge_base_commit"]["sha"], told["base_commit"]["sha"]) == (first, first)
-    assert [commit["sha"] for commit in told["commits"]] == [second]
-    assert [(file["filename"], file["status"]) for file in told["files"]] == [("more.txt", "added")]
+    assert (comparison["merge_base_commit"]["sha"], comparison["base_commit"]["sha"]) == (first, first)
+    assert [commit["sha"] for commit in comparison["commits"]] == [second]
+    assert [(file["filename"], file["status"]) for file in comparison["files"]] == [("more.txt", "added")]
     answer = api(hub, "GET", "/compare/main...alone")
     assert (answer.status_code, "No common ancestor" in answer.text) == (404, True)
 
 
 def test_environments_show_their_rules(hub: Hub) -> None:
-    """Reviewers and branch policies are told as the API documents them."""
+    """Reviewers and branch policies are shown as the API documents them."""
     hub.state.add_environment("pypi-public", reviewers=("alice", "team Crew"), branch_policies=("v*",))
     hub.state.add_environment("plain")
 
     listed = api(hub, "GET", "/environments").json()["environments"]
     rules = {rule["type"]: rule for rule in listed[0]["protection_rules"]}
 
-    assert [one["name"] for one in listed] == ["pypi-public", "plain"]
+    assert [environment["name"] for environment in listed] == ["pypi-public", "plain"]
     assert [entry["type"] for entry in rules["required_reviewers"]["reviewers"]] == ["User", "Team"]
     assert listed[0]["deployment_branch_policy"] == {"protected_branches": False, "custom_branch_policies": True}
     assert listed[1]["protection_rules"] == []
@@ -313,7 +313,7 @@ def test_environments_show_their_rules(hub: Hub) -> None:
 
 
 def test_the_limit_is_counted_per_token(hub: Hub) -> None:
-    """Every answer tells what is left; one question too many is refused until the reset, for this token alone."""
+    """Every answer counts what is left; a request above the limit is refused until the reset, for this token alone."""
     hub.state.hourly_limit = 2
     left = [api(hub, "GET", "").headers["X-RateLimit-Remaining"] for _ in range(3)]
     refused = api(hub, "GET", "")
@@ -337,7 +337,7 @@ def test_faults_stand_before_and_after_the_work(hub: Hub) -> None:
     assert hub.running.requests[-1] == f"POST /api/v3/repos/{NAME}/releases 500"
 
 
-def test_a_fault_of_the_stand_in_itself_is_told(repo: Repo) -> None:
+def test_a_fault_of_the_stand_in_itself_is_reported(repo: Repo) -> None:
     """A test never takes a bug of the stand-in for an answer of GitHub's."""
     state = GitHubState(NAME, tokens={WRITER: ()})
 
@@ -348,8 +348,8 @@ def test_a_fault_of_the_stand_in_itself_is_told(repo: Repo) -> None:
     with serve_github(state) as running:
         answer = requests.get(f"{running.api_url}/repos/{NAME}", timeout=20)
         assert answer.status_code == 500
-        (told,) = running.warnings()
-    assert "ZeroDivisionError" in told
+        (warning,) = running.warnings()
+    assert "ZeroDivisionError" in warning
 
 
 def test_nothing_is_left_behind(hub: Hub) -> None:

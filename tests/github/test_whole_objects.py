@@ -65,7 +65,7 @@ def full(hub: Hub, tmp_path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", PATHS)
 def test_no_documented_field_is_missing(hub: Hub, full: dict[str, Any], name: str) -> None:
-    """What the library can read of an object is there, but for what the documented answer does not contain either."""
+    """Every field that the library can read is there, but for those that the documented answer lacks too."""
     path, _, part = PATHS[name].partition(" ")
     shown = api(hub, "GET", path.format_map(full)).json()
     if part:

@@ -1,4 +1,4 @@
-"""What tests of the local index share: raw uploads, real uploads, and a picture of all that must not change."""
+"""Helpers for tests of the local index: raw uploads, real uploads, and a fingerprint of all that must not change."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def publish(index: RunningIndex, *paths: Path, env: Mapping[str, str] | None = N
 
 
 def clean_env(more: Mapping[str, str]) -> dict[str, str]:
-    """Give an environment without the settings of the machine that runs the tests."""
+    """Return an environment without the settings of the machine that runs the tests."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
     return {**kept, "UV_HTTP_RETRIES": "0", "UV_NO_CONFIG": "1", "NO_PROXY": "localhost,127.0.0.1", **more}
 

@@ -1,4 +1,4 @@
-"""What is read from a distribution, and which files are none."""
+"""Reading a distribution, and refusing files that are none."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ def test_a_distribution_says_who_it_is(tmp_path: Path, make: Callable[..., Path]
     """Name and version are the metadata's own spelling, and links and Python versions can be asked for."""
     urls = {"Source commit": "https://example.org/c/1"}
     path = make(tmp_path, PLAIN, version="1!1.0.0.dev7", requires_python=">=3.9", urls=urls)
-    found = read_distribution(path)
-    assert (found.name, found.version, found.kind, found.path) == ("demo-tool", Version("1!1.0.0.dev7"), kind, path)
-    assert found.file_name == path.name
-    assert requires_python(found.metadata) == ">=3.9"
-    assert project_urls(found.metadata) == {"Source commit": "https://example.org/c/1"}
+    distribution = read_distribution(path)
+    assert (distribution.name, distribution.version) == ("demo-tool", Version("1!1.0.0.dev7"))
+    assert (distribution.kind, distribution.path) == (kind, path)
+    assert distribution.file_name == path.name
+    assert requires_python(distribution.metadata) == ">=3.9"
+    assert project_urls(distribution.metadata) == {"Source commit": "https://example.org/c/1"}
     assert (requires_python(b""), project_urls(b"")) == (None, {})
 
 
@@ -122,7 +123,7 @@ def test_a_cut_off_file_is_refused(tmp_path: Path, make: Callable[..., Path]) ->
 
 def test_a_taken_name_is_never_replaced(tmp_path: Path) -> None:
     """Adding to a name that exists changes nothing and says so, even for a file that another process put there."""
-    first, second = make_wheel(tmp_path / "one", PLAIN), make_wheel(tmp_path / "two", PLAIN, files={"x.py": b""})
+    first, second = make_wheel(tmp_path / "first", PLAIN), make_wheel(tmp_path / "second", PLAIN, files={"x.py": b""})
     ours, theirs = Storage(tmp_path / "root"), Storage(tmp_path / "root")
     assert (ours.add(first), theirs.add(second)) == (True, False)
     assert [path.name for path in (tmp_path / "root").iterdir()] == [first.name]
@@ -130,7 +131,7 @@ def test_a_taken_name_is_never_replaced(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
-    """What is remembered of a file ends with the file."""
+    """A file that is gone is forgotten."""
     storage = Storage(tmp_path)
     path = make_wheel(tmp_path, PLAIN)
     before = storage.find(path.name)

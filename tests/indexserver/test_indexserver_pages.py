@@ -1,4 +1,4 @@
-"""What the local index shows: pages in both forms, files, the merged page, and a server that ends cleanly."""
+"""The local index as clients see it: pages in both forms, files, the merged page, and a server that ends cleanly."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_names_are_normalized(index: RunningIndex) -> None:
 
 
 def test_foreign_text_is_escaped() -> None:
-    """What a file says about itself is text in the page, never markup."""
+    """Values of a file are text in the page, never markup."""
     file = PageFile('x">.whl', "u?a=1&b", hashes={"sha256": "0"}, requires_python="<4", yanked='bad "one" <b>')
     html = project_page(canonicalize_name("demo-tool"), [file], "text/html")
     assert (
@@ -168,7 +168,7 @@ def test_local_files_win_over_upstream(index: RunningIndex, tmp_path: Path) -> N
 
 
 def test_a_file_of_upstream_counts_as_taken(index: RunningIndex, tmp_path: Path) -> None:
-    """What the real index has is there: the same bytes are fine, other bytes are refused, nothing is stored."""
+    """Files of the real index are there: the same bytes are fine, other bytes are refused, nothing is stored."""
     same = tmp_path / "root" / "demo_tool-1.0.0-py3-none-any.whl"
     with serve(tmp_path / "local", project="demo-tool", upstream=index.simple_url) as merged:
         assert post(merged, same).status_code == 200
@@ -281,7 +281,7 @@ def _descriptors() -> int:
 
 
 def test_a_taken_port_is_refused(tmp_path: Path) -> None:
-    """A port that another server has is said in plain words."""
+    """A port that another server has is reported in plain words."""
     with serve(tmp_path) as index:
         second = serve(tmp_path, port=int(index.url.rpartition(":")[2]))
         with pytest.raises(RefusedError, match="cannot listen on port"):

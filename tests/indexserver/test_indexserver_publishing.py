@@ -56,7 +56,7 @@ class Site:
         return self.post("mint-token", {"token": self.trusted.issuer.token({"aud": "pypi", **claims})})
 
     def token(self, **claims: object) -> str:
-        """Give an upload token."""
+        """Return an upload token."""
         token: str = self.mint(**claims).json()["token"]
         return token
 
@@ -167,7 +167,7 @@ def test_a_body_without_a_token_is_refused(site: Site, body: object) -> None:
 
 @pytest.mark.parametrize("token", ["", "a", "a.b.c", "..", "e30.e30.AAAA"])
 def test_a_forged_identity_is_refused(site: Site, token: str) -> None:
-    """What the issuer did not sign is not an identity, however broken."""
+    """A token that the issuer did not sign is refused, however broken."""
     assert site.post("mint-token", {"token": token}).json()["errors"][0]["code"] == "invalid-token"
 
 

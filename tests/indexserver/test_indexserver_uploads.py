@@ -1,4 +1,4 @@
-"""What the local index takes, and what it refuses without changing anything."""
+"""Uploads that the local index takes, and those that it refuses without changing anything."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def test_uv_publishes_a_release_twice(index: RunningIndex, root: Path, tmp_path:
 
 def test_uv_shows_why_other_bytes_are_refused(index: RunningIndex, root: Path, tmp_path: Path) -> None:
     """Other bytes under a taken name are a stop, in words that the client passes on."""
-    publish(index, make_wheel(tmp_path / "one", PLAIN))
+    publish(index, make_wheel(tmp_path / "first", PLAIN))
     before = fingerprint(root, index)
     with pytest.raises(CommandError) as caught:
-        publish(index, make_wheel(tmp_path / "two", PLAIN, files={"more.py": b""}))
+        publish(index, make_wheel(tmp_path / "second", PLAIN, files={"more.py": b""}))
     assert "File already exists ('demo_tool-1.0.0-py3-none-any.whl', with blake2_256 hash '" in caught.value.hint
     assert fingerprint(root, index) == before
 
@@ -66,7 +66,10 @@ def test_uv_shows_why_other_bytes_are_refused(index: RunningIndex, root: Path, t
 def test_twine_uploads_and_shows_the_refusal(index: RunningIndex, root: Path, tmp_path: Path) -> None:
     """twine uploads, uploads the same again, and shows why other bytes are refused."""
     words = ["-m", "twine", "upload", "--repository-url", index.upload_url, "-u", "u", "-p", "p"]
-    first, second = make_wheel(tmp_path / "one", PLAIN), make_wheel(tmp_path / "two", PLAIN, files={"more.py": b""})
+    first, second = (
+        make_wheel(tmp_path / "first", PLAIN),
+        make_wheel(tmp_path / "second", PLAIN, files={"more.py": b""}),
+    )
     env = clean_env({"COLUMNS": "200"})
     process.run(sys.executable, *words, first, cwd=tmp_path, env=env)
     before = fingerprint(root, index)

@@ -25,11 +25,11 @@ def _hello(_environ: dict[str, Any], start_response: Callable[..., object]) -> I
 
 
 def _answer(client: socket.socket) -> bytes:
-    said = b""
-    while not said.endswith(b"hello"):
-        said += (piece := client.recv(1000))
-        assert piece, said
-    return said
+    received = b""
+    while not received.endswith(b"hello"):
+        received += (piece := client.recv(1000))
+        assert piece, received
+    return received
 
 
 def _ask(client: socket.socket) -> bytes:

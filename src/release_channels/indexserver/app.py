@@ -52,11 +52,11 @@ class IndexApp:
         self._routes = self._map()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request; whatever happens, a client sees no traceback."""
+        """Answer a request; whatever happens, a client sees no traceback."""
         request = Request(environ)
         response = self._answer(request)
         if request.method == "HEAD" or response.status_code == 304:
-            response.close()  # no server asks for the body of these, so nobody else would close the file
+            response.close()  # no server iterates over the body of these, so nothing else closes the file
         return response(environ, start_response)
 
     def warnings(self) -> tuple[str, ...]:
@@ -81,8 +81,7 @@ class IndexApp:
             Rule("/simple/<name>/", endpoint=self._page, methods=["GET"]),
             Rule("/own/<name>/", endpoint=self._own_page, methods=["GET"]),
             Rule("/files/<name>", endpoint=self._file, methods=["GET"]),
-            Rule("/legacy/", endpoint=self._upload, methods=["POST"]),
-            Rule("/legacy", endpoint=self._upload, methods=["POST"]),
+            Rule("/legacy/", endpoint=self._upload, methods=["POST"], strict_slashes=False),
         ]
         if self._exchange:
             rules += [
@@ -98,11 +97,13 @@ class IndexApp:
             endpoint, values = self._routes.bind_to_environ(request.environ).match()
             answer: Callable[..., Response] = endpoint
             return answer(request, **values)
+        except UploadRefused as err:
+            return _refusal(request, err)
         except HTTPException as err:
             response = err.get_response(request.environ)
             assert isinstance(response, Response)
             return response
-        except Exception as err:  # noqa: BLE001  (the last resort of a server: one request fails, the index lives on)
+        except Exception as err:  # noqa: BLE001  (the last resort of a server: this request fails, the index lives on)
             self._failures.append(f"{request.method} {request.path} failed: {type(err).__name__}: {err}")
             return Response("The local index failed here; its warnings say why.\n", status=500)
 
@@ -140,10 +141,7 @@ class IndexApp:
         )  # fmt: skip
 
     def _upload(self, request: Request) -> Response:
-        try:
-            self._uploads.receive(request.environ)
-        except UploadRefused as err:
-            return _refusal(request, err)
+        self._uploads.receive(request.environ)
         return Response("")
 
     def _audience(self, _request: Request) -> Response:
@@ -165,7 +163,7 @@ class IndexApp:
         return _json({"success": True})
 
     def _identity(self, request: Request) -> Response:
-        """Be GitHub for a moment: give a job that shows its request token an identity token."""
+        """Issue an identity token, as GitHub would, to a job that shows its request token."""
         issuer = self._trusting.trusted.issuer
         if request.headers.get("Authorization", "").partition(" ")[2] != issuer.request_token:
             return _json({"message": "the request token is wrong"}, status=401)

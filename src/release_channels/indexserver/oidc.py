@@ -1,4 +1,4 @@
-"""Trusted Publishing without the outside: who signs, what a workflow claims, which publisher that fits.
+"""Trusted Publishing on the local index: the issuer, the claims of a workflow, and the publishers they fit.
 
 Source: the index's user documentation on Trusted Publishers; GitHub's documentation of the OIDC token's claims.
 """
@@ -27,7 +27,7 @@ _WORKFLOW_FILE = re.compile(r"\.github/workflows/([^/@]+\.ya?ml)@")
 
 
 class TokenRefused(RefusedError):
-    """A token is not exchanged; `code` is the word that clients know."""
+    """A token is not exchanged; `code` is the reason that clients know."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message, hint="compare the publisher's four fields with the workflow's claims")
@@ -100,7 +100,7 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class TrustedPublishing:
-    """Who may publish what, and the issuer whose word is taken for it."""
+    """The publishers, and the issuer whose tokens are trusted."""
 
     publishers: Sequence[Publisher]
     issuer: Issuer
@@ -122,10 +122,10 @@ def allowed_projects(publishers: Sequence[Publisher], claims: Claims) -> frozens
     named = [
         publisher for publisher in fitting if publisher.environment and publisher.environment.lower() == environment
     ]
-    found = named or [publisher for publisher in fitting if publisher.environment is None]
-    if not found:
+    chosen = named or [publisher for publisher in fitting if publisher.environment is None]
+    if not chosen:
         raise TokenRefused("invalid-publisher", f"no publisher fits: {_summary(claims)}")
-    return frozenset(canonicalize_name(publisher.project) for publisher in found)
+    return frozenset(canonicalize_name(publisher.project) for publisher in chosen)
 
 
 def _summary(claims: Claims) -> str:

@@ -16,8 +16,8 @@ from packaging.utils import NormalizedName
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
 PLAIN_HTML = "text/html"
-# What may be asked for and what is then served, in the order that wins when a client likes several equally: people
-# with a browser get HTML, and programs that take both of the versioned forms get the one that tells more.
+# The accepted types and the forms served for them, in the order that wins when a client likes several equally: people
+# with a browser get HTML, and programs that take both of the versioned forms get JSON, which contains more.
 OFFERED = {
     PLAIN_HTML: PLAIN_HTML,
     JSON: JSON,
@@ -67,13 +67,13 @@ def _project_json(project: NormalizedName, files: Sequence[PageFile]) -> str:
 
 
 def _file_json(file: PageFile) -> dict[str, object]:
+    optional = {
+        "size": file.size,
+        "upload-time": _time(file.upload_time) if file.upload_time else None,
+        "requires-python": file.requires_python,
+    }
     entry: dict[str, object] = {"filename": file.name, "url": file.url, "hashes": dict(file.hashes)}
-    if file.size is not None:
-        entry["size"] = file.size
-    if file.upload_time is not None:
-        entry["upload-time"] = _time(file.upload_time)
-    if file.requires_python is not None:
-        entry["requires-python"] = file.requires_python
+    entry |= {key: value for key, value in optional.items() if value is not None}
     # An empty reason is falsy and would read as "not yanked".
     entry["yanked"] = False if file.yanked is None else file.yanked or True
     metadata = False if file.metadata is None else dict(file.metadata) or True

@@ -1,4 +1,4 @@
-"""The files of the local index: a plain directory, in which a name is taken once and for all."""
+"""The files of the local index: a plain directory, in which a name is used only once."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class StoredFile:
 
     @property
     def metadata_sha256(self) -> str | None:
-        """Return the digest of a wheel's core metadata; an sdist's is not served beside it."""
+        """Return the digest of a wheel's core metadata; an sdist's is not served on its own."""
         served = self.distribution.kind is Kind.WHEEL
         return sha256(self.distribution.metadata).hexdigest() if served else None
 
 
 YANKED = ".yanked"
 _PIECE = 1024 * 1024
-# What tells that a file is still the one that was read: size, time of change, inode.
+# Size, time of change and inode: a file with the same ones is not read again.
 _Mark = tuple[int, int, int]
 
 
@@ -75,7 +75,7 @@ class Storage:
                 names = sorted(entry.name for entry in entries if entry.is_file() and _is_candidate(entry.name))
         except FileNotFoundError:
             return []
-        return [found for name in names if (found := self.find(name))]
+        return [file for name in names if (file := self.find(name))]
 
     def find(self, name: str) -> StoredFile | None:
         """Return one distribution by its file name, if it is there and can be read."""
@@ -100,7 +100,7 @@ class Storage:
             return None
 
     def add(self, source: Path) -> bool:
-        """Copy a file in under its name and tell whether the name was free; a taken name is never replaced.
+        """Copy a file in under its name and return whether the name was free; a taken name is never replaced.
 
         The copy gets its name in one step that fails if the name exists, so one of several writers wins, in this
         process or another, and no reader ever sees half a file.

@@ -1,4 +1,4 @@
-"""What the real index asks of an upload, rule by rule, in its order.
+"""The rules of the real index for an upload, in its order.
 
 Source: upload API documentation and the answers of the index's own implementation (Warehouse). The beginnings of
 the texts that clients look for are kept word by word; the rest is ours.
@@ -7,13 +7,12 @@ the texts that clients look for are kept word by word; the rest is ours.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
-from packaging.metadata import RawMetadata
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -30,11 +29,16 @@ from release_channels.indexserver.pages import PageFile
 
 MIB = 1024 * 1024
 _FILE_TYPES = {"bdist_wheel": Kind.WHEEL, "sdist": Kind.SDIST}
-_DIGESTS = ("sha256", "md5", "blake2_256")
+_REQUIRED = (":action", "name", "version", "filetype", "sha256_digest")
+_DIGESTS: Mapping[str, Callable[[], Any]] = {
+    "sha256": hashlib.sha256,
+    "md5": partial(hashlib.md5, usedforsecurity=False),
+    "blake2_256": partial(hashlib.blake2b, digest_size=32),
+}
 
 
 class UploadRefused(RefusedError):
-    """The index does not take a file; `status` is the HTTP status that says so."""
+    """The index does not take a file; `status` is the HTTP status of the refusal."""
 
     def __init__(self, message: str, *, status: int = 400) -> None:
         super().__init__(message, hint="fix the distribution and upload it again")
@@ -43,7 +47,7 @@ class UploadRefused(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large one file and all files of a project may be, in bytes.
+    """The size limits of a file and of all files of a project, in bytes.
 
     Source: the index's documented defaults, 100 MB and 10 GB.
     """
@@ -73,11 +77,11 @@ class Upload:
 
 
 def check_form(fields: Mapping[str, str], file_name: str, served: NormalizedName | None) -> None:
-    """Check what can be told from the form before its file is looked at.
+    """Check the form before its file is read.
 
     Raises: UploadRefused for a missing or wrong field, another project, or a file name that cannot be read.
     """
-    missing = [key for key in (":action", "name", "version", "filetype", "sha256_digest") if not fields.get(key)]
+    missing = [key for key in _REQUIRED if not fields.get(key)]
     if missing or not file_name:
         raise UploadRefused(f"The form lacks {', '.join(missing or ['content'])}.")
     if fields[":action"] != "file_upload" or fields.get("protocol_version", "1") != "1":
@@ -96,7 +100,7 @@ def check_form(fields: Mapping[str, str], file_name: str, served: NormalizedName
 
 
 def check_metadata(classifiers: Iterable[str], requires_dist: Iterable[str]) -> None:
-    """Check what the form or the core metadata says beyond name and version.
+    """Check the classifiers and dependencies of the form or the core metadata.
 
     Raises: UploadRefused for a project that must not be uploaded, or a dependency on a URL.
     """
@@ -113,7 +117,7 @@ def check_metadata(classifiers: Iterable[str], requires_dist: Iterable[str]) -> 
 
 
 def check_file(upload: Upload, limits: Limits) -> Mapping[str, str]:
-    """Check size and digests of the file and give its digests.
+    """Check the size and the digests of the file, and return the digests.
 
     Raises: UploadRefused if it is too large, or not what the form announces.
     """
@@ -154,8 +158,8 @@ def check_release(upload: Upload, limits: Limits, listed: Sequence[PageFile]) ->
         raise UploadRefused("Only one sdist may be uploaded per release.")
 
 
-def check_distribution(upload: Upload) -> Distribution:
-    """Open the file and compare what it says with the form and with its name.
+def check_distribution(upload: Upload) -> None:
+    """Open the file and compare its core metadata with the form and with its name.
 
     Raises: UploadRefused for a file that is broken, wrongly named, or of another release than the form's.
     """
@@ -166,9 +170,13 @@ def check_distribution(upload: Upload) -> Distribution:
     raw = parse_metadata(distribution.metadata)
     _check_public(raw["version"])
     check_metadata(raw.get("classifiers", []), raw.get("requires_dist", []))
-    _check_same_release(upload, distribution)
-    _check_normal_name(upload.file_name, raw)
-    return distribution
+    form = (upload.project, Version(upload.fields["version"]))
+    inside = (canonicalize_name(distribution.name), distribution.version)
+    if form != inside:
+        raise UploadRefused(
+            f"Invalid distribution file. The form says {form[0]} {form[1]}, the file says {inside[0]} {inside[1]}."
+        )
+    _check_normal_name(distribution)
 
 
 def too_large(project: str, limits: Limits) -> UploadRefused:
@@ -194,48 +202,29 @@ def _check_public(text: str) -> None:
         raise UploadRefused(f"The use of local versions in {text!r} is not allowed.")
 
 
-def _check_same_release(upload: Upload, distribution: Distribution) -> None:
-    form = (upload.project, Version(upload.fields["version"]))
-    inside = (canonicalize_name(distribution.name), distribution.version)
-    if form != inside:
-        raise UploadRefused(
-            f"Invalid distribution file. The form says {form[0]} {form[1]}, the file says {inside[0]} {inside[1]}."
-        )
-
-
-def _check_normal_name(file_name: str, raw: RawMetadata) -> None:
-    """Compare a file name with the one spelling that is taken.
+def _check_normal_name(distribution: Distribution) -> None:
+    """Compare a file name with its normal form.
 
     Source: source distribution file name (once PEP 625); binary distribution format, escaping of components.
     """
-    stem = canonicalize_name(raw["name"]).replace("-", "_")
-    version = str(Version(raw["version"]))
-    if file_name.endswith(".whl"):
-        wanted = "-".join([stem, version, *file_name.split("-")[2:]])
-    else:
-        wanted = f"{stem}-{version}.tar.gz"
-    if file_name != wanted:
-        raise UploadRefused(f"Filename {file_name!r} is invalid, should be {wanted!r}.")
+    stem = f"{canonicalize_name(distribution.name).replace('-', '_')}-{distribution.version}"
+    tags = distribution.file_name.split("-")[2:]
+    wanted = "-".join([stem, *tags]) if distribution.kind is Kind.WHEEL else f"{stem}.tar.gz"
+    if distribution.file_name != wanted:
+        raise UploadRefused(f"Filename {distribution.file_name!r} is invalid, should be {wanted!r}.")
 
 
 def _is_sdist_of(file_name: str, version: Version) -> bool:
     try:
-        _, other, kind = parse_file_name(file_name)
+        return parse_file_name(file_name)[1:] == (version, Kind.SDIST)
     except RefusedError:  # an old upstream file of a kind that is no longer taken
         return False
-    return kind is Kind.SDIST and other == version
 
 
 def _digests(path: Path) -> dict[str, str]:
+    digests = {}
     with path.open("rb") as file:
-        return {key: _digest(file, key) for key in _DIGESTS}
-
-
-def _digest(file: BufferedReader, key: str) -> str:
-    file.seek(0)
-    make = (
-        partial(hashlib.blake2b, digest_size=32)
-        if key == "blake2_256"
-        else partial(hashlib.new, key, usedforsecurity=False)
-    )
-    return hashlib.file_digest(file, make).hexdigest()
+        for key, make in _DIGESTS.items():
+            file.seek(0)
+            digests[key] = hashlib.file_digest(file, make).hexdigest()
+    return digests

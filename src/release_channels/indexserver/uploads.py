@@ -1,4 +1,4 @@
-"""Receiving an upload: from the request to a file on disk, past every rule, into the storage."""
+"""Receive an upload: read the request into a file, check every rule, and store it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.wrappers import Request
+from werkzeug.formparser import FormDataParser
 
 from release_channels.indexserver import upload_rules
 from release_channels.indexserver.oidc import TokenIssuer
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 # A readme travels as a form field, and so does every classifier and dependency.
-_FORM_ROOM = 16 * MIB
+_FORM_BYTES = 16 * MIB
 _FORM_PARTS = 10_000
 
 Listing = Callable[[NormalizedName], Sequence[PageFile]]
 
 
 class Uploads:
-    """The upload side of an index; uploads are judged side by side and taken one after the other."""
+    """The upload side of an index; uploads are checked in parallel and stored in turn."""
 
     def __init__(
         self,
@@ -49,16 +49,14 @@ class Uploads:
         self._taking = threading.Lock()
 
     def receive(self, environ: WSGIEnvironment) -> None:
-        """Take one uploaded file, or find that the index contains the same one.
+        """Store an uploaded file, unless the index contains the same bytes already.
 
         Raises: UploadRefused with the first rule that is broken; then nothing is stored.
         """
         try:
             allowed = self._allowed(environ.get("HTTP_AUTHORIZATION"))
-            with tempfile.TemporaryDirectory(prefix="release-channels-") as scratch, ExitStack() as parts:
-                request = _UploadRequest(environ, Path(scratch), parts)
-                request.max_content_length = self._limits.file + _FORM_ROOM
-                self._take(self._read(request), allowed)
+            with tempfile.TemporaryDirectory(prefix="release-channels-") as directory:
+                self._take(self._read(environ, Path(directory)), allowed)
         finally:
             _drain(environ["wsgi.input"])
 
@@ -71,16 +69,29 @@ class Uploads:
             raise UploadRefused("Invalid or non-existent authentication information.", status=403)
         return holder.projects
 
-    def _read(self, request: _UploadRequest) -> Upload:
-        try:
-            fields: Mapping[str, str] = request.form.to_dict()
-            content = request.files.get("content")
-        except RequestEntityTooLarge as err:
-            raise upload_rules.too_large(self._served or "of this index", self._limits) from err
+    def _read(self, environ: WSGIEnvironment, directory: Path) -> Upload:
+        """Parse the form; its files go straight to the directory, where the content gets its own name once checked."""
+        with ExitStack() as parts:
+
+            def open_part(*_: object, **_options: object) -> IO[bytes]:
+                return parts.enter_context(tempfile.NamedTemporaryFile("w+b", dir=directory, delete=False))
+
+            parser = FormDataParser(
+                open_part,
+                max_form_memory_size=_FORM_BYTES,
+                max_content_length=self._limits.file + _FORM_BYTES,
+                max_form_parts=_FORM_PARTS,
+            )
+            try:
+                _, form, files = parser.parse_from_environ(environ)
+            except RequestEntityTooLarge as err:
+                raise upload_rules.too_large(self._served or "of this index", self._limits) from err
+        fields: Mapping[str, str] = form.to_dict()
+        content = files.get("content")
         file_name = (content.filename if content else None) or ""
         upload_rules.check_form(fields, file_name, self._served)
-        path = request.finish(file_name)
-        return Upload(fields, request.form.getlist("classifiers"), request.form.getlist("requires_dist"), path)
+        path = Path(files["content"].stream.name).rename(directory / file_name)
+        return Upload(fields, form.getlist("classifiers"), form.getlist("requires_dist"), path)
 
     def _take(self, upload: Upload, allowed: frozenset[str] | None) -> None:
         if allowed is not None and upload.project not in allowed:
@@ -98,41 +109,12 @@ class Uploads:
 
     def _compare(self, upload: Upload, digests: Mapping[str, str]) -> None:
         """Accept that another process was faster only if it stored the same bytes."""
-        there = self._storage.find(upload.file_name)
-        if there is None or there.sha256 != digests["sha256"]:
+        stored = self._storage.find(upload.file_name)
+        if stored is None or stored.sha256 != digests["sha256"]:
             raise upload_rules.already_exists(upload, digests)
 
 
-class _UploadRequest(Request):
-    """A request whose file parts go straight to a directory, and are closed with the stack that it is given."""
-
-    max_form_memory_size = _FORM_ROOM
-    max_form_parts = _FORM_PARTS
-
-    def __init__(self, environ: WSGIEnvironment, directory: Path, parts: ExitStack) -> None:
-        super().__init__(environ)
-        self._directory = directory
-        self._parts = parts
-        self._streams: dict[str, IO[bytes]] = {}
-
-    def finish(self, file_name: str) -> Path:
-        """Close what was received and give the content its name, which has been checked."""
-        received = Path(self.files["content"].stream.name)
-        self._parts.close()
-        return received.rename(self._directory / file_name)
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,  # noqa: ARG002  (the names are the library's)
-        content_type: str | None,  # noqa: ARG002
-        filename: str | None = None,  # noqa: ARG002
-        content_length: int | None = None,  # noqa: ARG002
-    ) -> IO[bytes]:
-        file = tempfile.NamedTemporaryFile("w+b", dir=self._directory, delete=False)  # noqa: SIM115  (the stack closes it)
-        return self._parts.enter_context(file)
-
-
 def _drain(body: IO[bytes]) -> None:
-    """Read what a refusal left unread, in pieces: a client that still sends would not see the answer."""
+    """Read to the end, in pieces: a client that still sends would not see a refusal."""
     while body.read(MIB):
         pass

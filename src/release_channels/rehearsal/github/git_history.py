@@ -24,84 +24,78 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A bare repository, where there is one; without it nothing is known of any commit."""
+    """A bare repository, or None: then no commit is known."""
 
     git_dir: Path | None
 
     def commit(self, revision: str) -> str | None:
         """Resolve a branch, a tag or a full commit name, as the API does."""
         for name in (f"refs/heads/{revision}", f"refs/tags/{revision}", revision):
-            asked = self._ask("rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}")
-            if asked is not None and asked.code == 0:
-                return asked.text
+            if sha := self._ask("rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"):
+                return sha
         return None
 
     def ref(self, name: str) -> tuple[str, str] | None:
         """Return the object that a full ref name points to, and its type."""
-        listed = self._ask("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", name)
-        for line in listed.text.splitlines() if listed else ():
-            sha, kind, found = line.split(" ", 2)
-            if found == name:
+        listed = self._ask("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", name) or ""
+        for line in listed.splitlines():
+            sha, kind, full_name = line.split(" ", 2)
+            if full_name == name:
                 return sha, kind
         return None
 
     def tag_object(self, sha: str) -> tuple[str, str, str, str] | None:
-        """Take an annotated tag apart: its name, what it points to, the type of that, and its message."""
-        asked = self._ask("cat-file", "tag", sha)
-        if asked is None or asked.code:
+        """Parse an annotated tag: its name, its object, the type of that, and its message."""
+        text = self._ask("cat-file", "tag", sha)
+        if text is None:
             return None
-        head, _, message = asked.text.partition("\n\n")
+        head, _, message = text.partition("\n\n")
         lines = dict(line.split(" ", 1) for line in head.splitlines())
         return lines["tag"], lines["object"], lines["type"], message
 
     def file(self, revision: str, path: str) -> str | None:
         """Read a text file as a commit contains it."""
         sha = self.commit(revision)
-        asked = self._ask("cat-file", "blob", f"{sha}:{path}") if sha else None
-        return asked.text if asked is not None and asked.code == 0 else None
+        return self._ask("cat-file", "blob", f"{sha}:{path}") if sha else None
 
     def create_tag(self, name: str, sha: str) -> None:
         """Make a lightweight tag, as publishing a release without a tag does."""
-        asked = self._ask("update-ref", f"refs/tags/{name}", sha)
-        if asked is not None:
-            asked.or_raise()
+        self._run("update-ref", f"refs/tags/{name}", sha).or_raise()
 
-    def merge_base(self, one: str, other: str) -> str | None:
+    def merge_base(self, base: str, head: str) -> str | None:
         """Find the newest common ancestor of two commits."""
-        asked = self._ask("merge-base", one, other)
-        return asked.text if asked is not None and asked.code == 0 else None
+        return self._ask("merge-base", base, head)
 
     def between(self, base: str, head: str) -> list[Shown]:
         """List the commits of the head that the base lacks, oldest first."""
-        listed = self._ask("rev-list", "--reverse", f"{base}..{head}")
-        return [self.show(sha) for sha in (listed.text.split() if listed else ())]
+        return [self.show(sha) for sha in (self._ask("rev-list", "--reverse", f"{base}..{head}") or "").split()]
 
     def count(self, base: str, head: str) -> int:
         """Count the commits of the head that the base lacks."""
-        counted = self._ask("rev-list", "--count", f"{base}..{head}")
-        return int(counted.text) if counted else 0
+        return int(self._run("rev-list", "--count", f"{base}..{head}").or_raise().text) if self.git_dir else 0
 
     def changes(self, base: str, head: str) -> list[tuple[str, str, str]]:
-        """List what differs between two commits: the file, its blob, and how (`added`, `removed`, `modified`)."""
+        """List the files that differ between two commits: path, blob, and `added`, `removed` or `modified`."""
         words = {"A": "added", "D": "removed"}
-        listed = self._ask("diff", "--raw", "--no-abbrev", "--no-renames", "-z", base, head)
-        parts = listed.text.split("\0") if listed else []
-        found = []
+        parts = (self._ask("diff", "--raw", "--no-abbrev", "--no-renames", "-z", base, head) or "").split("\0")
+        changes = []
         for state, path in zip(parts[0::2], parts[1::2], strict=False):
             _, _, old, new, kind = state.split(" ")
-            found.append((path, old if kind == "D" else new, words.get(kind, "modified")))
-        return found
+            changes.append((path, old if kind == "D" else new, words.get(kind, "modified")))
+        return changes
 
     def show(self, sha: str) -> Shown:
-        """Read one commit."""
-        asked = self._ask("show", "--no-patch", "--format=%H%x00%T%x00%P%x00%ct%x00%B", sha)
-        assert asked is not None
-        full, tree, parents, seconds, message = asked.or_raise().text.split("\0", 4)
+        """Read a commit."""
+        shown = self._run("show", "--no-patch", "--format=%H%x00%T%x00%P%x00%ct%x00%B", sha).or_raise()
+        full, tree, parents, seconds, message = shown.text.split("\0", 4)
         return Shown(full, tree, tuple(parents.split()), datetime.fromtimestamp(int(seconds), UTC), message.strip())
 
-    def _ask(self, *words: str) -> CompletedProcess | None:
-        if self.git_dir is None:
-            return None
-        return run_unchecked(
-            "git", "--git-dir", self.git_dir, *words, cwd=self.git_dir, env=clean_git_environment(os.environ)
-        )
+    def _ask(self, *words: str) -> str | None:
+        """Return the output of git; None without a repository, or where git fails."""
+        done = self._run(*words) if self.git_dir else None
+        return None if done is None or done.code else done.text
+
+    def _run(self, *words: str) -> CompletedProcess:
+        assert self.git_dir is not None
+        env = clean_git_environment(os.environ)
+        return run_unchecked("git", "--git-dir", self.git_dir, *words, cwd=self.git_dir, env=env)

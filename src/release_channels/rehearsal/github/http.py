@@ -1,11 +1,11 @@
-"""Requests, responses and routes of the GitHub double, with GitHub's error messages."""
+"""Requests and responses of the GitHub double, with GitHub's error messages."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from release_channels.rehearsal.github.state import Answer, GitHubState
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from release_channels.rehearsal.github.payloads import Site
 
 
+_Stored = TypeVar("_Stored")
 DOCS = "https://docs.github.com/rest"
 
 
@@ -24,17 +25,30 @@ class Listing:
     key: str = ""
 
 
+# A handler returns a whole answer, a list to be sent in pages, or the content of an answer with status 200.
+Reply = Answer | Listing | dict[str, Any] | list[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to the API, by somebody who was allow."""
+    """One request to the API; without a token `token` is empty, and so are its rights."""
 
     state: GitHubState
     site: Site
     values: Mapping[str, Any]
     query: Mapping[str, str]
     body: bytes
-    rights: frozenset[str]
-    """What the token may do; without a token nothing."""
+    token: str
+
+    @property
+    def rights(self) -> frozenset[str]:
+        """The rights of the token."""
+        return self.state.tokens.get(self.token, frozenset())
+
+    @property
+    def repository(self) -> str:
+        """The repository that the path names."""
+        return f"{self.values.get('owner')}/{self.values.get('name')}"
 
     def may(self, area: str, level: str) -> bool:
         """Return whether the token has a right; who may write may read."""
@@ -75,14 +89,23 @@ class Refused(Exception):
 
 
 def not_found() -> Refused:
-    """Format what GitHub says of things that are not there and of things that are hidden."""
+    """Format the refusal of things that are not there and of things that are hidden."""
     return Refused(404, "Not Found")
 
 
-def invalid(resource: str, field_name: str, code: str, message: str = "") -> Refused:
-    """Format the refusal of one field."""
-    error = {"resource": resource, "field": field_name, "code": code}
-    return Refused(422, "Validation Failed", error | ({"message": message} if message else {}))
+def require(stored: _Stored | None) -> _Stored:
+    """Return what a path names.
+
+    Raises: Refused with 404 if there is none.
+    """
+    if stored is None:
+        raise not_found()
+    return stored
+
+
+def invalid(**error: str) -> Refused:
+    """Format the refusal of a field, by `resource`, `field`, `code` and `message`."""
+    return Refused(422, "Validation Failed", error)
 
 
 def no_access() -> Refused:
@@ -91,7 +114,7 @@ def no_access() -> Refused:
 
 
 def rate_limited(now: float, seconds: float = 600) -> Answer:
-    """Make the answer to one question too many: the limit is used up until a time.
+    """Make the answer to a request above the limit, which is used up for some seconds.
 
     Source: GitHub's REST reference, rate limits.
     """
@@ -102,7 +125,7 @@ def rate_limited(now: float, seconds: float = 600) -> Answer:
 
 
 def slow_down(seconds: int = 60) -> Answer:
-    """Make the answer to questions that come too fast."""
+    """Make the answer to requests that come too fast."""
     message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
     return Answer(429, {"message": message, "documentation_url": DOCS}, {"Retry-After": str(seconds)})
 
@@ -110,19 +133,3 @@ def slow_down(seconds: int = 60) -> Answer:
 def broken(status: int = 502) -> Answer:
     """Make the page that stands in front of a server that fails."""
     return Answer(status, b"<html><body>Unicorn!</body></html>", {"Content-Type": "text/html"})
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A method and a path below the repository; `area` and `level` are the right that it takes.
-
-    What anybody may read of a public repository has the level `read`; `with_token` is read only with the right itself.
-    """
-
-    method: str
-    path: str
-    handler: Callable[[Call], Answer | Listing]
-    area: str
-    level: str = "read"
-    with_token: bool = False
-    uploads: bool = False

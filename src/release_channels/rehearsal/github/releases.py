@@ -1,4 +1,4 @@
-"""The files of releases, by GitHub's rules for names, broken uploads, and immutable releases."""
+"""Releases and their files, by GitHub's rules for names, broken uploads, and immutable releases."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from release_channels.rehearsal.github.http import Call, Listing, Refused, Route, broken, invalid, not_found
-from release_channels.rehearsal.github.payloads import node_id, stamp
+from release_channels.rehearsal.github.http import Call, Listing, Refused, broken, invalid, not_found, require
 from release_channels.rehearsal.github.state import Answer, StoredAsset, StoredRelease
+
+MAX_BODY = 125_000
+_LATEST = ("true", "false", "legacy")
 
 
 def list_assets(call: Call) -> Listing:
@@ -28,9 +30,9 @@ def upload_asset(call: Call) -> Answer:
     if release.is_immutable:
         raise Refused(422, "Cannot upload assets to an immutable release.")
     if not name:
-        raise invalid("ReleaseAsset", "name", "missing_field")
+        raise invalid(resource="ReleaseAsset", field="name", code="missing_field")
     if any(asset.name == name for asset in release.assets):
-        raise invalid("ReleaseAsset", "name", "already_exists")
+        raise invalid(resource="ReleaseAsset", field="name", code="already_exists")
     made = StoredAsset(
         id=call.state.new_id(),
         name=name,
@@ -47,9 +49,9 @@ def upload_asset(call: Call) -> Answer:
     return Answer(201, show_asset(call, release, made))
 
 
-def get_asset(call: Call) -> Answer:
+def get_asset(call: Call) -> dict[str, Any]:
     """Show one file of a release."""
-    return Answer(200, show_asset(call, *_asset(call)))
+    return show_asset(call, *_asset(call))
 
 
 def delete_asset(call: Call) -> Answer:
@@ -69,22 +71,14 @@ def clean_name(name: str) -> str:
 def show_asset(call: Call, release: StoredRelease, asset: StoredAsset) -> dict[str, Any]:
     """Show a file of a release whole."""
     whole = asset.state == "uploaded"
-    return {
-        "url": f"{call.site.repo}/releases/assets/{asset.id}",
-        "id": asset.id,
-        "node_id": node_id("RA", asset.id),
-        "name": asset.name,
-        "label": asset.label,
-        "uploader": call.site.user("tester"),
-        "content_type": asset.content_type,
-        "state": asset.state,
-        "size": len(asset.content),
-        "digest": f"sha256:{hashlib.sha256(asset.content).hexdigest()}" if whole else None,
-        "download_count": 0,
-        "created_at": stamp(asset.created_at),
-        "updated_at": stamp(asset.created_at),
-        "browser_download_url": f"{call.site.html}/releases/download/{release.tag}/{asset.name}",
-    }
+    return call.site.show(
+        "asset",
+        release,
+        asset,
+        user=call.site.user(),
+        size=len(asset.content),
+        digest=f"sha256:{hashlib.sha256(asset.content).hexdigest()}" if whole else None,
+    )
 
 
 def sees_drafts(call: Call) -> bool:
@@ -94,8 +88,8 @@ def sees_drafts(call: Call) -> bool:
 
 def release_of(call: Call) -> StoredRelease:
     """Find the release that a path names; a draft is not there for those who may not write."""
-    release = call.state.releases.get(call.values["release_id"])
-    if release is None or (release.is_draft and not sees_drafts(call)):
+    release = require(call.state.releases.get(call.values["release_id"]))
+    if release.is_draft and not sees_drafts(call):
         raise not_found()
     return release
 
@@ -108,48 +102,32 @@ def _asset(call: Call) -> tuple[StoredRelease, StoredAsset]:
     raise not_found()
 
 
-_ONE, _ASSET = "/releases/<int:release_id>", "/releases/assets/<int:asset_id>"
-_ASSET_ROUTES = (
-    Route("GET", f"{_ONE}/assets", list_assets, "contents"),
-    Route("GET", _ASSET, get_asset, "contents"),
-    Route("DELETE", _ASSET, delete_asset, "contents", "write"),
-    Route("POST", f"{_ONE}/assets", upload_asset, "contents", "write", uploads=True),
-)
-
-
-MAX_BODY = 125_000
-_LATEST = ("true", "false", "legacy")
-
-
 def list_releases(call: Call) -> Listing:
     """List releases, newest first; drafts are seen by those alone who may write."""
-    found = [one for one in call.state.releases.values() if not one.is_draft or sees_drafts(call)]
-    return Listing([show_release(call, one) for one in sorted(found, key=lambda one: one.id, reverse=True)])
+    releases = [release for release in call.state.releases.values() if not release.is_draft or sees_drafts(call)]
+    releases.sort(key=lambda release: release.id, reverse=True)
+    return Listing([show_release(call, release) for release in releases])
 
 
-def get_release(call: Call) -> Answer:
+def get_release(call: Call) -> dict[str, Any]:
     """Show a release by its number."""
-    return Answer(200, show_release(call, release_of(call)))
+    return show_release(call, release_of(call))
 
 
-def get_by_tag(call: Call) -> Answer:
+def get_by_tag(call: Call) -> dict[str, Any]:
     """Show the published release of a tag; a draft has no tag yet."""
-    found = _published(call, call.values["tag"])
-    if found is None:
-        raise not_found()
-    return Answer(200, show_release(call, found))
+    return show_release(call, require(_published(call, call.values["tag"])))
 
 
-def get_latest(call: Call) -> Answer:
-    """Show the latest release: the one that was said to be it, else the newest by date and version."""
+def get_latest(call: Call) -> dict[str, Any]:
+    """Show the latest release: the marked one, else the newest by date and version."""
     state = call.state
-    ready = {one.id: one for one in state.releases.values() if not one.is_draft and not one.is_prerelease}
-    if state.latest_id in ready:
-        return Answer(200, show_release(call, ready[state.latest_id]))
-    candidates = [one for one in ready.values() if not one.never_latest]
-    if not candidates:
-        raise not_found()
-    return Answer(200, show_release(call, max(candidates, key=lambda one: (one.created_at, _version(one.tag)))))
+    final = {key: release for key, release in state.releases.items() if not (release.is_draft or release.is_prerelease)}
+    if state.latest_id in final:
+        return show_release(call, final[state.latest_id])
+    candidates = [release for release in final.values() if not release.never_latest]
+    newest = max(candidates, key=lambda release: (release.created_at, _version(release.tag)), default=None)
+    return show_release(call, require(newest))
 
 
 def create_release(call: Call) -> Answer:
@@ -160,7 +138,7 @@ def create_release(call: Call) -> Answer:
     sent = call.sent()
     tag = sent.get("tag_name")
     if not isinstance(tag, str) or not tag:
-        raise invalid("Release", "tag_name", "missing_field")
+        raise _invalid("tag_name", "missing_field")
     _check_tag(call, tag, None if sent.get("draft") else 0)
     now = call.state.clock()
     release = StoredRelease(
@@ -179,7 +157,7 @@ def create_release(call: Call) -> Answer:
     return Answer(201, show_release(call, release))
 
 
-def update_release(call: Call) -> Answer:
+def update_release(call: Call) -> dict[str, Any]:
     """Change a release, or publish it; of an immutable one only the words can change."""
     release, sent = release_of(call), call.sent()
     tag = sent.get("tag_name") or release.tag
@@ -199,7 +177,7 @@ def update_release(call: Call) -> Answer:
         release.is_draft, release.published_at = True, None
     elif "make_latest" in sent and not release.is_draft:
         _mark(call, release, latest)
-    return Answer(200, show_release(call, release))
+    return show_release(call, release)
 
 
 def delete_release(call: Call) -> Answer:
@@ -213,33 +191,21 @@ def delete_release(call: Call) -> Answer:
 
 def show_release(call: Call, release: StoredRelease) -> dict[str, Any]:
     """Show a release whole; a draft's page has a name of its own."""
-    site = call.site
-    url, tag = f"{site.repo}/releases/{release.id}", release.tag
+    page = release.tag
     if release.is_draft:
-        tag = f"untagged-{hashlib.sha256(str(release.id).encode()).hexdigest()[:20]}"
-    uploads = f"{site.url}/api/uploads/repos/{site.repository}/releases/{release.id}"
-    return {
-        "url": url,
-        "assets_url": f"{url}/assets",
-        "upload_url": f"{uploads}/assets{{?name,label}}",
-        "html_url": f"{site.html}/releases/tag/{tag}",
-        "id": release.id,
-        "author": site.user("tester"),
-        "node_id": node_id("RE", release.id),
-        "tag_name": release.tag,
-        "target_commitish": release.target,
-        "name": release.name,
-        "draft": release.is_draft,
-        "immutable": release.is_immutable,
-        "prerelease": release.is_prerelease,
-        "created_at": stamp(release.created_at),
-        "updated_at": stamp(release.published_at or release.created_at),
-        "published_at": stamp(release.published_at),
-        "assets": [show_asset(call, release, asset) for asset in release.assets],
-        "tarball_url": f"{site.repo}/tarball/{release.tag}",
-        "zipball_url": f"{site.repo}/zipball/{release.tag}",
-        "body": release.body,
-    }
+        page = f"untagged-{hashlib.sha256(str(release.id).encode()).hexdigest()[:20]}"
+    return call.site.show(
+        "release",
+        release,
+        user=call.site.user(),
+        page=page,
+        updated_at=release.published_at or release.created_at,
+        assets=[show_asset(call, release, asset) for asset in release.assets],
+    )
+
+
+def _invalid(field: str, code: str, **more: str) -> Refused:
+    return invalid(resource="Release", field=field, code=code, **more)
 
 
 def _publish(call: Call, release: StoredRelease, latest: str) -> None:
@@ -248,7 +214,7 @@ def _publish(call: Call, release: StoredRelease, latest: str) -> None:
     if history.git_dir is not None and history.ref(f"refs/tags/{release.tag}") is None:
         target = history.commit(release.target)
         if target is None:
-            raise invalid("Release", "target_commitish", "invalid")
+            raise _invalid("target_commitish", "invalid")
         history.create_tag(release.tag, target)
     release.is_draft, release.published_at = False, call.state.clock()
     release.is_immutable = call.state.immutable_releases
@@ -266,23 +232,23 @@ def _mark(call: Call, release: StoredRelease, latest: str) -> None:
 def _check_tag(call: Call, tag: str, release_id: int | None) -> None:
     """Refuse a tag that is burned, or that another release was published for; drafts may share one."""
     if tag in call.state.burned_tags:
-        raise invalid("Release", "tag_name", "custom", "tag_name was used by an immutable release")
+        raise _invalid("tag_name", "custom", message="tag_name was used by an immutable release")
     taken = _published(call, tag)
     if release_id is not None and taken is not None and taken.id != release_id:
-        raise invalid("Release", "tag_name", "already_exists")
+        raise _invalid("tag_name", "already_exists")
 
 
 def _body(sent: dict[str, Any], before: str | None = None) -> str | None:
     body = sent.get("body", before)
     if body is not None and len(body) > MAX_BODY:
-        raise invalid("Release", "body", "custom", f"body is too long (maximum is {MAX_BODY} characters)")
+        raise _invalid("body", "custom", message=f"body is too long (maximum is {MAX_BODY} characters)")
     return body if body is None else str(body)
 
 
 def _latest(sent: dict[str, Any]) -> str:
     latest = str(sent.get("make_latest", "true"))
     if latest not in _LATEST:
-        raise invalid("Release", "make_latest", "invalid")
+        raise _invalid("make_latest", "invalid")
     return latest
 
 
@@ -294,17 +260,5 @@ def _version(tag: str) -> Version:
 
 
 def _published(call: Call, tag: str) -> StoredRelease | None:
-    return next((one for one in call.state.releases.values() if one.tag == tag and not one.is_draft), None)
-
-
-_ONE = "/releases/<int:release_id>"
-ROUTES = (
-    *_ASSET_ROUTES,
-    Route("GET", "/releases", list_releases, "contents"),
-    Route("GET", "/releases/latest", get_latest, "contents"),
-    Route("GET", "/releases/tags/<path:tag>", get_by_tag, "contents"),
-    Route("GET", _ONE, get_release, "contents"),
-    Route("POST", "/releases", create_release, "contents", "write"),
-    Route("PATCH", _ONE, update_release, "contents", "write"),
-    Route("DELETE", _ONE, delete_release, "contents", "write"),
-)
+    releases = call.state.releases.values()
+    return next((release for release in releases if release.tag == tag and not release.is_draft), None)

@@ -8,17 +8,19 @@ from typing import Any
 
 import yaml
 
-from release_channels.rehearsal.github.deployments import show_environment_short, show_reviewer
-from release_channels.rehearsal.github.http import Call, Listing, Refused, Route, not_found
-from release_channels.rehearsal.github.payloads import Site, node_id, stamp
-from release_channels.rehearsal.github.state import Answer, Attempt, StoredAnnotation, StoredJob, StoredRun
+from release_channels.rehearsal.github.deployments import show_reviewer
+from release_channels.rehearsal.github.http import Call, Listing, Refused, not_found, require
+from release_channels.rehearsal.github.payloads import Site, node
+from release_channels.rehearsal.github.state import Answer, Attempt, StoredJob, StoredRun
+
+_EVENT = "workflow_dispatch"
 
 
 def list_runs(call: Call) -> Listing:
     """List runs, newest first, of the whole repository or one workflow file, by the documented filters."""
     runs = sorted(call.state.runs.values(), key=lambda run: run.id, reverse=True)
     if asked := call.values.get("workflow"):
-        known = [one for one in call.state.workflows if asked in (one, str(_workflow_id(one)))]
+        known = [workflow for workflow in call.state.workflows if asked in (workflow, str(_workflow_id(workflow)))]
         if not known:
             raise not_found()
         runs = [run for run in runs if run.workflow in known]
@@ -36,13 +38,13 @@ _FILTERS: Mapping[str, Any] = {
 }
 
 
-def get_run(call: Call) -> Answer:
+def get_run(call: Call) -> dict[str, Any]:
     """Show a run as its newest attempt stands, or as the attempt that was asked for."""
     run = run_of(call)
     number = call.values.get("attempt", len(run.attempts))
     if not 1 <= number <= len(run.attempts):
         raise not_found()
-    return Answer(200, show_run(call.site, run, number))
+    return show_run(call.site, run, number)
 
 
 def list_jobs(call: Call) -> Listing:
@@ -57,135 +59,65 @@ def list_jobs(call: Call) -> Listing:
     return Listing(shown, "jobs")
 
 
-def list_pending(call: Call) -> Answer:
+def list_pending(call: Call) -> list[dict[str, Any]]:
     """Show the environment that a run waits for and who may let it through; nothing where it does not wait."""
-    attempt = run_of(call).now
-    environment = call.state.environments.get(attempt.waits_for or "")
+    environment = call.state.environments.get(run_of(call).now.waits_for or "")
     if environment is None:
-        return Answer(200, [])
-    pending = {
-        "environment": show_environment_short(call.site, environment),
-        "wait_timer": 0,
-        "wait_timer_started_at": None,
-        "current_user_can_approve": False,
-        "reviewers": [show_reviewer(call.site, name) for name in environment.reviewers],
-    }
-    return Answer(200, [pending])
+        return []
+    short = call.site.show("environment", environment)
+    reviewers = [show_reviewer(call.site, name) for name in environment.reviewers]
+    return [call.site.show("pending_deployment", environment=short, reviewers=reviewers)]
 
 
 def show_run(site: Site, run: StoredRun, number: int | None = None) -> dict[str, Any]:
-    """Show a run whole."""
+    """Show a run whole, as its newest attempt stands or an earlier one."""
     number = number or len(run.attempts)
-    attempt = run.attempts[number - 1]
-    url = f"{site.repo}/actions/runs/{run.id}"
-    workflow_id = _workflow_id(run.workflow)
-    person = {"name": "Tester", "email": "tester@example.com"}
-    return {
-        "id": run.id,
-        "name": run.workflow.rpartition(".")[0],
-        "node_id": node_id("WFR", run.id),
-        "head_branch": run.branch,
-        "head_sha": run.sha,
-        "path": f".github/workflows/{run.workflow}",
-        "display_title": run.title,
-        "run_number": run.number,
-        "run_attempt": number,
-        "event": run.event,
-        "status": attempt.status,
-        "conclusion": attempt.conclusion,
-        "workflow_id": workflow_id,
-        "check_suite_id": run.id + 1,
-        "check_suite_node_id": node_id("CS", run.id + 1),
-        "url": url,
-        "html_url": f"{site.html}/actions/runs/{run.id}",
-        "pull_requests": [],
-        "created_at": stamp(run.created_at),
-        "updated_at": stamp(attempt.started_at),
-        "run_started_at": stamp(attempt.started_at),
-        "actor": site.user("tester"),
-        "triggering_actor": site.user("tester"),
-        "referenced_workflows": [],
-        "jobs_url": f"{url}/jobs",
-        "logs_url": f"{url}/logs",
-        "check_suite_url": f"{site.repo}/check-suites/{run.id + 1}",
-        "artifacts_url": f"{url}/artifacts",
-        "cancel_url": f"{url}/cancel",
-        "rerun_url": f"{url}/rerun",
-        "previous_attempt_url": f"{url}/attempts/{number - 1}" if number > 1 else None,
-        "workflow_url": f"{site.repo}/actions/workflows/{workflow_id}",
-        "head_commit": {
-            "id": run.sha,
-            "tree_id": run.sha,
-            "message": run.title,
-            "timestamp": stamp(run.created_at),
-            "author": person,
-            "committer": person,
-        },
-        "repository": site.minimal_repository(site.repository),
-        "head_repository": site.minimal_repository(run.head_repository),
-    }
+    return site.show(
+        "run",
+        run.attempts[number - 1],
+        run,
+        name=_stem(run.workflow),
+        run_attempt=number,
+        workflow_id=_workflow_id(run.workflow),
+        suite=run.id + 1,
+        suite_node=node(run.id + 1),
+        user=site.user(),
+        previous_attempt_url=f"{site.repo}/actions/runs/{run.id}/attempts/{number - 1}" if number > 1 else None,
+        base_repository=site.minimal_repository(site.repository),
+        head_repository=site.minimal_repository(run.head_repository),
+    )
 
 
 def _show_job(site: Site, run: StoredRun, number: int, attempt: Attempt, job: StoredJob) -> dict[str, Any]:
-    started = stamp(attempt.started_at)
-    return {
-        "id": job.id,
-        "run_id": run.id,
-        "workflow_name": run.workflow.rpartition(".")[0],
-        "head_branch": run.branch,
-        "run_url": f"{site.repo}/actions/runs/{run.id}",
-        "run_attempt": number,
-        "node_id": node_id("CR", job.id),
-        "head_sha": run.sha,
-        "url": f"{site.repo}/actions/jobs/{job.id}",
-        "html_url": f"{site.html}/actions/runs/{run.id}/job/{job.id}",
-        "status": job.status,
-        "conclusion": job.conclusion,
-        "created_at": started,
-        "started_at": started,
-        "completed_at": started if job.status == "completed" else None,
-        "name": job.name,
-        "steps": [],
-        "check_run_url": f"{site.repo}/check-runs/{job.id}",
-        "labels": ["ubuntu-latest"],
-        "runner_id": 1,
-        "runner_name": "runner",
-        "runner_group_id": 1,
-        "runner_group_name": "GitHub Actions",
-    }
+    return site.show(
+        "job",
+        attempt,
+        run,
+        job,
+        run_id=run.id,
+        workflow_name=_stem(run.workflow),
+        run_attempt=number,
+        completed_at=attempt.started_at if job.status == "completed" else None,
+    )
 
 
 def run_of(call: Call) -> StoredRun:
     """Find the run that a path names."""
-    run = call.state.runs.get(call.values["run_id"])
-    if run is None:
-        raise not_found()
-    return run
+    return require(call.state.runs.get(call.values["run_id"]))
+
+
+def _stem(workflow: str) -> str:
+    return workflow.rpartition(".")[0]
 
 
 def _workflow_id(workflow: str) -> int:
     return int(hashlib.sha256(workflow.encode()).hexdigest()[:7], 16)
 
 
-_ONE = "/actions/runs/<int:run_id>"
-_RUN_ROUTES = (
-    Route("GET", "/actions/runs", list_runs, "actions"),
-    Route("GET", "/actions/workflows/<workflow>/runs", list_runs, "actions"),
-    Route("GET", _ONE, get_run, "actions"),
-    Route("GET", f"{_ONE}/attempts/<int:attempt>", get_run, "actions"),
-    Route("GET", f"{_ONE}/jobs", list_jobs, "actions"),
-    Route("GET", f"{_ONE}/attempts/<int:attempt>/jobs", list_jobs, "actions"),
-    Route("GET", f"{_ONE}/pending_deployments", list_pending, "actions"),
-)
-
-
-_EVENT = "workflow_dispatch"
-
-
-def dispatch(call: Call) -> Answer:
+def dispatch(call: Call) -> Answer | dict[str, Any]:
     """Start a workflow file on a branch or a tag, as the file stands there.
 
-    What the run then does is for `on_dispatch` to say. Source: GitHub's REST reference, create a workflow dispatch
+    `on_dispatch` decides what the run then does. Source: GitHub's REST reference, create a workflow dispatch
     event; the workflow must be known, which it is from its first run or from the default branch.
     """
     sent, workflow = call.sent(), call.values["workflow"]
@@ -204,20 +136,18 @@ def dispatch(call: Call) -> Answer:
     call.state.on_dispatch(run_id, inputs)
     if not sent.get("return_run_details"):
         return Answer(204)
-    shown = {
-        "workflow_run_id": run_id,
-        "run_url": f"{call.site.repo}/actions/runs/{run_id}",
-        "html_url": f"{call.site.html}/actions/runs/{run_id}",
-    }
-    return Answer(200, shown)
+    return call.site.show("dispatched", id=run_id)
 
 
 def list_annotations(call: Call) -> Listing:
     """List what a job left on the page of its run; the check of a job has the job's number."""
-    known = {job.id for run in call.state.runs.values() for attempt in run.attempts for job in attempt.jobs}
-    if call.values["job_id"] not in known:
+    job_id = call.values["job_id"]
+    if not any(
+        job.id == job_id for run in call.state.runs.values() for attempt in run.attempts for job in attempt.jobs
+    ):
         raise not_found()
-    return Listing([_show_annotation(one) for one in call.state.annotations.get(call.values["job_id"], ())])
+    annotations = call.state.annotations.get(job_id, ())
+    return Listing([call.site.show("annotation", annotation) for annotation in annotations])
 
 
 def _check(text: str | None, inputs: Mapping[str, str]) -> None:
@@ -237,25 +167,3 @@ def _check(text: str | None, inputs: Mapping[str, str]) -> None:
             raise Refused(422, f"Required input '{name}' not provided")
         if name in inputs and about.get("type") == "choice" and inputs[name] not in about["options"]:
             raise Refused(422, f"Provided value '{inputs[name]}' for input '{name}' not in the list of allowed values")
-
-
-def _show_annotation(one: StoredAnnotation) -> dict[str, Any]:
-    return {
-        "path": ".github",
-        "start_line": 1,
-        "end_line": 1,
-        "start_column": None,
-        "end_column": None,
-        "annotation_level": one.level,
-        "title": one.title,
-        "message": one.message,
-        "raw_details": "",
-        "blob_href": "",
-    }
-
-
-ROUTES = (
-    *_RUN_ROUTES,
-    Route("POST", "/actions/workflows/<workflow>/dispatches", dispatch, "actions", "write"),
-    Route("GET", "/check-runs/<int:job_id>/annotations", list_annotations, "checks"),
-)

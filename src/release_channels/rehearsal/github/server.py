@@ -25,7 +25,7 @@ class RunningGitHub:
         return self._served.requests
 
     def warnings(self) -> tuple[str, ...]:
-        """Report what went wrong in the stand-in itself: a test that sees anything here has found a bug of it."""
+        """Report what went wrong in the stand-in itself: anything here is a bug of it."""
         return (*self._app.failures, *self._served.errors)
 
 

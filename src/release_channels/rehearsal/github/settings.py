@@ -1,4 +1,4 @@
-"""What administrators set up: environments and their policies, rulesets, secrets by name, immutable releases."""
+"""Settings of administrators: environments and their policies, rulesets, secrets by name, immutable releases."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from release_channels.rehearsal.github.deployments import (
     environment_name,
     environment_of,
     show_environment,
-    show_policy,
     show_reviewer,
 )
-from release_channels.rehearsal.github.http import Call, Listing, Refused, Route, invalid, not_found
-from release_channels.rehearsal.github.payloads import node_id, stamp
+from release_channels.rehearsal.github.http import Call, Listing, Refused, invalid, not_found, require
+from release_channels.rehearsal.github.payloads import stamp
 from release_channels.rehearsal.github.state import Answer, StoredPolicy, StoredRuleset
 
 _MOST_MINUTES = 43_200
 _MOST_REVIEWERS = 6
 
 
-def put_environment(call: Call) -> Answer:
+def put_environment(call: Call) -> dict[str, Any]:
     """Create an environment, or set its rules: whatever is not sent is taken away.
 
     Source: GitHub's REST reference, create or update an environment.
@@ -32,58 +31,54 @@ def put_environment(call: Call) -> Answer:
     if len(reviewers) > _MOST_REVIEWERS:
         raise Refused(422, "Invalid request.\n\nNo more than 6 reviewers are allowed.")
     policy = _policy(sent.get("deployment_branch_policy"))
-    names = tuple(_reviewer(call, one) for one in reviewers)
+    names = tuple(_reviewer(call, reviewer) for reviewer in reviewers)
     environment = call.state.environments.get(name) or call.state.add_environment(name)
     environment.wait_minutes, environment.reviewers = minutes, names
     environment.prevents_self_review = bool(sent.get("prevent_self_review"))
     environment.policy = policy
     if policy != "named":
         environment.policies.clear()
-    return Answer(200, show_environment(call, environment))
+    return show_environment(call, environment)
 
 
-def add_policy(call: Call) -> Answer:
+def add_policy(call: Call) -> Answer | dict[str, Any]:
     """Allow a pattern of refs to deploy to an environment; one that already exists leads to itself.
 
     Source: GitHub's REST reference, create a deployment branch policy.
     """
     environment, sent = custom_policies_of(call), call.sent()
     name, kind = sent.get("name"), sent.get("type", "branch")
-    if environment.policy != "named":
-        raise not_found()
     if not name or kind not in ("branch", "tag"):
-        raise invalid("DeploymentBranchPolicy", "name" if not name else "type", "invalid")
+        raise invalid(resource="DeploymentBranchPolicy", field="name" if not name else "type", code="invalid")
     for policy in environment.policies:
         if (policy.kind, policy.name) == (kind, name):
             location = f"{call.site.repo}/environments/{environment.name}/deployment-branch-policies/{policy.id}"
             return Answer(303, b"", {"Location": location})
     made = StoredPolicy(call.state.new_id(), kind, name)
     environment.policies.append(made)
-    return Answer(200, show_policy(made))
+    return call.site.show("policy", made)
 
 
 def list_rulesets(call: Call) -> Listing:
     """List the rulesets, without what they say."""
     wanted = call.query.get("targets", "").split(",") if call.query.get("targets") else []
-    found = [one for one in call.state.rulesets.values() if not wanted or one.target in wanted]
-    return Listing([_show_ruleset(call, one) for one in found])
+    rulesets = [ruleset for ruleset in call.state.rulesets.values() if not wanted or ruleset.target in wanted]
+    return Listing([_show_ruleset(call, ruleset) for ruleset in rulesets])
 
 
-def get_ruleset(call: Call) -> Answer:
+def get_ruleset(call: Call) -> dict[str, Any]:
     """Show one ruleset whole."""
-    found = call.state.rulesets.get(call.values["ruleset_id"])
-    if found is None:
-        raise not_found()
-    conditions = {"ref_name": {"include": list(found.includes), "exclude": list(found.excludes)}}
-    rules = [{"type": rule} for rule in found.rules]
-    return Answer(200, _show_ruleset(call, found) | {"conditions": conditions, "rules": rules, "bypass_actors": []})
+    ruleset = require(call.state.rulesets.get(call.values["ruleset_id"]))
+    conditions = {"ref_name": {"include": list(ruleset.includes), "exclude": list(ruleset.excludes)}}
+    rules = [{"type": rule} for rule in ruleset.rules]
+    return _show_ruleset(call, ruleset) | {"conditions": conditions, "rules": rules, "bypass_actors": []}
 
 
-def get_immutable(call: Call) -> Answer:
+def get_immutable(call: Call) -> dict[str, Any]:
     """Return whether releases are immutable; 404 where that is not switched on."""
     if not call.state.immutable_releases:
         raise not_found()
-    return Answer(200, {"enabled": True, "enforced_by_owner": False})
+    return {"enabled": True, "enforced_by_owner": False}
 
 
 def list_secrets(call: Call) -> Listing:
@@ -117,7 +112,7 @@ def _policy(sent: Any) -> str:
 
 
 def _reviewer(call: Call, sent: Any) -> str:
-    """Find the one that is meant: only who reviews somewhere already has access here."""
+    """Find a known reviewer: only an account that already reviews somewhere has access here."""
     known = {name for environment in call.state.environments.values() for name in environment.reviewers}
     for name in known:
         shown = show_reviewer(call.site, name)
@@ -127,29 +122,4 @@ def _reviewer(call: Call, sent: Any) -> str:
 
 
 def _show_ruleset(call: Call, ruleset: StoredRuleset) -> dict[str, Any]:
-    now, url = stamp(call.state.clock()), f"{call.site.repo}/rulesets/{ruleset.id}"
-    return {
-        "id": ruleset.id,
-        "node_id": node_id("RRS", ruleset.id),
-        "name": ruleset.name,
-        "target": ruleset.target,
-        "source_type": "Repository",
-        "source": call.site.repository,
-        "enforcement": ruleset.enforcement,
-        "created_at": now,
-        "updated_at": now,
-        "_links": {"self": {"href": url}, "html": {"href": f"{call.site.html}/rules/{ruleset.id}"}},
-    }
-
-
-_ONE = "/environments/<environment>"
-ROUTES = (
-    Route("PUT", _ONE, put_environment, "administration", "write"),
-    Route("POST", f"{_ONE}/deployment-branch-policies", add_policy, "administration", "write"),
-    Route("GET", "/rulesets", list_rulesets, "metadata"),
-    Route("GET", "/rulesets/<int:ruleset_id>", get_ruleset, "metadata"),
-    Route("GET", "/immutable-releases", get_immutable, "administration", with_token=True),
-    Route("GET", "/actions/secrets", list_secrets, "secrets", with_token=True),
-    Route("GET", "/actions/organization-secrets", list_organization_secrets, "secrets", with_token=True),
-    Route("GET", f"{_ONE}/secrets", list_environment_secrets, "environments", with_token=True),
-)
+    return call.site.show("ruleset", ruleset, now=call.state.clock())

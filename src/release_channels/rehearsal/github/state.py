@@ -48,7 +48,7 @@ class GitHubState:
         self.faults: list[Fault] = []
         self.lost: list[Fault] = []
         self.broken_uploads = 0
-        """How many of the next uploads break off: they answer 502 and leave an empty asset behind."""
+        """The number of the next uploads that break off: they answer 502 and leave an empty asset behind."""
         self.workflows: set[str] = set()
         """The workflow files that GitHub knows; a run makes its own known."""
         self.runs: dict[int, StoredRun] = {}
@@ -61,10 +61,10 @@ class GitHubState:
         self.pulls: dict[int, StoredPull] = {}
         self.rulesets: dict[int, StoredRuleset] = {}
         self.secrets: dict[str, set[str]] = {}
-        """The names of secrets by environment; those of the repository stand under an empty name."""
+        """The names of secrets by environment; those of the repository have an empty key."""
         self.annotations: dict[int, list[StoredAnnotation]] = {}
         self.on_dispatch: Callable[[int, Mapping[str, str]], None] = lambda *_: None
-        """What happens when a workflow was started by hand: it gets the id of the new run, and the inputs."""
+        """Called with the id of the new run and the inputs when a workflow was started by hand."""
         self.asked: dict[str, int] = {}
         self._last_id = 1000
 
@@ -87,7 +87,7 @@ class GitHubState:
         title: str = "A change",
         head_repository: str | None = None,
     ) -> int:
-        """Add a run of a workflow file and give its id; numbers count up per workflow."""
+        """Add a run of a workflow file and return its id; numbers count up per workflow."""
         with self.lock:
             taken = [run.number for run in self.runs.values() if run.workflow == workflow]
             run = StoredRun(
@@ -113,20 +113,20 @@ class GitHubState:
             self.runs[run_id].attempts.append(Attempt(status, done, self.clock()))
 
     def set_run(self, run_id: int, status: str, conclusion: str | None = None) -> None:
-        """Move the newest attempt of a run on; it waits for nobody any more."""
+        """Set the state of a run's newest attempt, which then waits for nobody."""
         with self.lock:
             attempt = self.runs[run_id].now
             attempt.status, attempt.conclusion, attempt.waits_for = status, conclusion, None
 
     def add_job(self, run_id: int, name: str, *, status: str = "completed", conclusion: str | None = "success") -> int:
-        """Add a job to the newest attempt of a run and give its id."""
+        """Add a job to the newest attempt of a run and return its id."""
         with self.lock:
             job = StoredJob(self.new_id(), name, status, conclusion if status == "completed" else None)
             self.runs[run_id].now.jobs.append(job)
             return job.id
 
     def add_artifact(self, run_id: int, name: str, files: Mapping[str, bytes], *, days: int = 14) -> int:
-        """Add an artifact to a run and give its id."""
+        """Add an artifact to a run and return its id."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for path, content in files.items():
@@ -154,7 +154,9 @@ class GitHubState:
     ) -> StoredEnvironment:
         """Add an environment; a reviewer is a login, or `team NAME`."""
         with self.lock:
-            named = [("branch", pattern) for pattern in branch_policies] + [("tag", one) for one in tag_policies]
+            named = [("branch", pattern) for pattern in branch_policies] + [
+                ("tag", pattern) for pattern in tag_policies
+            ]
             made = StoredEnvironment(
                 id=self.new_id(),
                 name=name,
@@ -174,7 +176,7 @@ class GitHubState:
             self.rulesets[made.id] = made
 
     def annotate(self, job_id: int, message: str, *, level: str = "failure", title: str = "") -> None:
-        """Make a job say something on the page of its run."""
+        """Add a message of a job to the page of its run."""
         with self.lock:
             self.annotations.setdefault(job_id, []).append(StoredAnnotation(level, title, message))
 
@@ -185,7 +187,7 @@ class GitHubState:
             attempt.status, attempt.conclusion, attempt.waits_for = "waiting", None, environment
 
     def add_deployment(self, environment: str, sha: str, *states: str, run_id: int | None = None) -> int:
-        """Add a deployment with its statuses, oldest first, and give its id.
+        """Add a deployment with its statuses, oldest first, and return its id.
 
         Source: GitHub's REST reference, deployment statuses: a success makes earlier ones of the environment inactive.
         """
@@ -196,8 +198,8 @@ class GitHubState:
                 for earlier in self.deployments.values():
                     if earlier.environment == environment and earlier.states and earlier.states[-1][1] == "success":
                         earlier.states.append((self.new_id(), "inactive", self.clock()))
-            text = [(self.new_id(), state, self.clock()) for state in states]
-            made = StoredDeployment(self.new_id(), environment, sha, self.clock(), run_id, text)
+            statuses = [(self.new_id(), state, self.clock()) for state in states]
+            made = StoredDeployment(self.new_id(), environment, sha, self.clock(), run_id, statuses)
             self.deployments[made.id] = made
             return made.id
 
@@ -215,7 +217,7 @@ class Answer:
         return self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
 
 
-# Receives the method and path of a request; a returned answer replaces the real one.
+# Receives the method and path of a request; an answer that it returns replaces the real answer.
 Fault = Callable[[str, str], Answer | None]
 
 
@@ -321,7 +323,7 @@ class StoredPolicy:
 
 @dataclass(slots=True)
 class StoredEnvironment:
-    """One environment and its rules; without `policy` every ref is allow, else protected branches or `policies`."""
+    """One environment and its rules; without `policy` every ref is allowed, else protected branches or `policies`."""
 
     id: int
     name: str
@@ -348,7 +350,7 @@ class StoredRuleset:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnnotation:
-    """What a job left on the page of its run."""
+    """A message of a job on the page of its run."""
 
     level: str
     title: str
