@@ -11,7 +11,7 @@ import pytest
 
 from release_channels.errors import FailedError
 from release_channels.gate.checks import GateContext, check_judgement
-from release_channels.gate.judge import CRITERIA, cut, judge_prompt, parse_verdict
+from release_channels.gate.judge import CRITERIA, cut, judge_prompt, parse_judgement
 from release_channels.gate.rollout import Rollout
 from release_channels.gate.trajectory import RolloutResult
 from release_channels.model.gate_config import GateConfig
@@ -26,12 +26,12 @@ _RESULT = RolloutResult("openai", "m", 5, 5, 600, 1.0, 2.0, "submitted", None, "
 @pytest.mark.parametrize("form", ["{}", "  {}\n", "```json\n{}\n```", "```\n{}\n```"])
 def test_a_verdict_is_one_json_object_alone_or_fenced(form: str) -> None:
     """Models like to put a fence around JSON; nothing else may stand there."""
-    assert parse_verdict(form.format(json.dumps(_GOOD))).passed
+    assert parse_judgement(form.format(json.dumps(_GOOD))).passed
 
 
 def test_a_failing_verdict_is_a_verdict() -> None:
     """A fail with its reason is read, whatever the criteria say."""
-    verdict = parse_verdict(json.dumps(_GOOD | {"verdict": "fail", "reason": "It\nguessed.", "evidence": False}))
+    verdict = parse_judgement(json.dumps(_GOOD | {"verdict": "fail", "reason": "It\nguessed.", "evidence": False}))
     assert (verdict.passed, verdict.reason) == (False, "It guessed.")
 
 
@@ -60,7 +60,7 @@ def test_a_failing_verdict_is_a_verdict() -> None:
 def test_what_is_no_verdict_fails(change: Callable[[dict[str, Any]], str], said: str) -> None:
     """Prose, halves, other keys and a pass against its own criteria are all no pass."""
     with pytest.raises(FailedError, match=said):
-        parse_verdict(change(_GOOD))
+        parse_judgement(change(_GOOD))
 
 
 def test_the_prompt_delimits_the_trajectory_and_hands_over_the_findings() -> None:
@@ -92,8 +92,8 @@ def _judged(tmp_path: Path, server: ModelServer, *events: dict[str, Any]) -> str
     server.keys = frozenset({MODEL_KEY})
     with serve_model(server) as running:
         env = model_environment(running.url)
-        bench = GateContext(GateConfig(), tmp_path, tmp_path, {}, env, SecretRedactor(env), pause=0.01)
-        return check_judgement(Rollout(_RESULT, events), configured(env), bench)
+        context = GateContext(GateConfig(), tmp_path, tmp_path, {}, env, SecretRedactor(env), pause=0.01)
+        return check_judgement(Rollout(_RESULT, events), configured(env), context)
 
 
 def test_a_good_rollout_passes_an_honest_judge(offline: None, tmp_path: Path) -> None:

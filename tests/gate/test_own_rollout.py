@@ -10,7 +10,7 @@ import pytest
 
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.candidate import Candidate
-from release_channels.gate.providers import Configured, in_order, key_names, read_candidates
+from release_channels.gate.providers import Configured, in_order, key_names, provider_statuses
 from release_channels.gate.rollout import Rollout, own_command, own_environment, words_of
 from release_channels.gate.trajectory import Recorder
 from release_channels.model.gate_config import GateConfig
@@ -33,7 +33,7 @@ _RESULT = '{"reward": 1.0, "tool_calls": 3, "tokens": 900, "turns": 2, "seconds"
 
 
 def _chosen(name: str = "deepseek") -> Configured:
-    found = {one.provider.name: one.configured for one in read_candidates(in_order(GateConfig()), _KEYS)}[name]
+    found = {one.provider.name: one.configured for one in provider_statuses(in_order(GateConfig()), _KEYS)}[name]
     assert found is not None
     return found
 
@@ -44,23 +44,24 @@ def _run(candidate: Candidate, directory: Path, script: str, **settings: int) ->
     env = {**os.environ, **_KEYS, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": f"{MARK}-oidc"}
     kept = directory / "kept"
     kept.mkdir()
-    veil = SecretRedactor(env, key_names(()))
+    redactor = SecretRedactor(env, key_names(()))
     bare = without(env, {*key_names(()), "DAYTONA_API_KEY", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"})
     return own_command(
         words_of(gate, _chosen(), directory / "jobs"), own_environment(_chosen(), candidate, bare), _chosen(), gate,
-        Recorder(kept / "trajectory.jsonl", veil), cwd=directory, jobs_dir=directory / "jobs", log=kept / "rollout.log",
+        Recorder(kept / "trajectory.jsonl", redactor), cwd=directory, jobs_dir=directory / "jobs",
+        log=kept / "rollout.log",
     )  # fmt: skip
 
 
 def test_placeholders_are_filled_within_their_words() -> None:
     """Each word stays one word, whatever is filled in; the model is written as LiteLLM-style clients do."""
     gate = GateConfig(
-        rollout=("bench", "--agent", "{agent}", "--model={model}", "{jobs_dir}", "{provider}:{model_id}", "{{x}}"),
+        rollout=("context", "--agent", "{agent}", "--model={model}", "{jobs_dir}", "{provider}:{model_id}", "{{x}}"),
         agent="open hands",
     )
     words = words_of(gate, _chosen(), Path("/a b/jobs"))
     assert words == [
-        "bench", "--agent", "open hands", "--model=deepseek/deepseek-v4-flash", "/a b/jobs",
+        "context", "--agent", "open hands", "--model=deepseek/deepseek-v4-flash", "/a b/jobs",
         "deepseek:deepseek-v4-flash", "{x}",
     ]  # fmt: skip
 
@@ -69,7 +70,7 @@ def test_placeholders_are_filled_within_their_words() -> None:
 def test_a_placeholder_that_there_is_not_is_refused(word: str) -> None:
     """A typing error is found before the command runs."""
     with pytest.raises(RefusedError, match="cannot be filled in"):
-        words_of(GateConfig(rollout=("bench", word)), _chosen(), Path("jobs"))
+        words_of(GateConfig(rollout=("context", word)), _chosen(), Path("jobs"))
 
 
 def test_of_all_keys_the_chosen_providers_alone_comes_along(ready: Ready, offline: None, tmp_path: Path) -> None:

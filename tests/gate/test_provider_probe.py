@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 from release_channels.adapters.http_server import Tls
 from release_channels.errors import RefusedError
 from release_channels.gate.provider_probe import choose_provider
-from release_channels.gate.providers import Configured, in_order, read_candidates
+from release_channels.gate.providers import Configured, in_order, provider_statuses
 from release_channels.model.gate_config import GateConfig
 from release_channels.rehearsal.fake_llm import ModelServer, Reply, completion, refusal, serve_model
 
@@ -28,7 +28,7 @@ def _environment(url: str, **more: str) -> dict[str, str]:
 
 
 def _choose(env: Mapping[str, str], *, seconds: float = 5, pause: float = 0.01) -> Configured:
-    candidates = read_candidates(in_order(GateConfig()), env)
+    candidates = provider_statuses(in_order(GateConfig()), env)
     return choose_provider(candidates, env, seconds=seconds, secret="GH_MODELS_TOKEN", pause=pause)
 
 

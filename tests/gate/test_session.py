@@ -190,7 +190,7 @@ def test_a_gate_that_is_off_is_skipped(make_repo: MakeRepo, offline: None) -> No
         ('commands = "demo-tool"\n', "it must be a list of lists of strings"),
         ("max-turns = 0\n", "max-turns is 0"),
         ('sandbox = "docker"\n', "it must be one of: auto, bubblewrap, daytona"),
-        ('providers = ["opnai"]\n', "no provider 'opnai'"),
+        ('providers = ["opnai"]\n', "unknown provider: 'opnai'"),
         (
             '[[tool.release-channels.gate.extra-providers]]\nname = "A"\nkey = "K"\nbase-url = ""\nmodel = ""\n',
             "name is",
@@ -249,7 +249,7 @@ def test_a_gate_behind_another_workflow_is_refused(make_repo: MakeRepo, tmp_path
         (("--commit", "HEAD"), "--commit HEAD in a job that gates the commit of its event"),
         (("--run-number", "7"), "the test run of this commit has the number 42"),
         (("--run-number", "x"), "'x' is not a run number"),
-        (("--provider", "acme"), "--provider acme is none of the gate's providers"),
+        (("--provider", "acme"), "unknown provider: acme"),
         (("--index", "pypi"), "unrecognized arguments"),
     ],
 )
@@ -465,7 +465,7 @@ def test_the_key_of_a_projects_own_provider_is_hidden_whatever_its_name(
 def test_a_crash_tells_no_secret(
     make_repo: MakeRepo, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A bug's sentence and its traceback in debug.log pass through the same veil."""
+    """A bug's sentence and its traceback in debug.log pass through the same redactor."""
     repo = make_repo(_sample())
     env = {**os.environ, **model[1]}
 
@@ -482,8 +482,8 @@ def test_a_crash_tells_no_secret(
     assert "with *** in it" in log
     captured = capsys.readouterr()
     assert MARK not in log + captured.out + captured.err
-    console.say("the veil is off again")
-    assert "the veil is off again" in capsys.readouterr().err
+    console.say("the redactor is off again")
+    assert "the redactor is off again" in capsys.readouterr().err
 
 
 @pytest.mark.full

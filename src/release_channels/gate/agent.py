@@ -37,7 +37,7 @@ _ARGUMENTS = {tool["function"]["name"]: set(tool["function"]["parameters"]["prop
 
 
 @dataclass
-class Session:
+class AgentSession:
     """One rollout as it goes: what was asked, done and taken so far."""
 
     turns: int = 0
@@ -56,12 +56,12 @@ def work(
     gate: GateConfig,
     recorder: Recorder,
     clock: Callable[[], float] = time.monotonic,
-) -> Session:
+) -> AgentSession:
     """Make a model work at a task until it submits, gives up, or reaches a limit.
 
     Raises: FailedError if the sandbox does not do its part.
     """
-    session, began = Session(), clock()
+    session, began = AgentSession(), clock()
     messages: list[Mapping[str, Any]] = [{"role": "system", "content": _RULES}, {"role": "user", "content": task}]
     recorder.add("task", text=task)
     while not session.ended:
@@ -79,7 +79,7 @@ _RULES = (
 )
 
 
-def _limit(session: Session, gate: GateConfig, left: float) -> str:
+def _limit(session: AgentSession, gate: GateConfig, left: float) -> str:
     if session.turns >= gate.max_turns:
         return f"the limit of {gate.max_turns} turns was reached"
     if session.tokens >= gate.max_tokens:
@@ -93,7 +93,7 @@ def _turn(
     messages: list[Mapping[str, Any]],
     gate: GateConfig,
     recorder: Recorder,
-    session: Session,
+    session: AgentSession,
     left: float,
 ) -> str:
     """Query once and do what is asked for; give why the work has ended, if it has."""
@@ -120,7 +120,7 @@ def _turn(
     return "submitted" if session.submitted else ""
 
 
-def _call(call: ToolCall, sandbox: Sandbox, gate: GateConfig, session: Session, end: float) -> str:
+def _call(call: ToolCall, sandbox: Sandbox, gate: GateConfig, session: AgentSession, end: float) -> str:
     """Do what one call asks for, and word what came of it."""
     session.tool_calls += 1
     arguments = _arguments(call)
@@ -159,7 +159,7 @@ def _arguments(call: ToolCall) -> Mapping[str, str] | str:
     return given
 
 
-def _show(session: Session, recorder: Recorder) -> None:
+def _show(session: AgentSession, recorder: Recorder) -> None:
     """Report how it goes: one line for each turn."""
     text = [event for event in recorder.events if event["kind"] == "assistant"]
     last: Mapping[str, Any] = text[-1] if text else {}

@@ -32,7 +32,7 @@ _READS_LOCKS = SpecifierSet(">=26.1,<27")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class GateTarget:
     """What is gated: a commit, and the version and channel that it would be published with."""
 
     project: Project
@@ -46,7 +46,7 @@ class Target:
 class Candidate:
     """A target that was built and installed."""
 
-    target: Target
+    target: GateTarget
     files: tuple[ManifestFile, ...]
     wheel: Wheel
     contents: Contents
@@ -62,7 +62,7 @@ class Candidate:
         return self.target.version
 
 
-def target_of(project: Project, commit: Commit, run_number: int | None, source_url: str | None) -> Target:
+def target_of(project: Project, commit: Commit, run_number: int | None, source_url: str | None) -> GateTarget:
     """Report what a commit would be published as: `.dev<run>` on a dev line, the final itself on a staged commit.
 
     Without a run number a dev line keeps the version that it has.
@@ -70,12 +70,12 @@ def target_of(project: Project, commit: Commit, run_number: int | None, source_u
     Raises: RefusedError for a version that no channel publishes.
     """
     if line_of(project.version) is Line.FINAL:
-        return Target(project, commit, Channel.PUBLIC, project.version, source_url)
+        return GateTarget(project, commit, Channel.PUBLIC, project.version, source_url)
     number = (project.version.dev or 0) if run_number is None else run_number + project.config.run_offset
-    return Target(project, commit, Channel.PREVIEW, preview_of(project.version, number), source_url)
+    return GateTarget(project, commit, Channel.PREVIEW, preview_of(project.version, number), source_url)
 
 
-def make_candidate(target: Target, root: Path, workplace: Path, env: Mapping[str, str]) -> Candidate:
+def make_candidate(target: GateTarget, root: Path, workplace: Path, env: Mapping[str, str]) -> Candidate:
     """Build a target and install it, from wheels alone, so that nothing of it has run outside of a sandbox yet.
 
     Raises: FailedError if it cannot be built, or cannot be installed from wheels.
@@ -90,7 +90,7 @@ def make_candidate(target: Target, root: Path, workplace: Path, env: Mapping[str
     return Candidate(target, text, read_wheel(wheel), contents)
 
 
-def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str]) -> Contents:
+def _install(target: GateTarget, wheel: Path, workplace: Path, env: Mapping[str, str]) -> Contents:
     wheelhouse, environment = workplace / "wheelhouse", workplace / "candidate"
     wheelhouse.mkdir()
     quiet = sanitized_environment(env) | {
@@ -119,7 +119,7 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
     return Contents(wheelhouse, requirement, environment, python_places(inside, workplace, quiet))
 
 
-def _locked(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
+def _locked(target: GateTarget, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
     """Resolve the dependencies once, and pip, so that what is installed and what is downloaded are the same files.
 
     Raises: FailedError if they do not resolve, or is not available as wheels.
@@ -152,7 +152,7 @@ def _write_requirements(lock: Path) -> Path:
     return path
 
 
-def _download(target: Target, wanted: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
+def _download(target: GateTarget, wanted: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
     """Put all that a new user's pip asks for into the wheelhouse.
 
     Raises: FailedError if it is not available as wheels, or is not what was locked.
@@ -163,7 +163,7 @@ def _download(target: Target, wanted: Path, python: Path, wheelhouse: Path, env:
 
 
 @contextmanager
-def _naming_failures(target: Target) -> Iterator[None]:
+def _naming_failures(target: GateTarget) -> Iterator[None]:
     """Report of what goes wrong what it was for.
 
     Raises: FailedError with the end of the installer's words.

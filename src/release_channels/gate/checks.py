@@ -10,7 +10,7 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.candidate import Candidate
-from release_channels.gate.judge import ask_judge
+from release_channels.gate.judge import request_judgement
 from release_channels.gate.llm_client import open_model
 from release_channels.gate.providers import Configured
 from release_channels.gate.rollout import Rollout, built_in, own_command, own_environment, words_of
@@ -69,64 +69,65 @@ def find_sandboxes(
     )
 
 
-def check_daytona(daytona: DaytonaSandboxes | None, bench: GateContext) -> None:
+def check_daytona(daytona: DaytonaSandboxes | None, context: GateContext) -> None:
     """Run the parity and reaper checks where there is a key; without one they are skipped, and that fails nothing.
 
     Raises: FailedError
     """
     if daytona is None:
-        bench.results.update(dict.fromkeys(("daytona-parity", "daytona-reaper"), f"skipped: {KEY} is not set"))
+        context.results.update(dict.fromkeys(("daytona-parity", "daytona-reaper"), f"skipped: {KEY} is not set"))
     else:
-        bench.results["daytona-reaper"] = reap(daytona.client, daytona.project, bench.gate.daytona_max_age)
-        home, missing = find_bubblewrap(bench.gate, bench.env)
+        context.results["daytona-reaper"] = reap(daytona.client, daytona.project, context.gate.daytona_max_age)
+        home, missing = find_bubblewrap(context.gate, context.env)
         parity = check_parity(home, daytona) if home else f"skipped: there is nothing to compare with, since {missing}"
-        bench.results["daytona-parity"] = parity
+        context.results["daytona-parity"] = parity
     for name in ("daytona-reaper", "daytona-parity"):
-        console.say(f"  {name.partition('-')[2]}: {bench.results[name]}")
+        console.say(f"  {name.partition('-')[2]}: {context.results[name]}")
 
 
-def check_commands(candidate: Candidate, sandboxes: Sandboxes, bench: GateContext) -> str:
+def check_commands(candidate: Candidate, sandboxes: Sandboxes, context: GateContext) -> str:
     """Run the project's own commands against the installed candidate.
 
     Raises: FailedError at the first that does not exit with 0.
     """
     with sandboxes.open(candidate.contents) as sandbox:
-        for words in bench.gate.commands:
-            ran = sandbox.run(words, seconds=bench.gate.command_seconds, keep=bench.gate.max_output)
-            said = bench.redactor(ran.output.decode("utf-8", "replace").strip())
+        for words in context.gate.commands:
+            ran = sandbox.run(words, seconds=context.gate.command_seconds, keep=context.gate.max_output)
+            said = context.redactor(ran.output.decode("utf-8", "replace").strip())
             if ran.code != 0:
                 how = f"exited {ran.code}" if ran.code is not None else "was ended: it took too long or wrote too much"
                 raise FailedError(f"`{shlex.join(words)}` {how}", hint="\n".join(said.splitlines()[-20:]))
             console.say(f"  `{shlex.join(words)}` exited 0")
-    return f"{len(bench.gate.commands)} of {len(bench.gate.commands)} exited 0"
+    return f"{len(context.gate.commands)} of {len(context.gate.commands)} exited 0"
 
 
 def check_rollout(
-    candidate: Candidate, sandboxes: Sandboxes | None, chosen: Configured, readme: str, bench: GateContext
+    candidate: Candidate, sandboxes: Sandboxes | None, chosen: Configured, readme: str, context: GateContext
 ) -> Rollout:
     """Run one rollout, keep what it leaves, and refuse one that is not real or has not earned its reward.
 
     Raises: FailedError
     """
-    recorder = Recorder(bench.kept / TRAJECTORY, bench.redactor)
-    if bench.gate.rollout:
-        jobs_dir = bench.workplace / "jobs"
+    recorder = Recorder(context.kept / TRAJECTORY, context.redactor)
+    if context.gate.rollout:
+        jobs_dir = context.workplace / "jobs"
         rollout = own_command(
-            words_of(bench.gate, chosen, jobs_dir), own_environment(chosen, candidate, bench.env), chosen, bench.gate,
-            recorder, cwd=bench.workplace / "source", jobs_dir=jobs_dir, log=bench.kept / "rollout.log",
+            words_of(context.gate, chosen, jobs_dir), own_environment(chosen, candidate, context.env), chosen,
+            context.gate, recorder, cwd=context.workplace / "source", jobs_dir=jobs_dir,
+            log=context.kept / "rollout.log",
         )  # fmt: skip
     else:
         assert sandboxes is not None
-        with open_model(chosen, bench.whole, pause=bench.pause) as model:
+        with open_model(chosen, context.whole, pause=context.pause) as model:
             rollout = built_in(
-                model, candidate, sandboxes, bench.gate, recorder, readme=readme, project=bench.workplace / "source"
+                model, candidate, sandboxes, context.gate, recorder, readme=readme, project=context.workplace / "source"
             )
     result = rollout.result
-    (bench.kept / RESULT).write_text(bench.redactor(result.to_json()), encoding="utf-8")
+    (context.kept / RESULT).write_text(context.redactor(result.to_json()), encoding="utf-8")
     problems = result.problems()
     if problems:
         raise FailedError(f"this was no real rollout: {', '.join(problems)} ({result.ended})", hint=_SEE)
-    if bench.gate.must_solve and (result.reward or 0.0) < 1.0:
+    if context.gate.must_solve and (result.reward or 0.0) < 1.0:
         raise FailedError(f"the reward is {result.reward:g}: {result.why} ({result.ended})", hint=_SEE)
     return rollout
 
@@ -134,16 +135,16 @@ def check_rollout(
 _SEE = "see .release-channels/gate/trajectory.jsonl and result.json"
 
 
-def check_judgement(rollout: Rollout, chosen: Configured, bench: GateContext) -> str:
+def check_judgement(rollout: Rollout, chosen: Configured, context: GateContext) -> str:
     """Make the fixed check and the judge look at the trajectory; each can fail the gate automatically.
 
     Raises: FailedError
     """
-    findings = find_tampering(rollout.events, bench.gate.verifier)
-    with open_model(chosen, bench.whole, pause=bench.pause) as model:
-        verdict = ask_judge(
+    findings = find_tampering(rollout.events, context.gate.verifier)
+    with open_model(chosen, context.whole, pause=context.pause) as model:
+        verdict = request_judgement(
             model, rollout.events, rollout.result, findings,
-            rubric=bench.gate.rubric, seconds=_JUDGE_TIMES * bench.gate.probe_seconds,
+            rubric=context.gate.rubric, seconds=_JUDGE_TIMES * context.gate.probe_seconds,
         )  # fmt: skip
     console.say(f"  the judge: {'pass' if verdict.passed else 'fail'}: {verdict.reason}")
     if findings:

@@ -25,17 +25,17 @@ _CODE_BLOCK = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """What the judge decided, and why; it has passed a rollout only if every criterion holds."""
 
     passed: bool
     reason: str
 
 
-def ask_judge(
+def request_judgement(
     model: ChatModel, events: Sequence[Mapping[str, Any]], result: RolloutResult, findings: Sequence[str], *,
     rubric: str, seconds: float,
-) -> Verdict:  # fmt: skip
+) -> Judgement:  # fmt: skip
     """Make the model grade a rollout.
 
     Raises: FailedError if it does not answer, or answers with anything but a verdict.
@@ -45,7 +45,7 @@ def ask_judge(
         answer = model.complete(prompt, seconds=seconds, tokens=_TOKENS)
     except ModelError as err:
         raise FailedError(f"the judge did not answer: {err}", hint=_AGAIN) from err
-    return parse_verdict(answer.text)
+    return parse_judgement(answer.text)
 
 
 _AGAIN = "what cannot be judged has not passed; run the gate again"
@@ -86,7 +86,7 @@ def cut(text: str, most: int) -> str:
     return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
 
 
-def parse_verdict(text: str) -> Verdict:
+def parse_judgement(text: str) -> Judgement:
     """Read a verdict strictly: one JSON object, alone or in one fence, with every key and no other.
 
     Raises: FailedError for anything else.
@@ -102,7 +102,7 @@ def parse_verdict(text: str) -> Verdict:
     _require(all(type(content[name]) is bool for name in CRITERIA), "a criterion is neither true nor false")
     missed = [name for name in CRITERIA if not content[name]]
     _require(content["verdict"] == "fail" or not missed, f"it passes what is not {', '.join(missed)}")
-    return Verdict(content["verdict"] == "pass", " ".join(content["reason"].split())[:400])
+    return Judgement(content["verdict"] == "pass", " ".join(content["reason"].split())[:400])
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

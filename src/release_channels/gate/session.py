@@ -21,7 +21,7 @@ from release_channels.cli.options import GateOptions
 from release_channels.cli.report import warn_uncommitted
 from release_channels.cli.run import session_run
 from release_channels.errors import RefusedError, ReleaseError, UsageError
-from release_channels.gate.candidate import Candidate, Target, make_candidate, target_of
+from release_channels.gate.candidate import Candidate, GateTarget, make_candidate, target_of
 from release_channels.gate.checks import (
     GateContext,
     check_commands,
@@ -31,7 +31,7 @@ from release_channels.gate.checks import (
     find_sandboxes,
 )
 from release_channels.gate.provider_probe import choose_provider
-from release_channels.gate.providers import Provider, in_order, key_names, read_candidates
+from release_channels.gate.providers import Provider, in_order, key_names, provider_statuses
 from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, connect_daytona
 from release_channels.gate.test_run import NotGateable, TestedCommit, ask_for_tested_commit, tested_commit_of_event
 from release_channels.model.outcome import Outcome, Result
@@ -51,7 +51,7 @@ class GateRequest:
 
     root: Path
     git: Git
-    target: Target
+    target: GateTarget
     origin: TestedCommit
     providers: tuple[Provider, ...]
     env: Mapping[str, str]
@@ -93,17 +93,17 @@ def _run(options: GateOptions, root: Path, env: Mapping[str, str], redactor: Sec
     target = target_of(project, commit, _run_number(options, found), commit_url(base, commit.sha) if base else None)
     providers = in_order(project.config.gate)
     redactor.add(env, key_names(providers))
-    case = GateRequest(root, git, target, found, _providers(options, providers), env)
+    request = GateRequest(root, git, target, found, _providers(options, providers), env)
     withheld = key_names(providers) | set(_DAYTONA_KEYS)
-    _refuse_nothing(case)
-    _show(case, options.dry_run)
+    _refuse_nothing(request)
+    _show(request, options.dry_run)
     if options.dry_run:
-        return _outcome(case, Result.PLANNED, f"{project.name} {target.version} would be gated")
+        return _outcome(request, Result.PLANNED, f"{project.name} {target.version} would be gated")
     with ExitStack() as stack:
         stack.enter_context(checkout_lock(root))
         kept, workplace = _make_room(root), stack.enter_context(temporary_directory("gate"))
-        bench = GateContext(project.config.gate, kept, workplace, without(env, withheld), env, redactor, pause)
-        return _gated(case, bench)
+        context = GateContext(project.config.gate, kept, workplace, without(env, withheld), env, redactor, pause)
+        return _gated(request, context)
 
 
 def _revision(options: GateOptions, event: EventRun | None) -> str:
@@ -139,35 +139,35 @@ def _providers(options: GateOptions, providers: tuple[Provider, ...]) -> tuple[P
     chosen = tuple(provider for provider in providers if provider.name == options.provider)
     if not chosen:
         names = ", ".join(provider.name for provider in providers)
-        raise UsageError(f"--provider {options.provider} is none of the gate's providers", hint=f"they are: {names}")
+        raise UsageError(f"unknown provider: {options.provider}", hint=f"known providers: {names}")
     return chosen
 
 
-def _refuse_nothing(case: GateRequest) -> None:
+def _refuse_nothing(request: GateRequest) -> None:
     """Refuse a gate that would let everything through, and a place for the provenance that is something else's."""
-    gate = case.target.project.config.gate
+    gate = request.target.project.config.gate
     if not gate.model and not gate.commands:
         raise RefusedError(
             "tool.release-channels.gate asks no model and has no commands: it would let everything through",
             hint="give it `commands`, or leave the gate out with `enabled = false`",
         )
-    path = case.root / PROVENANCE
-    if case.git.tracks(PROVENANCE) or path.is_symlink() or (path.exists() and not path.is_file()):
+    path = request.root / PROVENANCE
+    if request.git.tracks(PROVENANCE) or path.is_symlink() or (path.exists() and not path.is_file()):
         raise RefusedError(
             f"{PROVENANCE} is something else's, and is written here", hint=f"rename it, or git rm --cached {PROVENANCE}"
         )
 
 
-def _show(case: GateRequest, dry_run: bool) -> None:
+def _show(request: GateRequest, dry_run: bool) -> None:
     """Show what is gated and how; a dry run and a real one show the same."""
-    target, gate = case.target, case.target.project.config.gate
-    test = case.origin.test_run
+    target, gate = request.target, request.target.project.config.gate
+    test = request.origin.test_run
     console.say(f"{target.project.name} {target.version}: the integration gate", style="bold")
     rows = [
-        ("commit", f"{target.commit.short}, {warn_uncommitted(case.git.uncommitted())}"),
+        ("commit", f"{target.commit.short}, {warn_uncommitted(request.git.uncommitted())}"),
         ("it holds", str(target.project.version)),
     ]
-    rows.append(("tests", f"run {test.number} of {test.path}" if test else f"none known: {case.origin.missing}"))
+    rows.append(("tests", f"run {test.number} of {test.path}" if test else f"none known: {request.origin.missing}"))
     if gate.model:
         rows.append(
             ("rollout", "the project's own: " + " ".join(gate.rollout) if gate.rollout else "the built-in agent")
@@ -180,27 +180,27 @@ def _show(case: GateRequest, dry_run: bool) -> None:
     for name, value in rows:
         console.say(f"  {name:<13}{value}")
     if gate.model and dry_run:
-        for candidate in read_candidates(case.providers, case.env):
+        for candidate in provider_statuses(request.providers, request.env):
             found = candidate.configured
             said = f"configured: {found.model} at {found.base_url}" if found else f"not configured: {candidate.missing}"
             console.say(f"  {candidate.provider.name:<15}{said}")
     if test is None and not dry_run:
-        console.warn(f"there will be no {PROVENANCE}: {case.origin.missing}")
+        console.warn(f"there will be no {PROVENANCE}: {request.origin.missing}")
 
 
-def _gated(case: GateRequest, bench: GateContext) -> Outcome:
+def _gated(request: GateRequest, context: GateContext) -> Outcome:
     """Do the checks, and write down that they passed."""
     try:
-        candidate = _checked(case, bench)
+        candidate = _checked(request, context)
     except ReleaseError as stop:
         console.error(stop)
         result = Result.REFUSED if isinstance(stop, RefusedError) else Result.FAILED
-        return replace(_outcome(case, result, f"gate: {stop}"), hint=stop.hint)
-    written = _write_provenance(case, candidate, bench)
+        return replace(_outcome(request, result, f"gate: {stop}"), hint=stop.hint)
+    written = _write_provenance(request, candidate, context)
     message = f"{candidate.name} {candidate.version} passed the gate" + (
-        f", and {PROVENANCE} says so" if written else f"; no {PROVENANCE} was written: {case.origin.missing}"
+        f", and {PROVENANCE} says so" if written else f"; no {PROVENANCE} was written: {request.origin.missing}"
     )
-    return _outcome(case, Result.DONE, message)
+    return _outcome(request, Result.DONE, message)
 
 
 def _make_room(root: Path) -> Path:
@@ -212,83 +212,83 @@ def _make_room(root: Path) -> Path:
     return kept
 
 
-def _checked(case: GateRequest, bench: GateContext) -> Candidate:
+def _checked(request: GateRequest, context: GateContext) -> Candidate:
     """Do the checks in order: what costs nothing first."""
-    gate, results = bench.gate, bench.results
+    gate, results = context.gate, context.results
     chosen = None
     if gate.model:
         _begin("provider", "the first that is configured and answers")
-        secret = case.target.project.config.github_models_secret
+        secret = request.target.project.config.github_models_secret
         chosen = choose_provider(
-            read_candidates(case.providers, case.env), case.env, seconds=gate.probe_seconds, secret=secret,
-            pause=bench.pause,
+            provider_statuses(request.providers, request.env), request.env, seconds=gate.probe_seconds, secret=secret,
+            pause=context.pause,
         )  # fmt: skip
         results["provider"] = f"{chosen.name}, {chosen.model}"
     needs_sandbox = bool(gate.commands) or (gate.model and not gate.rollout)
-    daytona = _daytona(case)
-    sandboxes = find_sandboxes(gate, case.env, daytona) if needs_sandbox else None
+    daytona = _daytona(request)
+    sandboxes = find_sandboxes(gate, request.env, daytona) if needs_sandbox else None
     if gate.model:
         _begin("daytona", "leftovers of killed runs, and the same results there as here")
-        check_daytona(daytona, bench)
+        check_daytona(daytona, context)
     _begin("candidate", "built as it would be published, and installed")
-    candidate = make_candidate(case.target, case.root, bench.workplace, bench.env)
+    candidate = make_candidate(request.target, request.root, context.workplace, context.env)
     for file in candidate.files:
         console.say(f"  {file.sha256}  {file.name}")
     if gate.commands:
         assert sandboxes is not None
         _begin("commands", f"the project's own, in {sandboxes.name}")
-        results["commands"] = check_commands(candidate, sandboxes, bench)
+        results["commands"] = check_commands(candidate, sandboxes, context)
     if chosen is not None:
         where = sandboxes.name if sandboxes and not gate.rollout else "its own place"
         _begin("rollout", f"{chosen.name} at work in {where}")
-        rollout = check_rollout(candidate, sandboxes, chosen, _readme(case), bench)
+        rollout = check_rollout(candidate, sandboxes, chosen, _readme(request), context)
         results["rollout"] = f"reward {rollout.result.reward:g}, {rollout.result.tokens} tokens"
         _begin("judge", "the same model grades the trajectory")
-        results["judge"] = check_judgement(rollout, chosen, bench)
+        results["judge"] = check_judgement(rollout, chosen, context)
     return candidate
 
 
-def _daytona(case: GateRequest) -> DaytonaSandboxes | None:
+def _daytona(request: GateRequest) -> DaytonaSandboxes | None:
     """Reach Daytona where there is a key for it; its sandboxes carry the repository's name, or else the project's."""
-    if not case.env.get(KEY, "").strip():
+    if not request.env.get(KEY, "").strip():
         return None
-    project = case.origin.repository or case.target.project.normalized_name
-    own = read_own_run(case.env)
+    project = request.origin.repository or request.target.project.normalized_name
+    own = read_own_run(request.env)
     run = f"{own[0]}.{own[1]}" if own else secrets.token_hex(8)
-    return DaytonaSandboxes(connect_daytona(case.env), case.target.project.config.gate, project, run)
+    return DaytonaSandboxes(connect_daytona(request.env), request.target.project.config.gate, project, run)
 
 
 def _begin(name: str, title: str) -> None:
     console.say(f"{name}: {title}", style="bold")
 
 
-def _readme(case: GateRequest) -> str:
-    texts = (case.git.read_file(case.target.commit.sha, name) for name in _README)
+def _readme(request: GateRequest) -> str:
+    texts = (request.git.read_file(request.target.commit.sha, name) for name in _README)
     return (next(filter(None, texts), None) or b"").decode("utf-8", "replace")[:_MOST_README]
 
 
-def _write_provenance(case: GateRequest, candidate: Candidate, bench: GateContext) -> bool:
+def _write_provenance(request: GateRequest, candidate: Candidate, context: GateContext) -> bool:
     """Write down what passed, if there is a test run that it can be tied to."""
-    test_run, repository = case.origin.test_run, case.origin.repository
+    test_run, repository = request.origin.test_run, request.origin.repository
     if test_run is None or repository is None:
         return False
-    own = read_own_run(case.env)
+    own = read_own_run(request.env)
     provenance = Provenance(
         repository=repository,
-        commit=case.target.commit.sha,
+        commit=request.target.commit.sha,
         test_run=test_run,
         gate_run=GateRun(*own) if own else None,
-        results={name: bench.redactor(said) for name, said in bench.results.items()},
+        results={name: context.redactor(said) for name, said in context.results.items()},
         tool=f"release-channels {installed_version('release-channels')}",
         version=candidate.version,
         files=candidate.files,
     )
-    atomic_write(case.root / PROVENANCE, provenance.to_json())
+    atomic_write(request.root / PROVENANCE, provenance.to_json())
     return True
 
 
-def _outcome(case: GateRequest, result: Result, message: str) -> Outcome:
-    target = case.target
+def _outcome(request: GateRequest, result: Result, message: str) -> Outcome:
+    target = request.target
     return Outcome(
         result, message, channel=target.channel.value, project=target.project.name, version=str(target.version),
         commit=target.commit.sha,

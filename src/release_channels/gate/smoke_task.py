@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from release_channels.adapters.files import temporary_directory
-from release_channels.gate.agent import Session
+from release_channels.gate.agent import AgentSession
 from release_channels.gate.candidate import Candidate
 from release_channels.gate.sandbox.base import Sandbox, Sandboxes
 from release_channels.gate.trajectory import Command
@@ -41,7 +41,13 @@ _TASK = (
 
 
 def reward_of(
-    session: Session, candidate: Candidate, sandboxes: Sandboxes, gate: GateConfig, *, project: Path, agent: Path | None
+    session: AgentSession,
+    candidate: Candidate,
+    sandboxes: Sandboxes,
+    gate: GateConfig,
+    *,
+    project: Path,
+    agent: Path | None,
 ) -> tuple[float | None, str]:
     """Decide the reward and say why; None where the verifier could not decide.
 
