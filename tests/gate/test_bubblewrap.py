@@ -15,7 +15,7 @@ import pytest
 
 from release_channels.adapters.uv import uv_program
 from release_channels.errors import FailedError, RefusedError
-from release_channels.gate.candidate import python_places
+from release_channels.gate.candidate import python_directories
 from release_channels.gate.checks import find_sandboxes
 from release_channels.gate.sandbox.base import Contents
 from release_channels.gate.sandbox.bubblewrap import Bubblewrap, BubblewrapSandbox, bundled_program, find_bubblewrap
@@ -81,14 +81,14 @@ def test_the_candidate_can_be_installed_again(ready: Ready, offline: None) -> No
 def test_an_interpreter_behind_a_link_is_there(ready: Ready, offline: None, tmp_path: Path) -> None:
     """uv's own interpreters are reached through a directory that is a link; both names lead somewhere inside."""
     link, environment = tmp_path / "python-3", tmp_path / "environment"
-    link.symlink_to(ready.candidate.contents.python_places[0])
+    link.symlink_to(ready.candidate.contents.python_directories[0])
     words = (uv_program(), "venv", "--quiet", "--relocatable", "--python", str(link / "bin" / "python3"), environment)
     subprocess.run([*words], check=True)
     (environment / "bin" / "python").unlink()
     (environment / "bin" / "python").symlink_to(link / "bin" / "python3")
-    places = python_places(environment / "bin" / "python", tmp_path, dict(os.environ))
-    assert link in places
-    contents = replace(ready.candidate.contents, environment=environment, python_places=places)
+    directories = python_directories(environment / "bin" / "python", tmp_path, dict(os.environ))
+    assert link in directories
+    contents = replace(ready.candidate.contents, environment=environment, python_directories=directories)
     with _open(ready, contents) as sandbox:
         assert _run(sandbox, "python -c 'print(6 * 7)'") == (0, "42\n")
 

@@ -116,7 +116,7 @@ def _install(target: GateTarget, wheel: Path, workplace: Path, env: Mapping[str,
     _do(*words, str(wheel), cwd=workplace, env=quiet)
     shutil.copyfile(wheel, wheelhouse / wheel.name)
     requirement = f"{target.project.name}=={target.version}"
-    return Contents(wheelhouse, requirement, environment, python_places(inside, workplace, quiet))
+    return Contents(wheelhouse, requirement, environment, python_directories(inside, workplace, quiet))
 
 
 def _locked(target: GateTarget, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
@@ -177,7 +177,7 @@ def _naming_failures(target: GateTarget) -> Iterator[None]:
         ) from stop
 
 
-def python_places(python: Path, cwd: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
+def python_directories(python: Path, cwd: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
     """List the directories that the interpreter of an environment comes from, by every name that leads there.
 
     uv's own interpreters are reached through a link that names the minor version alone.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -24,11 +25,11 @@ VERIFIER, PROJECT, AGENT = "verifier", "project", "agent"
 def task_text(candidate: Candidate, sandbox: Sandbox, gate: GateConfig, readme: str) -> str:
     """Format the task, with the beginning of the project's README as material."""
     asked = gate.task or _TASK
-    place = sandbox.place
+    root = sandbox.root
     return (
         f"You are a new user of the Python project `{candidate.name}`.\n\n{asked.strip()}\n\n"
-        f"You are in {place / 'work'}, which is yours to write in, as is /tmp. An environment with the project and "
-        f"with pip is on PATH. pip is set up to install from {place / 'wheelhouse'} alone. "
+        f"You are in {root / 'work'}, which is yours to write in, as is /tmp. An environment with the project and "
+        f"with pip is on PATH. pip is set up to install from {root / 'wheelhouse'} alone. "
         f"{'The network can be reached.' if gate.network else 'There is no network.'}\n\n"
         f"{README} is in your directory. It begins:\n\n<readme>\n{readme[:_SHOWN]}\n</readme>\n"
     )
@@ -63,7 +64,7 @@ def reward_of(
         lines = (json.dumps({"command": command.text, "code": command.code}) + "\n" for command in session.commands)
         (directory / "commands.jsonl").write_text("".join(lines), encoding="utf-8")
         more = {VERIFIER: directory, PROJECT: project, **({AGENT: agent} if agent else {})}
-        with sandboxes.open(candidate.contents.with_more(**more)) as sandbox:
+        with sandboxes.open(replace(candidate.contents, more=more)) as sandbox:
             words = [*gate.verifier]
             ran = sandbox.run(words, seconds=gate.command_seconds, keep=gate.max_output)
     if ran.code is None:
