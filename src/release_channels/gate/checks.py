@@ -13,7 +13,7 @@ from release_channels.gate.candidate import Candidate
 from release_channels.gate.judge import request_judgement
 from release_channels.gate.llm_client import open_model
 from release_channels.gate.providers import Configured
-from release_channels.gate.rollout import Rollout, built_in, own_command, own_environment, words_of
+from release_channels.gate.rollout import Rollout, built_in, fill_placeholders, own_command, own_environment
 from release_channels.gate.sandbox.base import Sandboxes
 from release_channels.gate.sandbox.bubblewrap import bundled_program, find_bubblewrap
 from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, reap
@@ -112,7 +112,7 @@ def check_rollout(
     if context.gate.rollout:
         jobs_dir = context.workplace / "jobs"
         rollout = own_command(
-            words_of(context.gate, chosen, jobs_dir), own_environment(chosen, candidate, context.env), chosen,
+            fill_placeholders(context.gate, chosen, jobs_dir), own_environment(chosen, candidate, context.env), chosen,
             context.gate, recorder, cwd=context.workplace / "source", jobs_dir=jobs_dir,
             log=context.kept / "rollout.log",
         )  # fmt: skip
