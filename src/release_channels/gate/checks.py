@@ -1,4 +1,4 @@
-"""The gate's checks in their order; each says how it came out, and the first that does not pass ends the gate."""
+"""The gate's checks in order; each reports its result, and the first failure ends the gate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release_channels.gate.candidate import Candidate
 from release_channels.gate.judge import request_judgement
 from release_channels.gate.llm_client import open_model
 from release_channels.gate.providers import Configured
-from release_channels.gate.rollout import Rollout, built_in, fill_placeholders, own_command, own_environment
+from release_channels.gate.rollout import Rollout, built_in, ending, fill_placeholders, own_command, own_environment
 from release_channels.gate.sandbox.base import Sandboxes
 from release_channels.gate.sandbox.bubblewrap import bundled_program, find_bubblewrap
 from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, reap
@@ -27,9 +27,9 @@ _JUDGE_TIMES = 5
 
 @dataclass(frozen=True, slots=True)
 class GateContext:
-    """Where the checks work: this machine's places, the environments, and what hides secrets.
+    """The settings, directories, environments and redactor of the checks, and their results.
 
-    `env` contains no key of any provider; `whole` contains all that the gate was given.
+    `env` contains no provider's key; `whole` is the complete environment of the gate.
     """
 
     gate: GateConfig
@@ -48,29 +48,29 @@ def find_sandboxes(
     daytona: Sandboxes | None,
     bundled: Callable[[], str | None] = bundled_program,
 ) -> Sandboxes:
-    """Find where foreign commands can run: bubblewrap, else Daytona; never a bare process.
+    """Find the sandboxes for foreign commands: bubblewrap, or else Daytona.
 
     Raises: RefusedError with what to install if there is neither.
     """
-    why = []
+    reasons = []
     if gate.sandbox is not SandboxKind.DAYTONA:
-        found, missing = find_bubblewrap(gate, env, bundled)
-        if found is not None:
-            return found
-        why.append(missing)
+        bubblewrap, missing = find_bubblewrap(gate, env, bundled)
+        if bubblewrap is not None:
+            return bubblewrap
+        reasons.append(missing)
     if gate.sandbox is not SandboxKind.BUBBLEWRAP:
         if daytona is not None:
             return daytona
-        why.append(f"{KEY} is not set")
+        reasons.append(f"{KEY} is not set")
     raise RefusedError(
-        "there is no sandbox for the agent: " + "; ".join(why),
+        "there is no sandbox for the agent: " + "; ".join(reasons),
         hint="install bubblewrap (the `gate` extra brings it for x86-64 and ARM, else `apt-get install bubblewrap`); "
         f"where the system forbids user namespaces it also needs `sudo -n`; or set {KEY}",
     )
 
 
 def check_daytona(daytona: DaytonaSandboxes | None, context: GateContext) -> None:
-    """Run the parity and reaper checks where there is a key; without one they are skipped, and that fails nothing.
+    """Run the parity and reaper checks; without a key for Daytona they are skipped.
 
     Raises: FailedError
     """
@@ -78,8 +78,8 @@ def check_daytona(daytona: DaytonaSandboxes | None, context: GateContext) -> Non
         context.results.update(dict.fromkeys(("daytona-parity", "daytona-reaper"), f"skipped: {KEY} is not set"))
     else:
         context.results["daytona-reaper"] = reap(daytona.client, daytona.project, context.gate.daytona_max_age)
-        home, missing = find_bubblewrap(context.gate, context.env)
-        parity = check_parity(home, daytona) if home else f"skipped: there is nothing to compare with, since {missing}"
+        local, missing = find_bubblewrap(context.gate, context.env)
+        parity = check_parity(local, daytona) if local else f"skipped: there is nothing to compare with: {missing}"
         context.results["daytona-parity"] = parity
     for name in ("daytona-reaper", "daytona-parity"):
         console.say(f"  {name.partition('-')[2]}: {context.results[name]}")
@@ -93,10 +93,9 @@ def check_commands(candidate: Candidate, sandboxes: Sandboxes, context: GateCont
     with sandboxes.open(candidate.contents) as sandbox:
         for words in context.gate.commands:
             ran = sandbox.run(words, seconds=context.gate.command_seconds, keep=context.gate.max_output)
-            said = context.redactor(ran.output.decode("utf-8", "replace").strip())
             if ran.code != 0:
-                how = f"exited {ran.code}" if ran.code is not None else "was ended: it took too long or wrote too much"
-                raise FailedError(f"`{shlex.join(words)}` {how}", hint="\n".join(said.splitlines()[-20:]))
+                output = context.redactor(ran.output.decode("utf-8", "replace").strip())
+                raise FailedError(f"`{shlex.join(words)}` {ending(ran)}", hint="\n".join(output.splitlines()[-20:]))
             console.say(f"  `{shlex.join(words)}` exited 0")
     return f"{len(context.gate.commands)} of {len(context.gate.commands)} exited 0"
 
@@ -104,7 +103,7 @@ def check_commands(candidate: Candidate, sandboxes: Sandboxes, context: GateCont
 def check_rollout(
     candidate: Candidate, sandboxes: Sandboxes | None, chosen: Configured, readme: str, context: GateContext
 ) -> Rollout:
-    """Run one rollout, keep what it leaves, and refuse one that is not real or has not earned its reward.
+    """Run one rollout, keep its files, and fail it if it is not real or lacks the full reward.
 
     Raises: FailedError
     """
@@ -126,7 +125,7 @@ def check_rollout(
     (context.kept / RESULT).write_text(context.redactor(result.to_json()), encoding="utf-8")
     problems = result.problems()
     if problems:
-        raise FailedError(f"this was no real rollout: {', '.join(problems)} ({result.ended})", hint=_SEE)
+        raise FailedError(f"this was not a real rollout: {', '.join(problems)} ({result.ended})", hint=_SEE)
     if context.gate.must_solve and (result.reward or 0.0) < 1.0:
         raise FailedError(f"the reward is {result.reward:g}: {result.why} ({result.ended})", hint=_SEE)
     return rollout
@@ -136,19 +135,19 @@ _SEE = "see .release-channels/gate/trajectory.jsonl and result.json"
 
 
 def check_judgement(rollout: Rollout, chosen: Configured, context: GateContext) -> str:
-    """Make the fixed check and the judge look at the trajectory; each can fail the gate automatically.
+    """Run the fixed check and the judge over the trajectory; each of them can fail the gate.
 
     Raises: FailedError
     """
     findings = find_tampering(rollout.events, context.gate.verifier)
     with open_model(chosen, context.whole, pause=context.pause) as model:
-        verdict = request_judgement(
+        judgement = request_judgement(
             model, rollout.events, rollout.result, findings,
             rubric=context.gate.rubric, seconds=_JUDGE_TIMES * context.gate.probe_seconds,
         )  # fmt: skip
-    console.say(f"  the judge: {'pass' if verdict.passed else 'fail'}: {verdict.reason}")
+    console.say(f"  the judge: {'pass' if judgement.passed else 'fail'}: {judgement.reason}")
     if findings:
-        raise FailedError(f"the agent went where it must not: {findings[0]}", hint="\n".join((*findings[1:], _SEE)))
-    if not verdict.passed:
-        raise FailedError(f"the judge fails the rollout: {verdict.reason}", hint=_SEE)
-    return f"passed: {verdict.reason}"
+        raise FailedError(f"the agent broke the rules: {findings[0]}", hint="\n".join((*findings[1:], _SEE)))
+    if not judgement.passed:
+        raise FailedError(f"the judge fails the rollout: {judgement.reason}", hint=_SEE)
+    return f"passed: {judgement.reason}"

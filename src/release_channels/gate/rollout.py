@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from release_channels.adapters import console
-from release_channels.adapters.process import run_bounded
+from release_channels.adapters.process import Excerpt, run_bounded
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.agent import AgentSession
 from release_channels.gate.candidate import Candidate
@@ -120,12 +120,16 @@ def own_command(
         ran = run_bounded(*words, cwd=cwd, env=env, timeout=gate.max_seconds, keep=gate.max_output)
     log.write_text(recorder.redactor(ran.output.decode("utf-8", "replace")), encoding="utf-8")
     if ran.code != 0:
-        how = f"exited {ran.code}" if ran.code is not None else "was ended: it took too long or wrote too much"
-        raise FailedError(f"the project's own rollout {how}", hint=f"see {log}")
+        raise FailedError(f"the project's own rollout {ending(ran)}", hint=f"see {log}")
     table, directory = _only_result(jobs_dir)
     for event in _trajectory(directory):
         recorder.add(str(event.pop("kind", "event")), **event)
     return Rollout(_result(table, configured), recorder.events)
+
+
+def ending(ran: Excerpt) -> str:
+    """Format how a command ended."""
+    return f"exited {ran.code}" if ran.code is not None else "was ended: it took too long or wrote too much"
 
 
 def _only_result(jobs_dir: Path) -> tuple[Mapping[str, Any], Path]:
