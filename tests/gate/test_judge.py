@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from release_channels.errors import FailedError
-from release_channels.gate.checks import GateContext, check_judgement
+from release_channels.gate.checks import check_judgement
+from release_channels.gate.context import GateContext
 from release_channels.gate.judge import CRITERIA, cut, judge_prompt, parse_judgement
 from release_channels.gate.rollout import Rollout
 from release_channels.gate.trajectory import RolloutResult

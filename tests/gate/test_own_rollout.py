@@ -10,6 +10,7 @@ import pytest
 
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.candidate import Candidate
+from release_channels.gate.context import GateContext
 from release_channels.gate.providers import Configured, in_order, key_names, provider_statuses
 from release_channels.gate.rollout import Rollout, fill_placeholders, own_command, own_environment
 from release_channels.gate.trajectory import Recorder
@@ -40,18 +41,15 @@ def _chosen(name: str = "deepseek") -> Configured:
 
 
 def _run(candidate: Candidate, directory: Path, script: str, **settings: int) -> Rollout:
-    (directory / "rollout.py").write_text(script)
+    for name in ("source", "kept"):
+        (directory / name).mkdir()
+    (directory / "source" / "rollout.py").write_text(script)
     gate = GateConfig(rollout=("python3", "rollout.py", "{jobs_dir}"), **settings)  # type: ignore[arg-type]
     env = {**os.environ, **_KEYS, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": f"{MARK}-oidc"}
-    kept = directory / "kept"
-    kept.mkdir()
     redactor = SecretRedactor(env, key_names(()))
     bare = without(env, {*key_names(()), "DAYTONA_API_KEY", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"})
-    return own_command(
-        fill_placeholders(gate, _chosen(), directory / "jobs"), own_environment(_chosen(), candidate, bare), _chosen(),
-        gate, Recorder(kept / "trajectory.jsonl", redactor), cwd=directory, jobs_dir=directory / "jobs",
-        log=kept / "rollout.log",
-    )  # fmt: skip
+    context = GateContext(gate, directory / "kept", directory, bare, env, redactor)
+    return own_command(candidate, _chosen(), context, Recorder(context.kept / "trajectory.jsonl", redactor))
 
 
 def test_placeholders_are_filled_within_their_words() -> None:
@@ -67,7 +65,7 @@ def test_placeholders_are_filled_within_their_words() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("word", ["{key}", "{", "{}", "{0}", "{model.nothing}"])
+@pytest.mark.parametrize("word", ["{key}", "{", "{}", "{0}", "{model.nothing}", "{jobs_dir.parent}"])
 def test_an_unknown_placeholder_is_refused(word: str) -> None:
     """A typing error is found before the command runs."""
     with pytest.raises(RefusedError, match="cannot be filled in"):

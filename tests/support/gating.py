@@ -11,7 +11,8 @@ from typing import Any
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
 from release_channels.gate.candidate import Candidate, make_candidate, target_of
-from release_channels.gate.checks import GateContext, check_judgement, check_rollout
+from release_channels.gate.checks import check_judgement, check_rollout
+from release_channels.gate.context import GateContext
 from release_channels.gate.providers import Configured, in_order, key_names, provider_statuses
 from release_channels.gate.rollout import Rollout
 from release_channels.gate.sandbox.bubblewrap import Bubblewrap, find_bubblewrap

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.candidate import Candidate
+from release_channels.gate.context import GateContext
 from release_channels.gate.judge import request_judgement
 from release_channels.gate.llm_client import open_model
 from release_channels.gate.providers import Configured
-from release_channels.gate.rollout import Rollout, built_in, ending, fill_placeholders, own_command, own_environment
+from release_channels.gate.rollout import Rollout, built_in, ending, own_command
 from release_channels.gate.sandbox.base import Sandboxes
 from release_channels.gate.sandbox.bubblewrap import bundled_program, find_bubblewrap
 from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, reap
@@ -23,23 +22,6 @@ from release_channels.gate.trajectory import RESULT, TRAJECTORY, Recorder
 from release_channels.model.gate_config import GateConfig, SandboxKind
 
 _JUDGE_TIMES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class GateContext:
-    """The settings, directories, environments and redactor of the checks, and their results.
-
-    `env` contains no provider's key; `whole` is the complete environment of the gate.
-    """
-
-    gate: GateConfig
-    kept: Path
-    workplace: Path
-    env: Mapping[str, str]
-    whole: Mapping[str, str]
-    redactor: Callable[[str], str]
-    pause: float = 2.0
-    results: dict[str, str] = field(default_factory=dict)
 
 
 def find_sandboxes(
@@ -109,18 +91,11 @@ def check_rollout(
     """
     recorder = Recorder(context.kept / TRAJECTORY, context.redactor)
     if context.gate.rollout:
-        jobs_dir = context.workplace / "jobs"
-        rollout = own_command(
-            fill_placeholders(context.gate, chosen, jobs_dir), own_environment(chosen, candidate, context.env), chosen,
-            context.gate, recorder, cwd=context.workplace / "source", jobs_dir=jobs_dir,
-            log=context.kept / "rollout.log",
-        )  # fmt: skip
+        rollout = own_command(candidate, chosen, context, recorder)
     else:
         assert sandboxes is not None
         with open_model(chosen, context.whole, pause=context.pause) as model:
-            rollout = built_in(
-                model, candidate, sandboxes, context.gate, recorder, readme=readme, project=context.workplace / "source"
-            )
+            rollout = built_in(model, candidate, sandboxes, context, recorder, readme)
     result = rollout.result
     (context.kept / RESULT).write_text(context.redactor(result.to_json()), encoding="utf-8")
     problems = result.problems()

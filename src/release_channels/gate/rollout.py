@@ -14,6 +14,7 @@ from release_channels.adapters.process import Excerpt, run_bounded
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.agent import AgentSession
 from release_channels.gate.candidate import Candidate
+from release_channels.gate.context import GateContext
 from release_channels.gate.llm_client import ChatModel
 from release_channels.gate.providers import Configured
 from release_channels.gate.sandbox.base import Sandboxes
@@ -36,11 +37,9 @@ def built_in(
     model: ChatModel,
     candidate: Candidate,
     sandboxes: Sandboxes,
-    gate: GateConfig,
+    context: GateContext,
     recorder: Recorder,
-    *,
     readme: str,
-    project: Path,
 ) -> Rollout:
     """Run the built-in agent in a sandbox, and decide its reward.
 
@@ -48,10 +47,10 @@ def built_in(
     """
     with sandboxes.open(candidate.contents) as sandbox:
         sandbox.put(README, readme.encode("utf-8"))
-        session = AgentSession(model, sandbox, gate, recorder)
-        session.work(task_text(candidate, sandbox, gate, readme))
+        session = AgentSession(model, sandbox, context.gate, recorder)
+        session.work(task_text(candidate, sandbox, context.gate, readme))
         seconds = round(session.seconds, 1)
-        reward, why = reward_of(session, candidate, sandboxes, gate, project=project, agent=sandbox.results)
+        reward, why = reward_of(session, candidate, sandboxes, context.source)
     configured = model.configured
     result = RolloutResult(
         configured.name, configured.model, session.turns, session.tool_calls, session.tokens, reward,
@@ -68,7 +67,7 @@ def fill_placeholders(gate: GateConfig, configured: Configured, jobs_dir: Path) 
     values = {
         "agent": gate.agent,
         "model": configured.litellm_model,
-        "jobs_dir": jobs_dir,
+        "jobs_dir": str(jobs_dir),
         "provider": configured.name,
         "model_id": configured.model,
     }
@@ -100,25 +99,18 @@ def own_environment(configured: Configured, candidate: Candidate, env: Mapping[s
     return {**env, **own}
 
 
-def own_command(
-    words: Sequence[str],
-    env: Mapping[str, str],
-    configured: Configured,
-    gate: GateConfig,
-    recorder: Recorder,
-    *,
-    cwd: Path,
-    jobs_dir: Path,
-    log: Path,
-) -> Rollout:
+def own_command(candidate: Candidate, configured: Configured, context: GateContext, recorder: Recorder) -> Rollout:
     """Run the project's own rollout, and read its result and its trajectory from its directory.
 
     Raises: FailedError if it fails, or does not write exactly one of each.
     """
+    gate, jobs_dir, log = context.gate, context.workplace / "jobs", context.kept / "rollout.log"
+    words = fill_placeholders(gate, configured, jobs_dir)
+    env = own_environment(configured, candidate, context.env)
     jobs_dir.mkdir()
     with console.progress(f"the project's own rollout: {words[0]}"):
-        ran = run_bounded(*words, cwd=cwd, env=env, timeout=gate.max_seconds, keep=gate.max_output)
-    log.write_text(recorder.redactor(ran.output.decode("utf-8", "replace")), encoding="utf-8")
+        ran = run_bounded(*words, cwd=context.source, env=env, timeout=gate.max_seconds, keep=gate.max_output)
+    log.write_text(context.redactor(ran.output.decode("utf-8", "replace")), encoding="utf-8")
     if ran.code != 0:
         raise FailedError(f"the project's own rollout {ending(ran)}", hint=f"see {log}")
     table, directory = _only_result(jobs_dir)

@@ -23,13 +23,13 @@ from release_channels.cli.run import session_run
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.gate.candidate import Candidate, GateTarget, make_candidate, target_of
 from release_channels.gate.checks import (
-    GateContext,
     check_commands,
     check_daytona,
     check_judgement,
     check_rollout,
     find_sandboxes,
 )
+from release_channels.gate.context import GateContext
 from release_channels.gate.provider_probe import choose_provider
 from release_channels.gate.providers import Provider, in_order, key_names, provider_statuses
 from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, connect_daytona

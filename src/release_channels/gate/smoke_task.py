@@ -40,18 +40,13 @@ _TASK = (
 
 
 def reward_of(
-    session: AgentSession,
-    candidate: Candidate,
-    sandboxes: Sandboxes,
-    gate: GateConfig,
-    *,
-    project: Path,
-    agent: Path | None,
+    session: AgentSession, candidate: Candidate, sandboxes: Sandboxes, project: Path
 ) -> tuple[float | None, str]:
     """Return the reward and its reason; None if the verifier did not finish.
 
     The project's own verifier runs in a sandbox that the agent has never used.
     """
+    gate, agent = session.gate, session.sandbox.results
     if session.submitted is None:
         return 0.0, "nothing was submitted"
     if not gate.verifier:
