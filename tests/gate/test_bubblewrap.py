@@ -1,4 +1,4 @@
-"""The sandbox of this machine: what is not in it, what is bounded, and what happens without one."""
+"""The sandbox of this machine: its isolation, its limits, and the refusal without one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from release_channels.adapters.uv import uv_program
 from release_channels.errors import FailedError, RefusedError
-from release_channels.gate.candidate import python_places
+from release_channels.gate.candidate import python_directories
 from release_channels.gate.checks import find_sandboxes
 from release_channels.gate.sandbox.base import Contents
 from release_channels.gate.sandbox.bubblewrap import Bubblewrap, BubblewrapSandbox, bundled_program, find_bubblewrap
@@ -34,29 +34,29 @@ def _run(sandbox: BubblewrapSandbox, command: str, seconds: float = 20) -> tuple
     return ran.code, ran.output.decode()
 
 
-def test_nothing_of_this_process_is_in_it(ready: Ready, offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Environment, processes, homes and temporary files of this machine are not there, and /proc shows its own."""
+def test_this_process_is_not_visible_in_it(ready: Ready, offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows no environment, process, home or temporary file of this machine."""
     monkeypatch.setenv("OPENAI_API_KEY", f"{MARK}-key")
     with _open(ready) as sandbox:
-        _, told = _run(sandbox, "env; for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/environ; echo; done")
-        assert MARK not in told
-        assert "PIP_NO_INDEX=1" in told
+        _, output = _run(sandbox, "env; for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/environ; echo; done")
+        assert MARK not in output
+        assert "PIP_NO_INDEX=1" in output
         _, processes = _run(sandbox, "ls -d /proc/[0-9]* | wc -l")
         assert int(processes) < 10
         _, files = _run(sandbox, "ls -A /tmp /home /run /var /etc/shadow 2>&1; cat /etc/passwd")
         assert "release-channels" not in files
-        for place in ("/home", "/run", "/var", "/etc/shadow"):
-            assert f"'{place}': No such file or directory" in files
+        for path in ("/home", "/run", "/var", "/etc/shadow"):
+            assert f"'{path}': No such file or directory" in files
         assert files.count(":x:") == 2
 
 
-def test_what_it_is_given_is_read_only_and_what_it_writes_lasts(ready: Ready, offline: None) -> None:
-    """Candidate, wheelhouse and system cannot be changed; `work` and /tmp go on from command to command."""
+def test_its_contents_are_read_only_and_its_own_files_last(ready: Ready, offline: None) -> None:
+    """Candidate, wheelhouse and system cannot be changed; `work` and /tmp last from command to command."""
     with _open(ready) as sandbox:
         sandbox.put("README.md", b"# Demo\n")
-        for place in ("/candidate", "/wheelhouse", "/usr", "/", "/etc"):
-            code, told = _run(sandbox, f"touch {place}/mine")
-            assert (code, "Read-only file system" in told) == (1, True), place
+        for path in ("/candidate", "/wheelhouse", "/usr", "/", "/etc"):
+            code, output = _run(sandbox, f"touch {path}/mine")
+            assert (code, "Read-only file system" in output) == (1, True), path
         assert _run(sandbox, "cat README.md; echo one > mine; echo two > /tmp/mine") == (0, "# Demo\n")
         assert _run(sandbox, "cat mine /tmp/mine; pwd") == (0, "one\ntwo\n/work\n")
 
@@ -71,24 +71,24 @@ def test_the_candidate_is_installed(ready: Ready, offline: None) -> None:
 def test_the_candidate_can_be_installed_again(ready: Ready, offline: None) -> None:
     """A new environment gets it from the wheelhouse, without a network."""
     with _open(ready) as sandbox:
-        code, told = _run(
+        code, output = _run(
             sandbox, "python -m venv --system-site-packages v && v/bin/python -m pip install -q --force-reinstall"
             " demo-tool && v/bin/demo-tool && readlink -f v/bin/demo-tool", 60,
         )  # fmt: skip
-        assert (code, told) == (0, "demo-tool 1.2.0.dev42\n/work/v/bin/demo-tool\n")
+        assert (code, output) == (0, "demo-tool 1.2.0.dev42\n/work/v/bin/demo-tool\n")
 
 
-def test_an_interpreter_behind_a_link_is_there(ready: Ready, offline: None, tmp_path: Path) -> None:
-    """uv's own interpreters are reached through a directory that is a link; both names lead somewhere inside."""
+def test_a_linked_interpreter_is_visible(ready: Ready, offline: None, tmp_path: Path) -> None:
+    """The path of uv's own interpreters contains a link; both names exist in the sandbox."""
     link, environment = tmp_path / "python-3", tmp_path / "environment"
-    link.symlink_to(ready.candidate.contents.python_places[0])
+    link.symlink_to(ready.candidate.contents.python_directories[0])
     words = (uv_program(), "venv", "--quiet", "--relocatable", "--python", str(link / "bin" / "python3"), environment)
     subprocess.run([*words], check=True)
     (environment / "bin" / "python").unlink()
     (environment / "bin" / "python").symlink_to(link / "bin" / "python3")
-    places = python_places(environment / "bin" / "python", tmp_path, dict(os.environ))
-    assert link in places
-    contents = replace(ready.candidate.contents, environment=environment, python_places=places)
+    directories = python_directories(environment / "bin" / "python", tmp_path, dict(os.environ))
+    assert link in directories
+    contents = replace(ready.candidate.contents, environment=environment, python_directories=directories)
     with _open(ready, contents) as sandbox:
         assert _run(sandbox, "python -c 'print(6 * 7)'") == (0, "42\n")
 
@@ -107,15 +107,15 @@ def test_there_is_no_network_unless_it_is_allowed(ready: Ready, offline: None) -
 def test_it_has_no_rights(ready: Ready, offline: None) -> None:
     """No capabilities, no new privileges, no namespaces within, no user of this machine."""
     with _open(ready) as sandbox:
-        _, told = _run(sandbox, "grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' /proc/self/status; id -u; unshare -U true")
-    assert told.count("0000000000000000") == 3
-    assert "NoNewPrivs:\t1" in told
-    assert {"1000", str(os.getuid())} & set(told.splitlines())
-    assert "unshare failed" in told
+        _, output = _run(sandbox, "grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' /proc/self/status; id -u; unshare -U true")
+    assert output.count("0000000000000000") == 3
+    assert "NoNewPrivs:\t1" in output
+    assert {"1000", str(os.getuid())} & set(output.splitlines())
+    assert "unshare failed" in output
 
 
 def test_memory_files_and_disk_are_bounded(ready: Ready, offline: None) -> None:
-    """What wants too much is refused it, and who fills the disk bit by bit is stopped."""
+    """A command over a limit fails, also one that fills the disk with small files."""
     with _open(ready, max_memory=256 << 20, max_disk=4 << 20) as sandbox:
         assert "MemoryError" in _run(sandbox, "python -c 'bytearray(1 << 30)'")[1]
         code, _ = _run(sandbox, "head -c 2000000 /dev/zero > big; code=$?; rm big; exit $code")
@@ -134,19 +134,19 @@ def test_a_fork_bomb_ends_with_its_command(ready: Ready, offline: None) -> None:
 
 
 def test_only_so_many_processes_start(ready: Ready, offline: None) -> None:
-    """The limit is there before anything runs, and it counts for root too."""
+    """The limit applies before anything runs, for root too."""
     with _open(ready) as sandbox:
         assert _run(sandbox, "ulimit -p || ulimit -u")[1] == "1024\n"
         assert (
             _run(sandbox, "i=0; while [ $i -lt 900 ]; do sleep 0.1 & i=$((i + 1)); done; wait; echo $i")[1] == "900\n"
         )
-        code, told = _run(sandbox, "(i=0; while [ $i -lt 3000 ]; do sleep 20 & i=$((i + 1)); done) 2>&1", seconds=60)
+        code, output = _run(sandbox, "(i=0; while [ $i -lt 3000 ]; do sleep 20 & i=$((i + 1)); done) 2>&1", seconds=60)
         assert code != 0
-        assert "Cannot fork" in told or "Resource temporarily unavailable" in told
+        assert "Cannot fork" in output or "Resource temporarily unavailable" in output
 
 
-def test_what_is_left_running_ends_with_its_command(ready: Ready, offline: None) -> None:
-    """A process in the background does not outlive the command that started it, nor hold it up."""
+def test_a_background_process_ends_with_its_command(ready: Ready, offline: None) -> None:
+    """It does not outlive the command that started it, nor delay its end."""
     with _open(ready) as sandbox:
         began = time.monotonic()
         assert _run(sandbox, "sleep 300 & echo started") == (0, "started\n")
@@ -159,9 +159,9 @@ def test_a_link_out_of_work_leads_nowhere(ready: Ready, offline: None, tmp_path:
     secret.write_text(MARK)
     with _open(ready) as sandbox:
         _run(sandbox, f"ln -s {secret} link")
-        code, told = _run(sandbox, "cat -- link")
+        code, output = _run(sandbox, "cat -- link")
     assert code == 1
-    assert MARK not in told
+    assert MARK not in output
 
 
 def _shim(directory: Path, name: str, script: str) -> Path:
@@ -173,7 +173,7 @@ def _shim(directory: Path, name: str, script: str) -> Path:
 
 @pytest.fixture
 def sudo(tmp_path: Path) -> Path:
-    """A machine on which bubblewrap works through sudo alone: its own is refused, as where user namespaces are."""
+    """A machine on which bubblewrap works only through sudo, since user namespaces are forbidden."""
     shims = tmp_path / "shims"
     shims.mkdir()
     real = bubblewrap().program
@@ -186,7 +186,7 @@ def sudo(tmp_path: Path) -> Path:
 def test_where_user_namespaces_are_forbidden_sudo_is_used(
     ready: Ready, offline: None, sudo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through sudo the sandbox is the same: no rights, no secret, nothing of this machine, and an end in time."""
+    """Through sudo the sandbox has the same isolation and the same time limit."""
     if os.getuid() != 0:
         pytest.skip("a stand-in for sudo gives no rights: only root can try this")
     monkeypatch.setenv("OPENAI_API_KEY", f"{MARK}-key")
@@ -194,14 +194,14 @@ def test_where_user_namespaces_are_forbidden_sudo_is_used(
     assert (found and found.name, missing) == ("bubblewrap through sudo", "")
     assert isinstance(found, Bubblewrap)
     with found.open(ready.candidate.contents) as sandbox:
-        code, told = _run(
+        code, output = _run(
             sandbox, "grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' /proc/self/status; env; tr '\\0' ' ' < /proc/1/environ;"
             " demo-tool; touch /candidate/x",
         )  # fmt: skip
-        assert told.count("0000000000000000") == 3
-        assert "demo-tool 1.2.0.dev42" in told
-        assert "Read-only" in told
-        assert MARK not in told
+        assert output.count("0000000000000000") == 3
+        assert "demo-tool 1.2.0.dev42" in output
+        assert "Read-only" in output
+        assert MARK not in output
         assert code == 1
         ran = sandbox.run(["sleep", "60"], seconds=1, keep=100)
         assert (ran.code, ran.is_late) == (None, True)
@@ -210,7 +210,7 @@ def test_where_user_namespaces_are_forbidden_sudo_is_used(
 def test_the_threads_of_the_user_do_not_count_against_a_command_through_sudo(
     ready: Ready, offline: None, sudo: Path
 ) -> None:
-    """There the commands run as the user, and the system counts all that is the user's, a browser for instance."""
+    """There the commands run as the user, and the limit of processes counts all threads of the user."""
     if os.getuid() != 0:
         pytest.skip("a stand-in for sudo gives no rights: only root can try this")
     found, _ = find_bubblewrap(GateConfig(), {"PATH": f"{sudo}:{os.environ['PATH']}"}, root=False)
@@ -228,23 +228,23 @@ def test_the_threads_of_the_user_do_not_count_against_a_command_through_sudo(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="for a user, not being allowed to make namespaces leads to sudo")
 def test_root_needs_no_user_namespaces(ready: Ready, offline: None, sudo: Path) -> None:
-    """Where they are forbidden to users, root's commands still run as a user that nobody is, and are bounded."""
+    """Where they are forbidden to users, root's commands still run as an unused user, with limits."""
     found, missing = find_bubblewrap(GateConfig(), {"PATH": f"{sudo}:{os.environ['PATH']}"})
     assert (found and found.name, missing) == ("bubblewrap", "")
     assert found is not None
     with found.open(ready.candidate.contents) as sandbox:
-        code, told = _run(sandbox, "grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' /proc/self/status; demo-tool; id -u")
-        assert told.count("0000000000000000") == 3
-        assert "demo-tool 1.2.0.dev42" in told
-        assert int(told.split()[-1]) >= 2_000_000_000
-        code, told = _run(sandbox, "(i=0; while [ $i -lt 1500 ]; do sleep 20 & i=$((i + 1)); done) 2>&1", seconds=60)
+        code, output = _run(sandbox, "grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' /proc/self/status; demo-tool; id -u")
+        assert output.count("0000000000000000") == 3
+        assert "demo-tool 1.2.0.dev42" in output
+        assert int(output.split()[-1]) >= 2_000_000_000
+        code, output = _run(sandbox, "(i=0; while [ $i -lt 1500 ]; do sleep 20 & i=$((i + 1)); done) 2>&1", seconds=60)
         assert code != 0
-        assert "Cannot fork" in told
+        assert "Cannot fork" in output
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="a user's commands run as the user, who can read what is the user's")
-def test_root_is_told_of_a_umask_that_shuts_the_commands_out() -> None:
-    """They run as somebody else, and everything that is shown to them would be closed to them."""
+def test_root_with_a_restrictive_umask_is_refused() -> None:
+    """The commands run as another user, who could not read the mounted files."""
     before = os.umask(0o077)
     try:
         found, missing = find_bubblewrap(GateConfig(), os.environ)
@@ -254,8 +254,8 @@ def test_root_is_told_of_a_umask_that_shuts_the_commands_out() -> None:
     assert missing == "bubblewrap needs a umask that lets other users read where you are root, and it is 077"
 
 
-def test_the_extras_own_bubblewrap_works_where_the_system_has_none(ready: Ready, tmp_path: Path) -> None:
-    """Nothing has to be installed beside the extra: on GitHub's runners there is no bubblewrap."""
+def test_the_bundled_bubblewrap_works_without_the_systems(ready: Ready, tmp_path: Path) -> None:
+    """The extra is enough: GitHub's runners have no bubblewrap."""
     found, missing = find_bubblewrap(GateConfig(), {"PATH": str(tmp_path)})
     assert (found and found.program, missing) == (bundled_program(), "")
     assert found is not None
@@ -264,7 +264,7 @@ def test_the_extras_own_bubblewrap_works_where_the_system_has_none(ready: Ready,
 
 
 def test_without_any_sandbox_nothing_runs(tmp_path: Path) -> None:
-    """No bubblewrap, or one that does not work, and no Daytona: refused, with what to install."""
+    """Without a working bubblewrap and without Daytona, the refusal contains what to install."""
     with pytest.raises(RefusedError, match="bubblewrap is not installed; DAYTONA_API_KEY is not set") as stop:
         find_sandboxes(GateConfig(), {"PATH": str(tmp_path)}, None, lambda: None)
     assert "apt-get install bubblewrap" in stop.value.hint

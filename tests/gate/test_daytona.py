@@ -1,4 +1,4 @@
-"""Daytona through its real SDK, against a stand-in of its API: parity, the reaper, and what goes wrong there."""
+"""Daytona through its real SDK, against a double of its API: parity, the reaper, and failures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OLD = datetime.now(UTC) - timedelta(hours=5)
 
 @dataclass
 class Cloud:
-    """The stand-in, and the gate's sandboxes on it."""
+    """The double, and the gate's sandboxes on it."""
 
     state: Daytona
     sandboxes: DaytonaSandboxes
@@ -32,7 +32,7 @@ class Cloud:
 
 @pytest.fixture
 def cloud(tmp_path: Path, offline: None) -> Iterator[Cloud]:
-    """A Daytona with nothing in it."""
+    """A Daytona without any sandbox."""
     directory = tmp_path / "cloud"
     directory.mkdir()
     state = Daytona(directory)
@@ -41,15 +41,15 @@ def cloud(tmp_path: Path, offline: None) -> Iterator[Cloud]:
         yield Cloud(state, DaytonaSandboxes(connect_daytona(env), GateConfig(), "acme/demo-tool", "7.1"), env)
 
 
-def test_the_oracle_gives_the_same_here_and_there(cloud: Cloud) -> None:
-    """Binary, unicode, a link, 2 MiB, a failure and a kill come out alike, and nothing is left behind."""
+def test_the_commands_give_the_same_here_and_there(cloud: Cloud) -> None:
+    """Binary, unicode, a link, 2 MiB, a failure and a kill give the same, and no sandbox remains."""
     assert "8 commands gave the same on Daytona as in bubblewrap" in check_parity(bubblewrap(), cloud.sandboxes)
     assert cloud.state.sandboxes == {}
     assert cloud.state.created == 1
 
 
-def test_a_difference_fails_and_is_named(cloud: Cloud, tmp_path: Path) -> None:
-    """Another exit code there than here is told by name, and the sandbox goes all the same."""
+def test_a_difference_fails_and_is_reported(cloud: Cloud, tmp_path: Path) -> None:
+    """A different exit code is reported with its command, and the sandbox is deleted."""
     shims = tmp_path / "shims"
     shims.mkdir()
     program = shims / "env"
@@ -62,7 +62,7 @@ def test_a_difference_fails_and_is_named(cloud: Cloud, tmp_path: Path) -> None:
 
 
 def test_its_sandboxes_carry_labels_and_have_no_network(cloud: Cloud) -> None:
-    """Whoever finds one knows whose it is; it stops and goes automatically."""
+    """The labels are the project and the run, and the network is blocked unless it is allowed."""
     with cloud.sandboxes.open(None):
         (made,) = cloud.state.sandboxes.values()
         assert made["labels"].items() >= _MINE.items()
@@ -74,13 +74,13 @@ def test_its_sandboxes_carry_labels_and_have_no_network(cloud: Cloud) -> None:
 
 @pytest.mark.full
 def test_the_candidate_is_installed_there(cloud: Cloud, ready: Ready) -> None:
-    """Where there is no bubblewrap, the agent works on Daytona: out of the wheelhouse, in its own `work`."""
+    """Without bubblewrap, the agent works on Daytona, with the candidate from the wheelhouse."""
     gate = replace(GateConfig(), sandbox=SandboxKind.DAYTONA)
     assert find_sandboxes(gate, cloud.env, cloud.sandboxes) is cloud.sandboxes
     with cloud.sandboxes.open(ready.candidate.contents) as sandbox:
         sandbox.put("README.md", b"# Demo\n")
         ran = sandbox.run(["sh", "-c", "cat README.md; demo-tool; pwd"], seconds=20, keep=2000)
-        assert ran.output.decode() == f"# Demo\ndemo-tool 1.2.0.dev42\n{sandbox.place}/work\n"
+        assert ran.output.decode() == f"# Demo\ndemo-tool 1.2.0.dev42\n{sandbox.root}/work\n"
         assert sandbox.results is None
         late = sandbox.run(["sleep", "30"], seconds=1, keep=100)
         assert (late.code, late.is_late) == (None, True)
@@ -89,43 +89,43 @@ def test_the_candidate_is_installed_there(cloud: Cloud, ready: Ready) -> None:
         assert b"999900 bytes left out" in flood.output
 
 
-def test_a_create_that_fails_is_told(cloud: Cloud) -> None:
-    """No sandbox, no pass."""
+def test_a_failing_create_is_reported(cloud: Cloud) -> None:
+    """Without a sandbox nothing passes."""
     cloud.state.faults["create"] = (400, "the quota is used up")
-    with pytest.raises(FailedError, match=r"Daytona made no sandbox: .*quota is used up"):
+    with pytest.raises(FailedError, match=r"Daytona created no sandbox: .*quota is used up"):
         check_parity(bubblewrap(), cloud.sandboxes)
 
 
-def test_a_delete_that_fails_is_told_although_all_else_went_well(cloud: Cloud) -> None:
-    """A sandbox that stays costs money: it is named."""
+def test_a_failing_delete_fails_a_good_run(cloud: Cloud) -> None:
+    """A sandbox that remains costs money: it is reported."""
     cloud.state.faults["delete"] = (500, "not now")
     with pytest.raises(FailedError, match=r"sandbox-1 could not be deleted: .*not now"):
         check_parity(bubblewrap(), cloud.sandboxes)
 
 
-def test_a_delete_that_fails_hides_no_other_failure(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    """What broke first is what is told; the delete is a warning then."""
+def test_a_failing_delete_hides_no_other_failure(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first failure is the error; the delete is a warning then."""
     cloud.state.faults |= {"delete": (500, "not now"), "execute": (400, "no shell")}
     with pytest.raises(FailedError, match=r"Daytona ran no command: .*no shell"):
         check_parity(bubblewrap(), cloud.sandboxes)
     assert "sandbox-1 could not be deleted" in capsys.readouterr().err
 
 
-def test_the_sandbox_goes_when_the_work_breaks_off(cloud: Cloud) -> None:
-    """An error or Ctrl-C within the block leaves nothing behind."""
+def test_the_sandbox_is_deleted_after_an_interrupt(cloud: Cloud) -> None:
+    """After Ctrl-C within the block no sandbox remains."""
 
-    def break_off() -> None:
+    def interrupt() -> None:
         with cloud.sandboxes.open(None):
             assert len(cloud.state.sandboxes) == 1
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        break_off()
+        interrupt()
     assert cloud.state.sandboxes == {}
 
 
-def test_the_reaper_takes_old_ones_of_this_project_alone(cloud: Cloud) -> None:
-    """A killed run's sandboxes go; a running run's, another project's and anybody else's survive, on every page."""
+def test_the_reaper_deletes_only_old_sandboxes_of_this_project(cloud: Cloud) -> None:
+    """A killed run's sandboxes are deleted, on every page; a running run's and another project's remain."""
     state, client = cloud.state, cloud.sandboxes.client
     kept = [
         state.add(labels=_MINE),
@@ -141,8 +141,8 @@ def test_the_reaper_takes_old_ones_of_this_project_alone(cloud: Cloud) -> None:
     assert list(state.sandboxes.values()) == [*kept, undated]
 
 
-def test_the_reaper_looks_at_the_label_itself(cloud: Cloud) -> None:
-    """A list that was not filtered makes it touch nothing that is not this project's."""
+def test_the_reaper_checks_the_label_itself(cloud: Cloud) -> None:
+    """From an unfiltered list it deletes only this project's sandboxes."""
     cloud.state.ignores_labels = True
     foreign = cloud.state.add(labels={"owner": "somebody"}, created_at=_OLD)
     cloud.state.add(labels=_MINE, created_at=_OLD)
@@ -151,33 +151,33 @@ def test_the_reaper_looks_at_the_label_itself(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
-    [("list", "Daytona does not list its sandboxes"), ("delete", "1 old sandboxes stay on Daytona: sandbox-1")],
+    ("fault", "message"),
+    [("list", "Daytona does not list its sandboxes"), ("delete", "the Daytona sandbox sandbox-1 could not be deleted")],
 )
-def test_a_reaper_that_cannot_do_its_work_fails(cloud: Cloud, fault: str, said: str) -> None:
-    """Neither silence nor a sandbox that stays is a pass."""
+def test_a_failing_reaper_fails_the_gate(cloud: Cloud, fault: str, message: str) -> None:
+    """Neither a failing list nor a remaining sandbox passes."""
     cloud.state.add(labels=_MINE, created_at=_OLD)
     cloud.state.faults[fault] = (500, "broken")
-    with pytest.raises(FailedError, match=said):
+    with pytest.raises(FailedError, match=message):
         reap(cloud.sandboxes.client, "acme/demo-tool", 120)
 
 
 @pytest.mark.parametrize(
-    ("env", "said"),
+    ("env", "message"),
     [
         ({"DAYTONA_API_URL": "http://daytona.example/api"}, "not https"),
-        ({"RELEASE_CHANNELS_REHEARSAL": "x"}, "a rehearsal does not speak to Daytona"),
+        ({"RELEASE_CHANNELS_REHEARSAL": "x"}, "a rehearsal does not connect to Daytona"),
         ({"RELEASE_CHANNELS_REHEARSAL": "x", "DAYTONA_API_URL": "https://daytona.example/api"}, "a rehearsal"),
     ],
 )
-def test_a_key_goes_to_no_address_that_is_unsafe(offline: None, env: dict[str, str], said: str) -> None:
-    """Unencrypted, or out of a rehearsal: nothing is sent."""
-    with pytest.raises(RefusedError, match=said):
+def test_a_key_is_sent_to_no_unsafe_address(offline: None, env: dict[str, str], message: str) -> None:
+    """To an address that is unencrypted, or outside of a rehearsal, nothing is sent."""
+    with pytest.raises(RefusedError, match=message):
         connect_daytona({"DAYTONA_API_KEY": KEY, **env})
 
 
-def test_a_wrong_key_is_told_without_it(cloud: Cloud) -> None:
-    """The refusal of the API is told, and the key is not in it."""
+def test_a_wrong_key_is_reported_without_it(cloud: Cloud) -> None:
+    """The API's refusal is reported, and does not contain the key."""
     client = connect_daytona({**cloud.env, "DAYTONA_API_KEY": "SECRET-wrong"})
     with pytest.raises(FailedError, match="Unauthorized") as stop:
         reap(client, "acme/demo-tool", 120)

@@ -1,4 +1,4 @@
-"""The project's own rollout: its words, its environment, and what it has to leave."""
+"""The project's own rollout: its command, its environment, and the files that it must write."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from release_channels.errors import FailedError, RefusedError
 from release_channels.gate.candidate import Candidate
-from release_channels.gate.providers import Configured, in_order, key_names, read_candidates
-from release_channels.gate.rollout import Rollout, own_command, own_environment, words_of
+from release_channels.gate.context import GateContext
+from release_channels.gate.providers import Configured, in_order, key_names, provider_statuses
+from release_channels.gate.rollout import Rollout, fill_placeholders, own_command, own_environment
 from release_channels.gate.trajectory import Recorder
 from release_channels.model.gate_config import GateConfig
 from release_channels.model.redact import SecretRedactor, without
@@ -21,62 +22,61 @@ _KEYS = {
     "DEEPSEEK_API_KEY": f"{MARK}-deepseek", "OPENAI_API_KEY": f"{MARK}-openai", "BF_TOKEN": f"{MARK}-bf",
     "DAYTONA_API_KEY": f"{MARK}-daytona", "GITHUB_MODELS_TOKEN": f"{MARK}-models",
 }  # fmt: skip
-_LEAVE = """
+_WRITE = """
 import json, os, pathlib, sys
-place = pathlib.Path(sys.argv[1], "2026", "trial"); place.mkdir(parents=True)
+trial = pathlib.Path(sys.argv[1], "2026", "trial"); trial.mkdir(parents=True)
 event = {"kind": "assistant", "text": os.environ["DEEPSEEK_API_KEY"]}
-(place / "trajectory.jsonl").write_text(json.dumps(event) + "\\n")
-(place / "result.json").write_text(json.dumps(%s))
+(trial / "trajectory.jsonl").write_text(json.dumps(event) + "\\n")
+(trial / "result.json").write_text(json.dumps(%s))
 print(json.dumps(dict(os.environ)))
 """
 _RESULT = '{"reward": 1.0, "tool_calls": 3, "tokens": 900, "turns": 2, "seconds": 4.5}'
 
 
 def _chosen(name: str = "deepseek") -> Configured:
-    found = {one.provider.name: one.configured for one in read_candidates(in_order(GateConfig()), _KEYS)}[name]
-    assert found is not None
-    return found
+    statuses = {status.provider.name: status.configured for status in provider_statuses(in_order(GateConfig()), _KEYS)}
+    configured = statuses[name]
+    assert configured is not None
+    return configured
 
 
 def _run(candidate: Candidate, directory: Path, script: str, **settings: int) -> Rollout:
-    (directory / "rollout.py").write_text(script)
+    for name in ("source", "kept"):
+        (directory / name).mkdir()
+    (directory / "source" / "rollout.py").write_text(script)
     gate = GateConfig(rollout=("python3", "rollout.py", "{jobs_dir}"), **settings)  # type: ignore[arg-type]
     env = {**os.environ, **_KEYS, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": f"{MARK}-oidc"}
-    kept = directory / "kept"
-    kept.mkdir()
-    veil = SecretRedactor(env, key_names(()))
+    redactor = SecretRedactor(env, key_names(()))
     bare = without(env, {*key_names(()), "DAYTONA_API_KEY", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"})
-    return own_command(
-        words_of(gate, _chosen(), directory / "jobs"), own_environment(_chosen(), candidate, bare), _chosen(), gate,
-        Recorder(kept / "trajectory.jsonl", veil), cwd=directory, jobs_dir=directory / "jobs", log=kept / "rollout.log",
-    )  # fmt: skip
+    context = GateContext(gate, directory / "kept", directory, bare, env, redactor)
+    return own_command(candidate, _chosen(), context, Recorder(context.kept / "trajectory.jsonl", redactor))
 
 
 def test_placeholders_are_filled_within_their_words() -> None:
-    """Each word stays one word, whatever is filled in; the model is written as LiteLLM-style clients do."""
+    """Each word stays one word, whatever the values; the model is written as LiteLLM-style clients do."""
     gate = GateConfig(
-        rollout=("bench", "--agent", "{agent}", "--model={model}", "{jobs_dir}", "{provider}:{model_id}", "{{x}}"),
+        rollout=("context", "--agent", "{agent}", "--model={model}", "{jobs_dir}", "{provider}:{model_id}", "{{x}}"),
         agent="open hands",
     )
-    words = words_of(gate, _chosen(), Path("/a b/jobs"))
+    words = fill_placeholders(gate, _chosen(), Path("/a b/jobs"))
     assert words == [
-        "bench", "--agent", "open hands", "--model=deepseek/deepseek-v4-flash", "/a b/jobs",
+        "context", "--agent", "open hands", "--model=deepseek/deepseek-v4-flash", "/a b/jobs",
         "deepseek:deepseek-v4-flash", "{x}",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("word", ["{key}", "{", "{}", "{0}", "{model.nothing}"])
-def test_a_placeholder_that_there_is_not_is_refused(word: str) -> None:
+@pytest.mark.parametrize("word", ["{key}", "{", "{}", "{0}", "{model.nothing}", "{jobs_dir.parent}"])
+def test_an_unknown_placeholder_is_refused(word: str) -> None:
     """A typing error is found before the command runs."""
     with pytest.raises(RefusedError, match="cannot be filled in"):
-        words_of(GateConfig(rollout=("bench", word)), _chosen(), Path("jobs"))
+        fill_placeholders(GateConfig(rollout=("context", word)), _chosen(), Path("jobs"))
 
 
-def test_of_all_keys_the_chosen_providers_alone_comes_along(ready: Ready, offline: None, tmp_path: Path) -> None:
+def test_the_command_gets_only_the_chosen_providers_key(ready: Ready, offline: None, tmp_path: Path) -> None:
     """The command sees the key that it needs, the candidate's programs first, and no other secret."""
-    rollout = _run(ready.candidate, tmp_path, _LEAVE % _RESULT.replace("true", "True"), max_output=100_000)
-    told = (tmp_path / "kept" / "rollout.log").read_text()
-    env = json.loads(told)
+    rollout = _run(ready.candidate, tmp_path, _WRITE % _RESULT.replace("true", "True"), max_output=100_000)
+    log = (tmp_path / "kept" / "rollout.log").read_text()
+    env = json.loads(log)
     assert {name for name, value in env.items() if value == "***"} == {"DEEPSEEK_API_KEY"}
     assert not {*_KEYS, "ACTIONS_ID_TOKEN_REQUEST_TOKEN"} & set(env) - {"DEEPSEEK_API_KEY"}
     assert env["PATH"].startswith(str(ready.candidate.contents.environment / "bin"))
@@ -85,16 +85,16 @@ def test_of_all_keys_the_chosen_providers_alone_comes_along(ready: Ready, offlin
     assert result.problems() == ()
 
 
-def test_what_it_prints_and_leaves_is_kept_without_secrets(ready: Ready, offline: None, tmp_path: Path) -> None:
+def test_its_output_and_files_are_kept_without_secrets(ready: Ready, offline: None, tmp_path: Path) -> None:
     """A trajectory that contains a key is kept without it."""
-    _run(ready.candidate, tmp_path, _LEAVE % _RESULT)
+    _run(ready.candidate, tmp_path, _WRITE % _RESULT)
     kept = "".join(path.read_text() for path in (tmp_path / "kept").iterdir())
     assert MARK not in kept
     assert '"text": "***"' in kept
 
 
 def test_a_litellm_style_client_finds_its_own_variables(ready: Ready) -> None:
-    """The key stands under the name that such a client looks for as well."""
+    """The key is also in the variable that such a client reads."""
     env = own_environment(_chosen("github-models"), ready.candidate, {"PATH": "/bin"})
     assert env["GITHUB_API_KEY"] == env["GITHUB_MODELS_TOKEN"] == f"{MARK}-models"
     proxy = Configured(
@@ -105,14 +105,14 @@ def test_a_litellm_style_client_finds_its_own_variables(ready: Ready) -> None:
 
 
 def test_benchflows_own_result_is_read(ready: Ready, offline: None, tmp_path: Path) -> None:
-    """Rewards, tool calls and tokens stand where BenchFlow writes them, the trajectory in a directory of its own."""
+    """Rewards, tool calls and tokens are read from BenchFlow's keys, the trajectory from its own directory."""
     script = """
 import json, pathlib, sys
-place = pathlib.Path(sys.argv[1], "job", "trial"); (place / "trajectory").mkdir(parents=True)
-(place / "trajectory" / "acp_trajectory.jsonl").write_text('{"type": "tool_call", "title": "ls"}\\n')
-(place / "result.json").write_text(json.dumps({"rewards": {"reward": 0.5}, "n_tool_calls": 7, "n_prompts": 1,
+trial = pathlib.Path(sys.argv[1], "job", "trial"); (trial / "trajectory").mkdir(parents=True)
+(trial / "trajectory" / "acp_trajectory.jsonl").write_text('{"type": "tool_call", "title": "ls"}\\n')
+(trial / "result.json").write_text(json.dumps({"rewards": {"reward": 0.5}, "n_tool_calls": 7, "n_prompts": 1,
     "agent_result": {"n_input_tokens": 100, "n_output_tokens": 20}}))
-(place.parent / "result.json").write_text('{"n_trials": 1}')
+(trial.parent / "result.json").write_text('{"n_trials": 1}')
 """
     rollout = _run(ready.candidate, tmp_path, script)
     assert (rollout.result.reward, rollout.result.tool_calls, rollout.result.tokens) == (0.5, 7, 120)
@@ -120,41 +120,41 @@ place = pathlib.Path(sys.argv[1], "job", "trial"); (place / "trajectory").mkdir(
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
         ("import sys; print('no'); sys.exit(3)", "exited 3"),
         ("pass", "left 0 results"),
         ("import time; time.sleep(60)", "took too long"),
-        (_LEAVE % "{}", "left 0 results"),
-        (_LEAVE % '{"reward": 1}' + "(place.parent / 'result.json').write_text('{\"reward\": 1}')", "left 2 results"),
-        (_LEAVE % '{"reward": 1}' + "(place / 'trajectory.jsonl').unlink()", "left 0 trajectories"),
-        (_LEAVE % '{"reward": 1}' + "(place / 'trajectory.jsonl').write_text('prose')", "is not a trajectory"),
-        (_LEAVE % '{"reward": 1}' + "(place / 'trajectory.jsonl').write_text('')", "is not a trajectory"),
+        (_WRITE % "{}", "left 0 results"),
+        (_WRITE % '{"reward": 1}' + "(trial.parent / 'result.json').write_text('{\"reward\": 1}')", "left 2 results"),
+        (_WRITE % '{"reward": 1}' + "(trial / 'trajectory.jsonl').unlink()", "left 0 trajectories"),
+        (_WRITE % '{"reward": 1}' + "(trial / 'trajectory.jsonl').write_text('prose')", "is not a trajectory"),
+        (_WRITE % '{"reward": 1}' + "(trial / 'trajectory.jsonl').write_text('')", "is not a trajectory"),
     ],
 )
-def test_what_it_does_not_leave_cannot_be_judged(
-    ready: Ready, offline: None, tmp_path: Path, script: str, said: str
+def test_a_failure_or_missing_files_fail_the_gate(
+    ready: Ready, offline: None, tmp_path: Path, script: str, message: str
 ) -> None:
-    """A failure, and anything else than one result with its trajectory, fails the gate."""
-    with pytest.raises(FailedError, match=said):
+    """It must exit with 0 and write exactly one result with its trajectory."""
+    with pytest.raises(FailedError, match=message):
         _run(ready.candidate, tmp_path, script, max_seconds=2)
 
 
 @pytest.mark.parametrize(
     ("result", "problem"),
     [
-        ('{"reward": None, "tool_calls": 3, "tokens": 900}', "nothing tells its reward"),
-        ('{"reward": True, "tool_calls": 3, "tokens": 900}', "nothing tells its reward"),
-        ('{"reward": "1", "tool_calls": 3, "tokens": 900}', "nothing tells its reward"),
-        ('{"reward": float("nan"), "tool_calls": 3, "tokens": 900}', "nothing tells its reward"),
+        ('{"reward": None, "tool_calls": 3, "tokens": 900}', "it has no reward"),
+        ('{"reward": True, "tool_calls": 3, "tokens": 900}', "it has no reward"),
+        ('{"reward": "1", "tool_calls": 3, "tokens": 900}', "it has no reward"),
+        ('{"reward": float("nan"), "tool_calls": 3, "tokens": 900}', "it has no reward"),
         ('{"reward": 1, "tool_calls": 0, "tokens": 900}', "it called no tool"),
         ('{"reward": 1, "tokens": 900}', "it called no tool"),
-        ('{"reward": 1, "tool_calls": 3}', "it took no tokens"),
-        ('{"reward": 1, "tool_calls": 3, "tokens": -5}', "it took no tokens"),
+        ('{"reward": 1, "tool_calls": 3}', "it used no tokens"),
+        ('{"reward": 1, "tool_calls": 3, "tokens": -5}', "it used no tokens"),
     ],
 )
 def test_a_result_without_tools_tokens_or_reward_is_not_real(
     ready: Ready, offline: None, tmp_path: Path, result: str, problem: str
 ) -> None:
-    """What was not measured is not a proof, whatever a judge thinks."""
-    assert problem in _run(ready.candidate, tmp_path, _LEAVE % result).result.problems()
+    """A result without measurements is not accepted, whatever the judge decides."""
+    assert problem in _run(ready.candidate, tmp_path, _WRITE % result).result.problems()

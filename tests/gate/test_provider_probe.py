@@ -1,4 +1,4 @@
-"""The probe against servers that answer well, badly, slowly, or not at all."""
+"""The probe against servers that answer correctly, wrongly, slowly, or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 from release_channels.adapters.http_server import Tls
 from release_channels.errors import RefusedError
 from release_channels.gate.provider_probe import choose_provider
-from release_channels.gate.providers import Configured, in_order, read_candidates
+from release_channels.gate.providers import Configured, in_order, provider_statuses
 from release_channels.model.gate_config import GateConfig
 from release_channels.rehearsal.fake_llm import ModelServer, Reply, completion, refusal, serve_model
 
@@ -28,12 +28,12 @@ def _environment(url: str, **more: str) -> dict[str, str]:
 
 
 def _choose(env: Mapping[str, str], *, seconds: float = 5, pause: float = 0.01) -> Configured:
-    candidates = read_candidates(in_order(GateConfig()), env)
-    return choose_provider(candidates, env, seconds=seconds, secret="GH_MODELS_TOKEN", pause=pause)
+    statuses = provider_statuses(in_order(GateConfig()), env)
+    return choose_provider(statuses, env, seconds=seconds, secret="GH_MODELS_TOKEN", pause=pause)
 
 
 def _refused(env: Mapping[str, str], *, seconds: float = 5) -> str:
-    """Give the line of the provider that was asked in vain."""
+    """Return the line of the provider that failed."""
     with pytest.raises(RefusedError, match="no model provider answers") as stop:
         _choose(env, seconds=seconds)
     assert KEY not in f"{stop.value} {stop.value.hint}"
@@ -47,17 +47,17 @@ def server(offline: None) -> ModelServer:
 
 
 def test_a_provider_that_answers_is_chosen(server: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its line tells how long it took, the others' that they are not configured."""
+    """Its line contains the duration, the others' that they are not configured."""
     with serve_model(server) as running:
         assert _choose(_environment(running.url)).name == "openai"
-    told = capsys.readouterr().err
-    assert "answered in 0." in told
-    assert "deepseek       not configured: DEEPSEEK_API_KEY is not set" in told
+    output = capsys.readouterr().err
+    assert "answered in 0." in output
+    assert "deepseek       not configured: DEEPSEEK_API_KEY is not set" in output
     assert server.asked[0]["max_completion_tokens"] == 512
 
 
-def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None:
-    """A refused key is not an end: the next provider with a key has its turn."""
+def test_the_next_provider_is_queried_when_one_does_not_answer(server: ModelServer) -> None:
+    """After a refused key, the next provider with a key follows."""
     with serve_model(server) as running:
         env = _environment(running.url, DEEPSEEK_API_KEY="wrong-key", DEEPSEEK_BASE_URL=f"{running.url}/v1")
         assert _choose(env).name == "openai"
@@ -65,7 +65,7 @@ def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None
 
 
 @pytest.mark.parametrize(
-    ("answer", "said", "times"),
+    ("answer", "message", "times"),
     [
         pytest.param(lambda: refusal(401, f"Incorrect API key: {KEY}"), "401: the key is refused", 1, id="401"),
         pytest.param(lambda: refusal(402, "Insufficient Balance"), "402: no credit is left", 1, id="402"),
@@ -76,7 +76,7 @@ def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None
         pytest.param(lambda: refusal(500, "broken"), "500: the server failed", 2, id="500"),
         pytest.param(lambda: refusal(503, "busy"), "503: the server failed", 2, id="503"),
         pytest.param(
-            lambda: Response("<h1>Sign in</h1>", content_type="text/html"), "the answer is not JSON", 1, id="HTML"
+            lambda: Response("<h1>Sign in</h1>", content_type="text/html"), "the response is not JSON", 1, id="HTML"
         ),
         pytest.param(
             lambda: Response("<h1>Sign in</h1>", content_type="application/json"), "not JSON", 1, id="HTML as JSON"
@@ -85,11 +85,24 @@ def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None
             lambda: Response('{"choices": [{"message": {"cont', content_type="application/json"), "not JSON", 1,
             id="truncated JSON",
         ),
-        pytest.param(lambda: _json('{"choices": []}'), "the answer contains no choice", 1, id="empty choices"),
-        pytest.param(lambda: _json("{}"), "the answer contains no choice", 1, id="no choices"),
-        pytest.param(lambda: _json("[]"), "the answer contains no choice", 1, id="a list"),
+        pytest.param(lambda: _json('{"choices": []}'), "it contains no choice", 1, id="empty choices"),
+        pytest.param(lambda: _json("{}"), "it contains no choice", 1, id="no choices"),
+        pytest.param(lambda: _json("[]"), "it contains no choice", 1, id="a list"),
         pytest.param(
-            lambda: _json('{"choices": [{"message": {"content": 5}}]}'), "contains no message", 1, id="a number"
+            lambda: _json('{"choices": [{"message": {"content": 5}}]}'), "it contains no message", 1, id="a number"
+        ),
+        pytest.param(lambda: _json('{"choices": [{}]}'), "`message` must be an object", 1, id="no message"),
+        pytest.param(
+            lambda: _json('{"choices": [{"message": {"tool_calls": [{"id": "1", "function": {"name": "x"}}]}}]}'),
+            "it contains a malformed tool call", 1, id="no arguments",
+        ),
+        pytest.param(
+            lambda: _json('{"choices": [{"message": {"tool_calls": ["x"]}}]}'), "it contains a malformed tool call", 1,
+            id="no tool call",
+        ),
+        pytest.param(
+            lambda: Response(b'{"\xff": 1}', content_type="application/json"), "the response is not JSON", 1,
+            id="not UTF-8",
         ),
         pytest.param(lambda: completion(Reply("  \n"), "m"), "the answer is empty", 1, id="blank content"),
         pytest.param(lambda: completion(Reply(None), "m"), "the answer is empty", 1, id="no content"),
@@ -101,13 +114,13 @@ def test_the_next_is_asked_when_one_does_not_answer(server: ModelServer) -> None
         pytest.param(lambda: _json(" " * (9 << 20)), "larger than", 1, id="a flood"),
     ],
 )  # fmt: skip
-def test_what_is_no_answer_is_said_in_plain_words(
-    server: ModelServer, answer: Callable[[], Response], said: str, times: int
+def test_a_wrong_response_is_reported_in_plain_words(
+    server: ModelServer, answer: Callable[[], Response], message: str, times: int
 ) -> None:
-    """A status alone is not an answer; what may pass is asked once more, the rest is not; no line quotes the server."""
+    """A status alone is no answer; a retry happens where it may help; no line quotes the server."""
     server.faults.append(lambda request: answer())
     with serve_model(server) as running:
-        assert said in _refused(_environment(running.url))
+        assert message in _refused(_environment(running.url))
     assert len(running.requests) == times
 
 
@@ -115,8 +128,8 @@ def _json(text: str) -> Response:
     return Response(text, content_type="application/json")
 
 
-def test_a_limit_that_passes_is_waited_for(server: ModelServer) -> None:
-    """After one 429 the provider is asked again and chosen."""
+def test_a_rate_limit_is_retried(server: ModelServer) -> None:
+    """After one 429 the provider is queried again and chosen."""
     answers = iter([refusal(429, "slow down")])
     server.faults.append(lambda request: next(answers, None))
     with serve_model(server) as running:
@@ -126,7 +139,7 @@ def test_a_limit_that_passes_is_waited_for(server: ModelServer) -> None:
 
 @contextmanager
 def _hanging(server: ModelServer) -> Iterator[None]:
-    """Let the server hold every request until the block ends."""
+    """Make the server hold every request until the block ends."""
     released = threading.Event()
 
     def hold(request: Request) -> Response | None:
@@ -140,13 +153,13 @@ def _hanging(server: ModelServer) -> Iterator[None]:
         released.set()
 
 
-def test_a_server_that_hangs_is_left_in_time(server: ModelServer) -> None:
-    """Silence is bounded, and is not an answer."""
+def test_a_server_that_hangs_times_out(server: ModelServer) -> None:
+    """Silence is bounded, and is no answer."""
     with serve_model(server) as running, _hanging(server):
         assert _refused(_environment(running.url), seconds=0.3) == "openai: no answer within 0 s"
 
 
-def test_a_server_that_is_only_slow_is_chosen(server: ModelServer) -> None:
+def test_a_slow_server_is_chosen(server: ModelServer) -> None:
     """An answer within the time counts."""
 
     def late(request: Request) -> None:
@@ -159,7 +172,7 @@ def test_a_server_that_is_only_slow_is_chosen(server: ModelServer) -> None:
 
 @contextmanager
 def _raw(*pieces: bytes, forever: bytes = b"") -> Iterator[str]:
-    """Answer each connection with these pieces and hang up, or go on with one piece for as long as the block lasts."""
+    """Answer each connection with these pieces and close it, or repeat one piece until the block ends."""
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(0.05)
@@ -170,7 +183,7 @@ def _raw(*pieces: bytes, forever: bytes = b"") -> Iterator[str]:
                     connection, _ = listening.accept()
                 except TimeoutError:
                     continue
-                with connection, suppress(OSError):  # the client may hang up first
+                with connection, suppress(OSError):  # the client may close it first
                     connection.settimeout(5)
                     connection.recv(1 << 16)
                     connection.sendall(b"".join(pieces))
@@ -186,22 +199,22 @@ def _raw(*pieces: bytes, forever: bytes = b"") -> Iterator[str]:
             thread.join()
 
 
-def test_an_answer_cut_short_is_none(offline: None) -> None:
-    """A stream that ends before the length that was announced is not an answer."""
+def test_a_truncated_response_is_an_error(offline: None) -> None:
+    """A stream that ends before its announced length is no answer."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
     with _raw(head + b'{"choices": [{"message": {"content": "ready"') as url:
-        assert _refused(_environment(url)) == "openai: the answer was cut short"
+        assert _refused(_environment(url)) == "openai: the response was cut short"
 
 
-def test_a_stream_that_never_ends_is_left_in_time(offline: None) -> None:
-    """One byte now and then keeps no client waiting for longer than it was given."""
+def test_an_endless_stream_times_out(offline: None) -> None:
+    """Single bytes do not extend the time limit."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     with _raw(head, forever=b"1\r\n \r\n") as url:
         assert _refused(_environment(url), seconds=0.5).startswith("openai: no answer within")
 
 
-def test_a_certificate_of_its_own_is_not_trusted(server: ModelServer, tmp_path: Path) -> None:
-    """TLS is verified: a key is not sent to whoever answers."""
+def test_a_self_signed_certificate_is_not_trusted(server: ModelServer, tmp_path: Path) -> None:
+    """TLS is verified before the key is sent."""
     authority = trustme.CA()
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     issued = authority.issue_cert("localhost")
@@ -213,28 +226,28 @@ def test_a_certificate_of_its_own_is_not_trusted(server: ModelServer, tmp_path: 
     assert running.requests == ()
 
 
-def test_nobody_there_is_said(offline: None) -> None:
-    """A closed port is asked twice and told as such."""
-    assert _refused(_environment("http://127.0.0.1:9")) == "openai: it cannot be reached"
+def test_a_closed_port_is_reported(offline: None) -> None:
+    """The connection is tried twice."""
+    assert _refused(_environment("http://127.0.0.1:9")) == "openai: the connection failed"
 
 
 @pytest.mark.parametrize(
-    ("url", "more", "said"),
+    ("url", "more", "message"),
     [
         ("http://models.example", {}, "not https"),
-        ("https://user:pw@models.example", {}, "not the plain address"),
-        ("ftp://models.example", {}, "not the plain address"),
-        ("models.example", {}, "not the plain address"),
+        ("https://user:pw@models.example", {}, "not the plain URL"),
+        ("ftp://models.example", {}, "not the plain URL"),
+        ("models.example", {}, "not the plain URL"),
         ("https://models.example", {"RELEASE_CHANNELS_REHEARSAL": "file"}, "this is a rehearsal"),
     ],
 )
-def test_a_key_goes_to_no_address_that_is_unsafe(offline: None, url: str, more: dict[str, str], said: str) -> None:
-    """Unencrypted, odd, or out of a rehearsal: nothing is sent."""
-    assert said in _refused(_environment(url, **more))
+def test_a_key_is_sent_to_no_unsafe_address(offline: None, url: str, more: dict[str, str], message: str) -> None:
+    """To an address that is unencrypted, malformed or outside of a rehearsal, nothing is sent."""
+    assert message in _refused(_environment(url, **more))
 
 
-def test_no_key_at_all_says_which_secrets_to_set(offline: None) -> None:
-    """The refusal lists every candidate, and how GitHub Models gets its token although its name is not allowed."""
+def test_without_any_key_the_refusal_lists_the_secrets(offline: None) -> None:
+    """The refusal lists every provider, and how GitHub Models gets its token although its name is not allowed."""
     with pytest.raises(RefusedError) as stop:
         _choose({})
     hint = stop.value.hint

@@ -1,4 +1,4 @@
-"""The gate as a whole: from the options to the outcome, the provenance, and what is left behind."""
+"""The whole gate: from the options to the outcome, the provenance and the remaining files."""
 
 from __future__ import annotations
 
@@ -73,22 +73,22 @@ Model = tuple[ModelServer, dict[str, str]]
 
 
 def test_a_passed_gate_writes_what_it_passed(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
-    """Commit, runs, repository, results and the candidate's files stand in the provenance; the outcome says so."""
+    """The provenance contains commit, runs, repository, results and the candidate's files."""
     repo = make_repo(_sample())
     sha = repo.git("rev-parse", "HEAD")
     repo.commit("main has moved on", {"later.txt": "later"})
     outcome = _run(repo, env=model[1] | _event(tmp_path, sha))
-    assert outcome.line == "done: demo-tool 1.2.0.dev42 passed the gate, and provenance.json says so"
+    assert outcome.line == "done: demo-tool 1.2.0.dev42 passed the gate; provenance.json was written"
     assert (outcome.commit, outcome.version, outcome.channel) == (sha, "1.2.0.dev42", "preview")
-    told = parse_provenance((repo.root / "provenance.json").read_text())
-    assert (told.repository, told.commit, str(told.version)) == (NAME, sha, "1.2.0.dev42")
-    assert (told.test_run.id, told.test_run.number, told.test_run.attempt) == (7001, 42, 2)
-    assert told.test_run.path == ".github/workflows/test.yml"
-    assert told.gate_run is not None
-    assert (told.gate_run.id, told.gate_run.attempt) == (9001, 3)
-    assert set(told.results) == {"provider", "rollout", "judge", "daytona-parity", "daytona-reaper"}
-    assert told.results["daytona-parity"] == "skipped: DAYTONA_API_KEY is not set"
-    assert [file.name for file in told.files] == [
+    provenance = parse_provenance((repo.root / "provenance.json").read_text())
+    assert (provenance.repository, provenance.commit, str(provenance.version)) == (NAME, sha, "1.2.0.dev42")
+    assert (provenance.test_run.id, provenance.test_run.number, provenance.test_run.attempt) == (7001, 42, 2)
+    assert provenance.test_run.path == ".github/workflows/test.yml"
+    assert provenance.gate_run is not None
+    assert (provenance.gate_run.id, provenance.gate_run.attempt) == (9001, 3)
+    assert set(provenance.results) == {"provider", "rollout", "judge", "daytona-parity", "daytona-reaper"}
+    assert provenance.results["daytona-parity"] == "skipped: DAYTONA_API_KEY is not set"
+    assert [file.name for file in provenance.files] == [
         "demo_tool-1.2.0.dev42.tar.gz", "demo_tool-1.2.0.dev42-py3-none-any.whl",
     ]  # fmt: skip
     assert "outcome" in (tmp_path / "output").read_text()
@@ -119,10 +119,10 @@ def test_what_was_gated_is_what_ships(
 
 @pytest.mark.full
 @pytest.mark.parametrize("backend", ["hatchling", "setuptools", "pdm-backend"])
-def test_real_build_backends_make_the_same_twice(
+def test_real_build_backends_build_reproducibly(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, backend: str
 ) -> None:
-    """It holds for backends whose sdists have to be settled, too."""
+    """Also with backends whose sdists have to be normalized."""
     sample = Sample(backend=backend, tail="\n" + _COMMANDS)
     repo = make_repo(Sample(backend=backend, tail=sample.tail, files=_IGNORED))
     assert _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD"))).result is Result.DONE
@@ -131,7 +131,7 @@ def test_real_build_backends_make_the_same_twice(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ('["false"]', "gate: `false` exited 1"),
         pytest.param('["demo-tool"], ["sh", "-c", "echo why; exit 4"]', "exited 4", marks=pytest.mark.full),
@@ -139,24 +139,24 @@ def test_real_build_backends_make_the_same_twice(
         pytest.param('["no-such-program"]', "gate: `no-such-program` exited 127", marks=pytest.mark.full),
     ],
 )
-def test_a_command_that_fails_fails_the_gate(make_repo: MakeRepo, tmp_path: Path, words: str, said: str) -> None:
-    """The first that does not exit with 0 is named; there is no provenance then."""
+def test_a_command_that_fails_fails_the_gate(make_repo: MakeRepo, tmp_path: Path, words: str, message: str) -> None:
+    """The first that does not exit with 0 is reported, and there is no provenance."""
     repo = make_repo(_sample(_GATE + f"model = false\ncommands = [{words}]\n"))
     (repo.root / "provenance.json").write_text("of another commit")
     outcome = _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD")))
     assert outcome.result is Result.FAILED
-    assert said in outcome.message
+    assert message in outcome.message
     assert not (repo.root / "provenance.json").exists()
 
 
 @pytest.mark.full
 def test_a_rollout_that_fails_leaves_no_provenance(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
-    """An older provenance must not stand for a gate that failed; the trajectory is there to be read."""
+    """An older provenance is removed, and the trajectory is there to be read."""
     model[0].agent = gives_up
     repo = make_repo(_sample())
     (repo.root / "provenance.json").write_text("of another commit")
     outcome = _run(repo, env=model[1] | _event(tmp_path, repo.git("rev-parse", "HEAD")))
-    assert outcome.line.startswith("failed: gate: this was no real rollout: it called no tool")
+    assert outcome.line.startswith("failed: gate: this was not a real rollout: it called no tool")
     assert not (repo.root / "provenance.json").exists()
     assert "I cannot do this" in (repo.root / ".release-channels/gate/trajectory.jsonl").read_text()
 
@@ -172,7 +172,7 @@ def test_no_provider_is_refused_before_anything_is_built(make_repo: MakeRepo, of
 
 
 def test_a_gate_that_is_off_is_skipped(make_repo: MakeRepo, offline: None) -> None:
-    """It says so and asks nobody."""
+    """The outcome is skipped, and no server is queried."""
     repo = make_repo(_sample(_GATE + "enabled = false\n"))
     before = repo.fingerprint()
     outcome = _run(repo)
@@ -182,15 +182,15 @@ def test_a_gate_that_is_off_is_skipped(make_repo: MakeRepo, offline: None) -> No
 
 
 @pytest.mark.parametrize(
-    ("tail", "said"),
+    ("tail", "message"),
     [
-        ("model = false\n", "it would let everything through"),
+        ("model = false\n", "so it would pass everything"),
         ("commands = [[]]\n", "commands[0] is empty"),
         ('commands = ["demo-tool"]\n', "it must be a list of strings"),
         ('commands = "demo-tool"\n', "it must be a list of lists of strings"),
         ("max-turns = 0\n", "max-turns is 0"),
         ('sandbox = "docker"\n', "it must be one of: auto, bubblewrap, daytona"),
-        ('providers = ["opnai"]\n', "no provider 'opnai'"),
+        ('providers = ["opnai"]\n', "unknown provider: 'opnai'"),
         (
             '[[tool.release-channels.gate.extra-providers]]\nname = "A"\nkey = "K"\nbase-url = ""\nmodel = ""\n',
             "name is",
@@ -199,44 +199,44 @@ def test_a_gate_that_is_off_is_skipped(make_repo: MakeRepo, offline: None) -> No
         ("max-turn = 5\n", "max-turn is not a key"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(make_repo: MakeRepo, offline: None, tail: str, said: str) -> None:
-    """A wrong setting is named before anything moves."""
+def test_wrong_settings_are_refused(make_repo: MakeRepo, offline: None, tail: str, message: str) -> None:
+    """A wrong setting is refused before anything changes."""
     repo = make_repo(_sample(_GATE + tail))
     before = repo.fingerprint()
     outcome = _run(repo)
     assert outcome.result is Result.REFUSED
-    assert said in f"{outcome.message} {outcome.hint}"
+    assert message in f"{outcome.message} {outcome.hint}"
     assert repo.fingerprint() == before
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"conclusion": "failure"}, "run 42 of test.yml ended with failure"),
         ({"conclusion": "cancelled"}, "run 42 of test.yml ended with cancelled"),
-        ({"event": "pull_request"}, "run 42 of test.yml was no push to main"),
-        ({"head_branch": "topic"}, "run 42 of test.yml was no push to main"),
-        ({"head_branch": None}, "run 42 of test.yml was no push to main"),
-        ({"head_repository": {"full_name": "mallory/demo-tool"}}, "was of another repository's code"),
-        ({"head_repository": None}, "was of another repository's code"),
+        ({"event": "pull_request"}, "run 42 of test.yml was not a push to main"),
+        ({"head_branch": "topic"}, "run 42 of test.yml was not a push to main"),
+        ({"head_branch": None}, "run 42 of test.yml was not a push to main"),
+        ({"head_repository": {"full_name": "mallory/demo-tool"}}, "tested code of another repository"),
+        ({"head_repository": None}, "tested code of another repository"),
     ],
 )
-def test_a_run_that_calls_for_no_gate_is_skipped(
-    make_repo: MakeRepo, tmp_path: Path, model: Model, changes: dict[str, Any], said: str
+def test_an_unsuitable_test_run_is_skipped(
+    make_repo: MakeRepo, tmp_path: Path, model: Model, changes: dict[str, Any], message: str
 ) -> None:
-    """Code that did not pass its tests, or is not main's own, meets neither a key nor a build."""
+    """Code that did not pass its tests, or is not from main, is neither built nor run near a key."""
     repo = make_repo(_sample())
     env = model[1] | _event(tmp_path, repo.git("rev-parse", "HEAD"), **changes)
     before = repo.fingerprint()
     outcome = _run(repo, env=env)
     assert outcome.result is Result.SKIPPED
-    assert said in outcome.message
+    assert message in outcome.message
     assert repo.fingerprint() == before
     assert model[0].asked == []
 
 
 def test_a_gate_behind_another_workflow_is_refused(make_repo: MakeRepo, tmp_path: Path, offline: None) -> None:
-    """A wrong `workflow_run` is a mistake in the workflow, not a reason to go on."""
+    """A wrong `workflow_run` is a mistake in the workflow, and nothing is gated."""
     repo = make_repo(_sample())
     path = ".github/workflows/lint.yml"
     outcome = _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD"), path=path))
@@ -244,29 +244,29 @@ def test_a_gate_behind_another_workflow_is_refused(make_repo: MakeRepo, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--commit", "HEAD"), "--commit HEAD in a job that gates the commit of its event"),
         (("--run-number", "7"), "the test run of this commit has the number 42"),
         (("--run-number", "x"), "'x' is not a run number"),
-        (("--provider", "acme"), "--provider acme is none of the gate's providers"),
+        (("--provider", "acme"), "unknown provider: acme"),
         (("--index", "pypi"), "unrecognized arguments"),
     ],
 )
-def test_options_that_say_something_else_than_the_event_are_refused(
-    make_repo: MakeRepo, tmp_path: Path, offline: None, words: tuple[str, ...], said: str
+def test_options_that_contradict_the_event_are_refused(
+    make_repo: MakeRepo, tmp_path: Path, offline: None, words: tuple[str, ...], message: str
 ) -> None:
-    """What the event says cannot be overruled from the command line."""
+    """The command line cannot override the event."""
     repo = make_repo(_sample())
     before = repo.fingerprint()
     outcome = _run(repo, *words, env=_event(tmp_path, repo.git("rev-parse", "HEAD")))
     assert outcome.result is Result.REFUSED
-    assert said in outcome.message
+    assert message in outcome.message
     assert repo.fingerprint() == before
 
 
-def test_a_provider_can_be_asked_alone(make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]) -> None:
-    """--provider leaves the others out, also those that are configured before it."""
+def test_one_provider_can_be_requested(make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --provider the others are ignored, also those that come before it."""
     repo = make_repo(_sample())
     env = model[1] | {"DEEPSEEK_API_KEY": "k", "DEEPSEEK_BASE_URL": "http://127.0.0.1:9"}
     for words in (("--dry-run",), ()):
@@ -276,76 +276,76 @@ def test_a_provider_can_be_asked_alone(make_repo: MakeRepo, model: Model, capsys
     assert model[0].asked == []
 
 
-def test_a_dry_run_shows_all_and_asks_nobody(
+def test_a_dry_run_shows_all_and_queries_no_server(
     make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Providers, models and limits are shown; no server hears anything and nothing is written."""
+    """Providers, models and limits are shown; no server is queried and nothing is written."""
     repo = make_repo(_sample())
     repo.write({"notes.txt": "mine"})
     before = repo.fingerprint()
     outcome = _run(repo, "--dry-run", "--run-number", "42", env=model[1] | {"GITHUB_REPOSITORY": NAME})
     assert outcome.line == "planned: demo-tool 1.2.0.dev42 would be gated"
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     for words in (
         "configured: gpt-5.4-nano at http://127.0.0.1",
         "GLM_API_KEY is not set",
         "30 turns, 200000 tokens",
         "notes.txt",
     ):
-        assert words in told
+        assert words in output
     assert model[0].asked == []
     assert repo.fingerprint() == before
     assert not (repo.root / ".release-channels").exists()
 
 
 @pytest.mark.full
-def test_a_local_gate_takes_the_test_run_that_github_tells(make_repo: MakeRepo, offline: None) -> None:
-    """By hand or at night the run is asked of GitHub; there is no run of the gate then."""
+def test_a_local_gate_takes_the_test_run_from_github(make_repo: MakeRepo, offline: None) -> None:
+    """Without an event, GitHub is queried for the run; there is no run of the gate then."""
     repo = make_repo(_sample(_COMMANDS))
     with open_hub(repo) as hub:
         wanted = hub.state.add_run("test.yml", repo.git("rev-parse", "HEAD"), number=8)
         env = {"GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
         assert _run(repo, env=env).result is Result.DONE
-    told = parse_provenance((repo.root / "provenance.json").read_text())
-    assert (told.test_run.id, told.test_run.number, str(told.version)) == (wanted, 8, "1.2.0.dev8")
-    assert told.gate_run is None
+    provenance = parse_provenance((repo.root / "provenance.json").read_text())
+    assert (provenance.test_run.id, provenance.test_run.number, str(provenance.version)) == (wanted, 8, "1.2.0.dev8")
+    assert provenance.gate_run is None
 
 
-def test_without_a_test_run_the_gate_runs_and_says_that_it_proves_nothing(make_repo: MakeRepo, offline: None) -> None:
-    """No provenance is written, an older one is taken away, and the outcome says why."""
+def test_without_a_test_run_the_gate_writes_no_provenance(make_repo: MakeRepo, offline: None) -> None:
+    """No provenance is written, an older one is removed, and the outcome contains the reason."""
     repo = make_repo(_sample(_COMMANDS))
     (repo.root / "provenance.json").write_text("old")
     outcome = _run(repo)
     assert outcome.result is Result.DONE
-    assert "no provenance.json was written: no repository on GitHub is known" in outcome.message
+    assert "no provenance.json was written: the GitHub repository of this project is unknown" in outcome.message
     assert not (repo.root / "provenance.json").exists()
     assert outcome.version == "1.2.0.dev0"
 
 
 @pytest.mark.parametrize("version", ["1.2.0rc1", "1.2.0+local"])
 def test_a_version_that_no_channel_publishes_is_refused(make_repo: MakeRepo, offline: None, version: str) -> None:
-    """There is nothing to gate that could ever ship."""
+    """Nothing that could be published would be gated."""
     repo = make_repo(_sample(version=version))
     before = repo.fingerprint()
     assert _run(repo).result is Result.REFUSED
     assert repo.fingerprint() == before
 
 
-def test_a_place_that_is_something_elses_is_refused(make_repo: MakeRepo, offline: None) -> None:
-    """What git tracks, or is not a file, is not written over."""
+def test_a_path_of_the_provenance_that_is_in_use_is_refused(make_repo: MakeRepo, offline: None) -> None:
+    """What git tracks, or is not a file, is not overwritten."""
     repo = make_repo(_sample())
     (repo.root / "provenance.json").mkdir()
-    assert "provenance.json is something else's" in _run(repo).message
+    assert "provenance.json is in use" in _run(repo).message
     (repo.root / "provenance.json").rmdir()
     repo.write({"provenance.json": "mine"})
     repo.git("add", "--force", "provenance.json")
     repo.git("commit", "--quiet", "--message", "mine")
-    assert "provenance.json is something else's" in _run(repo).message
+    assert "provenance.json is in use" in _run(repo).message
     assert (repo.root / "provenance.json").read_text() == "mine"
 
 
 @pytest.mark.full
-def test_dependencies_come_along_as_wheels(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_dependencies_are_available_as_wheels(make_repo: MakeRepo, tmp_path: Path) -> None:
     """The wheelhouse contains the candidate's dependencies; one that is not available fails the gate."""
     tail = _GATE + 'model = false\ncommands = [["python", "-c", "import idna, demo_tool"]]\n'
     sample = Sample(dependencies=("idna>=3",), tail="\n" + tail, files=_IGNORED)
@@ -354,12 +354,12 @@ def test_dependencies_come_along_as_wheels(make_repo: MakeRepo, tmp_path: Path) 
     repo.commit("one more", {"pyproject.toml": sample.pyproject().replace("idna>=3", "no-such-thing-anywhere")})
     outcome = _run(repo)
     assert outcome.result is Result.FAILED
-    assert "could not be gathered" in outcome.message
+    assert "are not available" in outcome.message
 
 
 @pytest.fixture
 def planted(make_repo: MakeRepo, tmp_path: Path) -> dict[str, str]:
-    """Every kind of secret that a gate's job may have, marked."""
+    """Every kind of secret that a gate's job may have, with a mark."""
     return {
         "DEEPSEEK_API_KEY": f"{MARK}-deepseek", "DEEPSEEK_BASE_URL": "http://127.0.0.1:9", "BF_TOKEN": f"{MARK}-bf",
         "GITHUB_MODELS_TOKEN": f"{MARK}-models-token", "GITHUB_MODELS_BASE_URL": "http://127.0.0.1:9",
@@ -382,7 +382,7 @@ def _echo(request: Any) -> Any:
         pytest.param("snoops", False, marks=pytest.mark.full),
     ],
 )
-def test_no_secret_is_left_anywhere(
+def test_no_secret_remains_anywhere(
     make_repo: MakeRepo, model: Model, tmp_path: Path, planted: dict[str, str], agent: str, verbose: bool
 ) -> None:
     """A whole run with every secret marked, in a process of its own: neither its output nor any file contains one."""
@@ -395,11 +395,11 @@ def test_no_secret_is_left_anywhere(
     event = _event(tmp_path, repo.git("rev-parse", "HEAD"))
     cloud = tmp_path / "cloud"
     cloud.mkdir()
-    places = {"TMPDIR": str(tmp_path / "tmp")}
+    temporary = {"TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
     qwen = {"QWEN_API_KEY": f"{MARK}-wrong", "QWEN_BASE_URL": model[1]["OPENAI_BASE_URL"]}
     with serve_daytona(Daytona(cloud)) as daytona, _watched_arguments() as arguments:
-        env = {**model[1], **planted, **event, **qwen, **places, "OPENAI_LOG": "debug"}
+        env = {**model[1], **planted, **event, **qwen, **temporary, "OPENAI_LOG": "debug"}
         env |= {"DAYTONA_API_KEY": DAYTONA_KEY, "DAYTONA_API_URL": f"{daytona.url}/api"}
         screen = nox(repo.root, "-s", "gate", *(["--", "--verbose"] if verbose else []), env=env)
     assert (screen.code == 0) is (agent == "good"), screen.text
@@ -454,7 +454,7 @@ def test_the_key_of_a_projects_own_provider_is_hidden_whatever_its_name(
     repo = make_repo(_sample(f"[[tool.release-channels.gate.extra-providers]]\n{extra}"))
     server.agent = lambda messages: Reply(f"I was asked with {MODEL_KEY}.")
     outcome = _run(repo, env={"ACME": MODEL_KEY})
-    assert outcome.line.startswith("failed: gate: this was no real rollout")
+    assert outcome.line.startswith("failed: gate: this was not a real rollout")
     captured = capsys.readouterr()
     assert "I was asked with ***" in captured.err
     kept = "".join(path.read_text() for path in (repo.root / ".release-channels" / "gate").iterdir())
@@ -462,10 +462,10 @@ def test_the_key_of_a_projects_own_provider_is_hidden_whatever_its_name(
     assert MARK not in kept + captured.out + captured.err
 
 
-def test_a_crash_tells_no_secret(
+def test_a_crash_shows_no_secret(
     make_repo: MakeRepo, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A bug's sentence and its traceback in debug.log pass through the same veil."""
+    """The message of a bug and its traceback in debug.log are redacted."""
     repo = make_repo(_sample())
     env = {**os.environ, **model[1]}
 
@@ -482,12 +482,12 @@ def test_a_crash_tells_no_secret(
     assert "with *** in it" in log
     captured = capsys.readouterr()
     assert MARK not in log + captured.out + captured.err
-    console.say("the veil is off again")
-    assert "the veil is off again" in capsys.readouterr().err
+    console.say("the redactor is off again")
+    assert "the redactor is off again" in capsys.readouterr().err
 
 
 @pytest.mark.full
-def test_daytona_joins_where_there_is_a_key(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
+def test_daytona_is_checked_if_there_is_a_key(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
     """With a key, parity and reaper belong to the gate, and their failure is the gate's."""
     repo = make_repo(_sample())
     cloud = tmp_path / "cloud"
@@ -497,9 +497,9 @@ def test_daytona_joins_where_there_is_a_key(make_repo: MakeRepo, model: Model, t
     with serve_daytona(state) as running:
         env = {**model[1], **event, "DAYTONA_API_KEY": DAYTONA_KEY, "DAYTONA_API_URL": f"{running.url}/api"}
         assert _run(repo, env=env).result is Result.DONE
-        told = parse_provenance((repo.root / "provenance.json").read_text())
-        assert "gave the same on Daytona" in told.results["daytona-parity"]
-        assert "0 old sandboxes of acme/demo-tool" in told.results["daytona-reaper"]
+        provenance = parse_provenance((repo.root / "provenance.json").read_text())
+        assert "gave the same on Daytona" in provenance.results["daytona-parity"]
+        assert "0 old sandboxes of acme/demo-tool" in provenance.results["daytona-reaper"]
         state.faults["list"] = (500, "broken")
         outcome = _run(repo, env=env)
     assert outcome.result is Result.FAILED
@@ -509,10 +509,10 @@ def test_daytona_joins_where_there_is_a_key(make_repo: MakeRepo, model: Model, t
 
 @pytest.mark.full
 @pytest.mark.parametrize("ending", ["SIGTERM", "SIGINT"])
-def test_a_gate_that_is_ended_leaves_nothing_running(
+def test_an_interrupted_gate_leaves_nothing_running(
     make_repo: MakeRepo, model: Model, tmp_path: Path, ending: str
 ) -> None:
-    """Ctrl-C and a cancelled job end the agent's command, take the sandbox away, and are told as a failure."""
+    """Ctrl-C and a cancelled job end the agent's command, remove the sandbox, and are reported as a failure."""
     marker = f"271.{os.getpid()}"
     model[0].agent = lambda messages: runs(f"sleep {marker}")
     repo = make_repo(_sample())
@@ -535,16 +535,14 @@ def _processes() -> str:
 
 
 @pytest.mark.parametrize(
-    ("package", "key", "said"),
+    ("package", "key", "message"),
     [
         ("openai", "OPENAI_API_KEY", "release-channels[gate]"),
         pytest.param("daytona", "DAYTONA_API_KEY", "release-channels[gate,daytona]", marks=pytest.mark.full),
     ],
 )
-def test_a_missing_extra_is_told_in_plain_words(
-    make_repo: MakeRepo, model: Model, package: str, key: str, said: str
-) -> None:
-    """Who installed the tool without the extra is told what to write where."""
+def test_a_missing_extra_is_reported(make_repo: MakeRepo, model: Model, package: str, key: str, message: str) -> None:
+    """The hint contains the extra to install."""
     repo = make_repo(_sample())
     script = (
         f"import sys; sys.modules[{package!r}] = None; from pathlib import Path; "
@@ -553,4 +551,4 @@ def test_a_missing_extra_is_told_in_plain_words(
     screen = run(sys.executable, "-c", script, cwd=repo.root, env={**model[1], key: MODEL_KEY})
     assert screen.last.startswith("refused: gate: ")
     assert f"the package {package}" in screen.last
-    assert said in screen.text
+    assert message in screen.text

@@ -1,4 +1,4 @@
-"""Who decides the reward: the built-in verifier, and the project's own in a sandbox that the agent never saw."""
+"""The reward: by the built-in verifier, or by the project's own in a sandbox that the agent never used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.gating import Play, first, submits
     ],
 )  # fmt: skip
 def test_a_command_that_starts_a_program_or_imports_a_package_uses_the_project(command: str) -> None:
-    """However it is written in a shell."""
+    """Every way to write it in a shell counts."""
     assert uses(("demo-tool",), ("demo_tool",), command)
 
 
@@ -30,22 +30,22 @@ def test_a_command_that_starts_a_program_or_imports_a_package_uses_the_project(c
     ],
 )  # fmt: skip
 def test_a_command_that_only_names_it_does_not(command: str) -> None:
-    """Neither an install nor a look at a file is a use."""
+    """Neither an installation nor reading a file is a use."""
     assert not uses(("demo-tool",), ("demo_tool",), command)
 
 
 def test_a_project_without_programs_and_packages_is_never_used() -> None:
-    """What cannot be told has not happened."""
+    """Without a program or package no command counts as a use."""
     assert not uses((), (), "true")
 
 
-_OWN = "import json, pathlib; told = json.load(open('/verifier/submission.json')); "
+_OWN = "import json, pathlib; submission = json.load(open('/verifier/submission.json')); "
 
 
 @pytest.mark.parametrize(
     ("script", "passes"),
     [
-        ("assert told['version'] == told['expected'] == '1.2.0.dev42'", True),
+        ("assert submission['version'] == submission['expected'] == '1.2.0.dev42'", True),
         ("import demo_tool; assert pathlib.Path('/project/pyproject.toml').is_file()", True),
         ("assert pathlib.Path('/agent/made.txt').read_text() == 'made\\n'", True),
         ("lines = open('/verifier/commands.jsonl').readlines(); assert json.loads(lines[0])['code'] == 0", True),
@@ -65,15 +65,15 @@ def test_the_projects_own_verifier_decides(play: Play, script: str, passes: bool
             play(agent, verifier=verifier)
 
 
-def test_a_verifier_sees_nothing_that_the_agent_left_running_or_lying_about(play: Play) -> None:
-    """A program or module of the agent's in `work` or /tmp stands in nobody's way there."""
+def test_a_verifier_sees_nothing_that_the_agent_left(play: Play) -> None:
+    """A program or module of the agent in `work` or /tmp does not affect the verifier."""
     agent = first("echo 'exit 0' > /tmp/python; echo 'raise SystemExit(0)' > json.py", then=lambda _: submits("9.9"))
     with pytest.raises(FailedError, match="the reward is 0: the verifier exited with 1"):
-        play(agent, verifier=("python", "-c", _OWN + "assert told['version'] == told['expected']"))
+        play(agent, verifier=("python", "-c", _OWN + "assert submission['version'] == submission['expected']"))
 
 
-def test_a_verifier_that_does_not_end_tells_no_reward(play: Play) -> None:
-    """A reward that nobody could tell is not a reward."""
+def test_a_verifier_that_does_not_end_gives_no_reward(play: Play) -> None:
+    """Without a reward the rollout fails."""
     agent = first("true", then=lambda _: submits())
-    with pytest.raises(FailedError, match="nothing tells its reward"):
+    with pytest.raises(FailedError, match="it has no reward"):
         play(agent, verifier=("sleep", "60"), command_seconds=1)

@@ -11,8 +11,9 @@ from typing import Any
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
 from release_channels.gate.candidate import Candidate, make_candidate, target_of
-from release_channels.gate.checks import GateContext, check_judgement, check_rollout
-from release_channels.gate.providers import Configured, in_order, key_names, read_candidates
+from release_channels.gate.checks import check_judgement, check_rollout
+from release_channels.gate.context import GateContext
+from release_channels.gate.providers import Configured, in_order, key_names, provider_statuses
 from release_channels.gate.rollout import Rollout
 from release_channels.gate.sandbox.bubblewrap import Bubblewrap, find_bubblewrap
 from release_channels.model.gate_config import GateConfig
@@ -69,7 +70,7 @@ def model_environment(url: str, key: str = MODEL_KEY) -> dict[str, str]:
 
 def configured(env: Mapping[str, str]) -> Configured:
     """The provider that an environment configures."""
-    return next(one.configured for one in read_candidates(in_order(GateConfig()), env) if one.configured)
+    return next(one.configured for one in provider_statuses(in_order(GateConfig()), env) if one.configured)
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Play:
         with serve_model(self.server) as running:
             env = model_environment(running.url)
             chosen = configured(env)
-            bench = GateContext(
+            context = GateContext(
                 gate,
                 self.kept,
                 self.ready.workplace,
@@ -103,8 +104,8 @@ class Play:
                 SecretRedactor(env, key_names(())),
                 pause=0.01,
             )
-            rollout = check_rollout(self.ready.candidate, bubblewrap(gate), chosen, "# Demo\n", bench)
-            check_judgement(rollout, chosen, bench)
+            rollout = check_rollout(self.ready.candidate, bubblewrap(gate), chosen, "# Demo\n", context)
+            check_judgement(rollout, chosen, context)
         assert self.server.failures == []
         return rollout
 

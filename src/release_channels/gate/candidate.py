@@ -1,4 +1,4 @@
-"""The candidate: the very files that would be published, installed as a new user has them, with a wheelhouse beside."""
+"""The candidate: the exact files that would be published, installed, and a wheelhouse with their dependencies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.process import run, run_pair, run_unchecked
+from release_channels.adapters.process import run, run_pair
 from release_channels.adapters.uv import python_for, python_of, sanitized_environment, uv_program
 from release_channels.errors import CommandError, FailedError
 from release_channels.gate.sandbox.base import Contents
@@ -27,13 +27,13 @@ from release_channels.release.build import build_files, build_spec
 from release_channels.release.installed_package import Wheel, read_wheel
 
 _SECONDS = 900
-_READS_LOCKS = SpecifierSet(">=26.1,<27")
-"""The pips that read a lock. Source: tried; pip calls it an experiment, so a newer one is not believed to do it."""
+_READ_LOCKS = SpecifierSet(">=26.1,<27")
+"""The pip versions that read a lock file. Source: tested; the feature is experimental, so no later version counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What is gated: a commit, and the version and channel that it would be published with."""
+class GateTarget:
+    """A commit, and the version and channel that it would be published with."""
 
     project: Project
     commit: Commit
@@ -44,9 +44,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A target that was built and installed."""
+    """A target after its build and installation."""
 
-    target: Target
+    target: GateTarget
     files: tuple[ManifestFile, ...]
     wheel: Wheel
     contents: Contents
@@ -62,35 +62,35 @@ class Candidate:
         return self.target.version
 
 
-def target_of(project: Project, commit: Commit, run_number: int | None, source_url: str | None) -> Target:
-    """Report what a commit would be published as: `.dev<run>` on a dev line, the final itself on a staged commit.
+def target_of(project: Project, commit: Commit, run_number: int | None, source_url: str | None) -> GateTarget:
+    """Return how a commit would be published: as `.dev<run>` on a dev line, as the final release on a staged commit.
 
-    Without a run number a dev line keeps the version that it has.
+    Without a run number a dev line keeps its version.
 
     Raises: RefusedError for a version that no channel publishes.
     """
     if line_of(project.version) is Line.FINAL:
-        return Target(project, commit, Channel.PUBLIC, project.version, source_url)
+        return GateTarget(project, commit, Channel.PUBLIC, project.version, source_url)
     number = (project.version.dev or 0) if run_number is None else run_number + project.config.run_offset
-    return Target(project, commit, Channel.PREVIEW, preview_of(project.version, number), source_url)
+    return GateTarget(project, commit, Channel.PREVIEW, preview_of(project.version, number), source_url)
 
 
-def make_candidate(target: Target, root: Path, workplace: Path, env: Mapping[str, str]) -> Candidate:
-    """Build a target and install it, from wheels alone, so that nothing of it has run outside of a sandbox yet.
+def make_candidate(target: GateTarget, root: Path, workplace: Path, env: Mapping[str, str]) -> Candidate:
+    """Build a target and install it from wheels only, so that none of its code runs outside of a sandbox.
 
     Raises: FailedError if it cannot be built, or cannot be installed from wheels.
     """
-    recipe = build_spec(root, target.project, target.commit, target.channel, target.version, target.source_url)
+    spec = build_spec(root, target.project, target.commit, target.channel, target.version, target.source_url)
     with console.progress(f"building {target.project.name} {target.version}"):
-        files = build_files(recipe, workplace, env)
+        files = build_files(spec, workplace, env)
     wheel = next(file for file in files if file.suffix == ".whl")
-    with console.progress("gathering its dependencies"):
+    with console.progress("collecting its dependencies"):
         contents = _install(target, wheel, workplace, env)
-    text = tuple(ManifestFile(file.name, file.stat().st_size, sha256_of(file)) for file in files)
-    return Candidate(target, text, read_wheel(wheel), contents)
+    manifest = tuple(ManifestFile(file.name, file.stat().st_size, sha256_of(file)) for file in files)
+    return Candidate(target, manifest, read_wheel(wheel), contents)
 
 
-def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str]) -> Contents:
+def _install(target: GateTarget, wheel: Path, workplace: Path, env: Mapping[str, str]) -> Contents:
     wheelhouse, environment = workplace / "wheelhouse", workplace / "candidate"
     wheelhouse.mkdir()
     quiet = sanitized_environment(env) | {
@@ -99,35 +99,34 @@ def _install(target: Target, wheel: Path, workplace: Path, env: Mapping[str, str
         "PIP_NO_INPUT": "1",
     }
     python = python_for(target.project.requires_python)
-    # Relocatable, since the sandbox has it at another place.
+    # Relocatable, since its path is another one in the sandbox.
     run(uv_program(), "venv", "--quiet", "--relocatable", "--python", python, environment, cwd=workplace, env=quiet)
     inside = python_of(environment)
     lock = workplace / "pylock.toml"
     lock.write_text(_locked(target, wheel, inside, workplace, quiet), encoding="utf-8")
-    words = ("pip", "install", "--quiet", "--no-deps", "--no-build", "--python", str(inside))
-    # pip comes along for the new user; it also is what can download wheels, which uv cannot.
-    pip = next(one.version for one in _packages(lock) if one.name == "pip")
-    _do(*words, f"pip=={pip}", cwd=workplace, env=quiet)
-    wanted = lock if pip and pip in _READS_LOCKS else _write_requirements(lock)
+    # pip is for the new user, and downloads wheels, which uv cannot.
+    pip = next(package.version for package in _packages(lock) if package.name == "pip")
+    _install_with_uv(inside, f"pip=={pip}", cwd=workplace, env=quiet)
+    wanted = lock if pip and pip in _READ_LOCKS else _write_requirements(lock)
     run_pair(
         lambda: _download(target, wanted, inside, wheelhouse, quiet),
-        lambda: _do(*words, "-r", str(lock), cwd=workplace, env=quiet),
+        lambda: _install_with_uv(inside, "-r", str(lock), cwd=workplace, env=quiet),
     )
-    _do(*words, str(wheel), cwd=workplace, env=quiet)
+    _install_with_uv(inside, str(wheel), cwd=workplace, env=quiet)
     shutil.copyfile(wheel, wheelhouse / wheel.name)
     requirement = f"{target.project.name}=={target.version}"
-    return Contents(wheelhouse, requirement, environment, python_places(inside, workplace, quiet))
+    return Contents(wheelhouse, requirement, environment, python_directories(inside, workplace, quiet))
 
 
-def _locked(target: Target, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
-    """Resolve the dependencies once, and pip, so that what is installed and what is downloaded are the same files.
+def _locked(target: GateTarget, wheel: Path, python: Path, cwd: Path, env: Mapping[str, str]) -> str:
+    """Resolve the dependencies and pip once, so that the same files are installed and downloaded.
 
-    Raises: FailedError if they do not resolve, or is not available as wheels.
+    Raises: FailedError if they cannot be resolved, or are not available as wheels.
     """
     wanted = cwd / "wanted.in"
     wanted.write_text(f"pip\n{wheel.as_uri()}\n", encoding="utf-8")
     words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build", "--python", python)
-    with _naming_failures(target):
+    with _failing(f"the dependencies of {target.project.name} {target.version} are not available", _WHEELS_ONLY):
         return run(
             uv_program(), *words, "--format", "pylock.toml", "--no-emit-package", target.project.name, wanted,
             cwd=cwd, env=env, timeout=_SECONDS,
@@ -139,59 +138,58 @@ def _packages(lock: Path) -> Sequence[Package]:
 
 
 def _write_requirements(lock: Path) -> Path:
-    """Write what is locked as requirements, for a pip that reads no lock: it takes files with these digests alone.
+    """Write the lock as requirements with digests, for a pip that does not read lock files.
 
-    What comes from an address and not from an index has none here, and pip refuses it.
+    A dependency from a URL has no digest here, and pip refuses it.
     """
     lines = []
-    for one in _packages(lock):
-        digests = (f"--hash=sha256:{wheel.hashes['sha256']}" for wheel in one.wheels or ())
-        lines.append(" ".join((f"{one.name}=={one.version}", *digests)))
+    for package in _packages(lock):
+        digests = (f"--hash=sha256:{wheel.hashes['sha256']}" for wheel in package.wheels or ())
+        lines.append(" ".join((f"{package.name}=={package.version}", *digests)))
     path = lock.with_name("locked.txt")
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 
 
-def _download(target: Target, wanted: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
-    """Put all that a new user's pip asks for into the wheelhouse.
+def _download(target: GateTarget, wanted: Path, python: Path, wheelhouse: Path, env: Mapping[str, str]) -> None:
+    """Download everything that a new user's pip needs into the wheelhouse.
 
-    Raises: FailedError if it is not available as wheels, or is not what was locked.
+    Raises: FailedError if it is not available as wheels, or does not match the lock.
     """
     options = ("--quiet", "--only-binary", ":all:", "--no-deps", "--dest", wheelhouse)
-    with _naming_failures(target):
+    with _failing(f"the dependencies of {target.project.name} {target.version} are not available", _WHEELS_ONLY):
         run(python, "-I", "-m", "pip", "download", *options, "-r", wanted, cwd=wanted.parent, env=env, timeout=_SECONDS)
 
 
-@contextmanager
-def _naming_failures(target: Target) -> Iterator[None]:
-    """Report of what goes wrong what it was for.
+def _install_with_uv(python: Path, *words: str, cwd: Path, env: Mapping[str, str]) -> None:
+    """Install from wheels, without dependencies.
 
-    Raises: FailedError with the end of the installer's words.
+    Raises: FailedError with the end of uv's output.
+    """
+    options = ("--quiet", "--no-deps", "--no-build", "--python", python)
+    with _failing("the candidate cannot be installed"):
+        run(uv_program(), "pip", "install", *options, *words, cwd=cwd, env=env, timeout=_SECONDS)
+
+
+_WHEELS_ONLY = "\neach of them needs a wheel: the sandbox has no network and builds nothing"
+
+
+@contextmanager
+def _failing(message: str, advice: str = "") -> Iterator[None]:
+    """Convert the error of a program.
+
+    Raises: FailedError with the end of the program's output and the advice.
     """
     try:
         yield
     except CommandError as stop:
-        raise FailedError(
-            f"the dependencies of {target.project.name} {target.version} could not be gathered",
-            hint=f"{stop.hint}\neach of them needs a wheel: the sandbox has no network and builds nothing",
-        ) from stop
+        raise FailedError(message, hint=f"{stop.hint}{advice}") from stop
 
 
-def python_places(python: Path, cwd: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
-    """List the directories that the interpreter of an environment comes from, by every name that leads there.
+def python_directories(python: Path, cwd: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
+    """List the directories of an environment's interpreter, under each of their names.
 
-    uv's own interpreters are reached through a link that names the minor version alone.
+    The path of uv's own interpreters contains a link with only the minor version in its name.
     """
     prefix = Path(run(python, "-I", "-c", "import sys; print(sys.base_prefix)", cwd=cwd, env=env))
     return tuple(dict.fromkeys((prefix, prefix.resolve(), python.readlink().parent.parent)))
-
-
-def _do(*words: str, cwd: Path, env: Mapping[str, str]) -> None:
-    """Make uv install something.
-
-    Raises: FailedError with the end of uv's words.
-    """
-    try:
-        run_unchecked(uv_program(), *words, cwd=cwd, env=env, timeout=_SECONDS).or_raise()
-    except CommandError as stop:
-        raise FailedError("the candidate cannot be installed", hint=stop.hint) from stop

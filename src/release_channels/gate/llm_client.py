@@ -1,8 +1,7 @@
-"""One model, asked through the openai client: bounded in time and size, and quoted in no message."""
+"""Query a model through the openai client: bounded in time and size, and quoted in no message."""
 
 from __future__ import annotations
 
-import json
 import logging
 import ssl
 import time
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from release_channels.adapters.actions_env import is_loopback, is_rehearsal
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.gate.providers import Configured
+from release_channels.model.strict_json import StrictJsonReader
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,23 +22,24 @@ if TYPE_CHECKING:
 
 _MAX_ANSWER = 8 * 2**20
 _MAX_WAIT = 10.0
-# Of an answer only these go back with the conversation; some models want their reasoning back.
+_READER = StrictJsonReader("the response", hint="")
+# Only these fields of a response go back with the conversation; some models need their own reasoning again.
 _KEPT = ("role", "content", "tool_calls", "reasoning_content")
 
 
 class ModelError(ReleaseError):
-    """A model did not answer as the API promises; the message contains no key, header or body."""
+    """A model did not answer as the API specifies; the message contains no key, header or body."""
 
     def __init__(self, message: str, *, may_pass: bool = False, wait: float | None = None) -> None:
         super().__init__(message)
         self.may_pass = may_pass
-        """True if asking again may help."""
+        """True if a retry may help."""
         self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool that the model wants called; the arguments are a text that should be JSON."""
+    """A tool call that the model requests; the arguments are a string that should be JSON."""
 
     id: str
     tool: str
@@ -47,7 +48,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ModelResponse:
-    """One completion: what it says, the tools it calls, the tokens that it took; `message` is for the conversation."""
+    """One completion: its text, its tool calls and the tokens used; `message` is for the conversation."""
 
     text: str
     calls: tuple[ToolCall, ...]
@@ -57,13 +58,12 @@ class ModelResponse:
 
 @dataclass
 class ChatModel:
-    """A provider's model that can be asked."""
+    """A provider's model behind an open client."""
 
     configured: Configured
     client: openai.OpenAI
     pause: float = 2.0
-    """Seconds before the one repetition, where the server names none."""
-    clock: Callable[[], float] = time.monotonic
+    """The delay in seconds before the one retry, where the server names none."""
     _deadline: float = field(default=0.0, repr=False)
 
     def complete(
@@ -74,16 +74,16 @@ class ChatModel:
         tokens: int,
         tools: Sequence[Mapping[str, Any]] = (),
     ) -> ModelResponse:
-        """Request one completion of at most so many tokens; what may pass is asked once more.
+        """Request one completion of at most `tokens` tokens within `seconds`; retry once where that may help.
 
         Raises: ModelError
         """
-        end = self.clock() + seconds
+        end = time.monotonic() + seconds
         try:
             return self._once(messages, end, tokens, tools)
         except ModelError as err:
             wait = min(self.pause if err.wait is None else err.wait, _MAX_WAIT)
-            if not err.may_pass or self.clock() + wait >= end:
+            if not err.may_pass or time.monotonic() + wait >= end:
                 raise
             time.sleep(wait)
         return self._once(messages, end, tokens, tools)
@@ -94,7 +94,7 @@ class ChatModel:
         import httpx2
         import openai
 
-        left = max(end - self.clock(), 0.01)
+        left = max(end - time.monotonic(), 0.01)
         self._deadline = end
         words: dict[str, Any] = {
             "model": self.configured.model,
@@ -105,41 +105,41 @@ class ChatModel:
         try:
             raw = self.client.chat.completions.with_raw_response.create(**words, timeout=left)
             return _parse(raw.http_response.content)
-        # Without the cause: a provider's error quotes what it was sent, the key as well.
+        # Without the cause: a provider's error may quote the request, including the key.
         except openai.APIStatusError as err:
             raise _status(err) from None
         except (openai.APIConnectionError, httpx2.HTTPError) as err:
             raise _connection(err, left) from None
         except openai.OpenAIError as err:
-            raise ModelError(f"the client gave up: {type(err).__name__}") from None
+            raise ModelError(f"the client failed: {type(err).__name__}") from None
 
     def bound(self, response: httpx2.Response) -> None:
-        """Return an answer's body no more time and size than was given to the question."""
-        response.stream = _bounded(response.stream, lambda: self.clock() > self._deadline)
+        """Limit the time and the size of a response's body."""
+        response.stream = _bounded(response.stream, lambda: time.monotonic() > self._deadline)
 
 
 @contextmanager
 def open_model(configured: Configured, env: Mapping[str, str], *, pause: float = 2.0) -> Iterator[ChatModel]:
-    """Make a client for a provider, as long as the block lasts; nothing is asked yet.
+    """Open a client for a provider for the length of the block, without a request yet.
 
-    Raises: RefusedError if the openai package is missing; ModelError for an address that no key may be sent to.
+    Raises: RefusedError if the openai package is missing; ModelError for an address that must not receive a key.
     """
     try:
         import httpx2
         import openai
     except ImportError as err:
         raise RefusedError(
-            f"the gate asks models through the package openai, which is not installed: {err}",
+            f"the gate queries models through the package openai, which is not installed: {err}",
             hint='write "release-channels[gate]" in the noxfile\'s block, or `pip install "release-channels[gate]"`',
         ) from err
     check_address(configured.base_url, env)
-    # nox lets every library log; these tell of each request, and OPENAI_LOG makes them tell all of it.
+    # nox enables every library's log; these log each request, and with OPENAI_LOG its headers and body.
     for name in ("openai", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     model: ChatModel
     with (
-        # Not redirected: an answer from elsewhere is not the provider's.
-        httpx2.Client(follow_redirects=False, event_hooks={"response": [lambda answer: model.bound(answer)]}) as http,
+        # No redirects: a response from another server is not the provider's.
+        httpx2.Client(follow_redirects=False, event_hooks={"response": [lambda got: model.bound(got)]}) as http,
         openai.OpenAI(
             api_key=configured.key, base_url=configured.base_url, organization="", project="", max_retries=0,
             http_client=http,
@@ -150,7 +150,7 @@ def open_model(configured: Configured, env: Mapping[str, str], *, pause: float =
 
 
 def check_address(base_url: str, env: Mapping[str, str]) -> None:
-    """Refuse an address that a key must not be sent to.
+    """Refuse an address that must not receive a key.
 
     Raises: ModelError
     """
@@ -161,7 +161,7 @@ def check_address(base_url: str, env: Mapping[str, str]) -> None:
     except ValueError:
         plain = False
     if not plain:
-        raise ModelError("its address is not the plain address of an API")
+        raise ModelError("its address is not the plain URL of an API")
     if parts.scheme == "http" and not is_loopback(base_url):
         raise ModelError("its address is not https, and the key would travel unencrypted")
     if is_rehearsal(env) and not is_loopback(base_url):
@@ -177,9 +177,9 @@ def _bounded(stream: Any, is_late: Callable[[], bool]) -> httpx2.SyncByteStream:
             for chunk in stream:
                 size += len(chunk)
                 if is_late():
-                    raise httpx2.ReadTimeout("the whole answer took too long")
+                    raise httpx2.ReadTimeout("the whole response took too long")
                 if size > _MAX_ANSWER:
-                    raise httpx2.DecodingError("the answer is too large")
+                    raise httpx2.DecodingError("the response is too large")
                 yield chunk
 
         def close(self) -> None:
@@ -215,10 +215,10 @@ def _connection(err: BaseException, seconds: float) -> ModelError:
     if any(isinstance(cause, ssl.SSLError) or "CERTIFICATE_VERIFY" in str(cause) for cause in causes):
         return ModelError("TLS: its certificate is not trusted")
     if any(isinstance(cause, httpx2.DecodingError) for cause in causes):
-        return ModelError(f"the answer cannot be decoded, or is larger than {_MAX_ANSWER} bytes")
+        return ModelError(f"the response cannot be decoded, or is larger than {_MAX_ANSWER} bytes")
     if any(isinstance(cause, httpx2.RemoteProtocolError | httpx2.ReadError) for cause in causes):
-        return ModelError("the answer was cut short", may_pass=True)
-    return ModelError("it cannot be reached", may_pass=True)
+        return ModelError("the response was cut short", may_pass=True)
+    return ModelError("the connection failed", may_pass=True)
 
 
 def _causes(err: BaseException | None) -> Iterator[BaseException]:
@@ -228,36 +228,34 @@ def _causes(err: BaseException | None) -> Iterator[BaseException]:
 
 
 def _parse(content: bytes) -> ModelResponse:
-    """Read a completion.
+    """Parse a completion.
 
     Raises: ModelError
     Source: OpenAI's API reference, the chat completion object.
     """
     try:
-        table = json.loads(content)
-    except (ValueError, RecursionError):
-        raise ModelError("the answer is not JSON") from None
-    choices = table.get("choices") if isinstance(table, dict) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    message = first.get("message") if isinstance(first, dict) else None
-    if not isinstance(message, dict):
-        raise ModelError("the answer contains no choice")
-    text, calls = message.get("content"), message.get("tool_calls") or []
-    if not isinstance(text, str | None) or not isinstance(calls, list):
-        raise ModelError("the response contains no message")
+        table: Any = _READER.parse(content.decode("utf-8-sig"))
+        choices = table.get("choices") if isinstance(table, dict) else None
+        first = choices[0] if isinstance(choices, list) and choices else None
+        _READER.require(first is not None, "it contains no choice")
+        message = _READER.nested(first, "message")
+        text, calls = message.get("content"), message.get("tool_calls") or []
+        _READER.require(isinstance(text, str | None) and isinstance(calls, list), "it contains no message")
+        tool_calls = tuple(map(_parse_call, calls))
+    except UnicodeDecodeError:
+        raise ModelError("the response is not JSON: it is not UTF-8") from None
+    except RefusedError as err:
+        raise ModelError(str(err)) from None
     kept = {key: message[key] for key in _KEPT if message.get(key) is not None}
-    # Some servers want the key `content` in any case, also where it is null.
-    return ModelResponse(text or "", tuple(map(_parse_call, calls)), _tokens(table), {"content": None, **kept})
+    # Some servers require the key `content` even where it is null.
+    return ModelResponse(text or "", tool_calls, _tokens(table), {"content": None, **kept})
 
 
-def _parse_call(call: object) -> ToolCall:
+def _parse_call(call: Any) -> ToolCall:
     function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(call, dict) or not isinstance(function, dict):
-        raise ModelError("the response contains a malformed tool call")
-    values = (call.get("id"), function.get("name"), function.get("arguments"))
-    if not all(isinstance(value, str) for value in values):
-        raise ModelError("the response contains a malformed tool call")
-    return ToolCall(*map(str, values))
+    values = (call.get("id"), function.get("name"), function.get("arguments")) if isinstance(function, dict) else (0,)
+    _READER.require(all(isinstance(value, str) for value in values), "it contains a malformed tool call")
+    return ToolCall(*values)
 
 
 def _tokens(table: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""One run of the gate: what is gated, the checks in order, the provenance, and one named outcome."""
+"""One run of the gate: the target, the checks in order, the provenance, and the outcome."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from release_channels.cli.options import GateOptions
 from release_channels.cli.report import warn_uncommitted
 from release_channels.cli.run import session_run
 from release_channels.errors import RefusedError, ReleaseError, UsageError
-from release_channels.gate.candidate import Candidate, Target, make_candidate, target_of
+from release_channels.gate.candidate import Candidate, GateTarget, make_candidate, target_of
 from release_channels.gate.checks import (
-    GateContext,
     check_commands,
     check_daytona,
     check_judgement,
     check_rollout,
     find_sandboxes,
 )
+from release_channels.gate.context import GateContext
 from release_channels.gate.provider_probe import choose_provider
-from release_channels.gate.providers import Provider, in_order, key_names, read_candidates
+from release_channels.gate.providers import Provider, in_order, key_names, provider_statuses
 from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, connect_daytona
-from release_channels.gate.test_run import NotGateable, TestedCommit, ask_for_tested_commit, tested_commit_of_event
+from release_channels.gate.test_run import NotGateable, TestedCommit, fetch_tested_commit, tested_commit_of_event
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.redact import SecretRedactor, without
 from release_channels.model.tested_commit import PROVENANCE, GateRun, Provenance
@@ -47,12 +47,12 @@ _RETRY = "nothing has passed; run the gate again"
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """What a run of the gate is about."""
+    """The repository, the target, its test run and the providers of one run of the gate."""
 
     root: Path
     git: Git
-    target: Target
-    origin: TestedCommit
+    target: GateTarget
+    tested: TestedCommit
     providers: tuple[Provider, ...]
     env: Mapping[str, str]
 
@@ -60,9 +60,9 @@ class GateRequest:
 def run_gate(
     words: Sequence[str], *, root: Path, dry_run: bool = False, env: Mapping[str, str] = os.environ, pause: float = 2.0
 ) -> Outcome:
-    """Run the gate from its options to its outcome; errors end in an outcome, never in a traceback.
+    """Run the gate from its options to its outcome; errors become an outcome, never a traceback.
 
-    `pause` is how long a provider is given before it is asked again, in seconds.
+    `pause` is the delay in seconds before a provider is queried again.
 
     Raises: KeyboardInterrupt, after the outcome was reported.
     """
@@ -77,33 +77,35 @@ def run_gate(
 
 
 def _run(options: GateOptions, root: Path, env: Mapping[str, str], redactor: SecretRedactor, pause: float) -> Outcome:
-    """Find out what is to be gated and how, show it, and do it unless this is a dry run."""
+    """Determine the target and the checks, show them, and run the checks unless this is a dry run."""
     git, event = Git.open(root), read_event_run(env)
     commit = git.commit(_revision(options, event))
     project = open_project(git, commit, index=LOCAL if event is None else DEFAULT, env=env)
     if not project.config.gate.enabled:
         why = "tool.release-channels.gate.enabled is false: previews follow the tests directly"
         return Outcome(Result.SKIPPED, why, project=project.name, commit=commit.sha)
-    found = tested_commit_of_event(event, project.config) if event else TestedCommit(missing="a dry run asks nobody")
-    if isinstance(found, NotGateable):
-        return Outcome(Result.SKIPPED, f"nothing to gate: {found.why}", project=project.name, commit=commit.sha)
-    if event is None and not options.dry_run:
-        found = ask_for_tested_commit(commit.sha, project.config, git.remote_url(project.config.remote), env)
+    tested: TestedCommit | NotGateable = TestedCommit(missing="a dry run queries no server")
+    if event is not None:
+        tested = tested_commit_of_event(event, project.config)
+    elif not options.dry_run:
+        tested = fetch_tested_commit(commit.sha, project.config, git.remote_url(project.config.remote), env)
+    if isinstance(tested, NotGateable):
+        return Outcome(Result.SKIPPED, f"nothing to gate: {tested.why}", project=project.name, commit=commit.sha)
     base = repository_url(project, git.remote_url(project.config.remote))
-    target = target_of(project, commit, _run_number(options, found), commit_url(base, commit.sha) if base else None)
+    target = target_of(project, commit, _run_number(options, tested), commit_url(base, commit.sha) if base else None)
     providers = in_order(project.config.gate)
     redactor.add(env, key_names(providers))
-    case = GateRequest(root, git, target, found, _providers(options, providers), env)
+    request = GateRequest(root, git, target, tested, _providers(options, providers), env)
     withheld = key_names(providers) | set(_DAYTONA_KEYS)
-    _refuse_nothing(case)
-    _show(case, options.dry_run)
+    _check_request(request)
+    _show(request, options.dry_run)
     if options.dry_run:
-        return _outcome(case, Result.PLANNED, f"{project.name} {target.version} would be gated")
+        return _outcome(request, Result.PLANNED, f"{project.name} {target.version} would be gated")
     with ExitStack() as stack:
         stack.enter_context(checkout_lock(root))
-        kept, workplace = _make_room(root), stack.enter_context(temporary_directory("gate"))
-        bench = GateContext(project.config.gate, kept, workplace, without(env, withheld), env, redactor, pause)
-        return _gated(case, bench)
+        kept, workplace = _remove_old_results(root), stack.enter_context(temporary_directory("gate"))
+        context = GateContext(project.config.gate, kept, workplace, without(env, withheld), env, redactor, pause)
+        return _gated(request, context)
 
 
 def _revision(options: GateOptions, event: EventRun | None) -> str:
@@ -117,94 +119,98 @@ def _revision(options: GateOptions, event: EventRun | None) -> str:
     return event.sha
 
 
-def _run_number(options: GateOptions, origin: TestedCommit) -> int | None:
-    """Return the run number: the test run's, which no option can change, or the one that was given."""
-    if origin.test_run is None:
+def _run_number(options: GateOptions, tested: TestedCommit) -> int | None:
+    """Return the run number: the test run's, or else the option's.
+
+    Raises: UsageError if they differ.
+    """
+    if tested.test_run is None:
         return options.run
-    if options.run not in (None, origin.test_run.number):
+    if options.run not in (None, tested.test_run.number):
         raise UsageError(
-            f"--run-number {options.run}, but the test run of this commit has the number {origin.test_run.number}",
-            hint="leave --run-number out: it is known",
+            f"--run-number {options.run}, but the test run of this commit has the number {tested.test_run.number}",
+            hint="leave --run-number out",
         )
-    return origin.test_run.number
+    return tested.test_run.number
 
 
 def _providers(options: GateOptions, providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
-    """Narrow the providers to the one that was asked for.
+    """Return the providers, or only the requested one.
 
-    Raises: UsageError if there is none of that name.
+    Raises: UsageError if its name is unknown.
     """
     if options.provider is None:
         return providers
     chosen = tuple(provider for provider in providers if provider.name == options.provider)
     if not chosen:
         names = ", ".join(provider.name for provider in providers)
-        raise UsageError(f"--provider {options.provider} is none of the gate's providers", hint=f"they are: {names}")
+        raise UsageError(f"unknown provider: {options.provider}", hint=f"known providers: {names}")
     return chosen
 
 
-def _refuse_nothing(case: GateRequest) -> None:
-    """Refuse a gate that would let everything through, and a place for the provenance that is something else's."""
-    gate = case.target.project.config.gate
+def _check_request(request: GateRequest) -> None:
+    """Refuse a gate without any check, and a path of the provenance that is in use for something else."""
+    gate = request.target.project.config.gate
     if not gate.model and not gate.commands:
         raise RefusedError(
-            "tool.release-channels.gate asks no model and has no commands: it would let everything through",
-            hint="give it `commands`, or leave the gate out with `enabled = false`",
+            "tool.release-channels.gate has neither a model nor commands, so it would pass everything",
+            hint="set `commands`, or turn the gate off with `enabled = false`",
         )
-    path = case.root / PROVENANCE
-    if case.git.tracks(PROVENANCE) or path.is_symlink() or (path.exists() and not path.is_file()):
+    path = request.root / PROVENANCE
+    if request.git.tracks(PROVENANCE) or path.is_symlink() or (path.exists() and not path.is_file()):
         raise RefusedError(
-            f"{PROVENANCE} is something else's, and is written here", hint=f"rename it, or git rm --cached {PROVENANCE}"
+            f"{PROVENANCE} is in use, and the gate writes it", hint=f"rename it, or `git rm --cached {PROVENANCE}`"
         )
 
 
-def _show(case: GateRequest, dry_run: bool) -> None:
-    """Show what is gated and how; a dry run and a real one show the same."""
-    target, gate = case.target, case.target.project.config.gate
-    test = case.origin.test_run
+def _show(request: GateRequest, dry_run: bool) -> None:
+    """Show the target and the settings, the same in a dry run and in a real one."""
+    target, gate = request.target, request.target.project.config.gate
+    test = request.tested.test_run
     console.say(f"{target.project.name} {target.version}: the integration gate", style="bold")
     rows = [
-        ("commit", f"{target.commit.short}, {warn_uncommitted(case.git.uncommitted())}"),
-        ("it holds", str(target.project.version)),
+        ("commit", f"{target.commit.short}, {warn_uncommitted(request.git.uncommitted())}"),
+        ("declares", str(target.project.version)),
     ]
-    rows.append(("tests", f"run {test.number} of {test.path}" if test else f"none known: {case.origin.missing}"))
+    rows.append(("tests", f"run {test.number} of {test.path}" if test else f"none known: {request.tested.missing}"))
     if gate.model:
         rows.append(
-            ("rollout", "the project's own: " + " ".join(gate.rollout) if gate.rollout else "the built-in agent")
+            ("rollout", f"the project's own: {' '.join(gate.rollout)}" if gate.rollout else "the built-in agent")
         )
         limits = f"{gate.max_turns} turns, {gate.max_tokens} tokens, {gate.max_seconds} s"
         rows.append(("limits", f"{limits}, {gate.command_seconds} s and {gate.max_output} bytes a command"))
-        rows.append(("network", "open to the agent" if gate.network else "closed to the agent"))
+        rows.append(("network", "allowed" if gate.network else "not allowed"))
     if gate.commands:
         rows.append(("commands", str(len(gate.commands))))
     for name, value in rows:
         console.say(f"  {name:<13}{value}")
     if gate.model and dry_run:
-        for candidate in read_candidates(case.providers, case.env):
-            found = candidate.configured
-            said = f"configured: {found.model} at {found.base_url}" if found else f"not configured: {candidate.missing}"
-            console.say(f"  {candidate.provider.name:<15}{said}")
+        for status in provider_statuses(request.providers, request.env):
+            value = f"not configured: {status.missing}"
+            if chosen := status.configured:
+                value = f"configured: {chosen.model} at {chosen.base_url}"
+            console.say(f"  {status.provider.name:<15}{value}")
     if test is None and not dry_run:
-        console.warn(f"there will be no {PROVENANCE}: {case.origin.missing}")
+        console.warn(f"there will be no {PROVENANCE}: {request.tested.missing}")
 
 
-def _gated(case: GateRequest, bench: GateContext) -> Outcome:
-    """Do the checks, and write down that they passed."""
+def _gated(request: GateRequest, context: GateContext) -> Outcome:
+    """Run the checks, and write the provenance if they pass."""
     try:
-        candidate = _checked(case, bench)
+        candidate = _checked(request, context)
     except ReleaseError as stop:
         console.error(stop)
         result = Result.REFUSED if isinstance(stop, RefusedError) else Result.FAILED
-        return replace(_outcome(case, result, f"gate: {stop}"), hint=stop.hint)
-    written = _write_provenance(case, candidate, bench)
+        return replace(_outcome(request, result, f"gate: {stop}"), hint=stop.hint)
+    written = _write_provenance(request, candidate, context)
     message = f"{candidate.name} {candidate.version} passed the gate" + (
-        f", and {PROVENANCE} says so" if written else f"; no {PROVENANCE} was written: {case.origin.missing}"
+        f"; {PROVENANCE} was written" if written else f"; no {PROVENANCE} was written: {request.tested.missing}"
     )
-    return _outcome(case, Result.DONE, message)
+    return _outcome(request, Result.DONE, message)
 
 
-def _make_room(root: Path) -> Path:
-    """Take away what an earlier run left: its provenance must not stand for this one."""
+def _remove_old_results(root: Path) -> Path:
+    """Remove the files of an earlier run, whose provenance must not count for this one, and return their directory."""
     (root / PROVENANCE).unlink(missing_ok=True)
     kept = state_directory(root) / "gate"
     shutil.rmtree(kept, ignore_errors=True)
@@ -212,83 +218,83 @@ def _make_room(root: Path) -> Path:
     return kept
 
 
-def _checked(case: GateRequest, bench: GateContext) -> Candidate:
-    """Do the checks in order: what costs nothing first."""
-    gate, results = bench.gate, bench.results
+def _checked(request: GateRequest, context: GateContext) -> Candidate:
+    """Run the checks in order, those without costs first."""
+    gate, results = context.gate, context.results
     chosen = None
     if gate.model:
-        _begin("provider", "the first that is configured and answers")
-        secret = case.target.project.config.github_models_secret
+        _begin("provider", "the first configured one that answers")
+        secret = request.target.project.config.github_models_secret
         chosen = choose_provider(
-            read_candidates(case.providers, case.env), case.env, seconds=gate.probe_seconds, secret=secret,
-            pause=bench.pause,
+            provider_statuses(request.providers, request.env), request.env, seconds=gate.probe_seconds, secret=secret,
+            pause=context.pause,
         )  # fmt: skip
         results["provider"] = f"{chosen.name}, {chosen.model}"
     needs_sandbox = bool(gate.commands) or (gate.model and not gate.rollout)
-    daytona = _daytona(case)
-    sandboxes = find_sandboxes(gate, case.env, daytona) if needs_sandbox else None
+    daytona = _daytona(request)
+    sandboxes = find_sandboxes(gate, request.env, daytona) if needs_sandbox else None
     if gate.model:
-        _begin("daytona", "leftovers of killed runs, and the same results there as here")
-        check_daytona(daytona, bench)
-    _begin("candidate", "built as it would be published, and installed")
-    candidate = make_candidate(case.target, case.root, bench.workplace, bench.env)
+        _begin("daytona", "remove sandboxes of killed runs, and compare its results with those here")
+        check_daytona(daytona, context)
+    _begin("candidate", "build it as it would be published, and install it")
+    candidate = make_candidate(request.target, request.root, context.workplace, context.env)
     for file in candidate.files:
         console.say(f"  {file.sha256}  {file.name}")
     if gate.commands:
         assert sandboxes is not None
-        _begin("commands", f"the project's own, in {sandboxes.name}")
-        results["commands"] = check_commands(candidate, sandboxes, bench)
+        _begin("commands", f"run the project's own in {sandboxes.name}")
+        results["commands"] = check_commands(candidate, sandboxes, context)
     if chosen is not None:
-        where = sandboxes.name if sandboxes and not gate.rollout else "its own place"
-        _begin("rollout", f"{chosen.name} at work in {where}")
-        rollout = check_rollout(candidate, sandboxes, chosen, _readme(case), bench)
+        where = f"in {sandboxes.name}" if sandboxes and not gate.rollout else "without a sandbox"
+        _begin("rollout", f"{chosen.name} works {where}")
+        rollout = check_rollout(candidate, sandboxes, chosen, _readme(request), context)
         results["rollout"] = f"reward {rollout.result.reward:g}, {rollout.result.tokens} tokens"
         _begin("judge", "the same model grades the trajectory")
-        results["judge"] = check_judgement(rollout, chosen, bench)
+        results["judge"] = check_judgement(rollout, chosen, context)
     return candidate
 
 
-def _daytona(case: GateRequest) -> DaytonaSandboxes | None:
-    """Reach Daytona where there is a key for it; its sandboxes carry the repository's name, or else the project's."""
-    if not case.env.get(KEY, "").strip():
+def _daytona(request: GateRequest) -> DaytonaSandboxes | None:
+    """Connect to Daytona if there is a key; its sandboxes are labelled with the repository, or else the project."""
+    if not request.env.get(KEY, "").strip():
         return None
-    project = case.origin.repository or case.target.project.normalized_name
-    own = read_own_run(case.env)
+    project = request.tested.repository or request.target.project.normalized_name
+    own = read_own_run(request.env)
     run = f"{own[0]}.{own[1]}" if own else secrets.token_hex(8)
-    return DaytonaSandboxes(connect_daytona(case.env), case.target.project.config.gate, project, run)
+    return DaytonaSandboxes(connect_daytona(request.env), request.target.project.config.gate, project, run)
 
 
 def _begin(name: str, title: str) -> None:
     console.say(f"{name}: {title}", style="bold")
 
 
-def _readme(case: GateRequest) -> str:
-    texts = (case.git.read_file(case.target.commit.sha, name) for name in _README)
+def _readme(request: GateRequest) -> str:
+    texts = (request.git.read_file(request.target.commit.sha, name) for name in _README)
     return (next(filter(None, texts), None) or b"").decode("utf-8", "replace")[:_MOST_README]
 
 
-def _write_provenance(case: GateRequest, candidate: Candidate, bench: GateContext) -> bool:
-    """Write down what passed, if there is a test run that it can be tied to."""
-    test_run, repository = case.origin.test_run, case.origin.repository
+def _write_provenance(request: GateRequest, candidate: Candidate, context: GateContext) -> bool:
+    """Write the provenance and return True, if the test run is known."""
+    test_run, repository = request.tested.test_run, request.tested.repository
     if test_run is None or repository is None:
         return False
-    own = read_own_run(case.env)
+    own = read_own_run(request.env)
     provenance = Provenance(
         repository=repository,
-        commit=case.target.commit.sha,
+        commit=request.target.commit.sha,
         test_run=test_run,
         gate_run=GateRun(*own) if own else None,
-        results={name: bench.redactor(said) for name, said in bench.results.items()},
+        results={name: context.redactor(result) for name, result in context.results.items()},
         tool=f"release-channels {installed_version('release-channels')}",
         version=candidate.version,
         files=candidate.files,
     )
-    atomic_write(case.root / PROVENANCE, provenance.to_json())
+    atomic_write(request.root / PROVENANCE, provenance.to_json())
     return True
 
 
-def _outcome(case: GateRequest, result: Result, message: str) -> Outcome:
-    target = case.target
+def _outcome(request: GateRequest, result: Result, message: str) -> Outcome:
+    target = request.target
     return Outcome(
         result, message, channel=target.channel.value, project=target.project.name, version=str(target.version),
         commit=target.commit.sha,

@@ -1,16 +1,17 @@
-"""What the built-in agent is asked to do, and how it is decided whether it did. Pure but for the verifier's sandbox."""
+"""The task of the built-in agent and its reward. Pure but for the verifier's sandbox."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
 from release_channels.adapters.files import temporary_directory
-from release_channels.gate.agent import Session
+from release_channels.gate.agent import AgentSession
 from release_channels.gate.candidate import Candidate
 from release_channels.gate.sandbox.base import Sandbox, Sandboxes
 from release_channels.gate.trajectory import Command
@@ -18,18 +19,16 @@ from release_channels.model.gate_config import GateConfig
 
 README = "README.md"
 _SHOWN = 6000
-VERIFIER, PROJECT, AGENT = "verifier", "project", "agent"
 
 
 def task_text(candidate: Candidate, sandbox: Sandbox, gate: GateConfig, readme: str) -> str:
     """Format the task, with the beginning of the project's README as material."""
-    asked = gate.task or _TASK
-    place = sandbox.place
+    root = sandbox.root
     return (
-        f"You are a new user of the Python project `{candidate.name}`.\n\n{asked.strip()}\n\n"
-        f"You are in {place / 'work'}, which is yours to write in, as is /tmp. An environment with the project and "
-        f"with pip is on PATH. pip is set up to install from {place / 'wheelhouse'} alone. "
-        f"{'The network can be reached.' if gate.network else 'There is no network.'}\n\n"
+        f"You are a new user of the Python project `{candidate.name}`.\n\n{(gate.task or _TASK).strip()}\n\n"
+        f"You are in {root / 'work'}, where you may write, as in /tmp. An environment with the project and "
+        f"with pip is on PATH. pip installs only from {root / 'wheelhouse'}. "
+        f"{'There is a network.' if gate.network else 'There is no network.'}\n\n"
         f"{README} is in your directory. It begins:\n\n<readme>\n{readme[:_SHOWN]}\n</readme>\n"
     )
 
@@ -41,29 +40,29 @@ _TASK = (
 
 
 def reward_of(
-    session: Session, candidate: Candidate, sandboxes: Sandboxes, gate: GateConfig, *, project: Path, agent: Path | None
+    session: AgentSession, candidate: Candidate, sandboxes: Sandboxes, project: Path
 ) -> tuple[float | None, str]:
-    """Decide the reward and say why; None where the verifier could not decide.
+    """Return the reward and its reason; None if the verifier did not finish.
 
-    The project's own verifier runs in a sandbox that the agent has never been in.
+    The project's own verifier runs in a sandbox that the agent has never used.
     """
+    gate, agent = session.gate, session.sandbox.results
     if session.submitted is None:
         return 0.0, "nothing was submitted"
     if not gate.verifier:
         return _built_in(session.submitted["version"], session.commands, candidate)
     with temporary_directory("verifier") as directory:
-        text = {"expected": str(candidate.version), **session.submitted}
-        (directory / "submission.json").write_text(json.dumps(text), encoding="utf-8")
+        submission = {"expected": str(candidate.version), **session.submitted}
+        (directory / "submission.json").write_text(json.dumps(submission), encoding="utf-8")
         lines = (json.dumps({"command": command.text, "code": command.code}) + "\n" for command in session.commands)
         (directory / "commands.jsonl").write_text("".join(lines), encoding="utf-8")
-        more = {VERIFIER: directory, PROJECT: project, **({AGENT: agent} if agent else {})}
-        with sandboxes.open(candidate.contents.with_more(**more)) as sandbox:
-            words = [*gate.verifier]
-            ran = sandbox.run(words, seconds=gate.command_seconds, keep=gate.max_output)
+        more = {"verifier": directory, "project": project} | ({"agent": agent} if agent else {})
+        with sandboxes.open(replace(candidate.contents, more=more)) as sandbox:
+            ran = sandbox.run(gate.verifier, seconds=gate.command_seconds, keep=gate.max_output)
     if ran.code is None:
-        return None, "the verifier did not come to an end"
-    said = ran.output.decode("utf-8", "replace").strip().splitlines()
-    return float(ran.code == 0), f"the verifier exited with {ran.code}" + (f": {said[-1]}" if said else "")
+        return None, "the verifier did not finish"
+    output = ran.output.decode("utf-8", "replace").strip().splitlines()
+    return float(ran.code == 0), f"the verifier exited with {ran.code}" + (f": {output[-1]}" if output else "")
 
 
 def _built_in(reported: str, commands: Sequence[Command], candidate: Candidate) -> tuple[float, str]:

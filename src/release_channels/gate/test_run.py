@@ -1,4 +1,4 @@
-"""Which commit is gated, and which run of the tests it has passed."""
+"""Find the successful test run of the commit to gate."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _WORKFLOWS = ".github/workflows/"
 
 @dataclass(frozen=True, slots=True)
 class TestedCommit:
-    """The run of the tests behind a commit and its repository; without a run, `missing` says why there is none."""
+    """The test run of a commit and its repository; without a run, `missing` is the reason."""
 
-    __test__ = False  # not one of pytest's, whatever its name
+    __test__ = False  # not a test class, in spite of its name
 
     test_run: TestRun | None = None
     repository: str | None = None
@@ -28,15 +28,15 @@ class TestedCommit:
 
 @dataclass(frozen=True, slots=True)
 class NotGateable:
-    """A finished run that calls for no gate: it did not succeed, or was no push to the main branch."""
+    """A finished run without a gate: it did not succeed, or was not a push to the main branch."""
 
     why: str
 
 
 def tested_commit_of_event(run: EventRun, config: Config) -> TestedCommit | NotGateable:
-    """Read the origin from the run that started the job.
+    """Return the test run that started this job, or why it is not gated.
 
-    Raises: RefusedError if another workflow started it than the tests.
+    Raises: RefusedError if another workflow than the tests started it.
     """
     if run.path != f"{_WORKFLOWS}{config.test_workflow}":
         raise RefusedError(
@@ -44,26 +44,26 @@ def tested_commit_of_event(run: EventRun, config: Config) -> TestedCommit | NotG
             hint="the gate's workflow follows the test workflow: fix its `workflow_run`, or set test-workflow",
         )
     where = f"run {run.number} of {run.workflow}"
-    if run.head_repository != run.repository:  # code from elsewhere must not meet the keys
-        return NotGateable(f"{where} was of another repository's code")
+    if run.head_repository != run.repository:  # foreign code must not run where keys are
+        return NotGateable(f"{where} tested code of another repository")
     if (run.event, run.branch) != ("push", config.main_branch):
-        return NotGateable(f"{where} was no push to {config.main_branch}")
+        return NotGateable(f"{where} was not a push to {config.main_branch}")
     if run.conclusion != "success":
         return NotGateable(f"{where} ended with {run.conclusion}")
     return TestedCommit(TestRun(run.id, run.number, run.attempt, run.path), run.repository)
 
 
-def ask_for_tested_commit(sha: str, config: Config, remote_url: str | None, env: Mapping[str, str]) -> TestedCommit:
+def fetch_tested_commit(sha: str, config: Config, remote_url: str | None, env: Mapping[str, str]) -> TestedCommit:
     """Query GitHub for the newest successful test run of a push of a commit to the main branch."""
     name = repository_name(config.repository, remote_url, env)
     if name is None:
-        return TestedCommit(missing="no repository on GitHub is known for this project")
+        return TestedCommit(missing="the GitHub repository of this project is unknown")
     try:
         with connect(name, env) as github:
             run = github.newest_run(config.test_workflow, sha, green_on=config.main_branch)
     except RefusedError as stop:
-        return TestedCommit(None, name, f"GitHub does not tell: {stop}")
+        return TestedCommit(None, name, f"GitHub did not answer: {stop}")
     if run is None:
-        what = f"no run of {config.test_workflow} has succeeded for a push of {sha[:12]} to {config.main_branch}"
-        return TestedCommit(None, name, what)
+        missing = f"no run of {config.test_workflow} has succeeded for a push of {sha[:12]} to {config.main_branch}"
+        return TestedCommit(None, name, missing)
     return TestedCommit(TestRun(run.id, run.number, run.attempt, f"{_WORKFLOWS}{run.workflow}"), name)

@@ -1,4 +1,4 @@
-"""What a rollout leaves: `trajectory.jsonl`, one event a line, and `result.json`, what it came to."""
+"""The files of a rollout: `trajectory.jsonl`, with one event in each line, and `result.json`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRAJECTORY, RESULT = "trajectory.jsonl", "result.json"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command that the agent ran, and how it ended; the code is None where it was ended by us."""
+    """One command of the agent and its exit code; None if a limit ended it."""
 
     text: str
     code: int | None
@@ -21,7 +21,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class RolloutResult:
-    """What a rollout came to; `reward` is None where nobody could tell."""
+    """The result of a rollout; `reward` is None if it could not be decided."""
 
     provider: str
     model: str
@@ -31,28 +31,28 @@ class RolloutResult:
     reward: float | None
     seconds: float
     ended: str
-    """Why it ended, in words."""
+    """The reason why it ended."""
     submitted: Mapping[str, str] | None = None
     why: str = ""
-    """Why the reward is what it is."""
+    """The reason for the reward."""
 
     def to_json(self) -> str:
-        """Write it for programs."""
+        """Return the result as JSON."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     def problems(self) -> tuple[str, ...]:
-        """Report why this was no real rollout; empty if it was one."""
-        text = (
+        """List why this was not a real rollout; empty if it was."""
+        checks = (
             ("it called no tool", self.tool_calls <= 0),
-            ("it took no tokens", self.tokens <= 0),
-            ("nothing tells its reward", self.reward is None),
+            ("it used no tokens", self.tokens <= 0),
+            ("it has no reward", self.reward is None),
         )
-        return tuple(what for what, holds in text if holds)
+        return tuple(problem for problem, holds in checks if holds)
 
 
 @dataclass
 class Recorder:
-    """Writes a trajectory as it happens, without secrets, so that a killed run leaves what it had."""
+    """Writes a trajectory event by event, without secrets, so that it is there after a killed run."""
 
     path: Path
     redactor: Callable[[str], str]
@@ -60,17 +60,17 @@ class Recorder:
 
     def add(self, kind: str, **values: Any) -> None:
         """Add one event."""
-        event = _veiled({"kind": kind, **values}, self.redactor)
+        event = _redacted({"kind": kind, **values}, self.redactor)
         line = json.dumps(event, ensure_ascii=False)
         with self.path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(line + "\n")
         self.events.append(event)
 
 
-def _veiled(value: Any, redactor: Callable[[str], str]) -> Any:
-    """Take the secrets out of every text in a value."""
+def _redacted(value: Any, redactor: Callable[[str], str]) -> Any:
+    """Return a value with the secrets in all its strings redacted."""
     if isinstance(value, str):
         return redactor(value)
     if isinstance(value, Mapping):
-        return {key: _veiled(below, redactor) for key, below in value.items()}
-    return [_veiled(below, redactor) for below in value] if isinstance(value, list | tuple) else value
+        return {key: _redacted(item, redactor) for key, item in value.items()}
+    return [_redacted(item, redactor) for item in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""The `[tool.release-channels.gate]` table as a frozen value, with the defaults of the reference document. Pure."""
+"""The `[tool.release-channels.gate]` table as a frozen value, with its defaults. Pure."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class GateConfig:
         (), "the arguments of the command whose exit code decides the reward; empty means the built-in"
     )
     must_solve: bool = setting(
-        True, "require the full reward; otherwise a real rollout and the judge's verdict are enough"
+        True, "require the full reward; otherwise a real rollout and the judge's approval are enough"
     )
     rubric: str = setting("", "additional criteria for the judge")
     sandbox: SandboxKind = setting(
@@ -119,7 +119,7 @@ def provider_keys(gate: GateConfig) -> Mapping[str, tuple[str, ...]]:
 
 
 def check_gate(gate: GateConfig, path: str) -> None:
-    """Refuse values that the gate cannot run with.
+    """Refuse invalid values.
 
     Raises: RefusedError that names the key by its table path.
     """

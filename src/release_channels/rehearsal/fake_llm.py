@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 
 from release_channels.adapters import console
 from release_channels.adapters.http_server import Served, Tls, serve_wsgi
-from release_channels.gate.providers import in_order, read_candidates
+from release_channels.gate.providers import in_order, provider_statuses
 from release_channels.model.config import Config
 from release_channels.model.gate_config import stored_name
 
@@ -197,7 +197,7 @@ def open_model(config: Config, env: Mapping[str, str], tls: Tls) -> Iterator[Gat
         yield GateModel()
         return
     providers = in_order(config.gate)
-    live = [found.configured for found in read_candidates(providers, env) if found.configured]
+    live = [found.configured for found in provider_statuses(providers, env) if found.configured]
     if live:
         console.say(f"the gate asks a live model, since {', '.join(one.key_name for one in live)} is set")
         names = {f"{one.provider.prefix}_{what}" for one in live for what in ("BASE_URL", "MODEL")}

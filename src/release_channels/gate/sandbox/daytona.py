@@ -1,11 +1,11 @@
-"""Sandboxes on Daytona, through its own SDK: labelled, ephemeral, and taken away whatever happens."""
+"""Sandboxes on Daytona, through its own SDK: labelled, ephemeral, and deleted in every case."""
 
 from __future__ import annotations
 
 import base64
 import shlex
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ _IDLE_MINUTES = 15
 
 @dataclass(frozen=True, slots=True)
 class DaytonaSandboxes:
-    """Makes sandboxes on Daytona that carry a project's label, and the run's."""
+    """Creates sandboxes on Daytona, labelled with the project and the run."""
 
     client: daytona.Daytona
     gate: GateConfig
@@ -49,14 +49,14 @@ class DaytonaSandboxes:
 
     @property
     def name(self) -> str:
-        """What they are called on the screen."""
+        """The name of its sandboxes in the report."""
         return "Daytona"
 
     @contextmanager
     def open(self, contents: Contents | None) -> Iterator[DaytonaSandbox]:
-        """Make a sandbox, with the contents put and the candidate installed, and delete it when the block ends.
+        """Create a sandbox, upload the contents, install the candidate, and delete it when the block ends.
 
-        Raises: FailedError if Daytona does not do its part; a sandbox that cannot be deleted fails a good run, too.
+        Raises: FailedError if Daytona fails, also if only the deletion fails.
         """
         import daytona
 
@@ -67,38 +67,30 @@ class DaytonaSandboxes:
             auto_stop_interval=_IDLE_MINUTES,
             ephemeral=True,
         )
+        with _calls("Daytona created no sandbox"):
+            created = self.client.create(params, timeout=_SECONDS)
         try:
-            made = self.client.create(params, timeout=_SECONDS)
-        except daytona.DaytonaError as err:
-            raise FailedError(f"Daytona made no sandbox: {said(err)}", hint=_LOOK) from err
-        try:
-            sandbox = DaytonaSandbox(made, self.gate, PurePosixPath(_home(made)) / "gate")
+            with _calls("Daytona returned no home directory of its sandbox"):
+                home = str(created.get_user_home_dir())
+            sandbox = DaytonaSandbox(created, self.gate, PurePosixPath(home) / "gate")
             sandbox.fill(contents)
             yield sandbox
         except BaseException:
-            self._delete(made, is_fatal=False)
+            try:
+                _delete(self.client, created)
+            except FailedError as stop:
+                console.warn(str(stop))
             raise
-        self._delete(made, is_fatal=True)
-
-    def _delete(self, sandbox: daytona.Sandbox, *, is_fatal: bool) -> None:
-        import daytona
-
-        try:
-            self.client.delete(sandbox, timeout=_SECONDS)
-        except daytona.DaytonaError as err:
-            message = f"the Daytona sandbox {sandbox.id} could not be deleted: {said(err)}"
-            if is_fatal:
-                raise FailedError(message, hint="delete it by hand, or let a later gate's reaper do it") from err
-            console.warn(message)
+        _delete(self.client, created)
 
 
 @dataclass(frozen=True, slots=True)
 class DaytonaSandbox:
-    """One sandbox on Daytona, with everything below one directory of its user's home."""
+    """One sandbox on Daytona, with everything in one directory of its user's home."""
 
     sandbox: daytona.Sandbox
     gate: GateConfig
-    place: PurePosixPath
+    root: PurePosixPath
 
     @property
     def results(self) -> None:
@@ -106,22 +98,22 @@ class DaytonaSandbox:
         return
 
     def run(self, words: Sequence[str], *, seconds: float, keep: int) -> Excerpt:
-        """Run a command in `work`; what it writes is kept there and fetched in part, since Daytona sends it whole.
+        """Run a command in `work`; fetch only a part of its output, since Daytona itself sends all of it.
 
-        Raises: FailedError if Daytona does not do its part, or the command filled the disk.
+        Raises: FailedError if Daytona fails, or the command exceeds the limit of the disk.
         """
-        env = [f"{name}={value}" for name, value in sandbox_environment(self.place).items()]
+        env = [f"{name}={value}" for name, value in sandbox_environment(self.root).items()]
         inner = ["env", "-i", *env, "timeout", "-k", "2", f"{max(seconds, 1):.0f}", *limited(words, self.gate)]
         script = _SCRIPT.format(
-            work=shlex.quote(str(self.place / WORK)), out=shlex.quote(str(self.place / "output")),
-            command=shlex.join(inner), half=keep // 2, disk=shlex.quote(str(self.place)),
+            work=shlex.quote(str(self.root / WORK)), out=shlex.quote(str(self.root / "output")),
+            command=shlex.join(inner), half=keep // 2, disk=shlex.quote(str(self.root)),
         )  # fmt: skip
         lines = self._exec(f"/bin/sh -c {shlex.quote(script)}", int(seconds) + 30).split("\n")
         try:
             code, took, size, used = map(int, lines[0].split())
             head, tail = (base64.b64decode(line, validate=True) for line in lines[1:3])
         except ValueError as err:
-            raise FailedError("Daytona ran a command but returned no result", hint=_LOOK) from err
+            raise FailedError("Daytona ran a command but returned no result", hint=_ADVICE) from err
         if used * 1024 > self.gate.max_disk:
             raise over_the_limit(WORK, used * 1024, self.gate.max_disk)
         left_out = size - len(head) - len(tail)
@@ -131,49 +123,42 @@ class DaytonaSandbox:
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file into `work`."""
-        self._upload(content, self.place / WORK / name)
+        self._upload(content, self.root / WORK / name)
 
     def fill(self, contents: Contents | None) -> None:
-        """Put the contents and install the candidate out of the wheelhouse.
+        """Upload the contents and install the candidate from the wheelhouse.
 
-        Raises: FailedError if that does not work there, where Python may be another one.
+        Raises: FailedError if that fails there, where Python may have another version.
         """
-        self._exec(shlex.join(["mkdir", "-p", str(self.place / WORK)]), _SECONDS)
+        self._exec(shlex.join(["mkdir", "-p", str(self.root / WORK)]), _SECONDS)
         if contents is None:
             return
         for name, path in {WHEELHOUSE: contents.wheelhouse, **contents.more}.items():
-            archive = self.place / f"{name}.tar.gz"
+            archive = self.root / f"{name}.tar.gz"
             self._upload(pack(Path(path)), archive)
-            there = shlex.quote(str(self.place / name))
+            there = shlex.quote(str(self.root / name))
             self._exec(f"mkdir -p {there} && tar -xzf {shlex.quote(str(archive))} -C {there}", _SECONDS)
-        environment = str(self.place / CANDIDATE)
-        made = self.run(["python3", "-m", "venv", environment], seconds=_SECONDS, keep=4000)
-        words = [f"{environment}/bin/pip", "install", "--quiet", contents.requirement]
-        installed = self.run(words, seconds=_SECONDS, keep=4000) if made.code == 0 else made
-        if installed.code != 0:
-            raise FailedError(
-                "the candidate cannot be installed on Daytona", hint=installed.output.decode("utf-8", "replace")[-2000:]
-            )
+        environment = str(self.root / CANDIDATE)
+        for words in (
+            ["python3", "-m", "venv", environment],
+            [f"{environment}/bin/pip", "install", "--quiet", contents.requirement],
+        ):
+            ran = self.run(words, seconds=_SECONDS, keep=4000)
+            if ran.code != 0:
+                output = ran.output.decode("utf-8", "replace")
+                raise FailedError("the candidate cannot be installed on Daytona", hint=output[-2000:])
 
     def _upload(self, content: bytes, path: PurePosixPath) -> None:
-        import daytona
-
-        try:
+        with _calls("Daytona accepted no file"):
             self.sandbox.fs.upload_file(content, str(path), timeout=_SECONDS)
-        except daytona.DaytonaError as err:
-            raise FailedError(f"Daytona took no file: {said(err)}", hint=_LOOK) from err
 
     def _exec(self, command: str, seconds: int) -> str:
-        import daytona
-
-        try:
+        with _calls("Daytona ran no command"):
             return str(self.sandbox.process.exec(command, timeout=seconds).result)
-        except daytona.DaytonaError as err:
-            raise FailedError(f"Daytona ran no command: {said(err)}", hint=_LOOK) from err
 
 
-# The first line tells code, seconds, size of the output, and what the disk holds in KiB; then both ends of the output.
-# A shell that sees its child killed says so on its own stderr, which is nobody's output.
+# The first line contains exit code, seconds, size of the output in bytes and used disk in KiB; then follow both ends of
+# the output. A shell reports a killed child on its own stderr, which is no output of the command.
 _SCRIPT = """exec 2> /dev/null
 cd {work} || exit 1
 began=$(date +%s)
@@ -191,13 +176,14 @@ if [ $rest -gt 0 ]; then tail -c $rest {out} | base64 | tr -d '\\n'; fi
 echo
 rm -f {out}
 """
-_LOOK = "is Daytona well, does the key have rights, and is the quota free?"
+_ADVICE = "check the status of Daytona, the permissions of the key, and the quota"
+_REAPER = "delete it by hand, or let a later gate's reaper do it"
 
 
 def connect_daytona(env: Mapping[str, str]) -> daytona.Daytona:
-    """Make the SDK's client; nothing is asked yet.
+    """Create the SDK's client, without a request yet.
 
-    Raises: RefusedError if the SDK is missing, or its address is one that no key may be sent to.
+    Raises: RefusedError if the SDK is missing, or its address must not receive a key.
     """
     try:
         import daytona
@@ -209,78 +195,67 @@ def connect_daytona(env: Mapping[str, str]) -> daytona.Daytona:
     address = env.get("DAYTONA_API_URL", "").strip()
     if is_rehearsal(env) and not is_loopback(address):
         raise RefusedError(
-            "a rehearsal does not speak to Daytona", hint=f"unset {KEY}, or set DAYTONA_API_URL to this machine"
+            "a rehearsal does not connect to Daytona", hint=f"unset {KEY}, or set DAYTONA_API_URL to this machine"
         )
     if address and not address.startswith("https://") and not is_loopback(address):
         raise RefusedError("DAYTONA_API_URL is not https, and the key would travel unencrypted", hint="use https")
-    words: dict[str, Any] = {"api_key": env[KEY].strip(), "target": env.get("DAYTONA_TARGET") or None}
+    options: dict[str, Any] = {"api_key": env[KEY].strip(), "target": env.get("DAYTONA_TARGET") or None}
     with warnings.catch_warnings():
-        # The other way is a connection in the background, which the SDK's plain client has no way to close.
+        # Without polling the SDK opens a connection in the background, which its synchronous client cannot close.
         warnings.simplefilter("ignore", DeprecationWarning)
-        config = daytona.DaytonaConfig(**words, api_url=address or None, use_deprecated_polling=True)
+        config = daytona.DaytonaConfig(**options, api_url=address or None, use_deprecated_polling=True)
         return daytona.Daytona(config)
 
 
-def said(err: Exception) -> str:
-    """Quote the SDK's error, shortened to a line."""
-    text = " ".join(str(err).split())
-    return text[:200] or type(err).__name__
+@contextmanager
+def _calls(problem: str, hint: str = _ADVICE) -> Iterator[None]:
+    """Convert the SDK's errors.
 
-
-def _home(sandbox: daytona.Sandbox) -> str:
-    import daytona
-
-    try:
-        return str(sandbox.get_user_home_dir())
-    except daytona.DaytonaError as err:
-        raise FailedError(f"Daytona does not tell where its sandbox is: {said(err)}", hint=_LOOK) from err
-
-
-def reap(
-    client: daytona.Daytona,
-    project: str,
-    minutes: int,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> str:
-    """Delete this project's sandboxes that are older than so many minutes; younger ones may be another run's.
-
-    Raises: FailedError if Daytona does not list them, or keeps one.
+    Raises: FailedError with the problem and the SDK's message, shortened to a line.
     """
     import daytona
 
     try:
-        mine = list(client.list(daytona.ListSandboxesQuery(labels={LABEL: project})))
+        yield
     except daytona.DaytonaError as err:
-        raise FailedError(f"Daytona does not list its sandboxes: {said(err)}", hint="is Daytona well?") from err
-    old = list(_old(mine, project, clock() - timedelta(minutes=minutes)))
-    kept = [problem for sandbox in old if (problem := _delete(client, sandbox))]
-    if kept:
-        raise FailedError(f"{len(kept)} old sandboxes stay on Daytona: {'; '.join(kept)}", hint="delete them by hand")
-    return f"{len(old)} old sandboxes of {project} removed, {len(mine) - len(old)} left alone"
+        text = " ".join(str(err).split())[:200] or type(err).__name__
+        raise FailedError(f"{problem}: {text}", hint=hint) from err
 
 
-def _old(sandboxes: list[daytona.Sandbox], project: str, before: datetime) -> Iterator[daytona.Sandbox]:
-    """Pick by the label itself, whatever the list was asked for; an age that nobody knows is not an age."""
-    for sandbox in sandboxes:
-        created = _time(sandbox.created_at)
-        if (sandbox.labels or {}).get(LABEL) == project and created is not None and created < before:
-            yield sandbox
+def _delete(client: daytona.Daytona, sandbox: daytona.Sandbox) -> None:
+    with _calls(f"the Daytona sandbox {sandbox.id} could not be deleted", _REAPER):
+        client.delete(sandbox, timeout=_SECONDS)
 
 
-def _time(text: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def reap(client: daytona.Daytona, project: str, minutes: int) -> str:
+    """Delete this project's sandboxes that are older than `minutes`; younger ones may belong to another run.
 
-
-def _delete(client: daytona.Daytona, sandbox: daytona.Sandbox) -> str:
+    Raises: FailedError if Daytona does not list them, or does not delete one.
+    """
     import daytona
 
+    with _calls("Daytona does not list its sandboxes", "check the status of Daytona"):
+        sandboxes = list(client.list(daytona.ListSandboxesQuery(labels={LABEL: project})))
+    before = datetime.now(UTC) - timedelta(minutes=minutes)
+    old = [sandbox for sandbox in sandboxes if _is_old(sandbox, project, before)]
+    problems = []
+    for sandbox in old:
+        try:
+            _delete(client, sandbox)
+        except FailedError as stop:
+            problems.append(str(stop))
+        else:
+            console.say(f"  removed the sandbox {sandbox.id} of a killed run")
+    if problems:
+        raise FailedError("; ".join(problems), hint="delete by hand what remains there")
+    return f"{len(old)} old sandboxes of {project} removed, {len(sandboxes) - len(old)} left alone"
+
+
+def _is_old(sandbox: daytona.Sandbox, project: str, before: datetime) -> bool:
+    """Check the label again, whatever the list was filtered by; skip sandboxes without a creation time."""
     try:
-        client.delete(sandbox, timeout=60)
-    except daytona.DaytonaError as err:
-        return f"{sandbox.id}: {said(err)}"
-    console.say(f"  removed the sandbox {sandbox.id}, which a killed run left behind")
-    return ""
+        created = datetime.fromisoformat(sandbox.created_at or "")
+    except ValueError:
+        return False
+    created = created if created.tzinfo else created.replace(tzinfo=UTC)
+    return (sandbox.labels or {}).get(LABEL) == project and created < before

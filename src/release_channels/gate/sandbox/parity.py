@@ -1,4 +1,4 @@
-"""Parity: one fixed program gives the same results, files and exit codes at home and on Daytona."""
+"""Parity: fixed commands have the same output, files and exit codes on this machine and on Daytona."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from release_channels.gate.sandbox.base import Sandbox, Sandboxes
 
 _SECONDS = 60
 _KEEP = 4 * 2**20
-# Each command in its words; what they leave in `work` is told by the last one.
-_ORACLE: tuple[tuple[str, tuple[str, ...]], ...] = (
+# The last command shows the files that the others have left in `work`.
+_COMMANDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("binary", ("/bin/sh", "-c", "printf '\\000\\001\\377\\012' > binary && cat binary")),
     ("unicode", ("/bin/sh", "-c", "printf 'gr\\303\\274\\303\\237e \\360\\237\\232\\200' | tee 'n\u00e4me'")),
     ("link", ("/bin/sh", "-c", "ln -s binary link && readlink link")),
     ("much", ("/bin/sh", "-c", "yes 0123456789abcde | head -c 2097152")),
-    ("non-zero", ("/bin/sh", "-c", "echo told; echo warned >&2; exit 7")),
+    ("non-zero", ("/bin/sh", "-c", "echo shown; echo warned >&2; exit 7")),
     ("killed", ("/bin/sh", "-c", "kill -KILL $$")),
     ("environment", ("/bin/sh", "-c", "env | cut -d= -f1 | sort | grep -v -e ^PWD -e ^OLDPWD -e ^SHLVL -e ^_$")),
     ("files", ("/bin/sh", "-c", "find . -type f -exec sha256sum {} + | sort -k2; find . -type l | sort")),
@@ -27,7 +27,7 @@ _ORACLE: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class CommandDigest:
-    """What one command of the oracle came to: its exit code, and the size and sha256 of its output."""
+    """The exit code of one command, and the size in bytes and the sha256 of its output."""
 
     code: int | None
     size: int
@@ -35,33 +35,33 @@ class CommandDigest:
 
 
 def run_parity_suite(sandbox: Sandbox) -> Mapping[str, CommandDigest]:
-    """Run the oracle in a sandbox.
+    """Run the commands in a sandbox.
 
-    Raises: FailedError if the sandbox does not do its part.
+    Raises: FailedError if the sandbox itself fails.
     """
-    text = {}
-    for name, words in _ORACLE:
+    digests = {}
+    for name, words in _COMMANDS:
         ran = sandbox.run(words, seconds=_SECONDS, keep=_KEEP)
-        text[name] = CommandDigest(ran.code, ran.size, hashlib.sha256(ran.output).hexdigest())
-    return text
+        digests[name] = CommandDigest(ran.code, ran.size, hashlib.sha256(ran.output).hexdigest())
+    return digests
 
 
-def check_parity(home: Sandboxes, away: Sandboxes) -> str:
-    """Run the oracle in both and compare.
+def check_parity(local: Sandboxes, remote: Sandboxes) -> str:
+    """Run the commands in both and compare the results.
 
-    Raises: FailedError that names every difference.
+    Raises: FailedError with every difference.
     """
-    with home.open(None) as sandbox:
+    with local.open(None) as sandbox:
         here = run_parity_suite(sandbox)
-    with away.open(None) as sandbox:
+    with remote.open(None) as sandbox:
         there = run_parity_suite(sandbox)
     different = [_difference(name, here[name], there[name]) for name in here if here[name] != there[name]]
     if different:
         raise FailedError(
-            f"{away.name} does not do what {home.name} does: {'; '.join(different)}",
-            hint="what passed here may not be what runs there: look at the snapshot's shell and tools",
+            f"{remote.name} differs from {local.name}: {'; '.join(different)}",
+            hint="a result here may not hold there: check the snapshot's shell and tools",
         )
-    return f"{len(here)} commands gave the same on {away.name} as in {home.name}"
+    return f"{len(here)} commands gave the same on {remote.name} as in {local.name}"
 
 
 def _difference(name: str, here: CommandDigest, there: CommandDigest) -> str:
