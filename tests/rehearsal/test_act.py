@@ -21,6 +21,7 @@ from tests.support.processes import survivors
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
+PREVIEW, PUBLIC = "internal-preview-release.yml", "public-release.yml"
 LOOK = (
     "git rev-parse HEAD", "git rev-list --count HEAD",
     "git cat-file --batch-all-objects --batch-check | grep -c ' commit '", "git tag --list", "git status --porcelain",
@@ -57,8 +58,6 @@ def test_a_checkout_is_that_of_the_commit_as_github_makes_it(offline: None, tmp_
 NOXFILE = f"""\
 import sys
 import nox
-
-PREVIEW, PUBLIC = "internal-preview-release.yml", "public-release.yml"
 
 @nox.session(python=["{sys.version_info.major}.{sys.version_info.minor}", "3.99"], venv_backend="uv")
 def tests(session):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from release_channels.errors import RefusedError
-from release_channels.model.gate_config import ExtraProvider, GateConfig
+from release_channels.model.gate_config import BUILT_IN_KEYS, ExtraProvider, GateConfig, variable_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +27,22 @@ class Provider:
     @property
     def prefix(self) -> str:
         """The prefix of its variables: `<PREFIX>_BASE_URL` and `<PREFIX>_MODEL` replace the defaults."""
-        return self.name.upper().replace("-", "_")
+        return variable_prefix(self.name)
 
 
-def _provider(
-    name: str, keys: str, base_url: str, model: str, litellm: str | None = None, limit: str = "max_tokens"
-) -> Provider:
+def _provider(name: str, base_url: str, model: str, litellm: str | None = None, limit: str = "max_tokens") -> Provider:
     litellm = litellm or name
-    return Provider(name, tuple(keys.split()), base_url, model, litellm, f"{litellm.upper()}_API_KEY", limit)
+    return Provider(name, BUILT_IN_KEYS[name], base_url, model, litellm, f"{litellm.upper()}_API_KEY", limit)
 
 
 # Source: each provider's own API reference, for address and model; LiteLLM's provider pages, for its prefix and key.
 PROVIDERS = (
-    _provider("deepseek", "DEEPSEEK_API_KEY", "https://api.deepseek.com", "deepseek-v4-flash"),
-    _provider("glm", "GLM_API_KEY", "https://open.bigmodel.cn/api/paas/v4", "glm-4-flash", "zai"),
-    _provider(
-        "qwen", "QWEN_API_KEY", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "qwen-flash", "dashscope"
-    ),
-    _provider("litellm", "LITELLM_API_KEY BF_TOKEN", "", "gpt-5.4-nano", "litellm_proxy"),
-    _provider("openai", "OPENAI_API_KEY", "https://api.openai.com/v1", "gpt-5.4-nano", limit="max_completion_tokens"),
-    _provider(
-        "github-models", "GITHUB_MODELS_TOKEN", "https://models.github.ai/inference", "openai/gpt-4o-mini", "github"
-    ),
+    _provider("deepseek", "https://api.deepseek.com", "deepseek-v4-flash"),
+    _provider("glm", "https://open.bigmodel.cn/api/paas/v4", "glm-4-flash", "zai"),
+    _provider("qwen", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "qwen-flash", "dashscope"),
+    _provider("litellm", "", "gpt-5.4-nano", "litellm_proxy"),
+    _provider("openai", "https://api.openai.com/v1", "gpt-5.4-nano", limit="max_completion_tokens"),
+    _provider("github-models", "https://models.github.ai/inference", "openai/gpt-4o-mini", "github"),
 )
 
 
