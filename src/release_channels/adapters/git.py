@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from release_channels.adapters.git_objects import GitObjects
 from release_channels.adapters.process import CompletedProcess, run, run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.model.observed import Commit, Relation, Tag
@@ -35,6 +36,12 @@ class Git:
     """One repository, by the top of its working tree."""
 
     root: Path
+    _objects: GitObjects = field(init=False, repr=False, compare=False)
+    _relations: dict[tuple[str, str], Relation] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare to read objects; no process starts before the first is read."""
+        object.__setattr__(self, "_objects", GitObjects(self.root, git_environment))
 
     @classmethod
     def open(cls, directory: Path) -> Git:
@@ -58,24 +65,40 @@ class Git:
 
         Raises: RefusedError if there is no commit yet; UsageError if the revision names none.
         """
-        asked = self._ask("rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-        if asked.code:
+        commit = self._objects.find_commit(revision)
+        if commit is None:
             if revision == "HEAD":
                 raise RefusedError("this repository has no commit yet", hint="a release is made of a commit: make one")
             raise UsageError(f"{revision!r} names no commit here", hint="fetch it first, or check the spelling")
-        sha = asked.text
-        return Commit(sha, int(self._run("show", "--no-patch", "--no-show-signature", "--format=%ct", sha)))
+        return Commit(commit.sha, commit.committer_time())
 
     def read_file(self, sha: str, path: str) -> bytes | None:
         """Read a file as a commit contains it, byte for byte; None if the commit has no such file.
 
-        Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone.
+        Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone; CommandError if the
+        path leads out of the repository, or there is no such commit.
         """
-        entry = self._run("ls-tree", sha, "--", path)
-        mode, kind, name = entry.split()[:3] if entry else ("", "", "")
-        if mode == _SYMBOLIC_LINK:
+        entry = self._objects.files(sha).get(os.fsencode(self._normal_path(path)))
+        if entry is None or entry.kind != "blob":
+            return None
+        if entry.mode == _SYMBOLIC_LINK:
             raise RefusedError(f"{path} is a symbolic link in the commit", hint="commit the file itself in its place")
-        return self._ask("cat-file", "blob", name).or_raise().stdout if kind == "blob" else None
+        blob = self._objects.find(entry.sha)
+        if blob is None:
+            raise CommandError(
+                f"{path} of {sha[:12]} cannot be read", hint="`git fsck` shows which objects are missing"
+            )
+        return blob.content
+
+    def _normal_path(self, path: str) -> str:
+        """Return a path as a tree names it, relative to the top.
+
+        Raises: CommandError if it is empty or leads out of the repository.
+        """
+        normal = os.path.relpath(self.root / path, self.root).replace(os.sep, "/") if path else ".."
+        if normal.split("/")[0] == "..":
+            raise CommandError(f"{path!r} is outside the repository {self.root}", hint="paths begin at its top")
+        return normal
 
     def uncommitted(self) -> tuple[str, ...]:
         """List what the working tree declares beyond its commit; what the tool itself leaves there does not count."""
@@ -87,7 +110,13 @@ class Git:
         """Report how a commit stands to another; unknown where the history at hand cannot tell."""
         if commit == other:
             return Relation.SAME
-        if self._ask("cat-file", "-e", f"{other}^{{commit}}").code:
+        known = self._relations.get((commit, other)) or self._compare(commit, other)
+        if known is not Relation.UNKNOWN:  # a fetch may bring what is missing
+            self._relations[commit, other] = known
+        return known
+
+    def _compare(self, commit: str, other: str) -> Relation:
+        if self._objects.find_commit(other) is None:
             return Relation.UNKNOWN
         if self._is_ancestor(commit, other):
             return Relation.ANCESTOR
@@ -140,11 +169,11 @@ class Git:
 
     def local_tag(self, name: str, commit: str) -> Tag | None:
         """Find a tag here, and how a commit stands to it."""
-        here = self._ask("rev-parse", "--quiet", "--verify", f"refs/tags/{name}^{{commit}}")
-        if here.code:
+        found = self._objects.find(f"refs/tags/{name}")
+        target = self._objects.find_commit(f"refs/tags/{name}")
+        if found is None or target is None:
             return None
-        kind = self._run("cat-file", "-t", f"refs/tags/{name}")
-        return Tag(name, here.text, self.relation(commit, here.text), annotated=kind == "tag")
+        return Tag(name, target.sha, self.relation(commit, target.sha), annotated=found.kind == "tag")
 
     def is_signed(self, name: str) -> bool:
         """Return whether a tag that is here carries a signature, whoever made it."""
@@ -231,7 +260,7 @@ class Git:
 
     def _fetch(self, remote: str, ref: str, commit: str) -> None:
         """Fetch a commit that a remote's ref names, if it is not here, and move no ref."""
-        if self._ask("cat-file", "-e", f"{commit}^{{commit}}").code == 0:
+        if self._objects.find_commit(commit) is not None:
             return
         # An empty refmap: the remote-tracking branch is the user's to update; so are submodules and housekeeping.
         quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
@@ -283,8 +312,8 @@ class Git:
 
     def files_at(self, sha: str) -> tuple[str, ...]:
         """List the plain files of a commit; symbolic links are left out."""
-        entries = (entry.partition("\t") for entry in self._run("ls-tree", "-r", "-z", sha).split("\0"))
-        return tuple(path for mode, _, path in entries if mode.startswith("100"))
+        files = self._objects.files(sha).items()
+        return tuple(path.decode("utf-8", "replace") for path, entry in files if entry.mode.startswith("100"))
 
     def tracked_files(self) -> tuple[str, ...]:
         """List the files that git tracks, relative to the top."""

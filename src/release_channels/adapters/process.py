@@ -7,14 +7,16 @@ import selectors
 import shlex
 import signal
 import subprocess
+import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import IO, TypeVar, cast
 
 from release_channels.adapters import console
 from release_channels.errors import CommandError, SlowError
@@ -178,23 +180,8 @@ def _started(
     argv: tuple[str, ...], cwd: Path, env: Mapping[str, str] | None, umask: int, merged: bool, terminal: bool
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program, and end it if the block is left by an error."""
-    with _lock:
-        if _interrupts:
-            raise KeyboardInterrupt
-        try:
-            child = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-                umask=umask,
-                start_new_session=not terminal,
-            )
-        except OSError as err:
-            raise _not_started(argv[0], cwd, err) from err
-        _running[child] = terminal
+    stderr = subprocess.STDOUT if merged else subprocess.PIPE
+    child = _start(argv, cwd, env, stdin=subprocess.DEVNULL, stderr=stderr, umask=umask, terminal=terminal)
     try:
         yield child
         if _interrupts:  # it was ended by us: what it says of that is no failure of its own
@@ -205,6 +192,132 @@ def _started(
     finally:
         with _lock:
             _running.pop(child, None)
+
+
+def _start(
+    argv: tuple[str, ...],
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    *,
+    stdin: int,
+    stderr: int | IO[bytes],
+    umask: int = -1,
+    terminal: bool,
+) -> subprocess.Popen[bytes]:
+    """Start a program that an interrupt ends, unless one is being handled.
+
+    Raises: CommandError if it cannot be started.
+    """
+    with _lock:
+        if _interrupts:
+            raise KeyboardInterrupt
+        try:
+            child = subprocess.Popen(
+                argv,
+                cwd=cwd,
+                env=env,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                umask=umask,
+                start_new_session=not terminal,
+            )
+        except OSError as err:
+            raise _not_started(argv[0], cwd, err) from err
+        _running[child] = terminal
+    return child
+
+
+class RequestProcess:
+    """A program that stays open and replies to one request after another, from any thread.
+
+    It is started by the first request, and ended when this object is closed or collected, or when Python exits.
+    If Python is killed, the program reads the end of its input and exits by itself.
+    """
+
+    def __init__(self, *words: str, cwd: Path, env: Callable[[], Mapping[str, str]], timeout: float = 120) -> None:
+        self._argv, self._cwd, self._env, self._timeout = words, cwd, env, timeout
+        self._requests = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._finalizer: Callable[[], str | None] | None = None
+
+    def request(self, line: bytes, read: Callable[[IO[bytes]], _T]) -> _T:
+        """Send one line and return the parsed reply; a program that has ended since the last request is restarted.
+
+        Raises: CommandError if it cannot be started or ends without a reply, SlowError if the reply takes too long.
+        """
+        with self._requests:
+            if self._child is not None:
+                with suppress(EOFError):
+                    return self._exchange(self._child, line, read)
+            try:
+                return self._exchange(self._start(), line, read)
+            except EOFError as err:
+                raise CommandError(f"`{shlex.join(self._argv)}` ended without a reply", hint=str(err)) from err
+
+    def close(self) -> None:
+        """End the program; the next request starts it again."""
+        with self._requests:
+            self._end()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        console.command(self._argv)
+        with ExitStack() as stack:
+            errors = stack.enter_context(tempfile.TemporaryFile())
+            child = _start(self._argv, self._cwd, self._env(), stdin=subprocess.PIPE, stderr=errors, terminal=True)
+            stack.pop_all()
+        self._child = child
+        self._finalizer = weakref.finalize(self, _close_pipes, child, errors)
+        return child
+
+    def _exchange(self, child: subprocess.Popen[bytes], line: bytes, read: Callable[[IO[bytes]], _T]) -> _T:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        timer = threading.Timer(self._timeout, child.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            child.stdin.write(line)
+            child.stdin.flush()
+            return read(child.stdout)
+        except (EOFError, BrokenPipeError) as err:
+            messages = _tail(self._end())
+            if _interrupts:
+                raise KeyboardInterrupt from err
+            if timer.finished.is_set():
+                message = f"`{shlex.join(self._argv)}` took longer than {self._timeout:g} s"
+                raise SlowError(message, hint=messages) from err
+            raise EOFError(messages) from err
+        except BaseException:  # the rest of the reply would be taken for the next one
+            self._end()
+            raise
+        finally:
+            timer.cancel()
+
+    def _end(self) -> str:
+        """End the program, if it runs, and return what it wrote to stderr."""
+        if self._finalizer is None:
+            return ""
+        self._child = None
+        finalizer, self._finalizer = self._finalizer, None
+        return finalizer() or ""
+
+
+def _close_pipes(child: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
+    """End a program by closing its pipes, kill it if that does not help, and return what it wrote to stderr.
+
+    It takes no lock, since the garbage collector may call it from any line of code.
+    """
+    for pipe in (child.stdin, child.stdout):
+        with suppress(OSError):
+            if pipe is not None:
+                pipe.close()
+    _insist(child, True, _PATIENCE)
+    child.wait()
+    _running.pop(child, None)
+    with errors:
+        errors.seek(0)
+        return errors.read().decode("utf-8", "replace").strip()
 
 
 def _not_started(program: str, cwd: Path, err: OSError) -> CommandError:
