@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from release_channels.adapters.interrupts import signals_held
 from release_channels.errors import RefusedError
 
 STATE = ".release-channels"
@@ -78,11 +79,8 @@ def staged_replace(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str]
     state = state_directory(root)
     for left_behind in state.glob(f"{_STAGING}*"):
         shutil.rmtree(left_behind, ignore_errors=True)
-    with (
-        _writing(state),
-        tempfile.TemporaryDirectory(prefix=_STAGING, dir=state, ignore_cleanup_errors=True) as place,
-    ):
-        new, old = Path(place, "new"), Path(place, "old")
+    with _writing(state), _scratch_directory(_STAGING, state) as directory:
+        new, old = directory / "new", directory / "old"
         new.mkdir()
         new.chmod(0o755)
         (new / ".gitignore").write_text("*\n", encoding="utf-8")
@@ -93,9 +91,10 @@ def staged_replace(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str]
         def put_into(name: str) -> None:
             target = root / name
             require_directory(target)
-            if target.exists():
-                target.rename(old)
-            new.rename(target)
+            with signals_held():
+                if target.exists():
+                    target.rename(old)
+                new.rename(target)
 
         yield put_into
 
@@ -106,9 +105,22 @@ def temporary_directory(name: str, inside: Path | None = None) -> Iterator[Path]
 
     `inside` is where to make it, if that matters: a runner has a place for it that it clears itself.
     """
-    prefix = f"release-channels-{name}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=inside, ignore_cleanup_errors=True) as directory:
-        yield Path(directory).resolve()
+    with _scratch_directory(f"release-channels-{name}-", inside) as directory:
+        yield directory.resolve()
+
+
+@contextmanager
+def _scratch_directory(prefix: str, inside: Path | None) -> Iterator[Path]:
+    """Create a directory and remove it afterwards, also if a signal arrives meanwhile."""
+    made = None
+    try:
+        with signals_held():
+            made = tempfile.TemporaryDirectory(prefix=prefix, dir=inside, ignore_cleanup_errors=True)
+        yield Path(made.name)
+    finally:
+        if made is not None:
+            with signals_held():
+                made.cleanup()
 
 
 @contextmanager

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import IO
 
-from release_channels.adapters.git_objects import GitObjects
-from release_channels.adapters.process import CompletedProcess, run, run_unchecked
+from release_channels.adapters.process import CompletedProcess, RequestProcess, run, run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.model.observed import Commit, Relation, Tag
+from release_channels.project.files import Read
 
 # Variables that point git at another repository, as they stand inside a hook or a rebase.
 _OTHER_REPOSITORY = frozenset(
@@ -24,11 +27,94 @@ _PLAIN = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", 
 _NEVER_DIRTY = ("dist/", "release.json", ".release-channels/", ".venv/", ".nox/", "__pycache__/", "uv.lock")
 _REMOTE_SECONDS = 60
 _SYMBOLIC_LINK = "120000"
+# Source: git's own manual, cat-file, batch output: a reply for a name that leads to no object ends with one of these.
+_NO_OBJECT = (b" missing\n", b" ambiguous\n")
+# What a name of this form leads to never changes, unlike a branch or `HEAD~1`.
+_FULL_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def git_environment() -> dict[str, str]:
     """The environment for git: the user's, without what points at another repository or changes its words."""
     return {name: value for name, value in os.environ.items() if name not in _OTHER_REPOSITORY} | _PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class GitObject:
+    """A blob, a tree, a commit or an annotated tag."""
+
+    sha: str
+    kind: str
+    content: bytes
+
+    def committer_time(self) -> int:
+        """Return the committer's time of a commit, in seconds since the epoch."""
+        header = self.content.partition(b"\n\n")[0]
+        committer = next(line for line in header.splitlines() if line.startswith(b"committer "))
+        return int(committer.split()[-2])
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """A file, a symbolic link or a submodule in a commit."""
+
+    mode: str
+    kind: str
+    sha: str
+
+
+class GitObjects:
+    """Objects by name; a name that is a ref is resolved again each time, trees are listed once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._batch = RequestProcess("git", "cat-file", "--batch", cwd=root, env=git_environment)
+        self._trees: dict[str, Mapping[bytes, TreeEntry]] = {}
+
+    def find(self, name: str) -> GitObject | None:
+        """Return the object that a name leads to now; None if there is none.
+
+        Raises: CommandError if the object cannot be read.
+        """
+        # One request is one line, and git's own names hold no control characters.
+        if any(character in name for character in "\n\r\0"):
+            return None
+        return self._batch.request(os.fsencode(name) + b"\n", _read_object)
+
+    def find_commit(self, name: str) -> GitObject | None:
+        """Return the commit that a revision leads to now; None if there is none."""
+        found = self.find(f"{name}^{{commit}}")
+        return found if found is not None and found.kind == "commit" else None
+
+    def files(self, revision: str) -> Mapping[bytes, TreeEntry]:
+        """Return what a commit contains, by path.
+
+        Raises: CommandError if there is no such commit.
+        """
+        if revision in self._trees:
+            return self._trees[revision]
+        tree = self.find(f"{revision}^{{tree}}")
+        if tree is None or tree.kind != "tree":
+            raise CommandError(f"{revision!r} names no tree here", hint="fetch it first, or check the spelling")
+        words = ("ls-tree", "-r", "-z", tree.sha)
+        listed = run_unchecked("git", *words, cwd=self._root, env=git_environment())
+        entries = (entry.partition(b"\t") for entry in listed.or_raise().stdout.split(b"\0") if entry)
+        files = {path: TreeEntry(*fields.decode().split()) for fields, _, path in entries}
+        if _FULL_NAME.fullmatch(revision):
+            self._trees[revision] = files
+        return files
+
+
+def _read_object(stream: IO[bytes]) -> GitObject | None:
+    header = stream.readline()
+    if header.endswith(_NO_OBJECT):
+        return None
+    if not header.endswith(b"\n"):
+        raise EOFError
+    sha, kind, size = header.decode().split()
+    content = stream.read(int(size))
+    if stream.read(1) != b"\n":
+        raise EOFError
+    return GitObject(sha, kind, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +124,11 @@ class Git:
     root: Path
     _objects: GitObjects = field(init=False, repr=False, compare=False)
     _relations: dict[tuple[str, str], Relation] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _urls: dict[str, str | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Prepare to read objects; no process starts before the first is read."""
-        object.__setattr__(self, "_objects", GitObjects(self.root, git_environment))
+        object.__setattr__(self, "_objects", GitObjects(self.root))
 
     @classmethod
     def open(cls, directory: Path) -> Git:
@@ -71,6 +158,10 @@ class Git:
                 raise RefusedError("this repository has no commit yet", hint="a release is made of a commit: make one")
             raise UsageError(f"{revision!r} names no commit here", hint="fetch it first, or check the spelling")
         return Commit(commit.sha, commit.committer_time())
+
+    def files(self, sha: str) -> Read:
+        """Return the reader of a commit's files."""
+        return partial(self.read_file, sha)
 
     def read_file(self, sha: str, path: str) -> bytes | None:
         """Read a file as a commit contains it, byte for byte; None if the commit has no such file.
@@ -268,7 +359,9 @@ class Git:
 
     def remote_url(self, remote: str) -> str | None:
         """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
-        return self._ask("config", "--get", f"remote.{remote}.url").text or None
+        if remote not in self._urls:
+            self._urls[remote] = self._ask("config", "--get", f"remote.{remote}.url").text or None
+        return self._urls[remote]
 
     def push_addresses(self, remote: str) -> tuple[str, ...]:
         """List where a push to a remote really goes: `insteadOf` rules and push addresses of its own count."""

@@ -12,19 +12,21 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar, cast
 
-from release_channels.adapters import console
+from release_channels.adapters import console, interrupts
 from release_channels.errors import CommandError, SlowError
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _TAIL_LINES = 40
 _PATIENCE = 2.0
+_LAST_SECONDS = 1.0
+"""How long a program may take that an interrupted run starts to clean up, in seconds."""
 _running: dict[subprocess.Popen[bytes], bool] = {}
 _lock = threading.Lock()
 _interrupts = 0
@@ -95,6 +97,7 @@ def run_unchecked(
     """
     argv = tuple(str(word) for word in words)
     console.command(argv)
+    timeout = min(timeout, max(_LAST_SECONDS, interrupts.seconds_left()))
     with _started(argv, cwd, env, umask, merged, terminal) as child:
         try:
             out, err_out = child.communicate(timeout=timeout)
@@ -177,7 +180,12 @@ class _Ends:
 
 @contextmanager
 def _started(
-    argv: tuple[str, ...], cwd: Path, env: Mapping[str, str] | None, umask: int, merged: bool, terminal: bool
+    argv: tuple[str, ...],
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    umask: int,
+    merged: bool,
+    terminal: bool,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program, and end it if the block is left by an error."""
     stderr = subprocess.STDOUT if merged else subprocess.PIPE
@@ -209,7 +217,7 @@ def _start(
     Raises: CommandError if it cannot be started.
     """
     with _lock:
-        if _interrupts:
+        if _interrupts or (interrupts.is_ending() and threading.current_thread() is not threading.main_thread()):
             raise KeyboardInterrupt
         try:
             child = subprocess.Popen(
@@ -273,7 +281,8 @@ class RequestProcess:
     def _exchange(self, child: subprocess.Popen[bytes], line: bytes, read: Callable[[IO[bytes]], _T]) -> _T:
         assert child.stdin is not None
         assert child.stdout is not None
-        timer = threading.Timer(self._timeout, child.kill)
+        timeout = min(self._timeout, max(_LAST_SECONDS, interrupts.seconds_left()))
+        timer = threading.Timer(timeout, child.kill)
         timer.daemon = True
         timer.start()
         try:
@@ -285,7 +294,7 @@ class RequestProcess:
             if _interrupts:
                 raise KeyboardInterrupt from err
             if timer.finished.is_set():
-                message = f"`{shlex.join(self._argv)}` took longer than {self._timeout:g} s"
+                message = f"`{shlex.join(self._argv)}` took longer than {timeout:g} s"
                 raise SlowError(message, hint=messages) from err
             raise EOFError(messages) from err
         except BaseException:  # the rest of the reply would be taken for the next one
@@ -312,7 +321,7 @@ def _close_pipes(child: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
         with suppress(OSError):
             if pipe is not None:
                 pipe.close()
-    _insist(child, True, _PATIENCE)
+    _insist(child, True, _patience())
     child.wait()
     _running.pop(child, None)
     with errors:
@@ -343,16 +352,19 @@ def run_parallel(*acts: Callable[[], _T]) -> list[_T]:
 
     Raises: the first error in order, after all have ended; on an interrupt the programs that still run are ended.
     """
-    with ThreadPoolExecutor(max_workers=max(1, len(acts))) as pool:
-        futures = [pool.submit(act) for act in acts]
-        try:
-            return [future.result() for future in futures]
-        except KeyboardInterrupt:
-            for future in futures:
-                future.cancel()
-            with _taken_down():
-                pool.shutdown()
-            raise
+    pool = ThreadPoolExecutor(max_workers=max(1, len(acts)))
+    futures = [pool.submit(act) for act in acts]
+    try:
+        wait(futures)
+        return [future.result() for future in futures]
+    except KeyboardInterrupt:
+        for future in futures:
+            future.cancel()
+        with _taken_down():
+            wait(futures, timeout=_patience())
+        raise
+    finally:
+        pool.shutdown(wait=False)
 
 
 def run_pair(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
@@ -372,11 +384,10 @@ def background(act: Callable[[], _T]) -> Iterator[Future[_T]]:
     try:
         yield future
     finally:
-        if future.done():
-            pool.shutdown()
-        else:
+        if not future.done():
             with _taken_down():
-                pool.shutdown()
+                wait([future], timeout=_patience() if interrupts.is_ending() else None)
+        pool.shutdown(wait=False)
 
 
 @contextmanager
@@ -389,7 +400,7 @@ def _taken_down() -> Iterator[None]:
     try:
         for child, terminal in children:
             _signal(child, "SIGTERM", terminal)
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _patience()
         for child, terminal in children:
             _insist(child, terminal, end - time.monotonic())
         yield
@@ -401,11 +412,16 @@ def _taken_down() -> Iterator[None]:
 def _end(child: subprocess.Popen[bytes], terminal: bool) -> None:
     """End a program and all that it started: ask, wait two seconds, insist."""
     _signal(child, "SIGTERM", terminal)
-    _insist(child, terminal, _PATIENCE)
+    _insist(child, terminal, _patience())
     child.wait()
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()
+
+
+def _patience() -> float:
+    """Return how long a program or thread may take to end, in seconds: two, or what an interrupt leaves of them."""
+    return min(_PATIENCE, interrupts.seconds_left())
 
 
 def _insist(child: subprocess.Popen[bytes], terminal: bool, seconds: float) -> None:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from packaging.version import Version
@@ -41,7 +40,7 @@ def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[s
 
     Raises: RefusedError for a project that cannot be released, and for a clone whose history is cut off above the tag.
     """
-    read = partial(git.read_file, commit.sha)
+    read = git.files(commit.sha)
     project = parse_project(read(PYPROJECT), PYPROJECT, read=read)
     if project.source.is_written:
         return project
@@ -126,7 +125,7 @@ class TaskContext:
     @property
     def read(self) -> Read:
         """Read a file as the commit declares it."""
-        return partial(self.git.read_file, self.commit.sha)
+        return self.git.files(self.commit.sha)
 
     def working_tree(self) -> tuple[Project, Read]:
         """Read the project as it stands in the working tree, and give what reads the other files of it.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import ActionsEnvironment, is_rehearsal, read_actions
 from release_channels.adapters.files import state_directory
+from release_channels.adapters.interrupts import terminate_gracefully
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
@@ -79,12 +78,13 @@ def session_run(
     """
     hint = retry_hint or f"`nox -s {name}` with the same options continues from the current state"
     run = Run(name, root, read_actions(env), hint, dry_run, rehearsal or is_rehearsal(env), redact)
-    with _catch_errors(run):
-        warn_on_version_mismatch(root)
-        yield run
-    if not (intermediate and run.outcome.result.is_good):
-        unwritten = run.dry_run or run.outcome.result is Result.PLANNED
-        report_outcome(run.outcome, run.actions, None if unwritten else root)
+    with terminate_gracefully():
+        with _catch_errors(run):
+            warn_on_version_mismatch(root)
+            yield run
+        if not (intermediate and run.outcome.result.is_good):
+            unwritten = run.dry_run or run.outcome.result is Result.PLANNED
+            report_outcome(run.outcome, run.actions, None if unwritten else root)
     if run.interrupt is not None:
         raise run.interrupt
 
@@ -98,10 +98,11 @@ def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
     from invoke.exceptions import Exit
 
     run = Run("", root, read_actions(os.environ), _TASK_RETRY, rehearsal=is_rehearsal())
-    with _catch_errors(run):
-        yield run
-    if run.interrupt is not None or not (reports_itself or run.is_reported):
-        report_outcome(run.outcome, run.actions)
+    with terminate_gracefully():
+        with _catch_errors(run):
+            yield run
+        if run.interrupt is not None or not (reports_itself or run.is_reported):
+            report_outcome(run.outcome, run.actions)
     code = run.exit_code or int(not reports_itself and not run.outcome.result.is_good)
     if code:
         raise Exit(code=code)
@@ -134,7 +135,7 @@ def open_task(root: Path, index: str, *, revision: str = "HEAD", reports_itself:
 def _catch_errors(run: Run) -> Iterator[None]:
     """Turn whatever stops the block into the run's outcome and exit code: the one place that catches everything."""
     try:
-        with terminate_gracefully(), console.libraries_quiet():
+        with console.libraries_quiet():
             yield
     except ReleaseError as stop:
         run.outcome, run.exit_code = _report_error(run, stop), stop.exit_code
@@ -172,21 +173,3 @@ def _report_internal_error(run: Run, bug: Exception) -> Outcome:
     message = run.redact(f"a bug in release-channels: {type(bug).__name__}: {bug}")
     hint = f"please report it{kept}; in a session `-- --verbose` shows the commands that led to it"
     return _report_error(run, ReleaseError(message, hint=hint))
-
-
-@contextmanager
-def terminate_gracefully() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP like Ctrl-C, so that servers and directories are removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # Leave SIGHUP ignored where it already is (nohup).
-    before = {ending: signal.getsignal(ending) for ending in endings if signal.getsignal(ending) != signal.SIG_IGN}
-    for ending in before:
-        signal.signal(ending, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for ending, handler in before.items():
-            signal.signal(ending, handler)

@@ -56,7 +56,7 @@ def build_spec(
     repository: Path, project: Project, commit: Commit, channel: Channel, version: Version, source_url: str | None
 ) -> BuildSpec:
     """Write down how distributions are made; a public release is made of the commit as it is."""
-    read = partial(Git(repository).read_file, commit.sha)
+    read = Git(repository).files(commit.sha)
     return BuildSpec(
         repository=repository,
         commit=commit,

@@ -58,7 +58,7 @@ def _texts(release: ReleaseContext) -> Iterator[Finding]:
     """Check whether everything in the commit that names the version says the same."""
     project = release.project
     git, sha = Git(release.root), release.observed.commit.sha
-    read = partial(git.read_file, sha)
+    read = git.files(sha)
     for wrong in disagreements(project, read):
         yield Finding(Severity.ERROR, "", wrong, "`invoke bump` and `invoke bump-dev` write them all")
     for mention in old_mentions(project, read, project.version, git.files_at(sha)):

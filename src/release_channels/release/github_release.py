@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from packaging.version import Version
@@ -223,7 +222,7 @@ def release_notes(release: ReleaseContext, github: GitHub, tag: str) -> str:
     """Return the text of a release; one that is longer than GitHub allows is cut, with a link to the whole."""
     version, commit = release.observed.version, release.observed.commit
     git = Git(release.root)
-    read = partial(git.read_file, commit.sha)
+    read = git.files(commit.sha)
     path = find_changelog(release.project.config, read, release.project.news_file(version))
     written = section(read_changelog(path, read), version) if path else None
     page = release.source_url or f"https://github.com/{github.repository}/commit/{commit.sha}"

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -241,7 +240,7 @@ def _refuse_unwritable(opened: Opened, plan: Plan) -> None:
     from release_channels.project.plan_edits import plan_preview
     from release_channels.project.version_files import read_copies
 
-    project, read = opened.project, partial(opened.git.read_file, opened.commit.sha)
+    project, read = opened.project, opened.git.files(opened.commit.sha)
     if plan.channel is Channel.PREVIEW and plan.version is not None:
         plan_preview(project, read, plan.version, None)
     else:

@@ -1,0 +1,132 @@
+"""Any number of signals ends a run soon, with its programs and its temporary directories."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.screen import marked
+
+_SOON = 15
+"""Seconds; work that is not interrupted takes four times as long."""
+_PROGRAM = """
+import signal, sys, time
+from pathlib import Path
+from invoke.exceptions import Exit
+from release_channels.adapters.files import temporary_directory
+from release_channels.adapters.interrupts import signals_held
+from release_channels.adapters.process import background, run, run_parallel
+from release_channels.cli.run import task_run
+
+here = Path(sys.argv[2])
+deaf = "import signal, sys, time; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w'); time.sleep(60)"
+
+def ready(name):
+    (here / name).touch()
+
+def python(name):
+    ready(name)
+    time.sleep(60)
+
+def program(name):
+    run(sys.executable, "-c", deaf, str(here / name), cwd=here)
+
+def beside():
+    with background(lambda: python("one")):
+        program("two")
+
+WORK = {
+    "python": lambda: python("one"),
+    "program": lambda: program("one"),
+    "threads": lambda: run_parallel(lambda: python("one"), lambda: python("two")),
+    "programs": lambda: run_parallel(lambda: program("one"), lambda: program("two")),
+    "nested": lambda: run_parallel(lambda: run_parallel(lambda: python("one")), lambda: program("two")),
+    "beside": beside,
+}
+try:
+    with task_run(here) as task, temporary_directory("test", here / "tmp"):
+        WORK[sys.argv[1]]()
+except Exit as stop:
+    sys.exit(stop.code)
+"""
+_STARTED = {"python": 1, "program": 1, "threads": 2, "programs": 2, "nested": 2, "beside": 2}
+_ALWAYS = [
+    *((work, ("SIGTERM", "SIGTERM")) for work in _STARTED),
+    ("python", ("SIGINT",)),
+    ("python", ("SIGHUP",)),
+    ("threads", ("SIGINT", "SIGTERM", "SIGHUP", "SIGINT")),
+]
+_MORE = [
+    (work, signals)
+    for work in _STARTED
+    for signals in (("SIGINT",), ("SIGTERM",), ("SIGHUP", "SIGINT"), ("SIGINT",) * 5)
+    if (work, signals) not in _ALWAYS
+]
+
+
+@contextmanager
+def started(directory: Path, *words: str, ready: int) -> Iterator[subprocess.Popen[str]]:
+    """Start the program, wait until its work has begun, and end it whatever happens."""
+    (directory / "tmp").mkdir()
+    child = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *words, str(directory)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        end = time.monotonic() + 30
+        while time.monotonic() < end and sum((directory / name).exists() for name in ("one", "two")) < ready:
+            time.sleep(0.02)
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.parametrize(
+    ("work", "signals"),
+    [*_ALWAYS, *(pytest.param(*case, marks=pytest.mark.full) for case in _MORE)],
+    ids=lambda value: value if isinstance(value, str) else "+".join(value),
+)
+def test_every_number_of_signals_ends_every_kind_of_work(tmp_path: Path, work: str, signals: tuple[str, ...]) -> None:
+    """The outcome is reported, the exit code is that of Ctrl-C, and neither a process nor a directory is left."""
+    with started(tmp_path, work, ready=_STARTED[work]) as child:
+        for name in signals:
+            child.send_signal(getattr(signal, name))
+            time.sleep(0.1)
+        out, err = child.communicate(timeout=_SOON)
+    assert (child.returncode, "Traceback" in out + err) == (130, False), out + err
+    assert out.splitlines()[-1].startswith("failed: interrupted; run the same command again")
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert marked(str(tmp_path)) == []
+
+
+_HELD = """
+import os, signal, sys
+from release_channels.adapters.interrupts import signals_held, terminate_gracefully
+
+done = []
+try:
+    with terminate_gracefully(), signals_held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("first")
+        done.append("second")
+except KeyboardInterrupt:
+    done.append("interrupted")
+print(*done)
+"""
+
+
+def test_a_change_that_is_all_or_nothing_ends_before_the_interrupt() -> None:
+    """Signals that arrive in it interrupt the run after it, once."""
+    done = subprocess.run([sys.executable, "-c", _HELD], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "first second interrupted\n"
