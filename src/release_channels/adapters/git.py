@@ -118,6 +118,27 @@ def _read_object(stream: IO[bytes]) -> GitObject | None:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteRefs:
+    """The refs of a remote at one moment, for all questions of one decision.
+
+    `head` is the ref of the default branch, and `messages` is what git wrote to stderr.
+    """
+
+    commits: Mapping[str, str]
+    head: str
+    is_answered: bool
+    messages: str
+
+    def commit_of_tag(self, name: str) -> str | None:
+        """Return the commit that a tag leads to; None if there is no such tag."""
+        return self.commits.get(f"refs/tags/{name}^{{}}") or self.commits.get(f"refs/tags/{name}")
+
+    def is_annotated(self, name: str) -> bool:
+        """Return whether a tag is an object of its own."""
+        return f"refs/tags/{name}^{{}}" in self.commits
+
+
+@dataclass(frozen=True, slots=True)
 class Git:
     """One repository, by the top of its working tree."""
 
@@ -226,35 +247,45 @@ class Git:
             return here
         return self.remote_tag(name, commit, remote)
 
-    def remote_tag(self, name: str, commit: str, remote: str) -> Tag | None:
-        """Query the remote for a tag, as it is now, without touching a ref here; no answer counts as no tag."""
-        ref = f"refs/tags/{name}"
+    def list_remote(self, remote: str, *refs: str) -> RemoteRefs:
+        """Query the remote for its refs, as they are now; these alone, or all if none is named.
+
+        Raises: SlowError if it takes more than a minute.
+        """
+        words = ("ls-remote", "--quiet", "--symref", "--", remote, *refs)
+        asked = self._ask(*words, timeout=_REMOTE_SECONDS)
+        pairs = [line.split("\t", 1) for line in asked.text.splitlines() if "\t" in line]
+        head = next((value for value, name in pairs if name == "HEAD" and value.startswith("ref: ")), "")
+        # A pattern matches the ends of longer names, too.
+        commits = {name: value for value, name in pairs if not value.startswith("ref: ")}
+        return RemoteRefs(commits, head.removeprefix("ref: "), asked.code == 0, asked.messages)
+
+    def remote_tag(self, name: str, commit: str, remote: str, listed: RemoteRefs | None = None) -> Tag | None:
+        """Query the remote for a tag, as it is now or as listed, and move no ref here; no answer counts as no tag."""
         try:
-            listed = _listed(self._ask("ls-remote", "--tags", remote, ref, f"{ref}^{{}}", timeout=_REMOTE_SECONDS))
-            target = listed.get(f"{ref}^{{}}") or listed.get(ref)
+            listed = listed or self.list_remote(remote, *_tag_refs(name))
+            target = listed.commit_of_tag(name)
             if target is None:
                 return None
-            self._fetch(remote, ref, target)
+            self._fetch(remote, f"refs/tags/{name}", target)
         except CommandError:  # too slow: the same as no answer
             return None
-        return Tag(name, target, self.relation(commit, target), annotated=f"{ref}^{{}}" in listed)
+        return Tag(name, target, self.relation(commit, target), annotated=listed.is_annotated(name))
 
     def commit_of_remote_tag(self, name: str, remote: str) -> str | None:
         """Query the remote which commit a tag leads to, as it is now, and fetch nothing.
 
         Raises: RefusedError or CommandError if the remote does not answer.
         """
-        ref = f"refs/tags/{name}"
-        asked = self._ask("ls-remote", "--quiet", "--tags", remote, ref, f"{ref}^{{}}", timeout=_REMOTE_SECONDS)
-        if asked.code:
-            raise RefusedError(f"the tags of {remote} cannot be read", hint=asked.messages)
-        listed = _listed(asked)
-        return listed.get(f"{ref}^{{}}") or listed.get(ref)
+        listed = self.list_remote(remote, *_tag_refs(name))
+        if not listed.is_answered:
+            raise RefusedError(f"the tags of {remote} cannot be read", hint=listed.messages)
+        return listed.commit_of_tag(name)
 
     def can_read(self, remote: str) -> bool:
         """Return whether a remote answers: a job without credentials cannot read a private one."""
         try:
-            return self._ask("ls-remote", "--quiet", remote, "HEAD", timeout=_REMOTE_SECONDS).code == 0
+            return self.list_remote(remote, "HEAD").is_answered
         except CommandError:  # too slow: the same as no answer
             return False
 
@@ -284,10 +315,10 @@ class Git:
         ref = f"refs/heads/{branch}"
         if self._ask("rev-parse", "--quiet", "--verify", ref).code == 0:
             return True
-        asked = self._ask("ls-remote", "--quiet", remote, ref, timeout=_REMOTE_SECONDS)
-        if asked.code:
-            raise RefusedError(f"the branches of {remote} cannot be read", hint=asked.messages)
-        return ref in _listed(asked)
+        listed = self.list_remote(remote, ref)
+        if not listed.is_answered:
+            raise RefusedError(f"the branches of {remote} cannot be read", hint=listed.messages)
+        return ref in listed.commits
 
     def tags_at(self, sha: str) -> tuple[str, ...]:
         """List the tags on a commit."""
@@ -297,7 +328,7 @@ class Git:
         """List the tags on a commit and on its ancestors."""
         return tuple(self._run("tag", "--merged", sha).splitlines())
 
-    def tag_names(self, remote: str) -> frozenset[str]:
+    def tag_names(self, remote: str, listed: RemoteRefs | None = None) -> frozenset[str]:
         """List every tag, here and on the remote if there is one.
 
         Raises: RefusedError if the remote cannot be read.
@@ -305,49 +336,49 @@ class Git:
         here = self.tag_names_here()
         if self.remote_url(remote) is None:
             return here
-        asked = self._ask("ls-remote", "--quiet", "--tags", "--refs", remote, timeout=_REMOTE_SECONDS)
-        if asked.code:
-            raise RefusedError(f"the tags of {remote} cannot be read", hint=asked.messages)
-        return here | {ref.removeprefix("refs/tags/") for ref in _listed(asked)}
+        listed = listed or self.list_remote(remote, "refs/tags/*")
+        if not listed.is_answered:
+            raise RefusedError(f"the tags of {remote} cannot be read", hint=listed.messages)
+        tags = (ref for ref in listed.commits if ref.startswith("refs/tags/"))
+        return here | {ref.removeprefix("refs/tags/").removesuffix("^{}") for ref in tags}
 
     def subjects(self, after: str, until: str) -> tuple[str, ...]:
         """List the first lines of the commits that one commit has and another (or none) has not, newest first."""
         revisions = f"{after}..{until}" if after else until
         return tuple(self._run("log", "--format=%h %s", revisions).splitlines())
 
-    def remote_tip(self, remote: str, branch: str) -> str:
-        """Fetch a branch of a remote, as it is now, without moving a ref here, and give its commit.
+    def remote_tip(self, remote: str, branch: str, listed: RemoteRefs | None = None) -> str:
+        """Fetch a branch of a remote, as it is now or as listed, without moving a ref here, and return its commit.
 
         Raises: RefusedError if the remote or the branch cannot be read.
         """
         ref = f"refs/heads/{branch}"
-        asked = self._ask("ls-remote", "--quiet", remote, ref, timeout=_REMOTE_SECONDS)
-        tip = _listed(asked).get(ref)
-        if asked.code or tip is None:
+        listed = listed or self.list_remote(remote, ref)
+        tip = listed.commits.get(ref)
+        if not listed.is_answered or tip is None:
             raise RefusedError(
                 f"{remote}/{branch} cannot be read",
-                hint=asked.messages
+                hint=listed.messages
                 or f"is there a branch {branch} on {remote}? tool.release-channels.main-branch "
                 "and remote say where to look",
             )
         self._fetch(remote, ref, tip)
         return tip
 
-    def default_tip(self, remote: str) -> tuple[str, str]:
-        """Fetch a remote's default branch, as it is now, without moving a ref here; give its name and its commit.
+    def default_tip(self, remote: str, listed: RemoteRefs | None = None) -> tuple[str, str]:
+        """Fetch a remote's default branch, as it is now or as listed, and return its name and its commit.
 
         Raises: RefusedError if the remote does not tell.
         """
-        asked = self._ask("ls-remote", "--quiet", "--symref", remote, "HEAD", timeout=_REMOTE_SECONDS)
-        named = next((line for line in asked.text.splitlines() if line.startswith("ref: ")), "")
-        ref, tip = named.removeprefix("ref: ").partition("\t")[0], _listed(asked).get("HEAD", "")
-        if asked.code or not ref or not tip or tip.startswith("ref: "):
+        listed = listed or self.list_remote(remote, "HEAD")
+        tip = listed.commits.get("HEAD")
+        if not listed.is_answered or not listed.head or tip is None:
             raise RefusedError(
                 f"{remote} does not tell its default branch, whose settings count",
-                hint=asked.messages or "on the remote, `git symbolic-ref HEAD refs/heads/NAME` names it",
+                hint=listed.messages or "on the remote, `git symbolic-ref HEAD refs/heads/NAME` names it",
             )
-        self._fetch(remote, ref, tip)
-        return ref.removeprefix("refs/heads/"), tip
+        self._fetch(remote, listed.head, tip)
+        return listed.head.removeprefix("refs/heads/"), tip
 
     def _fetch(self, remote: str, ref: str, commit: str) -> None:
         """Fetch a commit that a remote's ref names, if it is not here, and move no ref."""
@@ -355,7 +386,7 @@ class Git:
             return
         # An empty refmap: the remote-tracking branch is the user's to update; so are submodules and housekeeping.
         quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
-        self._ask("fetch", *quietly, "--refmap=", remote, ref, timeout=_REMOTE_SECONDS * 5).or_raise()
+        self._ask("fetch", *quietly, "--refmap=", "--", remote, ref, timeout=_REMOTE_SECONDS * 5).or_raise()
 
     def remote_url(self, remote: str) -> str | None:
         """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
@@ -365,7 +396,7 @@ class Git:
 
     def push_addresses(self, remote: str) -> tuple[str, ...]:
         """List where a push to a remote really goes: `insteadOf` rules and push addresses of its own count."""
-        asked = self._ask("remote", "get-url", "--push", "--all", remote)
+        asked = self._ask("remote", "get-url", "--push", "--all", "--", remote)
         return tuple(asked.text.splitlines()) if asked.code == 0 else ()
 
     def remotes(self) -> tuple[str, ...]:
@@ -422,10 +453,8 @@ class Git:
         return run("git", *words, cwd=self.root, env=git_environment())
 
 
-def _listed(asked: CompletedProcess) -> dict[str, str]:
-    """Read where each ref points from `git ls-remote`, whose patterns match the ends of longer names, too."""
-    pairs = (line.split("\t", 1) for line in asked.text.splitlines() if "\t" in line)
-    return {name: sha for sha, name in pairs}
+def _tag_refs(name: str) -> tuple[str, str]:
+    return f"refs/tags/{name}", f"refs/tags/{name}^{{}}"
 
 
 def _printable(path: str) -> str:
@@ -521,7 +550,7 @@ def push_branch(root: Path, remote: str, branch: str) -> None:
     Raises: RefusedError if the remote refuses.
     """
     # An empty lease: the branch must not be there.
-    done = _push(root, f"--force-with-lease=refs/heads/{branch}:", remote, f"HEAD:refs/heads/{branch}")
+    done = _push(root, f"--force-with-lease=refs/heads/{branch}:", "--", remote, f"HEAD:refs/heads/{branch}")
     if done.code:
         raise RefusedError(f"{remote} refused the branch {branch}", hint=done.messages)
 
@@ -549,7 +578,7 @@ def push_tag(root: Path, remote: str, name: str) -> None:
     Raises: RefusedError if the remote refuses.
     """
     ref = f"refs/tags/{name}"
-    done = _push(root, remote, f"{ref}:{ref}")
+    done = _push(root, "--", remote, f"{ref}:{ref}")
     if done.code:
         raise RefusedError(f"{remote} refused the tag {name}", hint=done.messages)
 
