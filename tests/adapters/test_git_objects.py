@@ -69,7 +69,7 @@ def odd(repo: Repo) -> Repo:
     ],
 )
 def test_a_path_is_a_name_and_never_a_pattern_or_an_option(odd: Repo, path: str, content: bytes | None) -> None:
-    """Each file is found under its own name alone; directories, submodules and missing files are none."""
+    """Each file is read under its own name alone; directories, submodules and missing files are none."""
     git = Git.open(odd.root)
     assert git.read_file(git.commit("HEAD").sha, path) == content
 
@@ -127,9 +127,9 @@ def test_a_ref_that_moves_is_read_again(repo: Repo) -> None:
     first = git.commit("HEAD").sha
     assert git.local_tag("v1", first) is None
     repo.tag("v1")
-    found = git.local_tag("v1", first)
-    assert found is not None
-    assert (found.commit, found.annotated) == (first, True)
+    tag = git.local_tag("v1", first)
+    assert tag is not None
+    assert (tag.commit, tag.annotated) == (first, True)
     second = repo.commit("second", {"README.md": "second"})
     repo.git("tag", "--force", "v1")
     repo.git("pack-refs", "--all")

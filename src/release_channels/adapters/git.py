@@ -82,8 +82,8 @@ class GitObjects:
 
     def find_commit(self, name: str) -> GitObject | None:
         """Return the commit that a revision leads to now; None if there is none."""
-        found = self.find(f"{name}^{{commit}}")
-        return found if found is not None and found.kind == "commit" else None
+        commit = self.find(f"{name}^{{commit}}")
+        return commit if commit is not None and commit.kind == "commit" else None
 
     def files(self, revision: str) -> Mapping[bytes, TreeEntry]:
         """Return what a commit contains, by path.
@@ -291,16 +291,16 @@ class Git:
 
     def local_tag(self, name: str, commit: str) -> Tag | None:
         """Find a tag here, and how a commit stands to it."""
-        found = self._objects.find(f"refs/tags/{name}")
+        tag = self._objects.find(f"refs/tags/{name}")
         target = self._objects.find_commit(f"refs/tags/{name}")
-        if found is None or target is None:
+        if tag is None or target is None:
             return None
-        return Tag(name, target.sha, self.relation(commit, target.sha), annotated=found.kind == "tag")
+        return Tag(name, target.sha, self.relation(commit, target.sha), annotated=tag.kind == "tag")
 
     def is_signed(self, name: str) -> bool:
         """Return whether a tag that is here carries a signature, whoever made it."""
-        said = self._ask("for-each-ref", "--format=%(contents:signature)", f"refs/tags/{name}")
-        return bool(said.or_raise().text.strip())
+        signature = self._ask("for-each-ref", "--format=%(contents:signature)", f"refs/tags/{name}")
+        return bool(signature.or_raise().text.strip())
 
     def branch(self) -> str | None:
         """Return the name of the branch that is checked out; None where HEAD is detached."""
@@ -405,12 +405,12 @@ class Git:
 
     def default_branch(self, remote: str) -> str:
         """Return the default branch: the remote's HEAD, else main or master, else the current branch."""
-        place = f"refs/remotes/{remote}/" if remote else "refs/heads/"
-        known = self._ask("symbolic-ref", "--quiet", f"{place}HEAD") if remote else None
+        prefix = f"refs/remotes/{remote}/" if remote else "refs/heads/"
+        known = self._ask("symbolic-ref", "--quiet", f"{prefix}HEAD") if remote else None
         if known is not None and known.code == 0:
-            return known.text.removeprefix(place)
+            return known.text.removeprefix(prefix)
         listed = {
-            ref.removeprefix(place) for ref in self._run("for-each-ref", "--format=%(refname)", place).splitlines()
+            ref.removeprefix(prefix) for ref in self._run("for-each-ref", "--format=%(refname)", prefix).splitlines()
         }
         usual = next((name for name in ("main", "master") if name in listed), "")
         return usual or self._ask("symbolic-ref", "--quiet", "--short", "HEAD").text

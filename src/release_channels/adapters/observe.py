@@ -113,9 +113,9 @@ def read_tag(git: Git, name: str | None, commit: Commit, config: Config, env: Ma
         return None
     if not git.remote_url(config.remote):
         return git.local_tag(name, commit.sha)
-    found = git.remote_tag(name, commit.sha, config.remote)
-    if found is not None or git.can_read(config.remote):
-        return found
+    tag = git.remote_tag(name, commit.sha, config.remote)
+    if tag is not None or git.can_read(config.remote):
+        return tag
     stop = RefusedError(f"the tags of {config.remote} cannot be read", hint=_KEEP)
     with _through_api(git, config, env, stop) as github:
         there = github.find_tag(name)

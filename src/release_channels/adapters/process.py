@@ -26,11 +26,11 @@ _U = TypeVar("_U")
 _TAIL_LINES = 40
 _PATIENCE = 2.0
 _LAST_SECONDS = 1.0
-"""How long a program may take that an interrupted run starts to clean up, in seconds."""
+"""The time that a program may take which an interrupted run starts to clean up, in seconds."""
 _running: dict[subprocess.Popen[bytes], bool] = {}
 _lock = threading.Lock()
 _interrupts = 0
-"""How many `run_parallel` are being taken down: none of their threads may start another program."""
+"""The number of `run_parallel` that are being ended: none of their threads may start another program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,19 @@ class CompletedProcess:
 
     @property
     def text(self) -> str:
-        """What it wrote to stdout, without the last newline."""
+        """Its stdout as text, without the last newline."""
         # strip() would eat the first column of `git status --porcelain`
         return self.stdout.decode("utf-8", "replace").removesuffix("\n")
 
     @property
     def messages(self) -> str:
-        """What it wrote to stderr."""
+        """Its stderr as text."""
         return self.stderr.decode("utf-8", "replace").strip()
 
     def or_raise(self) -> CompletedProcess:
         """Return the program back if it exited with 0.
 
-        Raises: CommandError otherwise; the last 40 lines of what it said become the hint.
+        Raises: CommandError otherwise; the last 40 lines of what it wrote become the hint.
         """
         if self.code:
             raise CommandError(
@@ -102,10 +102,10 @@ def run_unchecked(
         try:
             out, err_out = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired as err:
-            said = (err.stderr or err.output or b"").decode("utf-8", "replace")
+            messages = (err.stderr or err.output or b"").decode("utf-8", "replace")
             wrote = (err.output or b"").decode("utf-8", "replace")
             message = f"`{shlex.join(argv)}` took longer than {timeout:g} s"
-            raise SlowError(message, hint=_tail(said), said=wrote) from err
+            raise SlowError(message, hint=_tail(messages), said=wrote) from err
     done = CompletedProcess(argv, child.returncode, out, err_out or b"")
     console.output(done.messages)
     return done
@@ -113,7 +113,7 @@ def run_unchecked(
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """What is kept of a program that may write without end: its code, and both ends of what it wrote.
+    """The end of a program that may write without limit: its code, and both ends of what it wrote.
 
     `code` is None where it was ended by us: it took too long, or wrote more than anybody can want.
     """
@@ -168,9 +168,9 @@ class _Ends:
 
     def add(self, chunk: bytes) -> None:
         self.size += len(chunk)
-        room = self._half - len(self._head)
-        self._head += chunk[:room]
-        self._tail = (self._tail + chunk[room:])[-self._half :]
+        missing = self._half - len(self._head)
+        self._head += chunk[:missing]
+        self._tail = (self._tail + chunk[missing:])[-self._half :]
 
     def text(self) -> bytes:
         left_out = self.size - len(self._head) - len(self._tail)
@@ -192,7 +192,7 @@ def _started(
     child = _start(argv, cwd, env, stdin=subprocess.DEVNULL, stderr=stderr, umask=umask, terminal=terminal)
     try:
         yield child
-        if _interrupts:  # it was ended by us: what it says of that is no failure of its own
+        if _interrupts:  # we terminated it: ignore its exit status
             raise KeyboardInterrupt
     except BaseException:
         _end(child, terminal)
@@ -343,17 +343,17 @@ def _ending(code: int) -> str:
     return f"was ended by signal {-code}"
 
 
-def _tail(said: str) -> str:
-    return "\n".join(said.strip().splitlines()[-_TAIL_LINES:])
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-_TAIL_LINES:])
 
 
-def run_parallel(*acts: Callable[[], _T]) -> list[_T]:
-    """Do independent work at the same time, each in a thread of its own, and return the results in order.
+def run_parallel(*functions: Callable[[], _T]) -> list[_T]:
+    """Run independent functions at the same time, each in a thread of its own, and return the results in order.
 
     Raises: the first error in order, after all have ended; on an interrupt the programs that still run are ended.
     """
-    pool = ThreadPoolExecutor(max_workers=max(1, len(acts)))
-    futures = [pool.submit(act) for act in acts]
+    pool = ThreadPoolExecutor(max_workers=max(1, len(functions)))
+    futures = [pool.submit(function) for function in functions]
     try:
         wait(futures)
         return [future.result() for future in futures]
@@ -367,18 +367,18 @@ def run_parallel(*acts: Callable[[], _T]) -> list[_T]:
         pool.shutdown(wait=False)
 
 
-def run_pair(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
-    """Do two things of different kinds side by side.
+def run_pair(first: Callable[[], _T], second: Callable[[], _U]) -> tuple[_T, _U]:
+    """Run two functions of different types at the same time.
 
     Raises: the first error in order.
     """
-    first, second = run_parallel(one, cast("Callable[[], _T | _U]", other))
-    return cast(_T, first), cast(_U, second)
+    results = run_parallel(first, cast("Callable[[], _T | _U]", second))
+    return cast(_T, results[0]), cast(_U, results[1])
 
 
 @contextmanager
 def background(act: Callable[[], _T]) -> Iterator[Future[_T]]:
-    """Do work beside what the block does; left before it has ended, its programs are ended with it."""
+    """Run a function in the background of a block; if the block is left first, its programs are ended."""
     pool = ThreadPoolExecutor(max_workers=1)
     future = pool.submit(act)
     try:

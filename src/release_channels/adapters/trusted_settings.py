@@ -1,4 +1,4 @@
-"""What a commit may not say of itself: the default branch says which branch counts, and how tags are written."""
+"""The settings that only the default branch may make: which branch counts, and how tags are written."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def require_same(config: Config, content: bytes | None, where: str) -> None:
 
 def _table(content: bytes | None, where: str) -> Mapping[str, Any]:
     """Read the table as far as it can be read: a branch without one has the defaults."""
-    found: Any = {}
+    table: Any = {}
     if content is not None:
         path = f"{PYPROJECT} of {where}"
-        found = parse_toml(decode(content, path), path)
+        table = parse_toml(decode(content, path), path)
     for key in ("tool", "release-channels"):
-        found = found.get(key, {}) if isinstance(found, Mapping) else {}
-    return found if isinstance(found, Mapping) else {}
+        table = table.get(key, {}) if isinstance(table, Mapping) else {}
+    return table if isinstance(table, Mapping) else {}
