@@ -85,18 +85,21 @@ def relation_to_main(git: Git, commit: Commit, config: Config, env: Mapping[str,
 
     Raises: RefusedError if neither answers, or the settings differ.
     """
+    listed = git.list_remote(config.remote)
     try:
-        tip = git.remote_tip(config.remote, config.main_branch)
+        tip = git.remote_tip(config.remote, config.main_branch, listed)
     except RefusedError as stop:
-        if git.can_read(config.remote):
-            require_default_branch_settings(git, config)  # a branch that is not there is the smaller of the two errors
+        if listed.is_answered:
+            require_default_branch_settings(
+                git, config, listed
+            )  # a branch that is not there is the smaller of the two errors
             raise
         with _through_api(git, config, env, stop) as github:
             compared = github.compare(config.main_branch, commit.sha)
             content = github.default_file(PYPROJECT)
         require_same(config, content, f"the default branch of {github.repository}")
     else:
-        require_default_branch_settings(git, config)
+        require_default_branch_settings(git, config, listed)
         return git.relation(commit.sha, tip)
     return Relation.ANCESTOR if compared.contains_head else Relation.UNKNOWN
 
@@ -110,9 +113,9 @@ def read_tag(git: Git, name: str | None, commit: Commit, config: Config, env: Ma
         return None
     if not git.remote_url(config.remote):
         return git.local_tag(name, commit.sha)
-    found = git.remote_tag(name, commit.sha, config.remote)
-    if found is not None or git.can_read(config.remote):
-        return found
+    tag = git.remote_tag(name, commit.sha, config.remote)
+    if tag is not None or git.can_read(config.remote):
+        return tag
     stop = RefusedError(f"the tags of {config.remote} cannot be read", hint=_KEEP)
     with _through_api(git, config, env, stop) as github:
         there = github.find_tag(name)

@@ -1,4 +1,4 @@
-"""The version of this tool that a project's CI runs, as the lock beside its noxfile has it."""
+"""The version of this tool that a project's CI runs, as the lock next to its noxfile has it."""
 
 from __future__ import annotations
 

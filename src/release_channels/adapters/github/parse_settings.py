@@ -46,7 +46,7 @@ def write_environment(environment: Environment) -> dict[str, Any]:
     return {
         "wait_timer": environment.wait_minutes,
         "prevent_self_review": environment.prevents_self_review,
-        "reviewers": [{"type": one.kind, "id": one.id} for one in environment.reviewers] or None,
+        "reviewers": [{"type": reviewer.kind, "id": reviewer.id} for reviewer in environment.reviewers] or None,
         "deployment_branch_policy": policy,
     }
 

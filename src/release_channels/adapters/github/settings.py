@@ -14,7 +14,7 @@ from release_channels.model.github_settings import DeploymentRefs, Environment, 
 
 _PAGE = 100
 _MANY = 20
-"""How many pages are read of a list that has a few entries in any repository."""
+"""The number of pages that are read of a list, which has a few entries in any repository."""
 _ADMINISTRATION = "administration: write"
 
 
@@ -130,7 +130,7 @@ class Settings:
         return parse.parse_dispatched(answer)
 
     def complaints(self, job_id: int) -> tuple[str, ...]:
-        """Read what a job says went wrong, which is told on the page of its run."""
+        """Read the error messages of a job, as the page of its run shows them."""
 
         def ask() -> tuple[str, ...]:
             return parse.parse_complaints(self._pages(f"/check-runs/{job_id}/annotations", ""))
