@@ -162,7 +162,7 @@ class GitHub:
         )
 
     def compare(self, base: str, head: str) -> Comparison:
-        """Report how a head stands to a base, both branches, tags or commits."""
+        """Compare a head with a base; both are branches, tags or commits."""
 
         def ask() -> Comparison:
             return parse.parse_comparison(self._repo.compare(base, head, comparison_commits_per_page=1))

@@ -107,7 +107,7 @@ def parse_asset(asset: github.GitReleaseAsset.GitReleaseAsset) -> Asset:
 
 
 def parse_comparison(comparison: github.Comparison.Comparison) -> Comparison:
-    """Read how two commits stand to each other."""
+    """Parse the comparison of two commits."""
     return Comparison(
         status=sure(comparison.status), ahead_by=sure(comparison.ahead_by), behind_by=sure(comparison.behind_by)
     )
