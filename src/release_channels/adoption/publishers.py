@@ -117,9 +117,9 @@ class EnvironmentPlan:
             yield f"it also allows {', '.join(map(str, more))}: remove that by hand if nobody needs it"
 
 
-def plan_environments(found: Mapping[str, Environment | None], config: Config) -> tuple[EnvironmentPlan, ...]:
-    """Decide what leads from the environments that were found to those that are wanted; reviewers and waits stay."""
-    return tuple(_plan(wanted, found.get(wanted.name)) for wanted in wanted_environments(config))
+def plan_environments(current: Mapping[str, Environment | None], config: Config) -> tuple[EnvironmentPlan, ...]:
+    """Decide what leads from the current environments to the wanted ones; reviewers and waits stay."""
+    return tuple(_plan(wanted, current.get(wanted.name)) for wanted in wanted_environments(config))
 
 
 def _plan(wanted: WantedEnvironment, before: Environment | None) -> EnvironmentPlan:

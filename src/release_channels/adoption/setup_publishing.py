@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -78,8 +78,8 @@ def _show_publishers(context: TaskContext, wanted: Sequence[Publisher], *, is_ne
         for publisher in wanted:
             _show_form(publisher, project, pending=False)
         return
-    public = next(one for one in wanted if one.channel is Channel.PUBLIC)
-    preview = next(one for one in wanted if one.channel is Channel.PREVIEW)
+    public = next(publisher for publisher in wanted if publisher.channel is Channel.PUBLIC)
+    preview = next(publisher for publisher in wanted if publisher.channel is Channel.PREVIEW)
     console.result(
         f"{context.index.title} has no file of {project} yet. Register a pending publisher for one channel only, the "
         "public one: the first release should be a final one, since before that every user would get previews. In "
@@ -107,13 +107,13 @@ def _plans(context: TaskContext, settings: Settings, *, needs_answer: bool) -> t
     try:
         settings.repository()  # an environment that is not there looks like a repository that is hidden
         names = [wanted.name for wanted in wanted_environments(context.config)]
-        found = {name: settings.environment(name) for name in names}
+        current = {name: settings.environment(name) for name in names}
     except ReleaseError as stop:
         if needs_answer:
             raise
         console.warn(f"how GitHub is set up is not known: {stop}")
         return None
-    return plan_environments(found, context.config)
+    return plan_environments(current, context.config)
 
 
 def _show_environments(context: TaskContext, plans: Sequence[EnvironmentPlan] | None) -> None:
@@ -220,20 +220,16 @@ def _try(context: TaskContext, github: GitHub, publisher: Publisher, waiting: Wa
     run = wait_for_run(partial(github.run, run_id), publisher.workflow, waiting, github)
     if run.is_green:
         return _Trial(publisher)
-    wanted = next(one for one in wanted_environments(context.config) if one.name == publisher.environment)
-    why = translate(_complaints(github, run), publisher, wanted.policy, context.project.name)
+    environments = {environment.name: environment for environment in wanted_environments(context.config)}
+    policy = environments[publisher.environment].policy
+    why = translate(_complaints(github, run), publisher, policy, context.project.name)
     return _Trial(publisher, refused=f"{why} ({run.url})")
 
 
 def _complaints(github: GitHub, run: WorkflowRun) -> tuple[str, ...]:
-    """Collect what the failed jobs of a run say; one that says nothing is looked at by a person."""
-
-    def said() -> Iterator[str]:
-        for job in github.jobs(run.id):
-            if job.conclusion not in ("success", "skipped"):
-                yield from github.settings.complaints(job.id)
-
-    return tuple(said())
+    """Collect what the failed jobs of a run say; one that says nothing has to be read by a maintainer."""
+    failed = (job for job in github.jobs(run.id) if job.conclusion not in ("success", "skipped"))
+    return tuple(text for job in failed for text in github.settings.complaints(job.id))
 
 
 def _trial_ref(context: TaskContext, publisher: Publisher) -> str | None:

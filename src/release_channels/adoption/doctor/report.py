@@ -1,4 +1,4 @@
-"""Print what `doctor` found."""
+"""Print the findings of `doctor`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from release_channels.adapters import console
 from release_channels.adoption.doctor import examine
-from release_channels.adoption.doctor.diagnosis import GUARANTEES, Diagnosis, Verdict, table, to_json
+from release_channels.adoption.doctor.diagnosis import (
+    GUARANTEES,
+    Diagnosis,
+    DiagnosisSeverity,
+    count_severities,
+    table,
+    to_json,
+)
 from release_channels.cli.context import TaskContext
 
 
@@ -18,20 +25,18 @@ def print_diagnosis(context: TaskContext, tasks: tuple[str, ...], *, as_json: bo
         console.result(to_json(context.project.name, findings))
     else:
         _print(findings)
-    return int(any(finding.verdict is Verdict.BAD for finding in findings))
+    return int(any(finding.severity is DiagnosisSeverity.ERROR for finding in findings))
 
 
 def _print(findings: Sequence[Diagnosis]) -> None:
-    order = list(Verdict)
-    console.show(table(sorted(findings, key=lambda finding: order.index(finding.verdict))))
+    order = list(DiagnosisSeverity)
+    console.show(table(sorted(findings, key=lambda finding: order.index(finding.severity))))
     for held, what in GUARANTEES:
         console.result(f"{held}: {what}")
-    counts = {verdict: sum(finding.verdict is verdict for finding in findings) for verdict in Verdict}
-    style = "bold red" if counts[Verdict.BAD] else "bold green"
+    errors, warnings, passed = count_severities(findings).values()
     console.result(
-        f"{_count(counts[Verdict.BAD], 'error')}, {_count(counts[Verdict.LOOK], 'warning')}, "
-        f"{counts[Verdict.GOOD]} passed",
-        style=style,
+        f"{_count(errors, 'error')}, {_count(warnings, 'warning')}, {passed} passed",
+        style="bold red" if errors else "bold green",
     )
 
 

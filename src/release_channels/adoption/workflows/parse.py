@@ -65,17 +65,17 @@ class Line:
     @property
     def sessions(self) -> tuple[str, ...]:
         """The nox sessions that it names; where it names some twice, nox takes the last."""
-        found: list[str] = []
+        names: list[str] = []
         takes = False
         for word in self.before:
             if option := _SESSION_OPTION.fullmatch(word):
-                found = [name for name in option.group("first", "named") if name]
-                takes = not found
+                names = [name for name in option.group("first", "named") if name]
+                takes = not names
             elif word.startswith("-"):
                 takes = False
             elif takes:
-                found.append(word)
-        return tuple(found)
+                names.append(word)
+        return tuple(names)
 
     @property
     def before(self) -> tuple[str, ...]:

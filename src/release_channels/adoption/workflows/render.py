@@ -31,7 +31,7 @@ UV, PYTHON, RUNNER = "0.13.9", "3.12", "ubuntu-24.04"
 # Where the tool is its own project: the one line more, without which a build backend would run beside a token.
 PREPARE = "uv venv && uv pip install --require-hashes -r requirements/release.txt"
 
-_PLACE = re.compile(r"%%\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"%%\{(\w+)\}")
 _BLOCK = re.compile(r"( *)%%\{(\w+)\}")
 _PLAIN = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9._/-]*", re.IGNORECASE)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml")
@@ -100,7 +100,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     for line in text.splitlines():
         block = _BLOCK.fullmatch(line)
         if block is None:
-            lines.append(_PLACE.sub(lambda place: values[place[1]], line))
+            lines.append(_PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], line))
         else:
             inner = fill(values[block[2]], values).splitlines()
             lines += [f"{block[1]}{line}" if line else "" for line in inner]

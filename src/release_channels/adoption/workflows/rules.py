@@ -74,19 +74,19 @@ def check_workflows(
     """Check workflow files by their paths; those of gate and channels, and `ours` also, keep every rule."""
     release = {f"{WORKFLOWS}/{name}" for name in (config.preview_workflow, config.public_workflow)}
     strict = {*release, f"{WORKFLOWS}/{config.gate_workflow}", *ours}
-    found: list[RuleViolation] = []
+    violations: list[RuleViolation] = []
     for path, text in sorted(files.items()):
         try:
             file = _File(path, text, read_workflow(text, path))
         except RefusedError as stop:
-            found.append(RuleViolation(path, 1, "yaml", str(stop)))
+            violations.append(RuleViolation(path, 1, "yaml", str(stop)))
             continue
-        found += _guard(file, is_release=path in release)
+        violations += _guard(file, is_release=path in release)
         if path in strict:
-            found += _keep(file, is_release=path in release)
+            violations += _keep(file, is_release=path in release)
         if path in release:
-            found += _release(file, config)
-    return tuple(found)
+            violations += _release(file, config)
+    return tuple(violations)
 
 
 def _guard(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
@@ -217,12 +217,14 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
 
 def _order(file: _File, *, is_public: bool) -> Iterator[RuleViolation]:
     """Check that no publish is cancelled or dropped, and that two of one kind never run at once."""
-    found = file.top["concurrency"]
-    if found["cancel-in-progress"].text != "false" or found["queue"].text != "max":
-        yield file.broken(found.line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max")
-    is_per_tag = "github.ref" in found["group"].text
-    if not found["group"].text or is_per_tag is not is_public:
-        yield file.broken(found.line, "order", "one group for all previews, and one for each tag")
+    concurrency = file.top["concurrency"]
+    if concurrency["cancel-in-progress"].text != "false" or concurrency["queue"].text != "max":
+        yield file.broken(
+            concurrency.line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max"
+        )
+    is_per_tag = "github.ref" in concurrency["group"].text
+    if not concurrency["group"].text or is_per_tag is not is_public:
+        yield file.broken(concurrency.line, "order", "one group for all previews, and one for each tag")
 
 
 def _last_job(file: _File) -> Iterator[RuleViolation]:
