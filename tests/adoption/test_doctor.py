@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -414,6 +415,31 @@ def test_doctor_for_programs_is_one_object(project: Repo) -> None:
     screen.sentence(
         "noxfile.py.lock is not there", "1 error", "set by the tagged commit itself", "set outside the repository"
     )
+
+
+_COPIED = re.compile(r"`[^`]+`|\S*\w/\w\S*|\S+\.(?:yml|toml|lock|py)\b")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_what_is_copied_from_the_screen_is_on_one_line(project: Repo, columns: int) -> None:
+    """However narrow the terminal is, no command and no path is broken, and a fix begins a line of its own."""
+    (project.root / "noxfile.py.lock").unlink()
+    (project.root / ".github/workflows/internal-preview-release.yml").unlink()
+    findings = diagnose(project)
+    screen = run(
+        BIN / "release-channels", "doctor", "--index", "local", cwd=project.root, env={"COLUMNS": str(columns)}
+    )
+    lines = screen.out.splitlines()
+    for finding in findings:
+        assert any(
+            line.startswith(finding.severity) and f"{finding.area}: {finding.topic}: {finding.message}" in line
+            for line in lines
+        )
+        assert f"  fix: {finding.fix}" in lines or not finding.fix
+        assert f"  to verify: {finding.verify}" in lines or not finding.verify
+    copied = {text for finding in findings for text in _COPIED.findall(f"{finding.message} {finding.fix}")}
+    assert {"`release-channels init`", ".github/workflows/internal-preview-release.yml,"} <= copied
+    assert [text for text in copied if not any(text in line for line in lines)] == []
 
 
 def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:

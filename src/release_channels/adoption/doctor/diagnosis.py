@@ -7,10 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 class DiagnosisSeverity(StrEnum):
@@ -79,29 +75,6 @@ GUARANTEES = (
         "publishers on the index",
     ),
 )
-_STYLES = {
-    DiagnosisSeverity.PASSED: "green",
-    DiagnosisSeverity.WARNING: "yellow",
-    DiagnosisSeverity.ERROR: "bold red",
-}
-
-
-def table(findings: Sequence[Diagnosis]) -> Table:
-    """Draw the findings, worst last, where a terminal ends; nothing in them is markup."""
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table(box=None, pad_edge=False, show_edge=False)
-    for heading in ("", "topic", "", "finding"):
-        drawn.add_column(heading, overflow="fold")
-    for finding in findings:
-        message = Text(finding.message)
-        for lead, text in (("fix", finding.fix), ("to verify", finding.verify)):
-            if text:
-                message.append(f"\n{lead}: {text}", style="dim")
-        topic = Text(f"{finding.area}: {finding.topic}")
-        drawn.add_row(Text(finding.severity, style=_STYLES[finding.severity]), topic, Text(finding.certainty), message)
-    return drawn
 
 
 def count_severities(findings: Sequence[Diagnosis]) -> dict[str, int]:

@@ -11,10 +11,15 @@ from release_channels.adoption.doctor.diagnosis import (
     Diagnosis,
     DiagnosisSeverity,
     count_severities,
-    table,
     to_json,
 )
 from release_channels.cli.context import TaskContext
+
+_STYLES = {
+    DiagnosisSeverity.PASSED: "green",
+    DiagnosisSeverity.WARNING: "yellow",
+    DiagnosisSeverity.ERROR: "bold red",
+}
 
 
 def print_diagnosis(context: TaskContext, tasks: tuple[str, ...], *, as_json: bool) -> int:
@@ -30,7 +35,8 @@ def print_diagnosis(context: TaskContext, tasks: tuple[str, ...], *, as_json: bo
 
 def _print(findings: Sequence[Diagnosis]) -> None:
     order = list(DiagnosisSeverity)
-    console.show(table(sorted(findings, key=lambda finding: order.index(finding.severity))))
+    for finding in sorted(findings, key=lambda finding: order.index(finding.severity)):
+        _print_finding(finding)
     for held, what in GUARANTEES:
         console.result(f"{held}: {what}")
     errors, warnings, passed = count_severities(findings).values()
@@ -38,6 +44,15 @@ def _print(findings: Sequence[Diagnosis]) -> None:
         f"{_count(errors, 'error')}, {_count(warnings, 'warning')}, {passed} passed",
         style="bold red" if errors else "bold green",
     )
+
+
+def _print_finding(finding: Diagnosis) -> None:
+    """Print a finding and its fix as lines that only the terminal wraps: commands and paths in them are copied."""
+    rating = f"{finding.severity} ({finding.certainty})"
+    console.result(f"{rating:<18} {finding.area}: {finding.topic}: {finding.message}", style=_STYLES[finding.severity])
+    for label, text in (("fix", finding.fix), ("to verify", finding.verify)):
+        if text:
+            console.result(f"  {label}: {text}".replace("\n", "\n  "))
 
 
 def _count(number: int, noun: str) -> str:
