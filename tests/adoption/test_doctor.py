@@ -250,11 +250,36 @@ def test_the_publisher_of_the_newest_file_is_compared(
     attested: tuple[str, str, str] | None, severity: DiagnosisSeverity, certainty: Certainty
 ) -> None:
     """Without an attestation the settings alone say it, which is called declared."""
-    public = publishers(Config(), "acme/demo")[1]
-    file = AttestedPublisher("demo-1.whl", *attested) if attested else None
-    (finding,) = diagnose_publishers([public], {Channel.PUBLIC: file}, "demo")
+    finding = diagnose_publisher("acme/demo", attested)
     assert (finding.severity, finding.certainty) == (severity, certainty)
     assert finding.fix if severity is ERROR else (finding.verify or certainty is Certainty.VERIFIED)
+
+
+@pytest.mark.parametrize(
+    ("attested", "severity", "name"),
+    [
+        pytest.param(None, WARNING, "owner/name", id="no attestation"),
+        pytest.param(("acme/demo", "public-release.yml", "pypi-public"), WARNING, "acme/demo", id="attested"),
+        pytest.param(("acme/demo", "release.yml", "pypi-public"), ERROR, "", id="another file"),
+        pytest.param(("acme/demo", "public-release.yml", ""), ERROR, "", id="no environment"),
+    ],
+)
+def test_a_publisher_of_an_unknown_repository_never_passes(
+    attested: tuple[str, str, str] | None, severity: DiagnosisSeverity, name: str
+) -> None:
+    """The setting to write is printed, with the name that an attested file has."""
+    finding = diagnose_publisher(None, attested)
+    assert (finding.severity, "OWNER" in finding.message) == (severity, False)
+    assert finding.certainty is (Certainty.UNKNOWN if severity is WARNING else Certainty.VERIFIED)
+    assert f'`repository = "{name}"`' in finding.verify or severity is ERROR
+
+
+def diagnose_publisher(repository: str | None, attested: tuple[str, str, str] | None) -> Diagnosis:
+    """Compare the public publisher with an attestation."""
+    public = publishers(Config(), repository)[1]
+    file = AttestedPublisher("demo-1.whl", *attested) if attested else None
+    (finding,) = diagnose_publishers([public], {Channel.PUBLIC: file}, "demo")
+    return finding
 
 
 TESTS = "on:\n  push:\n    branches: [main]\njobs: {}\n"
@@ -330,7 +355,8 @@ def test_another_tool_than_the_lock_has_is_found() -> None:
 @pytest.fixture
 def project(make_repo: MakeRepo, locking: None) -> Repo:
     """A project that has adopted the tool and has a final release on the local index."""
-    repo = make_repo(Sample(files={".gitignore": ".release-channels/\n"}))
+    urls = f'[project.urls]\nRepository = "https://github.com/{NAME}"\n'
+    repo = make_repo(Sample(urls=urls, files={".gitignore": ".release-channels/\n"}))
     adopt(repo, gate=False)
     repo.commit("adopt")
     repo.git("push", "--quiet", "origin", "main")
@@ -379,6 +405,26 @@ def test_a_project_that_is_set_up_has_nothing_to_fix(hub: Hub) -> None:
     assert run_task(hub.repo.root, tasks.doctor, index="local") == 0
 
 
+def test_the_repository_is_known_from_its_project_urls(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a setting nor the remote names it: publishers and settings are those of the URL."""
+    monkeypatch.delenv("GITHUB_REPOSITORY")
+    findings = diagnose(hub.repo)
+    assert wrong(findings) == []
+    declared = [finding.message for finding in findings if finding.certainty is Certainty.DECLARED]
+    assert [message.partition(",")[0] for message in declared] == [NAME, NAME]
+
+
+def test_an_unknown_repository_is_reported_with_its_setting(make_repo: MakeRepo) -> None:
+    """Nothing is asked of GitHub, no publisher passes, and the placeholder is nowhere printed as a value."""
+    repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
+    on_index(repo, "1.1.0")
+    findings = [finding for finding in diagnose(repo) if finding.topic.endswith(("publisher", "repository"))]
+    assert {(finding.severity, finding.certainty) for finding in findings} == {(WARNING, Certainty.UNKNOWN)}
+    assert len(findings) == 3
+    assert all('`repository = "owner/name"` in [tool.release-channels]' in finding.verify for finding in findings)
+    assert not any("OWNER/NAME" in finding.message for finding in findings)
+
+
 BREAKS: dict[str, tuple[Callable[[Hub], object], str]] = {
     "environment": (lambda hub: hub.state.environments.pop("pypi-public"), "there is no such environment"),
     "secret": (lambda hub: hub.state.secrets.update({"pypi-public": {"PYPI_TOKEN"}}), "stores PYPI_TOKEN"),
@@ -401,8 +447,10 @@ def test_what_is_broken_on_a_real_project_is_found(hub: Hub, act: Callable[[Hub]
     assert any(told in message for message in wrong(diagnose(hub.repo))), wrong(diagnose(hub.repo))
 
 
-def test_doctor_for_programs_is_one_object(project: Repo) -> None:
+def test_doctor_for_programs_is_one_object(hub: Hub) -> None:
     """With every finding, what to fix, and which guarantees hold from where; the exit code reports an error."""
+    hub.state.tokens[ADMIN] = frozenset({"contents: read"})
+    project = hub.repo
     screen = run(BIN / "release-channels", "doctor", "--json", "--index", "local", cwd=project.root)
     told = json.loads(screen.out)
     assert screen.code == 0
@@ -421,8 +469,9 @@ _COPIED = re.compile(r"`[^`]+`|\S*\w/\w\S*|\S+\.(?:yml|toml|lock|py)\b")
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
-def test_what_is_copied_from_the_screen_is_on_one_line(project: Repo, columns: int) -> None:
+def test_what_is_copied_from_the_screen_is_on_one_line(hub: Hub, columns: int) -> None:
     """However narrow the terminal is, no command and no path is broken, and a fix begins a line of its own."""
+    project = hub.repo
     (project.root / "noxfile.py.lock").unlink()
     (project.root / ".github/workflows/internal-preview-release.yml").unlink()
     findings = diagnose(project)
@@ -444,7 +493,7 @@ def test_what_is_copied_from_the_screen_is_on_one_line(project: Repo, columns: i
 
 def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:
     """It runs from its sources, so it has workflow files of another kind, and no locked noxfile."""
-    repo = make_repo(Sample(name="release-channels", files=dict(own_workflows(Config()))))
+    repo = make_repo(Sample(name="release-channels", urls="", files=dict(own_workflows(Config()))))
     with open_context(repo.root, os.environ, index="local") as context:
         told = [finding for finding in examine(context, TASKS) if finding.area == "files"]
     assert [finding for finding in told if finding.severity is not PASSED] == []

@@ -24,7 +24,6 @@ from tests.commands.doing import on_github, on_index, run_task
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, READER, Hub
 from tests.support.projects import Sample
-from tests.support.repo import Repo
 
 ADMIN = "SECRET-admin-token"
 RIGHTS = ("administration: write", "actions: write", "checks: read", "contents: read", "secrets: read")
@@ -318,8 +317,26 @@ def test_a_project_that_is_on_no_index_gets_one_pending_publisher(
     assert told.index("public-release.yml", pending) < told.index("After the first release add the other one")
 
 
-def test_a_repository_that_nobody_knows_is_asked_for(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its remote is a directory: the setting that names it is said, and nothing is asked of GitHub."""
+def test_the_repository_is_known_from_its_project_urls(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its remote is a directory: publishers and environments are those of the URL."""
+    repo = make_repo(Sample(urls=f'[project.urls]\nSource = "https://github.com/{NAME}"\n', files=FILES))
+    with on_github(repo, monkeypatch, ADMIN) as hub:
+        monkeypatch.delenv("GITHUB_REPOSITORY")
+        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(hub)
+        assert run_task(repo.root, tasks.setup_publishing, index="local") == 0
+        told = capsys.readouterr().out
+        assert f"Internal preview  {NAME}" in told
+        assert "now:   allows branch main" in told
+        ends(hub)
+        assert apply(hub).result is Result.DONE
+
+
+def test_a_repository_that_nobody_knows_is_asked_for(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """No remote and no URL is on GitHub: the setting that names it is said, and nothing is asked of GitHub."""
+    repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
     before = repo.fingerprint()
     assert run_task(repo.root, tasks.setup_publishing, index="local", apply=True) == 1
     assert repo.fingerprint() == before

@@ -18,7 +18,7 @@ HEADINGS = ("Channel", "Repository", "Workflow filename", "Environment")
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """A trusted publisher as the index is to know it."""
+    """A trusted publisher as the index is to know it; its repository is empty where it is unknown."""
 
     channel: Channel
     repository: str
@@ -47,8 +47,9 @@ class Publisher:
         )
 
 
-def publishers(config: Config, repository: str) -> tuple[Publisher, Publisher]:
+def publishers(config: Config, repository: str | None) -> tuple[Publisher, Publisher]:
     """Return the publishers of both channels, in the order of the reference document."""
+    repository = repository or ""
     return (
         Publisher(Channel.PREVIEW, repository, config.preview_workflow, config.preview_environment),
         Publisher(Channel.PUBLIC, repository, config.public_workflow, config.public_environment),

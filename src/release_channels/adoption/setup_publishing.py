@@ -9,7 +9,7 @@ from functools import partial
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.github import GitHub
+from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.github.follow_run import Waiting, wait_for_run
 from release_channels.adapters.github.settings import Settings
@@ -23,11 +23,12 @@ from release_channels.adoption.publishers import (
 )
 from release_channels.cli.context import TaskContext
 from release_channels.errors import FailedError, RefusedError, ReleaseError
-from release_channels.model.github import WorkflowRun, repository_name
+from release_channels.model.github import WorkflowRun
 from release_channels.model.github_settings import Environment, Policy
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags
 from release_channels.model.version import Channel
+from release_channels.project.commit_url import github_repository
 
 PREFLIGHT = {"do": "preflight"}
 
@@ -39,18 +40,16 @@ def setup_publishing(
 
     Raises: RefusedError where no repository on GitHub is known, or it says no; FailedError where a trial is refused.
     """
-    name = repository_name(context.config.repository, context.git.remote_url(context.config.remote), context.env)
+    name = github_repository(context.project, context.git.remote_url(context.config.remote), context.env)
     if name is None:
         raise RefusedError(
-            f"cannot determine the GitHub repository from remote '{context.config.remote}'",
+            f"cannot determine the GitHub repository from remote '{context.config.remote}' or [project.urls]",
             hint='set `repository = "owner/name"` in [tool.release-channels], or add the remote',
         )
     wanted = publishers(context.config, name)
     is_new = _is_new(context)
     _show_publishers(context, wanted, is_new=is_new)
-    github = context.github()
-    assert github is not None  # its name is known
-    with github:
+    with connect(name, context.env) as github:
         plans = _plans(context, github.settings, needs_answer=apply)
         _show_environments(context, plans)
         if not apply or dry_run:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from release_channels.adapters.attestations import AttestedPublisher, fetch_attested
+from release_channels.adapters.github import connect
 from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.observe import observe
 from release_channels.adapters.tool_lock import locked_tool, running_version
@@ -31,11 +32,11 @@ from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.model.config import Config
 from release_channels.model.decide import Request, decide
 from release_channels.model.gate_config import MODELS_TOKEN, provider_keys
-from release_channels.model.github import repository_name
 from release_channels.model.github_settings import Environment, RepositorySettings
 from release_channels.model.observed import IndexState
 from release_channels.model.session_names import SESSION_NAMES
 from release_channels.model.version import Channel
+from release_channels.project.commit_url import github_repository
 
 _T = TypeVar("_T")
 _FEW = 5
@@ -73,26 +74,22 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
     yield from diagnose_adoption(plan, has_lock=has_lock)
     locked = locked_tool(context.root)
     yield from diagnose_tool(locked.version if locked else None, running_version(), locked.lock if locked else "")
-    yield from diagnose_workflows(
-        snapshot.workflows, plan.config, publishers(plan.config, _repository(context) or "OWNER/NAME")
-    )
+    yield from diagnose_workflows(snapshot.workflows, plan.config, publishers(plan.config, _repository(context)))
 
 
 def _repository(context: TaskContext) -> str | None:
-    return repository_name(context.config.repository, context.git.remote_url(context.config.remote), context.env)
+    return github_repository(context.project, context.git.remote_url(context.config.remote), context.env)
 
 
 def _github(context: TaskContext) -> Iterator[Diagnosis]:
     name = _repository(context)
     if name is None:
         yield unknown(
-            GITHUB, "repository", "no remote of this project is on GitHub",
+            GITHUB, "repository", "neither a remote nor a project URL is on GitHub",
             'a remote there, or `repository = "owner/name"` in [tool.release-channels]',
         )  # fmt: skip
         return
-    github = context.github()
-    assert github is not None  # its name is known
-    with github:
+    with connect(name, context.env) as github:
         try:
             is_private, branch = github.settings.repository()
         except ReleaseError as stop:
@@ -164,7 +161,7 @@ def _index(context: TaskContext, now: datetime) -> Iterator[Diagnosis]:
         return
     yield from diagnose_index(seen.index, plan, context.config, now)
     attested = {channel: _attested(context, seen.index, channel) for channel in Channel}
-    wanted = publishers(context.config, _repository(context) or "OWNER/NAME")
+    wanted = publishers(context.config, _repository(context))
     yield from diagnose_publishers(wanted, attested, context.project.name)
 
 

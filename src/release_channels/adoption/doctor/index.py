@@ -9,7 +9,7 @@ from typing import Protocol
 
 from packaging.version import Version
 
-from release_channels.adoption.doctor.diagnosis import Diagnosis, declared, error, passed, warning
+from release_channels.adoption.doctor.diagnosis import Diagnosis, declared, error, passed, unknown, warning
 from release_channels.adoption.publishers import Publisher
 from release_channels.model.config import Config
 from release_channels.model.observed import IndexState
@@ -129,20 +129,30 @@ def diagnose_publishers(
     """Compare the publishers that the settings imply with those that each channel's newest attested file names."""
     for publisher in wanted:
         topic, file = f"{publisher.channel} publisher", attested.get(publisher.channel)
-        text = ", ".join(publisher.row[1:])
-        if file is None:
-            yield declared(
-                INDEX, topic, f"{text}: no attested file tells, and only the owners of {project} see it on the index",
-                "`invoke setup-publishing --apply` lets the workflow show its identity to the index",
-            )  # fmt: skip
-        elif file.values == tuple(value.lower() for value in publisher.row[1:]):
-            yield passed(INDEX, topic, f"{text}: {file.file} was published by it")
-        else:
+        text = ", ".join(value or "unknown repository" for value in publisher.row[1:])
+        expected = tuple(value.lower() for value in publisher.row[1:])
+        if file is not None and not publisher.repository:
+            expected = (file.values[0], *expected[1:])
+        if file is not None and file.values != expected:
             yield error(
                 INDEX, topic, f"{file.file} was published by {', '.join(value or 'none' for value in file.values)}; "
                 f"the settings say {text}",
                 "put settings and publisher in step: `invoke setup-publishing` shows the values",
             )  # fmt: skip
+        elif not publisher.repository:
+            published = f"; {file.file} was published by {file.values[0]}" if file else ""
+            name = file.values[0] if file else "owner/name"
+            yield unknown(
+                INDEX, topic, f"the repository on GitHub is unknown{published}",
+                f'`repository = "{name}"` in [tool.release-channels]',
+            )  # fmt: skip
+        elif file is None:
+            yield declared(
+                INDEX, topic, f"{text}: no attested file tells, and only the owners of {project} see it on the index",
+                "`invoke setup-publishing --apply` lets the workflow show its identity to the index",
+            )  # fmt: skip
+        else:
+            yield passed(INDEX, topic, f"{text}: {file.file} was published by it")
 
 
 def _some(names: Sequence[str]) -> str:
