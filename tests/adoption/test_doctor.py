@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from release_channels import tasks
 from release_channels.adapters.attestations import AttestedPublisher
+from release_channels.adapters.tool_lock import LockedTool
 from release_channels.adoption.doctor import examine, gate_secrets
 from release_channels.adoption.doctor.diagnosis import Certainty, Diagnosis, DiagnosisSeverity
 from release_channels.adoption.doctor.files import diagnose_project, diagnose_tool, diagnose_workflows
@@ -291,6 +292,18 @@ FILES = {
 }
 WORKFLOW_CASES: dict[str, tuple[dict[str, str], str]] = {
     "renamed environment": ({"public-release.yml": RELEASE.replace("ENV", "pypi")}, "from the environment pypi,"),
+    "identity of the workflow": (
+        {"public-release.yml": RELEASE.replace("ENV", "pypi-public") + "  more: {}\npermissions:\n  id-token: write\n"},
+        "from the environment none, pypi-public,",
+    ),
+    "identity of the workflow, by write-all": (
+        {"public-release.yml": RELEASE.replace("ENV", "pypi-public") + "  more: {}\npermissions: write-all\n"},
+        "from the environment none, pypi-public,",
+    ),
+    "identity of another job": (
+        {"public-release.yml": RELEASE.replace("ENV", "pypi-public") + "  more:\n    permissions: write-all\n"},
+        "from the environment none, pypi-public,",
+    ),
     "no identity": ({"public-release.yml": RELEASE.replace("id-token", "contents")}, "from the environment none"),
     "renamed file": ({"public-release.yml": ""}, "there is no .github/workflows/public-release.yml"),
     "no tests": ({"test.yml": ""}, "there is no .github/workflows/test.yml"),
@@ -343,13 +356,32 @@ def test_a_changelog_is_not_asked_for_news_where_main_holds_the_final() -> None:
     assert (finding.severity, finding.message) == (PASSED, "CHANGELOG.md can be read")
 
 
-def test_another_tool_than_the_lock_has_is_found() -> None:
-    """CI runs what is locked."""
-    (finding,) = diagnose_tool(Version("1.0"), Version("1.1"), "noxfile.py.lock")
-    assert finding.severity is WARNING
-    assert "uvx release-channels@1.0" in finding.fix
-    assert [finding.severity for finding in diagnose_tool(Version("1.1"), Version("1.1"), "x")] == [PASSED]
-    assert list(diagnose_tool(None, Version("1.1"), "")) == []
+TOOLS: dict[str, tuple[str, str | None, list[tuple[DiagnosisSeverity, str]]]] = {
+    "the same": ("release-channels==1.1", "1.1", [(PASSED, "1.1 runs here and in CI")]),
+    "another": ("release-channels==1.0", "1.0", [(WARNING, "1.1 runs here, and noxfile.py.lock has 1.0")]),
+    "no lock": ("release-channels==1.1", None, []),
+    "a checkout": ("release-channels @ file:///src/x", "1.1", [(ERROR, "noxfile.py names a tool of this machine")]),
+    "a wheel": ("release-channels[gate] @ file:///x-1.1.whl", "1.1", [(ERROR, "a tool of this machine")]),
+    "a local repository": ("release-channels @ git+file:///src/x", "1.1", [(ERROR, "a tool of this machine")]),
+    "another checkout": (
+        "release-channels @ file:///src/x",
+        "1.0",
+        [(ERROR, "a tool of this machine"), (WARNING, "1.1 runs here, and noxfile.py.lock has 1.0")],
+    ),
+    "a checkout without a lock": ("release-channels @ file:///x", None, [(ERROR, "a tool of this machine")]),
+}
+
+
+@pytest.mark.parametrize(("requirement", "locked", "expected"), TOOLS.values(), ids=TOOLS)
+def test_another_tool_than_ci_runs_is_found(
+    requirement: str, locked: str | None, expected: list[tuple[DiagnosisSeverity, str]]
+) -> None:
+    """CI runs what is locked, and cannot install what is on this machine alone."""
+    lock = LockedTool("noxfile.py.lock", Version(locked)) if locked else None
+    findings = list(diagnose_tool("noxfile.py", requirement, lock, Version("1.1")))
+    assert [finding.severity for finding in findings] == [severity for severity, _ in expected]
+    assert all(told in finding.message for finding, (_, told) in zip(findings, expected, strict=True))
+    assert all(finding.fix for finding in findings if finding.severity is not PASSED)
 
 
 @pytest.fixture

@@ -192,6 +192,92 @@ def test_other_workflows_of_a_project_are_its_own_affair() -> None:
     assert (broken.path, broken.rule) == (path, "one-way-out")
 
 
+OIDC = "permissions:\n  id-token: write\n"
+JOB_OIDC = "    permissions:\n      id-token: write # x\n    environment: pypi-internal-preview\n"
+NO_GRANT = "    permissions: {}\n    steps:"
+# file, texts and their replacements, rule, a part of the message
+IDENTITIES: dict[str, tuple[str, tuple[tuple[str, str], ...], str, str]] = {
+    "of the workflow": (
+        PREVIEW,
+        (("permissions: {}\n\n#", f"{OIDC}\n#"), (NO_GRANT, "    steps:")),
+        "identity",
+        "the job verify can request an OIDC token",
+    ),
+    "of the workflow, by write-all": (
+        PREVIEW,
+        (("permissions: {}\n\n#", "permissions: write-all\n\n#"), (NO_GRANT, "    steps:")),
+        "identity",
+        "the job verify can request an OIDC token",
+    ),
+    "of a job": (
+        PREVIEW,
+        ((NO_GRANT, f"{JOB_OIDC}    steps:"),),
+        "identity",
+        "the job verify can request an OIDC token",
+    ),
+    "of a job, by write-all": (
+        PUBLIC,
+        ((NO_GRANT, "    permissions: write-all\n    steps:"),),
+        "identity",
+        "the job verify can request an OIDC token",
+    ),
+    "of the workflow, outside of the environment": (
+        PUBLIC,
+        (("permissions: {}\n\n#", f"{OIDC}\n#"), (NO_GRANT, "    steps:")),
+        "environment",
+        "the job verify has an identity and no environment",
+    ),
+    "of the workflow, with other programs": (
+        PREVIEW,
+        (("permissions: {}\n\n#", f"{OIDC}\n#"), (NO_GRANT, "    steps:")),
+        "tool-alone",
+        "the job verify can have a token and starts more: verify",
+    ),
+    "of the gate's workflow": (
+        GATE,
+        (("permissions: {}\n\n#", f"{OIDC}\n#"), ("    permissions:\n      contents: read", "    x:\n      c: d")),
+        "no-rights",
+        "id-token: write outside of the release workflows",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "edits", "rule", "message"), IDENTITIES.values(), ids=IDENTITIES)
+def test_an_identity_is_seen_wherever_it_is_granted(
+    file: str, edits: tuple[tuple[str, str], ...], rule: str, message: str
+) -> None:
+    """A job without permissions of its own has those of the workflow; only a job that publishes may have a token."""
+    path = f".github/workflows/{file}"
+    text = FILES[path]
+    for old, new in edits:
+        assert old in text, "the case is out of date"
+        text = text.replace(old, new, 1)
+    violations = check_workflows({**FILES, path: text}, Config(), ours=FILES)
+    assert {violation.path for violation in violations} == {path}
+    assert any(violation.rule == rule and message in violation.message for violation in violations), violations
+
+
+@pytest.mark.parametrize(
+    ("top", "job", "is_broken"),
+    [
+        pytest.param("", "    permissions:\n      id-token: write\n", True, id="job"),
+        pytest.param("", "    permissions: write-all\n", True, id="job, write-all"),
+        pytest.param(OIDC, "", True, id="workflow"),
+        pytest.param("permissions: write-all\n", "", True, id="workflow, write-all"),
+        pytest.param(OIDC, "    permissions: {}\n", False, id="workflow, and the job without it"),
+        pytest.param("permissions: read-all\n", "", False, id="read-all"),
+        pytest.param("", "    permissions:\n      id-token: none\n", False, id="none"),
+        pytest.param("", "", False, id="default"),
+    ],
+)
+def test_an_identity_beside_an_upload_is_seen_in_every_workflow(top: str, job: str, is_broken: bool) -> None:
+    """Also in a project's own workflows, whose other jobs may have one."""
+    steps = "    runs-on: ubuntu-latest\n    steps:\n      - run: nox -s preview\n"
+    text = f"on: push\n{top}jobs:\n  x:\n{job}{steps}"
+    violations = check_workflows({**FILES, ".github/workflows/docs.yml": text}, Config())
+    assert [violation.rule for violation in violations] == (["one-way-out"] if is_broken else [])
+
+
 LINES = {
     "uv run nox -s lint typecheck tests": (("lint", "typecheck", "tests"), None),
     "uv run --frozen --script noxfile.py -s build -- --index pypi": (("build",), "pypi"),

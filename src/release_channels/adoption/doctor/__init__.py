@@ -72,8 +72,7 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
     plan = plan_own(snapshot) if is_tool else plan_adoption(snapshot, running_tool(), tasks, SESSION_NAMES)
     has_lock = is_tool or snapshot.files.get(f"{plan.noxfile}.lock") is not None
     yield from diagnose_adoption(plan, has_lock=has_lock)
-    locked = locked_tool(context.root)
-    yield from diagnose_tool(locked.version if locked else None, running_version(), locked.lock if locked else "")
+    yield from diagnose_tool(plan.noxfile, plan.requirement, locked_tool(context.root), running_version())
     yield from diagnose_workflows(snapshot.workflows, plan.config, publishers(plan.config, _repository(context)))
 
 

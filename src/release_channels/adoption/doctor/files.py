@@ -8,11 +8,12 @@ from datetime import date
 
 from packaging.version import Version
 
+from release_channels.adapters.tool_lock import LockedTool
 from release_channels.adoption.detect import follows_pushes
 from release_channels.adoption.doctor.diagnosis import Diagnosis, error, passed, warning
 from release_channels.adoption.plan import AdoptionPlan
 from release_channels.adoption.publishers import Publisher
-from release_channels.adoption.workflows.parse import read_workflow, steps_of
+from release_channels.adoption.workflows.parse import read_workflow, steps_of, write_permissions
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
@@ -104,22 +105,21 @@ def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnos
         )
     if not plan.broken:
         yield passed(AREA, "rules", "every workflow keeps the rules")
-    if "file:" in plan.requirement:
+
+
+def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, running: Version) -> Iterator[Diagnosis]:
+    """Compare the tool that runs with the one that CI runs, which cannot be a file of this machine."""
+    is_local = "file:" in requirement
+    if is_local:
         yield error(
-            AREA, "tool", f"{plan.noxfile} names a tool of this machine: {plan.requirement}",
+            AREA, "tool", f"{noxfile} names a tool of this machine: {requirement}",
             "`release-channels init --tool release-channels==VERSION --update`, before you push",
         )  # fmt: skip
-
-
-def diagnose_tool(locked: Version | None, running: Version, lock: str) -> Iterator[Diagnosis]:
-    """Compare the tool that runs with the one that CI runs."""
-    if locked is None:
-        return
-    if locked == running:
+    if locked is not None and locked.version != running:
+        fix = f"`uvx release-channels@{locked.version} …` runs what CI does; `init --update` renews {locked.lock}"
+        yield warning(AREA, "tool", f"{running} runs here, and {locked.lock} has {locked.version}", fix)
+    elif locked is not None and not is_local:
         yield passed(AREA, "tool", f"{running} runs here and in CI")
-    else:
-        fix = f"`uvx release-channels@{locked} …` runs what CI does; `init --update` renews {lock}"
-        yield warning(AREA, "tool", f"{running} runs here, and {lock} has {locked}", fix)
 
 
 def diagnose_workflows(
@@ -145,11 +145,12 @@ def _names(workflows: Mapping[str, str], publisher: Publisher) -> Diagnosis:
             AREA, "names", f"there is no {path}, which the {publisher.channel} publisher names", "`init` writes it"
         )
     try:
-        jobs = read_workflow(workflows[path], path)["jobs"].table.values()
+        workflow = read_workflow(workflows[path], path)
     except RefusedError as stop:
         return error(AREA, "names", str(stop), stop.hint)
-    with_identity = [job for job in jobs if "id-token" in job["permissions"]]
-    named = {job["environment"]["name"].text or job["environment"].text for job in with_identity}
+    jobs = workflow["jobs"].table.values()
+    with_identity = [job["environment"] for job in jobs if "id-token" in write_permissions(workflow, job)]
+    named = {environment["name"].text or environment.text for environment in with_identity}
     if named != {publisher.environment}:
         text = ", ".join(sorted(name or "none" for name in named)) or "none"
         return error(

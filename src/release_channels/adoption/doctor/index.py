@@ -143,9 +143,11 @@ def diagnose_publishers(
             published = f"; {file.file} was published by {file.values[0]}" if file else ""
             name = file.values[0] if file else "owner/name"
             yield unknown(
-                INDEX, topic, f"the repository on GitHub is unknown{published}",
+                INDEX,
+                topic,
+                f"the repository on GitHub is unknown{published}",
                 f'`repository = "{name}"` in [tool.release-channels]',
-            )  # fmt: skip
+            )
         elif file is None:
             yield declared(
                 INDEX, topic, f"{text}: no attested file tells, and only the owners of {project} see it on the index",

@@ -131,6 +131,17 @@ def steps_of(workflow: Value) -> Iterator[tuple[str, Value, Value]]:
             yield name, job, step
 
 
+def write_permissions(workflow: Value, job: Value) -> frozenset[str]:
+    """Return the permissions that a job may write with: its own, or those of the workflow where it declares none.
+
+    Source: GitHub's workflow syntax reference, `permissions`; `write-all` is returned as the two that publish.
+    """
+    permissions = job["permissions"] if "permissions" in job else workflow["permissions"]
+    if permissions.text == "write-all":
+        return frozenset({"contents", "id-token"})
+    return frozenset(name for name, access in permissions.table.items() if access.text == "write")
+
+
 def _value(node: yaml.Node, path: str) -> Value:
     import yaml
 

@@ -9,7 +9,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from release_channels.adoption.workflows.parse import Line, Value, parse_line, read_workflow, steps_of
+from release_channels.adoption.workflows.parse import (
+    Line,
+    Value,
+    parse_line,
+    read_workflow,
+    steps_of,
+    write_permissions,
+)
 from release_channels.adoption.workflows.render import PREPARE
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
@@ -23,7 +30,8 @@ ON_INDEX = frozenset(
     }
 )  # fmt: skip
 UPLOADING = frozenset({"preview-publish", "public-publish", "preview", "public"})
-# What may run where a token can be had: no build backend is among them.
+# What a job with an OIDC token is for, and what may run where any token can be had: no build backend is among them.
+WITH_IDENTITY = UPLOADING | {"ci-preflight"}
 WITH_RIGHTS = frozenset({"preview-publish", "public-publish", "github-release", "ci-preflight"})
 
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
@@ -100,7 +108,7 @@ def _guard(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
             yield file.broken(run.line, "one-way-out", f"uploads to {line.index} outside of the release workflows")
         if is_release:
             continue
-        if "id-token" in job["permissions"] and uploads:
+        if uploads and "id-token" in write_permissions(file.top, job):
             yield file.broken(job.line, "one-way-out", "an identity and an upload outside of the release workflows")
 
 
@@ -131,7 +139,7 @@ def _grants(file: _File, name: str, job: Value, *, is_release: bool) -> Iterator
             yield file.broken(value.line, "say-why", f"the right {right}: {value.text} has no comment that says why")
         if value.text == "write" and right not in ("id-token", "contents"):
             yield file.broken(value.line, "no-rights", f"nothing here needs {right}: write")
-    held = {right for right, value in rights.table.items() if value.text == "write"}
+    held = write_permissions(file.top, job)
     if held and not is_release:
         yield file.broken(
             rights.line, "no-rights", f"{', '.join(sorted(held))}: write outside of the release workflows"
@@ -161,7 +169,7 @@ def _line(file: _File, name: str, job: Value, run: Value) -> Iterator[RuleViolat
     """Check one `run:`: one plain line that calls nox or invoke, into which nothing is interpolated."""
     if "${{" in run.text:
         yield file.broken(run.line, "no-expression", "an expression inside `run:`: hand values over in `env:`")
-    held = {right for right, value in job["permissions"].table.items() if value.text == "write"}
+    held = write_permissions(file.top, job)
     if held and run.text.strip() == PREPARE:
         return
     line = parse_line(run.text)
@@ -201,8 +209,14 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
         if "uses" in job:
             yield file.broken(job.line, "trigger", f"the job {name} calls another workflow, which no publisher matches")
         named = job["environment"]["name"].text or job["environment"].text
-        if "id-token" in job["permissions"] and named != environment:
+        if "id-token" not in write_permissions(top, job):
+            continue
+        if named != environment:
             yield file.broken(job.line, "environment", f"the job {name} is not in the environment {environment}")
+        if not WITH_IDENTITY.intersection(_sessions(job)):
+            yield file.broken(
+                job["permissions"].line, "identity", f"the job {name} can request an OIDC token and publishes nothing"
+            )
     for _, _, step in steps_of(top):
         line = parse_line(step["run"].text)
         if line and ON_INDEX.intersection(line.sessions) and line.index != "pypi":
