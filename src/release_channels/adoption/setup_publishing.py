@@ -21,12 +21,14 @@ from release_channels.adoption.publishers import (
     publishers,
     wanted_environments,
 )
+from release_channels.adoption.workflows.parse import read_workflow
 from release_channels.cli.context import TaskContext
 from release_channels.errors import FailedError, RefusedError, ReleaseError
 from release_channels.model.github import WorkflowRun
 from release_channels.model.github_settings import Environment, Policy
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags
+from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Channel
 from release_channels.project.commit_url import github_repository
 
@@ -159,9 +161,15 @@ def _apply(context: TaskContext, settings: Settings, plans: Sequence[Environment
 
 def _planned(context: TaskContext, wanted: Sequence[Publisher], plans: Sequence[EnvironmentPlan] | None) -> Outcome:
     console.result("Then try each workflow out: it shows its identity to the index, and uploads nothing", style="bold")
+    main = context.config.main_branch
     for publisher in wanted:
-        ref = _trial_ref(context, publisher) or "RELEASE-TAG"
-        console.result(f"  gh workflow run {publisher.workflow} --ref {ref} -f do=preflight")
+        ref, obstacle = _trial_ref(context, publisher)
+        console.result(f"  gh workflow run {publisher.workflow} --ref {ref or main} -f do=preflight")
+        if obstacle:
+            console.result(
+                f"    {obstacle}: this works only while {publisher.environment} allows branch {main}; otherwise use "
+                "the first release tag whose workflow has a preflight"
+            )
     if plans is not None and all(plan.is_reached for plan in plans):
         message = "GitHub is set up; `invoke setup-publishing --apply` tries the publishers out"
         return Outcome(Result.DONE, message, project=context.project.name)
@@ -203,9 +211,9 @@ _FIRST = "the job is as the settings say; the index itself is asked by the first
 
 
 def _try(context: TaskContext, github: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
-    ref = _trial_ref(context, publisher)
+    ref, obstacle = _trial_ref(context, publisher)
     if ref is None:
-        return _Trial(publisher, untried="not tried: its environment allows release tags alone, and there is none yet")
+        return _Trial(publisher, untried=f"not tried: {obstacle}, and its environment allows release tags alone")
     try:
         run_id = github.settings.dispatch(publisher.workflow, ref, PREFLIGHT)
     except NotFoundError:
@@ -231,15 +239,38 @@ def _complaints(github: GitHub, run: WorkflowRun) -> tuple[str, ...]:
     return tuple(text for job in failed for text in github.settings.complaints(job.id))
 
 
-def _trial_ref(context: TaskContext, publisher: Publisher) -> str | None:
-    """Choose where a workflow is tried: on main, or on the newest release tag, which its environment allows."""
+def _trial_ref(context: TaskContext, publisher: Publisher) -> tuple[str | None, str]:
+    """Return the ref that a workflow is tried on: main, or the newest release tag; without one, the reason instead."""
     if publisher.channel is Channel.PREVIEW:
-        return context.config.main_branch
+        return context.config.main_branch, ""
     try:
         tags: Mapping[Version, str] = context.tags()
     except ReleaseError:
         tags = release_tags(context.config.tag_format, context.git.tags_before(context.commit.sha))
-    return tags[max(tags)] if tags else None
+    if not tags:
+        return None, "there is no release tag yet"
+    newest = tags[max(tags)]
+    if not _has_preflight(context, newest, publisher):
+        return None, f"{newest} has no preflight in its {publisher.workflow}"
+    return newest, ""
+
+
+def _has_preflight(context: TaskContext, tag: str, publisher: Publisher) -> bool:
+    """Return whether a workflow can be started for a preflight on a tag; one that is on the remote alone may have it.
+
+    Source: GitHub's workflow syntax reference: the file at the ref itself needs `workflow_dispatch` and the input.
+    """
+    here = context.git.local_tag(tag, context.commit.sha)
+    if here is None:
+        return True
+    path = f"{WORKFLOWS}/{publisher.workflow}"
+    try:
+        text = (context.git.read_file(here.commit, path) or b"").decode("utf-8", "replace")
+        dispatch = read_workflow(text, path)["on"]["workflow_dispatch"]
+    except ReleaseError:
+        return False
+    options = dispatch["inputs"]["do"]["options"].texts
+    return "do" in dispatch["inputs"] and (not options or PREFLIGHT["do"] in options)
 
 
 def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, project: str) -> str:
