@@ -23,6 +23,7 @@ from release_channels.adoption.doctor.index import diagnose_git, diagnose_index,
 from release_channels.adoption.publishers import publishers
 from release_channels.adoption.tool_source import own_workflows
 from release_channels.cli.context import open_context
+from release_channels.errors import RefusedError
 from release_channels.model.config import Config, GateConfig
 from release_channels.model.github_settings import (
     DeploymentRefs,
@@ -33,6 +34,7 @@ from release_channels.model.github_settings import (
     TagRuleset,
 )
 from release_channels.model.observed import IndexFile, IndexState
+from release_channels.model.outcome import Result
 from release_channels.model.plan import Plan, Reason, Verdict
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
@@ -495,6 +497,71 @@ def test_doctor_for_programs_is_one_object(hub: Hub) -> None:
     screen.sentence(
         "noxfile.py.lock is not there", "1 error", "set by the tagged commit itself", "set outside the repository"
     )
+
+
+TEST_FILE, PREVIEW_FILE, GATE_FILE = (
+    f".github/workflows/{name}.yml" for name in ("test", "internal-preview-release", "integration-eval")
+)
+CUTS: dict[str, tuple[bool, str, str, str, str]] = {
+    "renamed": (False, TEST_FILE, "name: test\n", "name: checks\n", "test.yml is named checks"),
+    "unnamed": (False, TEST_FILE, "name: test\n", "", "is named .github/workflows/test.yml, and"),
+    "special": (False, TEST_FILE, "name: test\n", "name: C++\n", r'`workflows: ["C\\+\\+"]`'),
+    "list": (False, PREVIEW_FILE, "workflows: [test]", "workflows: [Test]", "follows Test, and"),
+    "gate renamed": (True, GATE_FILE, "name: integration-eval\n", "name: live\n", "is named live, and"),
+    "gate unnamed": (
+        True,
+        GATE_FILE,
+        "name: integration-eval\n",
+        "",
+        "is named .github/workflows/integration-eval.yml",
+    ),
+    "gate's list": (True, GATE_FILE, "workflows: [test]", "workflows: [ci]", "follows ci, and"),
+}
+
+
+@pytest.mark.parametrize(("gate", "path", "old", "new", "told"), some_of(CUTS, "unnamed", "gate renamed"))
+def test_a_cut_chain_of_workflows_is_found_by_doctor_and_by_init(
+    make_repo: MakeRepo, locking: None, gate: bool, path: str, old: str, new: str, told: str
+) -> None:
+    """Nothing moves while both report it; an update joins the chain again."""
+    repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
+    adopt(repo, gate=gate)
+    text = (repo.root / path).read_text()
+    assert old in text, "the case is out of date"
+    repo.commit("adopt, and edit a name", {path: text.replace(old, new, 1)})
+    assert any(told in message for message in wrong(diagnose(repo)))
+    before = repo.fingerprint()
+    with pytest.raises(RefusedError, match="not as it should be"):
+        adopt(repo, gate=gate, check=True)
+    assert repo.fingerprint() == before
+    adopt(repo, gate=gate, update=True)
+    assert adopt(repo, gate=gate, check=True).result is Result.DONE
+    assert not any(told in message for message in wrong(diagnose(repo)))
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        pytest.param("", '".github/workflows/ci.yml"', id="unnamed"),
+        pytest.param("name: C++ [3.13]\n", r'"C\\+\\+ \\[3.13\\]"', id="special"),
+    ],
+)
+def test_a_test_workflow_of_a_project_is_followed_as_github_names_it(
+    make_repo: MakeRepo, locking: None, name: str, pattern: str
+) -> None:
+    """By its path where it has no name, and with special characters escaped; an older adoption is reported."""
+    own = f"{name}{TESTS}"
+    repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n", ".github/workflows/ci.yml": own}))
+    adopt(repo, gate=False)
+    text = (repo.root / PREVIEW_FILE).read_text()
+    assert f"workflows: [{pattern}]\n" in text
+    repo.commit("adopt")
+    assert adopt(repo, gate=False, check=True).result is Result.DONE
+    assert not any("follows" in message for message in wrong(diagnose(repo)))
+    repo.commit("as an older adoption", {PREVIEW_FILE: text.replace(pattern, "ci")})
+    assert any("follows ci, and .github/workflows/ci.yml is named" in message for message in wrong(diagnose(repo)))
+    adopt(repo, gate=False, update=True)
+    assert (repo.root / PREVIEW_FILE).read_text() == text
 
 
 _COPIED = re.compile(r"`[^`]+`|\S*\w/\w\S*|\S+\.(?:yml|toml|lock|py)\b")

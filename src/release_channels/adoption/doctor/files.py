@@ -97,12 +97,9 @@ def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnos
             AREA, "lock", f"{plan.noxfile}.lock is not there", "`release-channels init` makes it; CI runs from it"
         )
     for broken in plan.broken:
-        yield error(
-            AREA,
-            "rules",
-            f"{broken.path}:{broken.line}: {broken.message}",
-            f"rule {broken.rule}; `init --update` fixes it",
-        )
+        fix = "edit that file" if broken in plan.others_broken else "`init --update` fixes it"
+        message = f"{broken.path}:{broken.line}: {broken.message}"
+        yield error(AREA, "rules", message, f"rule {broken.rule}; {fix}")
     if not plan.broken:
         yield passed(AREA, "rules", "every workflow keeps the rules")
 
