@@ -17,7 +17,7 @@ from release_channels.release import pipeline
 from release_channels.release.step import Timeouts
 from tests.support.projects import Sample
 from tests.support.repo import Repo
-from tests.support.wheelhouse import compile_cached, fill
+from tests.support.wheelhouse import compile_wheels, fill
 
 _FOREIGN = ("UV_", "PIP_", "GITHUB_", "ACTIONS_", "TWINE_", "GIT_", "RELEASE_CHANNELS_", "NOX")
 _HARMLESS = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
@@ -54,6 +54,7 @@ def wheelhouse(pytestconfig: pytest.Config) -> Path:
     directory = pytestconfig.cache.mkdir("wheelhouse")
     with FileLock(directory / ".lock"):
         fill(directory, pytestconfig.rootpath)
+        compile_wheels(directory)
     return directory
 
 
@@ -90,8 +91,6 @@ def offline_environment(upstream: str, tmp_path_factory: pytest.TempPathFactory)
         # Not in `__pycache__`, which would appear beside the noxfile of a project that must stay as it is.
         "PYTHONPYCACHEPREFIX": str(shared / "bytecode"),
     }
-    with FileLock(shared / "uv-cache.lock"):
-        compile_cached(shared / "uv-cache", home, env)
     return env
 
 
