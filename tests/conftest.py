@@ -21,6 +21,8 @@ from tests.support.wheelhouse import compile_wheels, fill
 
 _FOREIGN = ("UV_", "PIP_", "GITHUB_", "ACTIONS_", "TWINE_", "GIT_", "RELEASE_CHANNELS_", "NOX")
 _HARMLESS = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
+# A worker that came to one of these last would be the only one at work.
+_LONGEST = ("test_adopted_projects.py", "test_rehearse.py", "test_whole_release.py")
 # No sample hooks, and no housekeeping after each commit, fetch and push.
 _GIT_CONFIG = (
     "[user]\n\tname = Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n\ttemplateDir =\n"
@@ -34,13 +36,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `full` unless --all is given; begin with what starts programs, rehearsals first."""
-    items.sort(key=lambda item: ("wheelhouse" not in _fixtures(item), "rehearsal" not in item.path.parts))
+    """Leave out what is marked `full` unless --all is given; begin with what starts programs, the longest first."""
+    items.sort(key=_order)
     if config.getoption("--all"):
         return
     left_out = [item for item in items if item.get_closest_marker("full")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+def _order(item: pytest.Item) -> tuple[bool, int, bool]:
+    place = _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST)
+    return "wheelhouse" not in _fixtures(item), place, "rehearsal" not in item.path.parts
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
