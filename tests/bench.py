@@ -171,7 +171,7 @@ def _comparisons(env: Mapping[str, str], upstream: str) -> tuple[Comparison, ...
 
 def _ratio(comparison: Comparison, place: Path) -> float:
     """Do the work both ways in fresh directories, and divide the times."""
-    sample = Sample(version="1.2.0.dev1", dependencies=("idna",), files={"noxfile.py": _NOXFILE})
+    sample = Sample(version="1.2.0.dev1", backend="hatchling", dependencies=("idna",), files={"noxfile.py": _NOXFILE})
     repo = Repo.create(place, sample.tree())
     (place / "empty").mkdir()
     (place / "empty" / "noxfile.py").write_text(_DESCRIBED)

@@ -18,10 +18,12 @@ from release_channels.release import pipeline
 from release_channels.release.step import Timeouts
 from tests.support.projects import Sample
 from tests.support.repo import Repo
-from tests.support.wheelhouse import compile_cached, fill
+from tests.support.wheelhouse import compile_wheels, fill
 
 _FOREIGN = ("UV_", "PIP_", "GITHUB_", "ACTIONS_", "TWINE_", "GIT_", "RELEASE_CHANNELS_", "NOX")
 _HARMLESS = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
+# A worker that came to one of these last would be the only one at work.
+_LONGEST = ("test_adopted_projects.py", "test_rehearse.py", "test_whole_release.py")
 # No sample hooks, and no housekeeping after each commit, fetch and push.
 _GIT_CONFIG = (
     "[user]\n\tname = Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n\ttemplateDir =\n"
@@ -42,13 +44,18 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `full` unless --all is given; begin with what starts programs, rehearsals first."""
-    items.sort(key=lambda item: ("wheelhouse" not in _fixtures(item), "rehearsal" not in item.path.parts))
+    """Leave out what is marked `full` unless --all is given; begin with what starts programs, the longest first."""
+    items.sort(key=_order)
     if config.getoption("--all"):
         return
     left_out = [item for item in items if item.get_closest_marker("full")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+def _order(item: pytest.Item) -> tuple[bool, int, bool]:
+    place = _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST)
+    return "wheelhouse" not in _fixtures(item), place, "rehearsal" not in item.path.parts
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
@@ -62,6 +69,7 @@ def wheelhouse(pytestconfig: pytest.Config) -> Path:
     directory = pytestconfig.cache.mkdir("wheelhouse")
     with FileLock(directory / ".lock"):
         fill(directory, pytestconfig.rootpath)
+        compile_wheels(directory)
     return directory
 
 
@@ -98,8 +106,6 @@ def offline_environment(upstream: str, tmp_path_factory: pytest.TempPathFactory)
         # Not in `__pycache__`, which would appear beside the noxfile of a project that must stay as it is.
         "PYTHONPYCACHEPREFIX": str(shared / "bytecode"),
     }
-    with FileLock(shared / "uv-cache.lock"):
-        compile_cached(shared / "uv-cache", home, env)
     return env
 
 

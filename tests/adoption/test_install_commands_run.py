@@ -105,7 +105,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path) -> Iterato
 @pytest.fixture
 def machine(tmp_path: Path, index: str, wheelhouse: Path, offline: None) -> Machine:
     """An empty machine."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("UV_")} | {
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PYTHON"))} | {
         "HOME": str(tmp_path),
         "UV_DEFAULT_INDEX": index,
         "PIP_INDEX_URL": index,

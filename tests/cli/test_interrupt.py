@@ -118,7 +118,8 @@ def stage(make_repo: MakeRepo, tmp_path: Path, upstream: str) -> Iterator[Stage]
     with serve(files, project="demo-tool", upstream=upstream, wrap=lambda app: _slow_uploads(app, marks)) as index:
         named = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{index.simple_url}"\npublish-url = "{index.upload_url}"\n'
         backend = 'build-backend = "slow"\nbackend-path = ["backend"]'
-        pyproject = adopter(tail=named).pyproject().replace('build-backend = "hatchling.build"', backend)
+        sample = adopter(backend="hatchling", tail=named)
+        pyproject = sample.pyproject().replace('build-backend = "hatchling.build"', backend)
         changed = {
             "pyproject.toml": pyproject,
             "backend/slow.py": _SLOW_BACKEND,

@@ -87,7 +87,8 @@ def _type_by_hand(command: str, home: Path) -> str:
         subprocess.run([BIN / "uv", *words], check=True, cwd=home)
     places = {"UV_TOOL_DIR": str(home / "tools"), "UV_TOOL_BIN_DIR": str(home / "venv/bin")}
     path = f"{home / 'venv/bin'}:{BIN}:/usr/bin:/bin"
-    done = run("sh", "-c", command, cwd=home, env={**places, "PATH": path})
+    # With the prefix, Python would not read the compiled code that pip has beside its sources.
+    done = run("sh", "-c", command, cwd=home, env={**places, "PATH": path, "PYTHONPYCACHEPREFIX": ""})
     assert done.code == 0, done.text
     return run(home / "venv/bin/demo-tool", cwd=home).out
 

@@ -124,7 +124,7 @@ def _steps_told(text: str) -> list[str]:
 
 def test_nothing_follows_a_build_that_fails(make_repo: MakeRepo) -> None:
     """A broken backend ends the run in `build`: nothing in dist/, no manifest, nothing on the index."""
-    sample = adopter()
+    sample = adopter(backend="hatchling")
     broken = sample.pyproject().replace("hatchling.build", "hatchling.nowhere")
     repo = make_repo(adopter(files={"pyproject.toml": broken}))
     screen = nox(repo.root, "-s", "preview")
@@ -138,8 +138,7 @@ def test_nothing_follows_a_build_that_fails(make_repo: MakeRepo) -> None:
 @pytest.mark.parametrize("session", ["preview", "build-and-check"])
 def test_nothing_follows_a_check_that_finds_an_error(make_repo: MakeRepo, session: str) -> None:
     """A dependency by direct URL ends the run in `check`: nothing is on the index."""
-    tail = "\n[tool.hatch.metadata]\nallow-direct-references = true\n"
-    repo = make_repo(adopter(dependencies=("idna @ file:///nowhere/idna-3.20-py3-none-any.whl",), tail=tail))
+    repo = make_repo(adopter(dependencies=("idna @ file:///nowhere/idna-3.20-py3-none-any.whl",)))
     screen = nox(repo.root, "-s", session)
     assert screen.code == 1
     assert _steps_told(screen.text) == ["build", "check"]
@@ -259,6 +258,7 @@ def _no_git(repo: Repo) -> dict[str, str]:
 
 
 def _no_network(repo: Repo) -> dict[str, str]:
+    repo.commit("change", {"pyproject.toml": adopter(backend="hatchling").pyproject()})
     return {"UV_DEFAULT_INDEX": CLOSED_PORT, "PIP_INDEX_URL": CLOSED_PORT, "UV_HTTP_RETRIES": "0"}
 
 

@@ -284,7 +284,7 @@ def test_a_version_in_git_tags_goes_up(make_repo: MakeRepo) -> None:
 def vcs_pyproject() -> str:
     """A project whose version hatch-vcs reads from the tags."""
     return (
-        Sample().pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
+        Sample(backend="hatchling").pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
         .replace('requires = ["hatchling"]', 'requires = ["hatchling", "hatch-vcs"]')
         + '\n[tool.hatch.version]\nsource = "vcs"\n'
     )  # fmt: skip
@@ -412,7 +412,7 @@ def test_a_pull_request_that_github_refuses_is_told_with_what_was_pushed(
 
 
 def _hatch_path() -> Sample:
-    text = Sample().pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
+    text = Sample(backend="hatchling").pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
     init = '"""A sample."""\n\n__version__ = "1.2.0.dev0"  # kept\n\n\ndef main() -> None:\n    """Run."""\n'
     tail = '\n[tool.hatch.version]\npath = "src/demo_tool/__init__.py"\n'
     return Sample(files={"pyproject.toml": text + tail, "src/demo_tool/__init__.py": init})

@@ -336,7 +336,7 @@ def test_without_git_and_without_github_it_is_refused(make_repo: MakeRepo) -> No
 
 def test_the_public_build_is_what_uv_builds_by_hand(make_repo: MakeRepo, tmp_path: Path) -> None:
     """Byte for byte: a clone of the tag, the commit's time, and `uv build`."""
-    repo = released(make_repo)
+    repo = released(make_repo, backend="hatchling")
     assert public(repo, steps=("build",)).result is Result.DONE
     by_hand = checkout(repo, tmp_path / "by-hand", "--branch", "v1.2.3")
     env = {**os.environ, "SOURCE_DATE_EPOCH": by_hand.git("show", "--no-patch", "--format=%ct", "HEAD")}

@@ -79,7 +79,7 @@ def test_a_backend_that_settles_its_sdist_itself_is_left_alone(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
 ) -> None:
     """Hatchling's sdist is what `uv build` alone makes of the same version, byte for byte."""
-    repo = make_repo(Sample(files=_FILES))
+    repo = make_repo(Sample(backend="hatchling", files=_FILES))
     assert run_session(repo, "--run-number", "5", steps=("build",)).result is Result.DONE
     by_hand = _clone(repo, tmp_path / "by-hand")
     sha = repo.git("rev-parse", "HEAD")

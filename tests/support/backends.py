@@ -78,6 +78,6 @@ def own_backend(
     """Make a sample project with a backend of its own, into which a test writes code."""
     plain = Sample(settings=settings, scripts=scripts, urls=urls or Sample.urls)
     head = f'[build-system]\nrequires = [{requires}]\nbuild-backend = "own_backend"\nbackend-path = ["."]\n'
-    pyproject = head + plain.pyproject().partition('build-backend = "hatchling.build"\n')[2]
+    pyproject = f"{head}\n[project]{plain.pyproject().partition('[project]')[2]}"
     files: dict[str, str | bytes] = {"pyproject.toml": pyproject, "own_backend.py": _BACKEND.replace("#BODY#", body)}
     return Sample(settings=settings, scripts=scripts, files=files)

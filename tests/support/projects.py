@@ -10,17 +10,20 @@ BACKENDS = {
     "flit-core": ("flit_core>=3.12", "flit_core.buildapi"),
     "poetry-core": ("poetry-core>=2", "poetry.core.masonry.api"),
     "pdm-backend": ("pdm-backend", "pdm.backend"),
-    "uv_build": ("uv_build", "uv_build"),
+    "uv_build": ("uv_build>=0.9,<1", "uv_build"),
 }
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a sample project is like; `extra` goes to the end of [project], `tail` to the end of the file."""
+    """What a sample project is like; `extra` goes to the end of [project], `tail` to the end of the file.
+
+    The backend unless one is named is the one that uv runs in its own process: any other takes a second a build.
+    """
 
     name: str = "demo-tool"
     version: str = "1.2.0.dev0"
-    backend: str = "hatchling"
+    backend: str = "uv_build"
     scripts: tuple[str, ...] = ("demo-tool",)
     requires_python: str = ">=3.10"
     dependencies: tuple[str, ...] = ()

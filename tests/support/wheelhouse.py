@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import compileall
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from release_channels.adoption.workflows.render import PYTHON
 
@@ -33,6 +37,11 @@ _BLOCK = """\
 # constraint-dependencies = {pins}
 # ///
 """
+# What almost every build and install starts.
+_COMPILED = (
+    *("pip", "hatchling", "pathspec", "pluggy", "packaging", "trove_classifiers", "setuptools", "flit_core", "tomlkit"),
+    *("poetry_core", "pdm_backend"),
+)
 # The one that runs the tests, and the one that the jobs of a rehearsal take where this machine has it.
 _PYTHONS = tuple(dict.fromkeys((f"{sys.version_info.major}.{sys.version_info.minor}", PYTHON)))
 _DOWNLOAD = (sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest")
@@ -80,31 +89,31 @@ def _runs_everywhere(directory: Path, requirement: str) -> bool:
     return any(directory.glob(f"{name.replace('-', '_')}-{version}-py[23]*-none-any.whl"))
 
 
-def compile_cached(cache: Path, home: Path, env: Mapping[str, str]) -> None:
-    """Compile what almost every build and install takes from uv's cache, once: each would compile it for itself.
+def compile_wheels(directory: Path) -> None:
+    """Put compiled code into the wheels of pip and of the build backends, once: each environment would compile it anew.
 
-    uv links all files of an unpacked wheel into a new environment, and Python takes compiled code whose source has
-    the noted time and size.
+    uv unpacks a wheel again for each address of an index, and each worker and some tests serve one of their own. That
+    the code is up to date is not checked when it is loaded, so the time of an unpacked source does not matter.
+    Source: PEP 552.
     """
-    stamp = cache / ".compiled"
-    if stamp.exists():
-        return
-    words = (
-        "pip",
-        "install",
-        "--quiet",
-        "--no-config",
-        "--target",
-        home / "installed",
-        "pip",
-        "hatchling",
-        "setuptools",
-    )
-    subprocess.run([_UV, *words], check=True, env=env, cwd=home)
-    shutil.rmtree(home / "installed")
-    plain = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
-    subprocess.run([sys.executable, "-m", "compileall", "-q", cache / "archive-v0"], check=True, env=plain)
-    stamp.touch()
+    compiled = f".{sys.implementation.cache_tag}.pyc"
+    for wheel in (path for name in _COMPILED for path in directory.glob(f"{name}-*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            is_compiled = any(name.endswith(compiled) for name in archive.namelist())
+        if not is_compiled:
+            _compile_wheel(wheel)
+
+
+def _compile_wheel(wheel: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=wheel.parent, prefix=".compiling-") as place:
+        unpacked = Path(place) / "unpacked"
+        shutil.unpack_archive(wheel, unpacked, "zip")
+        mode = PycInvalidationMode.UNCHECKED_HASH
+        compileall.compile_dir(unpacked, quiet=2, stripdir=str(unpacked), invalidation_mode=mode)
+        (record,) = unpacked.glob("*.dist-info/RECORD")
+        with record.open("a", encoding="utf-8") as rows:
+            rows.writelines(f"{path.relative_to(unpacked).as_posix()},,\n" for path in unpacked.rglob("*.pyc"))
+        Path(shutil.make_archive(f"{place}/packed", "zip", unpacked)).replace(wheel)
 
 
 def _pins(root: Path) -> list[str]:
