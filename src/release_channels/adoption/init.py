@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.files import atomic_write
+from release_channels.adapters.edits import all_or_nothing, apply_edits, show_edits
 from release_channels.adapters.git import Git
 from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.uv import uv_program
@@ -23,7 +21,6 @@ from release_channels.errors import CommandError, FailedError, RefusedError, Usa
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.session_names import SESSION_NAMES
 
-_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _SECONDS = 300
 _SHOWN = 5
 """How many broken rules of a file are named when nobody asked for all."""
@@ -62,8 +59,9 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     files = files_to_write(plan, update=request.update)
     if dry_run:
         return Outcome(Result.PLANNED, f"{len(files)} files would be written; nothing was", project=project)
-    _refuse_loss(root, plan, files)
-    with _all_or_nothing(root, files):
+    _refuse_loss(root, files)
+    with all_or_nothing(root, [lock.path, *(file.path for file in files)]):
+        apply_edits(root, [file.change for file in files])
         renewed = lock.renew()
     _next_steps(root, plan, found)
     return _outcome(plan, files, renewed, project, update=request.update)
@@ -152,7 +150,7 @@ def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:
     console.say(f"  {lock.path}: {'as it should be' if lock.fits() else 'to be made'}")
     for file in plan.files:
         if file.kind is Kind.ADDS or (whole and file.kind in (Kind.DRIFTED, Kind.EDITED)):
-            _show_diff(file)
+            show_edits([file.change])
     for path in dict.fromkeys(one.path for one in plan.broken):
         _show_broken([one for one in plan.broken if one.path == path], whole=whole)
 
@@ -162,12 +160,6 @@ def _show_broken(broken: Sequence[RuleViolation], *, whole: bool) -> None:
         console.say(f"  {one}", style="yellow")
     if not whole and len(broken) > _SHOWN:
         console.say(f"  … {len(broken) - _SHOWN} more rules in this file: `release-channels init --check` names all")
-
-
-def _show_diff(file: PlannedFile) -> None:
-    old, new = (file.old or "").splitlines(), file.new.splitlines()
-    for line in difflib.unified_diff(old, new, f"a/{file.path}", f"b/{file.path}", n=1, lineterm=""):
-        console.say(line, style=_STYLES.get(line[:1], ""))
 
 
 def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
@@ -186,45 +178,20 @@ def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
     return Outcome(Result.DONE, "every file is as it should be", project=project)
 
 
-def _refuse_loss(root: Path, plan: AdoptionPlan, files: Mapping[str, str]) -> None:
+def _refuse_loss(root: Path, files: Sequence[PlannedFile]) -> None:
     """Refuse to replace what git could not bring back.
 
     Raises: RefusedError that names the files.
     """
     git = Git.open(root)
     uncommitted = set(git.uncommitted())
-    replaced = [file.path for file in plan.files if file.path in files and not file.is_addition]
+    replaced = [file.path for file in files if not file.is_addition]
     lost = [path for path in replaced if path in uncommitted or not git.tracks(path)]
     if lost:
         raise RefusedError(
             f"an update would replace what git cannot restore: {', '.join(lost)}",
             hint="commit them first, then run the same again",
         )
-    for path in files:
-        if (root / path).is_symlink():
-            raise RefusedError(f"{path} is a symbolic link", hint="put the file itself in its place")
-
-
-@contextmanager
-def _all_or_nothing(root: Path, files: Mapping[str, str]) -> Iterator[None]:
-    """Write files, and take all of them back if what follows does not work."""
-    before = {path: (root / path).read_bytes() if (root / path).exists() else None for path in files}
-    made = [directory for path in files for directory in reversed((root / path).parents) if not directory.exists()]
-    try:
-        for path, text in files.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(root / path, text)
-        yield
-    except BaseException:
-        for path, content in before.items():
-            if content is None:
-                (root / path).unlink(missing_ok=True)
-            else:
-                (root / path).write_bytes(content)
-        for directory in reversed(made):
-            if directory.is_dir() and not any(directory.iterdir()):
-                directory.rmdir()
-        raise
 
 
 def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
@@ -247,7 +214,7 @@ def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
         )
 
 
-def _outcome(plan: AdoptionPlan, files: Mapping[str, str], renewed: bool, project: str, *, update: bool) -> Outcome:
+def _outcome(plan: AdoptionPlan, files: Sequence[PlannedFile], renewed: bool, project: str, *, update: bool) -> Outcome:
     left = [] if update else [file.path for file in plan.files if file.kind is Kind.DRIFTED]
     count = len(files) + renewed
     text = f"{count} file{'s' if count != 1 else ''} written" if count else "nothing to write"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from release_channels.adoption.tool_source import ToolSource, own_workflows
 from release_channels.adoption.workflows.render import Adoption, render
 from release_channels.adoption.workflows.rules import RuleViolation, check_workflows
 from release_channels.model.config import Config, parse_config
+from release_channels.project.edit import Change, Creation, Edit
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.typed_toml import parse_toml
 
@@ -43,6 +44,11 @@ class PlannedFile:
     kind: Kind
     why: str = ""
     broken: tuple[RuleViolation, ...] = ()
+
+    @property
+    def change(self) -> Change:
+        """The change that writes it."""
+        return Creation(self.path, self.new) if self.old is None else Edit(self.path, self.old, self.new)
 
     @property
     def is_addition(self) -> bool:
@@ -236,6 +242,6 @@ def _notes(found: ProjectSnapshot, config: Config) -> Iterator[str]:
         yield "the gate needs the secret of at least one model provider; a project without: `init --no-gate`"
 
 
-def files_to_write(plan: AdoptionPlan, *, update: bool) -> Mapping[str, str]:
+def files_to_write(plan: AdoptionPlan, *, update: bool) -> tuple[PlannedFile, ...]:
     """Return what is to be written: what loses no line, and with `update` also what differs."""
-    return {file.path: file.new for file in plan.files if file.is_addition or (update and file.kind is not Kind.SAME)}
+    return tuple(file for file in plan.files if file.is_addition or (update and file.kind is not Kind.SAME))
