@@ -229,6 +229,24 @@ def test_settings_are_written_only_where_a_default_does_not_fit(make_repo: MakeR
     assert adopt(repo).message == "nothing to write"
 
 
+def test_a_copy_of_the_version_that_nothing_updates_is_proposed(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The entry is shown as TOML to paste, and not written; once it is there, nothing is proposed."""
+    citation = "cff-version: 1.2.0\nversion: 0.6.9\n"
+    repo = adopted(make_repo, {"CITATION.cff": citation})
+    entry = '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
+    shown = capsys.readouterr().err
+    assert "CITATION.cff, line 2, holds 0.6.9" in shown
+    assert all(f"  {line}\n" in shown for line in entry.splitlines())
+    pyproject = repo.root / "pyproject.toml"
+    assert "version-files" not in pyproject.read_text()
+    assert (repo.root / "CITATION.cff").read_text() == citation
+    pyproject.write_text(f"{pyproject.read_text()}\n{entry}")
+    adopt(repo)
+    assert "0.6.9" not in capsys.readouterr().err
+
+
 def test_an_edit_that_keeps_the_rules_stays(make_repo: MakeRepo) -> None:
     """Neither `init` nor `--check` minds it, and no line of it is lost."""
     repo = adopted(make_repo)

@@ -20,6 +20,7 @@ from release_channels.adoption.workflows.rules import RuleViolation
 from release_channels.errors import CommandError, FailedError, RefusedError, UsageError
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.session_names import SESSION_NAMES
+from release_channels.project.unlisted_copies import UnlistedCopy, entries_for
 
 _SECONDS = 300
 _SHOWN = 5
@@ -139,6 +140,20 @@ def _tell(found: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> None:
         console.say(f"  {name:<13}{value}")
     for note in plan.notes:
         console.say(f"  note: {note}", style="cyan")
+    _report_copies(found.unlisted)
+
+
+def _report_copies(unlisted: Sequence[UnlistedCopy]) -> None:
+    """Propose an entry of version-files for each copy of the version that nothing updates."""
+    if not unlisted:
+        return
+    console.say("copies of the version that no release updates", style="bold")
+    for copy in unlisted:
+        why = "" if copy.pattern else ", and the same text again in another line: no pattern could name it"
+        console.say(f"  {copy}{why}")
+    console.say("to let `bump` write them, add to pyproject.toml:", style="cyan")
+    for line in entries_for(unlisted).splitlines():
+        console.say(f"  {line}" if line else "")
 
 
 def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:

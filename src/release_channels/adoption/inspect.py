@@ -16,7 +16,9 @@ from release_channels.adoption.tasks_file import TASKS
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.model.github import repository_name
 from release_channels.model.verification import WORKFLOWS
+from release_channels.project.plan_edits import unlisted_copies
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
+from release_channels.project.unlisted_copies import UnlistedCopy
 
 TASKS_PACKAGE = "tasks/__init__.py"
 LOCK_SUFFIX = ".lock"
@@ -41,6 +43,8 @@ class ProjectSnapshot:
     is_private: bool | None
     """True if the repository on GitHub is private; None where that cannot be known."""
     tasks_path: str = TASKS
+    unlisted: tuple[UnlistedCopy, ...] = ()
+    """The copies of the version that no setting lists."""
 
     @property
     def pyproject(self) -> Mapping[str, Any]:
@@ -73,6 +77,7 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
         has_uv_lock=(root / "uv.lock").exists(),
         is_private=_is_private(repository, env) if repository and asks_github else None,
         tasks_path=tasks_path,
+        unlisted=unlisted_copies(project, tree.read, git.tracked_files()),
     )
 
 

@@ -36,7 +36,9 @@ class VersionFile:
     """A copy of the version or its release date in another file: literal text with `{version}` and `{date}`."""
 
     path: str = field(metadata={"help": "the file, relative to the project's root"})
-    pattern: str = field(metadata={"help": "the text to find, with `{version}`, with `{date}`, or with both in it"})
+    pattern: str = field(
+        metadata={"help": "the text to find, with `{version}`, with `{date}` (the day of the release), or with both"}
+    )
 
 
 @dataclass(frozen=True, slots=True)

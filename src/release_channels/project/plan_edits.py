@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date as Date
 
 from packaging.version import Version
@@ -14,10 +15,28 @@ from release_channels.project.files import Read, read_all
 from release_channels.project.lock_files import LOCK, cargo_disagreements, plan_cargo_lock, plan_lock, read_lock
 from release_channels.project.pyproject import Project
 from release_channels.project.stale_mentions import Mention, find_mentions
+from release_channels.project.unlisted_copies import CITATION, UnlistedCopy, find_unlisted
 from release_channels.project.version_files import plan_copies, read_copies
 
 # Files with install instructions for users.
 _TEXT = re.compile(r"README\.(md|rst|txt)|docs?/.*\.(md|rst|txt)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """The listed copies of a version, lock files included, compared with it."""
+
+    agreeing: tuple[str, ...]
+    differing: tuple[str, ...]
+
+    def describe(self, unlisted: Sequence[UnlistedCopy]) -> str:
+        """Describe what was compared, and the copies that no setting lists."""
+        count = len(self.agreeing)
+        agree = f"{count} {'copy agrees' if count == 1 else 'copies agree'}: {', '.join(self.agreeing)}"
+        parts = [agree if count else "no copies are configured"]
+        if versions := [f"{copy.path} holds {copy.text}" for copy in unlisted if copy.version is not None]:
+            parts.append(f"{', '.join(versions)}: add {'it' if len(versions) == 1 else 'them'} to version-files")
+        return "; ".join(parts)
 
 
 def disagreements(project: Project, read: Read, version: Version | None = None) -> tuple[str, ...]:
@@ -27,16 +46,42 @@ def disagreements(project: Project, read: Read, version: Version | None = None) 
 
     Raises: RefusedError if a copy cannot be read.
     """
+    return compare_copies(project, read, version).differing
+
+
+def compare_copies(project: Project, read: Read, version: Version | None = None) -> CopyReport:
+    """Compare the copies of the version, lock files included, with the project's own or a given one.
+
+    If the version comes from git tags, there is nothing to compare with until one is given.
+
+    Raises: RefusedError if a copy cannot be read.
+    """
     if version is None and not project.source.is_written:
-        return ()
+        return CopyReport((), ())
     wanted = version or project.version
-    copies = read_copies(project.config.version_files, read)
-    found = [f"{copy.path}, line {copy.line}, says {copy.version}" for copy in copies if copy.version != wanted]
+    listed = read_copies(project.config.version_files, read)
+    copies = [(f"{copy.path}, line {copy.line},", copy.path, copy.version) for copy in listed]
     locked = read_lock(project.normalized_name, read)
-    if locked is not None and locked != wanted:
-        found.append(f"{LOCK} says {locked}")
-    found += [f"{lock} says {said}" for lock, said in cargo_disagreements(project.source, read, wanted)]
-    return tuple(f"{what}, but {project.source.where} says {wanted}" for what in found)
+    if locked is not None:
+        copies.append((LOCK, LOCK, locked))
+    differing = [f"{place} says {held}" for place, _, held in copies if held != wanted]
+    differing += [f"{lock} says {text}" for lock, text in cargo_disagreements(project.source, read, wanted)]
+    return CopyReport(
+        agreeing=tuple(path for _, path, held in copies if held == wanted),
+        differing=tuple(f"{text}, but {project.source.where} says {wanted}" for text in differing),
+    )
+
+
+def unlisted_copies(
+    project: Project, read: Read, files: Iterable[str], version: Version | None = None
+) -> tuple[UnlistedCopy, ...]:
+    """Find copies of the project's version, or of a given one, that no setting lists; `files` are all of the commit.
+
+    Where git tags have the version, modules and manifests have placeholders, which the build replaces.
+    """
+    source = project.source
+    searched = [path for path in files if (source.is_written and path != source.path) or path == CITATION]
+    return find_unlisted(searched, read, version or project.version, project.config.version_files)
 
 
 def old_mentions(project: Project, read: Read, version: Version, files: Iterable[str]) -> tuple[Mention, ...]:

@@ -53,6 +53,15 @@ def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date
     return tuple(Edit(path, old, new) for path, (old, new) in texts.items() if old != new)
 
 
+def find_line(file: VersionFile, read: Read) -> int | None:
+    """Return the line that an entry matches; None if it matches nothing, or more than once."""
+    try:
+        text = _text(file, read)
+        return text.count("\n", 0, _match(file, text).start()) + 1
+    except RefusedError:
+        return None
+
+
 def _read_copy(file: VersionFile, text: str) -> Copy | None:
     found = _match(file, text)
     if "version" not in found.groupdict():

@@ -66,7 +66,7 @@ def _files(context: TaskContext, found: ProjectSnapshot, tasks: tuple[str, ...])
         some = ", ".join(uncommitted[:_FEW]) + (", …" if len(uncommitted) > _FEW else "")
         yield look("files", "uncommitted", f"what is found here is not what a release holds: {some}", "commit it")
     tree = Tree(context.root)
-    yield from diagnose_project(found.project, tree.read)
+    yield from diagnose_project(found.project, tree.read, found.unlisted)
     is_tool = found.project.normalized_name == TOOL
     plan = plan_own(found) if is_tool else plan_adoption(found, running_tool(), tasks, SESSION_NAMES)
     has_lock = is_tool or found.files.get(f"{plan.noxfile}.lock") is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from packaging.version import Version
@@ -19,15 +19,16 @@ from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Line, final_of, line_of
 from release_channels.project.changelog import find_changelog, named_changelog, plan_release, read_changelog
 from release_channels.project.files import Read
-from release_channels.project.plan_edits import disagreements
+from release_channels.project.plan_edits import CopyReport, compare_copies
 from release_channels.project.pyproject import Project
+from release_channels.project.unlisted_copies import UnlistedCopy, entries_for
 
 AREA = "files"
 _TOKENS = re.compile(r"secrets\.(\w*(?:PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX|PDM_PUBLISH)\w*)")
 _TAGGING = re.compile(r"\bgit\s+(tag\s+[^-\s]|push\b[^\n]*(--tags|refs/tags/|--follow-tags))")
 
 
-def diagnose_project(project: Project, read: Read) -> Iterator[Diagnosis]:
+def diagnose_project(project: Project, read: Read, unlisted: Sequence[UnlistedCopy] = ()) -> Iterator[Diagnosis]:
     """Inspect configuration, version, copies and changelog."""
     yield good(AREA, "configuration", "every setting is known and of its type")
     source = project.source.where
@@ -36,13 +37,20 @@ def diagnose_project(project: Project, read: Read) -> Iterator[Diagnosis]:
     else:
         yield good(AREA, "version", f"lives in git tags, read by {source}")
     try:
-        wrong = disagreements(project, read)
+        copies = compare_copies(project, read)
     except RefusedError as stop:
-        wrong = (str(stop),)
-    if wrong:
-        yield bad(AREA, "copies", "; ".join(wrong), "write the same version everywhere: `invoke bump` does from now on")
+        copies = CopyReport((), (str(stop),))
+    if copies.differing:
+        yield bad(
+            AREA,
+            "copies",
+            "; ".join(copies.differing),
+            "write the same version everywhere: `invoke bump` does from now on",
+        )
+    elif unlisted:
+        yield look(AREA, "copies", copies.describe(unlisted), entries_for(unlisted))
     else:
-        yield good(AREA, "copies", "every copy of the version agrees")
+        yield good(AREA, "copies", copies.describe(()))
     yield _changelog(project, read)
 
 
