@@ -235,7 +235,10 @@ def test_a_copy_of_the_version_that_nothing_updates_is_proposed(
     """The entry is shown as TOML to paste, and not written; once it is there, nothing is proposed."""
     citation = "cff-version: 1.2.0\nversion: 0.6.9\n"
     repo = adopted(make_repo, {"CITATION.cff": citation})
-    entry = '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
+    entry = (
+        '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\n'
+        'pattern = "version: {version}"\nfollows = "finals"\n'
+    )
     shown = capsys.readouterr().err
     assert "CITATION.cff, line 2, holds 0.6.9" in shown
     assert all(f"  {line}\n" in shown for line in entry.splitlines())

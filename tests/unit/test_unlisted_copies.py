@@ -63,12 +63,12 @@ def test_a_copy_is_found(path: str, text: str, patterns: list[str]) -> None:
     """Each copy is proposed once, and the proposed entries write exactly the copies."""
     text = text.replace("@", str(OLD))
     files = {path: text}
-    copies = find_unlisted(files, reading(files), OLD, ())
+    copies = find_unlisted(files, reading(files), {OLD}, ())
     assert [copy.pattern for copy in copies] == patterns
     entries = tuple(VersionFile(path, pattern) for pattern in patterns if pattern)
-    assert find_unlisted(files, reading(files), OLD, entries) == tuple(copy for copy in copies if not copy.pattern)
+    assert find_unlisted(files, reading(files), {OLD}, entries) == tuple(copy for copy in copies if not copy.pattern)
     for edit in plan_copies(entries, reading(files), NEW, None):
-        assert find_unlisted(files, reading({path: edit.new}), NEW, entries) == ()
+        assert find_unlisted(files, reading({path: edit.new}), {NEW}, entries) == ()
         assert edit.new.count(str(NEW)) == sum("{version}" in pattern for pattern in patterns)
 
 
@@ -82,7 +82,7 @@ def test_a_copy_is_found(path: str, text: str, patterns: list[str]) -> None:
 )
 def test_an_old_copy_is_found_where_it_can_only_mean_the_project(path: str, text: str) -> None:
     """A copy that was forgotten long ago equals no version of today."""
-    (copy,) = find_unlisted([path], reading({path: text}), OLD, ())
+    (copy,) = find_unlisted([path], reading({path: text}), {OLD}, ())
     assert (copy.path, copy.line, copy.version) == (path, 1, Version("0.6.9"))
 
 
@@ -104,7 +104,7 @@ def test_an_old_copy_is_found_where_it_can_only_mean_the_project(path: str, text
 )
 def test_another_version_is_no_copy(path: str, text: str) -> None:
     """What may be another version is not proposed."""
-    assert find_unlisted([path], reading({path: text}), OLD, ()) == ()
+    assert find_unlisted([path], reading({path: text}), {OLD}, ()) == ()
 
 
 BUILD = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n[project]\nname = "demo"\n'
@@ -113,6 +113,25 @@ LISTED = '[[tool.release-channels.version-files]]\npath = "{}"\npattern = "{}"\n
 
 def project(text: str = 'version = "1.2.0.dev0"\n') -> Project:
     return parse_project((BUILD + text).encode(), read=reading({"demo/__init__.py": '__version__ = "1.2.0.dev0"\n'}))
+
+
+LAGGING = {
+    "package.json": '{"version": "1.1.0"}',
+    "conda/meta.yaml": '{% set version = "1.1.0" %}',
+    "Cargo.toml": 'version = "1.1.0"\n',
+    "CITATION.cff": "version: 1.1.0\n",
+}
+
+
+@pytest.mark.parametrize(("path", "text"), LAGGING.items(), ids=LAGGING)
+def test_a_copy_of_the_newest_final_is_proposed_to_follow_finals(path: str, text: str) -> None:
+    """On a dev line a file for other tools has the newest final; one that has the dev release follows main."""
+    demo, finals = project(), [Version("1.0"), Version("1.1.0")]
+    found = unlisted_copies(demo, reading({path: text}), [path], finals=finals)
+    assert 'follows = "finals"' in entries_for(found)
+    found = unlisted_copies(demo, reading({path: text.replace("1.1.0", "1.2.0.dev0")}), [path], finals=finals)
+    assert len(found) == 1
+    assert "follows" not in entries_for(found)
 
 
 DESCRIBED = {
@@ -176,7 +195,7 @@ def test_the_source_of_the_version_is_no_copy(text: str, paths: list[str]) -> No
 def test_the_entries_are_toml() -> None:
     """What is proposed can be pasted, quotes and all; a copy that no pattern can name is left out."""
     files = {"demo/__init__.py": '__version__ = "1.2.0.dev0"\n', "a/__init__.py": '__version__ = "1.0"\n' * 2}
-    text = entries_for(find_unlisted(files, reading(files), OLD, ()))
+    text = entries_for(find_unlisted(files, reading(files), {OLD}, ()))
     assert read_toml(text)["tool"]["release-channels"]["version-files"] == [
         {"path": "demo/__init__.py", "pattern": '__version__ = "{version}"'}
     ]

@@ -31,19 +31,25 @@ compare it there. A pattern is literal text of one line that is in the file exac
 `{{date}}` in it. The date is the day of the release as `YYYY-MM-DD`; only `bump` writes it, so between releases it
 stays that of the newest.
 
+With `follows = "finals"` a copy keeps the newest final between releases: `bump` writes it, `bump-dev` and previews
+leave it, and on a dev line it has to be a final before main's version; `doctor` compares it with the newest tag.
+
 ```toml
 [[{TABLE}.version-files]]
 path = "CITATION.cff"
 pattern = "version: {{version}}"
+follows = "finals"
 
 [[{TABLE}.version-files]]
 path = "CITATION.cff"
 pattern = "date-released: {{date}}"
+follows = "finals"
 ```
 
 `init` and `doctor` search the usual files for copies that are not listed (a `__version__` beside a version in
 `pyproject.toml`, CITATION.cff, `package.json`, conda recipes, labels of a Dockerfile, `Cargo.toml`, `meson.build`, the
-`conf.py` of the documentation) and show the entries to add. `tag` refuses while one of them has another version.
+`conf.py` of the documentation) and show the entries to add. `tag` refuses while one of them has another version; one
+that is meant to differ gets an entry with `follows = "nothing"`.
 """
 
 

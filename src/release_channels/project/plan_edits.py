@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 
@@ -16,7 +16,7 @@ from release_channels.project.lock_files import LOCK, cargo_disagreements, plan_
 from release_channels.project.pyproject import Project
 from release_channels.project.stale_mentions import Mention, find_mentions
 from release_channels.project.unlisted_copies import CITATION, UnlistedCopy, find_unlisted
-from release_channels.project.version_files import plan_copies, read_copies
+from release_channels.project.version_files import newest_before, plan_copies, read_copies
 
 # Files with install instructions for users.
 _TEXT = re.compile(r"README\.(md|rst|txt)|docs?/.*\.(md|rst|txt)", re.IGNORECASE)
@@ -49,8 +49,12 @@ def disagreements(project: Project, read: Read, version: Version | None = None) 
     return compare_copies(project, read, version).differing
 
 
-def compare_copies(project: Project, read: Read, version: Version | None = None) -> CopyReport:
+def compare_copies(
+    project: Project, read: Read, version: Version | None = None, *, finals: Collection[Version] = ()
+) -> CopyReport:
     """Compare the copies of the version, lock files included, with the project's own or a given one.
+
+    `finals` are the releases so far, of which a copy that follows finals has the newest.
 
     If the version comes from git tags, there is nothing to compare with until one is given.
 
@@ -58,30 +62,38 @@ def compare_copies(project: Project, read: Read, version: Version | None = None)
     """
     if version is None and not project.source.is_written:
         return CopyReport((), ())
-    wanted = version or project.version
-    listed = read_copies(project.config.version_files, read)
-    copies = [(f"{copy.path}, line {copy.line},", copy.path, copy.version) for copy in listed]
+    wanted, where = version or project.version, project.source.where
+    copies = read_copies(project.config.version_files, read)
+    compared = [(copy.path, copy.compare(wanted, where, finals)) for copy in copies]
     locked = read_lock(project.normalized_name, read)
     if locked is not None:
-        copies.append((LOCK, LOCK, locked))
-    differing = [f"{place} says {held}" for place, _, held in copies if held != wanted]
-    differing += [f"{lock} says {text}" for lock, text in cargo_disagreements(project.source, read, wanted)]
+        compared.append((LOCK, "" if locked == wanted else f"{LOCK} says {locked}, but {where} says {wanted}"))
+    crates = [
+        f"{lock} says {text}, but {where} says {wanted}"
+        for lock, text in cargo_disagreements(project.source, read, wanted)
+    ]
     return CopyReport(
-        agreeing=tuple(path for _, path, held in copies if held == wanted),
-        differing=tuple(f"{text}, but {project.source.where} says {wanted}" for text in differing),
+        agreeing=tuple(path for path, difference in compared if not difference),
+        differing=(*(difference for _, difference in compared if difference), *crates),
     )
 
 
 def unlisted_copies(
-    project: Project, read: Read, files: Iterable[str], version: Version | None = None
+    project: Project,
+    read: Read,
+    files: Iterable[str],
+    version: Version | None = None,
+    *,
+    finals: Collection[Version] = (),
 ) -> tuple[UnlistedCopy, ...]:
-    """Find copies of the project's version, or of a given one, that no setting lists; `files` are all of the commit.
+    """Find copies of the version, or of the newest final before it, that no setting lists; `files` are the commit's.
 
     Where git tags have the version, modules and manifests have placeholders, which the build replaces.
     """
     source = project.source
     searched = [path for path in files if (source.is_written and path != source.path) or path == CITATION]
-    return find_unlisted(searched, read, version or project.version, project.config.version_files)
+    wanted = version or project.version
+    return find_unlisted(searched, read, (wanted, newest_before(wanted, finals)), project.config.version_files)
 
 
 def old_mentions(project: Project, read: Read, version: Version, files: Iterable[str]) -> tuple[Mention, ...]:

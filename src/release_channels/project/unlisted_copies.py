@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from packaging.version import Version
 
-from release_channels.model.config import TABLE, VersionFile
+from release_channels.model.config import TABLE, Follows, VersionFile
 from release_channels.model.version import try_version
 from release_channels.project.files import Read, read_all
 from release_channels.project.version_files import find_line
@@ -32,6 +32,8 @@ class _Kind:
     line: str
     is_certain: bool = False
     """True if such a line can only mean the project, so that another version in it is an old one."""
+    follows: Follows = Follows.MAIN
+    """What an entry follows: a file for users or for other tools, which do not know dev releases, has finals."""
 
     def matches(self, path: str) -> bool:
         """Check whether a file is of this kind."""
@@ -39,17 +41,17 @@ class _Kind:
 
 
 _KINDS = (
-    _Kind(CITATION, rf"^version:[ \t]*{_SCALAR}", is_certain=True),
-    _Kind(CITATION, rf"^date-released:[ \t]*{_DATE}", is_certain=True),
+    _Kind(CITATION, rf"^version:[ \t]*{_SCALAR}", is_certain=True, follows=Follows.FINALS),
+    _Kind(CITATION, rf"^date-released:[ \t]*{_DATE}", is_certain=True, follows=Follows.FINALS),
     _Kind(rf"((src|lib|python)/)?[^/]+/{_MODULE}", rf"^__version__{_ASSIGNED}{_STRING}", is_certain=True),
     _Kind(rf"((src|lib|python)/)?[^/]+\.py|(.+/)?{_MODULE}", rf"^(?:__version__|version|VERSION){_ASSIGNED}{_STRING}"),
-    _Kind(r"(.+/)?package\.json", rf"\"version\"[ \t]*:[ \t]*\"{_NUMBER}\""),
-    _Kind(r"(.+/)?(meta|recipe)\.ya?ml", rf"\bset version[ \t]*=[ \t]*{_STRING}"),
-    _Kind(r"(.+/)?(meta|recipe)\.ya?ml", rf"\bversion:[ \t]*{_SCALAR}"),
+    _Kind(r"(.+/)?package\.json", rf"\"version\"[ \t]*:[ \t]*\"{_NUMBER}\"", follows=Follows.FINALS),
+    _Kind(r"(.+/)?(meta|recipe)\.ya?ml", rf"\bset version[ \t]*=[ \t]*{_STRING}", follows=Follows.FINALS),
+    _Kind(r"(.+/)?(meta|recipe)\.ya?ml", rf"\bversion:[ \t]*{_SCALAR}", follows=Follows.FINALS),
     _Kind(
         r"(.+/)?((Docker|Container)file(\.[\w-]+)?|[\w.-]+\.dockerfile)", rf"[\w.-]*\bversion[\"']?[= ][ \t]*{_SCALAR}"
     ),
-    _Kind(r"(.+/)?Cargo\.toml", rf"^version[ \t]*=[ \t]*{_STRING}"),
+    _Kind(r"(.+/)?Cargo\.toml", rf"^version[ \t]*=[ \t]*{_STRING}", follows=Follows.FINALS),
     _Kind(r"(.+/)?meson\.build", rf"(?<!\w)version[ \t]*:[ \t]*{_STRING}"),
     _Kind(r"docs?/(.+/)?conf\.py", rf"^(?:release|version){_ASSIGNED}{_STRING}"),
 )
@@ -66,6 +68,7 @@ class UnlistedCopy:
     """The version there; None for a date."""
     pattern: str
     """The pattern of an entry that would list it; empty if the same text is in the file twice."""
+    follows: Follows
 
     def __str__(self) -> str:
         """Return the place and what it holds."""
@@ -73,9 +76,9 @@ class UnlistedCopy:
 
 
 def find_unlisted(
-    files: Iterable[str], read: Read, version: Version, listed: Sequence[VersionFile]
+    files: Iterable[str], read: Read, versions: Collection[Version | None], listed: Sequence[VersionFile]
 ) -> tuple[UnlistedCopy, ...]:
-    """Find literals that equal the version, or can only be a copy of it, in the usual files of a commit."""
+    """Find literals that are one of the versions, or can only be a copy of it, in the usual files of a commit."""
     candidates = [path for path in files if not _FOREIGN.search(path)]
     kinds = {path: matching for path in candidates if (matching := [kind for kind in _KINDS if kind.matches(path)])}
     known = {(file.path.removeprefix("./"), find_line(file, read)) for file in listed}
@@ -83,7 +86,8 @@ def find_unlisted(
     for path, content in sorted(read_all(read, kinds).items()):
         for kind in kinds[path]:
             for copy in _copies(path, content.decode("utf-8", "replace"), kind, read):
-                if (kind.is_certain or copy.version == version) and (path, copy.line) not in known:
+                is_copy = kind.is_certain or copy.version in versions
+                if is_copy and (path, copy.line) not in known:
                     copies.setdefault((path, copy.line), copy)
     return tuple(copies.values())
 
@@ -95,7 +99,9 @@ def _copies(path: str, text: str, kind: _Kind, read: Read) -> Iterator[UnlistedC
         if name == "version" and version is None:
             continue
         line = text.count("\n", 0, match.start(name)) + 1
-        yield UnlistedCopy(path, line, value, version, _pattern(path, line, text, match, read))
+        # A copy that is a pre-release now has followed main so far.
+        follows = Follows.MAIN if version is not None and version.is_prerelease else kind.follows
+        yield UnlistedCopy(path, line, value, version, _pattern(path, line, text, match, read), follows)
 
 
 def _pattern(path: str, line: int, text: str, match: re.Match[str], read: Read) -> str:
@@ -112,8 +118,9 @@ def _pattern(path: str, line: int, text: str, match: re.Match[str], read: Read) 
 
 def entries_for(copies: Iterable[UnlistedCopy]) -> str:
     """Write the entries of version-files that list the copies, as TOML."""
-    return "\n".join(
-        f"[[{TABLE}.version-files]]\npath = {json.dumps(copy.path)}\npattern = {json.dumps(copy.pattern)}\n"
-        for copy in copies
-        if copy.pattern
-    )
+    return "\n".join(_entry(copy) for copy in copies if copy.pattern)
+
+
+def _entry(copy: UnlistedCopy) -> str:
+    follows = "" if copy.follows is Follows.MAIN else f'follows = "{copy.follows}"\n'
+    return f"[[{TABLE}.version-files]]\npath = {json.dumps(copy.path)}\npattern = {json.dumps(copy.pattern)}\n{follows}"

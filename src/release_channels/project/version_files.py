@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.model.config import VersionFile
+from release_channels.model.config import Follows, VersionFile
 from release_channels.project.edit import Edit
 from release_channels.project.files import Read
 from release_channels.project.typed_toml import decode, resolve_inside_project
@@ -27,19 +27,40 @@ class Copy:
     path: str
     line: int
     version: Version
+    follows: Follows
+
+    def compare(self, version: Version, where: str, finals: Iterable[Version]) -> str:
+        """Return how the copy differs from a version, which `where` declares; empty if it agrees.
+
+        A copy that follows finals has the newest final before a pre-release; without `finals`, any older final agrees.
+        """
+        place = f"{self.path}, line {self.line}, says {self.version}"
+        if self.follows is Follows.MAIN or not version.is_prerelease:
+            return "" if self.version == version else f"{place}, but {where} says {version}"
+        newest = newest_before(version, finals)
+        if newest is not None:
+            return "" if self.version == newest else f"{place}, but the newest release before {version} is {newest}"
+        is_older_final = self.version < version and not self.version.is_prerelease
+        return "" if is_older_final else f"{place}, which is not a final before {version}"
+
+
+def newest_before(version: Version, finals: Iterable[Version]) -> Version | None:
+    """Return the newest final before a version; None if there is none."""
+    return max((final for final in finals if final < version and not final.is_prerelease), default=None)
 
 
 def read_copies(files: Sequence[VersionFile], read: Read) -> tuple[Copy, ...]:
-    """Read the copies of the version; a pattern with only a date is checked but yields none.
+    """Read the copies of the version that follow anything; a pattern with only a date is checked but yields none.
 
     Raises: RefusedError if a file is missing, or a pattern matches nothing, more than once, or no version.
     """
-    found = (_read_copy(file, _text(file, read)) for file in files)
-    return tuple(copy for copy in found if copy is not None)
+    followed = (file for file in files if file.follows is not Follows.NOTHING)
+    copies = (_read_copy(file, _text(file, read)) for file in followed)
+    return tuple(copy for copy in copies if copy is not None)
 
 
 def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date: Date | None) -> tuple[Edit, ...]:
-    """Plan the edits that write a version, and the date if a pattern has one; one edit per file.
+    """Plan the edits that write a version where it is followed, and the date if a pattern has one; one edit per file.
 
     Without a date, as for a dev line, the dates stay those of the newest release.
 
@@ -47,6 +68,8 @@ def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date
     """
     texts: dict[str, tuple[str, str]] = {}
     for file in files:
+        if file.follows is Follows.NOTHING:
+            continue
         path = _path(file)
         old, text = texts.get(path) or (_text(file, read),) * 2
         texts[path] = (old, _write(file, text, version, date))
@@ -68,7 +91,7 @@ def _read_copy(file: VersionFile, text: str) -> Copy | None:
         return None
     line = text.count("\n", 0, found.start("version")) + 1
     try:
-        return Copy(_path(file), line, Version(found["version"]))
+        return Copy(_path(file), line, Version(found["version"]), file.follows)
     except ValueError as err:
         raise RefusedError(
             f"{file.path}, line {line}: {found['version']!r} is not a version",
@@ -79,6 +102,8 @@ def _read_copy(file: VersionFile, text: str) -> Copy | None:
 def _write(file: VersionFile, text: str, version: Version, date: Date | None) -> str:
     """Replace version and date, from the last to the first, so that offsets stay valid."""
     _read_copy(file, text)
+    if not file.is_written_for(version):
+        return text
     found = _match(file, text)
     wanted = {"version": str(version), "date": date.isoformat() if date else found.groupdict().get("date")}
     for name in sorted(found.groupdict(), key=found.start, reverse=True):

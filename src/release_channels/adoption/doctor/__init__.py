@@ -35,6 +35,7 @@ from release_channels.model.github import repository_name
 from release_channels.model.github_settings import Environment, RepositorySettings
 from release_channels.model.observed import IndexState
 from release_channels.model.session_names import SESSION_NAMES
+from release_channels.model.tags import release_tags
 from release_channels.model.version import Channel
 
 _T = TypeVar("_T")
@@ -65,8 +66,8 @@ def _files(context: TaskContext, found: ProjectSnapshot, tasks: tuple[str, ...])
     if uncommitted:
         some = ", ".join(uncommitted[:_FEW]) + (", …" if len(uncommitted) > _FEW else "")
         yield look("files", "uncommitted", f"what is found here is not what a release holds: {some}", "commit it")
-    tree = Tree(context.root)
-    yield from diagnose_project(found.project, tree.read, found.unlisted)
+    tree, finals = Tree(context.root), release_tags(found.project.config.tag_format, found.tags)
+    yield from diagnose_project(found.project, tree.read, found.unlisted, finals)
     is_tool = found.project.normalized_name == TOOL
     plan = plan_own(found) if is_tool else plan_adoption(found, running_tool(), tasks, SESSION_NAMES)
     has_lock = is_tool or found.files.get(f"{plan.noxfile}.lock") is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 from packaging.version import Version
@@ -28,7 +28,9 @@ _TOKENS = re.compile(r"secrets\.(\w*(?:PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX|PD
 _TAGGING = re.compile(r"\bgit\s+(tag\s+[^-\s]|push\b[^\n]*(--tags|refs/tags/|--follow-tags))")
 
 
-def diagnose_project(project: Project, read: Read, unlisted: Sequence[UnlistedCopy] = ()) -> Iterator[Diagnosis]:
+def diagnose_project(
+    project: Project, read: Read, unlisted: Sequence[UnlistedCopy] = (), finals: Collection[Version] = ()
+) -> Iterator[Diagnosis]:
     """Inspect configuration, version, copies and changelog."""
     yield good(AREA, "configuration", "every setting is known and of its type")
     source = project.source.where
@@ -37,7 +39,7 @@ def diagnose_project(project: Project, read: Read, unlisted: Sequence[UnlistedCo
     else:
         yield good(AREA, "version", f"lives in git tags, read by {source}")
     try:
-        copies = compare_copies(project, read)
+        copies = compare_copies(project, read, finals=finals)
     except RefusedError as stop:
         copies = CopyReport((), (str(stop),))
     if copies.differing:
