@@ -297,6 +297,27 @@ def test_a_workflow_that_uploads_in_another_way_is_named(make_repo: MakeRepo) ->
         adopt(repo, check=True)
 
 
+def test_workflows_of_its_own_are_listed_with_what_runs_twice(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with what becomes of it and the tests that read it; the files of the tool are not among them."""
+    publish = "on:\n  push:\n    tags: ['v*']\njobs:\n  go:\n    runs-on: x\n    steps:\n      - run: uv publish\n"
+    test = 'from pathlib import Path\n\nTEXT = Path(".github/workflows/publish.yml").read_text()\n'
+    repo = adopted(make_repo, {".github/workflows/publish.yml": publish, "tests/test_publish.py": test})
+    shown = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    start = shown.index("workflows of its own")
+    assert [" ".join(line.split()) for line in shown[start + 1 : start + 6]] == [
+        "publish.yml kept",
+        "runs for a tag, as public-release.yml does",
+        "uploads beside public-release.yml",
+        "read by tests/test_publish.py",
+        "every file read by tests/test_publish.py: run them after `init`",
+    ]
+    (repo.root / ".github/workflows/publish.yml").unlink()
+    adopt(repo)
+    assert "workflows of its own" not in capsys.readouterr().err
+
+
 def test_another_tool_is_named_and_replaced_on_request(make_repo: MakeRepo) -> None:
     """The block's requirement is the one line that an update changes; the lock follows."""
     repo = adopted(make_repo)

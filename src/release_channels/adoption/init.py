@@ -12,7 +12,13 @@ from release_channels.adapters.edits import all_or_nothing, apply_edits, show_ed
 from release_channels.adapters.git import Git
 from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.uv import uv_program
-from release_channels.adoption.inspect import ProjectSnapshot, inspect_project
+from release_channels.adoption.existing_workflows import (
+    ExistingWorkflow,
+    existing_workflows,
+    is_test_file,
+    readers_of_every_workflow,
+)
+from release_channels.adoption.inspect import ProjectSnapshot, Tree, inspect_project
 from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile, files_to_write, plan_adoption
 from release_channels.adoption.script_metadata import TOOL
 from release_channels.adoption.tool_source import ToolSource, asked_tool, running_tool, wheel_of
@@ -52,7 +58,9 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     tool = asked_tool(request.tool, root) if request.tool else running_tool()
     plan = _plan(found, tool, request)
     lock = _Lock(root, plan.noxfile, env, wheel_of(plan.requirement))
+    tests = _read_tests(root)
     _tell(found, tool, plan)
+    _report_workflows(existing_workflows(found.workflows, plan, tests, update=request.update), tests)
     _show(plan, lock, whole=dry_run or request.update or request.check)
     project = found.project.name
     if request.check:
@@ -141,6 +149,28 @@ def _tell(found: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> None:
     for note in plan.notes:
         console.say(f"  note: {note}", style="cyan")
     _report_copies(found.unlisted)
+
+
+def _read_tests(root: Path) -> Mapping[str, str]:
+    tests = filter(is_test_file, Git.open(root).tracked_files())
+    contents = {path: Tree(root).read(path) or b"" for path in tests}
+    return {path: content.decode("utf-8", "replace") for path, content in contents.items()}
+
+
+def _report_workflows(rows: Sequence[ExistingWorkflow], tests: Mapping[str, str]) -> None:
+    """Show what becomes of each workflow file that the project has already, as a table."""
+    if not rows:
+        return
+    console.say("workflows of its own", style="bold")
+    width = max(len(row.name) for row in rows) + 2
+    for row in rows:
+        console.say(f"  {row.name:<{width}}{row.fate}")
+        for conflict in row.conflicts:
+            console.say(f"  {'':<{width}}{conflict}", style="yellow")
+        if row.tests:
+            console.say(f"  {'':<{width}}read by {', '.join(row.tests)}")
+    if readers := readers_of_every_workflow(tests):
+        console.say(f"  {'every file':<{width}}read by {', '.join(readers)}: run them after `init`")
 
 
 def _report_copies(unlisted: Sequence[UnlistedCopy]) -> None:
