@@ -34,7 +34,9 @@ def rows(
         for name, text in files.items()
     )
     theirs = {f"{HERE}/{name}": text for name, text in workflows.items()}
-    broken = tuple(one for one in check_workflows(theirs, Config()) if one.path.rpartition("/")[2] not in files)
+    broken = tuple(
+        violation for violation in check_workflows(theirs, Config()) if violation.path.rpartition("/")[2] not in files
+    )
     plan = AdoptionPlan(planned, Config(), "noxfile.py", "", broken, ())
     return list(existing_workflows(theirs, plan, tests or {}, update=update))
 
@@ -74,7 +76,7 @@ def test_what_runs_twice_is_named(text: str, conflicts: list[str]) -> None:
     (row,) = rows({"mine.yml": text})
     assert (row.name, row.fate) == ("mine.yml", "kept")
     assert len(row.conflicts) == len(conflicts)
-    assert all(said.startswith(conflict) for said, conflict in zip(row.conflicts, conflicts, strict=True))
+    assert all(actual.startswith(conflict) for actual, conflict in zip(row.conflicts, conflicts, strict=True))
 
 
 def test_what_becomes_of_each_file_is_named() -> None:

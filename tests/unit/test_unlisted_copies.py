@@ -127,11 +127,11 @@ LAGGING = {
 def test_a_copy_of_the_newest_final_is_proposed_to_follow_finals(path: str, text: str) -> None:
     """On a dev line a file for other tools has the newest final; one that has the dev release follows main."""
     demo, finals = project(), [Version("1.0"), Version("1.1.0")]
-    found = unlisted_copies(demo, reading({path: text}), [path], finals=finals)
-    assert 'follows = "finals"' in entries_for(found)
-    found = unlisted_copies(demo, reading({path: text.replace("1.1.0", "1.2.0.dev0")}), [path], finals=finals)
-    assert len(found) == 1
-    assert "follows" not in entries_for(found)
+    copies = unlisted_copies(demo, reading({path: text}), [path], finals=finals)
+    assert 'follows = "finals"' in entries_for(copies)
+    copies = unlisted_copies(demo, reading({path: text.replace("1.1.0", "1.2.0.dev0")}), [path], finals=finals)
+    assert len(copies) == 1
+    assert "follows" not in entries_for(copies)
 
 
 DESCRIBED = {

@@ -57,9 +57,9 @@ _State = tuple[int, bytes] | None
 
 
 def _state(root: Path, path: str) -> _State:
-    for place in (Path(path), *Path(path).parents[:-1]):
-        if (root / place).is_symlink():
-            raise RefusedError(f"{place.as_posix()} is a symbolic link", hint="put the file itself in its place")
+    for part in (Path(path), *Path(path).parents[:-1]):
+        if (root / part).is_symlink():
+            raise RefusedError(f"{part.as_posix()} is a symbolic link", hint="put the file itself in its place")
     file = root / path
     return (file.stat().st_mode & 0o7777, file.read_bytes()) if file.is_file() else None
 

@@ -54,15 +54,15 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     if not root.is_dir():
         raise UsageError(f"{root} is not a directory", hint="--path names the top of the project")
     root = root.resolve()
-    found = inspect_project(root, env)
+    snapshot = inspect_project(root, env)
     tool = asked_tool(request.tool, root) if request.tool else running_tool()
-    plan = _plan(found, tool, request)
+    plan = _plan(snapshot, tool, request)
     lock = _Lock(root, plan.noxfile, env, wheel_of(plan.requirement))
     tests = _read_tests(root)
-    _tell(found, tool, plan)
-    _report_workflows(existing_workflows(found.workflows, plan, tests, update=request.update), tests)
+    _tell(snapshot, tool, plan)
+    _report_workflows(existing_workflows(snapshot.workflows, plan, tests, update=request.update), tests)
     _show(plan, lock, whole=dry_run or request.update or request.check)
-    project = found.project.name
+    project = snapshot.project.name
     if request.check:
         return _checked(plan, lock, project)
     files = files_to_write(plan, update=request.update)
@@ -72,16 +72,16 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     with all_or_nothing(root, [lock.path, *(file.path for file in files)]):
         apply_edits(root, [file.change for file in files])
         renewed = lock.renew()
-    _next_steps(root, plan, found)
+    _next_steps(root, plan, snapshot)
     return _outcome(plan, files, renewed, project, update=request.update)
 
 
-def _plan(found: ProjectSnapshot, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
-    if found.project.normalized_name == TOOL:
+def _plan(snapshot: ProjectSnapshot, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
+    if snapshot.project.normalized_name == TOOL:
         raise RefusedError(
             f"{TOOL} is the tool itself and adopts nothing", hint="start this in the project that is to be released"
         )
-    return plan_adoption(found, tool, request.tasks, SESSION_NAMES, gate=request.gate)
+    return plan_adoption(snapshot, tool, request.tasks, SESSION_NAMES, gate=request.gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,28 +127,28 @@ class _Lock:
         return path.read_bytes() != before
 
 
-def _tell(found: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> None:
+def _tell(snapshot: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> None:
     """Describe what was found."""
-    project = found.project
+    project = snapshot.project
     console.say(f"{project.name}: what is here", style="bold")
     scripts = ", ".join(project.scripts) or "none"
     rows = [
         ("version", f"{project.version}, from {project.source.where}"),
         ("backend", project.build_backend or "none named"),
         ("scripts", scripts),
-        ("remote", f"{found.remote}, {found.repository or 'not on GitHub'}" if found.remote else "none"),
+        ("remote", f"{snapshot.remote}, {snapshot.repository or 'not on GitHub'}" if snapshot.remote else "none"),
         ("main branch", plan.config.main_branch),
         ("release tags", plan.config.tag_format),
-        ("workflows", f"{len(found.workflows)}, tests in {plan.config.test_workflow}"),
+        ("workflows", f"{len(snapshot.workflows)}, tests in {plan.config.test_workflow}"),
         ("gate", plan.config.gate_workflow if plan.config.gate.enabled else "none: previews follow the tests"),
-        ("uv.lock", "there, stays untouched" if found.has_uv_lock else "none"),
+        ("uv.lock", "there, stays untouched" if snapshot.has_uv_lock else "none"),
         ("tool", tool.requirement),
     ]
     for name, value in rows:
         console.say(f"  {name:<13}{value}")
     for note in plan.notes:
         console.say(f"  note: {note}", style="cyan")
-    _report_copies(found.unlisted)
+    _report_copies(snapshot.unlisted)
 
 
 def _read_tests(root: Path) -> Mapping[str, str]:
@@ -196,13 +196,13 @@ def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:
     for file in plan.files:
         if file.kind is Kind.ADDS or (whole and file.kind in (Kind.DRIFTED, Kind.EDITED)):
             show_edits([file.change])
-    for path in dict.fromkeys(one.path for one in plan.broken):
-        _show_broken([one for one in plan.broken if one.path == path], whole=whole)
+    for path in dict.fromkeys(violation.path for violation in plan.broken):
+        _show_broken([violation for violation in plan.broken if violation.path == path], whole=whole)
 
 
 def _show_broken(broken: Sequence[RuleViolation], *, whole: bool) -> None:
-    for one in broken if whole else broken[:_SHOWN]:
-        console.say(f"  {one}", style="yellow")
+    for violation in broken if whole else broken[:_SHOWN]:
+        console.say(f"  {violation}", style="yellow")
     if not whole and len(broken) > _SHOWN:
         console.say(f"  … {len(broken) - _SHOWN} more rules in this file: `release-channels init --check` names all")
 
@@ -214,7 +214,7 @@ def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
     """
     wrong = [file.path for file in plan.files if not file.is_fine]
     wrong += [] if lock.fits() else [lock.path]
-    wrong += [f"{one.path}:{one.line}" for one in plan.others_broken]
+    wrong += [f"{violation.path}:{violation.line}" for violation in plan.others_broken]
     if wrong:
         raise RefusedError(
             f"not as it should be: {', '.join(wrong)}",
@@ -239,7 +239,7 @@ def _refuse_loss(root: Path, files: Sequence[PlannedFile]) -> None:
         )
 
 
-def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
+def _next_steps(root: Path, plan: AdoptionPlan, snapshot: ProjectSnapshot) -> None:
     option = "" if plan.noxfile == "noxfile.py" else f" -f {plan.noxfile}"
     steps = [
         f"look at it with `git -C {root} status`, and commit it",
@@ -247,7 +247,7 @@ def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
         f"`nox{option} -s rehearse` practises the whole release here, with these workflow files",
         "`invoke doctor` looks for what would make a release fail",
     ]
-    if found.repository:
+    if snapshot.repository:
         steps.append("`invoke setup-publishing` shows the one-time set-up of the index and of GitHub")
     console.say("next", style="bold")
     for number, step in enumerate(steps, 1):
@@ -266,5 +266,5 @@ def _outcome(plan: AdoptionPlan, files: Sequence[PlannedFile], renewed: bool, pr
     if left:
         text += f"; not changed: {', '.join(left)} (`--update` replaces them)"
     if plan.others_broken:
-        text += f"; rules broken in {', '.join(sorted({one.path for one in plan.others_broken}))}"
+        text += f"; rules broken in {', '.join(sorted({violation.path for violation in plan.others_broken}))}"
     return Outcome(Result.DONE, text, project=project)

@@ -34,14 +34,14 @@ class Copy:
 
         A copy that follows finals has the newest final before a pre-release; without `finals`, any older final agrees.
         """
-        place = f"{self.path}, line {self.line}, says {self.version}"
+        text = f"{self.path}, line {self.line}, says {self.version}"
         if self.follows is Follows.MAIN or not version.is_prerelease:
-            return "" if self.version == version else f"{place}, but {where} says {version}"
+            return "" if self.version == version else f"{text}, but {where} says {version}"
         newest = newest_before(version, finals)
         if newest is not None:
-            return "" if self.version == newest else f"{place}, but the newest release before {version} is {newest}"
+            return "" if self.version == newest else f"{text}, but the newest release before {version} is {newest}"
         is_older_final = self.version < version and not self.version.is_prerelease
-        return "" if is_older_final else f"{place}, which is not a final before {version}"
+        return "" if is_older_final else f"{text}, which is not a final before {version}"
 
 
 def newest_before(version: Version, finals: Iterable[Version]) -> Version | None:
@@ -86,15 +86,15 @@ def find_line(file: VersionFile, read: Read) -> int | None:
 
 
 def _read_copy(file: VersionFile, text: str) -> Copy | None:
-    found = _match(file, text)
-    if "version" not in found.groupdict():
+    match = _match(file, text)
+    if "version" not in match.groupdict():
         return None
-    line = text.count("\n", 0, found.start("version")) + 1
+    line = text.count("\n", 0, match.start("version")) + 1
     try:
-        return Copy(_path(file), line, Version(found["version"]), file.follows)
+        return Copy(_path(file), line, Version(match["version"]), file.follows)
     except ValueError as err:
         raise RefusedError(
-            f"{file.path}, line {line}: {found['version']!r} is not a version",
+            f"{file.path}, line {line}: {match['version']!r} is not a version",
             hint=f'correct it, or the pattern "{file.pattern}" in [[tool.release-channels.version-files]]',
         ) from err
 
@@ -104,10 +104,10 @@ def _write(file: VersionFile, text: str, version: Version, date: Date | None) ->
     _read_copy(file, text)
     if not file.is_written_for(version):
         return text
-    found = _match(file, text)
-    wanted = {"version": str(version), "date": date.isoformat() if date else found.groupdict().get("date")}
-    for name in sorted(found.groupdict(), key=found.start, reverse=True):
-        text = text[: found.start(name)] + str(wanted[name]) + text[found.end(name) :]
+    match = _match(file, text)
+    wanted = {"version": str(version), "date": date.isoformat() if date else match.groupdict().get("date")}
+    for name in sorted(match.groupdict(), key=match.start, reverse=True):
+        text = text[: match.start(name)] + str(wanted[name]) + text[match.end(name) :]
     return text
 
 
@@ -123,14 +123,14 @@ def _match(file: VersionFile, text: str) -> re.Match[str]:
     begins_in_word = r"(?<![\w-])" if re.match(r"\w", parts[0]) else ""
     before = r"(?<![0-9A-Za-z.!+_-])" if parts[0] == "" else begins_in_word
     after = r"(?![0-9A-Za-z])" if parts[-1] == "" else ""
-    found = list(re.finditer(before + pattern + after, text))
-    if len(found) != 1:
-        times = f"{len(found)} times" if found else "nothing"
+    matches = list(re.finditer(before + pattern + after, text))
+    if len(matches) != 1:
+        times = f"{len(matches)} times" if matches else "nothing"
         raise RefusedError(
             f'the pattern "{file.pattern}" of [[tool.release-channels.version-files]] matches {times} in {file.path}',
             hint="it must match exactly once: correct the pattern or the file",
         )
-    return found[0]
+    return matches[0]
 
 
 def _path(file: VersionFile) -> str:
