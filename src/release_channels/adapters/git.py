@@ -219,7 +219,7 @@ class Git:
         return tuple(_printable(entry[3:]) for entry in entries if not _is_ours(entry))
 
     def relation(self, commit: str, other: str) -> Relation:
-        """Report how a commit stands to another; unknown where the history at hand cannot tell."""
+        """Return the relation of a commit to another; unknown if the local history does not reach far enough."""
         if commit == other:
             return Relation.SAME
         known = self._relations.get((commit, other)) or self._compare(commit, other)
@@ -241,7 +241,7 @@ class Git:
         return self._run("rev-parse", "--is-shallow-repository") == "true"
 
     def tag(self, name: str, commit: str, remote: str) -> Tag | None:
-        """Find a tag, here or else on the remote, and how a commit stands to it."""
+        """Find a tag, here or else on the remote, and the relation of a commit to it."""
         here = self.local_tag(name, commit)
         if here is not None or self.remote_url(remote) is None:
             return here
@@ -290,7 +290,7 @@ class Git:
             return False
 
     def local_tag(self, name: str, commit: str) -> Tag | None:
-        """Find a tag here, and how a commit stands to it."""
+        """Find a local tag, and the relation of a commit to it."""
         tag = self._objects.find(f"refs/tags/{name}")
         target = self._objects.find_commit(f"refs/tags/{name}")
         if tag is None or target is None:

@@ -79,7 +79,7 @@ def observe(
 
 
 def relation_to_main(git: Git, commit: Commit, config: Config, env: Mapping[str, str]) -> Relation:
-    """Report how a commit stands to the remote's main branch as it is now, by git or else by GitHub's API.
+    """Return the relation of a commit to the remote's main branch as it is now, by git or else by GitHub's API.
 
     The commit's own settings name that branch, so they must be those of the remote's default branch.
 
@@ -145,7 +145,7 @@ _KEEP = "let the job's checkout keep its credentials, or give the job GITHUB_TOK
 def _preview(
     git: Git, index: Index, state: IndexState, kept: Mapping[Version, str], commit: Commit, version: Version | None
 ) -> Preview | None:
-    """Find the commit that a preview was built from, and how the commit at hand stands to it."""
+    """Find the commit that a preview was built from, and the relation of this commit to it."""
     if version is None:
         return None
     sha = kept.get(version) or _commit_on_index(index, state, version)

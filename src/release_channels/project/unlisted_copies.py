@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from release_channels.model.config import TABLE, Follows, VersionFile
 from release_channels.model.version import try_version
-from release_channels.project.files import Read, read_all
+from release_channels.project.files import Read
 from release_channels.project.version_files import find_line
 
 CITATION = "CITATION.cff"
@@ -83,9 +83,10 @@ def find_unlisted(
     kinds = {path: matching for path in candidates if (matching := [kind for kind in _KINDS if kind.matches(path)])}
     known = {(file.path.removeprefix("./"), find_line(file, read)) for file in listed}
     copies: dict[tuple[str, int], UnlistedCopy] = {}
-    for path, content in sorted(read_all(read, kinds).items()):
+    for path in sorted(kinds):
+        text = (read(path) or b"").decode("utf-8", "replace")
         for kind in kinds[path]:
-            for copy in _copies(path, content.decode("utf-8", "replace"), kind, read):
+            for copy in _copies(path, text, kind, read):
                 is_copy = kind.is_certain or copy.version in versions
                 if is_copy and (path, copy.line) not in known:
                     copies.setdefault((path, copy.line), copy)

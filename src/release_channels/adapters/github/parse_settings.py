@@ -79,7 +79,7 @@ def parse_dispatched(answer: Any) -> int | None:
 
 
 def parse_complaints(entries: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Read the messages of annotations that tell of a failure."""
+    """Parse the messages of annotations that report a failure."""
     return tuple(str(entry["message"]) for entry in entries if entry["annotation_level"] == "failure")
 
 
