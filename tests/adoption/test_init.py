@@ -229,6 +229,27 @@ def test_settings_are_written_only_where_a_default_does_not_fit(make_repo: MakeR
     assert adopt(repo).message == "nothing to write"
 
 
+def test_a_copy_of_the_version_that_nothing_updates_is_proposed(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The entry is shown as TOML to paste, and not written; once it is there, nothing is proposed."""
+    citation = "cff-version: 1.2.0\nversion: 0.6.9\n"
+    repo = adopted(make_repo, {"CITATION.cff": citation})
+    entry = (
+        '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\n'
+        'pattern = "version: {version}"\nfollows = "finals"\n'
+    )
+    shown = capsys.readouterr().err
+    assert "CITATION.cff, line 2, holds 0.6.9" in shown
+    assert all(f"  {line}\n" in shown for line in entry.splitlines())
+    pyproject = repo.root / "pyproject.toml"
+    assert "version-files" not in pyproject.read_text()
+    assert (repo.root / "CITATION.cff").read_text() == citation
+    pyproject.write_text(f"{pyproject.read_text()}\n{entry}")
+    adopt(repo)
+    assert "0.6.9" not in capsys.readouterr().err
+
+
 def test_an_edit_that_keeps_the_rules_stays(make_repo: MakeRepo) -> None:
     """Neither `init` nor `--check` minds it, and no line of it is lost."""
     repo = adopted(make_repo)
@@ -274,6 +295,27 @@ def test_a_workflow_that_uploads_in_another_way_is_named(make_repo: MakeRepo) ->
     assert (repo.root / ".github/workflows/publish.yml").read_text() == publish
     with pytest.raises(RefusedError, match=r"\.github/workflows/publish\.yml:6"):
         adopt(repo, check=True)
+
+
+def test_workflows_of_its_own_are_listed_with_what_runs_twice(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with what becomes of it and the tests that read it; the files of the tool are not among them."""
+    publish = "on:\n  push:\n    tags: ['v*']\njobs:\n  go:\n    runs-on: x\n    steps:\n      - run: uv publish\n"
+    test = 'from pathlib import Path\n\nTEXT = Path(".github/workflows/publish.yml").read_text()\n'
+    repo = adopted(make_repo, {".github/workflows/publish.yml": publish, "tests/test_publish.py": test})
+    shown = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    start = shown.index("workflows of its own")
+    assert [" ".join(line.split()) for line in shown[start + 1 : start + 6]] == [
+        "publish.yml kept",
+        "runs for a tag, as public-release.yml does",
+        "uploads beside public-release.yml",
+        "read by tests/test_publish.py",
+        "every file read by tests/test_publish.py: run them after `init`",
+    ]
+    (repo.root / ".github/workflows/publish.yml").unlink()
+    adopt(repo)
+    assert "workflows of its own" not in capsys.readouterr().err
 
 
 def test_another_tool_is_named_and_replaced_on_request(make_repo: MakeRepo) -> None:

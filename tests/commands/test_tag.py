@@ -138,6 +138,11 @@ def _version(text: str) -> Callable[[Repo], None]:
     return lambda repo: _file("pyproject.toml", final(version=text).pyproject())(repo)
 
 
+def _unlisted(repo: Repo) -> None:
+    repo.write({"CITATION.cff": "version: 1.1.0\n"})
+    _file("pyproject.toml", final(tail="").pyproject())(repo)
+
+
 def _tag_on_parent(*, pushed: bool, here: bool) -> Callable[[Repo], None]:
     def do(repo: Repo) -> None:
         repo.tag("v1.2.0")
@@ -165,6 +170,11 @@ WRONG = {
     "local version": (_version("1.2.0+x"), "1.2.0+x is a local version"),
     "not in normal form": (_version("01.2.0"), "is not written in normal form"),
     "a copy disagrees": (_file("CITATION.cff", "version: 1.1.0\n"), "CITATION.cff, line 1, says 1.1.0"),
+    "an old module": (
+        _file("demo_tool/_version.py", '__version__ = "1.1.0"\n'),
+        "demo_tool/_version.py holds 1.1.0: add it",
+    ),
+    "an old citation": (_unlisted, "no copies are configured; CITATION.cff holds 1.1.0: add it to version-files"),
     "a copy is gone": (_file("CITATION.cff", "nothing\n"), "matches nothing in CITATION.cff"),
     "no section": (_file("CHANGELOG.md", "# Changelog\n\n## [1.1.0] - 2026-01-01\n"), "no section for 1.2.0"),
     "tag elsewhere, here": (_tag_on_parent(pushed=False, here=True), "v1.2.0 exists here, on commit "),
@@ -427,7 +437,7 @@ def test_a_dry_run_asks_everything_and_moves_nothing(ready: Repo, words: list[st
     screen = run(BIN / "release-channels", *words, "--index", "local", cwd=ready.root)
     assert (screen.code, ready.fingerprint()) == (0, before)
     assert screen.last.startswith("planned: v1.2.0 would be made on commit ")
-    screen.sentence("ok copies every copy of the version agrees")
+    screen.sentence("ok copies 1 copy agrees: CITATION.cff")
 
 
 def test_a_version_in_git_tags_is_named(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:

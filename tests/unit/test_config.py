@@ -7,7 +7,15 @@ from dataclasses import dataclass, fields
 import pytest
 
 from release_channels.errors import RefusedError
-from release_channels.model.config import ClosedLine, Config, ProofPolicy, VersionFile, parse_config, parse_table
+from release_channels.model.config import (
+    ClosedLine,
+    Config,
+    Follows,
+    ProofPolicy,
+    VersionFile,
+    parse_config,
+    parse_table,
+)
 from release_channels.model.gate_config import GateConfig
 
 # As the reference document has them; the last ones are of our own and as the index documents its limits.
@@ -77,11 +85,12 @@ SET = {
 
 def test_every_key_can_be_set() -> None:
     """Each key is written with dashes and lands in its field."""
-    copy = {"path": "CITATION.cff", "pattern": "version: {version}"}
+    copy = {"path": "CITATION.cff", "pattern": "version: {version}", "follows": "finals"}
     more = {"version-files": [copy], "allow-lost-scripts": ["old"], "gate": {"enabled": False}}
     config = parse_config(SET | more)
     expected = SET | {
-        "version-files": (VersionFile(**copy),), "allow-lost-scripts": ("old",), "gate": GateConfig(enabled=False),
+        "version-files": (VersionFile("CITATION.cff", "version: {version}", Follows.FINALS),),
+        "allow-lost-scripts": ("old",), "gate": GateConfig(enabled=False),
     }  # fmt: skip
     assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == expected
     assert config.closed_line is ClosedLine.SKIP

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import pytest
@@ -15,7 +15,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.config import VersionFile
 from release_channels.project.edit import Edit
 from release_channels.project.files import Read
-from release_channels.project.plan_edits import disagreements, old_mentions, plan_version
+from release_channels.project.plan_edits import compare_copies, disagreements, old_mentions, plan_preview, plan_version
 from release_channels.project.pyproject import Project, parse_project
 from release_channels.project.stale_mentions import find_mentions
 from release_channels.project.version_files import plan_copies, read_copies
@@ -157,6 +157,82 @@ def test_versions_in_tags_are_compared_once_one_is_named() -> None:
     assert disagreements(tagged, read, NEW) == (
         "CITATION.cff, line 1, says 1.0, but the git tags (pdm-backend) says 2.0.0",
     )
+
+
+FINALS = [Version("1.0"), Version("1.1.0rc1"), Version("1.1.0"), Version("2.0.0")]
+
+
+def following(follows: str, version: str) -> Project:
+    return project(PROJECT.replace("1.0.0.dev0", version) + f'follows = "{follows}"\n')
+
+
+# What the copy follows, main's version, the version that is written, and what the copy has then; it had 1.1.0.
+FOLLOWED = {
+    "bump, main": ("main", "1.2.0.dev0", "1.2.0", "1.2.0"),
+    "bump, finals": ("finals", "1.2.0.dev0", "1.2.0", "1.2.0"),
+    "bump, nothing": ("nothing", "1.2.0.dev0", "1.2.0", "1.1.0"),
+    "bump to a candidate, main": ("main", "1.2.0.dev0", "1.2.0rc1", "1.2.0rc1"),
+    "bump to a candidate, finals": ("finals", "1.2.0.dev0", "1.2.0rc1", "1.1.0"),
+    "bump to a post-release, finals": ("finals", "1.1.0", "1.1.0.post1", "1.1.0.post1"),
+    "bump-dev, main": ("main", "1.1.0", "1.2.0.dev0", "1.2.0.dev0"),
+    "bump-dev, finals": ("finals", "1.1.0", "1.2.0.dev0", "1.1.0"),
+    "bump-dev, nothing": ("nothing", "1.1.0", "1.2.0.dev0", "1.1.0"),
+    "preview, main": ("main", "1.2.0.dev0", "1.2.0.dev7", "1.2.0.dev7"),
+    "preview, finals": ("finals", "1.2.0.dev0", "1.2.0.dev7", "1.1.0"),
+    "preview, nothing": ("nothing", "1.2.0.dev0", "1.2.0.dev7", "1.1.0"),
+}
+
+
+@pytest.mark.parametrize("plan", [plan_version, plan_preview])
+@pytest.mark.parametrize(("follows", "main", "target", "expected"), FOLLOWED.values(), ids=FOLLOWED)
+def test_a_copy_is_written_with_the_versions_that_it_follows(
+    follows: str, main: str, target: str, expected: str, plan: Callable[..., tuple[Edit, ...]]
+) -> None:
+    """The version is written into pyproject.toml whatever a copy follows."""
+    files = {"CITATION.cff": "version: 1.1.0\n"}
+    edits = {edit.path: edit.new for edit in plan(following(follows, main), reading(files), Version(target), None)}
+    assert {**files, **edits}["CITATION.cff"] == f"version: {expected}\n"
+    assert f'version = "{target}"' in edits["pyproject.toml"]
+
+
+WHERE = "but pyproject.toml [project].version says"
+# What the copy follows, main's version, the copy's, and the finding.
+COMPARED = {
+    "main, same": ("main", "1.2.0.dev0", "1.2.0.dev0", ""),
+    "main, last final": ("main", "1.2.0.dev0", "1.1.0", f"says 1.1.0, {WHERE} 1.2.0.dev0"),
+    "main, final": ("main", "1.2.0", "1.1.0", f"says 1.1.0, {WHERE} 1.2.0"),
+    "finals, last final": ("finals", "1.2.0.dev0", "1.1.0", ""),
+    "finals, candidate": ("finals", "1.2.0rc1", "1.1.0", ""),
+    "finals, older": ("finals", "1.2.0.dev0", "1.0", "says 1.0, but the newest release before 1.2.0.dev0 is 1.1.0"),
+    "finals, newer": ("finals", "1.2.0.dev0", "2.0.0", "says 2.0.0, but the newest release before 1.2.0.dev0 is 1.1.0"),
+    "finals, dev": ("finals", "1.2.0.dev0", "1.2.0.dev0", "says 1.2.0.dev0, but the newest release"),
+    "finals, final": ("finals", "1.2.0", "1.2.0", ""),
+    "finals, forgotten": ("finals", "1.2.0", "1.1.0", f"says 1.1.0, {WHERE} 1.2.0"),
+    "nothing": ("nothing", "1.2.0", "0.1", ""),
+}
+
+
+@pytest.mark.parametrize(("follows", "main", "copy", "finding"), COMPARED.values(), ids=COMPARED)
+def test_a_copy_is_compared_with_what_it_follows(follows: str, main: str, copy: str, finding: str) -> None:
+    """Between releases a copy that follows finals has the newest one before main's version."""
+    read = reading({"CITATION.cff": f"version: {copy}\n"})
+    report = compare_copies(following(follows, main), read, finals=FINALS)
+    assert bool(report.differing) is bool(finding)
+    assert finding in "".join(report.differing)
+    assert report.agreeing == (() if finding or follows == "nothing" else ("CITATION.cff",))
+
+
+@pytest.mark.parametrize(("copy", "agrees"), [("1.1.0", True), ("1.2.0.dev0", False), ("1.2.0", False)])
+def test_without_tags_a_copy_that_follows_finals_is_an_older_final(copy: str, agrees: bool) -> None:
+    """Where the releases are not known, a dev release and a version to come are still wrong."""
+    differing = disagreements(following("finals", "1.2.0.dev0"), reading({"CITATION.cff": f"version: {copy}\n"}))
+    assert (differing == ()) is agrees
+
+
+def test_a_copy_that_is_not_written_must_still_match() -> None:
+    """A broken pattern is found before the release that needs it."""
+    with pytest.raises(RefusedError, match="matches nothing"):
+        plan_version(following("finals", "1.1.0"), reading({"CITATION.cff": "none\n"}), Version("1.2.0.dev0"), None)
 
 
 AROUND = st.text(st.characters(codec="utf-8", exclude_characters="@"), max_size=30)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.files import atomic_write
+from release_channels.adapters.files import atomic_write, reporting_unwritable
 from release_channels.adapters.git import Git
+from release_channels.adapters.interrupts import signals_held
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Change, Creation, Edit, Removal
 from release_channels.project.files import Read
@@ -17,45 +19,80 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def apply_edits(root: Path, changes: Sequence[Change]) -> None:
-    """Carry out every change; if one cannot be, those before it are taken back.
+    """Carry out every change, or none if one cannot be carried out or a signal arrives.
 
     Raises: RefusedError if a file is no longer what the change was planned on, or cannot be written.
     """
-    for change in changes:
-        if not _is_as_planned(root / change.path, change):
-            raise RefusedError(f"{change.path} changed while the edit was planned", hint="start again")
-    done: list[Change] = []
-    try:
+    with all_or_nothing(root, [change.path for change in changes]):
         for change in changes:
-            _carry_out(root / change.path, change)
-            done.append(change)
+            if not _is_as_planned(root / change.path, change):
+                raise RefusedError(f"{change.path} changed while the edit was planned", hint="start again")
+        with signals_held():
+            for change in changes:
+                _carry_out(root / change.path, change)
+
+
+@contextmanager
+def all_or_nothing(root: Path, paths: Iterable[str]) -> Iterator[None]:
+    """Restore files if the block fails or is interrupted: their content and mode, and the directories above them.
+
+    Raises: RefusedError before the block if a path has a symbolic link in it.
+    """
+    before = {path: _state(root, path) for path in paths}
+    missing = {above for path in before for above in (root / path).parents if not above.exists()}
+    try:
+        yield
     except BaseException:
-        for change in done:
-            _take_back(root / change.path, change)
+        # An exit stack runs every callback, also after one that fails, and the last one added first.
+        with signals_held(), ExitStack() as undo:
+            for directory in sorted(missing):
+                undo.callback(_remove_empty, directory)
+            for path, state in before.items():
+                undo.callback(_restore, root / path, state)
         raise
+
+
+_State = tuple[int, bytes] | None
+"""The mode and the content of a file; None if there is none."""
+
+
+def _state(root: Path, path: str) -> _State:
+    for part in (Path(path), *Path(path).parents[:-1]):
+        if (root / part).is_symlink():
+            raise RefusedError(f"{part.as_posix()} is a symbolic link", hint="put the file itself in its place")
+    file = root / path
+    return (file.stat().st_mode & 0o7777, file.read_bytes()) if file.is_file() else None
+
+
+def _restore(path: Path, state: _State) -> None:
+    if state is None:
+        if path.is_file():
+            path.unlink()
+        return
+    mode, content = state
+    if not path.is_file() or path.read_bytes() != content:
+        atomic_write(path, content)
+        path.chmod(mode)
+
+
+def _remove_empty(directory: Path) -> None:
+    with suppress(OSError):
+        directory.rmdir()
 
 
 def _is_as_planned(path: Path, change: Change) -> bool:
     if isinstance(change, Creation):
-        return not path.exists() and not path.is_symlink()
+        return not path.exists()
     return path.is_file() and change.old == (read_text(path) if isinstance(change, Edit) else path.read_bytes())
 
 
 def _carry_out(path: Path, change: Change) -> None:
-    if isinstance(change, Removal):
-        path.unlink()
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with reporting_unwritable(path):
+        if isinstance(change, Removal):
+            path.unlink()
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, change.new)
-
-
-def _take_back(path: Path, change: Change) -> None:
-    if isinstance(change, Edit):
-        atomic_write(path, change.old)
-    elif isinstance(change, Creation):
-        path.unlink(missing_ok=True)
-    else:
-        path.write_bytes(change.old)
 
 
 def show_edits(changes: Sequence[Change]) -> None:

@@ -22,7 +22,7 @@ def state_directory(root: Path) -> Path:
     Raises: RefusedError if it cannot be made.
     """
     state = root / STATE
-    with _writing(state):
+    with reporting_unwritable(state):
         state.mkdir(exist_ok=True)
     ignore = state / ".gitignore"
     if not ignore.exists():
@@ -30,13 +30,13 @@ def state_directory(root: Path) -> Path:
     return state
 
 
-def atomic_write(path: Path, text: str) -> None:
+def atomic_write(path: Path, text: str | bytes) -> None:
     """Write a file through a temporary one and a rename, so that nobody ever sees half of it.
 
     Raises: RefusedError if it cannot be written; what was there before is there still.
     """
-    content = text.encode("utf-8")
-    with _writing(path):
+    content = text.encode("utf-8") if isinstance(text, str) else text
+    with reporting_unwritable(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)
         try:
@@ -79,7 +79,7 @@ def staged_replace(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str]
     state = state_directory(root)
     for left_behind in state.glob(f"{_STAGING}*"):
         shutil.rmtree(left_behind, ignore_errors=True)
-    with _writing(state), _scratch_directory(_STAGING, state) as directory:
+    with reporting_unwritable(state), _scratch_directory(_STAGING, state) as directory:
         new, old = directory / "new", directory / "old"
         new.mkdir()
         new.chmod(0o755)
@@ -133,7 +133,7 @@ def checkout_lock(root: Path) -> Iterator[None]:
 
     path = state_directory(root) / "lock"
     lock = FileLock(path)
-    with _writing(path):
+    with reporting_unwritable(path):
         try:
             lock.acquire(timeout=0)
         except Timeout as err:  # an OSError, too
@@ -148,8 +148,11 @@ def checkout_lock(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Report in plain words which file the disk would not take."""
+def reporting_unwritable(path: Path) -> Iterator[None]:
+    """Report in plain words which file the disk would not take.
+
+    Raises: RefusedError instead of an OSError of the block.
+    """
     try:
         yield
     except OSError as err:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from release_channels.model.config import TABLE, Config
 
@@ -23,25 +23,59 @@ This page is generated from `release_channels.model.config.Config`: change the h
 | --- | --- | --- |
 """
 
+_COPIES = f"""
+## Copies of the version
+
+`bump` and `bump-dev` write the version into every file that `version-files` lists, and `doctor`, `tag` and `check`
+compare it there. A pattern is literal text of one line that is in the file exactly once, with `{{version}}` and
+`{{date}}` in it. The date is the day of the release as `YYYY-MM-DD`; only `bump` writes it, so between releases it
+stays that of the newest.
+
+With `follows = "finals"` a copy keeps the newest final between releases: `bump` writes it, `bump-dev` and previews
+leave it, and on a dev line it has to be a final before main's version; `doctor` compares it with the newest tag.
+
+```toml
+[[{TABLE}.version-files]]
+path = "CITATION.cff"
+pattern = "version: {{version}}"
+follows = "finals"
+
+[[{TABLE}.version-files]]
+path = "CITATION.cff"
+pattern = "date-released: {{date}}"
+follows = "finals"
+```
+
+`init` and `doctor` search the usual files for copies that are not listed (a `__version__` beside a version in
+`pyproject.toml`, CITATION.cff, `package.json`, conda recipes, labels of a Dockerfile, `Cargo.toml`, `meson.build`, the
+`conf.py` of the documentation) and show the entries to add. `tag` refuses while one of them has another version; one
+that is meant to differ gets an entry with `follows = "nothing"`.
+"""
+
 
 def configuration_page() -> str:
     """Write the page, one row for each setting."""
-    return _INTRODUCTION + "".join(_rows(Config, ""))
+    return _INTRODUCTION + "".join(_rows(Config, "")) + _COPIES
 
 
 def _rows(shape: Any, path: str) -> Iterator[str]:
-    """Write a row for each key; those of a table below follow with its name before them."""
+    """Write a row for each key; those of a table below, or of a list of tables, follow with its name before them."""
+    types = get_type_hints(shape)
     for item in fields(shape):
         below: object = item.default_factory
         if is_dataclass(below):
             yield from _rows(below, f"{item.name}.")
-        else:
-            yield _row(item, path)
+            continue
+        yield _row(item, path)
+        for kind in get_args(types[item.name]):
+            if is_dataclass(kind):
+                yield from _rows(kind, f"{path}{item.name.replace('_', '-')}.")
 
 
 def _row(item: Field[Any], path: str) -> str:
     key = path + item.name.replace("_", "-")
-    return f"| `{key}` | `{_literal(item.default)}` | {item.metadata['help']} |\n"
+    default = "required" if item.default is MISSING else f"`{_literal(item.default)}`"
+    return f"| `{key}` | {default} | {item.metadata['help']} |\n"
 
 
 def _literal(value: object) -> str:

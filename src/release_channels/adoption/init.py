@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
-from release_channels.adapters.files import atomic_write
+from release_channels.adapters.edits import all_or_nothing, apply_edits, show_edits
 from release_channels.adapters.git import Git
 from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.uv import uv_program
-from release_channels.adoption.inspect import ProjectSnapshot, inspect_project
+from release_channels.adoption.existing_workflows import (
+    ExistingWorkflow,
+    existing_workflows,
+    is_test_file,
+    readers_of_every_workflow,
+)
+from release_channels.adoption.inspect import ProjectSnapshot, Tree, inspect_project
 from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile, files_to_write, plan_adoption
 from release_channels.adoption.script_metadata import TOOL
 from release_channels.adoption.tool_source import ToolSource, asked_tool, running_tool, wheel_of
@@ -22,8 +26,8 @@ from release_channels.adoption.workflows.rules import RuleViolation
 from release_channels.errors import CommandError, FailedError, RefusedError, UsageError
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.session_names import SESSION_NAMES
+from release_channels.project.unlisted_copies import UnlistedCopy, entries_for
 
-_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _SECONDS = 300
 _SHOWN = 5
 """How many broken rules of a file are named when nobody asked for all."""
@@ -50,31 +54,34 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     if not root.is_dir():
         raise UsageError(f"{root} is not a directory", hint="--path names the top of the project")
     root = root.resolve()
-    found = inspect_project(root, env)
+    snapshot = inspect_project(root, env)
     tool = asked_tool(request.tool, root) if request.tool else running_tool()
-    plan = _plan(found, tool, request)
+    plan = _plan(snapshot, tool, request)
     lock = _Lock(root, plan.noxfile, env, wheel_of(plan.requirement))
-    _tell(found, tool, plan)
+    tests = _read_tests(root)
+    _tell(snapshot, tool, plan)
+    _report_workflows(existing_workflows(snapshot.workflows, plan, tests, update=request.update), tests)
     _show(plan, lock, whole=dry_run or request.update or request.check)
-    project = found.project.name
+    project = snapshot.project.name
     if request.check:
         return _checked(plan, lock, project)
     files = files_to_write(plan, update=request.update)
     if dry_run:
         return Outcome(Result.PLANNED, f"{len(files)} files would be written; nothing was", project=project)
-    _refuse_loss(root, plan, files)
-    with _all_or_nothing(root, files):
+    _refuse_loss(root, files)
+    with all_or_nothing(root, [lock.path, *(file.path for file in files)]):
+        apply_edits(root, [file.change for file in files])
         renewed = lock.renew()
-    _next_steps(root, plan, found)
+    _next_steps(root, plan, snapshot)
     return _outcome(plan, files, renewed, project, update=request.update)
 
 
-def _plan(found: ProjectSnapshot, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
-    if found.project.normalized_name == TOOL:
+def _plan(snapshot: ProjectSnapshot, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
+    if snapshot.project.normalized_name == TOOL:
         raise RefusedError(
             f"{TOOL} is the tool itself and adopts nothing", hint="start this in the project that is to be released"
         )
-    return plan_adoption(found, tool, request.tasks, SESSION_NAMES, gate=request.gate)
+    return plan_adoption(snapshot, tool, request.tasks, SESSION_NAMES, gate=request.gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,27 +127,63 @@ class _Lock:
         return path.read_bytes() != before
 
 
-def _tell(found: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> None:
+def _tell(snapshot: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> None:
     """Describe what was found."""
-    project = found.project
+    project = snapshot.project
     console.say(f"{project.name}: what is here", style="bold")
     scripts = ", ".join(project.scripts) or "none"
     rows = [
         ("version", f"{project.version}, from {project.source.where}"),
         ("backend", project.build_backend or "none named"),
         ("scripts", scripts),
-        ("remote", f"{found.remote}, {found.repository or 'not on GitHub'}" if found.remote else "none"),
+        ("remote", f"{snapshot.remote}, {snapshot.repository or 'not on GitHub'}" if snapshot.remote else "none"),
         ("main branch", plan.config.main_branch),
         ("release tags", plan.config.tag_format),
-        ("workflows", f"{len(found.workflows)}, tests in {plan.config.test_workflow}"),
+        ("workflows", f"{len(snapshot.workflows)}, tests in {plan.config.test_workflow}"),
         ("gate", plan.config.gate_workflow if plan.config.gate.enabled else "none: previews follow the tests"),
-        ("uv.lock", "there, stays untouched" if found.has_uv_lock else "none"),
+        ("uv.lock", "there, stays untouched" if snapshot.has_uv_lock else "none"),
         ("tool", tool.requirement),
     ]
     for name, value in rows:
         console.say(f"  {name:<13}{value}")
     for note in plan.notes:
         console.say(f"  note: {note}", style="cyan")
+    _report_copies(snapshot.unlisted)
+
+
+def _read_tests(root: Path) -> Mapping[str, str]:
+    tests = filter(is_test_file, Git.open(root).tracked_files())
+    contents = {path: Tree(root).read(path) or b"" for path in tests}
+    return {path: content.decode("utf-8", "replace") for path, content in contents.items()}
+
+
+def _report_workflows(rows: Sequence[ExistingWorkflow], tests: Mapping[str, str]) -> None:
+    """Show what becomes of each workflow file that the project has already, as a table."""
+    if not rows:
+        return
+    console.say("workflows of its own", style="bold")
+    width = max(len(row.name) for row in rows) + 2
+    for row in rows:
+        console.say(f"  {row.name:<{width}}{row.fate}")
+        for conflict in row.conflicts:
+            console.say(f"  {'':<{width}}{conflict}", style="yellow")
+        if row.tests:
+            console.say(f"  {'':<{width}}read by {', '.join(row.tests)}")
+    if readers := readers_of_every_workflow(tests):
+        console.say(f"  {'every file':<{width}}read by {', '.join(readers)}: run them after `init`")
+
+
+def _report_copies(unlisted: Sequence[UnlistedCopy]) -> None:
+    """Propose an entry of version-files for each copy of the version that nothing updates."""
+    if not unlisted:
+        return
+    console.say("copies of the version that no release updates", style="bold")
+    for copy in unlisted:
+        why = "" if copy.pattern else ", and the same text again in another line: no pattern could name it"
+        console.say(f"  {copy}{why}")
+    console.say("to let `bump` write them, add to pyproject.toml:", style="cyan")
+    for line in entries_for(unlisted).splitlines():
+        console.say(f"  {line}" if line else "")
 
 
 def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:
@@ -152,22 +195,16 @@ def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:
     console.say(f"  {lock.path}: {'as it should be' if lock.fits() else 'to be made'}")
     for file in plan.files:
         if file.kind is Kind.ADDS or (whole and file.kind in (Kind.DRIFTED, Kind.EDITED)):
-            _show_diff(file)
-    for path in dict.fromkeys(one.path for one in plan.broken):
-        _show_broken([one for one in plan.broken if one.path == path], whole=whole)
+            show_edits([file.change])
+    for path in dict.fromkeys(violation.path for violation in plan.broken):
+        _show_broken([violation for violation in plan.broken if violation.path == path], whole=whole)
 
 
 def _show_broken(broken: Sequence[RuleViolation], *, whole: bool) -> None:
-    for one in broken if whole else broken[:_SHOWN]:
-        console.say(f"  {one}", style="yellow")
+    for violation in broken if whole else broken[:_SHOWN]:
+        console.say(f"  {violation}", style="yellow")
     if not whole and len(broken) > _SHOWN:
         console.say(f"  … {len(broken) - _SHOWN} more rules in this file: `release-channels init --check` names all")
-
-
-def _show_diff(file: PlannedFile) -> None:
-    old, new = (file.old or "").splitlines(), file.new.splitlines()
-    for line in difflib.unified_diff(old, new, f"a/{file.path}", f"b/{file.path}", n=1, lineterm=""):
-        console.say(line, style=_STYLES.get(line[:1], ""))
 
 
 def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
@@ -177,7 +214,7 @@ def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
     """
     wrong = [file.path for file in plan.files if not file.is_fine]
     wrong += [] if lock.fits() else [lock.path]
-    wrong += [f"{one.path}:{one.line}" for one in plan.others_broken]
+    wrong += [f"{violation.path}:{violation.line}" for violation in plan.others_broken]
     if wrong:
         raise RefusedError(
             f"not as it should be: {', '.join(wrong)}",
@@ -186,48 +223,23 @@ def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
     return Outcome(Result.DONE, "every file is as it should be", project=project)
 
 
-def _refuse_loss(root: Path, plan: AdoptionPlan, files: Mapping[str, str]) -> None:
+def _refuse_loss(root: Path, files: Sequence[PlannedFile]) -> None:
     """Refuse to replace what git could not bring back.
 
     Raises: RefusedError that names the files.
     """
     git = Git.open(root)
     uncommitted = set(git.uncommitted())
-    replaced = [file.path for file in plan.files if file.path in files and not file.is_addition]
+    replaced = [file.path for file in files if not file.is_addition]
     lost = [path for path in replaced if path in uncommitted or not git.tracks(path)]
     if lost:
         raise RefusedError(
             f"an update would replace what git cannot restore: {', '.join(lost)}",
             hint="commit them first, then run the same again",
         )
-    for path in files:
-        if (root / path).is_symlink():
-            raise RefusedError(f"{path} is a symbolic link", hint="put the file itself in its place")
 
 
-@contextmanager
-def _all_or_nothing(root: Path, files: Mapping[str, str]) -> Iterator[None]:
-    """Write files, and take all of them back if what follows does not work."""
-    before = {path: (root / path).read_bytes() if (root / path).exists() else None for path in files}
-    made = [directory for path in files for directory in reversed((root / path).parents) if not directory.exists()]
-    try:
-        for path, text in files.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(root / path, text)
-        yield
-    except BaseException:
-        for path, content in before.items():
-            if content is None:
-                (root / path).unlink(missing_ok=True)
-            else:
-                (root / path).write_bytes(content)
-        for directory in reversed(made):
-            if directory.is_dir() and not any(directory.iterdir()):
-                directory.rmdir()
-        raise
-
-
-def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
+def _next_steps(root: Path, plan: AdoptionPlan, snapshot: ProjectSnapshot) -> None:
     option = "" if plan.noxfile == "noxfile.py" else f" -f {plan.noxfile}"
     steps = [
         f"look at it with `git -C {root} status`, and commit it",
@@ -235,7 +247,7 @@ def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
         f"`nox{option} -s rehearse` practises the whole release here, with these workflow files",
         "`invoke doctor` looks for what would make a release fail",
     ]
-    if found.repository:
+    if snapshot.repository:
         steps.append("`invoke setup-publishing` shows the one-time set-up of the index and of GitHub")
     console.say("next", style="bold")
     for number, step in enumerate(steps, 1):
@@ -247,12 +259,12 @@ def _next_steps(root: Path, plan: AdoptionPlan, found: ProjectSnapshot) -> None:
         )
 
 
-def _outcome(plan: AdoptionPlan, files: Mapping[str, str], renewed: bool, project: str, *, update: bool) -> Outcome:
+def _outcome(plan: AdoptionPlan, files: Sequence[PlannedFile], renewed: bool, project: str, *, update: bool) -> Outcome:
     left = [] if update else [file.path for file in plan.files if file.kind is Kind.DRIFTED]
     count = len(files) + renewed
     text = f"{count} file{'s' if count != 1 else ''} written" if count else "nothing to write"
     if left:
         text += f"; not changed: {', '.join(left)} (`--update` replaces them)"
     if plan.others_broken:
-        text += f"; rules broken in {', '.join(sorted({one.path for one in plan.others_broken}))}"
+        text += f"; rules broken in {', '.join(sorted({violation.path for violation in plan.others_broken}))}"
     return Outcome(Result.DONE, text, project=project)

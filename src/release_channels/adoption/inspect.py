@@ -15,8 +15,11 @@ from release_channels.adoption.noxfile import NOXFILE, OWN
 from release_channels.adoption.tasks_file import TASKS
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.model.github import repository_name
+from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
+from release_channels.project.plan_edits import unlisted_copies
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
+from release_channels.project.unlisted_copies import UnlistedCopy
 
 TASKS_PACKAGE = "tasks/__init__.py"
 LOCK_SUFFIX = ".lock"
@@ -41,6 +44,8 @@ class ProjectSnapshot:
     is_private: bool | None
     """True if the repository on GitHub is private; None where that cannot be known."""
     tasks_path: str = TASKS
+    unlisted: tuple[UnlistedCopy, ...] = ()
+    """The copies of the version that no setting lists."""
 
     @property
     def pyproject(self) -> Mapping[str, Any]:
@@ -61,18 +66,21 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
     repository = repository_name(project.config.repository, url, {})
     tasks_path = TASKS_PACKAGE if not (root / TASKS).exists() and (root / TASKS_PACKAGE).exists() else TASKS
     names = (NOXFILE, OWN, tasks_path, ".gitignore", *(f"{name}{LOCK_SUFFIX}" for name in (NOXFILE, OWN)))
+    tags = git.tag_names_here()
+    finals = release_tags(project.config.tag_format, tags)
     return ProjectSnapshot(
         project=project,
         remote=remote,
         repository=repository,
         branch=git.default_branch(remote) or project.config.main_branch,
-        tags=git.tag_names_here(),
+        tags=tags,
         files={name: tree.text(name) for name in names},
         workflows=read_workflows(tree),
         has_tests=any((root / name).is_dir() for name in ("tests", "test")) or any(root.glob("test_*.py")),
         has_uv_lock=(root / "uv.lock").exists(),
         is_private=_is_private(repository, env) if repository and asks_github else None,
         tasks_path=tasks_path,
+        unlisted=unlisted_copies(project, tree.read, git.tracked_files(), finals=finals),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from release_channels.adoption.tool_source import ToolSource, own_workflows
 from release_channels.adoption.workflows.render import Adoption, render
 from release_channels.adoption.workflows.rules import RuleViolation, check_workflows
 from release_channels.model.config import Config, parse_config
+from release_channels.project.edit import Change, Creation, Edit
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.typed_toml import parse_toml
 
@@ -45,6 +46,11 @@ class PlannedFile:
     broken: tuple[RuleViolation, ...] = ()
 
     @property
+    def change(self) -> Change:
+        """The change that writes it."""
+        return Creation(self.path, self.new) if self.old is None else Edit(self.path, self.old, self.new)
+
+    @property
     def is_addition(self) -> bool:
         """True if writing it loses no line."""
         return self.kind in (Kind.NEW, Kind.ADDS)
@@ -71,7 +77,7 @@ class AdoptionPlan:
     @property
     def broken(self) -> tuple[RuleViolation, ...]:
         """Every rule that is not kept, by file and line."""
-        return (*(one for file in self.files for one in file.broken), *self.others_broken)
+        return (*(violation for file in self.files for violation in file.broken), *self.others_broken)
 
     @property
     def is_reached(self) -> bool:
@@ -80,7 +86,7 @@ class AdoptionPlan:
 
 
 def plan_adoption(
-    found: ProjectSnapshot,
+    snapshot: ProjectSnapshot,
     tool: ToolSource,
     tasks: Collection[str],
     sessions: Collection[str],
@@ -91,36 +97,36 @@ def plan_adoption(
 
     Raises: RefusedError for a file that cannot be read, or a setting that cannot stand in a workflow.
     """
-    settings = foreign_settings(found, gate)
-    pyproject = with_settings(found.project.text, settings, PYPROJECT)
+    settings = foreign_settings(snapshot, gate)
+    pyproject = with_settings(snapshot.project.text, settings, PYPROJECT)
     config = parse_config(parse_toml(pyproject, PYPROJECT).get("tool", {}).get("release-channels", {}))
     tool = tool.with_extras(("gate", "rehearsal") if config.gate.enabled else ("rehearsal",))
-    noxfile, notes = _noxfile(found, tool, config, sessions)
-    files = [_kept(PYPROJECT, found.project.text, pyproject), noxfile]
-    files += _tasks(found, tasks, noxfile.path, notes)
-    files.append(_ignore(found))
-    workflows, others = _workflows(found, config, noxfile)
+    noxfile, notes = _noxfile(snapshot, tool, config, sessions)
+    files = [_kept(PYPROJECT, snapshot.project.text, pyproject), noxfile]
+    files += _tasks(snapshot, tasks, noxfile.path, notes)
+    files.append(_ignore(snapshot))
+    workflows, others = _workflows(snapshot, config, noxfile)
     return AdoptionPlan(
         files=(*files, *workflows),
         config=config,
         noxfile=noxfile.path,
         requirement=tool_requirement(noxfile.new, noxfile.path) or tool.requirement,
         others_broken=others,
-        notes=(*notes, *_notes(found, config)),
+        notes=(*notes, *_notes(snapshot, config)),
     )
 
 
-def plan_own(found: ProjectSnapshot) -> AdoptionPlan:
+def plan_own(snapshot: ProjectSnapshot) -> AdoptionPlan:
     """Decide the files of the tool's own repository: its workflows alone, since it runs from its sources."""
-    config = found.project.config
+    config = snapshot.project.config
     rendered = own_workflows(config)
-    broken = check_workflows(found.workflows, config, ours=rendered)
+    broken = check_workflows(snapshot.workflows, config, ours=rendered)
     return AdoptionPlan(
-        files=tuple(_workflow(path, found.workflows.get(path), text, broken) for path, text in rendered.items()),
+        files=tuple(_workflow(path, snapshot.workflows.get(path), text, broken) for path, text in rendered.items()),
         config=config,
         noxfile=noxfiles.NOXFILE,
         requirement="",
-        others_broken=tuple(one for one in broken if one.path not in rendered),
+        others_broken=tuple(violation for violation in broken if violation.path not in rendered),
         notes=(),
     )
 
@@ -131,12 +137,12 @@ def _kept(path: str, old: str | None, new: str, why: str = "") -> PlannedFile:
 
 
 def _noxfile(
-    found: ProjectSnapshot, tool: ToolSource, config: Config, sessions: Collection[str]
+    snapshot: ProjectSnapshot, tool: ToolSource, config: Config, sessions: Collection[str]
 ) -> tuple[PlannedFile, list[str]]:
     """Decide where the release sessions go: into the project's noxfile, or into a file of their own."""
-    text, apart = found.files[noxfiles.NOXFILE], found.files[noxfiles.OWN]
+    text, apart = snapshot.files[noxfiles.NOXFILE], snapshot.files[noxfiles.OWN]
     if text is None and apart is None:
-        tests = None if own_tests(found, config) else test_session(found)
+        tests = None if own_tests(snapshot, config) else test_session(snapshot)
         return _kept(noxfiles.NOXFILE, None, noxfiles.new_noxfile(tool.requirement, tests)), []
     if apart is not None:
         return _renewed(noxfiles.OWN, apart, tool), []
@@ -160,8 +166,8 @@ def _renewed(path: str, text: str, tool: ToolSource) -> PlannedFile:
     )  # fmt: skip
 
 
-def _tasks(found: ProjectSnapshot, tasks: Collection[str], noxfile: str, notes: list[str]) -> Iterator[PlannedFile]:
-    path, text, lock = found.tasks_path, found.files[found.tasks_path], f"{noxfile}.lock"
+def _tasks(snapshot: ProjectSnapshot, tasks: Collection[str], noxfile: str, notes: list[str]) -> Iterator[PlannedFile]:
+    path, text, lock = snapshot.tasks_path, snapshot.files[snapshot.tasks_path], f"{noxfile}.lock"
     if text is None:
         yield _kept(path, None, tasks_file.new_tasks(tasks, lock))
         return
@@ -172,8 +178,8 @@ def _tasks(found: ProjectSnapshot, tasks: Collection[str], noxfile: str, notes: 
     yield _kept(path, text, tasks_file.joined(parsed, tasks, lock))
 
 
-def _ignore(found: ProjectSnapshot) -> PlannedFile:
-    text = found.files[".gitignore"]
+def _ignore(snapshot: ProjectSnapshot) -> PlannedFile:
+    text = snapshot.files[".gitignore"]
     there = {line.strip().strip("/") for line in (text or "").splitlines()}
     missing = [line for line in _IGNORED if line.strip("/") not in there]
     before = f"{text.rstrip()}\n" if text and text.strip() else ""
@@ -182,60 +188,60 @@ def _ignore(found: ProjectSnapshot) -> PlannedFile:
 
 
 def _workflows(
-    found: ProjectSnapshot, config: Config, noxfile: PlannedFile
+    snapshot: ProjectSnapshot, config: Config, noxfile: PlannedFile
 ) -> tuple[list[PlannedFile], tuple[RuleViolation, ...]]:
     """Hold each workflow file against its template, and all of them against the rules."""
     adoption = Adoption(
         config,
-        tests=own_tests(found, config, noxfile.new, noxfile.path),
-        test_name=_name_of(found, config),
+        tests=own_tests(snapshot, config, noxfile.new, noxfile.path),
+        test_name=_name_of(snapshot, config),
         noxfile=noxfile.path,
-        is_private=_is_private(found, config),
+        is_private=_is_private(snapshot, config),
     )
     rendered = render(adoption)
-    broken = check_workflows(found.workflows, config)
-    planned = [_workflow(path, found.workflows.get(path), text, broken) for path, text in rendered.items()]
-    return planned, tuple(one for one in broken if one.path not in rendered)
+    broken = check_workflows(snapshot.workflows, config)
+    planned = [_workflow(path, snapshot.workflows.get(path), text, broken) for path, text in rendered.items()]
+    return planned, tuple(violation for violation in broken if violation.path not in rendered)
 
 
 def _workflow(path: str, old: str | None, new: str, broken: tuple[RuleViolation, ...]) -> PlannedFile:
     if old is None or old == new:
         return _kept(path, old, new)
-    own = tuple(one for one in broken if one.path == path)
+    own = tuple(violation for violation in broken if violation.path == path)
     return PlannedFile(path, old, new, Kind.DRIFTED if own else Kind.EDITED, "it breaks rules" if own else "", own)
 
 
-def _name_of(found: ProjectSnapshot, config: Config) -> str:
+def _name_of(snapshot: ProjectSnapshot, config: Config) -> str:
     """Return the `name:` of the test workflow, by which the others follow it."""
     from release_channels.adoption.workflows.parse import read_workflow
 
     path = f".github/workflows/{config.test_workflow}"
-    text = found.workflows.get(path)
+    text = snapshot.workflows.get(path)
     return read_workflow(text, path)["name"].text if text is not None else ""
 
 
-def _is_private(found: ProjectSnapshot, config: Config) -> bool:
+def _is_private(snapshot: ProjectSnapshot, config: Config) -> bool:
     """Return whether the files are for a private repository; where GitHub does not tell, as they are already."""
-    if found.is_private is not None:
-        return found.is_private
-    return _PRIVATE_MARK in found.workflows.get(f".github/workflows/{config.preview_workflow}", "")
+    if snapshot.is_private is not None:
+        return snapshot.is_private
+    return _PRIVATE_MARK in snapshot.workflows.get(f".github/workflows/{config.preview_workflow}", "")
 
 
-def _notes(found: ProjectSnapshot, config: Config) -> Iterator[str]:
-    version = found.project.version
-    if found.project.source.is_written and not version.is_devrelease:
+def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
+    version = snapshot.project.version
+    if snapshot.project.source.is_written and not version.is_devrelease:
         yield (
             f"main declares {version}, which is not a dev release: previews are published once it does "
             "(`invoke bump-dev` opens the next line)"
         )
-    if not found.remote:
+    if not snapshot.remote:
         yield "there is no remote: everything works on the local index; publishing needs one on GitHub"
-    elif found.repository is None:
-        yield f"the remote {found.remote} is not on GitHub, where the workflows would run"
+    elif snapshot.repository is None:
+        yield f"the remote {snapshot.remote} is not on GitHub, where the workflows would run"
     if config.gate.enabled:
         yield "the gate needs the secret of at least one model provider; a project without: `init --no-gate`"
 
 
-def files_to_write(plan: AdoptionPlan, *, update: bool) -> Mapping[str, str]:
+def files_to_write(plan: AdoptionPlan, *, update: bool) -> tuple[PlannedFile, ...]:
     """Return what is to be written: what loses no line, and with `update` also what differs."""
-    return {file.path: file.new for file in plan.files if file.is_addition or (update and file.kind is not Kind.SAME)}
+    return tuple(file for file in plan.files if file.is_addition or (update and file.kind is not Kind.SAME))

@@ -20,7 +20,8 @@ from release_channels.model.observed import IndexState, Observed, Relation
 from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
-from release_channels.project.plan_edits import disagreements, old_mentions
+from release_channels.project.plan_edits import CopyReport, compare_copies, old_mentions, unlisted_copies
+from release_channels.project.unlisted_copies import entries_for
 from release_channels.release.ci_provenance import ProvenanceQuery, verify_gate
 
 
@@ -118,17 +119,22 @@ def _bumped(context: TaskContext) -> str:
 
 def _texts(context: TaskContext, version: Version) -> Iterator[Row]:
     """Check whether everything that names the version agrees, and the changelog has a section for it."""
+    files = context.git.files_at(context.commit.sha)
+    unlisted = unlisted_copies(context.project, context.read, files, version)
     try:
-        wrong = disagreements(context.project, context.read, version)
+        copies = compare_copies(context.project, context.read, version)
     except RefusedError as stop:
-        wrong = (str(stop),)
-    if wrong:
-        yield Row("copies", Answer.NO, "; ".join(wrong), f"{_bump(context, version)} writes them all")
+        copies = CopyReport((), (str(stop),))
+    if copies.differing:
+        yield Row("copies", Answer.NO, "; ".join(copies.differing), f"{_bump(context, version)} writes them all")
+    elif unlisted:
+        answer = Answer.NO if any(copy.version not in (None, version) for copy in unlisted) else Answer.UNKNOWN
+        yield Row("copies", answer, copies.describe(unlisted), entries_for(unlisted))
     else:
-        yield Row("copies", Answer.YES, "every copy of the version agrees")
+        yield Row("copies", Answer.YES, copies.describe(()))
     if not version.is_prerelease:  # a dev release is refused for what it is
         yield _changelog(context, version)
-    for mention in old_mentions(context.project, context.read, version, context.git.files_at(context.commit.sha)):
+    for mention in old_mentions(context.project, context.read, version, files):
         where = f"{mention.path}, line {mention.line}"
         yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")
 

@@ -9,6 +9,8 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from packaging.version import Version
+
 from release_channels.errors import RefusedError
 from release_channels.model.gate_config import GateConfig as GateConfig
 from release_channels.model.gate_config import check_gate, setting
@@ -31,12 +33,31 @@ class ProofPolicy(StrEnum):
     WARN = "warn"
 
 
+class Follows(StrEnum):
+    """The versions that are written into a copy of the version."""
+
+    MAIN = "main"
+    FINALS = "finals"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class VersionFile:
     """A copy of the version or its release date in another file: literal text with `{version}` and `{date}`."""
 
     path: str = field(metadata={"help": "the file, relative to the project's root"})
-    pattern: str = field(metadata={"help": "the text to find, with `{version}`, with `{date}`, or with both in it"})
+    pattern: str = field(
+        metadata={"help": "the text to find, with `{version}`, with `{date}` (the day of the release), or with both"}
+    )
+    follows: Follows = setting(
+        Follows.MAIN,
+        "`main`: every version of main; `finals`: only finals, so that it keeps the newest one between releases; "
+        "`nothing`: it is neither written nor compared",
+    )
+
+    def is_written_for(self, version: Version) -> bool:
+        """Check whether a version is written into the copy."""
+        return self.follows is Follows.MAIN or (self.follows is Follows.FINALS and not version.is_prerelease)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date as Date
 
 from packaging.version import Version
@@ -14,10 +15,28 @@ from release_channels.project.files import Read
 from release_channels.project.lock_files import LOCK, cargo_disagreements, plan_cargo_lock, plan_lock, read_lock
 from release_channels.project.pyproject import Project
 from release_channels.project.stale_mentions import Mention, find_mentions
-from release_channels.project.version_files import plan_copies, read_copies
+from release_channels.project.unlisted_copies import CITATION, UnlistedCopy, find_unlisted
+from release_channels.project.version_files import newest_before, plan_copies, read_copies
 
 # Files with install instructions for users.
 _TEXT = re.compile(r"README\.(md|rst|txt)|docs?/.*\.(md|rst|txt)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """The listed copies of a version, lock files included, compared with it."""
+
+    agreeing: tuple[str, ...]
+    differing: tuple[str, ...]
+
+    def describe(self, unlisted: Sequence[UnlistedCopy]) -> str:
+        """Describe what was compared, and the copies that no setting lists."""
+        count = len(self.agreeing)
+        agree = f"{count} {'copy agrees' if count == 1 else 'copies agree'}: {', '.join(self.agreeing)}"
+        parts = [agree if count else "no copies are configured"]
+        if versions := [f"{copy.path} holds {copy.text}" for copy in unlisted if copy.version is not None]:
+            parts.append(f"{', '.join(versions)}: add {'it' if len(versions) == 1 else 'them'} to version-files")
+        return "; ".join(parts)
 
 
 def disagreements(project: Project, read: Read, version: Version | None = None) -> tuple[str, ...]:
@@ -27,16 +46,54 @@ def disagreements(project: Project, read: Read, version: Version | None = None) 
 
     Raises: RefusedError if a copy cannot be read.
     """
+    return compare_copies(project, read, version).differing
+
+
+def compare_copies(
+    project: Project, read: Read, version: Version | None = None, *, finals: Collection[Version] = ()
+) -> CopyReport:
+    """Compare the copies of the version, lock files included, with the project's own or a given one.
+
+    `finals` are the releases so far, of which a copy that follows finals has the newest.
+
+    If the version comes from git tags, there is nothing to compare with until one is given.
+
+    Raises: RefusedError if a copy cannot be read.
+    """
     if version is None and not project.source.is_written:
-        return ()
-    wanted = version or project.version
+        return CopyReport((), ())
+    wanted, where = version or project.version, project.source.where
     copies = read_copies(project.config.version_files, read)
-    found = [f"{copy.path}, line {copy.line}, says {copy.version}" for copy in copies if copy.version != wanted]
+    compared = [(copy.path, copy.compare(wanted, where, finals)) for copy in copies]
     locked = read_lock(project.normalized_name, read)
-    if locked is not None and locked != wanted:
-        found.append(f"{LOCK} says {locked}")
-    found += [f"{lock} says {said}" for lock, said in cargo_disagreements(project.source, read, wanted)]
-    return tuple(f"{what}, but {project.source.where} says {wanted}" for what in found)
+    if locked is not None:
+        compared.append((LOCK, "" if locked == wanted else f"{LOCK} says {locked}, but {where} says {wanted}"))
+    crates = [
+        f"{lock} says {text}, but {where} says {wanted}"
+        for lock, text in cargo_disagreements(project.source, read, wanted)
+    ]
+    return CopyReport(
+        agreeing=tuple(path for path, difference in compared if not difference),
+        differing=(*(difference for _, difference in compared if difference), *crates),
+    )
+
+
+def unlisted_copies(
+    project: Project,
+    read: Read,
+    files: Iterable[str],
+    version: Version | None = None,
+    *,
+    finals: Collection[Version] = (),
+) -> tuple[UnlistedCopy, ...]:
+    """Find copies of the version, or of the newest final before it, that no setting lists; `files` are the commit's.
+
+    Where git tags have the version, modules and manifests have placeholders, which the build replaces.
+    """
+    source = project.source
+    searched = [path for path in files if (source.is_written and path != source.path) or path == CITATION]
+    wanted = version or project.version
+    return find_unlisted(searched, read, (wanted, newest_before(wanted, finals)), project.config.version_files)
 
 
 def old_mentions(project: Project, read: Read, version: Version, files: Iterable[str]) -> tuple[Mention, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.model.config import VersionFile
+from release_channels.model.config import Follows, VersionFile
 from release_channels.project.edit import Edit
 from release_channels.project.files import Read
 from release_channels.project.typed_toml import decode, resolve_inside_project
@@ -27,19 +27,40 @@ class Copy:
     path: str
     line: int
     version: Version
+    follows: Follows
+
+    def compare(self, version: Version, where: str, finals: Iterable[Version]) -> str:
+        """Return how the copy differs from a version, which `where` declares; empty if it agrees.
+
+        A copy that follows finals has the newest final before a pre-release; without `finals`, any older final agrees.
+        """
+        text = f"{self.path}, line {self.line}, says {self.version}"
+        if self.follows is Follows.MAIN or not version.is_prerelease:
+            return "" if self.version == version else f"{text}, but {where} says {version}"
+        newest = newest_before(version, finals)
+        if newest is not None:
+            return "" if self.version == newest else f"{text}, but the newest release before {version} is {newest}"
+        is_older_final = self.version < version and not self.version.is_prerelease
+        return "" if is_older_final else f"{text}, which is not a final before {version}"
+
+
+def newest_before(version: Version, finals: Iterable[Version]) -> Version | None:
+    """Return the newest final before a version; None if there is none."""
+    return max((final for final in finals if final < version and not final.is_prerelease), default=None)
 
 
 def read_copies(files: Sequence[VersionFile], read: Read) -> tuple[Copy, ...]:
-    """Read the copies of the version; a pattern with only a date is checked but yields none.
+    """Read the copies of the version that follow anything; a pattern with only a date is checked but yields none.
 
     Raises: RefusedError if a file is missing, or a pattern matches nothing, more than once, or no version.
     """
-    found = (_read_copy(file, _text(file, read)) for file in files)
-    return tuple(copy for copy in found if copy is not None)
+    followed = (file for file in files if file.follows is not Follows.NOTHING)
+    copies = (_read_copy(file, _text(file, read)) for file in followed)
+    return tuple(copy for copy in copies if copy is not None)
 
 
 def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date: Date | None) -> tuple[Edit, ...]:
-    """Plan the edits that write a version, and the date if a pattern has one; one edit per file.
+    """Plan the edits that write a version where it is followed, and the date if a pattern has one; one edit per file.
 
     Without a date, as for a dev line, the dates stay those of the newest release.
 
@@ -47,22 +68,33 @@ def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date
     """
     texts: dict[str, tuple[str, str]] = {}
     for file in files:
+        if file.follows is Follows.NOTHING:
+            continue
         path = _path(file)
         old, text = texts.get(path) or (_text(file, read),) * 2
         texts[path] = (old, _write(file, text, version, date))
     return tuple(Edit(path, old, new) for path, (old, new) in texts.items() if old != new)
 
 
-def _read_copy(file: VersionFile, text: str) -> Copy | None:
-    found = _match(file, text)
-    if "version" not in found.groupdict():
-        return None
-    line = text.count("\n", 0, found.start("version")) + 1
+def find_line(file: VersionFile, read: Read) -> int | None:
+    """Return the line that an entry matches; None if it matches nothing, or more than once."""
     try:
-        return Copy(_path(file), line, Version(found["version"]))
+        text = _text(file, read)
+        return text.count("\n", 0, _match(file, text).start()) + 1
+    except RefusedError:
+        return None
+
+
+def _read_copy(file: VersionFile, text: str) -> Copy | None:
+    match = _match(file, text)
+    if "version" not in match.groupdict():
+        return None
+    line = text.count("\n", 0, match.start("version")) + 1
+    try:
+        return Copy(_path(file), line, Version(match["version"]), file.follows)
     except ValueError as err:
         raise RefusedError(
-            f"{file.path}, line {line}: {found['version']!r} is not a version",
+            f"{file.path}, line {line}: {match['version']!r} is not a version",
             hint=f'correct it, or the pattern "{file.pattern}" in [[tool.release-channels.version-files]]',
         ) from err
 
@@ -70,10 +102,12 @@ def _read_copy(file: VersionFile, text: str) -> Copy | None:
 def _write(file: VersionFile, text: str, version: Version, date: Date | None) -> str:
     """Replace version and date, from the last to the first, so that offsets stay valid."""
     _read_copy(file, text)
-    found = _match(file, text)
-    wanted = {"version": str(version), "date": date.isoformat() if date else found.groupdict().get("date")}
-    for name in sorted(found.groupdict(), key=found.start, reverse=True):
-        text = text[: found.start(name)] + str(wanted[name]) + text[found.end(name) :]
+    if not file.is_written_for(version):
+        return text
+    match = _match(file, text)
+    wanted = {"version": str(version), "date": date.isoformat() if date else match.groupdict().get("date")}
+    for name in sorted(match.groupdict(), key=match.start, reverse=True):
+        text = text[: match.start(name)] + str(wanted[name]) + text[match.end(name) :]
     return text
 
 
@@ -89,14 +123,14 @@ def _match(file: VersionFile, text: str) -> re.Match[str]:
     begins_in_word = r"(?<![\w-])" if re.match(r"\w", parts[0]) else ""
     before = r"(?<![0-9A-Za-z.!+_-])" if parts[0] == "" else begins_in_word
     after = r"(?![0-9A-Za-z])" if parts[-1] == "" else ""
-    found = list(re.finditer(before + pattern + after, text))
-    if len(found) != 1:
-        times = f"{len(found)} times" if found else "nothing"
+    matches = list(re.finditer(before + pattern + after, text))
+    if len(matches) != 1:
+        times = f"{len(matches)} times" if matches else "nothing"
         raise RefusedError(
             f'the pattern "{file.pattern}" of [[tool.release-channels.version-files]] matches {times} in {file.path}',
             hint="it must match exactly once: correct the pattern or the file",
         )
-    return found[0]
+    return matches[0]
 
 
 def _path(file: VersionFile) -> str:

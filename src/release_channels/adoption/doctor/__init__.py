@@ -35,6 +35,7 @@ from release_channels.model.gate_config import MODELS_TOKEN, provider_keys
 from release_channels.model.github_settings import Environment, RepositorySettings
 from release_channels.model.observed import IndexState
 from release_channels.model.session_names import SESSION_NAMES
+from release_channels.model.tags import release_tags
 from release_channels.model.version import Channel
 from release_channels.project.commit_url import github_repository
 
@@ -66,8 +67,8 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
     if uncommitted:
         some = ", ".join(uncommitted[:_FEW]) + (", …" if len(uncommitted) > _FEW else "")
         yield warning("files", "uncommitted", f"the working tree is not what a release contains: {some}", "commit it")
-    tree = Tree(context.root)
-    yield from diagnose_project(snapshot.project, tree.read)
+    tree, finals = Tree(context.root), release_tags(snapshot.project.config.tag_format, snapshot.tags)
+    yield from diagnose_project(snapshot.project, tree.read, snapshot.unlisted, finals)
     is_tool = snapshot.project.normalized_name == TOOL
     plan = plan_own(snapshot) if is_tool else plan_adoption(snapshot, running_tool(), tasks, SESSION_NAMES)
     has_lock = is_tool or snapshot.files.get(f"{plan.noxfile}.lock") is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 from packaging.version import Version
@@ -20,15 +20,18 @@ from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Line, final_of, line_of
 from release_channels.project.changelog import find_changelog, named_changelog, plan_release, read_changelog
 from release_channels.project.files import Read
-from release_channels.project.plan_edits import disagreements
+from release_channels.project.plan_edits import CopyReport, compare_copies
 from release_channels.project.pyproject import Project
+from release_channels.project.unlisted_copies import UnlistedCopy, entries_for
 
 AREA = "files"
 _TOKENS = re.compile(r"secrets\.(\w*(?:PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX|PDM_PUBLISH)\w*)")
 _TAGGING = re.compile(r"\bgit\s+(tag\s+[^-\s]|push\b[^\n]*(--tags|refs/tags/|--follow-tags))")
 
 
-def diagnose_project(project: Project, read: Read) -> Iterator[Diagnosis]:
+def diagnose_project(
+    project: Project, read: Read, unlisted: Sequence[UnlistedCopy] = (), finals: Collection[Version] = ()
+) -> Iterator[Diagnosis]:
     """Inspect configuration, version, copies and changelog."""
     yield passed(AREA, "configuration", "every setting is known and of its type")
     source = project.source.where
@@ -37,15 +40,16 @@ def diagnose_project(project: Project, read: Read) -> Iterator[Diagnosis]:
     else:
         yield passed(AREA, "version", f"lives in git tags, read by {source}")
     try:
-        wrong = disagreements(project, read)
+        copies = compare_copies(project, read, finals=finals)
     except RefusedError as stop:
-        wrong = (str(stop),)
-    if wrong:
-        yield error(
-            AREA, "copies", "; ".join(wrong), "write the same version everywhere: `invoke bump` does from now on"
-        )
+        copies = CopyReport((), (str(stop),))
+    if copies.differing:
+        hint = "write the same version everywhere: `invoke bump` does from now on"
+        yield error(AREA, "copies", "; ".join(copies.differing), hint)
+    elif unlisted:
+        yield warning(AREA, "copies", copies.describe(unlisted), entries_for(unlisted))
     else:
-        yield passed(AREA, "copies", "every copy of the version agrees")
+        yield passed(AREA, "copies", copies.describe(()))
     yield _changelog(project, read)
 
 

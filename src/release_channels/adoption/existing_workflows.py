@@ -1,0 +1,104 @@
+"""The workflow files that a project has already: what becomes of each, what runs twice, which tests read it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from release_channels.adoption.detect import follows_pushes
+from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile
+from release_channels.adoption.workflows.parse import Value, read_workflow, steps_of
+from release_channels.errors import RefusedError
+from release_channels.model.verification import WORKFLOWS
+
+_TESTING = re.compile(r"\b(pytest|tox|nox|unittest|hatch\s+(run\s+)?test)\b")
+_TEST_FILE = re.compile(r"(.*/)?(tests?/.*|test_[^/]*|[^/]*_test)\.py")
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingWorkflow:
+    """A workflow file of the project's own."""
+
+    path: str
+    fate: str
+    conflicts: tuple[str, ...]
+    """What runs twice, or is not started any more."""
+    tests: tuple[str, ...]
+    """The project's test files that name it."""
+
+    @property
+    def name(self) -> str:
+        """Return the file's name."""
+        return PurePosixPath(self.path).name
+
+
+def is_test_file(path: str) -> bool:
+    """Check whether a file is one of the project's tests."""
+    return _TEST_FILE.fullmatch(path) is not None
+
+
+def existing_workflows(
+    workflows: Mapping[str, str], plan: AdoptionPlan, tests: Mapping[str, str], *, update: bool = False
+) -> tuple[ExistingWorkflow, ...]:
+    """Describe each workflow file that is not as `init` writes it; `tests` are the texts of the project's tests."""
+    planned = {file.path: file for file in plan.files if file.path.startswith(WORKFLOWS)}
+    uploading = {violation.path for violation in plan.others_broken if violation.rule == "one-way-out"}
+    rows = []
+    for path, text in workflows.items():
+        file = planned.get(path)
+        if file is not None and file.kind is Kind.SAME:
+            continue
+        conflicts = list(_conflicts(path, text, plan, planned.values())) if file is None else []
+        if path in uploading:
+            conflicts.append(f"uploads beside {plan.config.public_workflow}")
+        rows.append(
+            ExistingWorkflow(path, _fate(path, file, plan, update=update), tuple(conflicts), _readers(path, tests))
+        )
+    return tuple(rows)
+
+
+def readers_of_every_workflow(tests: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the tests that read the directory of the workflows, and so the files that `init` adds."""
+    return tuple(path for path, text in tests.items() if ".github" in text and "workflows" in text)
+
+
+def _fate(path: str, file: PlannedFile | None, plan: AdoptionPlan, *, update: bool) -> str:
+    if file is not None:
+        return "replaced" if update else "kept; `--update` replaces it"
+    if path == f"{WORKFLOWS}/{plan.config.test_workflow}":
+        return "kept: its runs are the tests that previews follow"
+    return "kept"
+
+
+def _readers(path: str, tests: Mapping[str, str]) -> tuple[str, ...]:
+    name = PurePosixPath(path).name
+    return tuple(test for test, text in tests.items() if name in text)
+
+
+def _conflicts(path: str, text: str, plan: AdoptionPlan, planned: Iterable[PlannedFile]) -> Iterator[str]:
+    """Yield the events that start the workflow beside one of those that `init` writes."""
+    config = plan.config
+    try:
+        workflow = read_workflow(text, path)
+    except RefusedError as stop:
+        yield f"not known: {stop}"
+        return
+    on = workflow["on"]
+    for file in planned:
+        name, ours = PurePosixPath(file.path).name, read_workflow(file.new, file.path)["on"]
+        followed = sorted({*on["workflow_run"]["workflows"].texts} & {*ours["workflow_run"]["workflows"].texts})
+        if followed:
+            yield f"runs after {', '.join(followed)}, as {name} does"
+        if name == config.test_workflow and follows_pushes(on, config.main_branch) and _runs_tests(workflow):
+            yield f"runs tests for each push, as {name} does"
+    if "tags" in on["push"]:
+        yield f"runs for a tag, as {config.public_workflow} does"
+    if "release" in on or "release" in on.texts:
+        # Source: GitHub's documentation of events: what a workflow does with its own token starts no other workflow.
+        yield f"is not started by the GitHub Release that {config.public_workflow} makes"
+
+
+def _runs_tests(workflow: Value) -> bool:
+    return any(_TESTING.search(step["run"].text) for _, _, step in steps_of(workflow))

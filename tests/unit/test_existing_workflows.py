@@ -1,0 +1,114 @@
+"""What `init` says of the workflow files that a project has already."""
+
+from __future__ import annotations
+
+import pytest
+
+from release_channels.adoption.existing_workflows import (
+    ExistingWorkflow,
+    existing_workflows,
+    is_test_file,
+    readers_of_every_workflow,
+)
+from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile
+from release_channels.adoption.workflows.rules import check_workflows
+from release_channels.model.config import Config
+
+HERE = ".github/workflows"
+GATE = "on:\n  workflow_run:\n    workflows: [tests]\njobs: {}\n"
+PUBLIC = "on:\n  push:\n    tags: ['v*']\njobs: {}\n"
+STEP = "jobs:\n  go:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: {}\n"
+TESTS = "on:\n  push:\n    branches: [main]\n" + STEP.format("pytest")
+DRAFT = "on:\n  push:\n    branches: [main]\n" + STEP.format("echo draft")
+
+
+def rows(
+    workflows: dict[str, str], tests: dict[str, str] | None = None, *, has_own: bool = False, update: bool = False
+) -> list[ExistingWorkflow]:
+    """Plan an adoption with these workflows: all of the tool's are new, unless a file of the same name is there."""
+    files = {"integration-eval.yml": GATE, "public-release.yml": PUBLIC}
+    if not has_own:
+        files["test.yml"] = TESTS
+    planned = tuple(
+        PlannedFile(f"{HERE}/{name}", workflows.get(name), text, _kind(workflows.get(name), text))
+        for name, text in files.items()
+    )
+    theirs = {f"{HERE}/{name}": text for name, text in workflows.items()}
+    broken = tuple(
+        violation for violation in check_workflows(theirs, Config()) if violation.path.rpartition("/")[2] not in files
+    )
+    plan = AdoptionPlan(planned, Config(), "noxfile.py", "", broken, ())
+    return list(existing_workflows(theirs, plan, tests or {}, update=update))
+
+
+def _kind(old: str | None, new: str) -> Kind:
+    return Kind.NEW if old is None else Kind.SAME if old == new else Kind.DRIFTED
+
+
+CONFLICTS: dict[str, tuple[str, list[str]]] = {
+    "nothing": (DRAFT, []),
+    "upload": (
+        "on: workflow_dispatch\n" + STEP.format("twine upload dist/*"), ["uploads beside public-release.yml"],
+    ),
+    "tag": (PUBLIC, ["runs for a tag, as public-release.yml does"]),
+    "tag and upload": (
+        PUBLIC.replace("jobs: {}\n", STEP.format("uv publish")),
+        ["runs for a tag, as public-release.yml does", "uploads beside public-release.yml"],
+    ),
+    "release": (
+        "on:\n  release:\n    types: [published]\njobs: {}\n",
+        ["is not started by the GitHub Release that public-release.yml makes"],
+    ),
+    "release, as a list": (
+        "on: [release]\njobs: {}\n", ["is not started by the GitHub Release that public-release.yml makes"],
+    ),
+    "gate": (GATE, ["runs after tests, as integration-eval.yml does"]),
+    "chain of something else": (GATE.replace("[tests]", "[docs]"), []),
+    "tests": (TESTS, ["runs tests for each push, as test.yml does"]),
+    "tests of a pull request": ("on: pull_request\n" + STEP.format("pytest"), []),
+    "not YAML": ("on: [", ["not known: "]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "conflicts"), CONFLICTS.values(), ids=CONFLICTS)
+def test_what_runs_twice_is_named(text: str, conflicts: list[str]) -> None:
+    """The file is kept, and each event that starts it beside one of the tool's is named with that file."""
+    (row,) = rows({"mine.yml": text})
+    assert (row.name, row.fate) == ("mine.yml", "kept")
+    assert len(row.conflicts) == len(conflicts)
+    assert all(actual.startswith(conflict) for actual, conflict in zip(row.conflicts, conflicts, strict=True))
+
+
+def test_what_becomes_of_each_file_is_named() -> None:
+    """A file of the same name is replaced on request only; one that is as `init` writes it is not listed."""
+    files = {"integration-eval.yml": DRAFT, "public-release.yml": PUBLIC, "test.yml": DRAFT}
+    replaced, kept = rows(files, has_own=True)
+    assert (replaced.name, replaced.fate) == ("integration-eval.yml", "kept; `--update` replaces it")
+    assert (kept.name, kept.fate) == ("test.yml", "kept: its runs are the tests that previews follow")
+    assert [row.fate for row in rows(files, has_own=True, update=True)] == ["replaced", kept.fate]
+
+
+def test_an_own_test_workflow_is_not_said_to_run_twice() -> None:
+    """Nothing is written beside it."""
+    (row,) = rows({"test.yml": TESTS}, has_own=True)
+    assert row.conflicts == ()
+
+
+def test_the_tests_that_read_a_workflow_are_named() -> None:
+    """By the file's name; a test that reads the directory reads every file, new ones too."""
+    tests = {"tests/test_gate.py": 'read("gate.yml")', "tests/test_all.py": 'Path(".github") / "workflows"'}
+    gate, other = rows({"gate.yml": DRAFT, "other.yml": DRAFT}, tests)
+    assert (gate.tests, other.tests) == (("tests/test_gate.py",), ())
+    assert readers_of_every_workflow(tests) == ("tests/test_all.py",)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_test"),
+    [
+        ("tests/unit/helper.py", True), ("test/x.py", True), ("src/x/test_y.py", True), ("pkg/y_test.py", True),
+        ("src/x/contest.py", False), ("tests/data/x.yml", False), ("latest.py", False),
+    ],
+)  # fmt: skip
+def test_a_test_is_known_by_its_path(path: str, is_test: bool) -> None:
+    """As pytest and unittest find them, with what lies beside them."""
+    assert is_test_file(path) is is_test
