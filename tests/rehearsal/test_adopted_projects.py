@@ -121,9 +121,22 @@ _OTHERS = {
         "name: light\non: {workflow_run: {workflows: [test], types: [completed]}}\njobs:\n"
         "  one:\n    uses: ./.github/workflows/parity.yml\n"
     ),
-    "CITATION.cff": "cff-version: 1.2.0\ntitle: demo-tool\nversion: 1.1.0\ndate-released: 2026-01-02\n",
+    "CITATION.cff": "title: demo-tool\nversion: 1.1.0\ndate-released: 2026-01-02\n",
 }
-_EXTRA = '\n[project.optional-dependencies]\ndev = ["pip>=20.0a1"]\n'
+_EXTRA = """
+[project.optional-dependencies]
+dev = ["pip>=20.0a1"]
+
+[[tool.release-channels.version-files]]
+path = "CITATION.cff"
+pattern = "version: {version}"
+follows = "finals"
+
+[[tool.release-channels.version-files]]
+path = "CITATION.cff"
+pattern = "date-released: {date}"
+follows = "finals"
+"""
 PARTS = {
     "setuptools, a preview": Case("setuptools", NO_GATE, part="preview"),
     "hatchling, the public release after one": Case(
