@@ -134,8 +134,16 @@ def _file(name: str, content: str) -> Callable[[Repo], None]:
     return do
 
 
-def _version(text: str) -> Callable[[Repo], None]:
-    return lambda repo: _file("pyproject.toml", final(version=text).pyproject())(repo)
+def _project(**changes: object) -> Callable[[Repo], None]:
+    return _file("pyproject.toml", final(**changes).pyproject())
+
+
+def _readme(name: str, text: str) -> Callable[[Repo], None]:
+    def do(repo: Repo) -> None:
+        repo.write({"pyproject.toml": final().pyproject().replace("README.md", name)})
+        _file(name, text)(repo)
+
+    return do
 
 
 def _tag_on_parent(*, pushed: bool, here: bool) -> Callable[[Repo], None]:
@@ -160,10 +168,10 @@ WRONG = {
     "dirty": (_dirty, "1 uncommitted: README.md"),
     "ahead of main": (_ahead, "is not contained in origin/main"),
     "on a side branch": (_side, "is not contained in origin/main"),
-    "dev release": (_version("1.2.0.dev0"), "declares 1.2.0.dev0, a dev release"),
-    "candidate": (_version("1.2.0rc1"), "1.2.0rc1 is a pre-release"),
-    "local version": (_version("1.2.0+x"), "1.2.0+x is a local version"),
-    "not in normal form": (_version("01.2.0"), "is not written in normal form"),
+    "dev release": (_project(version="1.2.0.dev0"), "declares 1.2.0.dev0, a dev release"),
+    "candidate": (_project(version="1.2.0rc1"), "1.2.0rc1 is a pre-release"),
+    "local version": (_project(version="1.2.0+x"), "1.2.0+x is a local version"),
+    "not in normal form": (_project(version="01.2.0"), "is not written in normal form"),
     "a copy disagrees": (_file("CITATION.cff", "version: 1.1.0\n"), "CITATION.cff, line 1, says 1.1.0"),
     "a copy is gone": (_file("CITATION.cff", "nothing\n"), "matches nothing in CITATION.cff"),
     "no section": (_file("CHANGELOG.md", "# Changelog\n\n## [1.1.0] - 2026-01-01\n"), "no section for 1.2.0"),
@@ -172,6 +180,31 @@ WRONG = {
     "on the index": (lambda repo: on_index(repo, "1.2.0"), "1.2.0 is on the local index already"),
     "below the index": (lambda repo: on_index(repo, "1.3.0"), "1.2.0 is below 1.3.0"),
     "no main": (_gone, "origin/main cannot be read"),
+    "pre-release pin": (_project(dependencies=("rich==15.0rc1",)), "asks for a pre-release (==15.0rc1)"),
+    "pre-release floor of an extra of its own": (
+        _project(dependencies=("demo-tool[all]",), extra='optional-dependencies = { all = ["rich>=15.0rc1"] }\n'),
+        "asks for a pre-release (>=15.0rc1)",
+    ),
+    "direct URL": (_project(dependencies=("rich @ https://example.org/rich.whl",)), "is a direct URL"),
+    "direct URL in an extra": (
+        _project(extra="optional-dependencies = { all = [\"rich @ https://example.org/r.whl ; os_name == 'nt'\"] }\n"),
+        "is a direct URL",
+    ),
+    "dependency that does not parse": (_project(dependencies=("rich>>1",)), "'rich>>1' is invalid for 'requires-dist'"),
+    "unknown classifier": (_project(extra='classifiers = ["Topic :: Sofware"]\n'), "'Topic :: Sofware' does not exist"),
+    "private classifier": (_project(extra='classifiers = ["Private :: No"]\n'), "keeps the project off the index"),
+    "license expression": (_project(extra='license = "My Own"\n'), "'My Own' is invalid"),
+    "author without an address": (_project(extra='authors = [{ email = "nobody" }]\n'), "not an e-mail address"),
+    "URL of another scheme": (_project(urls='[project.urls]\nHome = "example.org"\n'), "not http or https"),
+    "value of another type": (_project(extra="classifiers = 3\n"), "project.classifiers is 3"),
+    "malformed script": (_project(tail=f'{COPY}[project.gui-scripts]\na = "b"\n'), "is not of the form module:object"),
+    "no readme": (_file("pyproject.toml", final().pyproject().replace("readme =", "#")), "`long_description` missing"),
+    "readme is gone": (lambda repo: (repo.git("rm", "--quiet", "README.md"), _file("x", "x")(repo)), "no README.md"),
+    "readme of an unknown type": (_readme("README.adoc", "= Demo\n"), "has no content type"),
+    "readme that cannot be rendered": (
+        _readme("README.rst", "Demo\n=\n\n.. no-such-thing::\n"),
+        "syntax errors in markup",
+    ),
 }
 
 
@@ -190,6 +223,31 @@ def test_whatever_is_wrong_is_refused_and_nothing_moves(
     last = shown.out.splitlines()[-1]
     assert last.startswith("refused: ")
     assert said in last
+
+
+ALLOWED = {
+    "pre-release in an extra": (
+        {"extra": 'optional-dependencies = { all = ["rich>=15.0rc1"] }\n'},
+        "?   metadata   the dependency 'rich>=15.0rc1; extra == \"all\"' of the extra all asks for a pre-release",
+    ),
+    "dynamic fields": (
+        {"extra": 'dynamic = ["classifiers", "authors"]\n'},
+        "?   metadata   not known before the build: authors, classifiers",
+    ),
+    "everything at its best": (
+        {"extra": 'license = "MIT"\nauthors = [{ name = "Jo, of Demo", email = "jo@example.org" }, { name = "Al" }]\n'},
+        "ok  metadata   the index takes what pyproject.toml declares",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), ALLOWED.values(), ids=ALLOWED)
+def test_what_is_no_error_of_the_metadata_is_shown_and_tagged(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], changes: dict[str, object], said: str
+) -> None:
+    """A warning of `check`, and what only a build can tell, refuse nothing."""
+    assert tag(make_repo(final(**changes)), dry_run=True) == 0
+    assert said in capsys.readouterr().err
 
 
 def test_everything_that_is_wrong_is_shown_at_once(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,17 +9,23 @@ from enum import StrEnum
 from packaging.version import Version
 
 from release_channels.adapters import console
+from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.trusted_settings import require_default_branch_settings
+from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.cli.context import TaskContext
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.model.config import ProofPolicy
-from release_channels.model.findings import Finding
+from release_channels.model.findings import Finding, Severity
 from release_channels.model.github import WorkflowRun
 from release_channels.model.observed import IndexState, Observed, Relation
 from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import tag_of
+from release_channels.model.version import Channel
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.plan_edits import disagreements, old_mentions
+from release_channels.release.checks import CheckContext
+from release_channels.release.checks.context import sort_findings
+from release_channels.release.checks.declared import check_declared, unknown_before_build
 from release_channels.release.ci_provenance import ProvenanceQuery, verify_gate
 
 
@@ -55,6 +61,7 @@ def check_tag_preconditions(context: TaskContext, version: Version, *, sign: boo
         *_tree(context),
         *_commit(context, version, state),
         *_texts(context, version),
+        *_declared(context, version),
         _tag(context, version, sign=sign),
         *_other_tags(context, version),
         index,
@@ -129,6 +136,33 @@ def _texts(context: TaskContext, version: Version) -> Iterator[Row]:
     for mention in old_mentions(context.project, context.read, version, context.git.files_at(context.commit.sha)):
         where = f"{mention.path}, line {mention.line}"
         yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")
+
+
+def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
+    """Check what pyproject.toml declares by the rules for what is built of it: after the tag they come too late."""
+    project, config = context.project, context.config
+    with temporary_directory("tag") as scratch:
+        subject = CheckContext(
+            project=project.name,
+            version=version,
+            channel=Channel.PUBLIC,
+            files=(),
+            requires_python=project.requires_python,
+            scratch=scratch,
+            env=sanitized_environment(context.env),
+            uv=uv_program(),
+            file_limit=config.file_limit,
+            project_limit=config.project_limit,
+            project_bytes=0,
+        )
+        findings = sort_findings(check_declared(project, context.read, subject))
+    for finding in findings:
+        answer = Answer.NO if finding.severity is Severity.ERROR else Answer.UNKNOWN
+        yield Row("metadata", answer, finding.message, finding.hint)
+    if unknown := unknown_before_build(project):
+        yield Row("metadata", Answer.UNKNOWN, f"not known before the build: {', '.join(unknown)}")
+    elif not findings:
+        yield Row("metadata", Answer.YES, "the index takes what pyproject.toml declares")
 
 
 def _changelog(context: TaskContext, version: Version) -> Row:
