@@ -43,6 +43,7 @@ class Git:
     _urls: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
     _present: set[str] = field(default_factory=set, repr=False, compare=False)
     """Commits that are in this clone: one that was seen stays."""
+    _shallow: bool | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def open(cls, directory: Path) -> Git:
@@ -50,16 +51,18 @@ class Git:
 
         Raises: RefusedError where there is none, or where the directory is not its top.
         """
-        asked = run_unchecked("git", "rev-parse", "--show-toplevel", cwd=directory, env=git_environment())
+        words = ("rev-parse", "--show-toplevel", "--is-shallow-repository")
+        asked = run_unchecked("git", *words, cwd=directory, env=git_environment())
         if asked.code:
             raise _not_a_repository(directory, asked)
-        top = Path(asked.text)
+        place, _, shallow = asked.text.rpartition("\n")
+        top = Path(place)
         if top.resolve() != directory.resolve():
             raise RefusedError(
                 f"{directory} is not the top of its repository, {top} is",
                 hint="one project per repository: keep noxfile.py next to pyproject.toml at the top, and start there",
             )
-        return cls(directory)
+        return cls(directory, _shallow=shallow == "true")
 
     def commit(self, revision: str) -> Commit:
         """Resolve a revision to its commit.
@@ -109,6 +112,8 @@ class Git:
 
     def is_shallow(self) -> bool:
         """Return whether history is cut off in this clone."""
+        if self._shallow is not None:
+            return self._shallow
         return self._run("rev-parse", "--is-shallow-repository") == "true"
 
     def tag(self, name: str, commit: str, remote: str) -> Tag | None:
@@ -206,6 +211,16 @@ class Git:
         """List the first lines of the commits that one commit has and another (or none) has not, newest first."""
         revisions = f"{after}..{until}" if after else until
         return tuple(self._run("log", "--format=%h %s", revisions).splitlines())
+
+    def first_parents(self, sha: str, most: int) -> tuple[FirstParent, ...]:
+        """List a commit and its ancestors along first parents, newest first and at most so many."""
+        words = ("--first-parent", "--diff-merges=first-parent", "--no-show-signature", "--name-only", f"-{most}")
+        listed = self._run("-c", "core.quotePath=false", "log", *words, "--format=%x00%h %s%n%P", sha)
+        commits = []
+        for entry in listed.split("\0")[1:]:
+            title, parents, *paths = entry.split("\n")
+            commits.append(FirstParent(title, parents.partition(" ")[0], frozenset(filter(None, paths))))
+        return tuple(commits)
 
     def remote_tip(self, remote: str, branch: str) -> str:
         """Fetch a branch of a remote, as it is now, without moving a ref here, and give its commit.
@@ -318,6 +333,14 @@ class Git:
 
     def _run(self, *words: str) -> str:
         return run("git", *words, cwd=self.root, env=git_environment())
+
+
+class FirstParent(NamedTuple):
+    """One commit of a branch: its short name and subject, its first parent (empty for none), and what it changed."""
+
+    title: str
+    parent: str
+    paths: frozenset[str]
 
 
 class Entry(NamedTuple):

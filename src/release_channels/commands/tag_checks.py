@@ -13,11 +13,12 @@ from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.trusted_settings import require_default_branch_settings
 from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.cli.context import TaskContext
+from release_channels.commands.commits_since import commits_since_version
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.model.config import ProofPolicy
 from release_channels.model.findings import Finding, Severity
 from release_channels.model.github import WorkflowRun
-from release_channels.model.observed import IndexState, Observed, Relation
+from release_channels.model.observed import UNSHALLOW, IndexState, Observed, Relation
 from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import tag_of
 from release_channels.model.version import Channel
@@ -38,6 +39,7 @@ class Answer(StrEnum):
 
 
 _FEW = 3
+_SUBJECTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ class Row:
     hint: str = ""
 
 
-def check_tag_preconditions(context: TaskContext, version: Version, *, sign: bool = False) -> tuple[Row, ...]:
+def check_tag_preconditions(
+    context: TaskContext, version: Version, *, sign: bool = False, names_commit: bool = False
+) -> tuple[Row, ...]:
     """Query every question; nothing stops at the first bad answer, nor at one that is not available."""
     try:
         state = context.read_index()
@@ -60,6 +64,7 @@ def check_tag_preconditions(context: TaskContext, version: Version, *, sign: boo
     return (
         *_tree(context),
         *_commit(context, version, state),
+        *_since(context, version, names_commit=names_commit),
         *_texts(context, version),
         *_declared(context, version),
         _tag(context, version, sign=sign),
@@ -94,9 +99,9 @@ def _commit(context: TaskContext, version: Version, state: IndexState) -> Iterat
     main = f"{config.remote}/{config.main_branch}"
     is_normal = not context.project.source.plan(context.project.version)
     seen = Observed(context.project.name, version, context.commit, state, is_normal=is_normal)
-    bumped = _bumped(context)
     for row in _rows("version", check_version(seen), f"{version} is a public version in normal form"):
-        yield replace(row, hint=bumped) if row.answer is Answer.NO and bumped else row
+        bumped = _bumped(context) if row.answer is Answer.NO else ""
+        yield replace(row, hint=bumped) if bumped else row
     try:
         tip = context.git.remote_tip(config.remote, config.main_branch)
         require_default_branch_settings(context.git, config)
@@ -108,6 +113,30 @@ def _commit(context: TaskContext, version: Version, state: IndexState) -> Iterat
     more = ", …" if len(ahead) > _FEW else ""
     moved = f"; main has moved on by {len(ahead)}: {', '.join(ahead[:_FEW])}{more}" if ahead else ""
     yield from _rows("commit", check_place(seen, config), f"{context.commit.short} is contained in {main}{moved}")
+
+
+def _since(context: TaskContext, version: Version, *, names_commit: bool) -> Iterator[Row]:
+    """Show the commits after the one that set the version; if there is code among them, the commit has to be named."""
+    if not context.project.source.is_written or version.is_prerelease:  # a dev release is refused for what it is
+        return
+    since = commits_since_version(context.git, context.commit.sha, context.project)
+    if since is None:
+        yield Row("since", Answer.UNKNOWN, f"which commit set {version} is not known: history is cut off", UNSHALLOW)
+        return
+    count = len(since.after)
+    if not count:
+        yield Row("since", Answer.YES, f"no commit came after the one that set {version}")
+        return
+    counted = f"{'' if since.setter else 'at least '}{count} commit{'' if count == 1 else 's'}"
+    lines = [commit.title for commit in since.after[:_SUBJECTS]]
+    lines += [f"and {count - _SUBJECTS} more"] if count > _SUBJECTS else []
+    answer = Answer.UNKNOWN
+    if since.code and not names_commit:
+        answer = Answer.NO
+        other = f"; `--commit {since.setter.title.partition(' ')[0]}` leaves them out" if since.setter else ""
+        lines.append(f"`invoke tag --commit HEAD` releases them, too{other}")
+    message = f"{context.commit.short} is {counted} after the one that set {version}"
+    yield Row("since", answer, message, "\n".join(lines))
 
 
 def _bumped(context: TaskContext) -> str:
