@@ -33,6 +33,7 @@ DEFAULTS = {
     "build_constraints": "",
     "rebuild": True,
     "allow_lost_scripts": (),
+    "verify_seconds": 600,
     "file_limit": 100 * 1024 * 1024,
     "project_limit": 10 * 1024 * 1024 * 1024,
     "gate": GateConfig(enabled=True),
@@ -70,6 +71,7 @@ SET = {
     "changelog": "NEWS.md",
     "build-constraints": "constraints.txt",
     "rebuild": False,
+    "verify-seconds": 60,
     "file-limit": 1,
     "project-limit": 2,
 }
@@ -102,6 +104,7 @@ REFUSED = {
     "unknown choice": ({"closed-line": "stop"}, "tool.release-channels.closed-line is 'stop'", "refuse, skip"),
     "bool for a choice": ({"closed-line": True}, "tool.release-channels.closed-line is True", "refuse, skip"),
     "table for a choice": ({"closed-line": {}}, "tool.release-channels.closed-line is {}", "refuse, skip"),
+    "no time": ({"verify-seconds": 0}, "tool.release-channels.verify-seconds is 0", "1 or above"),
     "negative offset": ({"run-offset": -1}, "tool.release-channels.run-offset is -1", "0 or above"),
     "tag without version": ({"tag-format": "v"}, "tool.release-channels.tag-format", "{version} once"),
     "tag with two versions": ({"tag-format": "{version}{version}"}, "tool.release-channels.tag-format", "once"),
