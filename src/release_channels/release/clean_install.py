@@ -16,8 +16,8 @@ from packaging.version import Version
 
 from release_channels.adapters.index import LOCAL, Index
 from release_channels.adapters.process import run, run_unchecked
-from release_channels.adapters.uv import python_for, python_of, sanitized_environment, uv_program
-from release_channels.errors import CommandError, FailedError
+from release_channels.adapters.uv import find_python, python_for, python_of, sanitized_environment, uv_program
+from release_channels.errors import FailedError
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import Project
@@ -203,21 +203,18 @@ def _addresses(index: Index, upstream: str) -> dict[str, str]:
 
 
 def _python(project: Project, home: Path, env: Mapping[str, str]) -> Path:
-    """Find this interpreter if the project takes it, else another that uv finds here; none is downloaded.
+    """Find an interpreter on this machine that the project takes.
 
     Raises: FailedError if there is none.
     """
-    wanted = python_for(project.requires_python)
-    if wanted == sys.executable:
-        return Path(wanted)
-    words = ("python", "find", "--no-project", "--no-python-downloads", wanted)
-    try:
-        return Path(run(uv_program(), *words, cwd=home, env=env))
-    except CommandError as err:
+    python = find_python(project.requires_python, cwd=home, env=env)
+    if python is None:
+        wanted = python_for(project.requires_python)
         raise FailedError(
             f"{project.name} asks for Python {wanted}, and this machine has none",
             hint=f'install one, with `uv python install "{wanted}"` for instance, or correct requires-python',
-        ) from err
+        )
+    return python
 
 
 def pip_cache(env: Mapping[str, str]) -> Path:
