@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -31,6 +32,13 @@ _GIT_CONFIG = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--all`: the same tests with every parameter."""
     parser.addoption("--all", action="store_true", help="run every backend, fault and kill")
+
+
+def pytest_configure() -> None:
+    """Let signals interrupt the programs that tests start, also where the tests run in a shell's background."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

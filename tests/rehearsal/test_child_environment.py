@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,11 +46,25 @@ def test_the_authorities_of_the_system_are_trusted_beside_our_own(tmp_path: Path
 
 
 def test_nothing_that_is_installed_beside_this_tool_is_on_the_path(tmp_path: Path) -> None:
-    """uv and Python are, and a job that relies on another program of ours would not find it on GitHub either."""
-    path = make_programs(tmp_path / "bin")
-    assert sorted(one.name for one in (tmp_path / "bin").iterdir()) == ["python", "python3", "uv"]
+    """uv and Pythons are, and a job that relies on another program of ours would not find it on GitHub either."""
+    path = make_programs(tmp_path / "bin", dict(os.environ))
+    names = {program.name for program in (tmp_path / "bin").iterdir()}
+    minors = {name for name in names if re.fullmatch(r"python3\.\d+", name)}
+    assert names - minors == {"python", "python3", "uv"}
     assert str(Path(ssl.__file__).parent) not in path
     assert "/usr/bin" in path.split(os.pathsep)
+
+
+def test_every_python_that_uv_finds_is_on_the_path_by_its_minor_version(tmp_path: Path) -> None:
+    """A project that needs another Python than this tool runs with is rehearsed with that one."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "python3").symlink_to(Path(sys.executable).resolve())
+    make_programs(tmp_path / "bin", {**os.environ, "PATH": f"{tmp_path / 'other'}{os.pathsep}/usr/bin{os.pathsep}/bin"})
+    named = [program for program in (tmp_path / "bin").iterdir() if re.fullmatch(r"python3\.\d+", program.name)]
+    assert f"python3.{sys.version_info.minor}" in {program.name for program in named}
+    for program in named:
+        shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        assert shown.startswith(f"Python {program.name.removeprefix('python')}.")
 
 
 def test_secrets_and_proxies_of_the_user_stay_outside(offline: None, tmp_path: Path) -> None:

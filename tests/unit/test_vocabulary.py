@@ -32,6 +32,8 @@ PHRASES = {
     r"\bbesides\b": "also",
     r"\bveil\b": "redactor",
     r"\bjourney\b": "stages",
+    r"\bfences?\b": "upload guard",
+    r"\bwitness\b": "confirm on the index",
 }
 
 

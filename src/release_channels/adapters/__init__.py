@@ -1,1 +1,1 @@
-"""The outside: git, indexes, GitHub Actions, files. It reads and acts, and never decides."""
+"""The outside: git, indexes, GitHub Actions, files. It reads and changes them, and decides nothing."""

@@ -37,7 +37,7 @@ class Rehearsal:
     own: str = ""
     """Where the index is read without leading upstream for other names, if it has such an address."""
     oidc: str = ""
-    """Below which the index exchanges identities for tokens; by default beside the place that takes uploads."""
+    """Below which the index exchanges identities for tokens; by default next to the upload address."""
     installers: tuple[str, ...] = ()
     """With which installers `verify` looks; all of them unless some are named."""
 
@@ -49,7 +49,7 @@ class ActionsEnvironment:
     runs: bool = False
     workflow: str | None = None
     event: str | None = None
-    """What started the job: `push`, `workflow_run`, `workflow_dispatch`."""
+    """The event that started the job: `push`, `workflow_run`, `workflow_dispatch`."""
     temp: Path | None = None
     """Where a job keeps what does not belong into its checkout."""
     tag: str | None = None
@@ -145,7 +145,7 @@ def write_summary(actions: ActionsEnvironment, markdown: str) -> None:
 
 
 def annotation(level: str, title: str, message: str) -> str:
-    """Format a workflow command that shows a message beside the run: level is error, warning or notice.
+    """Format a workflow command that shows a message with the run: level is error, warning or notice.
 
     Source: GitHub's workflow commands reference; values are percent-encoded where they would end the command.
     """

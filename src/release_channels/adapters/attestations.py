@@ -1,4 +1,4 @@
-"""Who published a file, as the index has verified it when it was uploaded with an attestation."""
+"""The publisher of a file, as the index has verified it when it was uploaded with an attestation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a workflow kept of a build: an archive with `release.json` and `dist/`, taken out file by file."""
+"""The artifact that a workflow kept of a build: an archive with `release.json` and `dist/`, taken out file by file."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def unpack_build_artifact(archive: Path, target: Path) -> Manifest | None:
             for file in manifest.files:
                 _take(opened, _DIST + file.name, target / file.name, file.size)
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as err:
-        raise RefusedError("the artifact is not a readable ZIP archive", hint=_ANEW) from err
+        raise RefusedError("the artifact is not a readable ZIP archive", hint=_REBUILD) from err
     for file in manifest.files:
         if sha256_of(target / file.name) != file.sha256:
-            raise RefusedError(f"{file.name} in the artifact does not have the sha256 of its manifest", hint=_ANEW)
+            raise RefusedError(f"{file.name} in the artifact does not have the sha256 of its manifest", hint=_REBUILD)
     return manifest
 
 
@@ -46,17 +46,17 @@ def read_only_member(archive: Path, name: str, max_bytes: int) -> str:
         with zipfile.ZipFile(archive) as opened:
             names = opened.namelist()
             if names != [name]:
-                raise RefusedError(f"the artifact contains {len(names)} files, not {name} alone", hint=_ANEW)
+                raise RefusedError(f"the artifact contains {len(names)} files, not {name} alone", hint=_REBUILD)
             with _open(opened, name) as stream:
                 content = stream.read(max_bytes + 1)
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as err:
-        raise RefusedError("the artifact is not a readable ZIP archive", hint=_ANEW) from err
+        raise RefusedError("the artifact is not a readable ZIP archive", hint=_REBUILD) from err
     if len(content) > max_bytes:
-        raise RefusedError(f"{name} in the artifact is larger than {max_bytes} bytes", hint=_ANEW)
+        raise RefusedError(f"{name} in the artifact is larger than {max_bytes} bytes", hint=_REBUILD)
     return content.decode("utf-8", "replace")
 
 
-_ANEW = "the artifact cannot be used; look at what the workflow put into the artifact"
+_REBUILD = "the artifact cannot be used; look at what the workflow put into the artifact"
 
 
 def _take(opened: zipfile.ZipFile, name: str, target: Path, size: int) -> None:
@@ -69,14 +69,14 @@ def _take(opened: zipfile.ZipFile, name: str, target: Path, size: int) -> None:
                 break
             out.write(piece)
     if left:
-        raise RefusedError(f"{name} in the artifact does not have the {size} bytes of its manifest", hint=_ANEW)
+        raise RefusedError(f"{name} in the artifact does not have the {size} bytes of its manifest", hint=_REBUILD)
 
 
 def _open(opened: zipfile.ZipFile, name: str) -> zipfile.ZipExtFile:
-    found = [info for info in opened.infolist() if info.filename == name]
-    if len(found) != 1:
-        raise RefusedError(f"{name} is {len(found)} times in the artifact, not once", hint=_ANEW)
-    mode = found[0].external_attr >> 16
-    if found[0].is_dir() or found[0].flag_bits & 1 or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise RefusedError(f"{name} in the artifact is not a regular file", hint=_ANEW)
-    return opened.open(found[0])  # type: ignore[return-value]
+    matches = [info for info in opened.infolist() if info.filename == name]
+    if len(matches) != 1:
+        raise RefusedError(f"{name} is {len(matches)} times in the artifact, not once", hint=_REBUILD)
+    mode = matches[0].external_attr >> 16
+    if matches[0].is_dir() or matches[0].flag_bits & 1 or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        raise RefusedError(f"{name} in the artifact is not a regular file", hint=_REBUILD)
+    return opened.open(matches[0])  # type: ignore[return-value]

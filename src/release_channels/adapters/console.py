@@ -77,7 +77,7 @@ def _messages() -> Console:
 
 @contextmanager
 def pictured(width: int) -> Iterator[Console]:
-    """Record everything that is said instead of saying it, as on a terminal of so many columns, to draw it later."""
+    """Record everything instead of printing it, as on a terminal of so many columns, to draw it later."""
     import io
 
     from rich.console import Console
@@ -128,7 +128,7 @@ _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 
 def show(what: RenderableType, *, wide: bool = False) -> None:
-    """Print a table or a panel on stdout; a wide one gets more room than a terminal has where there is none."""
+    """Print a table or a panel on stdout; without a terminal it may be wider than one."""
     from rich.console import Console
 
     console = results()
@@ -151,7 +151,7 @@ def command(argv: Sequence[str]) -> None:
 
 
 def output(text: str) -> None:
-    """Show what a command printed beside its result, with --verbose alone."""
+    """Show what a command printed in addition to its result, with --verbose alone."""
     if _verbose and text.strip():
         say("\n".join(f"  {line}" for line in text.strip().splitlines()), style="dim")
 

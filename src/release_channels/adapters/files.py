@@ -103,7 +103,7 @@ def staged_replace(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str]
 def temporary_directory(name: str, inside: Path | None = None) -> Iterator[Path]:
     """Lend an empty directory outside the project, and take it away again whatever happens.
 
-    `inside` is where to make it, if that matters: a runner has a place for it that it clears itself.
+    `inside` is where to make it, if that matters: a runner has a directory for it that it clears itself.
     """
     with _scratch_directory(f"release-channels-{name}-", inside) as directory:
         yield directory.resolve()

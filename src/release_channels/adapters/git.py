@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 from pathlib import Path
-from posixpath import normpath
-from typing import NamedTuple
+from typing import IO
 
-from release_channels.adapters.process import CompletedProcess, run, run_unchecked
+from release_channels.adapters.process import CompletedProcess, RequestProcess, run, run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.model.observed import Commit, Relation, Tag
+from release_channels.project.files import Read
 
 # Variables that point git at another repository, as they stand inside a hook or a rebase.
 _OTHER_REPOSITORY = frozenset(
@@ -26,7 +27,10 @@ _PLAIN = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", 
 _NEVER_DIRTY = ("dist/", "release.json", ".release-channels/", ".venv/", ".nox/", "__pycache__/", "uv.lock")
 _REMOTE_SECONDS = 60
 _SYMBOLIC_LINK = "120000"
-_SUBMODULE = "160000"
+# Source: git's own manual, cat-file, batch output: a reply for a name that leads to no object ends with one of these.
+_NO_OBJECT = (b" missing\n", b" ambiguous\n")
+# What a name of this form leads to never changes, unlike a branch or `HEAD~1`.
+_FULL_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def git_environment() -> dict[str, str]:
@@ -35,15 +39,131 @@ def git_environment() -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class GitObject:
+    """A blob, a tree, a commit or an annotated tag."""
+
+    sha: str
+    kind: str
+    content: bytes
+
+    def committer_time(self) -> int:
+        """Return the committer's time of a commit, in seconds since the epoch."""
+        header = self.content.partition(b"\n\n")[0]
+        committer = next(line for line in header.splitlines() if line.startswith(b"committer "))
+        return int(committer.split()[-2])
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """A file, a symbolic link or a submodule in a commit."""
+
+    mode: str
+    kind: str
+    sha: str
+
+
+class GitObjects:
+    """Objects by name; a name that is a ref is resolved again each time, trees are listed once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._batch = RequestProcess("git", "cat-file", "--batch", cwd=root, env=git_environment)
+        self._trees: dict[str, Mapping[bytes, TreeEntry]] = {}
+
+    def find(self, name: str) -> GitObject | None:
+        """Return the object that a name leads to now; None if there is none.
+
+        Raises: CommandError if the object cannot be read.
+        """
+        # One request is one line, and git's own names hold no control characters.
+        if any(character in name for character in "\n\r\0"):
+            return None
+        return self._batch.request(os.fsencode(name) + b"\n", _read_object)
+
+    def find_commit(self, name: str) -> GitObject | None:
+        """Return the commit that a revision leads to now; None if there is none."""
+        commit = self.find(f"{name}^{{commit}}")
+        return commit if commit is not None and commit.kind == "commit" else None
+
+    def files(self, revision: str) -> Mapping[bytes, TreeEntry]:
+        """Return what a commit contains, by path.
+
+        Raises: CommandError if there is no such commit.
+        """
+        if revision in self._trees:
+            return self._trees[revision]
+        tree = self.find(f"{revision}^{{tree}}")
+        if tree is None or tree.kind != "tree":
+            raise CommandError(f"{revision!r} names no tree here", hint="fetch it first, or check the spelling")
+        words = ("ls-tree", "-r", "-z", tree.sha)
+        listed = run_unchecked("git", *words, cwd=self._root, env=git_environment())
+        entries = (entry.partition(b"\t") for entry in listed.or_raise().stdout.split(b"\0") if entry)
+        files = {path: TreeEntry(*fields.decode().split()) for fields, _, path in entries}
+        if _FULL_NAME.fullmatch(revision):
+            self._trees[revision] = files
+        return files
+
+
+def _read_object(stream: IO[bytes]) -> GitObject | None:
+    header = stream.readline()
+    if header.endswith(_NO_OBJECT):
+        return None
+    if not header.endswith(b"\n"):
+        raise EOFError
+    sha, kind, size = header.decode().split()
+    content = stream.read(int(size))
+    if stream.read(1) != b"\n":
+        raise EOFError
+    return GitObject(sha, kind, content)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRefs:
+    """The refs of a remote at one moment, for all questions of one decision.
+
+    `head` is the ref of the default branch, and `messages` is what git wrote to stderr.
+    """
+
+    commits: Mapping[str, str]
+    head: str
+    is_answered: bool
+    messages: str
+
+    def commit_of_tag(self, name: str) -> str | None:
+        """Return the commit that a tag leads to; None if there is no such tag."""
+        return self.commits.get(f"refs/tags/{name}^{{}}") or self.commits.get(f"refs/tags/{name}")
+
+    def is_annotated(self, name: str) -> bool:
+        """Return whether a tag is an object of its own."""
+        return f"refs/tags/{name}^{{}}" in self.commits
+
+
+@dataclass(frozen=True, slots=True)
+class FirstParent:
+    """One commit of a branch: its short name and subject, its first parent (empty for none), and what it changed."""
+
+    title: str
+    parent: str
+    paths: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Return the commit's short name."""
+        return self.title.partition(" ")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Git:
     """One repository, by the top of its working tree."""
 
     root: Path
-    _commits: dict[str, CommitFiles] = field(default_factory=dict, repr=False, compare=False)
-    _urls: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
-    _present: set[str] = field(default_factory=set, repr=False, compare=False)
-    """Commits that are in this clone: one that was seen stays."""
-    _shallow: bool | None = field(default=None, repr=False, compare=False)
+    _objects: GitObjects = field(init=False, repr=False, compare=False)
+    _relations: dict[tuple[str, str], Relation] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _urls: dict[str, str | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare to read objects; no process starts before the first is read."""
+        object.__setattr__(self, "_objects", GitObjects(self.root))
 
     @classmethod
     def open(cls, directory: Path) -> Git:
@@ -51,46 +171,60 @@ class Git:
 
         Raises: RefusedError where there is none, or where the directory is not its top.
         """
-        words = ("rev-parse", "--show-toplevel", "--is-shallow-repository")
-        asked = run_unchecked("git", *words, cwd=directory, env=git_environment())
+        asked = run_unchecked("git", "rev-parse", "--show-toplevel", cwd=directory, env=git_environment())
         if asked.code:
             raise _not_a_repository(directory, asked)
-        place, _, shallow = asked.text.rpartition("\n")
-        top = Path(place)
+        top = Path(asked.text)
         if top.resolve() != directory.resolve():
             raise RefusedError(
                 f"{directory} is not the top of its repository, {top} is",
                 hint="one project per repository: keep noxfile.py next to pyproject.toml at the top, and start there",
             )
-        return cls(directory, _shallow=shallow == "true")
+        return cls(directory)
 
     def commit(self, revision: str) -> Commit:
         """Resolve a revision to its commit.
 
         Raises: RefusedError if there is no commit yet; UsageError if the revision names none.
         """
-        words = ("--no-patch", "--no-show-signature", "--format=%H %ct", "--end-of-options", f"{revision}^{{commit}}")
-        asked = self._ask("show", *words)
-        if asked.code:
+        commit = self._objects.find_commit(revision)
+        if commit is None:
             if revision == "HEAD":
                 raise RefusedError("this repository has no commit yet", hint="a release is made of a commit: make one")
             raise UsageError(f"{revision!r} names no commit here", hint="fetch it first, or check the spelling")
-        sha, seconds = asked.text.splitlines()[-1].split()
-        self._present.add(sha)
-        return Commit(sha, int(seconds))
+        return Commit(commit.sha, commit.committer_time())
 
-    def files(self, sha: str) -> CommitFiles:
+    def files(self, sha: str) -> Read:
         """Return the reader of a commit's files."""
-        if sha not in self._commits:
-            self._commits[sha] = CommitFiles(self, sha)
-        return self._commits[sha]
+        return partial(self.read_file, sha)
 
     def read_file(self, sha: str, path: str) -> bytes | None:
         """Read a file as a commit contains it, byte for byte; None if the commit has no such file.
 
-        Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone.
+        Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone; CommandError if the
+        path leads out of the repository, or there is no such commit.
         """
-        return self.files(sha)(path)
+        entry = self._objects.files(sha).get(os.fsencode(self._normal_path(path)))
+        if entry is None or entry.kind != "blob":
+            return None
+        if entry.mode == _SYMBOLIC_LINK:
+            raise RefusedError(f"{path} is a symbolic link in the commit", hint="commit the file itself in its place")
+        blob = self._objects.find(entry.sha)
+        if blob is None:
+            raise CommandError(
+                f"{path} of {sha[:12]} cannot be read", hint="`git fsck` shows which objects are missing"
+            )
+        return blob.content
+
+    def _normal_path(self, path: str) -> str:
+        """Return a path as a tree names it, relative to the top.
+
+        Raises: CommandError if it is empty or leads out of the repository.
+        """
+        normal = os.path.relpath(self.root / path, self.root).replace(os.sep, "/") if path else ".."
+        if normal.split("/")[0] == "..":
+            raise CommandError(f"{path!r} is outside the repository {self.root}", hint="paths begin at its top")
+        return normal
 
     def uncommitted(self) -> tuple[str, ...]:
         """List what the working tree declares beyond its commit; what the tool itself leaves there does not count."""
@@ -99,10 +233,16 @@ class Git:
         return tuple(_printable(entry[3:]) for entry in entries if not _is_ours(entry))
 
     def relation(self, commit: str, other: str) -> Relation:
-        """Report how a commit stands to another; unknown where the history at hand cannot tell."""
+        """Return the relation of a commit to another; unknown if the local history does not reach far enough."""
         if commit == other:
             return Relation.SAME
-        if not self._has_commit(other):
+        known = self._relations.get((commit, other)) or self._compare(commit, other)
+        if known is not Relation.UNKNOWN:  # a fetch may bring what is missing
+            self._relations[commit, other] = known
+        return known
+
+    def _compare(self, commit: str, other: str) -> Relation:
+        if self._objects.find_commit(other) is None:
             return Relation.UNKNOWN
         if self._is_ancestor(commit, other):
             return Relation.ANCESTOR
@@ -112,61 +252,74 @@ class Git:
 
     def is_shallow(self) -> bool:
         """Return whether history is cut off in this clone."""
-        if self._shallow is not None:
-            return self._shallow
         return self._run("rev-parse", "--is-shallow-repository") == "true"
 
+    def is_root(self, revision: str) -> bool:
+        """Return whether a commit has no parent; one at which the history of this clone is cut off has."""
+        commit = self._objects.find_commit(revision)
+        return commit is not None and b"\nparent " not in commit.content.partition(b"\n\n")[0]
+
     def tag(self, name: str, commit: str, remote: str) -> Tag | None:
-        """Find a tag, here or else on the remote, and how a commit stands to it."""
+        """Find a tag, here or else on the remote, and the relation of a commit to it."""
         here = self.local_tag(name, commit)
         if here is not None or self.remote_url(remote) is None:
             return here
         return self.remote_tag(name, commit, remote)
 
-    def remote_tag(self, name: str, commit: str, remote: str) -> Tag | None:
-        """Query the remote for a tag, as it is now, without touching a ref here; no answer counts as no tag."""
-        ref = f"refs/tags/{name}"
+    def list_remote(self, remote: str, *refs: str) -> RemoteRefs:
+        """Query the remote for its refs, as they are now; these alone, or all if none is named.
+
+        Raises: SlowError if it takes more than a minute.
+        """
+        words = ("ls-remote", "--quiet", "--symref", "--", remote, *refs)
+        asked = self._ask(*words, timeout=_REMOTE_SECONDS)
+        pairs = [line.split("\t", 1) for line in asked.text.splitlines() if "\t" in line]
+        head = next((value for value, name in pairs if name == "HEAD" and value.startswith("ref: ")), "")
+        # A pattern matches the ends of longer names, too.
+        commits = {name: value for value, name in pairs if not value.startswith("ref: ")}
+        return RemoteRefs(commits, head.removeprefix("ref: "), asked.code == 0, asked.messages)
+
+    def remote_tag(self, name: str, commit: str, remote: str, listed: RemoteRefs | None = None) -> Tag | None:
+        """Query the remote for a tag, as it is now or as listed, and move no ref here; no answer counts as no tag."""
         try:
-            listed = _listed(self._ask("ls-remote", "--tags", remote, ref, f"{ref}^{{}}", timeout=_REMOTE_SECONDS))
-            target = listed.get(f"{ref}^{{}}") or listed.get(ref)
+            listed = listed or self.list_remote(remote, *_tag_refs(name))
+            target = listed.commit_of_tag(name)
             if target is None:
                 return None
-            self._fetch(remote, ref, target)
+            self._fetch(remote, f"refs/tags/{name}", target)
         except CommandError:  # too slow: the same as no answer
             return None
-        return Tag(name, target, self.relation(commit, target), annotated=f"{ref}^{{}}" in listed)
+        return Tag(name, target, self.relation(commit, target), annotated=listed.is_annotated(name))
 
     def commit_of_remote_tag(self, name: str, remote: str) -> str | None:
         """Query the remote which commit a tag leads to, as it is now, and fetch nothing.
 
         Raises: RefusedError or CommandError if the remote does not answer.
         """
-        ref = f"refs/tags/{name}"
-        asked = self._ask("ls-remote", "--quiet", "--tags", remote, ref, f"{ref}^{{}}", timeout=_REMOTE_SECONDS)
-        if asked.code:
-            raise RefusedError(f"the tags of {remote} cannot be read", hint=asked.messages)
-        listed = _listed(asked)
-        return listed.get(f"{ref}^{{}}") or listed.get(ref)
+        listed = self.list_remote(remote, *_tag_refs(name))
+        if not listed.is_answered:
+            raise RefusedError(f"the tags of {remote} cannot be read", hint=listed.messages)
+        return listed.commit_of_tag(name)
 
     def can_read(self, remote: str) -> bool:
         """Return whether a remote answers: a job without credentials cannot read a private one."""
         try:
-            return self._ask("ls-remote", "--quiet", remote, "HEAD", timeout=_REMOTE_SECONDS).code == 0
+            return self.list_remote(remote, "HEAD").is_answered
         except CommandError:  # too slow: the same as no answer
             return False
 
     def local_tag(self, name: str, commit: str) -> Tag | None:
-        """Find a tag here, and how a commit stands to it."""
-        here = self._ask("rev-parse", "--quiet", "--verify", f"refs/tags/{name}^{{commit}}")
-        if here.code:
+        """Find a local tag, and the relation of a commit to it."""
+        tag = self._objects.find(f"refs/tags/{name}")
+        target = self._objects.find_commit(f"refs/tags/{name}")
+        if tag is None or target is None:
             return None
-        kind = self._run("cat-file", "-t", f"refs/tags/{name}")
-        return Tag(name, here.text, self.relation(commit, here.text), annotated=kind == "tag")
+        return Tag(name, target.sha, self.relation(commit, target.sha), annotated=tag.kind == "tag")
 
     def is_signed(self, name: str) -> bool:
         """Return whether a tag that is here carries a signature, whoever made it."""
-        said = self._ask("for-each-ref", "--format=%(contents:signature)", f"refs/tags/{name}")
-        return bool(said.or_raise().text.strip())
+        signature = self._ask("for-each-ref", "--format=%(contents:signature)", f"refs/tags/{name}")
+        return bool(signature.or_raise().text.strip())
 
     def branch(self) -> str | None:
         """Return the name of the branch that is checked out; None where HEAD is detached."""
@@ -181,10 +334,10 @@ class Git:
         ref = f"refs/heads/{branch}"
         if self._ask("rev-parse", "--quiet", "--verify", ref).code == 0:
             return True
-        asked = self._ask("ls-remote", "--quiet", remote, ref, timeout=_REMOTE_SECONDS)
-        if asked.code:
-            raise RefusedError(f"the branches of {remote} cannot be read", hint=asked.messages)
-        return ref in _listed(asked)
+        listed = self.list_remote(remote, ref)
+        if not listed.is_answered:
+            raise RefusedError(f"the branches of {remote} cannot be read", hint=listed.messages)
+        return ref in listed.commits
 
     def tags_at(self, sha: str) -> tuple[str, ...]:
         """List the tags on a commit."""
@@ -194,7 +347,7 @@ class Git:
         """List the tags on a commit and on its ancestors."""
         return tuple(self._run("tag", "--merged", sha).splitlines())
 
-    def tag_names(self, remote: str) -> frozenset[str]:
+    def tag_names(self, remote: str, listed: RemoteRefs | None = None) -> frozenset[str]:
         """List every tag, here and on the remote if there is one.
 
         Raises: RefusedError if the remote cannot be read.
@@ -202,10 +355,11 @@ class Git:
         here = self.tag_names_here()
         if self.remote_url(remote) is None:
             return here
-        asked = self._ask("ls-remote", "--quiet", "--tags", "--refs", remote, timeout=_REMOTE_SECONDS)
-        if asked.code:
-            raise RefusedError(f"the tags of {remote} cannot be read", hint=asked.messages)
-        return here | {ref.removeprefix("refs/tags/") for ref in _listed(asked)}
+        listed = listed or self.list_remote(remote, "refs/tags/*")
+        if not listed.is_answered:
+            raise RefusedError(f"the tags of {remote} cannot be read", hint=listed.messages)
+        tags = (ref for ref in listed.commits if ref.startswith("refs/tags/"))
+        return here | {ref.removeprefix("refs/tags/").removesuffix("^{}") for ref in tags}
 
     def subjects(self, after: str, until: str) -> tuple[str, ...]:
         """List the first lines of the commits that one commit has and another (or none) has not, newest first."""
@@ -213,7 +367,10 @@ class Git:
         return tuple(self._run("log", "--format=%h %s", revisions).splitlines())
 
     def first_parents(self, sha: str, most: int) -> tuple[FirstParent, ...]:
-        """List a commit and its ancestors along first parents, newest first and at most so many."""
+        """List a commit and its ancestors along first parents, newest first and at most so many.
+
+        Raises: CommandError if there is no such commit.
+        """
         words = ("--first-parent", "--diff-merges=first-parent", "--no-show-signature", "--name-only", f"-{most}")
         listed = self._run("-c", "core.quotePath=false", "log", *words, "--format=%x00%h %s%n%P", sha)
         commits = []
@@ -222,47 +379,46 @@ class Git:
             commits.append(FirstParent(title, parents.partition(" ")[0], frozenset(filter(None, paths))))
         return tuple(commits)
 
-    def remote_tip(self, remote: str, branch: str) -> str:
-        """Fetch a branch of a remote, as it is now, without moving a ref here, and give its commit.
+    def remote_tip(self, remote: str, branch: str, listed: RemoteRefs | None = None) -> str:
+        """Fetch a branch of a remote, as it is now or as listed, without moving a ref here, and return its commit.
 
         Raises: RefusedError if the remote or the branch cannot be read.
         """
         ref = f"refs/heads/{branch}"
-        asked = self._ask("ls-remote", "--quiet", remote, ref, timeout=_REMOTE_SECONDS)
-        tip = _listed(asked).get(ref)
-        if asked.code or tip is None:
+        listed = listed or self.list_remote(remote, ref)
+        tip = listed.commits.get(ref)
+        if not listed.is_answered or tip is None:
             raise RefusedError(
                 f"{remote}/{branch} cannot be read",
-                hint=asked.messages
+                hint=listed.messages
                 or f"is there a branch {branch} on {remote}? tool.release-channels.main-branch "
                 "and remote say where to look",
             )
         self._fetch(remote, ref, tip)
         return tip
 
-    def default_tip(self, remote: str) -> tuple[str, str]:
-        """Fetch a remote's default branch, as it is now, without moving a ref here; give its name and its commit.
+    def default_tip(self, remote: str, listed: RemoteRefs | None = None) -> tuple[str, str]:
+        """Fetch a remote's default branch, as it is now or as listed, and return its name and its commit.
 
         Raises: RefusedError if the remote does not tell.
         """
-        asked = self._ask("ls-remote", "--quiet", "--symref", remote, "HEAD", timeout=_REMOTE_SECONDS)
-        named = next((line for line in asked.text.splitlines() if line.startswith("ref: ")), "")
-        ref, tip = named.removeprefix("ref: ").partition("\t")[0], _listed(asked).get("HEAD", "")
-        if asked.code or not ref or not tip or tip.startswith("ref: "):
+        listed = listed or self.list_remote(remote, "HEAD")
+        tip = listed.commits.get("HEAD")
+        if not listed.is_answered or not listed.head or tip is None:
             raise RefusedError(
                 f"{remote} does not tell its default branch, whose settings count",
-                hint=asked.messages or "on the remote, `git symbolic-ref HEAD refs/heads/NAME` names it",
+                hint=listed.messages or "on the remote, `git symbolic-ref HEAD refs/heads/NAME` names it",
             )
-        self._fetch(remote, ref, tip)
-        return ref.removeprefix("refs/heads/"), tip
+        self._fetch(remote, listed.head, tip)
+        return listed.head.removeprefix("refs/heads/"), tip
 
     def _fetch(self, remote: str, ref: str, commit: str) -> None:
         """Fetch a commit that a remote's ref names, if it is not here, and move no ref."""
-        if self._has_commit(commit):
+        if self._objects.find_commit(commit) is not None:
             return
         # An empty refmap: the remote-tracking branch is the user's to update; so are submodules and housekeeping.
         quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
-        self._ask("fetch", *quietly, "--refmap=", remote, ref, timeout=_REMOTE_SECONDS * 5).or_raise()
+        self._ask("fetch", *quietly, "--refmap=", "--", remote, ref, timeout=_REMOTE_SECONDS * 5).or_raise()
 
     def remote_url(self, remote: str) -> str | None:
         """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
@@ -272,7 +428,7 @@ class Git:
 
     def push_addresses(self, remote: str) -> tuple[str, ...]:
         """List where a push to a remote really goes: `insteadOf` rules and push addresses of its own count."""
-        asked = self._ask("remote", "get-url", "--push", "--all", remote)
+        asked = self._ask("remote", "get-url", "--push", "--all", "--", remote)
         return tuple(asked.text.splitlines()) if asked.code == 0 else ()
 
     def remotes(self) -> tuple[str, ...]:
@@ -281,12 +437,12 @@ class Git:
 
     def default_branch(self, remote: str) -> str:
         """Return the default branch: the remote's HEAD, else main or master, else the current branch."""
-        place = f"refs/remotes/{remote}/" if remote else "refs/heads/"
-        known = self._ask("symbolic-ref", "--quiet", f"{place}HEAD") if remote else None
+        prefix = f"refs/remotes/{remote}/" if remote else "refs/heads/"
+        known = self._ask("symbolic-ref", "--quiet", f"{prefix}HEAD") if remote else None
         if known is not None and known.code == 0:
-            return known.text.removeprefix(place)
+            return known.text.removeprefix(prefix)
         listed = {
-            ref.removeprefix(place) for ref in self._run("for-each-ref", "--format=%(refname)", place).splitlines()
+            ref.removeprefix(prefix) for ref in self._run("for-each-ref", "--format=%(refname)", prefix).splitlines()
         }
         usual = next((name for name in ("main", "master") if name in listed), "")
         return usual or self._ask("symbolic-ref", "--quiet", "--short", "HEAD").text
@@ -312,111 +468,25 @@ class Git:
 
     def files_at(self, sha: str) -> tuple[str, ...]:
         """List the plain files of a commit; symbolic links are left out."""
-        return tuple(path for path, entry in self.files(sha).entries.items() if entry.mode.startswith("100"))
+        files = self._objects.files(sha).items()
+        return tuple(path.decode("utf-8", "replace") for path, entry in files if entry.mode.startswith("100"))
 
     def tracked_files(self) -> tuple[str, ...]:
         """List the files that git tracks, relative to the top."""
         return tuple(filter(None, self._run("ls-files", "-z").split("\0")))
 
-    def _has_commit(self, sha: str) -> bool:
-        if sha not in self._present and self._ask("cat-file", "-e", f"{sha}^{{commit}}").code == 0:
-            self._present.add(sha)
-        return sha in self._present
-
     def _is_ancestor(self, older: str, newer: str) -> bool:
         return self._ask("merge-base", "--is-ancestor", older, newer).code == 0
 
-    def _ask(self, *words: str, timeout: float = 120, stdin: bytes | None = None) -> CompletedProcess:
-        return run_unchecked(
-            "git", *words, cwd=self.root, env=git_environment(), timeout=timeout, terminal=True, stdin=stdin
-        )
+    def _ask(self, *words: str, timeout: float = 120) -> CompletedProcess:
+        return run_unchecked("git", *words, cwd=self.root, env=git_environment(), timeout=timeout, terminal=True)
 
     def _run(self, *words: str) -> str:
         return run("git", *words, cwd=self.root, env=git_environment())
 
 
-class FirstParent(NamedTuple):
-    """One commit of a branch: its short name and subject, its first parent (empty for none), and what it changed."""
-
-    title: str
-    parent: str
-    paths: frozenset[str]
-
-
-class Entry(NamedTuple):
-    """One entry of a commit's tree: its mode in octal digits, and the name of its object."""
-
-    mode: str
-    name: str
-
-
-class CommitFiles:
-    """Read the files of one commit: its tree is listed once, and many files are read by one process."""
-
-    def __init__(self, git: Git, sha: str) -> None:
-        self._git = git
-        self._sha = sha
-        self._contents: dict[str, bytes] = {}
-
-    @cached_property
-    def entries(self) -> Mapping[str, Entry]:
-        """The commit's files, symbolic links and submodules by their path."""
-        listed = self._git._run("ls-tree", "-r", "-z", self._sha)
-        found = {}
-        for line in filter(None, listed.split("\0")):
-            words, _, path = line.partition("\t")
-            mode, _, name = words.split()
-            found[path] = Entry(mode, name)
-        return found
-
-    def __call__(self, path: str) -> bytes | None:
-        """Read a file, byte for byte; None if the commit has no such file.
-
-        Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone.
-        """
-        return self.read_many([path]).get(path)
-
-    def read_many(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        """Read files by path; files that the commit does not have are left out.
-
-        Raises: RefusedError if one is a symbolic link, which an edit would follow out of the clone.
-        """
-        names = {path: name for path in paths if (name := self._blob(path))}
-        if missing := sorted({*names.values()} - self._contents.keys()):
-            self._contents |= self._read_blobs(missing)
-        return {path: self._contents[name] for path, name in names.items()}
-
-    def _blob(self, path: str) -> str:
-        entry = self.entries.get(normpath(path))
-        if entry is None or entry.mode == _SUBMODULE:
-            return ""
-        if entry.mode == _SYMBOLIC_LINK:
-            raise RefusedError(f"{path} is a symbolic link in the commit", hint="commit the file itself in its place")
-        return entry.name
-
-    def _read_blobs(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Read objects by their names, in one process.
-
-        Source: git's manual, cat-file, batch output: a line with name, type and size in bytes, then the contents.
-        """
-        asked = "".join(f"{name}\n" for name in names).encode()
-        output = self._git._ask("cat-file", "--batch", stdin=asked).or_raise().stdout
-        contents, position = {}, 0
-        for name in names:
-            end = output.index(b"\n", position)
-            header = output[position:end].split()
-            if header[1] != b"blob":
-                raise CommandError(f"git cannot read the object {name}", hint="`git fsck` looks for damage")
-            size = int(header[2])
-            contents[name] = output[end + 1 : end + 1 + size]
-            position = end + 1 + size + 1
-        return contents
-
-
-def _listed(asked: CompletedProcess) -> dict[str, str]:
-    """Read where each ref points from `git ls-remote`, whose patterns match the ends of longer names, too."""
-    pairs = (line.split("\t", 1) for line in asked.text.splitlines() if "\t" in line)
-    return {name: sha for sha, name in pairs}
+def _tag_refs(name: str) -> tuple[str, str]:
+    return f"refs/tags/{name}", f"refs/tags/{name}^{{}}"
 
 
 def _printable(path: str) -> str:
@@ -512,7 +582,7 @@ def push_branch(root: Path, remote: str, branch: str) -> None:
     Raises: RefusedError if the remote refuses.
     """
     # An empty lease: the branch must not be there.
-    done = _push(root, f"--force-with-lease=refs/heads/{branch}:", remote, f"HEAD:refs/heads/{branch}")
+    done = _push(root, f"--force-with-lease=refs/heads/{branch}:", "--", remote, f"HEAD:refs/heads/{branch}")
     if done.code:
         raise RefusedError(f"{remote} refused the branch {branch}", hint=done.messages)
 
@@ -540,7 +610,7 @@ def push_tag(root: Path, remote: str, name: str) -> None:
     Raises: RefusedError if the remote refuses.
     """
     ref = f"refs/tags/{name}"
-    done = _push(root, remote, f"{ref}:{ref}")
+    done = _push(root, "--", remote, f"{ref}:{ref}")
     if done.code:
         raise RefusedError(f"{remote} refused the tag {name}", hint=done.messages)
 

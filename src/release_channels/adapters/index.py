@@ -31,7 +31,7 @@ _REASON = 300
 
 
 class Credentials(StrEnum):
-    """How an upload proves who it is."""
+    """The credentials that an upload sends."""
 
     NONE = "none"
     TRUSTED_PUBLISHING = "Trusted Publishing"
@@ -50,13 +50,13 @@ class Index:
     own_url: str = ""
     """Where it is read without leading upstream for other names, if it has such an address."""
     patience: float = _SECONDS
-    """How long to wait for each answer, in seconds."""
+    """The time to wait for each answer, in seconds."""
     warnings: Callable[[], tuple[str, ...]] = tuple
-    """What the index could not take into account, asked after reading it."""
+    """Return what the index could not take into account; call it after reading the index."""
 
     @property
     def title(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         title = "the local index" if self.name == LOCAL else f"the index {self.name}"
         return f"{title} (rehearsal)" if self.rehearsal else title
 
@@ -155,7 +155,7 @@ def require_listing(page: ProjectPage) -> None:
 
 
 def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
-    """Fetch a file's core metadata, where the index serves it beside the file; None if it is not available."""
+    """Fetch a file's core metadata, where the index serves it next to the file; None if it is not available."""
     from pypi_simple import NoMetadataError
     from requests import RequestException
 

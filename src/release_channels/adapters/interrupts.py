@@ -1,4 +1,4 @@
-"""End a run when it is told to: the first signal interrupts it, and later ones change nothing."""
+"""End a run on a signal: the first signal interrupts it, and later ones change nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _SECONDS = 3.0
-"""How long an interrupted run may wait for its programs and threads, in seconds."""
+"""The time for which an interrupted run may wait for its programs and threads, in seconds."""
 _LEAVE_AFTER = 1.0
 _INTERRUPTED = 130
 

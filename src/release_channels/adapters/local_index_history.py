@@ -1,4 +1,4 @@
-"""What the local index remembers: the manifest of each local upload, so that a commit keeps its number."""
+"""The history of the local index: the manifest of each local upload, so that a commit keeps its number."""
 
 from __future__ import annotations
 

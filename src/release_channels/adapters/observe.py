@@ -79,24 +79,27 @@ def observe(
 
 
 def relation_to_main(git: Git, commit: Commit, config: Config, env: Mapping[str, str]) -> Relation:
-    """Report how a commit stands to the remote's main branch as it is now, by git or else by GitHub's API.
+    """Return the relation of a commit to the remote's main branch as it is now, by git or else by GitHub's API.
 
     The commit's own settings name that branch, so they must be those of the remote's default branch.
 
     Raises: RefusedError if neither answers, or the settings differ.
     """
+    listed = git.list_remote(config.remote)
     try:
-        tip = git.remote_tip(config.remote, config.main_branch)
+        tip = git.remote_tip(config.remote, config.main_branch, listed)
     except RefusedError as stop:
-        if git.can_read(config.remote):
-            require_default_branch_settings(git, config)  # a branch that is not there is the smaller of the two errors
+        if listed.is_answered:
+            require_default_branch_settings(
+                git, config, listed
+            )  # a branch that is not there is the smaller of the two errors
             raise
         with _through_api(git, config, env, stop) as github:
             compared = github.compare(config.main_branch, commit.sha)
             content = github.default_file(PYPROJECT)
         require_same(config, content, f"the default branch of {github.repository}")
     else:
-        require_default_branch_settings(git, config)
+        require_default_branch_settings(git, config, listed)
         return git.relation(commit.sha, tip)
     return Relation.ANCESTOR if compared.contains_head else Relation.UNKNOWN
 
@@ -110,9 +113,9 @@ def read_tag(git: Git, name: str | None, commit: Commit, config: Config, env: Ma
         return None
     if not git.remote_url(config.remote):
         return git.local_tag(name, commit.sha)
-    found = git.remote_tag(name, commit.sha, config.remote)
-    if found is not None or git.can_read(config.remote):
-        return found
+    tag = git.remote_tag(name, commit.sha, config.remote)
+    if tag is not None or git.can_read(config.remote):
+        return tag
     stop = RefusedError(f"the tags of {config.remote} cannot be read", hint=_KEEP)
     with _through_api(git, config, env, stop) as github:
         there = github.find_tag(name)
@@ -142,7 +145,7 @@ _KEEP = "let the job's checkout keep its credentials, or give the job GITHUB_TOK
 def _preview(
     git: Git, index: Index, state: IndexState, kept: Mapping[Version, str], commit: Commit, version: Version | None
 ) -> Preview | None:
-    """Find the commit that a preview was built from, and how the commit at hand stands to it."""
+    """Find the commit that a preview was built from, and the relation of this commit to it."""
     if version is None:
         return None
     sha = kept.get(version) or _commit_on_index(index, state, version)

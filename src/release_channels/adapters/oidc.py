@@ -116,8 +116,8 @@ def _refusal(answer: Response) -> PublisherRejected:
     content = _table(answer)
     errors = content.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    said = first.get("description") or content.get("message") or f"status {answer.status_code}"
-    return PublisherRejected(_plain(first.get("code")), _plain(said))
+    description = first.get("description") or content.get("message") or f"status {answer.status_code}"
+    return PublisherRejected(_plain(first.get("code")), _plain(description))
 
 
 def _table(answer: Response) -> dict[str, Any]:

@@ -7,14 +7,16 @@ import selectors
 import shlex
 import signal
 import subprocess
+import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import IO, TypeVar, cast
 
 from release_channels.adapters import console, interrupts
 from release_channels.errors import CommandError, SlowError
@@ -24,11 +26,11 @@ _U = TypeVar("_U")
 _TAIL_LINES = 40
 _PATIENCE = 2.0
 _LAST_SECONDS = 1.0
-"""How long a program may take that an interrupted run starts to clean up, in seconds."""
+"""The time that a program may take which an interrupted run starts to clean up, in seconds."""
 _running: dict[subprocess.Popen[bytes], bool] = {}
 _lock = threading.Lock()
 _interrupts = 0
-"""How many `run_parallel` are being taken down: none of their threads may start another program."""
+"""The number of `run_parallel` that are being ended: none of their threads may start another program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +44,19 @@ class CompletedProcess:
 
     @property
     def text(self) -> str:
-        """What it wrote to stdout, without the last newline."""
+        """Its stdout as text, without the last newline."""
         # strip() would eat the first column of `git status --porcelain`
         return self.stdout.decode("utf-8", "replace").removesuffix("\n")
 
     @property
     def messages(self) -> str:
-        """What it wrote to stderr."""
+        """Its stderr as text."""
         return self.stderr.decode("utf-8", "replace").strip()
 
     def or_raise(self) -> CompletedProcess:
         """Return the program back if it exited with 0.
 
-        Raises: CommandError otherwise; the last 40 lines of what it said become the hint.
+        Raises: CommandError otherwise; the last 40 lines of what it wrote become the hint.
         """
         if self.code:
             raise CommandError(
@@ -85,27 +87,25 @@ def run_unchecked(
     umask: int = -1,
     merged: bool = False,
     terminal: bool = False,
-    stdin: bytes | None = None,
 ) -> CompletedProcess:
     """Run a program (never a shell) to its end, whatever its exit code; `timeout` is in seconds.
 
-    It reads `stdin`, or nothing. With `merged`, stderr comes along with stdout, in the order it was written. With
-    `terminal` it may ask for a passphrase there, as git's ssh does; any other program is ended together with all that
-    it started.
+    With `merged`, stderr comes along with stdout, in the order it was written. With `terminal` it may ask for a
+    passphrase there, as git's ssh does; any other program is ended together with all that it started.
 
     Raises: CommandError if it is missing, SlowError (one of these) if it is too slow.
     """
     argv = tuple(str(word) for word in words)
     console.command(argv)
     timeout = min(timeout, max(_LAST_SECONDS, interrupts.seconds_left()))
-    with _started(argv, cwd, env, umask, merged, terminal, reads=stdin is not None) as child:
+    with _started(argv, cwd, env, umask, merged, terminal) as child:
         try:
-            out, err_out = child.communicate(stdin, timeout=timeout)
+            out, err_out = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired as err:
-            said = (err.stderr or err.output or b"").decode("utf-8", "replace")
+            messages = (err.stderr or err.output or b"").decode("utf-8", "replace")
             wrote = (err.output or b"").decode("utf-8", "replace")
             message = f"`{shlex.join(argv)}` took longer than {timeout:g} s"
-            raise SlowError(message, hint=_tail(said), said=wrote) from err
+            raise SlowError(message, hint=_tail(messages), said=wrote) from err
     done = CompletedProcess(argv, child.returncode, out, err_out or b"")
     console.output(done.messages)
     return done
@@ -113,7 +113,7 @@ def run_unchecked(
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """What is kept of a program that may write without end: its code, and both ends of what it wrote.
+    """The end of a program that may write without limit: its code, and both ends of what it wrote.
 
     `code` is None where it was ended by us: it took too long, or wrote more than anybody can want.
     """
@@ -168,9 +168,9 @@ class _Ends:
 
     def add(self, chunk: bytes) -> None:
         self.size += len(chunk)
-        room = self._half - len(self._head)
-        self._head += chunk[:room]
-        self._tail = (self._tail + chunk[room:])[-self._half :]
+        missing = self._half - len(self._head)
+        self._head += chunk[:missing]
+        self._tail = (self._tail + chunk[missing:])[-self._half :]
 
     def text(self) -> bytes:
         left_out = self.size - len(self._head) - len(self._tail)
@@ -186,10 +186,36 @@ def _started(
     umask: int,
     merged: bool,
     terminal: bool,
-    *,
-    reads: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program, and end it if the block is left by an error."""
+    stderr = subprocess.STDOUT if merged else subprocess.PIPE
+    child = _start(argv, cwd, env, stdin=subprocess.DEVNULL, stderr=stderr, umask=umask, terminal=terminal)
+    try:
+        yield child
+        if _interrupts:  # we terminated it: ignore its exit status
+            raise KeyboardInterrupt
+    except BaseException:
+        _end(child, terminal)
+        raise
+    finally:
+        with _lock:
+            _running.pop(child, None)
+
+
+def _start(
+    argv: tuple[str, ...],
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    *,
+    stdin: int,
+    stderr: int | IO[bytes],
+    umask: int = -1,
+    terminal: bool,
+) -> subprocess.Popen[bytes]:
+    """Start a program that an interrupt ends, unless one is being handled.
+
+    Raises: CommandError if it cannot be started.
+    """
     with _lock:
         if _interrupts or (interrupts.is_ending() and threading.current_thread() is not threading.main_thread()):
             raise KeyboardInterrupt
@@ -198,25 +224,109 @@ def _started(
                 argv,
                 cwd=cwd,
                 env=env,
-                stdin=subprocess.PIPE if reads else subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+                stderr=stderr,
                 umask=umask,
                 start_new_session=not terminal,
             )
         except OSError as err:
             raise _not_started(argv[0], cwd, err) from err
         _running[child] = terminal
-    try:
-        yield child
-        if _interrupts:  # it was ended by us: what it says of that is no failure of its own
-            raise KeyboardInterrupt
-    except BaseException:
-        _end(child, terminal)
-        raise
-    finally:
-        with _lock:
-            _running.pop(child, None)
+    return child
+
+
+class RequestProcess:
+    """A program that stays open and replies to one request after another, from any thread.
+
+    It is started by the first request, and ended when this object is closed or collected, or when Python exits.
+    If Python is killed, the program reads the end of its input and exits by itself.
+    """
+
+    def __init__(self, *words: str, cwd: Path, env: Callable[[], Mapping[str, str]], timeout: float = 120) -> None:
+        self._argv, self._cwd, self._env, self._timeout = words, cwd, env, timeout
+        self._requests = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._finalizer: Callable[[], str | None] | None = None
+
+    def request(self, line: bytes, read: Callable[[IO[bytes]], _T]) -> _T:
+        """Send one line and return the parsed reply; a program that has ended since the last request is restarted.
+
+        Raises: CommandError if it cannot be started or ends without a reply, SlowError if the reply takes too long.
+        """
+        with self._requests:
+            if self._child is not None:
+                with suppress(EOFError):
+                    return self._exchange(self._child, line, read)
+            try:
+                return self._exchange(self._start(), line, read)
+            except EOFError as err:
+                raise CommandError(f"`{shlex.join(self._argv)}` ended without a reply", hint=str(err)) from err
+
+    def close(self) -> None:
+        """End the program; the next request starts it again."""
+        with self._requests:
+            self._end()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        console.command(self._argv)
+        with ExitStack() as stack:
+            errors = stack.enter_context(tempfile.TemporaryFile())
+            child = _start(self._argv, self._cwd, self._env(), stdin=subprocess.PIPE, stderr=errors, terminal=True)
+            stack.pop_all()
+        self._child = child
+        self._finalizer = weakref.finalize(self, _close_pipes, child, errors)
+        return child
+
+    def _exchange(self, child: subprocess.Popen[bytes], line: bytes, read: Callable[[IO[bytes]], _T]) -> _T:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        timeout = min(self._timeout, max(_LAST_SECONDS, interrupts.seconds_left()))
+        timer = threading.Timer(timeout, child.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            child.stdin.write(line)
+            child.stdin.flush()
+            return read(child.stdout)
+        except (EOFError, BrokenPipeError) as err:
+            messages = _tail(self._end())
+            if _interrupts:
+                raise KeyboardInterrupt from err
+            if timer.finished.is_set():
+                message = f"`{shlex.join(self._argv)}` took longer than {timeout:g} s"
+                raise SlowError(message, hint=messages) from err
+            raise EOFError(messages) from err
+        except BaseException:  # the rest of the reply would be taken for the next one
+            self._end()
+            raise
+        finally:
+            timer.cancel()
+
+    def _end(self) -> str:
+        """End the program, if it runs, and return what it wrote to stderr."""
+        if self._finalizer is None:
+            return ""
+        self._child = None
+        finalizer, self._finalizer = self._finalizer, None
+        return finalizer() or ""
+
+
+def _close_pipes(child: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
+    """End a program by closing its pipes, kill it if that does not help, and return what it wrote to stderr.
+
+    It takes no lock, since the garbage collector may call it from any line of code.
+    """
+    for pipe in (child.stdin, child.stdout):
+        with suppress(OSError):
+            if pipe is not None:
+                pipe.close()
+    _insist(child, True, _patience())
+    child.wait()
+    _running.pop(child, None)
+    with errors:
+        errors.seek(0)
+        return errors.read().decode("utf-8", "replace").strip()
 
 
 def _not_started(program: str, cwd: Path, err: OSError) -> CommandError:
@@ -233,17 +343,17 @@ def _ending(code: int) -> str:
     return f"was ended by signal {-code}"
 
 
-def _tail(said: str) -> str:
-    return "\n".join(said.strip().splitlines()[-_TAIL_LINES:])
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-_TAIL_LINES:])
 
 
-def run_parallel(*acts: Callable[[], _T]) -> list[_T]:
-    """Do independent work at the same time, each in a thread of its own, and return the results in order.
+def run_parallel(*functions: Callable[[], _T]) -> list[_T]:
+    """Run independent functions at the same time, each in a thread of its own, and return the results in order.
 
     Raises: the first error in order, after all have ended; on an interrupt the programs that still run are ended.
     """
-    pool = ThreadPoolExecutor(max_workers=max(1, len(acts)))
-    futures = [pool.submit(act) for act in acts]
+    pool = ThreadPoolExecutor(max_workers=max(1, len(functions)))
+    futures = [pool.submit(function) for function in functions]
     try:
         wait(futures)
         return [future.result() for future in futures]
@@ -257,18 +367,18 @@ def run_parallel(*acts: Callable[[], _T]) -> list[_T]:
         pool.shutdown(wait=False)
 
 
-def run_pair(one: Callable[[], _T], other: Callable[[], _U]) -> tuple[_T, _U]:
-    """Do two things of different kinds side by side.
+def run_pair(first: Callable[[], _T], second: Callable[[], _U]) -> tuple[_T, _U]:
+    """Run two functions of different types at the same time.
 
     Raises: the first error in order.
     """
-    first, second = run_parallel(one, cast("Callable[[], _T | _U]", other))
-    return cast(_T, first), cast(_U, second)
+    results = run_parallel(first, cast("Callable[[], _T | _U]", second))
+    return cast(_T, results[0]), cast(_U, results[1])
 
 
 @contextmanager
 def background(act: Callable[[], _T]) -> Iterator[Future[_T]]:
-    """Do work beside what the block does; left before it has ended, its programs are ended with it."""
+    """Run a function in the background of a block; if the block is left first, its programs are ended."""
     pool = ThreadPoolExecutor(max_workers=1)
     future = pool.submit(act)
     try:

@@ -1,4 +1,4 @@
-"""The version of this tool that a project's CI runs, as the lock beside its noxfile has it."""
+"""The version of this tool that a project's CI runs, as the lock next to its noxfile has it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from release_channels.adapters import console
 
 _TOOL = "release-channels"
 LOCKS = ("release_noxfile.py.lock", "noxfile.py.lock")
-"""Where a lock may stand; the release sessions' own file comes first."""
+"""The paths of a lock; the release sessions' own file comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class LockedTool:
 
 
 def locked_tool(root: Path) -> LockedTool | None:
-    """Read which version of the tool is locked; None where no lock tells."""
+    """Read which version of the tool is locked; None without a lock."""
     for name in LOCKS:
         try:
             packages = tomllib.loads((root / name).read_text(encoding="utf-8")).get("package", [])

@@ -1,11 +1,11 @@
-"""What a commit may not say of itself: the default branch says which branch counts, and how tags are written."""
+"""The settings that only the default branch may make: which branch counts, and how tags are written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from release_channels.adapters.git import Git
+from release_channels.adapters.git import Git, RemoteRefs
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.project.pyproject import PYPROJECT
@@ -16,14 +16,14 @@ _KEYS = ("main-branch", "remote", "tag-format")
 _USUAL = "origin"
 
 
-def require_default_branch_settings(git: Git, config: Config) -> None:
+def require_default_branch_settings(git: Git, config: Config, listed: RemoteRefs | None = None) -> None:
     """Require that a commit's settings are those of the default branch, of its own remote and of `origin`.
 
     Raises: RefusedError if they differ, or if a remote does not tell its default branch.
     """
     for remote in dict.fromkeys((_USUAL, config.remote)):
         if git.remote_url(remote) is not None:
-            branch, tip = git.default_tip(remote)
+            branch, tip = git.default_tip(remote, listed if remote == config.remote else None)
             require_same(config, git.read_file(tip, PYPROJECT), f"{remote}/{branch}")
 
 
@@ -49,10 +49,10 @@ def require_same(config: Config, content: bytes | None, where: str) -> None:
 
 def _table(content: bytes | None, where: str) -> Mapping[str, Any]:
     """Read the table as far as it can be read: a branch without one has the defaults."""
-    found: Any = {}
+    table: Any = {}
     if content is not None:
         path = f"{PYPROJECT} of {where}"
-        found = parse_toml(decode(content, path), path)
+        table = parse_toml(decode(content, path), path)
     for key in ("tool", "release-channels"):
-        found = found.get(key, {}) if isinstance(found, Mapping) else {}
-    return found if isinstance(found, Mapping) else {}
+        table = table.get(key, {}) if isinstance(table, Mapping) else {}
+    return table if isinstance(table, Mapping) else {}

@@ -128,7 +128,7 @@ class TaskContext:
         return self.git.files(self.commit.sha)
 
     def working_tree(self) -> tuple[Project, Read]:
-        """Read the project as it stands in the working tree, and give what reads the other files of it.
+        """Read the project from the working tree; return it with the reader of its other files.
 
         Raises: RefusedError for a project that cannot be released.
         """

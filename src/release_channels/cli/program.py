@@ -26,7 +26,7 @@ class TaskProgram(Program):
         super().__init__(name=NAME, namespace=tasks, version=version(NAME))
 
     def parse_core(self, argv: list[str] | None) -> None:
-        """Read what stands before the first task."""
+        """Parse the options before the first task."""
         try:
             super().parse_core(argv)
         except ParseError as err:

@@ -34,7 +34,7 @@ def commits_since_version(git: Git, sha: str, project: Project) -> CommitsSince 
         return None
     history = git.first_parents(sha, _MOST)
     count = _count_after(git, project, history)
-    if count < len(history) and not history[count].parent and git.is_shallow():
+    if count < len(history) and not history[count].parent and not git.is_root(history[count].name):
         return None
     after = history[:count]
     copies = {LOCK, *(file.path for file in project.config.version_files)}

@@ -122,7 +122,7 @@ def _read(
 
 
 def _main(context: TaskContext, unseen: list[str]) -> tuple[Commit, Project]:
-    """Find main's tip on the remote, as fetched now; where it cannot be read, HEAD stands for it, which is said."""
+    """Find main's tip on the remote, as fetched now; HEAD where it cannot be read, which is said."""
     config = context.config
     main = f"{config.remote}/{config.main_branch}"
     if context.git.remote_url(config.remote) is None:

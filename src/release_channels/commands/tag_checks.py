@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.files import temporary_directory
+from release_channels.adapters.git import RemoteRefs
 from release_channels.adapters.trusted_settings import require_default_branch_settings
 from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.cli.context import TaskContext
@@ -20,7 +21,7 @@ from release_channels.model.findings import Finding, Severity
 from release_channels.model.github import WorkflowRun
 from release_channels.model.observed import UNSHALLOW, IndexState, Observed, Relation
 from release_channels.model.public_rules import check_place, check_version
-from release_channels.model.tags import tag_of
+from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.version import Channel
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.plan_edits import disagreements, old_mentions
@@ -61,14 +62,15 @@ def check_tag_preconditions(
         index = _on_index(state, version, context.index.title)
     except RefusedError as stop:
         state, index = IndexState(context.index.name), Row("index", Answer.NO, str(stop), stop.hint)
+    listed = context.git.list_remote(context.config.remote)
     return (
         *_tree(context),
-        *_commit(context, version, state),
+        *_commit(context, version, state, listed),
         *_since(context, version, names_commit=names_commit),
         *_texts(context, version),
         *_declared(context, version),
-        _tag(context, version, sign=sign),
-        *_other_tags(context, version),
+        _tag(context, version, listed, sign=sign),
+        *_other_tags(context, version, listed),
         index,
         *(_softened(row, context) for row in _runs(context, version)),
     )
@@ -93,7 +95,7 @@ def _tree(context: TaskContext) -> Iterator[Row]:
         yield Row("tree", Answer.YES, "nothing uncommitted")
 
 
-def _commit(context: TaskContext, version: Version, state: IndexState) -> Iterator[Row]:
+def _commit(context: TaskContext, version: Version, state: IndexState, listed: RemoteRefs) -> Iterator[Row]:
     """Check the version in the commit, and that the commit is on main as fetched now."""
     config = context.config
     main = f"{config.remote}/{config.main_branch}"
@@ -103,8 +105,8 @@ def _commit(context: TaskContext, version: Version, state: IndexState) -> Iterat
         bumped = _bumped(context) if row.answer is Answer.NO else ""
         yield replace(row, hint=bumped) if bumped else row
     try:
-        tip = context.git.remote_tip(config.remote, config.main_branch)
-        require_default_branch_settings(context.git, config)
+        tip = context.git.remote_tip(config.remote, config.main_branch, listed)
+        require_default_branch_settings(context.git, config, listed)
         seen = replace(seen, on_main=context.git.relation(context.commit.sha, tip))
     except ReleaseError as stop:
         yield Row("commit", Answer.NO, str(stop), stop.hint)
@@ -133,7 +135,7 @@ def _since(context: TaskContext, version: Version, *, names_commit: bool) -> Ite
     answer = Answer.UNKNOWN
     if since.code and not names_commit:
         answer = Answer.NO
-        other = f"; `--commit {since.setter.title.partition(' ')[0]}` leaves them out" if since.setter else ""
+        other = f"; `--commit {since.setter.name}` leaves them out" if since.setter else ""
         lines.append(f"`invoke tag --commit HEAD` releases them, too{other}")
     message = f"{context.commit.short} is {counted} after the one that set {version}"
     yield Row("since", answer, message, "\n".join(lines))
@@ -209,11 +211,11 @@ def _bump(context: TaskContext, version: Version) -> str:
     return "`invoke bump`" if context.project.source.is_written else f"`invoke bump --to {version}`"
 
 
-def _tag(context: TaskContext, version: Version, *, sign: bool) -> Row:
+def _tag(context: TaskContext, version: Version, listed: RemoteRefs, *, sign: bool) -> Row:
     """Request the tag here and on the remote: one that was made on this commit and never pushed is as good."""
     git, config, sha = context.git, context.config, context.commit.sha
     name = tag_of(config.tag_format, version)
-    here, there = git.local_tag(name, sha), git.remote_tag(name, sha, config.remote)
+    here, there = git.local_tag(name, sha), git.remote_tag(name, sha, config.remote, listed)
     for tag, where in ((there, f"on {config.remote}"), (here, "here")):
         if tag is not None and tag.commit != sha:
             return Row("tag", Answer.NO, f"{name} exists {where}, on commit {tag.commit[:12]}", _ELSEWHERE[tag is here])
@@ -227,10 +229,12 @@ def _tag(context: TaskContext, version: Version, *, sign: bool) -> Row:
     return Row("tag", Answer.YES, f"{name} is here on this commit, not yet on {config.remote}")
 
 
-def _other_tags(context: TaskContext, version: Version) -> Iterator[Row]:
+def _other_tags(context: TaskContext, version: Version, listed: RemoteRefs) -> Iterator[Row]:
     """Request release tags that are above this version, or on the same commit: one commit is one release."""
     try:
-        others = {other: name for other, name in context.tags().items() if other != version}
+        names = context.git.tag_names(context.config.remote, listed)
+        tags = release_tags(context.config.tag_format, names)
+        others = {other: name for other, name in tags.items() if other != version}
     except RefusedError as stop:
         yield Row("tag", Answer.NO, str(stop), stop.hint)
         return

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from release_channels.project.commit_url import with_source_commit
 from release_channels.project.edit import Edit
-from release_channels.project.files import Read, read_all
+from release_channels.project.files import Read
 from release_channels.project.lock_files import LOCK, cargo_disagreements, plan_cargo_lock, plan_lock, read_lock
 from release_channels.project.pyproject import Project
 from release_channels.project.stale_mentions import Mention, find_mentions
@@ -41,8 +41,8 @@ def disagreements(project: Project, read: Read, version: Version | None = None) 
 
 def old_mentions(project: Project, read: Read, version: Version, files: Iterable[str]) -> tuple[Mention, ...]:
     """Find lines in README and documentation that mention an older version; `files` are all files of the commit."""
-    pages = read_all(read, filter(_TEXT.fullmatch, files))
-    texts = {path: text.decode("utf-8", "replace") for path, text in pages.items()}
+    pages = filter(_TEXT.fullmatch, files)
+    texts = {path: text.decode("utf-8", "replace") for path in pages if (text := read(path)) is not None}
     return find_mentions(project.normalized_name, version, texts)
 
 

@@ -65,7 +65,10 @@ def version_at(where: str, value: object) -> Version:
 
 
 def table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "") -> Mapping[str, Any]:
-    """Return a table below another one; empty if there is none."""
+    """Return a table below another one; empty if there is none.
+
+    Raises: RefusedError if the key has another type.
+    """
     found = parent.get(key, {})
     if not isinstance(found, Mapping):
         raise RefusedError(f"{path}: {prefix}{key} is {found!r}", hint=f"it is a table: [{prefix}{key}]")
@@ -73,7 +76,10 @@ def table(parent: Mapping[str, Any], key: str, path: str, prefix: str = "") -> M
 
 
 def nested_table(document: Mapping[str, Any], keys: str, path: str) -> Mapping[str, Any]:
-    """Return the table at a dotted path; empty if there is none."""
+    """Return the table at a dotted path; empty if there is none.
+
+    Raises: RefusedError if a key on the way has another type.
+    """
     found, prefix = document, ""
     for key in keys.split("."):
         found, prefix = table(found, key, path, prefix), f"{prefix}{key}."
@@ -81,7 +87,10 @@ def nested_table(document: Mapping[str, Any], keys: str, path: str) -> Mapping[s
 
 
 def optional_string(parent: Mapping[str, Any], key: str, path: str, prefix: str) -> str | None:
-    """Return a string of a table; None if there is none."""
+    """Return a string of a table; None if there is none.
+
+    Raises: RefusedError if the key has another type.
+    """
     value = parent.get(key)
     if value is not None and not isinstance(value, str):
         raise RefusedError(f"{path}: {prefix}{key} is {value!r}", hint="it must be a string in quotes")
@@ -89,13 +98,19 @@ def optional_string(parent: Mapping[str, Any], key: str, path: str, prefix: str)
 
 
 def string_map(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> Mapping[str, str]:
-    """Return a table whose values are all strings."""
+    """Return a table whose values are all strings.
+
+    Raises: RefusedError if the key or a value has another type.
+    """
     found = table(parent, key, path, prefix)
     return {name: optional_string(found, name, path, f"{prefix}{key}.") or "" for name in found}
 
 
 def string_list(parent: Mapping[str, Any], key: str, path: str, prefix: str = "project.") -> list[str]:
-    """Return a list of strings; empty if there is none."""
+    """Return a list of strings; empty if there is none.
+
+    Raises: RefusedError if the key has another type.
+    """
     values = parent.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise RefusedError(f"{path}: {prefix}{key} is {values!r}", hint="it must be a list of strings")

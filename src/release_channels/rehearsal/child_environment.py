@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import ssl
@@ -64,13 +65,29 @@ def make_certificates(directory: Path, env: Mapping[str, str], hosts: Iterable[s
     return tls, bundle
 
 
-def make_programs(directory: Path) -> str:
-    """Make a PATH with uv, a bare Python, git and bash: what else is installed beside this tool is not found there."""
+def make_programs(directory: Path, env: Mapping[str, str]) -> str:
+    """Create a PATH with uv, git, bash and the Pythons that uv finds in an environment, but no other installed tools.
+
+    A runner of GitHub has several Pythons, too; `python` is the one that runs this.
+    """
     directory.mkdir()
-    for name, target in (("uv", uv_program()), ("python3", sys.executable), ("python", sys.executable)):
+    programs = {**_pythons(directory, env), "uv": uv_program(), "python3": sys.executable, "python": sys.executable}
+    for name, target in programs.items():
         (directory / name).symlink_to(target)
     entries = [Path(found).parent for name in _PROGRAMS if (found := shutil.which(name))]
     return os.pathsep.join(dict.fromkeys(str(entry) for entry in (directory, *entries, Path("/usr/bin"), Path("/bin"))))
+
+
+def _pythons(cwd: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Return the installed interpreters by the name of their minor version, as `python3.12`."""
+    words = ("python", "list", "--only-installed", "--no-python-downloads", "--no-config", "--output-format", "json")
+    pythons: dict[str, str] = {}
+    for found in json.loads(run(uv_program(), *words, cwd=cwd, env=env)):
+        parts, path = found["version_parts"], Path(found["path"])
+        # A shim of a version manager finds its interpreter by variables that no job has.
+        if found["implementation"] == "cpython" and path.parent.name != "shims":
+            pythons.setdefault(f"python{parts['major']}.{parts['minor']}", str(path))
+    return pythons
 
 
 def write_git_config(home: Path, remote: Path, address: str) -> Path:

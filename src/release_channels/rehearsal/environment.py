@@ -133,7 +133,7 @@ def create_environment(
     fault_injector = FaultInjector()
     with ExitStack() as stack:
         upstream_proxy = stack.enter_context(open_upstream_proxy(hosts, tls, bundle))
-        base = children_environment(env, home, make_programs(directory / "bin"), bundle, upstream_proxy.url)
+        base = children_environment(env, home, make_programs(directory / "bin", env), bundle, upstream_proxy.url)
         stack.callback(remove_noted, directory / "locks", Path(base["UV_CACHE_DIR"]))
         index = stack.enter_context(
             serve(

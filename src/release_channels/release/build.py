@@ -42,7 +42,7 @@ class BuildSpec:
     commit: Commit
     edits: tuple[Edit, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What tells the build backend a version that no file holds."""
+    """The variables that give the build backend a version that no file contains."""
     build_constraints: str = ""
 
 

@@ -161,7 +161,7 @@ def _again(release: ReleaseContext, tag: str) -> str:
 
 
 def _is_same(asset: Asset, path: Path) -> bool:
-    """Compare by digest; servers that are older than digests tell a size alone."""
+    """Compare by digest; servers that are older than digests report only a size."""
     return asset.is_complete and asset.size == path.stat().st_size and asset.sha256 in (None, sha256_of(path))
 
 

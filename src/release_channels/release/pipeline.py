@@ -120,7 +120,10 @@ def release(job: Job) -> Outcome:
 
 
 def load_step(name: str) -> Step:
-    """Import one step by its name, so that a job that publishes loads nothing of what builds."""
+    """Import one step by its name, so that a job that publishes loads nothing of what builds.
+
+    Raises: ValueError for a name that is not a step's.
+    """
     match name:
         case "build":
             from release_channels.release.build import BUILD as step

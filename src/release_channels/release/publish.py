@@ -1,4 +1,4 @@
-"""Publish what was built: the fence, the upload, and then the index itself as the witness."""
+"""Publish a build: verify the files, upload them, and confirm them on the index."""
 
 from __future__ import annotations
 
@@ -244,4 +244,4 @@ def _pauses(first: float) -> Iterator[float]:
 
 
 PREVIEW_PUBLISH = Step("preview-publish", "verify files, upload, confirm on the index", _act)
-PUBLIC_PUBLISH = Step("public-publish", "fence, the tag once more, upload, and a look at the index", _act)
+PUBLIC_PUBLISH = Step("public-publish", "verify files, recheck the tag, upload, confirm on the index", _act)

@@ -1,4 +1,4 @@
-"""The fence: the last look into the files before upload.
+"""The upload guard: verify the files once more, right before the upload.
 
 An index cannot limit a publisher to a kind of version. So each file is opened, and only this project, this
 channel's kind of version, exactly the version derived again and the manifest's bytes go through.
@@ -67,7 +67,7 @@ def _look_inside(copy: Path, manifest: Manifest) -> None:
 
 
 def recheck_tag(release: ReleaseContext) -> None:
-    """Read the tag once more: somebody may have moved it since the run began.
+    """Read the tag again: it may have been moved since the run began.
 
     Raises: RefusedError if it does not point to the commit that was built.
     """

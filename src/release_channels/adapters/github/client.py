@@ -55,7 +55,7 @@ class GitHub:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Hang up."""
+        """Close the connections."""
         self.close()
 
     def close(self) -> None:
@@ -92,10 +92,10 @@ class GitHub:
                 raise ValueError("runs that were not asked for")  # a redirect loses the filter on the way
             return runs
 
-        found = self._answers.read(f"the runs of {workflow} for {sha[:12]}", ask, needs="actions: read")
+        runs = self._answers.read(f"the runs of {workflow} for {sha[:12]}", ask, needs="actions: read")
         if green_on is not None:
-            found = [run for run in found if run.is_green and run.branch == green_on]
-        return max(found, key=lambda run: run.number, default=None)
+            runs = [run for run in runs if run.is_green and run.branch == green_on]
+        return max(runs, key=lambda run: run.number, default=None)
 
     def find_run(self, workflow: str, title: str, *, event: str, since: datetime) -> WorkflowRun | None:
         """Find the newest run of this workflow file with exactly this title, among those made at that time or later."""
@@ -106,8 +106,8 @@ class GitHub:
             recent = takewhile(lambda run: run.created_at >= since, runs)  # newest first, whatever the filter did
             return [run for run in recent if (run.title, run.workflow, run.event) == (title, workflow, event)]
 
-        found = self._answers.read(f"the run of {workflow} called {title!r}", ask, needs="actions: read")
-        return max(found, key=lambda run: run.number, default=None)
+        runs = self._answers.read(f"the run of {workflow} called {title!r}", ask, needs="actions: read")
+        return max(runs, key=lambda run: run.number, default=None)
 
     def run(self, run_id: int) -> WorkflowRun:
         """Read one run."""
@@ -135,7 +135,9 @@ class GitHub:
         """List the artifacts of a run, expired ones too."""
 
         def ask() -> tuple[Artifact, ...]:
-            return tuple(parse.parse_artifact(found) for found in self._repo.get_workflow_run(run_id).get_artifacts())
+            return tuple(
+                parse.parse_artifact(artifact) for artifact in self._repo.get_workflow_run(run_id).get_artifacts()
+            )
 
         return self._answers.read(f"the artifacts of run {run_id}", ask, needs="actions: read")
 
@@ -160,7 +162,7 @@ class GitHub:
         )
 
     def compare(self, base: str, head: str) -> Comparison:
-        """Report how a head stands to a base, both branches, tags or commits."""
+        """Compare a head with a base; both are branches, tags or commits."""
 
         def ask() -> Comparison:
             return parse.parse_comparison(self._repo.compare(base, head, comparison_commits_per_page=1))
@@ -185,8 +187,8 @@ class GitHub:
         """Read a file as the tip of the default branch contains it; None if it has no such file."""
 
         def ask() -> bytes:
-            found = self._repo.get_contents(path)
-            return (found[0] if isinstance(found, list) else found).decoded_content
+            file = self._repo.get_contents(path)
+            return (file[0] if isinstance(file, list) else file).decoded_content
 
         try:
             return self._answers.read(f"the default branch's {path[:80]}", ask, needs="contents: read")
@@ -255,7 +257,7 @@ class GitHub:
         )
 
     def publish(self, release: GitHubRelease, *, latest: bool, target: str = "") -> GitHubRelease:
-        """Publish a draft with these words, as the latest release or beside it; `target` as in a draft."""
+        """Publish a draft with these words, as the latest release or not; `target` as in a draft."""
 
         def act() -> GitHubRelease:
             from github.GithubObject import NotSet
@@ -295,8 +297,8 @@ class GitHub:
         workflows: dict[int, str | None] = {}
 
         def ask() -> list[tuple[Deployment, int | None]]:
-            found = self._repo.get_deployments(environment=environment)
-            return [self._deployment(one) for one in islice(found, limit)]
+            listed = self._repo.get_deployments(environment=environment)
+            return [self._deployment(deployment) for deployment in islice(listed, limit)]
 
         text: list[Deployment] = []
         for deployment, run_id in self._answers.read(
@@ -307,11 +309,11 @@ class GitHub:
             text.append(parse.with_workflow(deployment, workflows.get(run_id) if run_id is not None else None))
         return tuple(text)
 
-    def _deployment(self, one: Any) -> tuple[Deployment, int | None]:
-        newest = next(iter(one.get_statuses()), None)
-        deployment = parse.parse_deployment(one, newest)
-        found = _RUN_IN_URL.search(deployment.url)
-        return deployment, int(found[1]) if found else None
+    def _deployment(self, listed: Any) -> tuple[Deployment, int | None]:
+        newest = next(iter(listed.get_statuses()), None)
+        deployment = parse.parse_deployment(listed, newest)
+        linked = _RUN_IN_URL.search(deployment.url)
+        return deployment, int(linked[1]) if linked else None
 
     def _workflow_of(self, run_id: int) -> str | None:
         try:

@@ -28,7 +28,7 @@ _ADDRESS = "GITHUB_API_URL"
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """How long to wait before each repeated read and between two writes, in seconds, and how waiting is done."""
+    """The waits before each repeated read and between two writes, in seconds, and the function that waits."""
 
     reads: tuple[float, ...] = (1.0, 4.0)
     writes: float = 1.0

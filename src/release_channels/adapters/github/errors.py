@@ -1,4 +1,4 @@
-"""What GitHub's answers mean: read again, or stop with a reason and what to do. No token ever gets into a message."""
+"""The meaning of GitHub's answers: read again, or stop with a reason and what to do. No message holds a token."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Unsettled(UnansweredError):
 
 @dataclass(frozen=True, slots=True)
 class RetryingClient:
-    """How one client asks: of which host, about which repository, with which token, and how patiently."""
+    """The requests of one client: its host, repository and token, and how often it repeats a read."""
 
     host: str
     repository: str
@@ -100,22 +100,24 @@ class RetryingClient:
                 hint="try again after that time"
                 + ("" if self.token else "; with a token in GH_TOKEN it is far higher"),
             )
-        said = self._clean(_message(err.data))
+        reason = self._clean(_message(err.data))
         if status == 401:
             return self._unknown(doing)
         if status == 403:
             return RefusedError(
-                f"{self._who} forbids it{self._with_token} when {doing}: {said or 'no reason given'}",
+                f"{self._who} forbids it{self._with_token} when {doing}: {reason or 'no reason given'}",
                 hint=_rights(needs),
             )
         if status == 404:
-            more = "" if said.lower() in ("", "not found") else f" ({said})"
+            more = "" if reason.lower() in ("", "not found") else f" ({reason})"
             return NotFoundError(
                 f"{self._who}: not found in {self.repository}, or not visible{self._with_token}, when {doing}{more}",
                 hint="check the name of the repository and what the token may read; "
                 "a private repository is invisible without a token that may read it",
             )
-        return RefusedError(f"{self._who} refused with {status} when {doing}: {said or 'no reason given'}", hint=_LOOK)
+        return RefusedError(
+            f"{self._who} refused with {status} when {doing}: {reason or 'no reason given'}", hint=_LOOK
+        )
 
     def _unknown(self, doing: str) -> RefusedError:
         if self.token is None:
@@ -190,8 +192,8 @@ def _message(data: object) -> str:
     errors = data.get("errors")
     for error in errors if isinstance(errors, list) else []:
         if isinstance(error, dict):
-            place = ".".join(str(error[key]) for key in ("resource", "field") if error.get(key))
-            parts.append(error.get("message") or f"{place} {error.get('code', '')}".strip())
+            field = ".".join(str(error[key]) for key in ("resource", "field") if error.get(key))
+            parts.append(error.get("message") or f"{field} {error.get('code', '')}".strip())
         else:
             parts.append(str(error))
     return "; ".join(part for part in parts if isinstance(part, str) and part)

@@ -14,7 +14,7 @@ from release_channels.model.github import WorkflowRun
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How long to follow a workflow, in seconds, and how to sleep in between."""
+    """The time to follow a workflow, in seconds, and the function that sleeps in between."""
 
     longest: float = 3600.0
     pause: float = 10.0
@@ -28,15 +28,15 @@ def wait_for_run(
 
     Raises: FailedError if it takes too long.
     """
-    said, left = "", waiting.longest
+    shown, left = "", waiting.longest
     while True:
         run = ask()
         if run is not None and run.is_done:
             return run
         text = _state(run, workflow, github)
-        if text != said:
+        if text != shown:
             console.say(f"  {text}")
-            said = text
+            shown = text
         if left <= 0:
             raise FailedError(f"{text} after {waiting.longest:g} s", hint="start the same again to continue waiting")
         waiting.sleep(waiting.pause)

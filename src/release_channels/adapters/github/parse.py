@@ -107,7 +107,7 @@ def parse_asset(asset: github.GitReleaseAsset.GitReleaseAsset) -> Asset:
 
 
 def parse_comparison(comparison: github.Comparison.Comparison) -> Comparison:
-    """Read how two commits stand to each other."""
+    """Parse the comparison of two commits."""
     return Comparison(
         status=sure(comparison.status), ahead_by=sure(comparison.ahead_by), behind_by=sure(comparison.behind_by)
     )
@@ -202,7 +202,10 @@ def _full_name(repository: Any) -> str | None:
 
 
 def parse_list(answer: Any, key: str) -> list[Mapping[str, Any]]:
-    """Read a list of objects, below a key or bare."""
+    """Parse a list of objects, below a key or bare.
+
+    Raises: TypeError if it is anything else.
+    """
     entries = answer[key] if key else answer
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
         raise TypeError("not a list of objects")

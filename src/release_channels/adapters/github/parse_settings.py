@@ -46,7 +46,7 @@ def write_environment(environment: Environment) -> dict[str, Any]:
     return {
         "wait_timer": environment.wait_minutes,
         "prevent_self_review": environment.prevents_self_review,
-        "reviewers": [{"type": one.kind, "id": one.id} for one in environment.reviewers] or None,
+        "reviewers": [{"type": reviewer.kind, "id": reviewer.id} for reviewer in environment.reviewers] or None,
         "deployment_branch_policy": policy,
     }
 
@@ -79,7 +79,7 @@ def parse_dispatched(answer: Any) -> int | None:
 
 
 def parse_complaints(entries: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Read the messages of annotations that tell of a failure."""
+    """Parse the messages of annotations that report a failure."""
     return tuple(str(entry["message"]) for entry in entries if entry["annotation_level"] == "failure")
 
 

@@ -14,7 +14,7 @@ from release_channels.model.github_settings import DeploymentRefs, Environment, 
 
 _PAGE = 100
 _MANY = 20
-"""How many pages are read of a list that has a few entries in any repository."""
+"""The number of pages that are read of a list, which has a few entries in any repository."""
 _ADMINISTRATION = "administration: write"
 
 
@@ -120,7 +120,7 @@ class Settings:
         return self.answers.read(f"the names of the secrets of {of}", ask, needs=needs)
 
     def dispatch(self, workflow: str, ref: str, inputs: Mapping[str, str]) -> int | None:
-        """Start a workflow by hand, and give the id of its run where GitHub tells it."""
+        """Dispatch a workflow; return the id of its run if GitHub reports it."""
         sent = {"ref": ref, "inputs": dict(inputs), "return_run_details": True}
         answer = self.answers.write(
             f"start {workflow} on {ref}",
@@ -130,7 +130,7 @@ class Settings:
         return parse.parse_dispatched(answer)
 
     def complaints(self, job_id: int) -> tuple[str, ...]:
-        """Read what a job says went wrong, which is told on the page of its run."""
+        """Read the error messages of a job, as the page of its run shows them."""
 
         def ask() -> tuple[str, ...]:
             return parse.parse_complaints(self._pages(f"/check-runs/{job_id}/annotations", ""))
@@ -138,7 +138,7 @@ class Settings:
         return self.answers.read(f"what job {job_id} complains of", ask, needs="checks: read")
 
     def _pages(self, path: str, key: str) -> Iterator[Mapping[str, Any]]:
-        """Read a list, page by page, wherever it stands in the answer."""
+        """Read a list page by page; `key` is its key in the answer, or empty."""
         joint = "&" if "?" in path else "?"
         for page in range(1, _MANY + 1):
             answer = self.ask("GET", f"{path}{joint}per_page={_PAGE}&page={page}")

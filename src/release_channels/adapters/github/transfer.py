@@ -116,7 +116,7 @@ def _too_large(artifact: Artifact, limit: int) -> RefusedError:
 def _may_have_token(address: SplitResult, base: SplitResult) -> bool:
     """Return whether an address belongs to the API's site: the same server, or another name below its domain.
 
-    Source: GitHub's REST reference, upload a release asset: `uploads.github.com` beside `api.github.com`.
+    Source: GitHub's REST reference, upload a release asset: `uploads.github.com` next to `api.github.com`.
     """
     if address.scheme != base.scheme:
         return False

@@ -14,6 +14,7 @@ from release_channels.project.typed_toml import decode, nested_table, resolve_in
 def setuptools_source(context: SourceContext) -> VersionSource:
     """Find the version as setuptools does: in its own table, setup.cfg, or the tags.
 
+    Raises: RefusedError if there is none, or none that can be rewritten.
     Source: setuptools' documentation of pyproject.toml and setup.cfg; setuptools-scm's of how it is enabled.
     """
     directive = context.tool("setuptools.dynamic").get("version")
