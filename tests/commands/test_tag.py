@@ -231,6 +231,10 @@ ALLOWED = {
         {"extra": 'optional-dependencies = { all = ["rich>=15.0rc1"] }\n'},
         "?   metadata   the dependency 'rich>=15.0rc1; extra == \"all\"' of the extra all asks for a pre-release",
     ),
+    "pre-release that is meant": (
+        {"dependencies": ("rich>=15.0rc1",), "settings": 'allow-prerelease-dependencies = ["rich"]\n'},
+        "?   metadata   the dependency 'rich>=15.0rc1' asks for a pre-release (>=15.0rc1)",
+    ),
     "dynamic fields": (
         {"extra": 'dynamic = ["classifiers", "authors"]\n'},
         "?   metadata   not known before the build: authors, classifiers",

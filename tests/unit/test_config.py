@@ -33,6 +33,7 @@ DEFAULTS = {
     "build_constraints": "",
     "rebuild": True,
     "allow_lost_scripts": (),
+    "allow_prerelease_dependencies": (),
     "verify_seconds": 600,
     "file_limit": 100 * 1024 * 1024,
     "project_limit": 10 * 1024 * 1024 * 1024,
@@ -80,10 +81,16 @@ SET = {
 def test_every_key_can_be_set() -> None:
     """Each key is written with dashes and lands in its field."""
     copy = {"path": "CITATION.cff", "pattern": "version: {version}"}
-    more = {"version-files": [copy], "allow-lost-scripts": ["old"], "gate": {"enabled": False}}
+    more = {
+        "version-files": [copy],
+        "allow-lost-scripts": ["old"],
+        "allow-prerelease-dependencies": ["ty"],
+        "gate": {"enabled": False},
+    }
     config = parse_config(SET | more)
     expected = SET | {
-        "version-files": (VersionFile(**copy),), "allow-lost-scripts": ("old",), "gate": GateConfig(enabled=False),
+        "version-files": (VersionFile(**copy),), "allow-lost-scripts": ("old",),
+        "allow-prerelease-dependencies": ("ty",), "gate": GateConfig(enabled=False),
     }  # fmt: skip
     assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == expected
     assert config.closed_line is ClosedLine.SKIP

@@ -185,6 +185,7 @@ def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
             file_limit=config.file_limit,
             project_limit=config.project_limit,
             project_bytes=0,
+            allow_prerelease_dependencies=frozenset(config.allow_prerelease_dependencies),
         )
         findings = sort_findings(check_declared(project, context.read, subject))
     for finding in findings:

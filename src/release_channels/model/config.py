@@ -73,6 +73,9 @@ class Config:
     allow_lost_scripts: tuple[str, ...] = setting(
         (), "scripts of the previous release that a release may drop: `check` refuses to drop any other"
     )
+    allow_prerelease_dependencies: tuple[str, ...] = setting(
+        (), "dependencies that a final may ask for as pre-releases: `check` and `tag` refuse any other"
+    )
     verify_seconds: int = setting(600, "how long one install command of `verify` may take, in seconds")
     file_limit: int = setting(100 * 2**20, "the index's limit for one file, in bytes")
     project_limit: int = setting(10 * 2**30, "the index's limit for all files of the project, in bytes")
