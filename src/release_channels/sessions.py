@@ -139,6 +139,8 @@ def _refusing(taken: str) -> Callable[[Session], None]:
 
 
 def _run(session: Session, *steps: str, channel: str = "") -> None:
+    if _shows_help(session):
+        return
     from release_channels.model.version import Channel
     from release_channels.release.pipeline import run_pipeline
 
@@ -152,9 +154,23 @@ def _run(session: Session, *steps: str, channel: str = "") -> None:
 
 def _run_alone(session: Session, run: Callable[..., Outcome]) -> None:
     """Run a session that is not a step of a release."""
+    if _shows_help(session):
+        return
     outcome = run(session.posargs, root=Path.cwd(), dry_run=_only_install(session))
     if not outcome.result.is_good:
         session.error(str(outcome.result))  # the reason stands above already
+
+
+def _shows_help(session: Session) -> bool:
+    """Print the options of a session if they are asked for, and return whether they were."""
+    if not {"--help", "-h"}.intersection(session.posargs):
+        return False
+    from release_channels.adapters import console
+    from release_channels.cli.options import GateOptions, Options, RehearsalOptions, describe_options
+
+    kinds = {"gate": GateOptions, "rehearse": RehearsalOptions}
+    console.result(describe_options(kinds.get(session.name, Options), session.name))
+    return True
 
 
 def _only_install(session: Session) -> bool:

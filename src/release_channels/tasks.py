@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -235,4 +236,9 @@ def main() -> None:
     """Run a task by its name: the console script."""
     from release_channels.cli.program import TaskProgram
 
-    TaskProgram(ns).run()
+    try:
+        TaskProgram(ns).run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

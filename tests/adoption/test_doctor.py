@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,14 +14,16 @@ from packaging.version import Version
 
 from release_channels import tasks
 from release_channels.adapters.attestations import AttestedPublisher
+from release_channels.adapters.tool_lock import LockedTool
 from release_channels.adoption.doctor import examine, gate_secrets
-from release_channels.adoption.doctor.diagnosis import Certainty, Diagnosis, Verdict
+from release_channels.adoption.doctor.diagnosis import Certainty, Diagnosis, DiagnosisSeverity
 from release_channels.adoption.doctor.files import diagnose_project, diagnose_tool, diagnose_workflows
 from release_channels.adoption.doctor.github import diagnose_github
 from release_channels.adoption.doctor.index import diagnose_git, diagnose_index, diagnose_publishers
 from release_channels.adoption.publishers import publishers
 from release_channels.adoption.tool_source import own_workflows
 from release_channels.cli.context import open_context
+from release_channels.errors import RefusedError
 from release_channels.model.config import Config, GateConfig
 from release_channels.model.github_settings import (
     DeploymentRefs,
@@ -31,8 +34,8 @@ from release_channels.model.github_settings import (
     TagRuleset,
 )
 from release_channels.model.observed import IndexFile, IndexState
-from release_channels.model.plan import Plan, Reason
-from release_channels.model.plan import Verdict as Decision
+from release_channels.model.outcome import Result
+from release_channels.model.plan import Plan, Reason, Verdict
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.http import broken
@@ -44,6 +47,7 @@ from tests.github.hubs import NAME, Hub
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
+PASSED, WARNING, ERROR = DiagnosisSeverity
 ADMIN = "SECRET-admin-token"
 RIGHTS = ("administration: read", "environments: read", "secrets: read", "contents: read", "actions: read")
 MAIN, TAG = Policy("branch", "main"), Policy("tag", "v[0-9]*")
@@ -52,7 +56,7 @@ ADA = Reviewer("User", 7, "ada")
 PUBLIC = Environment("pypi-public", DeploymentRefs.NAMED, (TAG,), (ADA,), admins_bypass=False)
 RULES = TagRuleset("releases", True, ("refs/tags/v*",), (), frozenset({"creation", "update", "deletion"}))
 SOUND = RepositorySettings(
-    NAME, False, "main", {one.name: one for one in (PREVIEWS, PUBLIC)},
+    NAME, False, "main", {environment.name: environment for environment in (PREVIEWS, PUBLIC)},
     {"": frozenset({"OPENAI_API_KEY"}), "pypi-internal-preview": frozenset(), "pypi-public": frozenset()},
     (RULES,), True,
 )  # fmt: skip
@@ -69,74 +73,74 @@ def with_environment(environment: Environment | None, name: str) -> RepositorySe
     return replace(SOUND, environments={**SOUND.environments, name: environment})
 
 
-def test_a_sound_repository_has_nothing_to_mend_or_to_look_at() -> None:
+def test_a_sound_repository_has_neither_an_error_nor_a_warning() -> None:
     """So that each case below shows one thing alone."""
-    assert {one.verdict for one in on_hub(SOUND)} == {Verdict.GOOD}
-    assert {one.certainty for one in on_hub(SOUND)} == {Certainty.VERIFIED}
+    assert {finding.severity for finding in on_hub(SOUND)} == {PASSED}
+    assert {finding.certainty for finding in on_hub(SOUND)} == {Certainty.VERIFIED}
 
 
-HUB_CASES: dict[str, tuple[RepositorySettings, Verdict, str]] = {
-    "default branch": (replace(SOUND, default_branch="trunk"), Verdict.BAD, "it is trunk, and the settings say main"),
-    "no environment": (with_environment(None, "pypi-public"), Verdict.BAD, "there is no such environment"),
+HUB_CASES: dict[str, tuple[RepositorySettings, DiagnosisSeverity, str]] = {
+    "default branch": (replace(SOUND, default_branch="trunk"), ERROR, "it is trunk, and the settings say main"),
+    "no environment": (with_environment(None, "pypi-public"), ERROR, "there is no such environment"),
     "every ref": (
         with_environment(replace(PREVIEWS, deployment_refs=DeploymentRefs.ALL, policies=()), PREVIEWS.name),
-        Verdict.BAD,
+        ERROR,
         "allows every branch and tag, and should allow branch main alone",
     ),
     "protected branches": (
         with_environment(replace(PUBLIC, deployment_refs=DeploymentRefs.PROTECTED, policies=()), PUBLIC.name),
-        Verdict.BAD,
+        ERROR,
         "allows protected branches",
     ),
     "one pattern too many": (
-        with_environment(replace(PUBLIC, policies=(TAG, MAIN)), PUBLIC.name), Verdict.BAD, "also allows branch main",
+        with_environment(replace(PUBLIC, policies=(TAG, MAIN)), PUBLIC.name), ERROR, "also allows branch main",
     ),
     "another pattern": (
-        with_environment(replace(PUBLIC, policies=(Policy("tag", "release-*"),)), PUBLIC.name), Verdict.BAD,
+        with_environment(replace(PUBLIC, policies=(Policy("tag", "release-*"),)), PUBLIC.name), ERROR,
         "release tags that it keeps out: v1.0.0, v1.2.3",
     ),
     "previews wait": (
-        with_environment(replace(PREVIEWS, reviewers=(ADA,), wait_minutes=9), PREVIEWS.name), Verdict.BAD,
+        with_environment(replace(PREVIEWS, reviewers=(ADA,), wait_minutes=9), PREVIEWS.name), ERROR,
         "previews publish by themselves, but it waits 9 minutes; asks ada",
     ),
     "nobody approves": (
-        with_environment(replace(PUBLIC, reviewers=()), PUBLIC.name), Verdict.LOOK, "no approval is required for",
+        with_environment(replace(PUBLIC, reviewers=()), PUBLIC.name), WARNING, "no approval is required for",
     ),
     "administrators": (
-        with_environment(replace(PUBLIC, admins_bypass=True), PUBLIC.name), Verdict.LOOK, "administrators may bypass",
+        with_environment(replace(PUBLIC, admins_bypass=True), PUBLIC.name), WARNING, "administrators may bypass",
     ),
     "stored token": (
-        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"PYPI_API_TOKEN", "OPENAI_API_KEY"})}), Verdict.BAD,
+        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"PYPI_API_TOKEN", "OPENAI_API_KEY"})}), ERROR,
         "the repository stores PYPI_API_TOKEN: with Trusted Publishing no token is stored",
     ),
     "no provider": (
-        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"DAYTONA_API_KEY"})}), Verdict.BAD,
+        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"DAYTONA_API_KEY"})}), ERROR,
         "no model provider's secret is there",
     ),
     "a provider without its address": (
-        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"BF_TOKEN"})}), Verdict.LOOK,
+        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"BF_TOKEN"})}), WARNING,
         "BF_TOKEN alone needs LITELLM_BASE_URL, which has no default",
     ),
     "no ruleset": (
-        replace(SOUND, rulesets=()), Verdict.LOOK, "not restricted for every release tag: creation, deletion, update",
+        replace(SOUND, rulesets=()), WARNING, "not restricted for every release tag: creation, deletion, update",
     ),
     "ruleset switched off": (
-        replace(SOUND, rulesets=(replace(RULES, is_active=False),)), Verdict.LOOK, "not restricted for every",
+        replace(SOUND, rulesets=(replace(RULES, is_active=False),)), WARNING, "not restricted for every",
     ),
     "ruleset of something else": (
-        replace(SOUND, rulesets=(replace(RULES, includes=("refs/tags/x*",)),)), Verdict.LOOK, "not restricted",
+        replace(SOUND, rulesets=(replace(RULES, includes=("refs/tags/x*",)),)), WARNING, "not restricted",
     ),
-    "mutable releases": (replace(SOUND, immutable_releases=False), Verdict.LOOK, "can still be changed"),
+    "mutable releases": (replace(SOUND, immutable_releases=False), WARNING, "can still be changed"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", HUB_CASES)
 def test_each_setting_that_is_wrong_is_found(case: str) -> None:
     """One finding, with what to do about it."""
-    settings, verdict, told = HUB_CASES[case]
-    found = [one for one in on_hub(settings) if one.verdict is not Verdict.GOOD]
-    assert [one.verdict for one in found if told in one.message] == [verdict], found
-    assert all(one.fix for one in found)
+    settings, severity, told = HUB_CASES[case]
+    findings = [finding for finding in on_hub(settings) if finding.severity is not PASSED]
+    assert [finding.severity for finding in findings if told in finding.message] == [severity], findings
+    assert all(finding.fix for finding in findings)
 
 
 UNSEEN: dict[str, RepositorySettings] = {
@@ -150,23 +154,23 @@ UNSEEN: dict[str, RepositorySettings] = {
 
 @pytest.mark.parametrize("case", UNSEEN)
 def test_what_could_not_be_seen_is_unknown_and_says_what_would_show_it(case: str) -> None:
-    """It is never called good, and never bad."""
-    found = [one for one in on_hub(UNSEEN[case]) if one.verdict is not Verdict.GOOD]
-    assert found
-    assert {(one.verdict, one.certainty) for one in found} == {(Verdict.LOOK, Certainty.UNKNOWN)}
-    assert all(one.verify for one in found)
+    """It is neither passed nor an error."""
+    findings = [finding for finding in on_hub(UNSEEN[case]) if finding.severity is not PASSED]
+    assert findings
+    assert {(finding.severity, finding.certainty) for finding in findings} == {(WARNING, Certainty.UNKNOWN)}
+    assert all(finding.verify for finding in findings)
 
 
 def test_the_public_pattern_is_tried_on_the_projects_tags() -> None:
     """A tag that is not a release and would be allow is named; nothing is published from it."""
-    found = [one for one in on_hub(SOUND, tags=("v1.0.0", "v2-docs")) if one.verdict is not Verdict.GOOD]
-    assert [one.message for one in found] == ["its pattern also fits tags that are no releases: v2-docs"]
+    findings = [finding for finding in on_hub(SOUND, tags=("v1.0.0", "v2-docs")) if finding.severity is not PASSED]
+    assert [finding.message for finding in findings] == ["its pattern also fits tags that are no releases: v2-docs"]
 
 
 def test_without_a_gate_no_provider_is_asked_for() -> None:
     """Nobody has to have a key for what is switched off."""
     bare = replace(SOUND, secrets={"": frozenset()})
-    assert {one.verdict for one in on_hub(bare, Config(gate=GateConfig(enabled=False)))} == {Verdict.GOOD}
+    assert {finding.severity for finding in on_hub(bare, Config(gate=GateConfig(enabled=False)))} == {PASSED}
 
 
 @pytest.mark.parametrize(
@@ -182,15 +186,15 @@ def test_a_pattern_fits_as_github_reads_it(pattern: str, name: str, fits: bool) 
     assert Policy("branch", pattern).allows("tag", name) is False
 
 
-GIT_CASES: dict[str, tuple[str | None, str, tuple[str, ...], Verdict, str]] = {
-    "no remote": (None, "main", (), Verdict.LOOK, "there is no remote origin"),
-    "another branch": ("url", "trunk", (), Verdict.BAD, "it is trunk, and the settings say main"),
-    "another format": ("url", "main", ("v1.0.0", "1.1.0", "nightly"), Verdict.LOOK, "not written as v{version}: 1.1.0"),
+GIT_CASES: dict[str, tuple[str | None, str, tuple[str, ...], DiagnosisSeverity, str]] = {
+    "no remote": (None, "main", (), WARNING, "there is no remote origin"),
+    "another branch": ("url", "trunk", (), ERROR, "it is trunk, and the settings say main"),
+    "another format": ("url", "main", ("v1.0.0", "1.1.0", "nightly"), WARNING, "not written as v{version}: 1.1.0"),
     "down": (
         "url",
         "main",
         ("v1.0.0", "v2.0.0", "v1.1.0"),
-        Verdict.LOOK,
+        WARNING,
         "versions that went down: v1.1.0 after v2.0.0",
     ),
 }
@@ -199,30 +203,30 @@ GIT_CASES: dict[str, tuple[str | None, str, tuple[str, ...], Verdict, str]] = {
 @pytest.mark.parametrize("case", GIT_CASES)
 def test_what_git_shows_is_found(case: str) -> None:
     """Remote, branch, tags of another form, and versions that went down."""
-    url, branch, tags, verdict, told = GIT_CASES[case]
-    found = [one for one in diagnose_git(Config(), url, branch, tags) if one.verdict is not Verdict.GOOD]
-    assert [(one.verdict, told in one.message) for one in found] == [(verdict, True)]
+    url, branch, tags, severity, told = GIT_CASES[case]
+    findings = [finding for finding in diagnose_git(Config(), url, branch, tags) if finding.severity is not PASSED]
+    assert [(finding.severity, told in finding.message) for finding in findings] == [(severity, True)]
 
 
 def index_of(*versions: str, size: int = 1000, days: int = 100) -> IndexState:
     when = NOW - timedelta(days=days)
     return IndexState(
-        "pypi", {Version(one): (IndexFile(f"d-{one}.whl", "", None, size, None, when),) for one in versions}
+        "pypi", {Version(text): (IndexFile(f"d-{text}.whl", "", None, size, None, when),) for text in versions}
     )
 
 
-def plan(verdict: Decision = Decision.PUBLISH, message: str = "above all", hint: str = "") -> Plan:
+def plan(verdict: Verdict = Verdict.PUBLISH, message: str = "above all", hint: str = "") -> Plan:
     return Plan(Channel.PREVIEW, "demo", "pypi", "a" * 40, verdict, Reason.OPEN, message, hint=hint)
 
 
-INDEX_CASES: dict[str, tuple[IndexState, Plan, Config, Verdict, str]] = {
-    "nothing there": (index_of(), plan(), Config(), Verdict.LOOK, "has no file on pypi yet"),
-    "no final": (index_of("1.0.dev1"), plan(), Config(), Verdict.LOOK, "there is no final release"),
+INDEX_CASES: dict[str, tuple[IndexState, Plan, Config, DiagnosisSeverity, str]] = {
+    "nothing there": (index_of(), plan(), Config(), WARNING, "has no file on pypi yet"),
+    "no final": (index_of("1.0.dev1"), plan(), Config(), WARNING, "there is no final release"),
     "behind": (
-        index_of("1.0"), plan(Decision.REFUSE, "behind the index", "`bump-dev`"), Config(), Verdict.BAD, "behind",
+        index_of("1.0"), plan(Verdict.REFUSE, "behind the index", "`bump-dev`"), Config(), ERROR, "behind",
     ),
     "full": (
-        index_of("1.0", "1.1.dev1", size=900, days=2), plan(), Config(project_limit=2000), Verdict.LOOK, "enough for",
+        index_of("1.0", "1.1.dev1", size=900, days=2), plan(), Config(project_limit=2000), WARNING, "enough for",
     ),
 }  # fmt: skip
 
@@ -230,32 +234,55 @@ INDEX_CASES: dict[str, tuple[IndexState, Plan, Config, Verdict, str]] = {
 @pytest.mark.parametrize("case", INDEX_CASES)
 def test_what_the_index_shows_is_found(case: str) -> None:
     """Channels, main's place above them, and room."""
-    state, decided, config, verdict, told = INDEX_CASES[case]
-    found = [one for one in diagnose_index(state, decided, config, NOW) if one.verdict is not Verdict.GOOD]
-    assert [(one.verdict, told in one.message) for one in found] == [(verdict, True)]
+    state, decided, config, severity, told = INDEX_CASES[case]
+    findings = [finding for finding in diagnose_index(state, decided, config, NOW) if finding.severity is not PASSED]
+    assert [(finding.severity, told in finding.message) for finding in findings] == [(severity, True)]
 
 
 @pytest.mark.parametrize(
-    ("attested", "verdict", "certainty"),
+    ("attested", "severity", "certainty"),
     [
-        pytest.param(None, Verdict.GOOD, Certainty.DECLARED, id="no attestation"),
-        pytest.param(
-            ("Acme/Demo", "public-release.yml", "pypi-public"), Verdict.GOOD, Certainty.VERIFIED, id="the same"
-        ),
-        pytest.param(("acme/demo", "release.yml", "pypi-public"), Verdict.BAD, Certainty.VERIFIED, id="another file"),
-        pytest.param(("acme/demo", "public-release.yml", ""), Verdict.BAD, Certainty.VERIFIED, id="no environment"),
-        pytest.param(("old/demo", "public-release.yml", "pypi-public"), Verdict.BAD, Certainty.VERIFIED, id="moved"),
+        pytest.param(None, PASSED, Certainty.DECLARED, id="no attestation"),
+        pytest.param(("Acme/Demo", "public-release.yml", "pypi-public"), PASSED, Certainty.VERIFIED, id="the same"),
+        pytest.param(("acme/demo", "release.yml", "pypi-public"), ERROR, Certainty.VERIFIED, id="another file"),
+        pytest.param(("acme/demo", "public-release.yml", ""), ERROR, Certainty.VERIFIED, id="no environment"),
+        pytest.param(("old/demo", "public-release.yml", "pypi-public"), ERROR, Certainty.VERIFIED, id="moved"),
     ],
 )
 def test_the_publisher_of_the_newest_file_is_compared(
-    attested: tuple[str, str, str] | None, verdict: Verdict, certainty: Certainty
+    attested: tuple[str, str, str] | None, severity: DiagnosisSeverity, certainty: Certainty
 ) -> None:
     """Without an attestation the settings alone say it, which is called declared."""
-    public = publishers(Config(), "acme/demo")[1]
+    finding = diagnose_publisher("acme/demo", attested)
+    assert (finding.severity, finding.certainty) == (severity, certainty)
+    assert finding.fix if severity is ERROR else (finding.verify or certainty is Certainty.VERIFIED)
+
+
+@pytest.mark.parametrize(
+    ("attested", "severity", "name"),
+    [
+        pytest.param(None, WARNING, "owner/name", id="no attestation"),
+        pytest.param(("acme/demo", "public-release.yml", "pypi-public"), WARNING, "acme/demo", id="attested"),
+        pytest.param(("acme/demo", "release.yml", "pypi-public"), ERROR, "", id="another file"),
+        pytest.param(("acme/demo", "public-release.yml", ""), ERROR, "", id="no environment"),
+    ],
+)
+def test_a_publisher_of_an_unknown_repository_never_passes(
+    attested: tuple[str, str, str] | None, severity: DiagnosisSeverity, name: str
+) -> None:
+    """The setting to write is printed, with the name that an attested file has."""
+    finding = diagnose_publisher(None, attested)
+    assert (finding.severity, "OWNER" in finding.message) == (severity, False)
+    assert finding.certainty is (Certainty.UNKNOWN if severity is WARNING else Certainty.VERIFIED)
+    assert f'`repository = "{name}"`' in finding.verify or severity is ERROR
+
+
+def diagnose_publisher(repository: str | None, attested: tuple[str, str, str] | None) -> Diagnosis:
+    """Compare the public publisher with an attestation."""
+    public = publishers(Config(), repository)[1]
     file = AttestedPublisher("demo-1.whl", *attested) if attested else None
-    (found,) = diagnose_publishers([public], {Channel.PUBLIC: file}, "demo")
-    assert (found.verdict, found.certainty) == (verdict, certainty)
-    assert found.fix if verdict is Verdict.BAD else (found.verify or certainty is Certainty.VERIFIED)
+    (finding,) = diagnose_publishers([public], {Channel.PUBLIC: file}, "demo")
+    return finding
 
 
 TESTS = "on:\n  push:\n    branches: [main]\njobs: {}\n"
@@ -267,6 +294,18 @@ FILES = {
 }
 WORKFLOW_CASES: dict[str, tuple[dict[str, str], str]] = {
     "renamed environment": ({"public-release.yml": RELEASE.replace("ENV", "pypi")}, "from the environment pypi,"),
+    "identity of the workflow": (
+        {"public-release.yml": RELEASE.replace("ENV", "pypi-public") + "  more: {}\npermissions:\n  id-token: write\n"},
+        "from the environment none, pypi-public,",
+    ),
+    "identity of the workflow, by write-all": (
+        {"public-release.yml": RELEASE.replace("ENV", "pypi-public") + "  more: {}\npermissions: write-all\n"},
+        "from the environment none, pypi-public,",
+    ),
+    "identity of another job": (
+        {"public-release.yml": RELEASE.replace("ENV", "pypi-public") + "  more:\n    permissions: write-all\n"},
+        "from the environment none, pypi-public,",
+    ),
     "no identity": ({"public-release.yml": RELEASE.replace("id-token", "contents")}, "from the environment none"),
     "renamed file": ({"public-release.yml": ""}, "there is no .github/workflows/public-release.yml"),
     "no tests": ({"test.yml": ""}, "there is no .github/workflows/test.yml"),
@@ -286,26 +325,28 @@ def test_what_the_workflow_files_show_is_found(case: str) -> None:
     changes, told = WORKFLOW_CASES[case]
     files = FILES | {f".github/workflows/{name}": text for name, text in changes.items()}
     wanted = publishers(Config(), "acme/demo")
-    found = diagnose_workflows({name: text for name, text in files.items() if text}, Config(), wanted)
-    assert [told in one.message for one in found if one.verdict is not Verdict.GOOD] == [True]
-    assert {one.verdict for one in diagnose_workflows(FILES, Config(), wanted)} == {Verdict.GOOD}
+    findings = diagnose_workflows({name: text for name, text in files.items() if text}, Config(), wanted)
+    assert [told in finding.message for finding in findings if finding.severity is not PASSED] == [True]
+    assert {finding.severity for finding in diagnose_workflows(FILES, Config(), wanted)} == {PASSED}
 
 
 CHANGELOGS = {
-    "nothing new": ("## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n", Verdict.LOOK, "nothing below its heading"),
-    "no heading": ("## [1.1.0]\n\n- Old.\n", Verdict.LOOK, "no heading for unreleased changes"),
-    "something new": ("## [Unreleased]\n\n- New.\n", Verdict.GOOD, "CHANGELOG.md can be read"),
+    "nothing new": ("## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n", WARNING, "nothing below its heading"),
+    "no heading": ("## [1.1.0]\n\n- Old.\n", WARNING, "no heading for unreleased changes"),
+    "something new": ("## [Unreleased]\n\n- New.\n", PASSED, "CHANGELOG.md can be read"),
 }
 
 
-@pytest.mark.parametrize(("text", "verdict", "told"), CHANGELOGS.values(), ids=CHANGELOGS)
-def test_a_changelog_from_which_nothing_can_be_released_is_found(text: str, verdict: Verdict, told: str) -> None:
+@pytest.mark.parametrize(("text", "severity", "told"), CHANGELOGS.values(), ids=CHANGELOGS)
+def test_a_changelog_from_which_nothing_can_be_released_is_found(
+    text: str, severity: DiagnosisSeverity, told: str
+) -> None:
     """`invoke bump` refuses it, and that is known before anybody rehearses."""
     project = parse_project(Sample().pyproject().encode(), "pyproject.toml")
     read = {"CHANGELOG.md": f"# Changelog\n\n{text}".encode(), "pyproject.toml": project.text.encode()}.get
-    found = next(one for one in diagnose_project(project, read) if one.topic == "changelog")
-    assert (found.verdict, told in found.message) == (verdict, True), found
-    assert bool(found.fix) is (verdict is Verdict.LOOK)
+    finding = next(finding for finding in diagnose_project(project, read) if finding.topic == "changelog")
+    assert (finding.severity, told in finding.message) == (severity, True)
+    assert bool(finding.fix) is (severity is WARNING)
 
 
 def test_a_changelog_is_not_asked_for_news_where_main_holds_the_final() -> None:
@@ -313,23 +354,43 @@ def test_a_changelog_is_not_asked_for_news_where_main_holds_the_final() -> None:
     project = parse_project(Sample(version="1.2.0").pyproject().encode(), "pyproject.toml")
     text = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n"
     read = {"CHANGELOG.md": text.encode(), "pyproject.toml": project.text.encode()}.get
-    found = next(one for one in diagnose_project(project, read) if one.topic == "changelog")
-    assert (found.verdict, found.message) == (Verdict.GOOD, "CHANGELOG.md can be read")
+    finding = next(finding for finding in diagnose_project(project, read) if finding.topic == "changelog")
+    assert (finding.severity, finding.message) == (PASSED, "CHANGELOG.md can be read")
 
 
-def test_another_tool_than_the_lock_has_is_found() -> None:
-    """CI runs what is locked."""
-    (found,) = diagnose_tool(Version("1.0"), Version("1.1"), "noxfile.py.lock")
-    assert found.verdict is Verdict.LOOK
-    assert "uvx release-channels@1.0" in found.fix
-    assert [one.verdict for one in diagnose_tool(Version("1.1"), Version("1.1"), "x")] == [Verdict.GOOD]
-    assert list(diagnose_tool(None, Version("1.1"), "")) == []
+TOOLS: dict[str, tuple[str, str | None, list[tuple[DiagnosisSeverity, str]]]] = {
+    "the same": ("release-channels==1.1", "1.1", [(PASSED, "1.1 runs here and in CI")]),
+    "another": ("release-channels==1.0", "1.0", [(WARNING, "1.1 runs here, and noxfile.py.lock has 1.0")]),
+    "no lock": ("release-channels==1.1", None, []),
+    "a checkout": ("release-channels @ file:///src/x", "1.1", [(ERROR, "noxfile.py names a tool of this machine")]),
+    "a wheel": ("release-channels[gate] @ file:///x-1.1.whl", "1.1", [(ERROR, "a tool of this machine")]),
+    "a local repository": ("release-channels @ git+file:///src/x", "1.1", [(ERROR, "a tool of this machine")]),
+    "another checkout": (
+        "release-channels @ file:///src/x",
+        "1.0",
+        [(ERROR, "a tool of this machine"), (WARNING, "1.1 runs here, and noxfile.py.lock has 1.0")],
+    ),
+    "a checkout without a lock": ("release-channels @ file:///x", None, [(ERROR, "a tool of this machine")]),
+}
+
+
+@pytest.mark.parametrize(("requirement", "locked", "expected"), TOOLS.values(), ids=TOOLS)
+def test_another_tool_than_ci_runs_is_found(
+    requirement: str, locked: str | None, expected: list[tuple[DiagnosisSeverity, str]]
+) -> None:
+    """CI runs what is locked, and cannot install what is on this machine alone."""
+    lock = LockedTool("noxfile.py.lock", Version(locked)) if locked else None
+    findings = list(diagnose_tool("noxfile.py", requirement, lock, Version("1.1")))
+    assert [finding.severity for finding in findings] == [severity for severity, _ in expected]
+    assert all(told in finding.message for finding, (_, told) in zip(findings, expected, strict=True))
+    assert all(finding.fix for finding in findings if finding.severity is not PASSED)
 
 
 @pytest.fixture
 def project(make_repo: MakeRepo, locking: None) -> Repo:
     """A project that has adopted the tool and has a final release on the local index."""
-    repo = make_repo(Sample(files={".gitignore": ".release-channels/\n"}))
+    urls = f'[project.urls]\nRepository = "https://github.com/{NAME}"\n'
+    repo = make_repo(Sample(urls=urls, files={".gitignore": ".release-channels/\n"}))
     adopt(repo, gate=False)
     repo.commit("adopt")
     repo.git("push", "--quiet", "origin", "main")
@@ -350,26 +411,26 @@ def hub(project: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield hub
 
 
-def look(repo: Repo) -> list[Diagnosis]:
+def diagnose(repo: Repo) -> list[Diagnosis]:
     """Examine a project, and prove that this moves nothing."""
     before = repo.fingerprint()
     with open_context(repo.root, os.environ, index="local") as context:
-        found = list(examine(context, TASKS))
+        findings = list(examine(context, TASKS))
     assert repo.fingerprint() == before
-    return found
+    return findings
 
 
-def wrong(found: list[Diagnosis]) -> list[str]:
-    return [one.message for one in found if one.verdict is not Verdict.GOOD]
+def wrong(findings: list[Diagnosis]) -> list[str]:
+    return [finding.message for finding in findings if finding.severity is not PASSED]
 
 
-def test_a_project_that_is_set_up_has_nothing_to_mend(hub: Hub) -> None:
+def test_a_project_that_is_set_up_has_nothing_to_fix(hub: Hub) -> None:
     """Files, git, GitHub and index: all are seen, and the publishers alone are as declared."""
     before = hub.fingerprint()
-    found = look(hub.repo)
-    assert wrong(found) == []
-    assert {one.area for one in found} == {"files", "git", "github", "index"}
-    assert [one.topic for one in found if one.certainty is Certainty.DECLARED] == [
+    findings = diagnose(hub.repo)
+    assert wrong(findings) == []
+    assert {finding.area for finding in findings} == {"files", "git", "github", "index"}
+    assert [finding.topic for finding in findings if finding.certainty is Certainty.DECLARED] == [
         "preview publisher",
         "public publisher",
     ]
@@ -378,10 +439,30 @@ def test_a_project_that_is_set_up_has_nothing_to_mend(hub: Hub) -> None:
     assert run_task(hub.repo.root, tasks.doctor, index="local") == 0
 
 
+def test_the_repository_is_known_from_its_project_urls(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a setting nor the remote names it: publishers and settings are those of the URL."""
+    monkeypatch.delenv("GITHUB_REPOSITORY")
+    findings = diagnose(hub.repo)
+    assert wrong(findings) == []
+    declared = [finding.message for finding in findings if finding.certainty is Certainty.DECLARED]
+    assert [message.partition(",")[0] for message in declared] == [NAME, NAME]
+
+
+def test_an_unknown_repository_is_reported_with_its_setting(make_repo: MakeRepo) -> None:
+    """Nothing is asked of GitHub, no publisher passes, and the placeholder is nowhere printed as a value."""
+    repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
+    on_index(repo, "1.1.0")
+    findings = [finding for finding in diagnose(repo) if finding.topic.endswith(("publisher", "repository"))]
+    assert {(finding.severity, finding.certainty) for finding in findings} == {(WARNING, Certainty.UNKNOWN)}
+    assert len(findings) == 3
+    assert all('`repository = "owner/name"` in [tool.release-channels]' in finding.verify for finding in findings)
+    assert not any("OWNER/NAME" in finding.message for finding in findings)
+
+
 BREAKS: dict[str, tuple[Callable[[Hub], object], str]] = {
     "environment": (lambda hub: hub.state.environments.pop("pypi-public"), "there is no such environment"),
     "secret": (lambda hub: hub.state.secrets.update({"pypi-public": {"PYPI_TOKEN"}}), "stores PYPI_TOKEN"),
-    "uncommitted": (lambda hub: hub.repo.write({"new.txt": ""}), "is not what a release holds: new.txt"),
+    "uncommitted": (lambda hub: hub.repo.write({"new.txt": ""}), "is not what a release contains: new.txt"),
     "unreadable changelog": (lambda hub: hub.repo.write({"CHANGELOG.md": b"\xff"}), "CHANGELOG.md is not UTF-8"),
     "workflow": (lambda hub: (hub.repo.root / ".github/workflows/test.yml").unlink(), "there is no"),
     "lock": (lambda hub: (hub.repo.root / "noxfile.py.lock").unlink(), "noxfile.py.lock is not there"),
@@ -397,16 +478,18 @@ BREAKS: dict[str, tuple[Callable[[Hub], object], str]] = {
 def test_what_is_broken_on_a_real_project_is_found(hub: Hub, act: Callable[[Hub], object], told: str) -> None:
     """Through git, the API and the index, as the task looks."""
     act(hub)
-    assert any(told in message for message in wrong(look(hub.repo))), wrong(look(hub.repo))
+    assert any(told in message for message in wrong(diagnose(hub.repo))), wrong(diagnose(hub.repo))
 
 
-def test_doctor_for_programs_is_one_object(project: Repo) -> None:
-    """With every finding, what to fix, and which guarantees hold from where; the exit code says whether any is bad."""
+def test_doctor_for_programs_is_one_object(hub: Hub) -> None:
+    """With every finding, what to fix, and which guarantees hold from where; the exit code reports an error."""
+    hub.state.tokens[ADMIN] = frozenset({"contents: read"})
+    project = hub.repo
     screen = run(BIN / "release-channels", "doctor", "--json", "--index", "local", cwd=project.root)
     told = json.loads(screen.out)
     assert screen.code == 0
-    assert told["bad"] == 0
-    assert {one["certainty"] for one in told["findings"]} == {"verified", "declared", "unknown"}
+    assert (told["errors"], told["warnings"] + told["passed"]) == (0, len(told["findings"]))
+    assert {finding["certainty"] for finding in told["findings"]} == {"verified", "declared", "unknown"}
     assert len(told["guarantees"]) == 2
     (project.root / "noxfile.py.lock").unlink()
     screen = run(BIN / "release-channels", "doctor", "--index", "local", cwd=project.root)
@@ -416,10 +499,101 @@ def test_doctor_for_programs_is_one_object(project: Repo) -> None:
     )
 
 
+TEST_FILE, PREVIEW_FILE, GATE_FILE = (
+    f".github/workflows/{name}.yml" for name in ("test", "internal-preview-release", "integration-eval")
+)
+CUTS: dict[str, tuple[bool, str, str, str, str]] = {
+    "renamed": (False, TEST_FILE, "name: test\n", "name: checks\n", "test.yml is named checks"),
+    "unnamed": (False, TEST_FILE, "name: test\n", "", "is named .github/workflows/test.yml, and"),
+    "special": (False, TEST_FILE, "name: test\n", "name: C++\n", r'`workflows: ["C\\+\\+"]`'),
+    "list": (False, PREVIEW_FILE, "workflows: [test]", "workflows: [Test]", "follows Test, and"),
+    "gate renamed": (True, GATE_FILE, "name: integration-eval\n", "name: live\n", "is named live, and"),
+    "gate unnamed": (
+        True,
+        GATE_FILE,
+        "name: integration-eval\n",
+        "",
+        "is named .github/workflows/integration-eval.yml",
+    ),
+    "gate's list": (True, GATE_FILE, "workflows: [test]", "workflows: [ci]", "follows ci, and"),
+}
+
+
+@pytest.mark.parametrize(("gate", "path", "old", "new", "told"), some_of(CUTS, "unnamed", "gate renamed"))
+def test_a_cut_chain_of_workflows_is_found_by_doctor_and_by_init(
+    make_repo: MakeRepo, locking: None, gate: bool, path: str, old: str, new: str, told: str
+) -> None:
+    """Nothing moves while both report it; an update joins the chain again."""
+    repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
+    adopt(repo, gate=gate)
+    text = (repo.root / path).read_text()
+    assert old in text, "the case is out of date"
+    repo.commit("adopt, and edit a name", {path: text.replace(old, new, 1)})
+    assert any(told in message for message in wrong(diagnose(repo)))
+    before = repo.fingerprint()
+    with pytest.raises(RefusedError, match="not as it should be"):
+        adopt(repo, gate=gate, check=True)
+    assert repo.fingerprint() == before
+    adopt(repo, gate=gate, update=True)
+    assert adopt(repo, gate=gate, check=True).result is Result.DONE
+    assert not any(told in message for message in wrong(diagnose(repo)))
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        pytest.param("", '".github/workflows/ci.yml"', id="unnamed"),
+        pytest.param("name: C++ [3.13]\n", r'"C\\+\\+ \\[3.13\\]"', id="special"),
+    ],
+)
+def test_a_test_workflow_of_a_project_is_followed_as_github_names_it(
+    make_repo: MakeRepo, locking: None, name: str, pattern: str
+) -> None:
+    """By its path where it has no name, and with special characters escaped; an older adoption is reported."""
+    own = f"{name}{TESTS}"
+    repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n", ".github/workflows/ci.yml": own}))
+    adopt(repo, gate=False)
+    text = (repo.root / PREVIEW_FILE).read_text()
+    assert f"workflows: [{pattern}]\n" in text
+    repo.commit("adopt")
+    assert adopt(repo, gate=False, check=True).result is Result.DONE
+    assert not any("follows" in message for message in wrong(diagnose(repo)))
+    repo.commit("as an older adoption", {PREVIEW_FILE: text.replace(pattern, "ci")})
+    assert any("follows ci, and .github/workflows/ci.yml is named" in message for message in wrong(diagnose(repo)))
+    adopt(repo, gate=False, update=True)
+    assert (repo.root / PREVIEW_FILE).read_text() == text
+
+
+_COPIED = re.compile(r"`[^`]+`|\S*\w/\w\S*|\S+\.(?:yml|toml|lock|py)\b")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_what_is_copied_from_the_screen_is_on_one_line(hub: Hub, columns: int) -> None:
+    """However narrow the terminal is, no command and no path is broken, and a fix begins a line of its own."""
+    project = hub.repo
+    (project.root / "noxfile.py.lock").unlink()
+    (project.root / ".github/workflows/internal-preview-release.yml").unlink()
+    findings = diagnose(project)
+    screen = run(
+        BIN / "release-channels", "doctor", "--index", "local", cwd=project.root, env={"COLUMNS": str(columns)}
+    )
+    lines = screen.out.splitlines()
+    for finding in findings:
+        assert any(
+            line.startswith(finding.severity) and f"{finding.area}: {finding.topic}: {finding.message}" in line
+            for line in lines
+        )
+        assert f"  fix: {finding.fix}" in lines or not finding.fix
+        assert f"  to verify: {finding.verify}" in lines or not finding.verify
+    copied = {text for finding in findings for text in _COPIED.findall(f"{finding.message} {finding.fix}")}
+    assert {"`release-channels init`", ".github/workflows/internal-preview-release.yml,"} <= copied
+    assert [text for text in copied if not any(text in line for line in lines)] == []
+
+
 def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:
     """It runs from its sources, so it has workflow files of another kind, and no locked noxfile."""
-    repo = make_repo(Sample(name="release-channels", files=dict(own_workflows(Config()))))
+    repo = make_repo(Sample(name="release-channels", urls="", files=dict(own_workflows(Config()))))
     with open_context(repo.root, os.environ, index="local") as context:
-        told = [one for one in examine(context, TASKS) if one.area == "files"]
-    assert [one for one in told if one.verdict is not Verdict.GOOD] == []
-    assert "every workflow keeps the rules" in [one.message for one in told]
+        told = [finding for finding in examine(context, TASKS) if finding.area == "files"]
+    assert [finding for finding in told if finding.severity is not PASSED] == []
+    assert "every workflow keeps the rules" in [finding.message for finding in told]

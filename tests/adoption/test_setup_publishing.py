@@ -24,7 +24,6 @@ from tests.commands.doing import on_github, on_index, run_task
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, READER, Hub
 from tests.support.projects import Sample
-from tests.support.repo import Repo
 
 ADMIN = "SECRET-admin-token"
 RIGHTS = ("administration: write", "actions: write", "checks: read", "contents: read", "secrets: read")
@@ -245,6 +244,51 @@ def test_nothing_is_written_without_apply(hub: Hub, dry_run: bool, capsys: pytes
     assert all(line.startswith("GET") for line in hub.running.requests)
 
 
+PUBLIC_FILE = ".github/workflows/public-release.yml"
+TAGGED: dict[str, tuple[str | None, str]] = {
+    "with a preflight": (WORKFLOW, "v1.1.0"),
+    "with an input of any text": (
+        "on:\n  workflow_dispatch:\n    inputs:\n      do:\n        type: string\n",
+        "v1.1.0",
+    ),
+    "without the file": (None, "main"),
+    "without a dispatch": ("on:\n  push:\n    tags: ['v*']\n", "main"),
+    "with a dispatch without inputs": ("on: [push, workflow_dispatch]\n", "main"),
+    "with another input": (WORKFLOW.replace("do:", "version:"), "main"),
+    "with other choices": (WORKFLOW.replace("preflight, ", ""), "main"),
+    "with a file that is not YAML": ("on: [\n", "main"),
+}
+
+
+@pytest.mark.parametrize(("tagged", "ref"), TAGGED.values(), ids=TAGGED)
+def test_a_preflight_is_printed_with_a_ref_that_has_it(
+    make_repo: MakeRepo,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tagged: str | None,
+    ref: str,
+) -> None:
+    """The newest release tag may be older than the workflow: nothing is started there, and the way out is printed."""
+    repo = make_repo(Sample(files={".gitignore": ".release-channels/\n", **({PUBLIC_FILE: tagged} if tagged else {})}))
+    repo.tag("v1.1.0")
+    repo.write(FILES)
+    repo.commit("adopt")
+    repo.git("push", "--quiet", "origin", "main", "v1.1.0")
+    on_index(repo, "1.1.0")
+    with on_github(repo, monkeypatch, ADMIN) as hub:
+        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(hub)
+        assert run_task(repo.root, tasks.setup_publishing, index="local") == 0
+        told = capsys.readouterr().out
+        assert f"gh workflow run public-release.yml --ref {ref} -f do=preflight" in told
+        assert ("only while pypi-public allows branch main" in told) == (ref == "main")
+        ends(hub)
+        assert apply(hub).result is Result.DONE
+        tried = {run.branch for run in hub.state.runs.values() if run.workflow == "public-release.yml"}
+        assert tried == (set() if ref == "main" else {"v1.1.0"})
+    assert ("public-release.yml: not tried: v1.1.0 has no preflight in" in capsys.readouterr().out) == (ref == "main")
+
+
 def test_a_refused_trial_names_the_setting(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     """The task fails, with what to change; the other workflow is tried all the same."""
     set_up(hub)
@@ -314,12 +358,31 @@ def test_a_project_that_is_on_no_index_gets_one_pending_publisher(
     told = capsys.readouterr().out
     pending = told.index("PyPI Project Name: demo-tool".replace(": ", ":  "))
     assert told.count("PyPI Project Name") == 1
+    assert "there is no release tag yet: this works only while pypi-public allows branch main" in told
     assert told.index("pending publisher for one channel only") < pending < told.index("does not reserve the name")
     assert told.index("public-release.yml", pending) < told.index("After the first release add the other one")
 
 
-def test_a_repository_that_nobody_knows_is_asked_for(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its remote is a directory: the setting that names it is said, and nothing is asked of GitHub."""
+def test_the_repository_is_known_from_its_project_urls(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its remote is a directory: publishers and environments are those of the URL."""
+    repo = make_repo(Sample(urls=f'[project.urls]\nSource = "https://github.com/{NAME}"\n', files=FILES))
+    with on_github(repo, monkeypatch, ADMIN) as hub:
+        monkeypatch.delenv("GITHUB_REPOSITORY")
+        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(hub)
+        assert run_task(repo.root, tasks.setup_publishing, index="local") == 0
+        told = capsys.readouterr().out
+        assert f"Internal preview  {NAME}" in told
+        assert "now:   allows branch main" in told
+        ends(hub)
+        assert apply(hub).result is Result.DONE
+
+
+def test_a_repository_that_nobody_knows_is_asked_for(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """No remote and no URL is on GitHub: the setting that names it is said, and nothing is asked of GitHub."""
+    repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
     before = repo.fingerprint()
     assert run_task(repo.root, tasks.setup_publishing, index="local", apply=True) == 1
     assert repo.fingerprint() == before

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.screen import BIN, adopter, run
+from release_channels.cli.program import TaskProgram
+from release_channels.tasks import ns
+from tests.cli.screen import BIN, adopter, nox, picture, run
 from tests.conftest import MakeRepo
 
 SCRIPT = BIN / "release-channels"
@@ -48,6 +50,40 @@ def test_a_directory_without_a_repository_is_a_sentence(tmp_path: Path, offline:
     screen = run(SCRIPT, task, cwd=tmp_path)
     assert screen.code == 1
     screen.sentence("is not in a git repository", "git init")
+
+
+@pytest.mark.parametrize("task", sorted(ns.task_names))
+@pytest.mark.parametrize("words", [("{}", "--help"), ("{}", "-h"), ("--help", "{}"), ("{}", "v1.0.0", "--help")])
+def test_every_task_shows_its_help(capsys: pytest.CaptureFixture[str], task: str, words: tuple[str, ...]) -> None:
+    """Wherever the option stands: in an emergency nobody looks up where it has to."""
+    TaskProgram(ns).run(["release-channels", *(word.format(task) for word in words)], exit=False)
+    assert capsys.readouterr().out.startswith(f"Usage: release-channels [--core-opts] {task} ")
+
+
+def test_every_session_shows_its_options_and_does_nothing(make_repo: MakeRepo) -> None:
+    """One start of nox for a session of each kind."""
+    repo = make_repo(adopter())
+    before = picture(repo.root)
+    screen = nox(repo.root, "-s", "preview", "gate", "rehearse", "ci-result", "--", "--help")
+    assert screen.code == 0
+    for name, option in (
+        ("preview", "--run-number N"),
+        ("gate", "--provider NAME"),
+        ("rehearse", "--fault NAME|all"),
+        ("ci-result", "--verbose"),
+    ):
+        assert option in screen.out.partition(f"usage: nox -s {name} --")[2].partition("usage:")[0]
+    assert picture(repo.root) == before
+
+
+def test_a_reader_that_stops_early_sees_no_traceback(tmp_path: Path, offline: None) -> None:
+    """As `release-channels --help | head -1` does."""
+    bash = shutil.which("bash")
+    assert bash
+    done = subprocess.run(
+        [bash, "-c", f"{SCRIPT} --help | head -1"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout.startswith("Usage: release-channels"), "Traceback" in done.stderr) == (True, False)
 
 
 def test_bash_completes_the_tasks(tmp_path: Path, offline: None) -> None:

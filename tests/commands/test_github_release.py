@@ -356,6 +356,47 @@ def test_a_tag_that_is_touched_meanwhile_is_not_made_anew_by_github(
     assert shown.partition("\t")[0] == (other if moved else "")
 
 
+def change_workflows_on_main(released: Repo) -> str:
+    """Change a workflow file on main after the tag, as the update of an action does; return to the tagged commit."""
+    tagged_commit = released.git("rev-parse", "HEAD")
+    released.commit("Update an action", {".github/workflows/test.yml": "on: push\njobs: {}\n"})
+    released.git("push", "--quiet", "origin", "HEAD:main")
+    released.git("checkout", "--quiet", tagged_commit)
+    return tagged_commit
+
+
+@pytest.mark.parametrize("has_draft", [False, True])
+def test_a_release_is_announced_though_workflows_on_main_have_changed(
+    released: Repo, hub: Hub, announce: Announce, has_draft: bool
+) -> None:
+    """GitHub lets no job name a commit with other workflow files as a target, and the tag is there anyway."""
+    commit = change_workflows_on_main(released)
+    if has_draft:
+        draft(hub)
+    assert announce(released).result is Result.PUBLISHED
+    assert_whole(released, hub)
+    assert released.git("ls-remote", "--tags", "origin", f"{TAG}^{{}}").partition("\t")[0] in ("", commit)
+
+
+def test_a_tag_that_vanishes_while_such_a_release_is_published_is_reported(
+    released: Repo, hub: Hub, announce: Announce
+) -> None:
+    """GitHub then makes the tag on main's tip: nobody is told that the release is right."""
+    change_workflows_on_main(released)
+
+    def delete_tag(method: str, path: str) -> Answer | None:
+        if method == "PATCH" and "/releases/" in path and not hub.state.faults[1:]:
+            hub.state.faults.append(lambda *_: None)  # the first attempt names the target, and is refused
+        elif method == "PATCH" and "/releases/" in path:
+            released.git("--git-dir", str(released.remote), "update-ref", "-d", f"refs/tags/{TAG}")
+        return None
+
+    hub.state.faults.append(delete_tag)
+    outcome = announce(released)
+    assert outcome.result is Result.FAILED
+    assert f"GitHub has the tag {TAG} on commit" in outcome.message
+
+
 def test_the_draft_is_of_the_commit_that_was_built(released: Repo, hub: Hub, announce: Announce) -> None:
     """Should GitHub make the tag all the same, it makes it on that commit, and not on main's tip."""
     left = draft(hub)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -63,12 +64,20 @@ class Case:
     is_quick: bool = True
     is_released: bool = False
     """Whether main declares a version that has its tag, as between two releases."""
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    """Files of its own."""
+    tail: str = ""
+    """The end of its pyproject.toml."""
 
     def make(self, make_repo: MakeRepo) -> Repo:
         """Make the project."""
         files: dict[str, str | bytes] = {"noxfile.py": self.own, "tasks.py": _TASKS} if self.own else {}
         version = "1.2.0" if self.is_released else "1.2.0.dev0"
-        repo = make_repo(Sample(backend=self.backend, version=version, files=files))
+        scripts = ("demo-tool", "demo") if self.files else ("demo-tool",)
+        sample = Sample(
+            backend=self.backend, version=version, files={**files, **self.files}, tail=self.tail, scripts=scripts
+        )
+        repo = make_repo(sample)
         if self.is_released:
             repo.tag("v1.2.0")
         if not self.has_remote:
@@ -101,6 +110,20 @@ class Case:
 
 
 NO_GATE = ("--no-gate",)
+# What the project has that this tool was made for: an extra that needs a pre-release, a citation file with an older
+# version, two programs, and workflows that have nothing to do with a release, with actions of which none is known here.
+_OTHERS = {
+    ".github/workflows/parity.yml": (
+        "name: parity\non: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps:\n"
+        "      - uses: actions/setup-python@v6\n      - run: exit 1\n"
+    ),
+    ".github/workflows/light.yml": (
+        "name: light\non: {workflow_run: {workflows: [test], types: [completed]}}\njobs:\n"
+        "  one:\n    uses: ./.github/workflows/parity.yml\n"
+    ),
+    "CITATION.cff": "cff-version: 1.2.0\ntitle: demo-tool\nversion: 1.1.0\ndate-released: 2026-01-02\n",
+}
+_EXTRA = '\n[project.optional-dependencies]\ndev = ["pip>=20.0a1"]\n'
 PARTS = {
     "setuptools, a preview": Case("setuptools", NO_GATE, part="preview"),
     "hatchling, the public release after one": Case(
@@ -115,6 +138,7 @@ FULL = {
     "pdm, a noxfile that cannot be joined": Case(
         "pdm-backend", NO_GATE, own=_NOXFILE.replace("nox\n", "nox, yaml\n", 1)
     ),
+    "hatchling, much of its own": Case("hatchling", is_locked=True, from_lock=True, files=_OTHERS, tail=_EXTRA),
     "uv, all at once": Case("uv_build", own=_NOXFILE, is_locked=True, has_remote=False, from_lock=True, is_quick=False),
 }
 

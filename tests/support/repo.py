@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 _BOOKKEEPING = {".release-channels/lock", ".release-channels/outcome.json", ".release-channels/.gitignore"}
 # Made at import, before any test has a directory for temporary files of its own; removed when the tests end.
 _TEMPLATES = tempfile.TemporaryDirectory(prefix="template-repositories-")
+atexit.register(_TEMPLATES.cleanup)
 
 
 @dataclass(frozen=True)

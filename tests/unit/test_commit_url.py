@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from release_channels.project.commit_url import commit_of, commit_url, repository_url
+from release_channels.project.commit_url import commit_of, commit_url, github_repository, repository_url
 from release_channels.project.pyproject import Project, parse_project
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -93,6 +93,38 @@ def test_the_configuration_is_asked_first() -> None:
     """`repository` in the tool's own table wins over every URL."""
     configured = project({"Source": "https://host.example/o/n"}, repository="owner/name")
     assert repository_url(configured, "https://remote.example/r/r.git") == "https://github.com/owner/name"
+
+
+ON_GITHUB, ELSEWHERE = "https://github.com/url/tool", "https://codeberg.org/url/tool"
+JOB = {"GITHUB_REPOSITORY": "job/tool"}
+
+
+@pytest.mark.parametrize(
+    ("configured", "env", "remote", "urls", "expected"),
+    [
+        pytest.param(
+            "set/tool", JOB, "git@github.com:remote/tool.git", {"Source": ON_GITHUB}, "set/tool", id="setting"
+        ),
+        pytest.param("", JOB, "git@github.com:remote/tool.git", {"Source": ON_GITHUB}, "job/tool", id="job"),
+        pytest.param("", {}, "git@github.com:remote/tool.git", {"Source": ON_GITHUB}, "remote/tool", id="remote"),
+        pytest.param("", {}, "/srv/git/tool.git", {"Source": ON_GITHUB}, "url/tool", id="local remote"),
+        pytest.param("", {}, "git@codeberg.org:o/n.git", {"Repository": ON_GITHUB}, "url/tool", id="another host"),
+        pytest.param("", {}, "git@alias:url/tool.git", {"Source Code": f"{ON_GITHUB}.git"}, "url/tool", id="ssh alias"),
+        pytest.param("", {}, None, {"GitHub": f"{ON_GITHUB}/tree/main/sub"}, "url/tool", id="no remote"),
+        pytest.param("", {}, None, {"Source": ELSEWHERE, "GitHub": ON_GITHUB}, "url/tool", id="two hosts"),
+        pytest.param("", {}, None, {"Homepage": ON_GITHUB}, "url/tool", id="home page"),
+        pytest.param("", {}, None, {"Homepage": f"{ON_GITHUB}/wiki"}, "url/tool", id="page below it"),
+        pytest.param("", {}, None, {"Homepage": "https://github.com/url"}, None, id="an owner alone"),
+        pytest.param("", {}, None, {"Issues": f"{ON_GITHUB}/issues"}, None, id="another label"),
+        pytest.param("", {}, None, {"Source": ELSEWHERE}, None, id="not on GitHub"),
+        pytest.param("", {}, "/srv/git/tool.git", {}, None, id="nothing"),
+    ],
+)
+def test_the_repository_on_github_has_four_sources(
+    configured: str, env: dict[str, str], remote: str | None, urls: dict[str, str], expected: str | None
+) -> None:
+    """Setting, job, remote and project URLs, in this order."""
+    assert github_repository(project(urls, configured), remote, env) == expected
 
 
 @pytest.mark.parametrize(

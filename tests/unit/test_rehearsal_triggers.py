@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from release_channels.adoption.workflows.patterns import matches
 from release_channels.errors import RefusedError
 from release_channels.rehearsal.actions.run_name import title_of
-from release_channels.rehearsal.actions.triggers import Event, is_started, matches
+from release_channels.rehearsal.actions.triggers import Event, is_started
 from release_channels.rehearsal.actions.workflow import parse_workflow
 
 JOBS = "jobs:\n  one:\n    runs-on: x\n    steps:\n      - run: 'true'\n"
@@ -66,6 +67,10 @@ PATTERNS = {
     "a question mark": ("v", ("va?",), True),
     "a plus": ("v11", ("v1+",), True),
     "a set": ("v1", ("v[0-9]",), True),
+    "an escaped plus": ("C++", (r"C\+\+",), True),
+    "escaped brackets": ("[py] t", (r"\[py\] t",), True),
+    "brackets": ("[py] t", ("[py] t",), False),
+    "nothing to repeat": ("+", ("+",), False),
     "a dot is a dot": ("v1x0", ("v1.0",), False),
     "nothing": ("main", (), False),
 }

@@ -164,7 +164,7 @@ def test_the_gates_run_carries_commit_and_test_run_in_its_title() -> None:
 
 def test_nox_is_started_from_the_lock_in_an_adopter_and_from_the_sources_here() -> None:
     """Nothing else differs between the two but the one line that installs the tool beside a token."""
-    adopter = render(replace(ADOPTERS["plain"], tests=None))
+    adopter = render(replace(ADOPTERS["plain"], tests=None, test_name="test"))
     own = {path: text for path, text in own_workflows(Config()).items() if path in adopter}
     adopted_start, own_start = "uv run --frozen --script noxfile.py", r"uv run (--no-(project|dev) (--extra \w+ )*)?nox"
     locked = "env:\n  NOX_SCRIPT_MODE: none # uv has made the locked environment already\n\n"

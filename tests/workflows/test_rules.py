@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -9,9 +10,9 @@ import pytest
 
 from release_channels.adoption.tool_source import own_workflows
 from release_channels.adoption.workflows.parse import parse_line
-from release_channels.adoption.workflows.render import render
+from release_channels.adoption.workflows.render import Adoption, render
 from release_channels.adoption.workflows.rules import check_workflows
-from release_channels.model.config import Config
+from release_channels.model.config import Config, GateConfig
 from tests.workflows.adopters import ADOPTERS, own_config
 
 PREVIEW, PUBLIC, GATE, TEST = "internal-preview-release.yml", "public-release.yml", "integration-eval.yml", "test.yml"
@@ -190,6 +191,256 @@ def test_other_workflows_of_a_project_are_its_own_affair() -> None:
     leak = "    permissions:\n      id-token: write\n"
     (broken,) = check_workflows({**FILES, path: theirs + practice + leak}, Config())
     assert (broken.path, broken.rule) == (path, "one-way-out")
+
+
+OIDC = "permissions:\n  id-token: write\n"
+JOB_OIDC = "    permissions:\n      id-token: write # x\n    environment: pypi-internal-preview\n"
+NO_GRANT = "    permissions: {}\n    steps:"
+# file, texts and their replacements, rule, a part of the message
+IDENTITIES: dict[str, tuple[str, tuple[tuple[str, str], ...], str, str]] = {
+    "of the workflow": (
+        PREVIEW,
+        (("permissions: {}\n\n#", f"{OIDC}\n#"), (NO_GRANT, "    steps:")),
+        "identity",
+        "the job verify can request an OIDC token",
+    ),
+    "of the workflow, by write-all": (
+        PREVIEW,
+        (("permissions: {}\n\n#", "permissions: write-all\n\n#"), (NO_GRANT, "    steps:")),
+        "identity",
+        "the job verify can request an OIDC token",
+    ),
+    "of a job": (
+        PREVIEW,
+        ((NO_GRANT, f"{JOB_OIDC}    steps:"),),
+        "identity",
+        "the job verify can request an OIDC token",
+    ),
+    "of a job, by write-all": (
+        PUBLIC,
+        ((NO_GRANT, "    permissions: write-all\n    steps:"),),
+        "identity",
+        "the job verify can request an OIDC token",
+    ),
+    "of the workflow, outside of the environment": (
+        PUBLIC,
+        (("permissions: {}\n\n#", f"{OIDC}\n#"), (NO_GRANT, "    steps:")),
+        "environment",
+        "the job verify has an identity and no environment",
+    ),
+    "of the workflow, with other programs": (
+        PREVIEW,
+        (("permissions: {}\n\n#", f"{OIDC}\n#"), (NO_GRANT, "    steps:")),
+        "tool-alone",
+        "the job verify can have a token and starts more: verify",
+    ),
+    "of the gate's workflow": (
+        GATE,
+        (("permissions: {}\n\n#", f"{OIDC}\n#"), ("    permissions:\n      contents: read", "    x:\n      c: d")),
+        "no-rights",
+        "id-token: write outside of the release workflows",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "edits", "rule", "message"), IDENTITIES.values(), ids=IDENTITIES)
+def test_an_identity_is_seen_wherever_it_is_granted(
+    file: str, edits: tuple[tuple[str, str], ...], rule: str, message: str
+) -> None:
+    """A job without permissions of its own has those of the workflow; only a job that publishes may have a token."""
+    path = f".github/workflows/{file}"
+    text = FILES[path]
+    for old, new in edits:
+        assert old in text, "the case is out of date"
+        text = text.replace(old, new, 1)
+    violations = check_workflows({**FILES, path: text}, Config(), ours=FILES)
+    assert {violation.path for violation in violations} == {path}
+    assert any(violation.rule == rule and message in violation.message for violation in violations), violations
+
+
+@pytest.mark.parametrize(
+    ("top", "job", "is_broken"),
+    [
+        pytest.param("", "    permissions:\n      id-token: write\n", True, id="job"),
+        pytest.param("", "    permissions: write-all\n", True, id="job, write-all"),
+        pytest.param(OIDC, "", True, id="workflow"),
+        pytest.param("permissions: write-all\n", "", True, id="workflow, write-all"),
+        pytest.param(OIDC, "    permissions: {}\n", False, id="workflow, and the job without it"),
+        pytest.param("permissions: read-all\n", "", False, id="read-all"),
+        pytest.param("", "    permissions:\n      id-token: none\n", False, id="none"),
+        pytest.param("", "", False, id="default"),
+    ],
+)
+def test_an_identity_beside_an_upload_is_seen_in_every_workflow(top: str, job: str, is_broken: bool) -> None:
+    """Also in a project's own workflows, whose other jobs may have one."""
+    steps = "    runs-on: ubuntu-latest\n    steps:\n      - run: nox -s preview\n"
+    text = f"on: push\n{top}jobs:\n  x:\n{job}{steps}"
+    violations = check_workflows({**FILES, ".github/workflows/docs.yml": text}, Config())
+    assert [violation.rule for violation in violations] == (["one-way-out"] if is_broken else [])
+
+
+OTHER = "other.yml"
+GATES, BARE = Config(), Config(gate=GateConfig(enabled=False))
+JOBS = "on: push\njobs: {}\n"
+# edits by file (what is replaced; all of it where nothing is named), settings, the files that are reported, the message
+CHAINS: dict[str, tuple[dict[str, tuple[str, str]], Config, str, str]] = {
+    "test renamed": ({TEST: ("name: test\n", "name: checks\n")}, GATES, GATE, "test.yml is named checks"),
+    "gate renamed": (
+        {GATE: ("name: integration-eval\n", "name: live\n")},
+        GATES,
+        f"{PREVIEW} {GATE}",
+        "follows integration-eval, and .github/workflows/integration-eval.yml is named live: `workflows: [live]`",
+    ),
+    "gate's list edited": ({GATE: ("workflows: [test]", "workflows: [Test]")}, GATES, GATE, "follows Test, and"),
+    "preview's list edited": (
+        {PREVIEW: ("workflows: [integration-eval]", "workflows: [test]")},
+        GATES,
+        PREVIEW,
+        "follows test, and .github/workflows/integration-eval.yml is named integration-eval",
+    ),
+    "test unnamed": (
+        {TEST: ("name: test\n", "")},
+        GATES,
+        f"{GATE} {TEST}",
+        'is named .github/workflows/test.yml: `workflows: [".github/workflows/test.yml"]`',
+    ),
+    "test with an empty name": (
+        {TEST: ("name: test\n", "name:\n")},
+        GATES,
+        f"{GATE} {TEST}",
+        "is named .github/workflows/test.yml",
+    ),
+    "gate unnamed": (
+        {GATE: ("name: integration-eval\n", "")},
+        GATES,
+        f"{PREVIEW} {GATE}",
+        "is named .github/workflows/integration-eval.yml",
+    ),
+    "file in place of the name": (
+        {GATE: ("workflows: [test]", "workflows: [test.yml]")},
+        GATES,
+        GATE,
+        "is named test:",
+    ),
+    "no list": ({GATE: ("    workflows: [test]\n", "")}, GATES, GATE, "follows nothing, and"),
+    "other event": ({PREVIEW: ("workflow_run:", "workflow_call:")}, GATES, PREVIEW, "follows nothing, and"),
+    "without a gate": ({TEST: ("name: test\n", "name: checks\n")}, BARE, PREVIEW, "test.yml is named checks"),
+    "name with a plus": (
+        {TEST: ("name: test\n", "name: C++\n"), GATE: ("workflows: [test]", "workflows: [C++]")},
+        GATES,
+        GATE,
+        r'is named C++: `workflows: ["C\\+\\+"]`',
+    ),
+    "name with brackets": (
+        {TEST: ("name: test\n", "name: '[py] t'\n"), GATE: ("workflows: [test]", "workflows: ['[py] t']")},
+        GATES,
+        GATE,
+        r'is named [py] t: `workflows: ["\\[py\\] t"]`',
+    ),
+    "name with a question mark": (
+        {TEST: ("name: test\n", "name: ok?\n"), GATE: ("workflows: [test]", "workflows: ['ok?']")},
+        GATES,
+        GATE,
+        "is named ok?",
+    ),
+    "name with an exclamation mark": (
+        {TEST: ("name: test\n", "name: '!t'\n"), GATE: ("workflows: [test]", "workflows: ['!t']")},
+        GATES,
+        GATE,
+        "is named !t",
+    ),
+    "two tests of a name": (
+        {OTHER: ("", f"name: test\n{JOBS}")},
+        GATES,
+        OTHER,
+        "has the name of .github/workflows/test.yml",
+    ),
+    "two gates of a name": (
+        {OTHER: ("", f"name: integration-eval\n{JOBS}")},
+        GATES,
+        OTHER,
+        "has the name of .github/workflows/integration-eval.yml",
+    ),
+    "test named like the gate": (
+        {
+            TEST: ("name: test\n", "name: integration-eval\n"),
+            GATE: ("workflows: [test]", "workflows: [integration-eval]"),
+        },
+        GATES,
+        TEST,
+        "has the name of .github/workflows/integration-eval.yml",
+    ),
+    "every name": (
+        {GATE: ("workflows: [test]", "workflows: ['t*']"), OTHER: ("", f"name: two\n{JOBS}")},
+        GATES,
+        GATE,
+        "also follows .github/workflows/other.yml",
+    ),
+    "itself": (
+        {GATE: ("workflows: [test]", "workflows: ['**']")},
+        GATES,
+        GATE,
+        "also follows .github/workflows/integration-eval.yml",
+    ),
+}
+
+
+def edited(edits: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Change one place in each of some files."""
+    files = dict(FILES)
+    for name, (old, new) in edits.items():
+        path = f".github/workflows/{name}"
+        assert old in files.get(path, ""), "the case is out of date"
+        files[path] = files.get(path, "").replace(old, new, 1)
+    return files
+
+
+@pytest.mark.parametrize(("edits", "config", "reported", "message"), CHAINS.values(), ids=CHAINS)
+def test_a_chain_that_an_edit_has_cut_is_named(
+    edits: dict[str, tuple[str, str]], config: Config, reported: str, message: str
+) -> None:
+    """Gate and preview follow the workflow before them by its name, which is a pattern there."""
+    files = edited(edits)
+    if not config.gate.enabled:
+        files = {**render(ADOPTERS["no-gate"]), f".github/workflows/{TEST}": files[f".github/workflows/{TEST}"]}
+    violations = [violation for violation in check_workflows(files, config) if violation.rule == "chain"]
+    assert {violation.path.rpartition("/")[2] for violation in violations} == {*reported.split()}
+    assert any(message in violation.message for violation in violations), violations
+    assert len({*violations}) == len(violations)
+
+
+JOINED: dict[str, dict[str, tuple[str, str]]] = {
+    "as rendered": {},
+    "unnamed, by its path": {
+        TEST: ("name: test\n", ""),
+        GATE: ("workflows: [test]", "workflows: ['.github/workflows/test.yml']"),
+    },
+    "one text": {GATE: ("workflows: [test]", "workflows: test")},
+    "escaped": {
+        TEST: ("name: test\n", "name: 'C++ [a] *?'\n"),
+        GATE: ("workflows: [test]", r"workflows: ['C\+\+ \[a\] \*\?']"),
+    },
+    "a pattern of this name alone": {GATE: ("workflows: [test]", "workflows: ['te*']")},
+    "another unnamed file": {OTHER: ("", JOBS)},
+    "no tests": {TEST: (FILES[f".github/workflows/{TEST}"], "on: [\n")},
+}
+
+
+@pytest.mark.parametrize("edits", JOINED.values(), ids=JOINED)
+def test_a_chain_that_holds_is_not_reported(edits: dict[str, tuple[str, str]]) -> None:
+    """However its names are written; a test workflow that cannot be read is reported as such."""
+    violations = check_workflows(edited(edits), Config())
+    assert [violation for violation in violations if violation.rule == "chain"] == []
+
+
+@pytest.mark.parametrize("gate", [True, False])
+@pytest.mark.parametrize("name", ["", "CI", "C++ [3.13]", "!all", "*", "a? \\ 'b' \"c\"", "tests: ü", "#1"])
+def test_what_is_rendered_follows_the_test_workflow_of_a_project(name: str, gate: bool) -> None:
+    """By the name that GitHub gives it: its path where it has none, special characters escaped."""
+    config = Config(test_workflow="ci.yaml", gate=GateConfig(enabled=gate))
+    files = dict(render(Adoption(config, test_name=name)))
+    files[".github/workflows/ci.yaml"] = (f"name: {json.dumps(name)}\n" if name else "") + JOBS
+    assert check_workflows(files, config) == ()
 
 
 LINES = {

@@ -18,7 +18,7 @@ HEADINGS = ("Channel", "Repository", "Workflow filename", "Environment")
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """A trusted publisher as the index is to know it."""
+    """A trusted publisher as the index is to know it; its repository is empty where it is unknown."""
 
     channel: Channel
     repository: str
@@ -47,8 +47,9 @@ class Publisher:
         )
 
 
-def publishers(config: Config, repository: str) -> tuple[Publisher, Publisher]:
+def publishers(config: Config, repository: str | None) -> tuple[Publisher, Publisher]:
     """Return the publishers of both channels, in the order of the reference document."""
+    repository = repository or ""
     return (
         Publisher(Channel.PREVIEW, repository, config.preview_workflow, config.preview_environment),
         Publisher(Channel.PUBLIC, repository, config.public_workflow, config.public_environment),
@@ -117,9 +118,9 @@ class EnvironmentPlan:
             yield f"it also allows {', '.join(map(str, more))}: remove that by hand if nobody needs it"
 
 
-def plan_environments(found: Mapping[str, Environment | None], config: Config) -> tuple[EnvironmentPlan, ...]:
-    """Decide what leads from the environments that were found to those that are wanted; reviewers and waits stay."""
-    return tuple(_plan(wanted, found.get(wanted.name)) for wanted in wanted_environments(config))
+def plan_environments(current: Mapping[str, Environment | None], config: Config) -> tuple[EnvironmentPlan, ...]:
+    """Decide what leads from the current environments to the wanted ones; reviewers and waits stay."""
+    return tuple(_plan(wanted, current.get(wanted.name)) for wanted in wanted_environments(config))
 
 
 def _plan(wanted: WantedEnvironment, before: Environment | None) -> EnvironmentPlan:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.github import GitHub
+from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.github.follow_run import Waiting, wait_for_run
 from release_channels.adapters.github.settings import Settings
@@ -21,13 +21,16 @@ from release_channels.adoption.publishers import (
     publishers,
     wanted_environments,
 )
+from release_channels.adoption.workflows.parse import read_workflow
 from release_channels.cli.context import TaskContext
 from release_channels.errors import FailedError, RefusedError, ReleaseError
-from release_channels.model.github import WorkflowRun, repository_name
+from release_channels.model.github import WorkflowRun
 from release_channels.model.github_settings import Environment, Policy
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags
+from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Channel
+from release_channels.project.commit_url import github_repository
 
 PREFLIGHT = {"do": "preflight"}
 
@@ -39,18 +42,16 @@ def setup_publishing(
 
     Raises: RefusedError where no repository on GitHub is known, or it says no; FailedError where a trial is refused.
     """
-    name = repository_name(context.config.repository, context.git.remote_url(context.config.remote), context.env)
+    name = github_repository(context.project, context.git.remote_url(context.config.remote), context.env)
     if name is None:
         raise RefusedError(
-            f"cannot determine the GitHub repository from remote '{context.config.remote}'",
+            f"cannot determine the GitHub repository from remote '{context.config.remote}' or [project.urls]",
             hint='set `repository = "owner/name"` in [tool.release-channels], or add the remote',
         )
     wanted = publishers(context.config, name)
     is_new = _is_new(context)
     _show_publishers(context, wanted, is_new=is_new)
-    github = context.github()
-    assert github is not None  # its name is known
-    with github:
+    with connect(name, context.env) as github:
         plans = _plans(context, github.settings, needs_answer=apply)
         _show_environments(context, plans)
         if not apply or dry_run:
@@ -78,8 +79,8 @@ def _show_publishers(context: TaskContext, wanted: Sequence[Publisher], *, is_ne
         for publisher in wanted:
             _show_form(publisher, project, pending=False)
         return
-    public = next(one for one in wanted if one.channel is Channel.PUBLIC)
-    preview = next(one for one in wanted if one.channel is Channel.PREVIEW)
+    public = next(publisher for publisher in wanted if publisher.channel is Channel.PUBLIC)
+    preview = next(publisher for publisher in wanted if publisher.channel is Channel.PREVIEW)
     console.result(
         f"{context.index.title} has no file of {project} yet. Register a pending publisher for one channel only, the "
         "public one: the first release should be a final one, since before that every user would get previews. In "
@@ -107,13 +108,13 @@ def _plans(context: TaskContext, settings: Settings, *, needs_answer: bool) -> t
     try:
         settings.repository()  # an environment that is not there looks like a repository that is hidden
         names = [wanted.name for wanted in wanted_environments(context.config)]
-        found = {name: settings.environment(name) for name in names}
+        current = {name: settings.environment(name) for name in names}
     except ReleaseError as stop:
         if needs_answer:
             raise
         console.warn(f"how GitHub is set up is not known: {stop}")
         return None
-    return plan_environments(found, context.config)
+    return plan_environments(current, context.config)
 
 
 def _show_environments(context: TaskContext, plans: Sequence[EnvironmentPlan] | None) -> None:
@@ -160,9 +161,15 @@ def _apply(context: TaskContext, settings: Settings, plans: Sequence[Environment
 
 def _planned(context: TaskContext, wanted: Sequence[Publisher], plans: Sequence[EnvironmentPlan] | None) -> Outcome:
     console.result("Then try each workflow out: it shows its identity to the index, and uploads nothing", style="bold")
+    main = context.config.main_branch
     for publisher in wanted:
-        ref = _trial_ref(context, publisher) or "RELEASE-TAG"
-        console.result(f"  gh workflow run {publisher.workflow} --ref {ref} -f do=preflight")
+        ref, obstacle = _trial_ref(context, publisher)
+        console.result(f"  gh workflow run {publisher.workflow} --ref {ref or main} -f do=preflight")
+        if obstacle:
+            console.result(
+                f"    {obstacle}: this works only while {publisher.environment} allows branch {main}; otherwise use "
+                "the first release tag whose workflow has a preflight"
+            )
     if plans is not None and all(plan.is_reached for plan in plans):
         message = "GitHub is set up; `invoke setup-publishing --apply` tries the publishers out"
         return Outcome(Result.DONE, message, project=context.project.name)
@@ -204,9 +211,9 @@ _FIRST = "the job is as the settings say; the index itself is asked by the first
 
 
 def _try(context: TaskContext, github: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
-    ref = _trial_ref(context, publisher)
+    ref, obstacle = _trial_ref(context, publisher)
     if ref is None:
-        return _Trial(publisher, untried="not tried: its environment allows release tags alone, and there is none yet")
+        return _Trial(publisher, untried=f"not tried: {obstacle}, and its environment allows release tags alone")
     try:
         run_id = github.settings.dispatch(publisher.workflow, ref, PREFLIGHT)
     except NotFoundError:
@@ -220,31 +227,50 @@ def _try(context: TaskContext, github: GitHub, publisher: Publisher, waiting: Wa
     run = wait_for_run(partial(github.run, run_id), publisher.workflow, waiting, github)
     if run.is_green:
         return _Trial(publisher)
-    wanted = next(one for one in wanted_environments(context.config) if one.name == publisher.environment)
-    why = translate(_complaints(github, run), publisher, wanted.policy, context.project.name)
+    environments = {environment.name: environment for environment in wanted_environments(context.config)}
+    policy = environments[publisher.environment].policy
+    why = translate(_complaints(github, run), publisher, policy, context.project.name)
     return _Trial(publisher, refused=f"{why} ({run.url})")
 
 
 def _complaints(github: GitHub, run: WorkflowRun) -> tuple[str, ...]:
-    """Collect what the failed jobs of a run say; one that says nothing is looked at by a person."""
-
-    def said() -> Iterator[str]:
-        for job in github.jobs(run.id):
-            if job.conclusion not in ("success", "skipped"):
-                yield from github.settings.complaints(job.id)
-
-    return tuple(said())
+    """Collect what the failed jobs of a run say; one that says nothing has to be read by a maintainer."""
+    failed = (job for job in github.jobs(run.id) if job.conclusion not in ("success", "skipped"))
+    return tuple(text for job in failed for text in github.settings.complaints(job.id))
 
 
-def _trial_ref(context: TaskContext, publisher: Publisher) -> str | None:
-    """Choose where a workflow is tried: on main, or on the newest release tag, which its environment allows."""
+def _trial_ref(context: TaskContext, publisher: Publisher) -> tuple[str | None, str]:
+    """Return the ref that a workflow is tried on: main, or the newest release tag; without one, the reason instead."""
     if publisher.channel is Channel.PREVIEW:
-        return context.config.main_branch
+        return context.config.main_branch, ""
     try:
         tags: Mapping[Version, str] = context.tags()
     except ReleaseError:
         tags = release_tags(context.config.tag_format, context.git.tags_before(context.commit.sha))
-    return tags[max(tags)] if tags else None
+    if not tags:
+        return None, "there is no release tag yet"
+    newest = tags[max(tags)]
+    if not _has_preflight(context, newest, publisher):
+        return None, f"{newest} has no preflight in its {publisher.workflow}"
+    return newest, ""
+
+
+def _has_preflight(context: TaskContext, tag: str, publisher: Publisher) -> bool:
+    """Return whether a workflow can be started for a preflight on a tag; one that is on the remote alone may have it.
+
+    Source: GitHub's workflow syntax reference: the file at the ref itself needs `workflow_dispatch` and the input.
+    """
+    here = context.git.local_tag(tag, context.commit.sha)
+    if here is None:
+        return True
+    path = f"{WORKFLOWS}/{publisher.workflow}"
+    try:
+        text = (context.git.read_file(here.commit, path) or b"").decode("utf-8", "replace")
+        dispatch = read_workflow(text, path)["on"]["workflow_dispatch"]
+    except ReleaseError:
+        return False
+    options = dispatch["inputs"]["do"]["options"].texts
+    return "do" in dispatch["inputs"] and (not options or PREFLIGHT["do"] in options)
 
 
 def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, project: str) -> str:

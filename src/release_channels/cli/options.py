@@ -53,21 +53,21 @@ class RehearsalOptions(CommonOptions):
 
 
 _SWITCH: Mapping[str, Any] = {"action": "store_true"}
-_FLAGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "index": ("--index", {"metavar": "NAME"}),
-    "provider": ("--provider", {"metavar": "NAME"}),
-    "run": ("--run-number", {"metavar": "N", "type": parse_run_number}),
-    "commit": ("--commit", {"metavar": "REV"}),
-    "tag": ("--tag", {"metavar": "NAME"}),
-    "source": ("--from", {"metavar": "DIR"}),
-    "only": ("--only", {"choices": ("preview", "public")}),
-    "fault": ("--fault", {"metavar": "NAME|all"}),
-    "keep": ("--keep", _SWITCH),
-    "quick": ("--quick", _SWITCH),
-    "with_tests": ("--with-tests", _SWITCH),
-    "offline": ("--offline", _SWITCH),
-    "dry_run": ("--dry-run", _SWITCH),
-    "verbose": ("--verbose", _SWITCH),
+_FLAGS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "index": ("--index", "the index: local, pypi, testpypi, or a [[tool.uv.index]]", {"metavar": "NAME"}),
+    "provider": ("--provider", "use this model provider alone", {"metavar": "NAME"}),
+    "run": ("--run-number", "the number of the preview", {"metavar": "N", "type": parse_run_number}),
+    "commit": ("--commit", "the commit, HEAD by default", {"metavar": "REV"}),
+    "tag": ("--tag", "the release tag", {"metavar": "NAME"}),
+    "source": ("--from", "use the build of another job in this directory", {"metavar": "DIR"}),
+    "only": ("--only", "rehearse this part alone", {"choices": ("preview", "public")}),
+    "fault": ("--fault", "inject a fault, and check how the release recovers", {"metavar": "NAME|all"}),
+    "keep": ("--keep", "keep the files of the rehearsal", _SWITCH),
+    "quick": ("--quick", "resolve with uv alone", _SWITCH),
+    "with_tests": ("--with-tests", "run what the test workflow runs", _SWITCH),
+    "offline": ("--offline", "read no index but the local one", _SWITCH),
+    "dry_run": ("--dry-run", "show what would be done and do nothing", _SWITCH),
+    "verbose": ("--verbose", "show every command", _SWITCH),
 }
 
 OptionsT = TypeVar("OptionsT", bound=CommonOptions)
@@ -78,12 +78,21 @@ def parse_options(kind: type[OptionsT], session: str, words: Sequence[str]) -> O
 
     Raises: UsageError for an unknown option or an unusable value.
     """
+    return kind(**vars(_parser(kind, session).parse_args(words)))
+
+
+def describe_options(kind: type[CommonOptions], session: str) -> str:
+    """Return the help text of a session's options."""
+    return _parser(kind, session).format_help().rstrip()
+
+
+def _parser(kind: type[CommonOptions], session: str) -> _Parser:
     parser = _Parser(prog=f"nox -s {session} --", add_help=False, allow_abbrev=False)
     options = {field.name: field.default for field in fields(kind)}
-    for name, (flag, settings) in _FLAGS.items():
+    for name, (flag, text, settings) in _FLAGS.items():
         if name in options:
-            parser.add_argument(flag, dest=name, default=options[name], **settings)
-    return kind(**vars(parser.parse_args(words)))
+            parser.add_argument(flag, dest=name, default=options[name], help=text, **settings)
+    return parser
 
 
 class _Parser(argparse.ArgumentParser):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -26,7 +27,8 @@ class TaskProgram(Program):
         super().__init__(name=NAME, namespace=tasks, version=version(NAME))
 
     def parse_core(self, argv: list[str] | None) -> None:
-        """Parse the options before the first task."""
+        """Parse the options before the first task; a request for help after a task is one for that task's help."""
+        argv = self._help_first(argv if argv is not None else sys.argv)
         try:
             super().parse_core(argv)
         except ParseError as err:
@@ -38,6 +40,12 @@ class TaskProgram(Program):
             super().parse_tasks()
         except ParseError as err:
             self._explain(err)
+
+    def _help_first(self, argv: list[str]) -> list[str]:
+        """Move --help before its task: invoke takes it for a task's argument, or for an option of that letter."""
+        names = self.namespace.task_names if self.namespace is not None else {}
+        task = next((word for word in argv[1:] if word in names), None)
+        return [argv[0], "--help", task] if task and {"--help", "-h"}.intersection(argv) else argv
 
     def print_help(self) -> None:
         """Print the usage and the tasks first, then the options of invoke itself."""

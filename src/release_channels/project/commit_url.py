@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from release_channels.model.github import repository_name
 from release_channels.project.edit import prove_content, read_toml
 from release_channels.project.pyproject import Project
 from release_channels.project.sources.base import parse_document, table_of
@@ -29,7 +30,16 @@ def repository_url(project: Project, remote_url: str | None) -> str | None:
     """
     if project.config.repository:
         return f"https://github.com/{project.config.repository}"
-    return _from_urls(project.urls) or (_from_remote(remote_url) if remote_url else None)
+    return next(_source_urls(project.urls), None) or (_from_remote(remote_url) if remote_url else None)
+
+
+def github_repository(project: Project, remote_url: str | None, env: Mapping[str, str]) -> str | None:
+    """Return `owner/name` on github.com from the configuration, the job's environment, the remote or the project URLs.
+
+    Source: well-known project URLs specification, for the labels and how they are compared.
+    """
+    name = repository_name(project.config.repository, remote_url, env)
+    return name or next(filter(None, (repository_name("", url, {}) for url in _source_urls(project.urls))), None)
 
 
 def commit_url(base: str, sha: str) -> str:
@@ -98,16 +108,15 @@ def _append(text: str, url: str) -> str:
     return text + end + newline.join(("", "[project.urls]", f'"{LABEL}" = {tomlkit.string(url).as_string()}', ""))
 
 
-def _from_urls(urls: Mapping[str, str]) -> str | None:
-    """Find the source repository among the project URLs: by its label, else a home page on a hosting service."""
+def _source_urls(urls: Mapping[str, str]) -> Iterator[str]:
+    """Yield the project URLs of a source repository: by their labels, then a home page on a hosting service."""
     known = {_normalize(label): url for label, url in urls.items()}
     for label in _SOURCE_LABELS:
         if base := _web(known.get(label, "")):
-            return base
+            yield base
     home = _web(known.get("homepage", ""))
-    return (
-        home if home and urlsplit(home).hostname in _HOSTING_SERVICES and urlsplit(home).path.count("/") == 2 else None
-    )
+    if home and urlsplit(home).hostname in _HOSTING_SERVICES and urlsplit(home).path.count("/") == 2:
+        yield home
 
 
 def _from_remote(remote: str) -> str | None:

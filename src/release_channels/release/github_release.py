@@ -15,8 +15,9 @@ from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, Pauses, connect
+from release_channels.adapters.github.errors import ForbiddenError
 from release_channels.adapters.index import FOR_PRACTICE, Index, read_index
-from release_channels.errors import RefusedError
+from release_channels.errors import FailedError, RefusedError
 from release_channels.model.github import Asset, GitHubRelease, asset_name, repository_name
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.outcome import Result
@@ -57,7 +58,7 @@ def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[
         return Report(Result.ALREADY, f"the GitHub Release {tag} is published, with the same files: {published.url}")
     recheck_tag(release)  # for a tag that is gone GitHub would make one of its own
     notes = release_notes(release, github, tag)
-    draft = _oldest(found) or _create_draft(release, github, tag, notes)
+    draft = _oldest(found) or _create_draft(github, tag, notes)
     _refuse_foreign(draft, files, release)
     for name, path in files.items():
         _put(github, draft, name, path)
@@ -71,10 +72,32 @@ def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[
     ours = replace(filled, name=tag, body=notes, is_prerelease=False)
     latest = _is_newest(release)
     recheck_tag(release)
-    out = github.publish(ours, latest=latest, target=release.observed.commit.sha)
+    out = _publish(github, ours, release.observed.commit.sha, latest=latest)
     return Report(
         Result.PUBLISHED, f"the GitHub Release {tag} is published: {out.url}", warnings=_replaced(filled, ours)
     )
+
+
+def _publish(github: GitHub, draft: GitHubRelease, commit: str, *, latest: bool) -> GitHubRelease:
+    """Publish a draft; its target protects from a tag that vanishes meanwhile.
+
+    Raises: FailedError if there was no such protection, and GitHub has made the tag on another commit.
+    Source: GitHub refuses a target whose workflow files differ from the default branch's, unless the token has the
+    right `workflows`, which no job's token can have.
+    """
+    try:
+        return github.publish(draft, latest=latest, target=commit)
+    except ForbiddenError:
+        published = github.publish(draft, latest=latest)
+    tag = github.find_tag(draft.tag)
+    if tag is None or tag.sha != commit:
+        where = f"on commit {tag.sha[:12]}" if tag else "nowhere"
+        raise FailedError(
+            f"GitHub has the tag {draft.tag} {where}, and this release is of commit {commit[:12]}",
+            hint=f"somebody deleted the tag meanwhile: delete the release {published.url} and that tag, then push the "
+            "tag again from a clone that has it",
+        )
+    return published
 
 
 def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
@@ -91,9 +114,9 @@ def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
     return (f"the draft was existing; replaced in it: {', '.join(text)}. What {ours.tag} says is its changelog",)
 
 
-def _create_draft(release: ReleaseContext, github: GitHub, tag: str, notes: str) -> GitHubRelease:
+def _create_draft(github: GitHub, tag: str, notes: str) -> GitHubRelease:
     """Make a draft; where two runs do so at once, both go on with the older one and the other is taken away."""
-    made = github.create_draft(tag, tag, notes, target=release.observed.commit.sha)
+    made = github.create_draft(tag, tag, notes)
     oldest = _oldest(github.find_releases(tag)) or made
     if oldest.id != made.id:
         github.delete_draft(made)

@@ -207,18 +207,11 @@ class GitHub:
         """Find the releases of a tag by listing, since a look-up by tag hides drafts."""
         return tuple(release for release in self.releases() if release.tag == tag)
 
-    def create_draft(self, tag: str, name: str, body: str, *, target: str = "") -> GitHubRelease:
-        """Create a draft, which nobody sees who may not write; `target` is the commit of a tag that is not there yet.
-
-        Source: GitHub's REST reference: publishing makes a tag that is missing, by default on the default branch.
-        """
+    def create_draft(self, tag: str, name: str, body: str) -> GitHubRelease:
+        """Create a draft, which only those see who may write; it makes no tag."""
 
         def act() -> GitHubRelease:
-            from github.GithubObject import NotSet
-
-            made = self._repo.create_git_release(
-                tag, name, body, draft=True, make_latest="false", target_commitish=target or NotSet
-            )
+            made = self._repo.create_git_release(tag, name, body, draft=True, make_latest="false")
             return parse.parse_release(made)
 
         return self._answers.write(f"create the draft release of {tag}", act, needs=_CONTENTS)
@@ -257,7 +250,10 @@ class GitHub:
         )
 
     def publish(self, release: GitHubRelease, *, latest: bool, target: str = "") -> GitHubRelease:
-        """Publish a draft with these words, as the latest release or not; `target` as in a draft."""
+        """Publish a draft with this text, as the latest release or not; a missing tag is made on `target`.
+
+        Source: GitHub's REST reference: without a target, a missing tag is made on the default branch.
+        """
 
         def act() -> GitHubRelease:
             from github.GithubObject import NotSet

@@ -26,6 +26,10 @@ class Token:
     source: str
 
 
+class ForbiddenError(RefusedError):
+    """GitHub does not allow it, or not to this token."""
+
+
 class NotFoundError(RefusedError):
     """GitHub knows no such thing, or hides it from this token."""
 
@@ -104,7 +108,7 @@ class RetryingClient:
         if status == 401:
             return self._unknown(doing)
         if status == 403:
-            return RefusedError(
+            return ForbiddenError(
                 f"{self._who} forbids it{self._with_token} when {doing}: {reason or 'no reason given'}",
                 hint=_rights(needs),
             )

@@ -1,4 +1,4 @@
-"""`doctor`: look at files, git, GitHub and index for what would make a release fail, and say how surely it is known."""
+"""`doctor`: inspect files, git, GitHub and index for whatever would make a release fail, and rate its certainty."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from functools import partial
 from typing import TypeVar
 
 from release_channels.adapters.attestations import AttestedPublisher, fetch_attested
+from release_channels.adapters.github import connect
 from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.observe import observe
 from release_channels.adapters.tool_lock import locked_tool, running_version
-from release_channels.adoption.doctor.diagnosis import Diagnosis, look, unknown
+from release_channels.adoption.doctor.diagnosis import Diagnosis, unknown, warning
 from release_channels.adoption.doctor.files import (
     diagnose_adoption,
     diagnose_project,
@@ -31,11 +32,11 @@ from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.model.config import Config
 from release_channels.model.decide import Request, decide
 from release_channels.model.gate_config import MODELS_TOKEN, provider_keys
-from release_channels.model.github import repository_name
 from release_channels.model.github_settings import Environment, RepositorySettings
 from release_channels.model.observed import IndexState
 from release_channels.model.session_names import SESSION_NAMES
 from release_channels.model.version import Channel
+from release_channels.project.commit_url import github_repository
 
 _T = TypeVar("_T")
 _FEW = 5
@@ -43,11 +44,11 @@ _FEW = 5
 
 def examine(context: TaskContext, tasks: tuple[str, ...], now: datetime | None = None) -> tuple[Diagnosis, ...]:
     """Inspect everything that can be seen from here; what cannot be seen is a finding, too."""
-    found = inspect_project(context.root, context.env)
+    snapshot = inspect_project(context.root, context.env)
     return (
-        *_files(context, found, tasks),
+        *_files(context, snapshot, tasks),
         *diagnose_git(
-            context.config, context.git.remote_url(context.config.remote), found.branch, context.git.tags_by_age()
+            context.config, context.git.remote_url(context.config.remote), snapshot.branch, context.git.tags_by_age()
         ),
         *_github(context),
         *_index(context, now or datetime.now(UTC)),
@@ -60,39 +61,34 @@ def gate_secrets(config: Config) -> frozenset[str]:
     return frozenset(config.github_models_secret if key == MODELS_TOKEN else key for key in keys)
 
 
-def _files(context: TaskContext, found: ProjectSnapshot, tasks: tuple[str, ...]) -> Iterator[Diagnosis]:
+def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ...]) -> Iterator[Diagnosis]:
     uncommitted = context.git.uncommitted()
     if uncommitted:
         some = ", ".join(uncommitted[:_FEW]) + (", …" if len(uncommitted) > _FEW else "")
-        yield look("files", "uncommitted", f"what is found here is not what a release holds: {some}", "commit it")
+        yield warning("files", "uncommitted", f"the working tree is not what a release contains: {some}", "commit it")
     tree = Tree(context.root)
-    yield from diagnose_project(found.project, tree.read)
-    is_tool = found.project.normalized_name == TOOL
-    plan = plan_own(found) if is_tool else plan_adoption(found, running_tool(), tasks, SESSION_NAMES)
-    has_lock = is_tool or found.files.get(f"{plan.noxfile}.lock") is not None
+    yield from diagnose_project(snapshot.project, tree.read)
+    is_tool = snapshot.project.normalized_name == TOOL
+    plan = plan_own(snapshot) if is_tool else plan_adoption(snapshot, running_tool(), tasks, SESSION_NAMES)
+    has_lock = is_tool or snapshot.files.get(f"{plan.noxfile}.lock") is not None
     yield from diagnose_adoption(plan, has_lock=has_lock)
-    locked = locked_tool(context.root)
-    yield from diagnose_tool(locked.version if locked else None, running_version(), locked.lock if locked else "")
-    yield from diagnose_workflows(
-        found.workflows, plan.config, publishers(plan.config, _repository(context) or "OWNER/NAME")
-    )
+    yield from diagnose_tool(plan.noxfile, plan.requirement, locked_tool(context.root), running_version())
+    yield from diagnose_workflows(snapshot.workflows, plan.config, publishers(plan.config, _repository(context)))
 
 
 def _repository(context: TaskContext) -> str | None:
-    return repository_name(context.config.repository, context.git.remote_url(context.config.remote), context.env)
+    return github_repository(context.project, context.git.remote_url(context.config.remote), context.env)
 
 
 def _github(context: TaskContext) -> Iterator[Diagnosis]:
     name = _repository(context)
     if name is None:
         yield unknown(
-            GITHUB, "repository", "no remote of this project is on GitHub",
+            GITHUB, "repository", "neither a remote nor a project URL is on GitHub",
             'a remote there, or `repository = "owner/name"` in [tool.release-channels]',
         )  # fmt: skip
         return
-    github = context.github()
-    assert github is not None  # its name is known
-    with github:
+    with connect(name, context.env) as github:
         try:
             is_private, branch = github.settings.repository()
         except ReleaseError as stop:
@@ -115,21 +111,20 @@ class _Reading:
         self._unseen: list[str] = []
         self._is_silent = False
 
-    def read(self, name: str, branch: str, *, is_private: bool) -> RepositorySettings:
+    def read(self, repository: str, branch: str, *, is_private: bool) -> RepositorySettings:
         """Read all that the findings need."""
-        settings, wanted = self._settings, wanted_environments(self._context.config)
+        settings = self._settings
         environments: dict[str, Environment | None] = {}
-        for one in wanted:
-            place = one.name
-            seen = self._see(f"the environment {place}", partial(_one, settings.environment, place))
+        for name in (environment.name for environment in wanted_environments(self._context.config)):
+            seen = self._see(f"the environment {name}", partial(_in_tuple, settings.environment, name))
             if seen is not None:
-                environments[place] = seen[0]
+                environments[name] = seen[0]
         secrets: dict[str, frozenset[str] | None] = {"": self._see("secrets", settings.secret_names)}
-        for place, environment in environments.items():
+        for name, environment in environments.items():
             if environment is not None:
-                secrets[place] = self._see(f"secrets of {place}", partial(settings.secret_names, place))
+                secrets[name] = self._see(f"secrets of {name}", partial(settings.secret_names, name))
         return RepositorySettings(
-            repository=name,
+            repository=repository,
             is_private=is_private,
             default_branch=branch,
             environments=environments,
@@ -150,7 +145,7 @@ class _Reading:
             return None
 
 
-def _one(ask: Callable[[str], _T], name: str) -> tuple[_T]:
+def _in_tuple(ask: Callable[[str], _T], name: str) -> tuple[_T]:
     """Wrap what may be None, which would look like an answer that did not come."""
     return (ask(name),)
 
@@ -165,7 +160,7 @@ def _index(context: TaskContext, now: datetime) -> Iterator[Diagnosis]:
         return
     yield from diagnose_index(seen.index, plan, context.config, now)
     attested = {channel: _attested(context, seen.index, channel) for channel in Channel}
-    wanted = publishers(context.config, _repository(context) or "OWNER/NAME")
+    wanted = publishers(context.config, _repository(context))
     yield from diagnose_publishers(wanted, attested, context.project.name)
 
 
@@ -173,5 +168,6 @@ def _attested(context: TaskContext, state: IndexState, channel: Channel) -> Atte
     newest = state.newest_final() if channel is Channel.PUBLIC else state.newest_preview()
     files = state.releases.get(newest, ()) if newest else ()
     return next(
-        (found for file in files if file.provenance_url and (found := fetch_attested(context.index, file))), None
+        (publisher for file in files if file.provenance_url and (publisher := fetch_attested(context.index, file))),
+        None,
     )

@@ -1,27 +1,24 @@
-"""What `doctor` finds: how it stands, how surely that is known, and what to do. Pure."""
+"""A finding of `doctor`: its severity, its certainty and its fix. Pure."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
-class Verdict(StrEnum):
-    """How something stands; `bad` would make a release fail, or let one through that should not be."""
+class DiagnosisSeverity(StrEnum):
+    """The severity of a finding; an error would make a release fail, or let one through that should not be."""
 
-    GOOD = "good"
-    LOOK = "look"
-    BAD = "bad"
+    PASSED = "passed"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class Certainty(StrEnum):
-    """How surely it is known: seen where it holds, only said by the project itself, or not to be seen from here."""
+    """The certainty of a finding: seen where it applies, declared by the project alone, or not visible from here."""
 
     VERIFIED = "verified"
     DECLARED = "declared"
@@ -30,40 +27,40 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One finding; `fix` is what to do, `verify` what would let it be verified where it is not."""
+    """One finding; `fix` is what to do, `verify` is what would verify it where it is not."""
 
     area: str
     topic: str
-    verdict: Verdict
+    severity: DiagnosisSeverity
     certainty: Certainty
     message: str
     fix: str = ""
     verify: str = ""
 
 
-def good(area: str, topic: str, message: str) -> Diagnosis:
-    """Report that something was seen to be right."""
-    return Diagnosis(area, topic, Verdict.GOOD, Certainty.VERIFIED, message)
+def passed(area: str, topic: str, message: str) -> Diagnosis:
+    """Report a setting that was checked and is right."""
+    return Diagnosis(area, topic, DiagnosisSeverity.PASSED, Certainty.VERIFIED, message)
 
 
-def look(area: str, topic: str, message: str, fix: str) -> Diagnosis:
-    """Report that something was seen that a person should look at."""
-    return Diagnosis(area, topic, Verdict.LOOK, Certainty.VERIFIED, message, fix)
+def warning(area: str, topic: str, message: str, fix: str) -> Diagnosis:
+    """Report a setting that a maintainer should review."""
+    return Diagnosis(area, topic, DiagnosisSeverity.WARNING, Certainty.VERIFIED, message, fix)
 
 
-def bad(area: str, topic: str, message: str, fix: str) -> Diagnosis:
-    """Report that something was seen to be wrong."""
-    return Diagnosis(area, topic, Verdict.BAD, Certainty.VERIFIED, message, fix)
+def error(area: str, topic: str, message: str, fix: str) -> Diagnosis:
+    """Report a setting that is wrong."""
+    return Diagnosis(area, topic, DiagnosisSeverity.ERROR, Certainty.VERIFIED, message, fix)
 
 
 def declared(area: str, topic: str, message: str, verify: str) -> Diagnosis:
-    """Describe what the project itself says, and what would verify it."""
-    return Diagnosis(area, topic, Verdict.GOOD, Certainty.DECLARED, message, verify=verify)
+    """Report what the project itself declares, and what would verify it."""
+    return Diagnosis(area, topic, DiagnosisSeverity.PASSED, Certainty.DECLARED, message, verify=verify)
 
 
 def unknown(area: str, topic: str, message: str, verify: str) -> Diagnosis:
-    """Describe what could not be seen, and what would let it be seen."""
-    return Diagnosis(area, topic, Verdict.LOOK, Certainty.UNKNOWN, message, verify=verify)
+    """Report a setting that could not be read, and what would make it readable."""
+    return Diagnosis(area, topic, DiagnosisSeverity.WARNING, Certainty.UNKNOWN, message, verify=verify)
 
 
 GUARANTEES = (
@@ -78,33 +75,24 @@ GUARANTEES = (
         "publishers on the index",
     ),
 )
-_STYLES = {Verdict.GOOD: "green", Verdict.LOOK: "yellow", Verdict.BAD: "bold red"}
 
 
-def table(findings: Sequence[Diagnosis]) -> Table:
-    """Draw the findings, worst last, where a terminal ends; nothing in them is markup."""
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table(box=None, pad_edge=False, show_edge=False)
-    for heading in ("", "topic", "", "finding"):
-        drawn.add_column(heading, overflow="fold")
-    for one in findings:
-        message = Text(one.message)
-        for lead, text in (("fix", one.fix), ("to verify", one.verify)):
-            if text:
-                message.append(f"\n{lead}: {text}", style="dim")
-        topic = Text(f"{one.area}: {one.topic}")
-        drawn.add_row(Text(one.verdict, style=_STYLES[one.verdict]), topic, Text(one.certainty), message)
-    return drawn
+def count_severities(findings: Sequence[Diagnosis]) -> dict[str, int]:
+    """Return the number of errors, warnings and passed findings."""
+    counts = Counter(finding.severity for finding in findings)
+    return {
+        "errors": counts[DiagnosisSeverity.ERROR],
+        "warnings": counts[DiagnosisSeverity.WARNING],
+        "passed": counts[DiagnosisSeverity.PASSED],
+    }
 
 
 def to_json(project: str, findings: Sequence[Diagnosis]) -> str:
-    """Write the findings for programs."""
+    """Return the findings as JSON, for programs."""
     content = {
         "project": project,
-        "bad": sum(one.verdict is Verdict.BAD for one in findings),
-        "findings": [asdict(one) for one in findings],
+        **count_severities(findings),
+        "findings": [asdict(finding) for finding in findings],
         "guarantees": [{"held": held, "what": what} for held, what in GUARANTEES],
     }
     return json.dumps(content, indent=2)

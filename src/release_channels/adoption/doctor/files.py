@@ -1,4 +1,4 @@
-"""What `doctor` says of a project's files. Pure."""
+"""Findings about a project's files. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from datetime import date
 
 from packaging.version import Version
 
+from release_channels.adapters.tool_lock import LockedTool
 from release_channels.adoption.detect import follows_pushes
-from release_channels.adoption.doctor.diagnosis import Diagnosis, bad, good, look
+from release_channels.adoption.doctor.diagnosis import Diagnosis, error, passed, warning
 from release_channels.adoption.plan import AdoptionPlan
 from release_channels.adoption.publishers import Publisher
-from release_channels.adoption.workflows.parse import read_workflow, steps_of
+from release_channels.adoption.workflows.parse import read_workflow, steps_of, write_permissions
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
@@ -29,20 +30,22 @@ _TAGGING = re.compile(r"\bgit\s+(tag\s+[^-\s]|push\b[^\n]*(--tags|refs/tags/|--f
 
 def diagnose_project(project: Project, read: Read) -> Iterator[Diagnosis]:
     """Inspect configuration, version, copies and changelog."""
-    yield good(AREA, "configuration", "every setting is known and of its type")
+    yield passed(AREA, "configuration", "every setting is known and of its type")
     source = project.source.where
     if project.source.is_written:
         yield _version(project, source)
     else:
-        yield good(AREA, "version", f"lives in git tags, read by {source}")
+        yield passed(AREA, "version", f"lives in git tags, read by {source}")
     try:
         wrong = disagreements(project, read)
     except RefusedError as stop:
         wrong = (str(stop),)
     if wrong:
-        yield bad(AREA, "copies", "; ".join(wrong), "write the same version everywhere: `invoke bump` does from now on")
+        yield error(
+            AREA, "copies", "; ".join(wrong), "write the same version everywhere: `invoke bump` does from now on"
+        )
     else:
-        yield good(AREA, "copies", "every copy of the version agrees")
+        yield passed(AREA, "copies", "every copy of the version agrees")
     yield _changelog(project, read)
 
 
@@ -50,81 +53,82 @@ def _version(project: Project, source: str) -> Diagnosis:
     try:
         line = line_of(project.version)
     except RefusedError as stop:
-        return bad(AREA, "version", f"{project.version}, from {source}: {stop}", stop.hint)
+        return error(AREA, "version", f"{project.version}, from {source}: {stop}", stop.hint)
     if project.source.plan(project.version):
-        return look(AREA, "version", f"{source} does not write {project.version} in its normal form", "write it so")
+        return warning(AREA, "version", f"{source} does not write {project.version} in its normal form", "write it so")
     if line is Line.FINAL:
-        return look(
+        return warning(
             AREA, "version", f"{source} contains {project.version}, a public version: no previews are published now",
             "`invoke tag` releases it; once it is published, `invoke bump-dev` opens the next line",
         )  # fmt: skip
-    return good(AREA, "version", f"{project.version}, from {source}: previews sort before their public release")
+    return passed(AREA, "version", f"{project.version}, from {source}: previews sort before their public release")
 
 
 def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
         news = project.news_file(final_of(project.version))
         if news and named_changelog(project.config, news) == news and read(news) is None:
-            return good(AREA, "changelog", f"{news} is not there yet; `invoke bump` lets towncrier make it")
+            return passed(AREA, "changelog", f"{news} is not there yet; `invoke bump` lets towncrier make it")
         path = find_changelog(project.config, read, news)
         if path is None:
-            return good(AREA, "changelog", "there is none; GitHub's own notes are used")
+            return passed(AREA, "changelog", "there is none; GitHub's own notes are used")
         document = read_changelog(path, read)
     except RefusedError as stop:
-        return bad(AREA, "changelog", str(stop), stop.hint)
+        return error(AREA, "changelog", str(stop), stop.hint)
     try:
         if not news and line_of(project.version) is Line.DEV:
             # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
             plan_release(document, final_of(project.version), date.min, path, project.config.tag_format)
     except RefusedError as stop:
-        return look(AREA, "changelog", f"{stop}: so far `invoke bump` would refuse", stop.hint)
-    return good(AREA, "changelog", f"{path} can be read")
+        return warning(AREA, "changelog", f"{stop}: so far `invoke bump` would refuse", stop.hint)
+    return passed(AREA, "changelog", f"{path} can be read")
 
 
 def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnosis]:
-    """Inspect the files that `init` writes, and at the rules of the workflows."""
+    """Inspect the files that `init` writes, and the rules of the workflows."""
     for file in plan.files:
         if not file.is_fine and not file.broken:
             why = f" ({file.why})" if file.why else ""
-            yield look(
+            yield warning(
                 AREA, "adoption", f"{file.path}: {file.kind}{why}", "`release-channels init` shows and writes it"
             )
     if not has_lock:
-        yield bad(
+        yield error(
             AREA, "lock", f"{plan.noxfile}.lock is not there", "`release-channels init` makes it; CI runs from it"
         )
-    for one in plan.broken:
-        yield bad(AREA, "rules", f"{one.path}:{one.line}: {one.message}", f"rule {one.rule}; `init --update` fixes it")
+    for broken in plan.broken:
+        fix = "edit that file" if broken in plan.others_broken else "`init --update` fixes it"
+        message = f"{broken.path}:{broken.line}: {broken.message}"
+        yield error(AREA, "rules", message, f"rule {broken.rule}; {fix}")
     if not plan.broken:
-        yield good(AREA, "rules", "every workflow keeps the rules")
-    if "file:" in plan.requirement:
-        yield bad(
-            AREA, "tool", f"{plan.noxfile} names a tool of this machine: {plan.requirement}",
+        yield passed(AREA, "rules", "every workflow keeps the rules")
+
+
+def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, running: Version) -> Iterator[Diagnosis]:
+    """Compare the tool that runs with the one that CI runs, which cannot be a file of this machine."""
+    is_local = "file:" in requirement
+    if is_local:
+        yield error(
+            AREA, "tool", f"{noxfile} names a tool of this machine: {requirement}",
             "`release-channels init --tool release-channels==VERSION --update`, before you push",
         )  # fmt: skip
-
-
-def diagnose_tool(locked: Version | None, running: Version, lock: str) -> Iterator[Diagnosis]:
-    """Compare the tool that runs with the one that CI runs."""
-    if locked is None:
-        return
-    if locked == running:
-        yield good(AREA, "tool", f"{running} runs here and in CI")
-    else:
-        fix = f"`uvx release-channels@{locked} …` runs what CI does; `init --update` renews {lock}"
-        yield look(AREA, "tool", f"{running} runs here, and {lock} has {locked}", fix)
+    if locked is not None and locked.version != running:
+        fix = f"`uvx release-channels@{locked.version} …` runs what CI does; `init --update` renews {locked.lock}"
+        yield warning(AREA, "tool", f"{running} runs here, and {locked.lock} has {locked.version}", fix)
+    elif locked is not None and not is_local:
+        yield passed(AREA, "tool", f"{running} runs here and in CI")
 
 
 def diagnose_workflows(
     workflows: Mapping[str, str], config: Config, wanted: tuple[Publisher, ...]
 ) -> Iterator[Diagnosis]:
-    """Inspect the names that the publishers must have, and at what other workflows do."""
+    """Inspect the names that the publishers must have, and what other workflows do."""
     for publisher in wanted:
         yield _names(workflows, publisher)
     yield _tests(workflows, config)
     for path, text in sorted(workflows.items()):
         for name in dict.fromkeys(_TOKENS.findall(text)):
-            yield bad(
+            yield error(
                 AREA, "tokens", f"{path} uses the secret {name}: a stored token can upload anything",
                 "use Trusted Publishing alone, and delete the secret",
             )  # fmt: skip
@@ -134,42 +138,43 @@ def diagnose_workflows(
 def _names(workflows: Mapping[str, str], publisher: Publisher) -> Diagnosis:
     path = f"{WORKFLOWS}/{publisher.workflow}"
     if path not in workflows:
-        return bad(
+        return error(
             AREA, "names", f"there is no {path}, which the {publisher.channel} publisher names", "`init` writes it"
         )
     try:
-        jobs = read_workflow(workflows[path], path)["jobs"].table.values()
+        workflow = read_workflow(workflows[path], path)
     except RefusedError as stop:
-        return bad(AREA, "names", str(stop), stop.hint)
-    with_identity = [job for job in jobs if "id-token" in job["permissions"]]
-    named = {job["environment"]["name"].text or job["environment"].text for job in with_identity}
+        return error(AREA, "names", str(stop), stop.hint)
+    jobs = workflow["jobs"].table.values()
+    with_identity = [job["environment"] for job in jobs if "id-token" in write_permissions(workflow, job)]
+    named = {environment["name"].text or environment.text for environment in with_identity}
     if named != {publisher.environment}:
         text = ", ".join(sorted(name or "none" for name in named)) or "none"
-        return bad(
+        return error(
             AREA, "names", f"{path} publishes from the environment {text}, and the settings say "
             f"{publisher.environment}",
             "one of both was renamed: the commonest cause of `invalid-publisher`",
         )  # fmt: skip
-    return good(AREA, "names", f"{publisher.workflow} publishes from {publisher.environment}, as the settings say")
+    return passed(AREA, "names", f"{publisher.workflow} publishes from {publisher.environment}, as the settings say")
 
 
 def _tests(workflows: Mapping[str, str], config: Config) -> Diagnosis:
     path = f"{WORKFLOWS}/{config.test_workflow}"
     if path not in workflows:
-        return bad(
+        return error(
             AREA, "tests", f"there is no {path}, whose run numbers name the previews",
             "`init` writes one; another file is named by `test-workflow` in [tool.release-channels]",
         )  # fmt: skip
     try:
         on = read_workflow(workflows[path], path)["on"]
     except RefusedError as stop:
-        return bad(AREA, "tests", str(stop), stop.hint)
+        return error(AREA, "tests", str(stop), stop.hint)
     if not follows_pushes(on, config.main_branch):
-        return bad(
+        return error(
             AREA, "tests", f"{path} does not run for a push to {config.main_branch}, so no preview follows one",
             f"add `push: branches: [{config.main_branch}]` under its `on:`",
         )  # fmt: skip
-    return good(AREA, "tests", f"{path} runs for each push to {config.main_branch}")
+    return passed(AREA, "tests", f"{path} runs for each push to {config.main_branch}")
 
 
 def _tagging(path: str, text: str) -> Iterator[Diagnosis]:
@@ -183,7 +188,7 @@ def _tagging(path: str, text: str) -> Iterator[Diagnosis]:
         return  # the rules have said so
     for _, _, step in steps:
         if _TAGGING.search(step["run"].text):
-            yield look(
+            yield warning(
                 AREA, "tagging", f"{path}:{step['run'].line} makes or pushes a tag",
                 "a tag that is pushed with the job's own token starts no workflow: `invoke tag` is a person's act",
             )  # fmt: skip

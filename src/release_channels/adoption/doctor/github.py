@@ -1,4 +1,4 @@
-"""What `doctor` says of a repository's settings on GitHub. Pure."""
+"""Findings about a repository's settings on GitHub. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from packaging.version import Version
 
-from release_channels.adoption.doctor.diagnosis import Diagnosis, bad, good, look, unknown
+from release_channels.adoption.doctor.diagnosis import Diagnosis, error, passed, unknown, warning
 from release_channels.adoption.publishers import WantedEnvironment, wanted_environments
 from release_channels.model.config import Config
 from release_channels.model.gate_config import BUILT_IN_KEYS
@@ -29,7 +29,7 @@ def diagnose_github(
 ) -> Iterator[Diagnosis]:
     """Inspect environments, policies, rulesets, secrets and immutability; the patterns are tried on the real tags."""
     if settings.default_branch != config.main_branch:
-        yield bad(
+        yield error(
             AREA, "default branch", f"it is {settings.default_branch}, and the settings say {config.main_branch}",
             f'`main-branch = "{settings.default_branch}"` in [tool.release-channels]',
         )  # fmt: skip
@@ -49,14 +49,14 @@ def _environment(
         return
     environment = settings.environments[wanted.name]
     if environment is None:
-        yield bad(AREA, topic, f"there is no such environment, {wanted.purpose}", _APPLY)
+        yield error(AREA, topic, f"there is no such environment, {wanted.purpose}", _APPLY)
         return
     yield from _policies(environment, wanted)
     if wanted.policy.kind == "tag":
         yield from _tags_let_in(environment, config, tags)
         yield from _approval(environment)
     elif environment.reviewers or environment.wait_minutes:
-        yield bad(
+        yield error(
             AREA, topic, f"previews publish by themselves, but it {environment.describe().partition('; ')[2]}",
             f"take reviewers and wait timer away: {_BY_HAND}",
         )  # fmt: skip
@@ -65,15 +65,15 @@ def _environment(
 def _policies(environment: Environment, wanted: WantedEnvironment) -> Iterator[Diagnosis]:
     name = environment.name
     if environment.deployment_refs is not DeploymentRefs.NAMED:
-        yield bad(AREA, name, f"it {environment.describe()}, and should allow {wanted.policy} alone", _APPLY)
+        yield error(AREA, name, f"it {environment.describe()}, and should allow {wanted.policy} alone", _APPLY)
         return
     if wanted.policy not in environment.policies:
-        yield bad(AREA, name, f"it does not allow {wanted.policy}: the release job would be refused", _APPLY)
+        yield error(AREA, name, f"it does not allow {wanted.policy}: the release job would be refused", _APPLY)
     more = [str(policy) for policy in environment.policies if policy != wanted.policy]
     if more:
-        yield bad(AREA, name, f"it also allows {', '.join(more)}", f"take that away: {_BY_HAND}")
+        yield error(AREA, name, f"it also allows {', '.join(more)}", f"take that away: {_BY_HAND}")
     if environment.policies == (wanted.policy,):
-        yield good(AREA, name, f"it allows {wanted.policy} and nothing else")
+        yield passed(AREA, name, f"it allows {wanted.policy} and nothing else")
 
 
 def _tags_let_in(environment: Environment, config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
@@ -82,10 +82,10 @@ def _tags_let_in(environment: Environment, config: Config, tags: Sequence[str]) 
     sample = [*releases, tag_of(config.tag_format, Version("1.2.3"))]
     out = [name for name in sample if environment.allows("tag", name) is False]
     if out:
-        yield bad(AREA, environment.name, f"release tags that it keeps out: {', '.join(out[:_FEW])}", _APPLY)
+        yield error(AREA, environment.name, f"release tags that it keeps out: {', '.join(out[:_FEW])}", _APPLY)
     others = [name for name in tags if name not in releases and environment.allows("tag", name)]
     if others and environment.deployment_refs is DeploymentRefs.NAMED:
-        yield look(
+        yield warning(
             AREA, environment.name, f"its pattern also fits tags that are no releases: {', '.join(others[:_FEW])}",
             "nothing is published from them: the tag has to be the one of the commit's version",
         )  # fmt: skip
@@ -93,14 +93,14 @@ def _tags_let_in(environment: Environment, config: Config, tags: Sequence[str]) 
 
 def _approval(environment: Environment) -> Iterator[Diagnosis]:
     if not environment.reviewers:
-        yield look(
+        yield warning(
             AREA, environment.name, "no approval is required for a public release",
             f"name required reviewers, if somebody should: {_BY_HAND}",
         )  # fmt: skip
     if environment.admins_bypass is None:
         yield unknown(AREA, environment.name, "whether administrators may bypass its rules is unknown", _TOKEN)
     elif environment.admins_bypass:
-        yield look(AREA, environment.name, "administrators may bypass its rules", f"switch that off: {_BY_HAND}")
+        yield warning(AREA, environment.name, "administrators may bypass its rules", f"switch that off: {_BY_HAND}")
 
 
 def _secrets(settings: RepositorySettings, config: Config, gate_secrets: Collection[str]) -> Iterator[Diagnosis]:
@@ -110,28 +110,28 @@ def _secrets(settings: RepositorySettings, config: Config, gate_secrets: Collect
         if names is None:
             yield unknown(AREA, "secrets", f"the names of the secrets of {title} could not be read", _TOKEN)
         for name in sorted(name for name in names or () if _STORED.search(name)):
-            yield bad(
+            yield error(
                 AREA, "secrets", f"{title} stores {name}: with Trusted Publishing no token is stored",
                 "delete it there, and revoke the token on the index",
             )  # fmt: skip
     if not config.gate.enabled:
         return
-    place = config.gate_environment or config.preview_environment
-    own, common = settings.secrets.get(place), settings.secrets.get("")
+    environment = config.gate_environment or config.preview_environment
+    own, common = settings.secrets.get(environment), settings.secrets.get("")
     there = sorted((own or frozenset()) | (common or frozenset()))
     providers = [name for name in there if name in gate_secrets]
     if providers and {*providers} <= {*BUILT_IN_KEYS["litellm"]} and _LITELLM_ADDRESS not in there:
-        yield look(
+        yield warning(
             AREA, "gate", f"{' and '.join(providers)} alone needs {_LITELLM_ADDRESS}, which has no default",
-            f"store it as a variable or secret of {place} or of the repository; variables are not read here",
+            f"store it as a variable or secret of {environment} or of the repository; variables are not read here",
         )  # fmt: skip
     elif providers:
-        yield good(AREA, "gate", f"it has the secrets {', '.join(providers)}")
+        yield passed(AREA, "gate", f"it has the secrets {', '.join(providers)}")
     elif own is None or common is None:
         yield unknown(AREA, "gate", "whether it has a model provider's secret could not be read", _TOKEN)
     else:
-        yield bad(
-            AREA, "gate", f"no model provider's secret is there, neither in {place} nor in the repository",
+        yield error(
+            AREA, "gate", f"no model provider's secret is there, neither in {environment} nor in the repository",
             f"one of {', '.join(sorted(gate_secrets))}; a project without a gate: `init --no-gate`",
         )  # fmt: skip
 
@@ -142,25 +142,25 @@ def _rulesets(rulesets: tuple[TagRuleset, ...] | None, config: Config, tags: Seq
     releases = list(release_tags(config.tag_format, tags).values())
     samples = [*releases, tag_of(config.tag_format, Version("1.2.3"))]
     kept = [_kept(rulesets, name) for name in samples]
-    missing = sorted(frozenset[str]().union(*(_RESTRICTIONS - one for one in kept)))
+    missing = sorted(frozenset[str]().union(*(_RESTRICTIONS - names for names in kept)))
     if not missing:
-        return good(AREA, "tag rulesets", "creation, update and deletion of release tags are restricted")
-    return look(
+        return passed(AREA, "tag rulesets", "creation, update and deletion of release tags are restricted")
+    return warning(
         AREA, "tag rulesets", f"not restricted for every release tag: {', '.join(missing)}",
         "on GitHub: Settings, Rules, a tag ruleset that only those who release may bypass",
     )  # fmt: skip
 
 
 def _kept(rulesets: Sequence[TagRuleset], tag: str) -> frozenset[str]:
-    return frozenset[str]().union(*(one.restricts for one in rulesets if one.covers(tag)))
+    return frozenset[str]().union(*(ruleset.restricts for ruleset in rulesets if ruleset.covers(tag)))
 
 
 def _immutable(immutable: bool | None) -> Diagnosis:
     if immutable is None:
         return unknown(AREA, "immutable releases", "whether they are switched on could not be read", _TOKEN)
     if immutable:
-        return good(AREA, "immutable releases", "a published release and its tag cannot be changed")
-    return look(
+        return passed(AREA, "immutable releases", "a published release and its tag cannot be changed")
+    return warning(
         AREA, "immutable releases", "a published release can still be changed",
         "on GitHub: Settings, General, Releases, enable release immutability",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What `doctor` says of git and of the index. Pure."""
+"""Findings about git and the index. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from packaging.version import Version
 
-from release_channels.adoption.doctor.diagnosis import Diagnosis, bad, declared, good, look
+from release_channels.adoption.doctor.diagnosis import Diagnosis, declared, error, passed, unknown, warning
 from release_channels.adoption.publishers import Publisher
 from release_channels.model.config import Config
 from release_channels.model.observed import IndexState
@@ -26,7 +26,7 @@ _VERSION_LIKE = re.compile(r"\d+\.\d+")
 
 
 class Attested(Protocol):
-    """Who published a file, as the index has verified it."""
+    """The publisher of a file, as the index has verified it."""
 
     @property
     def file(self) -> str:
@@ -40,19 +40,19 @@ class Attested(Protocol):
 def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence[str]) -> Iterator[Diagnosis]:
     """Inspect remote, default branch and tags, which come oldest first."""
     if remote is None:
-        yield look(
+        yield warning(
             GIT, "remote", f"there is no remote {config.remote}: everything works on the local index",
             f"`git remote add {config.remote} …`, or `remote` in [tool.release-channels]",
         )  # fmt: skip
     else:
-        yield good(GIT, "remote", f"{config.remote} is there")
+        yield passed(GIT, "remote", f"{config.remote} is there")
     if branch != config.main_branch:
-        yield bad(
+        yield error(
             GIT, "default branch", f"it is {branch}, and the settings say {config.main_branch}",
             f'`main-branch = "{branch}"` in [tool.release-channels]: workflows follow the default branch',
         )  # fmt: skip
     else:
-        yield good(GIT, "default branch", f"it is {branch}")
+        yield passed(GIT, "default branch", f"it is {branch}")
     yield from _tags(config, tags)
 
 
@@ -60,7 +60,7 @@ def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
     releases = release_tags(config.tag_format, tags)
     others = [name for name in tags if _VERSION_LIKE.search(name) and version_of(name, config.tag_format) is None]
     if others:
-        yield look(
+        yield warning(
             GIT, "tags", f"not written as {config.tag_format}: {_some(others)}",
             "they are no releases; `tag-format` in [tool.release-channels] says how a release tag is written",
         )  # fmt: skip
@@ -68,14 +68,14 @@ def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
     if down := [
         f"{tag_of(config.tag_format, now)} after {tag_of(config.tag_format, before)}" for before, now in _down(ordered)
     ]:
-        yield look(
+        yield warning(
             GIT, "tags", f"versions that went down: {_some(down)}",
             "users are offered the highest version, whenever it was made: number the next one above all of them",
         )  # fmt: skip
     if not others and not down:
         count = len(releases)
         text = f"{count} release tags, each above those before it" if count > 1 else f"release tags so far: {count}"
-        yield good(GIT, "tags", text)
+        yield passed(GIT, "tags", text)
 
 
 def _down(versions: Sequence[Version | None]) -> Iterator[tuple[Version, Version]]:
@@ -89,26 +89,26 @@ def _down(versions: Sequence[Version | None]) -> Iterator[tuple[Version, Version
 
 
 def diagnose_index(state: IndexState, plan: Plan, config: Config, now: datetime) -> Iterator[Diagnosis]:
-    """Inspect what is on each channel, at main's place above it, and at the room that is left."""
+    """Inspect each channel's newest version, main's order above it, and the remaining quota."""
     final, preview = state.newest_final(), state.newest_preview()
     if not state.releases:
-        yield look(
+        yield warning(
             INDEX, "project", f"{plan.project} has no file on {state.index} yet",
             "`invoke setup-publishing` says how to register the first publisher",
         )  # fmt: skip
         return
-    yield good(
+    yield passed(
         INDEX, "project", f"on {state.index}: newest public {final or 'none'}, newest preview {preview or 'none'}"
     )
     if final is None:
-        yield look(
+        yield warning(
             INDEX, "channels", "there is no final release: until the first one, everybody gets the previews",
             "release a first final version, however small",
         )  # fmt: skip
     if plan.verdict is Verdict.REFUSE:
-        yield bad(INDEX, "next preview", plan.message, plan.hint)
+        yield error(INDEX, "next preview", plan.message, plan.hint)
     else:
-        yield good(INDEX, "next preview", plan.message)
+        yield passed(INDEX, "next preview", plan.message)
     yield _room(state, config, now)
 
 
@@ -116,11 +116,11 @@ def _room(state: IndexState, config: Config, now: datetime) -> Diagnosis:
     seen = quota_usage(state, config.project_limit, now)
     used = f"{seen.used / seen.limit:.0%} of the project's room is used"
     if seen.days is not None and seen.days < _SOON:
-        return look(
+        return warning(
             INDEX, "room", f"{used}; the rest is enough for {seen.days:.0f} days at the present pace",
             "delete old previews on the index's own page, or ask it for more room (`project-limit` then)",
         )  # fmt: skip
-    return good(INDEX, "room", used)
+    return passed(INDEX, "room", used)
 
 
 def diagnose_publishers(
@@ -129,20 +129,32 @@ def diagnose_publishers(
     """Compare the publishers that the settings imply with those that each channel's newest attested file names."""
     for publisher in wanted:
         topic, file = f"{publisher.channel} publisher", attested.get(publisher.channel)
-        text = ", ".join(publisher.row[1:])
-        if file is None:
-            yield declared(
-                INDEX, topic, f"{text}: no attested file tells, and only the owners of {project} see it on the index",
-                "`invoke setup-publishing --apply` lets the workflow show its identity to the index",
-            )  # fmt: skip
-        elif file.values == tuple(value.lower() for value in publisher.row[1:]):
-            yield good(INDEX, topic, f"{text}: {file.file} was published by it")
-        else:
-            yield bad(
+        text = ", ".join(value or "unknown repository" for value in publisher.row[1:])
+        expected = tuple(value.lower() for value in publisher.row[1:])
+        if file is not None and not publisher.repository:
+            expected = (file.values[0], *expected[1:])
+        if file is not None and file.values != expected:
+            yield error(
                 INDEX, topic, f"{file.file} was published by {', '.join(value or 'none' for value in file.values)}; "
                 f"the settings say {text}",
                 "put settings and publisher in step: `invoke setup-publishing` shows the values",
             )  # fmt: skip
+        elif not publisher.repository:
+            published = f"; {file.file} was published by {file.values[0]}" if file else ""
+            name = file.values[0] if file else "owner/name"
+            yield unknown(
+                INDEX,
+                topic,
+                f"the repository on GitHub is unknown{published}",
+                f'`repository = "{name}"` in [tool.release-channels]',
+            )
+        elif file is None:
+            yield declared(
+                INDEX, topic, f"{text}: no attested file tells, and only the owners of {project} see it on the index",
+                "`invoke setup-publishing --apply` lets the workflow show its identity to the index",
+            )  # fmt: skip
+        else:
+            yield passed(INDEX, topic, f"{text}: {file.file} was published by it")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Print what `doctor` found."""
+"""Print the findings of `doctor`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,20 @@ from collections.abc import Sequence
 
 from release_channels.adapters import console
 from release_channels.adoption.doctor import examine
-from release_channels.adoption.doctor.diagnosis import GUARANTEES, Diagnosis, Verdict, table, to_json
+from release_channels.adoption.doctor.diagnosis import (
+    GUARANTEES,
+    Diagnosis,
+    DiagnosisSeverity,
+    count_severities,
+    to_json,
+)
 from release_channels.cli.context import TaskContext
+
+_STYLES = {
+    DiagnosisSeverity.PASSED: "green",
+    DiagnosisSeverity.WARNING: "yellow",
+    DiagnosisSeverity.ERROR: "bold red",
+}
 
 
 def print_diagnosis(context: TaskContext, tasks: tuple[str, ...], *, as_json: bool) -> int:
@@ -18,21 +30,29 @@ def print_diagnosis(context: TaskContext, tasks: tuple[str, ...], *, as_json: bo
         console.result(to_json(context.project.name, findings))
     else:
         _print(findings)
-    return int(any(finding.verdict is Verdict.BAD for finding in findings))
+    return int(any(finding.severity is DiagnosisSeverity.ERROR for finding in findings))
 
 
 def _print(findings: Sequence[Diagnosis]) -> None:
-    order = list(Verdict)
-    console.show(table(sorted(findings, key=lambda finding: order.index(finding.verdict))))
+    order = list(DiagnosisSeverity)
+    for finding in sorted(findings, key=lambda finding: order.index(finding.severity)):
+        _print_finding(finding)
     for held, what in GUARANTEES:
         console.result(f"{held}: {what}")
-    counts = {verdict: sum(finding.verdict is verdict for finding in findings) for verdict in Verdict}
-    style = "bold red" if counts[Verdict.BAD] else "bold green"
+    errors, warnings, passed = count_severities(findings).values()
     console.result(
-        f"{_count(counts[Verdict.BAD], 'error')}, {_count(counts[Verdict.LOOK], 'warning')}, "
-        f"{counts[Verdict.GOOD]} passed",
-        style=style,
+        f"{_count(errors, 'error')}, {_count(warnings, 'warning')}, {passed} passed",
+        style="bold red" if errors else "bold green",
     )
+
+
+def _print_finding(finding: Diagnosis) -> None:
+    """Print a finding and its fix as lines that only the terminal wraps: commands and paths in them are copied."""
+    rating = f"{finding.severity} ({finding.certainty})"
+    console.result(f"{rating:<18} {finding.area}: {finding.topic}: {finding.message}", style=_STYLES[finding.severity])
+    for label, text in (("fix", finding.fix), ("to verify", finding.verify)):
+        if text:
+            console.result(f"  {label}: {text}".replace("\n", "\n  "))
 
 
 def _count(number: int, noun: str) -> str:

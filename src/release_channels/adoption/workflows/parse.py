@@ -65,17 +65,17 @@ class Line:
     @property
     def sessions(self) -> tuple[str, ...]:
         """The nox sessions that it names; where it names some twice, nox takes the last."""
-        found: list[str] = []
+        names: list[str] = []
         takes = False
         for word in self.before:
             if option := _SESSION_OPTION.fullmatch(word):
-                found = [name for name in option.group("first", "named") if name]
-                takes = not found
+                names = [name for name in option.group("first", "named") if name]
+                takes = not names
             elif word.startswith("-"):
                 takes = False
             elif takes:
-                found.append(word)
-        return tuple(found)
+                names.append(word)
+        return tuple(names)
 
     @property
     def before(self) -> tuple[str, ...]:
@@ -129,6 +129,17 @@ def steps_of(workflow: Value) -> Iterator[tuple[str, Value, Value]]:
     for name, job in workflow["jobs"].table.items():
         for step in job["steps"].entries:
             yield name, job, step
+
+
+def write_permissions(workflow: Value, job: Value) -> frozenset[str]:
+    """Return the permissions that a job may write with: its own, or those of the workflow where it declares none.
+
+    Source: GitHub's workflow syntax reference, `permissions`; `write-all` is returned as the two that publish.
+    """
+    permissions = job["permissions"] if "permissions" in job else workflow["permissions"]
+    if permissions.text == "write-all":
+        return frozenset({"contents", "id-token"})
+    return frozenset(name for name, access in permissions.table.items() if access.text == "write")
 
 
 def _value(node: yaml.Node, path: str) -> Value:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
 
+from release_channels.adoption.workflows.patterns import escape_pattern
 from release_channels.errors import RefusedError
 from release_channels.model.config import TABLE, Config
 from release_channels.model.gate_config import MODELS_TOKEN, provider_keys, stored_name, variable_prefix
@@ -31,7 +32,7 @@ UV, PYTHON, RUNNER = "0.13.9", "3.12", "ubuntu-24.04"
 # Where the tool is its own project: the one line more, without which a build backend would run beside a token.
 PREPARE = "uv venv && uv pip install --require-hashes -r requirements/release.txt"
 
-_PLACE = re.compile(r"%%\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"%%\{(\w+)\}")
 _BLOCK = re.compile(r"( *)%%\{(\w+)\}")
 _PLAIN = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9._/-]*", re.IGNORECASE)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml")
@@ -58,7 +59,7 @@ class Adoption:
     tests: Tests | None = None
     """How its tests are started; None where it keeps a test workflow of its own."""
     test_name: str = ""
-    """The `name:` of the test workflow that it keeps; other workflows follow it by that name."""
+    """The `name:` of the test workflow that it keeps; other workflows follow it by that name, else by its path."""
     noxfile: str = "noxfile.py"
     """The file that registers the release sessions: one of its own where the noxfile imports what is not locked."""
     is_private: bool = False
@@ -100,7 +101,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     for line in text.splitlines():
         block = _BLOCK.fullmatch(line)
         if block is None:
-            lines.append(_PLACE.sub(lambda place: values[place[1]], line))
+            lines.append(_PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], line))
         else:
             inner = fill(values[block[2]], values).splitlines()
             lines += [f"{block[1]}{line}" if line else "" for line in inner]
@@ -127,7 +128,9 @@ def quoted(text: str) -> str:
 def _values(adoption: Adoption) -> dict[str, str]:
     config = adoption.config
     _check(config)
-    test_name = quoted(adoption.test_name or _stem(config.test_workflow))
+    own_name = f"{WORKFLOWS}/{config.test_workflow}" if adoption.tests is None else _stem(config.test_workflow)
+    test_name = adoption.test_name or own_name
+    followed_tests = quoted(escape_pattern(test_name))
     gate_name = quoted(_stem(config.gate_workflow))
     gated = config.gate.enabled
     return {
@@ -137,12 +140,13 @@ def _values(adoption: Adoption) -> dict[str, str]:
         "python": PYTHON,
         "runner": RUNNER,
         "main": config.main_branch,
-        "test_name": test_name,
+        "test_name": quoted(test_name),
+        "followed_tests": followed_tests,
         "gate_name": gate_name,
         "preview_name": quoted(_stem(config.preview_workflow)),
         "public_name": quoted(_stem(config.public_workflow)),
         "public_file": config.public_workflow,
-        "before": gate_name if gated else test_name,
+        "before": gate_name if gated else followed_tests,
         "before_file": config.gate_workflow if gated else config.test_workflow,
         "before_event": "workflow_run" if gated else "push",
         "gate_environment": config.gate_environment or config.preview_environment,

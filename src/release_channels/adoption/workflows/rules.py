@@ -8,9 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import PurePosixPath
 
-from release_channels.adoption.workflows.parse import Line, Value, parse_line, read_workflow, steps_of
-from release_channels.adoption.workflows.render import PREPARE
+from release_channels.adoption.workflows.parse import (
+    Line,
+    Value,
+    parse_line,
+    read_workflow,
+    steps_of,
+    write_permissions,
+)
+from release_channels.adoption.workflows.patterns import escape_pattern, matches
+from release_channels.adoption.workflows.render import PREPARE, quoted
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
@@ -23,7 +33,8 @@ ON_INDEX = frozenset(
     }
 )  # fmt: skip
 UPLOADING = frozenset({"preview-publish", "public-publish", "preview", "public"})
-# What may run where a token can be had: no build backend is among them.
+# What a job with an OIDC token is for, and what may run where any token can be had: no build backend is among them.
+WITH_IDENTITY = UPLOADING | {"ci-preflight"}
 WITH_RIGHTS = frozenset({"preview-publish", "public-publish", "github-release", "ci-preflight"})
 
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
@@ -59,6 +70,11 @@ class _File:
         """The file's name."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def title(self) -> str:
+        """The name that GitHub gives the workflow: its path where it has no `name:`."""
+        return self.top["name"].text or self.path
+
     def broken(self, line: int, rule: str, message: str) -> RuleViolation:
         """List a rule that is not kept on a line."""
         return RuleViolation(self.path, line, rule, message)
@@ -74,19 +90,21 @@ def check_workflows(
     """Check workflow files by their paths; those of gate and channels, and `ours` also, keep every rule."""
     release = {f"{WORKFLOWS}/{name}" for name in (config.preview_workflow, config.public_workflow)}
     strict = {*release, f"{WORKFLOWS}/{config.gate_workflow}", *ours}
-    found: list[RuleViolation] = []
+    violations: list[RuleViolation] = []
+    readable: dict[str, _File] = {}
     for path, text in sorted(files.items()):
         try:
-            file = _File(path, text, read_workflow(text, path))
+            file = readable[path] = _File(path, text, read_workflow(text, path))
         except RefusedError as stop:
-            found.append(RuleViolation(path, 1, "yaml", str(stop)))
+            violations.append(RuleViolation(path, 1, "yaml", str(stop)))
             continue
-        found += _guard(file, is_release=path in release)
+        violations += _guard(file, is_release=path in release)
         if path in strict:
-            found += _keep(file, is_release=path in release)
+            violations += _keep(file, is_release=path in release)
         if path in release:
-            found += _release(file, config)
-    return tuple(found)
+            violations += _release(file, config)
+    violations += _chain(readable, config)
+    return tuple(dict.fromkeys(violations))
 
 
 def _guard(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
@@ -100,7 +118,7 @@ def _guard(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
             yield file.broken(run.line, "one-way-out", f"uploads to {line.index} outside of the release workflows")
         if is_release:
             continue
-        if "id-token" in job["permissions"] and uploads:
+        if uploads and "id-token" in write_permissions(file.top, job):
             yield file.broken(job.line, "one-way-out", "an identity and an upload outside of the release workflows")
 
 
@@ -131,7 +149,7 @@ def _grants(file: _File, name: str, job: Value, *, is_release: bool) -> Iterator
             yield file.broken(value.line, "say-why", f"the right {right}: {value.text} has no comment that says why")
         if value.text == "write" and right not in ("id-token", "contents"):
             yield file.broken(value.line, "no-rights", f"nothing here needs {right}: write")
-    held = {right for right, value in rights.table.items() if value.text == "write"}
+    held = write_permissions(file.top, job)
     if held and not is_release:
         yield file.broken(
             rights.line, "no-rights", f"{', '.join(sorted(held))}: write outside of the release workflows"
@@ -161,7 +179,7 @@ def _line(file: _File, name: str, job: Value, run: Value) -> Iterator[RuleViolat
     """Check one `run:`: one plain line that calls nox or invoke, into which nothing is interpolated."""
     if "${{" in run.text:
         yield file.broken(run.line, "no-expression", "an expression inside `run:`: hand values over in `env:`")
-    held = {right for right, value in job["permissions"].table.items() if value.text == "write"}
+    held = write_permissions(file.top, job)
     if held and run.text.strip() == PREPARE:
         return
     line = parse_line(run.text)
@@ -201,8 +219,14 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
         if "uses" in job:
             yield file.broken(job.line, "trigger", f"the job {name} calls another workflow, which no publisher matches")
         named = job["environment"]["name"].text or job["environment"].text
-        if "id-token" in job["permissions"] and named != environment:
+        if "id-token" not in write_permissions(top, job):
+            continue
+        if named != environment:
             yield file.broken(job.line, "environment", f"the job {name} is not in the environment {environment}")
+        if not WITH_IDENTITY.intersection(_sessions(job)):
+            yield file.broken(
+                job["permissions"].line, "identity", f"the job {name} can request an OIDC token and publishes nothing"
+            )
     for _, _, step in steps_of(top):
         line = parse_line(step["run"].text)
         if line and ON_INDEX.intersection(line.sessions) and line.index != "pypi":
@@ -217,12 +241,14 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
 
 def _order(file: _File, *, is_public: bool) -> Iterator[RuleViolation]:
     """Check that no publish is cancelled or dropped, and that two of one kind never run at once."""
-    found = file.top["concurrency"]
-    if found["cancel-in-progress"].text != "false" or found["queue"].text != "max":
-        yield file.broken(found.line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max")
-    is_per_tag = "github.ref" in found["group"].text
-    if not found["group"].text or is_per_tag is not is_public:
-        yield file.broken(found.line, "order", "one group for all previews, and one for each tag")
+    concurrency = file.top["concurrency"]
+    if concurrency["cancel-in-progress"].text != "false" or concurrency["queue"].text != "max":
+        yield file.broken(
+            concurrency.line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max"
+        )
+    is_per_tag = "github.ref" in concurrency["group"].text
+    if not concurrency["group"].text or is_per_tag is not is_public:
+        yield file.broken(concurrency.line, "order", "one group for all previews, and one for each tag")
 
 
 def _last_job(file: _File) -> Iterator[RuleViolation]:
@@ -238,6 +264,48 @@ def _last_job(file: _File) -> Iterator[RuleViolation]:
         yield file.broken(job.line, "last-job", f"the job {last} does not need {', '.join(missing)}")
     if job["if"].text not in ("always()", "${{ always() }}"):
         yield file.broken(job.line, "last-job", f"the job {last} does not run always: `if: always()`")
+
+
+def _chain(files: Mapping[str, _File], config: Config) -> Iterator[RuleViolation]:
+    """Check that gate and preview follow the workflow before them; one that is missing is reported elsewhere.
+
+    Source: GitHub's events reference, `workflow_run`: names are patterns, and a workflow without a name has its path.
+    """
+    gate = [config.gate_workflow] if config.gate.enabled else []
+    names = (config.test_workflow, *gate, config.preview_workflow)
+    for before, after in pairwise(files.get(f"{WORKFLOWS}/{name}") for name in names):
+        if before is not None and after is not None:
+            yield from _follows(after, before, files.values(), is_gate=before.name == config.gate_workflow)
+        if before is not None:
+            yield from _namesakes(before, files.values(), (*gate, config.preview_workflow, config.public_workflow))
+
+
+def _namesakes(before: _File, files: Collection[_File], written: Collection[str]) -> Iterator[RuleViolation]:
+    """Check that no other workflow has the name of one that is followed; reported where this tool does not write it."""
+    for other in files:
+        if other is not before and other.title == before.title:
+            own, namesake = (before, other) if other.name in written else (other, before)
+            message = f"has the name of {namesake.path}, so runs of both are followed: rename it"
+            yield own.broken(own.top["name"].line, "chain", message)
+
+
+def _follows(file: _File, before: _File, files: Collection[_File], *, is_gate: bool) -> Iterator[RuleViolation]:
+    """Check that a workflow follows another one, and no third one by a pattern that fits more names.
+
+    A name that differs is also reported at the followed workflow where an update writes that one.
+    """
+    followed = file.top["on"]["workflow_run"]["workflows"]
+    names = ", ".join(followed.texts) or "nothing"
+    if not matches(before.title, followed.texts):
+        pattern = quoted(escape_pattern(before.title))
+        message = f"follows {names}, and {before.path} is named {before.title}: `workflows: [{pattern}]`"
+        yield file.broken(followed.line, "chain", message)
+        if matches(PurePosixPath(before.path).stem, followed.texts) and (is_gate or before.title == before.path):
+            message = f"is named {before.title}, and {file.path} follows {names}"
+            yield before.broken(before.top["name"].line, "chain", message)
+    for other in files:
+        if other.title != before.title and matches(other.title, followed.texts):
+            yield file.broken(followed.line, "chain", f"also follows {other.path}: name {before.path} alone")
 
 
 def _sessions(job: Value) -> set[str]:

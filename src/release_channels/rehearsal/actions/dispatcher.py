@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from release_channels.adapters import console
+from release_channels.adoption.workflows.patterns import matches
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.config import Config
 from release_channels.rehearsal.actions.act import ActResult, find_act, run_act
@@ -270,8 +271,10 @@ def release_files(workflows: Sequence[Workflow], config: Config) -> frozenset[st
     """Return the names of the release's workflow files, and of those that these follow by `workflow_run`."""
     files = own_files(config)
     while True:
-        followed = {name for workflow in workflows if workflow.file in files for name in followed_names(workflow)}
-        more = files | {workflow.file for workflow in workflows if workflow.name in followed}
+        followed = [followed_names(workflow) for workflow in workflows if workflow.file in files]
+        more = files | {
+            workflow.file for workflow in workflows if any(matches(workflow.name, names) for names in followed)
+        }
         if more == files:
             return files
         files = more

@@ -5,11 +5,11 @@ Source: GitHub's documentation of `on`: filters for branches, tags and types, an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from release_channels.adoption.workflows.patterns import matches
 from release_channels.rehearsal.actions.workflow import Workflow
 from release_channels.rehearsal.actions.yaml_nodes import Node, child, texts
 
@@ -62,7 +62,7 @@ def _is_pushed(trigger: Node, event: Event) -> bool:
 
 
 def followed_names(workflow: Workflow) -> tuple[str, ...]:
-    """Return the names of the workflows whose runs start a workflow."""
+    """Return the patterns of the names of the workflows whose runs start a workflow."""
     trigger = workflow.triggers.get("workflow_run")
     return texts(child(trigger, "workflows")) if trigger is not None else ()
 
@@ -71,7 +71,7 @@ def _follows(trigger: Node, event: Event) -> bool:
     run = event.payload["workflow_run"]
     types = texts(child(trigger, "types")) or ("requested", "completed")
     return (
-        run["name"] in texts(child(trigger, "workflows"))
+        matches(run["name"], texts(child(trigger, "workflows")))
         and event.payload["action"] in types
         and _passes(run["head_branch"] or "", child(trigger, "branches"), child(trigger, "branches-ignore"))
     )
@@ -81,22 +81,3 @@ def _passes(name: str, wanted: Node | None, ignored: Node | None) -> bool:
     if ignored is not None and matches(name, texts(ignored)):
         return False
     return wanted is None or matches(name, texts(wanted))
-
-
-def matches(name: str, patterns: tuple[str, ...]) -> bool:
-    """Match the name of a branch or tag; a later pattern overrules an earlier one, and `!` takes back."""
-    found = False
-    for pattern in patterns:
-        if _pattern(pattern.removeprefix("!")).fullmatch(name):
-            found = not pattern.startswith("!")
-    return found
-
-
-def _pattern(glob: str) -> re.Pattern[str]:
-    """Turn a filter pattern into a regular expression.
-
-    Source: GitHub's filter pattern cheat sheet: `*` stops at a slash, `**` does not, `?` and `+` repeat what is before.
-    """
-    parts = re.findall(r"\*\*|\*|\[[^\]]*\]|\\.|[?+]|.", glob)
-    words = {"**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
-    return re.compile("".join(words.get(p) or (p if p[0] in "[\\" else re.escape(p)) for p in parts))

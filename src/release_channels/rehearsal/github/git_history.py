@@ -35,6 +35,10 @@ class History:
                 return sha
         return None
 
+    def tree(self, revision: str, path: str) -> str | None:
+        """Return the object of a directory in a commit; None if there is none."""
+        return self._ask("rev-parse", "--quiet", "--verify", "--end-of-options", f"{self.commit(revision)}:{path}")
+
     def ref(self, name: str) -> tuple[str, str] | None:
         """Return the object that a full ref name points to, and its type."""
         listed = self._ask("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", name) or ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
@@ -12,6 +13,7 @@ from release_channels.rehearsal.github.http import Call, Listing, Refused, broke
 from release_channels.rehearsal.github.state import Answer, StoredAsset, StoredRelease
 
 MAX_BODY = 125_000
+_WORKFLOWS = ".github/workflows"
 _LATEST = ("true", "false", "legacy")
 
 
@@ -140,6 +142,7 @@ def create_release(call: Call) -> Answer:
     if not isinstance(tag, str) or not tag:
         raise _invalid("tag_name", "missing_field")
     _check_tag(call, tag, None if sent.get("draft") else 0)
+    _check_target(call, sent)
     now = call.state.clock()
     release = StoredRelease(
         id=call.state.new_id(),
@@ -163,6 +166,7 @@ def update_release(call: Call) -> dict[str, Any]:
     tag = sent.get("tag_name") or release.tag
     if release.is_immutable and (tag != release.tag or sent.get("draft") or "target_commitish" in sent):
         raise Refused(422, "Cannot change the tag or the state of an immutable release.")
+    _check_target(call, sent)
     publishing = release.is_draft and sent.get("draft") is False
     if tag != release.tag or publishing:
         _check_tag(call, tag, release.id if publishing or not release.is_draft else None)
@@ -202,6 +206,18 @@ def show_release(call: Call, release: StoredRelease) -> dict[str, Any]:
         updated_at=release.published_at or release.created_at,
         assets=[show_asset(call, release, asset) for asset in release.assets],
     )
+
+
+def _check_target(call: Call, sent: Mapping[str, Any]) -> None:
+    """Refuse a target whose workflow files differ from the default branch's: that takes a right that no job has.
+
+    Source: GitHub's documentation of GITHUB_TOKEN and of releases: the `workflows` right of an app or a user.
+    """
+    history, target = call.state.history, sent.get("target_commitish")
+    if not target or history.git_dir is None or call.may("workflows", "write"):
+        return
+    if history.tree(target, _WORKFLOWS) != history.tree(call.state.default_branch, _WORKFLOWS):
+        raise Refused(403, "Resource not accessible by integration")
 
 
 def _invalid(field: str, code: str, **more: str) -> Refused:
