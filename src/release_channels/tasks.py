@@ -58,7 +58,7 @@ def bump_dev(
 
 @task(
     help={
-        "commit": "the commit to release, HEAD by default",
+        "commit": "the commit to release: HEAD by default, named where code came after the one that set the version",
         "version": "the version, where it lives in git tags",
         "sign": "sign the tag",
         "wait": "wait for the test workflow to end first",
@@ -69,7 +69,7 @@ def bump_dev(
 )
 def tag(
     context: Context,
-    commit: str = "HEAD",
+    commit: str = "",
     version: str = "",
     sign: bool = False,
     wait: bool = False,
@@ -81,8 +81,8 @@ def tag(
     from release_channels.cli.run import open_task
     from release_channels.commands.tag import TagRequest, tag
 
-    request = TagRequest(version, sign, wait, watch)
-    with open_task(Path.cwd(), index, revision=commit) as task:
+    request = TagRequest(version, sign, wait, watch, names_commit=bool(commit))
+    with open_task(Path.cwd(), index, revision=commit or "HEAD") as task:
         task.run.outcome = tag(task.context, request, dry_run=_dry(context, dry_run))
 
 

@@ -56,7 +56,7 @@ def bump_dev(
 
 def tag(
     repo: Repo,
-    commit: str = "HEAD",
+    commit: str = "",
     *,
     version: str = "",
     sign: bool = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -134,8 +135,16 @@ def _file(name: str, content: str) -> Callable[[Repo], None]:
     return do
 
 
-def _version(text: str) -> Callable[[Repo], None]:
-    return lambda repo: _file("pyproject.toml", final(version=text).pyproject())(repo)
+def _project(**changes: object) -> Callable[[Repo], None]:
+    return _file("pyproject.toml", final(**changes).pyproject())
+
+
+def _readme(name: str, text: str) -> Callable[[Repo], None]:
+    def do(repo: Repo) -> None:
+        repo.write({"pyproject.toml": final().pyproject().replace("README.md", name)})
+        _file(name, text)(repo)
+
+    return do
 
 
 def _unlisted(repo: Repo) -> None:
@@ -165,10 +174,10 @@ WRONG = {
     "dirty": (_dirty, "1 uncommitted: README.md"),
     "ahead of main": (_ahead, "is not contained in origin/main"),
     "on a side branch": (_side, "is not contained in origin/main"),
-    "dev release": (_version("1.2.0.dev0"), "declares 1.2.0.dev0, a dev release"),
-    "candidate": (_version("1.2.0rc1"), "1.2.0rc1 is a pre-release"),
-    "local version": (_version("1.2.0+x"), "1.2.0+x is a local version"),
-    "not in normal form": (_version("01.2.0"), "is not written in normal form"),
+    "dev release": (_project(version="1.2.0.dev0"), "declares 1.2.0.dev0, a dev release"),
+    "candidate": (_project(version="1.2.0rc1"), "1.2.0rc1 is a pre-release"),
+    "local version": (_project(version="1.2.0+x"), "1.2.0+x is a local version"),
+    "not in normal form": (_project(version="01.2.0"), "is not written in normal form"),
     "a copy disagrees": (_file("CITATION.cff", "version: 1.1.0\n"), "CITATION.cff, line 1, says 1.1.0"),
     "an old module": (
         _file("demo_tool/_version.py", '__version__ = "1.1.0"\n'),
@@ -182,6 +191,31 @@ WRONG = {
     "on the index": (lambda repo: on_index(repo, "1.2.0"), "1.2.0 is on the local index already"),
     "below the index": (lambda repo: on_index(repo, "1.3.0"), "1.2.0 is below 1.3.0"),
     "no main": (_gone, "origin/main cannot be read"),
+    "pre-release pin": (_project(dependencies=("rich==15.0rc1",)), "asks for a pre-release (==15.0rc1)"),
+    "pre-release floor of an extra of its own": (
+        _project(dependencies=("demo-tool[all]",), extra='optional-dependencies = { all = ["rich>=15.0rc1"] }\n'),
+        "asks for a pre-release (>=15.0rc1)",
+    ),
+    "direct URL": (_project(dependencies=("rich @ https://example.org/rich.whl",)), "is a direct URL"),
+    "direct URL in an extra": (
+        _project(extra="optional-dependencies = { all = [\"rich @ https://example.org/r.whl ; os_name == 'nt'\"] }\n"),
+        "is a direct URL",
+    ),
+    "dependency that does not parse": (_project(dependencies=("rich>>1",)), "'rich>>1' is invalid for 'requires-dist'"),
+    "unknown classifier": (_project(extra='classifiers = ["Topic :: Sofware"]\n'), "'Topic :: Sofware' does not exist"),
+    "private classifier": (_project(extra='classifiers = ["Private :: No"]\n'), "keeps the project off the index"),
+    "license expression": (_project(extra='license = "My Own"\n'), "'My Own' is invalid"),
+    "author without an address": (_project(extra='authors = [{ email = "nobody" }]\n'), "not an e-mail address"),
+    "URL of another scheme": (_project(urls='[project.urls]\nHome = "example.org"\n'), "not http or https"),
+    "value of another type": (_project(extra="classifiers = 3\n"), "project.classifiers is 3"),
+    "malformed script": (_project(tail=f'{COPY}[project.gui-scripts]\na = "b"\n'), "is not of the form module:object"),
+    "no readme": (_file("pyproject.toml", final().pyproject().replace("readme =", "#")), "`long_description` missing"),
+    "readme is gone": (lambda repo: (repo.git("rm", "--quiet", "README.md"), _file("x", "x")(repo)), "no README.md"),
+    "readme of an unknown type": (_readme("README.adoc", "= Demo\n"), "has no content type"),
+    "readme that cannot be rendered": (
+        _readme("README.rst", "Demo\n=\n\n.. no-such-thing::\n"),
+        "syntax errors in markup",
+    ),
 }
 
 
@@ -200,6 +234,35 @@ def test_whatever_is_wrong_is_refused_and_nothing_moves(
     last = shown.out.splitlines()[-1]
     assert last.startswith("refused: ")
     assert said in last
+
+
+ALLOWED = {
+    "pre-release in an extra": (
+        {"extra": 'optional-dependencies = { all = ["rich>=15.0rc1"] }\n'},
+        "?   metadata   the dependency 'rich>=15.0rc1; extra == \"all\"' of the extra all asks for a pre-release",
+    ),
+    "pre-release that is meant": (
+        {"dependencies": ("rich>=15.0rc1",), "settings": 'allow-prerelease-dependencies = ["rich"]\n'},
+        "?   metadata   the dependency 'rich>=15.0rc1' asks for a pre-release (>=15.0rc1)",
+    ),
+    "dynamic fields": (
+        {"extra": 'dynamic = ["classifiers", "authors"]\n'},
+        "?   metadata   not known before the build: authors, classifiers",
+    ),
+    "everything at its best": (
+        {"extra": 'license = "MIT"\nauthors = [{ name = "Jo, of Demo", email = "jo@example.org" }, { name = "Al" }]\n'},
+        "ok  metadata   the index takes what pyproject.toml declares",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), ALLOWED.values(), ids=ALLOWED)
+def test_what_is_no_error_of_the_metadata_is_shown_and_tagged(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], changes: dict[str, object], said: str
+) -> None:
+    """A warning of `check`, and what only a build can tell, refuse nothing."""
+    assert tag(make_repo(final(**changes)), dry_run=True) == 0
+    assert said in capsys.readouterr().err
 
 
 def test_everything_that_is_wrong_is_shown_at_once(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
@@ -349,6 +412,124 @@ def test_a_project_can_have_no_gate_or_only_be_warned(
         hub.state.add_run("test.yml", repo.git("rev-parse", "HEAD"))
         assert tag(repo) == 0
     assert said in capsys.readouterr().err
+
+
+def _python_version(repo: Repo) -> None:
+    """Let the version live in a file of the package, one commit before HEAD."""
+    text = final(extra='dynamic = ["version"]\n').pyproject().replace('version = "1.2.0"\n', "")
+    path = "src/demo_tool/version.py"
+    repo.write({"pyproject.toml": f'{text}[tool.hatch.version]\npath = "{path}"\n'})
+    _file(path, '__version__ = "1.2.0"\n')(repo)
+    _file("src/demo_tool/more.py", "")(repo)
+
+
+def _merged(first: str, second: str) -> Callable[[Repo], None]:
+    """Set the version and change code on branches of their own, and merge them into main in this order."""
+    contents = {
+        "open": {"pyproject.toml": final(version="1.2.0.dev0").pyproject()},
+        "bump": {"pyproject.toml": final().pyproject()},
+        "code": {"src/demo_tool/more.py": ""},
+    }
+
+    def do(repo: Repo) -> None:
+        repo.commit("open", contents["open"])
+        for branch in (first, second):
+            repo.git("branch", branch, "main")
+        for branch in (first, second):
+            repo.git("switch", "--quiet", branch)
+            repo.commit(branch, contents[branch])
+            repo.git("switch", "--quiet", "main")
+            repo.git("merge", "--quiet", "--no-ff", "--message", f"Merge {branch}", branch)
+        repo.git("push", "--quiet", "origin", "main")
+
+    return do
+
+
+def _many(count: int, name: str) -> Callable[[Repo], None]:
+    def do(repo: Repo) -> None:
+        lines = "".join(
+            f"commit refs/heads/main\ncommitter T <t@example.com> {1_800_000_000 + number} +0000\n"
+            f"data <<E\nnumber {number}\nE\n{'from refs/heads/main^0' if number == 0 else ''}\n"
+            f"M 100644 inline {name}\ndata 4\n{number:04}\n"
+            for number in range(count)
+        )
+        subprocess.run(["git", "fast-import", "--quiet"], cwd=repo.root, input=lines, text=True, check=True)
+        repo.git("reset", "--quiet", "--hard")
+        repo.git("push", "--quiet", "origin", "main")
+
+    return do
+
+
+NONE = "ok  since      no commit came after the one that set 1.2.0"
+AFTER: dict[str, tuple[Callable[[Repo], None], str, int, str]] = {
+    "nothing": (lambda repo: None, "", 0, NONE),
+    "code": (_file("src/demo_tool/more.py", ""), "", 1, "no  since      "),
+    "code, and HEAD is named": (_file("src/demo_tool/more.py", ""), "HEAD", 0, "?   since      "),
+    "code, and the commit that set it is named": (_file("src/demo_tool/more.py", ""), "HEAD^", 0, NONE),
+    "another setting in the version's file": (_project(dependencies=("rich",)), "", 1, "is 1 commit after"),
+    "a workflow": (_file(".github/workflows/test.yml", "on: push\n"), "", 1, "is 1 commit after"),
+    "texts": (_file("docs/guide.md", "text\n"), "", 0, "?   since      "),
+    "a copy of the version": (_file("CITATION.cff", "version: 1.2.0\n"), "", 0, "is 1 commit after"),
+    "the version has moved to a module": (_python_version, "", 1, "is 2 commits after"),
+    "the bump is merged last": (_merged("code", "bump"), "", 0, NONE),
+    "code is merged after the bump": (_merged("bump", "code"), "", 1, "is 1 commit after"),
+    "twelve": (_many(12, "src/demo_tool/more.py"), "", 1, "is 12 commits after"),
+    "more than is looked at": (_many(201, "src/demo_tool/more.py"), "", 1, "is at least 200 commits after"),
+    "more texts than are looked at": (_many(201, "docs/more.md"), "", 0, "is at least 200 commits after"),
+}
+
+
+@pytest.mark.parametrize(("prepare", "commit", "code", "said"), AFTER.values(), ids=AFTER)
+def test_code_after_the_version_is_tagged_only_where_the_commit_is_named(
+    ready: Repo,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Repo], None],
+    commit: str,
+    code: int,
+    said: str,
+) -> None:
+    """A tag many commits after its version is shown with them, and refused unless --commit says that it is meant."""
+    prepare(ready)
+    before = ready.fingerprint()
+    assert tag(ready, commit) == code
+    told = capsys.readouterr().err
+    assert said in told
+    assert ("`invoke tag --commit HEAD` releases them, too" in told) is (code == 1)
+    assert (ready.fingerprint() == before) is (code == 1)
+
+
+def test_ten_subjects_are_shown_at_most(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The newest ten, and how many more there are."""
+    _many(12, "src/demo_tool/more.py")(ready)
+    setter = ready.git("rev-parse", "--short", "HEAD~12")
+    assert tag(ready) == 1
+    lines = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    shown = [line.partition(" ")[2] for line in lines if " number " in f" {line}"][:10]
+    assert shown == [f"number {number}" for number in range(11, 1, -1)]
+    assert "and 2 more" in lines
+    assert f"`invoke tag --commit HEAD` releases them, too; `--commit {setter}` leaves them out" in lines
+
+
+def test_where_history_is_cut_off_the_commits_are_not_known(
+    ready: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shallow clone does not take its oldest commit for the one that set the version."""
+    clone = Repo(tmp_path / "shallow", ready.remote)
+    ready.commit("code", {"src/demo_tool/more.py": ""})
+    ready.git("push", "--quiet", "origin", "main")
+    ready.git("clone", "--quiet", "--depth", "1", ready.remote.as_uri(), str(clone.root))
+    tag(clone, dry_run=True)
+    assert "?   since      which commit set 1.2.0 is not known: history is cut off" in capsys.readouterr().err
+
+
+def test_a_version_that_lives_in_git_tags_has_no_commit_that_set_it(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is shown, and any commit of main can be tagged."""
+    repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
+    _file("src/demo_tool/more.py", "")(repo)
+    assert tag(repo, version="1.2.0") == 0
+    assert " since " not in capsys.readouterr().err
 
 
 REFUSING = "echo 'tags are closed today'; exit 1"

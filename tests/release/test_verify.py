@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 from packaging.version import Version
 
 from release_channels.errors import FailedError, RefusedError
-from release_channels.release.verify import InstallResult, check_not_below
+from release_channels.release.verify import InstallResult, check_not_below, why_slow
 from tests.support.distributions import Recipe, make_wheel
-from tests.support.verifying import Shop, yanking
+from tests.support.verifying import Shop, delaying, yanking
 
 FULL = pytest.mark.full
 HELP = "import sys\n\ndef main():\n    print('usage: demo', sys.argv[1:])\n    return 0\n"
@@ -344,6 +345,62 @@ def test_a_dependency_that_is_broken_for_good_is_a_failure(shop: Shop) -> None:
     shop.release(recipe, replace(recipe, version="1.2.0"))
     with pytest.raises(FailedError, match="the script demo cannot start: ImportError: half a rewrite"):
         shop.verify(recipe)
+
+
+def test_a_resolution_that_does_not_end_is_explained_and_the_narrow_form_is_tried_beside_it(shop: Shop) -> None:
+    """A preview whose dependencies' pre-releases make pip search is verified in time, and the warning names them."""
+    recipe = replace(PREVIEW, requires=["demo-dep", "demo-low"])
+    make_wheel(shop.upstream, Recipe(name="demo-low", version="1.0.0", scripts={}))
+    make_wheel(shop.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}, requires=["demo-low"]))
+    for number in range(40):
+        early = Recipe(name="demo-dep", version=f"2.0.0a{number}", scripts={}, requires=["demo-low>1"])
+        make_wheel(shop.upstream, early)
+    shop.release(recipe, replace(recipe, version="1.2.0"))
+    begun = time.monotonic()
+    slowly = delaying(1, lambda path: "2.0.0a" in path)
+    report = shop.verify(recipe, wrap=slowly, settings="verify-seconds = 20\n")
+    assert time.monotonic() - begun < 30
+    warning = next(warning for warning in report.warnings if warning.startswith("`python"))
+    assert "and takes too long: `python -m pip install --pre --upgrade demo-tool` had not ended after 20 s" in warning
+    assert "pip tried many versions of demo-dep, and found none" in warning
+    assert warning.endswith("python -m pip install --all-releases demo-tool --upgrade demo-tool")
+    assert "`python -m pip install --all-releases demo-tool --upgrade demo-tool` installed 1.3.0.dev5" in report.message
+    assert leftovers() == []
+
+
+def test_an_index_that_answers_slowly_ends_in_time_and_names_the_setting(shop: Shop) -> None:
+    """Where no form ends in time, the failure says how long it took and what was being done."""
+    recipe = replace(PREVIEW, requires=["demo-dep"])
+    make_wheel(shop.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}))
+    shop.release(recipe, replace(recipe, version="1.2.0"))
+    begun = time.monotonic()
+    slowly = delaying(12, lambda path: "demo-dep" in path or "demo_dep" in path)
+    with pytest.raises(FailedError) as caught:
+        shop.verify(recipe, wrap=slowly, settings="verify-seconds = 10\n")
+    assert time.monotonic() - begun < 40
+    assert "`python -m pip install --pre --upgrade demo-tool` had not ended after 10 s" in str(caught.value)
+    assert "`uv tool install --prerelease allow --upgrade demo-tool` had not ended after 10 s" in str(caught.value)
+    assert "verify-seconds in [tool.release-channels] is the limit" in caught.value.hint
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        pytest.param("", "", id="nothing"),
+        pytest.param("Collecting a\nCollecting b\n\n", ", and the last that it wrote is 'Collecting b'", id="last"),
+        pytest.param(
+            "INFO: pip is looking at multiple versions of demo to determine which version is compatible with other "
+            "requirements. This could take a while.\n"
+            "INFO: pip is still looking at multiple versions of demo to determine which version is compatible\n"
+            "  INFO: pip is looking at multiple versions of more[all] to determine which version is compatible\n",
+            ": pip tried many versions of demo, more[all], and found none that fit together in time", id="backtracking",
+        ),
+    ],
+)  # fmt: skip
+def test_what_made_an_installer_slow_is_read_from_its_output(said: str, why: str) -> None:
+    """The projects that pip searches, or else the last line."""
+    assert why_slow(said) == why
 
 
 @pytest.mark.parametrize(("brought", "fails"), [("1.2.9", True), ("1.3.0", False), ("1.4.0.dev1", False)])

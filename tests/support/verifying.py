@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -85,21 +86,33 @@ class Shop:
         env: Mapping[str, str] | None = None,
         script_seconds: float = 60,
         wrap: Wrap | None = None,
+        settings: str = "",
     ) -> Report:
         """Verify what was released."""
         with self.index(recipe.name, wrap) as (local, upstream):
             index = Index(LOCAL, local.simple_url, local.upload_url, Credentials.NONE, own_url=local.own_url)
             chosen = {**self.env, **(env or {})}
-            return VERIFY.act(release_of(self.root, recipe, index, upstream.simple_url, chosen, script_seconds))
+            release = release_of(
+                self.root, recipe, index, upstream.simple_url, chosen, script_seconds, settings=settings
+            )
+            return VERIFY.act(release)
 
 
 def release_of(
-    root: Path, recipe: Recipe, index: Index, upstream: str, env: Mapping[str, str], script_seconds: float = 60
+    root: Path,
+    recipe: Recipe,
+    index: Index,
+    upstream: str,
+    env: Mapping[str, str],
+    script_seconds: float = 60,
+    *,
+    settings: str = "",
 ) -> ReleaseContext:
     """Say what a run knows when it comes to verify."""
     version = Version(recipe.version)
     bound = f'requires-python = "{recipe.requires_python}"\n' if recipe.requires_python else ""
     text = f'[build-system]\nrequires = ["hatchling"]\n[project]\nname = "{recipe.name}"\nversion = "9.dev0"\n{bound}'
+    text += f"[tool.release-channels]\n{settings}"
     plan = Plan(
         Channel.PREVIEW, recipe.name, index.name, _COMMIT, Verdict.PUBLISH, Reason.OPEN, "",
         version=version, run=version.dev,
@@ -114,6 +127,20 @@ def release_of(
         env=env,
         patience=Timeouts(script=script_seconds),
     )
+
+
+def delaying(seconds: float, names: Callable[[str], bool]) -> Wrap:
+    """Make an index wait before it answers the paths that a condition holds for."""
+
+    def wrap(app: WSGIApplication) -> WSGIApplication:
+        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if names(environ["PATH_INFO"]):
+                time.sleep(seconds)
+            return app(environ, start_response)
+
+        return answer
+
+    return wrap
 
 
 def yanking(*names: str) -> Wrap:

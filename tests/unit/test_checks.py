@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -186,6 +188,24 @@ class TestImports:
         (finding,) = self.check(tmp_path, Recipe(tag="cp39-cp39-win32"))
         assert finding.severity is Severity.NOTE
         assert "no wheel fits" in finding.message
+
+    @pytest.mark.parametrize("bound", [">=4.7", "<3", "==3.1.*", ">=3.9,<3.9.1,!=3.9.0"])
+    def test_a_python_that_is_not_on_this_machine_is_not_the_wheels_fault(self, tmp_path: Path, bound: str) -> None:
+        """No interpreter is downloaded; a warning says that nothing was imported, and no error stops the release."""
+        (finding,) = self.check(tmp_path, Recipe(requires_python=bound, cli="import gone"), requires_python=bound)
+        assert finding.severity is Severity.WARNING
+        assert finding.message.endswith(" on this machine: the import was not tried")
+        assert finding.message.startswith("no Python ")
+        assert "uv python install" in finding.hint
+
+    def test_another_python_on_this_machine_is_taken(self, tmp_path: Path) -> None:
+        """Where the running one is excluded and another fits, the wheel is tried with that."""
+        bound = f">=3.9,!={platform.python_version()}"
+        words = ("python", "find", "--no-project", "--no-python-downloads", bound)
+        if subprocess.run([uv_program(), *words], capture_output=True, check=False).returncode:
+            pytest.skip("uv finds no second Python on this machine")
+        (finding,) = self.check(tmp_path, Recipe(cli="import gone"), requires_python=bound)
+        assert "cannot start: ModuleNotFoundError: No module named 'gone'" in finding.message
 
     def test_a_missing_uv_is_an_error(self, tmp_path: Path) -> None:
         """The report says which program could not be run."""

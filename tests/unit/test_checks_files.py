@@ -162,6 +162,20 @@ def test_a_prerelease_in_a_default_install_is_an_error(tmp_path: Path, requires:
     assert_finding(findings, ERROR, WHEEL, "(>=1a1): a default install breaks")
 
 
+@pytest.mark.parametrize("name", ["rich", "Rich"])
+@pytest.mark.parametrize("channel", Channel)
+def test_a_prerelease_that_is_meant_is_a_note(tmp_path: Path, name: str, channel: Channel) -> None:
+    """The setting names one dependency; another is refused all the same, and the refusal names the setting."""
+    requires = ["rich>=1a1", 'rich>=2a1; extra == "dev"', "other>=1a1"]
+    files = make_release(tmp_path, Recipe(requires=requires))
+    findings = run_checks(tmp_path, files, channel=channel, allow_prerelease_dependencies=frozenset({name}))
+    assert_finding(findings, NOTE, WHEEL, "'rich>=1a1' asks for a pre-release")
+    assert_finding(findings, NOTE, WHEEL, "of the extra dev asks for a pre-release (>=2a1)")
+    refused = ERROR if channel is Channel.PUBLIC else WARNING
+    assert_finding(findings, refused, WHEEL, "'other>=1a1' asks for a pre-release")
+    assert all("name it in allow-prerelease-dependencies" in each.hint for each in findings if each.severity is ERROR)
+
+
 def test_a_direct_url_in_an_extra_is_an_error(tmp_path: Path) -> None:
     """The index refuses the file for it, whoever would install the extra."""
     files = make_release(tmp_path, Recipe(requires=['rich @ https://example.org/rich.whl ; extra == "dev"']))

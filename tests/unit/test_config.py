@@ -41,6 +41,8 @@ DEFAULTS = {
     "build_constraints": "",
     "rebuild": True,
     "allow_lost_scripts": (),
+    "allow_prerelease_dependencies": (),
+    "verify_seconds": 600,
     "file_limit": 100 * 1024 * 1024,
     "project_limit": 10 * 1024 * 1024 * 1024,
     "gate": GateConfig(enabled=True),
@@ -78,6 +80,7 @@ SET = {
     "changelog": "NEWS.md",
     "build-constraints": "constraints.txt",
     "rebuild": False,
+    "verify-seconds": 60,
     "file-limit": 1,
     "project-limit": 2,
 }
@@ -86,11 +89,16 @@ SET = {
 def test_every_key_can_be_set() -> None:
     """Each key is written with dashes and lands in its field."""
     copy = {"path": "CITATION.cff", "pattern": "version: {version}", "follows": "finals"}
-    more = {"version-files": [copy], "allow-lost-scripts": ["old"], "gate": {"enabled": False}}
+    more = {
+        "version-files": [copy],
+        "allow-lost-scripts": ["old"],
+        "allow-prerelease-dependencies": ["ty"],
+        "gate": {"enabled": False},
+    }
     config = parse_config(SET | more)
     expected = SET | {
         "version-files": (VersionFile("CITATION.cff", "version: {version}", Follows.FINALS),),
-        "allow-lost-scripts": ("old",), "gate": GateConfig(enabled=False),
+        "allow-lost-scripts": ("old",), "allow-prerelease-dependencies": ("ty",), "gate": GateConfig(enabled=False),
     }  # fmt: skip
     assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == expected
     assert config.closed_line is ClosedLine.SKIP
@@ -111,6 +119,7 @@ REFUSED = {
     "unknown choice": ({"closed-line": "stop"}, "tool.release-channels.closed-line is 'stop'", "refuse, skip"),
     "bool for a choice": ({"closed-line": True}, "tool.release-channels.closed-line is True", "refuse, skip"),
     "table for a choice": ({"closed-line": {}}, "tool.release-channels.closed-line is {}", "refuse, skip"),
+    "no time": ({"verify-seconds": 0}, "tool.release-channels.verify-seconds is 0", "1 or above"),
     "negative offset": ({"run-offset": -1}, "tool.release-channels.run-offset is -1", "0 or above"),
     "tag without version": ({"tag-format": "v"}, "tool.release-channels.tag-format", "{version} once"),
     "tag with two versions": ({"tag-format": "{version}{version}"}, "tool.release-channels.tag-format", "once"),

@@ -139,6 +139,20 @@ class RemoteRefs:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstParent:
+    """One commit of a branch: its short name and subject, its first parent (empty for none), and what it changed."""
+
+    title: str
+    parent: str
+    paths: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Return the commit's short name."""
+        return self.title.partition(" ")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Git:
     """One repository, by the top of its working tree."""
 
@@ -239,6 +253,11 @@ class Git:
     def is_shallow(self) -> bool:
         """Return whether history is cut off in this clone."""
         return self._run("rev-parse", "--is-shallow-repository") == "true"
+
+    def is_root(self, revision: str) -> bool:
+        """Return whether a commit has no parent; one at which the history of this clone is cut off has."""
+        commit = self._objects.find_commit(revision)
+        return commit is not None and b"\nparent " not in commit.content.partition(b"\n\n")[0]
 
     def tag(self, name: str, commit: str, remote: str) -> Tag | None:
         """Find a tag, here or else on the remote, and the relation of a commit to it."""
@@ -346,6 +365,19 @@ class Git:
         """List the first lines of the commits that one commit has and another (or none) has not, newest first."""
         revisions = f"{after}..{until}" if after else until
         return tuple(self._run("log", "--format=%h %s", revisions).splitlines())
+
+    def first_parents(self, sha: str, most: int) -> tuple[FirstParent, ...]:
+        """List a commit and its ancestors along first parents, newest first and at most so many.
+
+        Raises: CommandError if there is no such commit.
+        """
+        words = ("--first-parent", "--diff-merges=first-parent", "--no-show-signature", "--name-only", f"-{most}")
+        listed = self._run("-c", "core.quotePath=false", "log", *words, "--format=%x00%h %s%n%P", sha)
+        commits = []
+        for entry in listed.split("\0")[1:]:
+            title, parents, *paths = entry.split("\n")
+            commits.append(FirstParent(title, parents.partition(" ")[0], frozenset(filter(None, paths))))
+        return tuple(commits)
 
     def remote_tip(self, remote: str, branch: str, listed: RemoteRefs | None = None) -> str:
         """Fetch a branch of a remote, as it is now or as listed, without moving a ref here, and return its commit.

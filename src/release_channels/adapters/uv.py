@@ -12,6 +12,7 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from release_channels.adapters.process import run_unchecked
 from release_channels.errors import CommandError
 from release_channels.model.redact import is_secret_name, redact_urls
 
@@ -56,6 +57,21 @@ def python_for(requires_python: str | None, running: str = platform.python_versi
     except InvalidSpecifier:
         return sys.executable
     return sys.executable if allowed.contains(running, prereleases=True) else str(allowed)
+
+
+def find_python(
+    requires_python: str | None, *, cwd: Path, env: Mapping[str, str], uv: str | Path | None = None
+) -> Path | None:
+    """Find this interpreter if the project takes it, else another that uv finds here; none is downloaded.
+
+    Raises: CommandError if uv is missing.
+    """
+    wanted = python_for(requires_python)
+    if wanted == sys.executable:
+        return Path(wanted)
+    words = ("python", "find", "--no-project", "--no-python-downloads", wanted)
+    found = run_unchecked(uv or uv_program(), *words, cwd=cwd, env=env)
+    return Path(found.text) if found.code == 0 else None
 
 
 def python_of(environment: Path) -> Path:

@@ -30,6 +30,8 @@ class TagRequest:
     sign: bool = False
     wait: bool = False
     watch: bool = False
+    names_commit: bool = False
+    """True if the commit was named: then it may be any number of commits after the one that set the version."""
 
 
 def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
@@ -61,7 +63,7 @@ def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Wa
 
 def _ask(context: TaskContext, request: TagRequest, version: Version, name: str) -> tuple[Row, ...]:
     console.say(f"{context.project.name} {version}: tag {name} on commit {context.commit.short}", style="bold")
-    rows = check_tag_preconditions(context, version, sign=request.sign)
+    rows = check_tag_preconditions(context, version, sign=request.sign, names_commit=request.names_commit)
     show(rows)
     return rows
 

@@ -9,19 +9,26 @@ from enum import StrEnum
 from packaging.version import Version
 
 from release_channels.adapters import console
+from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import RemoteRefs
 from release_channels.adapters.trusted_settings import require_default_branch_settings
+from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.cli.context import TaskContext
+from release_channels.commands.commits_since import commits_since_version
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.model.config import ProofPolicy
-from release_channels.model.findings import Finding
+from release_channels.model.findings import Finding, Severity
 from release_channels.model.github import WorkflowRun
-from release_channels.model.observed import IndexState, Observed, Relation
+from release_channels.model.observed import UNSHALLOW, IndexState, Observed, Relation
 from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import release_tags, tag_of
+from release_channels.model.version import Channel
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.plan_edits import CopyReport, compare_copies, old_mentions, unlisted_copies
 from release_channels.project.unlisted_copies import entries_for
+from release_channels.release.checks import CheckContext
+from release_channels.release.checks.context import sort_findings
+from release_channels.release.checks.declared import check_declared, unknown_before_build
 from release_channels.release.ci_provenance import ProvenanceQuery, verify_gate
 
 
@@ -34,6 +41,7 @@ class Answer(StrEnum):
 
 
 _FEW = 3
+_SUBJECTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,9 @@ class Row:
     hint: str = ""
 
 
-def check_tag_preconditions(context: TaskContext, version: Version, *, sign: bool = False) -> tuple[Row, ...]:
+def check_tag_preconditions(
+    context: TaskContext, version: Version, *, sign: bool = False, names_commit: bool = False
+) -> tuple[Row, ...]:
     """Query every question; nothing stops at the first bad answer, nor at one that is not available."""
     try:
         state = context.read_index()
@@ -57,7 +67,9 @@ def check_tag_preconditions(context: TaskContext, version: Version, *, sign: boo
     return (
         *_tree(context),
         *_commit(context, version, state, listed),
+        *_since(context, version, names_commit=names_commit),
         *_texts(context, version),
+        *_declared(context, version),
         _tag(context, version, listed, sign=sign),
         *_other_tags(context, version, listed),
         index,
@@ -90,9 +102,9 @@ def _commit(context: TaskContext, version: Version, state: IndexState, listed: R
     main = f"{config.remote}/{config.main_branch}"
     is_normal = not context.project.source.plan(context.project.version)
     seen = Observed(context.project.name, version, context.commit, state, is_normal=is_normal)
-    bumped = _bumped(context)
     for row in _rows("version", check_version(seen), f"{version} is a public version in normal form"):
-        yield replace(row, hint=bumped) if row.answer is Answer.NO and bumped else row
+        bumped = _bumped(context) if row.answer is Answer.NO else ""
+        yield replace(row, hint=bumped) if bumped else row
     try:
         tip = context.git.remote_tip(config.remote, config.main_branch, listed)
         require_default_branch_settings(context.git, config, listed)
@@ -104,6 +116,30 @@ def _commit(context: TaskContext, version: Version, state: IndexState, listed: R
     more = ", …" if len(ahead) > _FEW else ""
     moved = f"; main has moved on by {len(ahead)}: {', '.join(ahead[:_FEW])}{more}" if ahead else ""
     yield from _rows("commit", check_place(seen, config), f"{context.commit.short} is contained in {main}{moved}")
+
+
+def _since(context: TaskContext, version: Version, *, names_commit: bool) -> Iterator[Row]:
+    """Show the commits after the one that set the version; if there is code among them, the commit has to be named."""
+    if not context.project.source.is_written or version.is_prerelease:  # a dev release is refused for what it is
+        return
+    since = commits_since_version(context.git, context.commit.sha, context.project)
+    if since is None:
+        yield Row("since", Answer.UNKNOWN, f"which commit set {version} is not known: history is cut off", UNSHALLOW)
+        return
+    count = len(since.after)
+    if not count:
+        yield Row("since", Answer.YES, f"no commit came after the one that set {version}")
+        return
+    counted = f"{'' if since.setter else 'at least '}{count} commit{'' if count == 1 else 's'}"
+    lines = [commit.title for commit in since.after[:_SUBJECTS]]
+    lines += [f"and {count - _SUBJECTS} more"] if count > _SUBJECTS else []
+    answer = Answer.UNKNOWN
+    if since.code and not names_commit:
+        answer = Answer.NO
+        other = f"; `--commit {since.setter.name}` leaves them out" if since.setter else ""
+        lines.append(f"`invoke tag --commit HEAD` releases them, too{other}")
+    message = f"{context.commit.short} is {counted} after the one that set {version}"
+    yield Row("since", answer, message, "\n".join(lines))
 
 
 def _bumped(context: TaskContext) -> str:
@@ -137,6 +173,34 @@ def _texts(context: TaskContext, version: Version) -> Iterator[Row]:
     for mention in old_mentions(context.project, context.read, version, files):
         where = f"{mention.path}, line {mention.line}"
         yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")
+
+
+def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
+    """Check what pyproject.toml declares by the rules for what is built of it: after the tag they come too late."""
+    project, config = context.project, context.config
+    with temporary_directory("tag") as scratch:
+        subject = CheckContext(
+            project=project.name,
+            version=version,
+            channel=Channel.PUBLIC,
+            files=(),
+            requires_python=project.requires_python,
+            scratch=scratch,
+            env=sanitized_environment(context.env),
+            uv=uv_program(),
+            file_limit=config.file_limit,
+            project_limit=config.project_limit,
+            project_bytes=0,
+            allow_prerelease_dependencies=frozenset(config.allow_prerelease_dependencies),
+        )
+        findings = sort_findings(check_declared(project, context.read, subject))
+    for finding in findings:
+        answer = Answer.NO if finding.severity is Severity.ERROR else Answer.UNKNOWN
+        yield Row("metadata", answer, finding.message, finding.hint)
+    if unknown := unknown_before_build(project):
+        yield Row("metadata", Answer.UNKNOWN, f"not known before the build: {', '.join(unknown)}")
+    elif not findings:
+        yield Row("metadata", Answer.YES, "the index takes what pyproject.toml declares")
 
 
 def _changelog(context: TaskContext, version: Version) -> Row:

@@ -94,6 +94,10 @@ class Config:
     allow_lost_scripts: tuple[str, ...] = setting(
         (), "scripts of the previous release that a release may drop: `check` refuses to drop any other"
     )
+    allow_prerelease_dependencies: tuple[str, ...] = setting(
+        (), "dependencies that a final may ask for as pre-releases: `check` and `tag` refuse any other"
+    )
+    verify_seconds: int = setting(600, "how long one install command of `verify` may take, in seconds")
     file_limit: int = setting(100 * 2**20, "the index's limit for one file, in bytes")
     project_limit: int = setting(10 * 2**30, "the index's limit for all files of the project, in bytes")
     gate: GateConfig = field(default_factory=GateConfig, metadata={"help": "the integration gate"})
@@ -114,6 +118,8 @@ def parse_config(table: object) -> Config:
         )
     if config.run_offset < 0:
         raise RefusedError(f"{TABLE}.run-offset is {config.run_offset}", hint="it must be 0 or above")
+    if config.verify_seconds < 1:
+        raise RefusedError(f"{TABLE}.verify-seconds is {config.verify_seconds}", hint="it must be 1 or above")
     if config.repository and not _REPOSITORY.fullmatch(config.repository):
         raise RefusedError(f'{TABLE}.repository is "{config.repository}"', hint='write it as "owner/name"')
     for number, file in enumerate(config.version_files):

@@ -69,7 +69,7 @@ class Scenario:
             staged = self.bump("bump", "bump", "--pull-request")
             if not staged:  # the tag will stand on the commit of the preview, which a tag's version would change
                 self._wait(config.preview_workflow)
-            tagged = self.tag(final)
+            tagged = self.tag(final, is_bumped=bool(staged))
             self._wait(config.preview_workflow)  # its verify would find the release instead of the preview
             if staged and not only:  # it finds that the release is the tag's
                 self._publish(config.preview_workflow, self.dispatcher.completed(staged))
@@ -103,14 +103,17 @@ class Scenario:
         push = ("push", "--quiet", remote, main)
         self._visit("push to main", lambda: (f"git push {remote} {main}", self.environment.git(*push) or "pushed"))
 
-    def tag(self, final: Version) -> Event:
+    def tag(self, final: Version, *, is_bumped: bool) -> Event:
         """Tag main, which contains the final version by now, and give the push of the tag.
+
+        If nothing was bumped, main is rehearsed as it is, whatever came after the commit that set the version.
 
         Raises: FailedError if no tag was pushed.
         """
         self.maintainer.catch_up()
         named = () if self.version == final else ("--version", str(final))
-        self._visit("tag", lambda: ("invoke tag", self.maintainer.do("tag", *named)))
+        words = ("tag", *named, *(() if is_bumped else ("--commit", "HEAD")))
+        self._visit("tag", lambda: (f"invoke {' '.join(words)}", self.maintainer.do(*words)))
         pushed = self.dispatcher.pushed()
         if len(pushed) != 1:
             raise FailedError(f"`invoke tag` pushed {len(pushed)} refs, not one", hint="see what the task said")

@@ -88,6 +88,7 @@ def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tu
         previous=previous,
         previous_version=newest,
         allow_lost_scripts=frozenset(config.allow_lost_scripts),
+        allow_prerelease_dependencies=frozenset(config.allow_prerelease_dependencies),
     )
     return subject, (_not_compared(release, manifest, wheel),) if wheel and previous is None else ()
 

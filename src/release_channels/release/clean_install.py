@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +16,12 @@ from packaging.version import Version
 
 from release_channels.adapters.index import LOCAL, Index
 from release_channels.adapters.process import run, run_unchecked
-from release_channels.adapters.uv import python_for, python_of, sanitized_environment, uv_program
-from release_channels.errors import CommandError, FailedError
+from release_channels.adapters.uv import find_python, python_for, python_of, sanitized_environment, uv_program
+from release_channels.errors import FailedError
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import Project
 
-_SECONDS = 900
 # Where things are on this machine, and whom to trust: nothing in it decides which version is chosen.
 _KEPT = (
     *("UV_SYSTEM_CERTS", "UV_NATIVE_TLS", "UV_INSECURE_HOST", "UV_LINK_MODE", "UV_HTTP_TIMEOUT"),
@@ -40,7 +41,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class CleanInstaller:
-    """A user who has never seen the project: an empty home, an index, and no configuration of pip or uv."""
+    """A user who has never seen the project: an empty home, an index, and no configuration of pip or uv.
+
+    What is done in one home takes `seconds` at most, up to the `deadline` on the monotonic clock.
+    """
 
     home: Path
     project: str
@@ -48,13 +52,22 @@ class CleanInstaller:
     python_version: str
     upstream: str
     env: Mapping[str, str]
+    seconds: float
+    deadline: float = math.inf
 
-    def with_new_home(self, name: str) -> CleanInstaller:
-        """Return the same installer with another empty home directory, so that installs do not affect each other."""
+    def with_new_home(self, name: str, *, share: float = 1.0) -> CleanInstaller:
+        """Return the same installer with another empty home directory, so that installs do not affect each other.
+
+        It may take this share of the time from now on.
+        """
+        seconds = self.seconds * share
         home = self.home / name
-        home.mkdir()
         directories = {"HOME": home, "UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin"}
-        return replace(self, home=home, env={**self.env, **{key: str(path) for key, path in directories.items()}})
+        # An installer whose time runs out leaves its temporary files behind; here they go with the home.
+        directories["TMPDIR"] = home / "tmp"
+        directories["TMPDIR"].mkdir(parents=True)
+        env = {**self.env, **{key: str(path) for key, path in directories.items()}}
+        return replace(self, home=home, env=env, seconds=seconds, deadline=time.monotonic() + seconds)
 
     def pip_install(self, channel: Channel, *, only_this_project: bool = False) -> Environment:
         """Run the channel's pip command in a new environment.
@@ -101,7 +114,7 @@ class CleanInstaller:
         words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-strip-extras", "--no-strip-markers")
         text = run(
             uv_program(), *words, "--prerelease", "allow", "--python", self.python, wanted,
-            cwd=self.home, env=self.env, timeout=_SECONDS,
+            cwd=self.home, env=self.env, timeout=self._left(),
         )  # fmt: skip
         pairs = (line.partition("==") for line in text.splitlines() if "==" in line)
         versions = {name.strip(): Version(version.partition(";")[0].strip()) for name, _, version in pairs}
@@ -117,11 +130,15 @@ class CleanInstaller:
             words = ("pip", "install", "--quiet", "pip", "--python", str(python_of(directory)))
             # By a variable: the address may hold a password, and words are shown and listed by `ps`.
             env = {**self.env, "UV_DEFAULT_INDEX": self.upstream}
-            run_unchecked(uv_program(), *words, cwd=self.home, env=env, timeout=_SECONDS).or_raise()
+            run_unchecked(uv_program(), *words, cwd=self.home, env=env, timeout=self._left()).or_raise()
         return python_of(directory)
 
     def _run(self, *words: str | Path) -> None:
-        run_unchecked(*words, cwd=self.home, env=self.env, timeout=_SECONDS).or_raise()
+        run_unchecked(*words, cwd=self.home, env=self.env, timeout=self._left()).or_raise()
+
+    def _left(self) -> float:
+        """Return how long the next command may take, in seconds."""
+        return max(min(self.seconds, self.deadline - time.monotonic()), 0)
 
 
 def make_clean_installer(
@@ -150,7 +167,8 @@ def make_clean_installer(
     python = _python(project, home, env)
     words = "import platform; print(platform.python_version())"
     version = run(python, "-I", "-c", words, cwd=home, env=env)
-    return CleanInstaller(home, project.name, python, version, upstream, env | {"UV_PYTHON": str(python)})
+    seconds = project.config.verify_seconds
+    return CleanInstaller(home, project.name, python, version, upstream, env | {"UV_PYTHON": str(python)}, seconds)
 
 
 def _stores(home: Path, outer: Mapping[str, str]) -> dict[str, str]:
@@ -185,21 +203,18 @@ def _addresses(index: Index, upstream: str) -> dict[str, str]:
 
 
 def _python(project: Project, home: Path, env: Mapping[str, str]) -> Path:
-    """Find this interpreter if the project takes it, else another that uv finds here; none is downloaded.
+    """Find an interpreter on this machine that the project takes.
 
     Raises: FailedError if there is none.
     """
-    wanted = python_for(project.requires_python)
-    if wanted == sys.executable:
-        return Path(wanted)
-    words = ("python", "find", "--no-project", "--no-python-downloads", wanted)
-    try:
-        return Path(run(uv_program(), *words, cwd=home, env=env))
-    except CommandError as err:
+    python = find_python(project.requires_python, cwd=home, env=env)
+    if python is None:
+        wanted = python_for(project.requires_python)
         raise FailedError(
             f"{project.name} asks for Python {wanted}, and this machine has none",
             hint=f'install one, with `uv python install "{wanted}"` for instance, or correct requires-python',
-        ) from err
+        )
+    return python
 
 
 def pip_cache(env: Mapping[str, str]) -> Path:

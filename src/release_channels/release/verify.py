@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 from typing import TypeVar
 
 from packaging.version import Version
@@ -13,7 +15,7 @@ from release_channels.adapters import console
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.index import read_index
 from release_channels.adapters.process import run_parallel
-from release_channels.errors import CommandError, FailedError, ReleaseError
+from release_channels.errors import CommandError, FailedError, ReleaseError, SlowError
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import IndexState
 from release_channels.model.outcome import Result
@@ -36,6 +38,11 @@ from release_channels.release.verify_policy import (
 )
 
 _T = TypeVar("_T")
+_HEAD_START = 0.1
+"""After which share of its time a preview's command is so slow that the narrow form is tried beside it."""
+# Source: pip's resolver, the messages of its reporter.
+_BACKTRACKING = re.compile(r"looking at multiple versions of (\S+) to determine")
+_SLOW = "verify-seconds in [tool.release-channels] is the limit; closer bounds on the dependencies shorten the search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,34 +151,70 @@ def _install(
     install: Callable[[CleanInstaller, bool], Environment],
     words: Callable[[bool], str],
 ) -> InstallResult:
-    """Try the reference command, and where it breaks the form that lets no dependency's pre-release in.
+    """Try the reference command, and where it breaks or is slow the form that lets no dependency's pre-release in.
 
     Raises: FailedError if both fail; the reference command's error is the one that counts.
     """
 
     def attempt(narrow: bool) -> InstallResult:
-        room = guest.with_new_home(f"{how}-narrow" if narrow else how)
+        share = 1 - _HEAD_START if narrow else 1
+        room = guest.with_new_home(f"{how}-narrow" if narrow else how, share=share)
         try:
             place = install(room, narrow)
+        except SlowError as stop:
+            message = f"`{words(narrow)}` had not ended after {room.seconds:g} s{why_slow(stop.said)}"
+            raise FailedError(message, hint=_SLOW) from stop
         except CommandError as stop:
             raise FailedError(f"`{words(narrow)}` failed", hint=stop.hint or str(stop)) from stop
         return _inspect(place, room, expected, words(narrow))
 
-    try:
+    if expected.channel is Channel.PUBLIC:
         return attempt(False)
-    except ReleaseError as stop:
-        if expected.channel is Channel.PUBLIC:
-            raise
+    came, narrow = _narrow_if_needed(lambda: attempt(False), lambda: attempt(True), guest.seconds * _HEAD_START)
+    if isinstance(came, InstallResult):
+        return came
+    if not isinstance(narrow, InstallResult):
+        raise came
+    breaks = "takes too long"
+    if not isinstance(came.__cause__, SlowError):
+        breaks = f"breaks on one ({prerelease_dependencies(guest, how)})"
+    warning = (
+        f"`{words(False)}` allows pre-releases of dependencies, and {breaks}: "
+        f"{came}. Tell preview users the form that works: {words(True)}"
+    )
+    return InstallResult(narrow.command, narrow.version, (*narrow.warnings, warning))
+
+
+def _narrow_if_needed(
+    wide: Callable[[], _T], narrow: Callable[[], _T], seconds: float
+) -> tuple[_T | ReleaseError, _T | ReleaseError | None]:
+    """Try the wide form, and the narrow one where the wide form fails, or beside it once it takes so many seconds."""
+    ended = Event()
+    ends: list[_T | ReleaseError] = []
+
+    def first() -> _T | ReleaseError | None:
         try:
-            came = attempt(True)
-        except ReleaseError:
-            raise stop from None
-        warning = (
-            f"`{words(False)}` allows pre-releases of dependencies, "
-            f"and breaks on one ({prerelease_dependencies(guest, how)}): "
-            f"{stop}. Tell preview users the form that works: {words(True)}"
-        )
-        return InstallResult(came.command, came.version, (*came.warnings, warning))
+            ends.append(_caught(wide)())
+        finally:
+            ended.set()
+        return None
+
+    def second() -> _T | ReleaseError | None:
+        if ended.wait(seconds) and not (ends and isinstance(ends[0], ReleaseError)):
+            return None
+        return _caught(narrow)()
+
+    came = run_parallel(first, second)[1]
+    return ends[0], came
+
+
+def why_slow(said: str) -> str:
+    """Describe what an installer was at when its time ran out, by what it wrote until then."""
+    names = dict.fromkeys(_BACKTRACKING.findall(said))
+    if names:
+        return f": pip tried many versions of {', '.join(names)}, and found none that fit together in time"
+    last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
+    return f", and the last that it wrote is {last!r}" if last else ""
 
 
 def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words: str) -> InstallResult:
@@ -201,7 +244,7 @@ def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words
 def prerelease_dependencies(guest: CleanInstaller, how: str) -> str:
     """List the dependencies that come as pre-releases; where not even that can be had, what uv says of them."""
     try:
-        early = guest.with_new_home(f"{how}-resolution").early_dependencies()
+        early = guest.with_new_home(f"{how}-resolution", share=_HEAD_START).early_dependencies()
     except CommandError as stop:
         return " ".join((stop.hint or str(stop)).split())
     return ", ".join(early) or "none comes as a pre-release, so look at the error itself"
@@ -223,6 +266,8 @@ def _other_by_uv(guest: CleanInstaller, other: Channel, is_tool: bool) -> Instal
 def _other(words: str, version: Callable[[], Version]) -> InstallResult:
     try:
         return InstallResult(words, version())
+    except SlowError as stop:
+        return InstallResult(words, None, refusal=f"{stop}{why_slow(stop.said)}")
     except CommandError as stop:
         return InstallResult(words, None, refusal=stop.hint or str(stop))
 

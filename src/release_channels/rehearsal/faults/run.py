@@ -102,8 +102,8 @@ def _set_up_context(scenario: Scenario, channel: Channel) -> FaultContext:
             scenario.environment, scenario.dispatcher, scenario.maintainer, channel, workflow, event, last
         )
     final = final_of(scenario.version)
-    scenario.bump("bump", "bump", "--pull-request")
-    event = scenario.tag(final)
+    bumped = scenario.bump("bump", "bump", "--pull-request")
+    event = scenario.tag(final, is_bumped=bool(bumped))
     workflow = scenario.dispatcher.workflow(config.public_workflow, event.sha)
     tag = tag_of(config.tag_format, final)
     return FaultContext(

@@ -38,6 +38,7 @@ class CheckContext:
     previous: Path | None = None
     previous_version: Version | None = None
     allow_lost_scripts: frozenset[str] = frozenset()
+    allow_prerelease_dependencies: frozenset[str] = frozenset()
 
 
 # Findings that stop the release, that should be read before it, and that are good to know.

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from release_channels.model.findings import Finding
 from release_channels.model.version import Channel
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import CheckContext, error, summarize, warning
+from release_channels.release.checks.context import CheckContext, error, note, summarize, warning
 
 _ASKING = frozenset({"==", "===", ">=", ">", "~="})  # the other operators keep releases out and ask for none
 
@@ -57,14 +57,17 @@ def _prerelease(
 ) -> Finding:
     """Format that a dependency asks for a pre-release: of these extras, or of a default install if there are none."""
     hint = f"require a final release of {requirement.name}"
+    whose = f" of the extra {summarize(extras)}" if extras else ""
+    message = f"the dependency {str(requirement)!r}{whose} asks for a pre-release ({clause})"
+    if canonicalize_name(requirement.name) in map(canonicalize_name, subject.allow_prerelease_dependencies):
+        return note(archive.name, message, "allow-prerelease-dependencies says that this is meant")
     if extras:
-        message = (
-            f"the dependency {str(requirement)!r} of the extra {summarize(extras)} asks for a pre-release ({clause})"
-        )
         return warning(archive.name, message, hint)
-    message = f"the dependency {str(requirement)!r} asks for a pre-release ({clause})"
     if subject.channel is Channel.PUBLIC:
-        return error(archive.name, f"{message}: a default install breaks or falls back to an older release", hint)
+        meant = "where that is meant, name it in allow-prerelease-dependencies"
+        return error(
+            archive.name, f"{message}: a default install breaks or falls back to an older release", f"{hint}; {meant}"
+        )
     return warning(archive.name, message, f"{hint} before the public release, which is refused like this")
 
 

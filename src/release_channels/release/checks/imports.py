@@ -12,7 +12,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from release_channels.adapters.distributions import Kind
 from release_channels.adapters.process import run
-from release_channels.adapters.uv import python_for, python_of
+from release_channels.adapters.uv import find_python, python_for, python_of
 from release_channels.errors import CommandError
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive
@@ -44,7 +44,10 @@ def check_imports(subject: CheckContext, archives: Sequence[Archive]) -> list[Fi
         return [note("", f"no wheel fits {here}, so none was installed and imported")] if wheels else []
     wanted = import_targets(wheel)
     try:
-        python = _install(subject, wheel.path)
+        base = find_python(subject.requires_python, cwd=subject.scratch, env=subject.env, uv=subject.uv)
+        if base is None:
+            return [_without_python(wheel.name, python_for(subject.requires_python))]
+        python = _install(subject, wheel.path, base)
     except CommandError as err:
         return [_not_installed(wheel.name, err)]
     return [_failure(wheel.name, target, problem) for target, problem in _import_all(subject, python, wanted)]
@@ -66,14 +69,19 @@ def _fits(name: str) -> bool:
     return any(tag in tags for tag in sys_tags())
 
 
-def _install(subject: CheckContext, wheel: Path) -> Path:
-    """Make a clean environment with the wheel and its dependencies, and return its Python."""
+def _install(subject: CheckContext, wheel: Path, base: Path) -> Path:
+    """Make a clean environment of an interpreter, with the wheel and its dependencies, and return its Python."""
     environment = subject.scratch / "environment"
     python = python_of(environment)
     uv = partial(run, subject.uv, cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT)
-    uv("venv", "--quiet", "--no-project", "--python", python_for(subject.requires_python), environment)
+    uv("venv", "--quiet", "--no-project", "--python", base, environment)
     uv("pip", "install", "--quiet", "--python", python, wheel.resolve())
     return python
+
+
+def _without_python(name: str, wanted: str) -> Finding:
+    message = f"no Python {wanted} on this machine: the import was not tried"
+    return warning(name, message, f'install one, with `uv python install "{wanted}"` for instance')
 
 
 def _not_installed(name: str, err: CommandError) -> Finding:

@@ -39,12 +39,19 @@ def check_metadata(archive: Archive) -> Iterator[Finding]:
     """
     if archive.metadata is None:
         return
-    for rule in _RULES:
-        for message, hint in rule(archive):
-            yield error(archive.name, message, hint)
+    yield from check_fields(archive)
+    for message, hint in _license_file_problems(archive):
+        yield error(archive.name, message, hint)
     if not archive.fields.get("requires_python"):
         message = "says nothing about the Pythons it is for, so installers offer it to all"
         yield note(archive.name, message, "set `requires-python`")
+
+
+def check_fields(archive: Archive) -> Iterator[Finding]:
+    """Find what is wrong with the fields alone, whatever else the archive contains."""
+    for rule in _FIELD_RULES:
+        for message, hint in rule(archive):
+            yield error(archive.name, message, hint)
 
 
 def invalid_fields(archive: Archive) -> Iterator[Problem]:
@@ -134,14 +141,13 @@ def _license_file_problems(archive: Archive) -> Iterator[Problem]:
             yield f"License-File {path!r} is not there ({directory}/{path})", "correct `license-files`"
 
 
-_RULES = (
+_FIELD_RULES = (
     invalid_fields,
     _metadata_version_problems,
     _summary_problems,
     _classifier_problems,
     _url_problems,
     _address_problems,
-    _license_file_problems,
 )
 
 
