@@ -416,7 +416,7 @@ def test_a_project_can_have_no_gate_or_only_be_warned(
 
 def _python_version(repo: Repo) -> None:
     """Let the version live in a file of the package, one commit before HEAD."""
-    text = final(extra='dynamic = ["version"]\n').pyproject().replace('version = "1.2.0"\n', "")
+    text = final(backend="hatchling", extra='dynamic = ["version"]\n').pyproject().replace('version = "1.2.0"\n', "")
     path = "src/demo_tool/version.py"
     repo.write({"pyproject.toml": f'{text}[tool.hatch.version]\npath = "{path}"\n'})
     _file(path, '__version__ = "1.2.0"\n')(repo)
