@@ -86,6 +86,9 @@ def test_an_environment_admits_its_refs_alone(offline: None, tmp_path: Path) -> 
         assert "main is not allowed to deploy to pypi-public" in ran.act_result.said("one")
         deployed = [(one.environment, one.states[-1][1]) for one in stage.environment.state.deployments.values()]
         assert deployed == [("pypi-public", "failure")]
+        stage.environment.state.environments["pypi-public"].policies.clear()
+        again = stage.dispatcher.run_again(ran)
+        assert again.jobs == {"one": "failure", "other": "success"}, "no pattern lets nothing in"
 
 
 def test_nothing_of_the_user_comes_into_a_step(offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,5 +127,13 @@ def test_rights_are_those_of_the_job() -> None:
     text = "on: push\npermissions: {contents: write}\njobs:\n  a: {runs-on: x, steps: []}\n"
     text += "  b: {runs-on: x, permissions: {id-token: write, contents: none}, steps: []}\n"
     text += "  c: {runs-on: x, permissions: {}, steps: []}\n"
+    text += "  d: {runs-on: x, permissions: write-all, steps: []}\n"
+    text += "  e: {runs-on: x, permissions: read-all, steps: []}\n"
     jobs = {job.id: job.permissions for job in workflow(text).jobs}
+    every, reading = jobs.pop("d"), jobs.pop("e")
+    assert {"contents: write", "id-token: write", "packages: write"} <= every
+    assert {right.partition(":")[0] for right in every} - {right.partition(":")[0] for right in reading} == {"id-token"}
+    assert all(right.endswith(": read") for right in reading)
+    (unnamed,) = workflow("on: push\njobs:\n  a: {runs-on: x, steps: []}\n").jobs
+    assert unnamed.permissions == {"contents: read", "packages: read"}
     assert jobs == {"a": {"contents: write"}, "b": {"id-token: write"}, "c": frozenset()}

@@ -109,7 +109,7 @@ def show_edits(changes: Sequence[Change]) -> None:
 
 
 def reader(git: Git) -> Read:
-    """Return a reader of the working tree's files; None for what is not there, or is none of git's."""
+    """Return a reader of the working tree; it returns None for a file that is missing or that git does not track."""
 
     def read(path: str) -> bytes | None:
         file = git.root / path

@@ -63,7 +63,7 @@ class TreeEntry:
 
 
 class GitObjects:
-    """Objects by name; a name that is a ref is resolved again each time, trees are listed once."""
+    """Read git objects by hash or ref; a ref is resolved on each call, a tree is listed once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -233,7 +233,7 @@ class Git:
         return tuple(_printable(entry[3:]) for entry in entries if not _is_ours(entry))
 
     def relation(self, commit: str, other: str) -> Relation:
-        """Return the relation of a commit to another; unknown if the local history does not reach far enough."""
+        """Return whether a commit equals another, precedes or follows it, or diverged; unknown in a cut history."""
         if commit == other:
             return Relation.SAME
         known = self._relations.get((commit, other)) or self._compare(commit, other)
@@ -548,7 +548,7 @@ _PUSH_SECONDS = 300
 
 
 def commit_files(root: Path, paths: Iterable[str], message: str, *, new: Iterable[str] = ()) -> str:
-    """Commit these files as they are in the working tree, and nothing else; give the commit's name.
+    """Commit exactly these files as they are in the working tree, and return the commit's hash.
 
     Those among them that git does not track yet are `new`.
 

@@ -63,7 +63,7 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionPlan:
-    """All files of an adoption, what breaks a rule beside them, and what a person should know."""
+    """The files that a project gets, its own workflow files that break a rule, and notes for the maintainer."""
 
     files: tuple[PlannedFile, ...]
     config: Config

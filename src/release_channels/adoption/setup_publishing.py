@@ -38,7 +38,7 @@ PREFLIGHT = {"do": "preflight"}
 def setup_publishing(
     context: TaskContext, *, apply: bool, dry_run: bool = False, waiting: Waiting | None = None
 ) -> Outcome:
-    """Show the set-up of a project; with `apply`, set GitHub's side up and let each release workflow try it.
+    """Show the publishing settings of a project; with `apply`, create GitHub's and dispatch each workflow's trial.
 
     Raises: RefusedError where no repository on GitHub is known, or it says no; FailedError where a trial is refused.
     """

@@ -77,7 +77,7 @@ def parse_tasks(text: str, path: str = TASKS) -> TasksFile:
 
 
 def new_tasks(names: Collection[str], lock: str) -> str:
-    """Write a tasks file that has nothing but the release tasks; `lock` is the file that names the tool's version."""
+    """Return the text of a tasks.py with only the release tasks; `lock` is the lock file that pins release-channels."""
     part = _part("ns", "Collection()", names, lock)
     return _HEAD + part.replace(_SYS, "").replace("  # noqa: E402", "")
 

@@ -47,7 +47,7 @@ class ToolSource:
         return replace(self, requirement=str(wanted))
 
     def why_not(self, requirement: str) -> str:
-        """Describe what keeps a noxfile's requirement from staying as it is."""
+        """Explain why a noxfile's requirement on release-channels has to be written again; empty if it can stay."""
         lacking = Requirement(self.requirement).extras - Requirement(requirement).extras
         if lacking:
             return f"it names {requirement}, without {' and '.join(f'[{extra}]' for extra in sorted(lacking))}"

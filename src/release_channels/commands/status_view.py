@@ -81,7 +81,7 @@ class StatusReport:
             yield "not seen", what
 
     def table(self) -> Table:
-        """Draw the rows; nothing in them is markup."""
+        """Draw the status rows as a table; their text is never interpreted as markup."""
         from rich.table import Table
         from rich.text import Text
 

@@ -192,7 +192,7 @@ class GateModel:
 
 @contextmanager
 def open_model(config: Config, env: Mapping[str, str], tls: Tls) -> Iterator[GateModel]:
-    """Find the providers that the user's own keys configure, or serve the scripted model in place of the first one."""
+    """Find the providers for which the user has keys; without any, serve a scripted model as the first provider."""
     if not config.gate.enabled:
         yield GateModel()
         return

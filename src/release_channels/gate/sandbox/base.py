@@ -48,7 +48,7 @@ class Sandbox(Protocol):
 
     @property
     def results(self) -> Path | None:
-        """`work` as a directory of this machine, if it is one; its links must not be followed."""
+        """Return the working directory, or None if it is not on this machine; its links must not be followed."""
 
     def run(self, words: Sequence[str], *, seconds: float, keep: int) -> Excerpt:
         """Run a command in `work` and keep `keep` bytes of its output; `code` is None if a limit ended it.

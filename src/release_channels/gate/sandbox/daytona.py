@@ -122,7 +122,7 @@ class DaytonaSandbox:
         return Excerpt(None if is_late else code, head + between + tail, size, is_late)
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file into `work`."""
+        """Upload a file into the sandbox's working directory."""
         self._upload(content, self.root / WORK / name)
 
     def fill(self, contents: Contents | None) -> None:

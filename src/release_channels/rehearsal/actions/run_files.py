@@ -91,8 +91,9 @@ def _barred(environment: RehearsalEnvironment, session: RunnerSession) -> dict[s
     for job in session.workflow.jobs:
         rules = environment.state.environments.get(job.environment)
         name, kind = session.event.branch, "tag" if session.event.ref.startswith("refs/tags/") else "branch"
-        policies = [Policy(one.kind, one.name) for one in rules.policies] if rules else []
-        if policies and not any(policy.allows(kind, name) for policy in policies):
+        policies = [Policy(stored.kind, stored.name) for stored in rules.policies] if rules else []
+        has_own = rules is not None and rules.policy == "named"
+        if has_own and not any(policy.allows(kind, name) for policy in policies):
             barred[job.id] = f"{name} is not allowed to deploy to {job.environment} due to its protection rules"
     return barred
 

@@ -10,6 +10,11 @@ from release_channels.errors import RefusedError
 from release_channels.rehearsal.actions.yaml_nodes import Node, child, compose, entries, items, text_of, texts
 
 DIRECTORY = ".github/workflows"
+# Source: GitHub's workflow syntax reference, `permissions`.
+_SCOPES = (
+    *("actions", "artifact-metadata", "attestations", "checks", "contents", "deployments", "discussions", "id-token"),
+    *("issues", "models", "packages", "pages", "pull-requests", "security-events", "statuses"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +116,16 @@ def _job(path: str, key: str, node: Node, above: Node | None) -> WorkflowJob:
 
 
 def _rights(node: Node | None) -> frozenset[str]:
-    """Read a job's permissions; by default its token is read-only and it gets no OIDC token.
+    """Read a job's permissions; by default its token reads contents and packages, and it gets no OIDC token.
 
-    Source: GitHub's documentation of `permissions`; an unnamed right is `none` as soon as one is named.
+    Source: GitHub's documentation of `permissions` and of the restricted default of GITHUB_TOKEN; an unnamed right is
+    `none` as soon as one is named, and no token but an OIDC one has a right `id-token`, which cannot be read.
     """
-    if node is None or text_of(node) == "read-all":
-        return frozenset({"contents: read", "actions: read", "deployments: read", "pull-requests: read"})
+    if node is None:
+        return frozenset({"contents: read", "packages: read"})
+    if text_of(node) in ("read-all", "write-all"):
+        level = text_of(node).removesuffix("-all")
+        return frozenset(f"{scope}: {level}" for scope in _SCOPES if (scope, level) != ("id-token", "read"))
     return frozenset(f"{key}: {text_of(value)}" for key, _, value in entries(node) if text_of(value) != "none")
 
 

@@ -117,7 +117,7 @@ def get_release(call: Call) -> dict[str, Any]:
 
 
 def get_by_tag(call: Call) -> dict[str, Any]:
-    """Show the published release of a tag; a draft has no tag yet."""
+    """Return the published release of a tag; as on GitHub, drafts are not found by tag."""
     return show_release(call, require(_published(call, call.values["tag"])))
 
 

@@ -213,7 +213,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def body(self) -> bytes:
-        """Write the content as it is sent."""
+        """Return the response body as the bytes that are sent."""
         return self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
 
 

@@ -50,7 +50,7 @@ class Archive:
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """List the first parts of all names, in order and once each."""
+        """List the distinct top-level names of the archive's members, in the order of the archive."""
         return tuple(dict.fromkeys(member.name.partition("/")[0] for member in self.members))
 
     @property

@@ -38,7 +38,7 @@ def check_dependencies(subject: CheckContext, archive: Archive) -> Iterator[Find
 
 
 def check_local_version(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
-    """Find a local version, in the plan or in the metadata: no index takes one."""
+    """Report a local version (`+…`), planned or in a file's metadata, since the index rejects it."""
     for text in dict.fromkeys((str(subject.version), archive.fields.get("version", ""))):
         if "+" in text:
             yield error(archive.name, f"{text} is a local version, which no index takes", "release without the +part")
