@@ -150,9 +150,4 @@ class Tree:
 
         Raises: RefusedError for a project that cannot be released, or where there is none.
         """
-        content = self.read(PYPROJECT)
-        if content is None:
-            raise RefusedError(
-                f"there is no {PYPROJECT} in {self.root}", hint="start at the top of a project that has one"
-            )
-        return parse_project(content, PYPROJECT, read=self.read)
+        return parse_project(self.read(PYPROJECT), PYPROJECT, read=self.read)

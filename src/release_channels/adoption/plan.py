@@ -102,7 +102,8 @@ def plan_adoption(
     config = parse_config(parse_toml(pyproject, PYPROJECT).get("tool", {}).get("release-channels", {}))
     tool = tool.with_extras(("gate", "rehearsal") if config.gate.enabled else ("rehearsal",))
     noxfile, notes = _noxfile(snapshot, tool, config, sessions)
-    files = [_kept(PYPROJECT, snapshot.project.text, pyproject), noxfile]
+    # A project of setuptools can do without the file, as long as no setting differs from its default.
+    files = [_kept(PYPROJECT, snapshot.project.text or None, pyproject), noxfile] if pyproject else [noxfile]
     files += _tasks(snapshot, tasks, noxfile.path, notes)
     files.append(_ignore(snapshot))
     workflows, others = _workflows(snapshot, config, noxfile)

@@ -39,6 +39,7 @@ class News:
     directory: str
 
 
+_LEGACY_FILES = ("setup.py", "setup.cfg")
 _TOWNCRIER = "towncrier.toml"
 
 
@@ -92,7 +93,7 @@ def parse_project(
     read: Read = nothing,
     tags: ReachableTags | None = None,
 ) -> Project:
-    """Parse a project's pyproject.toml; `content` is None if the file is missing.
+    """Parse a project's pyproject.toml; `content` is None if the file is missing: a setup.py or setup.cfg stands in.
 
     `read` reads other files of the same commit. `tags` matter only if the version comes from git tags
     (`source.is_written` is false then); a caller that does not know the tag format yet uses `with_tags` later.
@@ -100,6 +101,8 @@ def parse_project(
     Raises: RefusedError for a file, a name, a version or a setting that cannot be released.
     Source: pyproject.toml specification.
     """
+    if content is None and any(read(file) is not None for file in _LEGACY_FILES):
+        content = b""  # setuptools builds the project without it
     text = decode(
         content,
         path,
