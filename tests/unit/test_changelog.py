@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,19 +13,41 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
-from release_channels.project.changelog import (
-    BODY_LIMIT,
-    find_changelog,
-    has_section,
-    parse_changelog,
-    plan_release,
-    release_body,
-    section,
-)
+from release_channels.project.changelog import BODY_LIMIT, find_changelog, has_section, release_body, section
+from release_channels.project.changelog_edit import plan_release
 from release_channels.project.changelog_headings import parse_title
+from release_channels.project.changelog_sections import parse_changelog
+from release_channels.project.files import Read, SymbolicLinkError
 
 DAY = date(2026, 11, 22)
 NEW = Version("1.2.0")
+
+# Each directory has the changelog before, which release is made, and the changelog after with the text of the GitHub
+# Release, or the refusal with its hint.
+CASES = sorted((Path(__file__).parents[1] / "data" / "changelogs").iterdir())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_changelog_keeps_its_own_habits(case: Path) -> None:
+    """Titles, dates and links are as the file's others are, every section and link stays, and a second run is idle."""
+    before = next(case.glob("before.*"))
+    path, text = before.with_stem("CHANGELOG").name, before.read_text(encoding="utf-8")
+    release = tomllib.loads((case / "release.toml").read_text(encoding="utf-8"))
+    version, made = Version(release["version"]), (release["date"], path, release["tag-format"])
+    refusal = case / "refusal.txt"
+    if refusal.exists():
+        with pytest.raises(RefusedError) as stop:
+            plan_release(parse_changelog(text, path), version, *made)
+        assert f"{stop.value}\n{stop.value.hint}\n" == refusal.read_text(encoding="utf-8")
+        return
+    edit = plan_release(parse_changelog(text, path), version, *made)
+    expected = before.with_stem("after").read_text(encoding="utf-8")
+    assert edit is not None
+    assert edit.new == expected
+    after = parse_changelog(expected, path)
+    assert f"{section(after, version)}\n" == (case / "body.txt").read_text(encoding="utf-8")
+    assert plan_release(after, version, *made) is None
+
 
 # Before and after; the heading of the new version is made like the others.
 RELEASED = {
@@ -159,7 +183,7 @@ UNFIT = {
     "at the very end": ("## Unreleased", "nothing below", "1.2.0"),
     "headings alone": ("## Unreleased\n### Added\n\n### Fixed\n## 1.1.0\n- a\n", "nothing below", "1.2.0"),
     "a comment alone": ("## Unreleased\n<!-- write here -->\n## 1.1.0\n- a\n", "nothing below", "1.2.0"),
-    "announced twice": ("## 1.3.0 (unreleased)\n- a\n## 1.2.0 (unreleased)\n- b\n", "2 headings", "write one"),
+    "announced twice": ("## 1.4.0 (unreleased)\n- a\n## 1.3.0 (unreleased)\n- b\n", "2 headings", "write one"),
     "section and more": ("## Unreleased\n- b\n## 1.2.0\n- a\n", "has a section for 1.2.0, but also", "move"),
 }
 
@@ -175,7 +199,7 @@ def test_a_changelog_that_is_not_ready_is_refused(text: str, message: str, hint:
 
 SECTIONS = {
     "in the middle": ("## 2.0\n- b\n## [1.2.0] - 2026-01-02\n\n### Added\n- a\n\n## 1.0\n", "### Added\n- a"),
-    "last, with links": ("## [1.2.0]\n- [x]\n\n[x]: y\n[1.2.0]: z\n", "- [x]"),
+    "last, with links": ("## [1.2.0]\n- [x]\n\n[x]: y\n[1.2.0]: z\n", "- [x]\n\n[x]: y"),
     "another spelling": ("## v1.2\n- a\n", "- a"),
     "with code in it": ("## 1.2.0\n```\n## 1.1.0\n```\n- a\n", "```\n## 1.1.0\n```\n- a"),
     "with a comment in it": ("## 1.2.0\n<!-- ## 1.1.0 -->\n- a\n## 1.1.0\n", "<!-- ## 1.1.0 -->\n- a"),
@@ -194,7 +218,7 @@ SECTIONS = {
 
 @pytest.mark.parametrize(("text", "expected"), SECTIONS.values(), ids=SECTIONS)
 def test_a_section_is_what_stands_below_its_heading(text: str, expected: str | None) -> None:
-    """The body has neither heading nor closing links; an empty one counts as none."""
+    """The body has no heading, and of the closing links those that it uses; an empty one counts as none."""
     assert section(parse_changelog(text, "C.md"), NEW) == expected
     assert has_section(parse_changelog(text, "C.md"), NEW) is bool(expected)
 
@@ -247,6 +271,62 @@ def test_a_changelog_that_cannot_be_read_is_refused(names: set[str], changelog: 
     with pytest.raises(RefusedError, match=message) as stop:
         found(names, changelog)
     assert stop.value.hint
+
+
+POINTERS = {
+    "CHANGELOG.md": "# Changelog\n\nSee the [releases](https://forge.example.org/tide/gauge/releases).\n",
+    "HISTORY.rst": "History\n=======\n\nIt has moved to https://example.org/changelog/ for good.\n",
+    "docs/changelog.md": "```{include} ../CHANGES.md\n```\n",
+}
+
+
+@pytest.mark.parametrize("path", POINTERS)
+def test_a_file_that_points_elsewhere_is_not_a_changelog(path: str) -> None:
+    """A file of that name with a link alone does not count, unless it is configured or has a section."""
+    files = {path: POINTERS[path].encode()}
+    assert find_changelog(Config(), files.get) is None
+    assert find_changelog(Config(changelog=path), files.get) == path
+    assert find_changelog(Config(), {**files, "docs/NEWS.txt": b"1.0\n===\n"}.get) == "docs/NEWS.txt"
+    section = "\n\n## 1.0\n\n- a\n" if path.endswith(".md") else "\n\n1.0\n---\n\n- a\n"
+    assert find_changelog(Config(), {path: files[path] + section.encode()}.get) == path
+
+
+def test_a_changelog_that_is_not_begun_still_counts() -> None:
+    """A title, with what the format is based on, waits for its first section."""
+    text = b"# Changelog\n\nThe format is [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).\n"
+    assert find_changelog(Config(), {"CHANGELOG.md": text}.get) == "CHANGELOG.md"
+
+
+LINKS = {
+    "file": ("docs/versions.md", "docs/versions.md"),
+    "link to a link": ("docs/link.md", "docs/versions.md"),
+    "nothing": ("docs/nothing.md", None),
+}
+
+
+def read_links(target: str) -> Read:
+    """Return a reader of a project whose CHANGELOG.md is a link, and docs/link.md another one."""
+
+    def read(path: str) -> bytes | None:
+        to = {"CHANGELOG.md": target, "docs/link.md": "versions.md", "docs/circle.md": "../docs/circle.md"}.get(path)
+        if to:
+            raise SymbolicLinkError(path, to, f"{path} is a symbolic link", hint="put the file itself in its place")
+        return b"## 1.0\n" if path == "docs/versions.md" else None
+
+    return read
+
+
+@pytest.mark.parametrize(("target", "expected"), LINKS.values(), ids=LINKS)
+def test_a_link_in_the_project_is_followed(target: str, expected: str | None) -> None:
+    """The path is that of the file, so that an edit leaves the link alone."""
+    assert find_changelog(Config(), read_links(target)) == expected
+
+
+@pytest.mark.parametrize("target", ["../changes.md", "/etc/changes.md", "docs/../../changes.md", "docs/circle.md"])
+def test_a_link_out_of_the_project_is_refused(target: str) -> None:
+    """What it leads to is not the project's, or there is no end to it."""
+    with pytest.raises(RefusedError, match=r"(CHANGELOG|circle)\.md is a symbolic link"):
+        find_changelog(Config(), read_links(target))
 
 
 ODD = "=======\nChanges\n=======\n\n::\n\n    Unreleased\n    ----------\n\n== ==\na  b\n== ==\n\n"

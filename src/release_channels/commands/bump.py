@@ -19,13 +19,8 @@ from release_channels.errors import CommandError, FailedError, RefusedError, Rel
 from release_channels.model.next_version import is_open, next_dev, next_final
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import binds
-from release_channels.project.changelog import (
-    find_changelog,
-    has_section,
-    named_changelog,
-    plan_release,
-    read_changelog,
-)
+from release_channels.project.changelog import find_changelog, has_section, named_changelog, read_changelog
+from release_channels.project.changelog_edit import plan_release
 from release_channels.project.edit import Change
 from release_channels.project.files import Read
 from release_channels.project.plan_edits import plan_version

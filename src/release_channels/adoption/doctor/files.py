@@ -18,7 +18,8 @@ from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Line, final_of, line_of
-from release_channels.project.changelog import find_changelog, named_changelog, plan_release, read_changelog
+from release_channels.project.changelog import find_changelog, named_changelog, read_changelog
+from release_channels.project.changelog_edit import plan_release
 from release_channels.project.files import Read
 from release_channels.project.plan_edits import CopyReport, compare_copies
 from release_channels.project.pyproject import Project
