@@ -14,7 +14,7 @@ from packaging.version import Version
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.project.changelog import BODY_LIMIT, find_changelog, has_section, release_body, section
-from release_channels.project.changelog_edit import plan_release
+from release_channels.project.changelog_edit import plan_release, prove_sections
 from release_channels.project.changelog_headings import parse_title
 from release_channels.project.changelog_sections import parse_changelog
 from release_channels.project.files import Read, SymbolicLinkError
@@ -171,6 +171,30 @@ def test_a_tag_of_another_format_is_in_the_links() -> None:
     edit = plan_release(parse_changelog(text, "C.md"), NEW, DAY, "C.md", "rel-{version}")
     assert edit is not None
     assert "compare/rel-1.2.0...HEAD\n[1.2.0]: https://h.example/compare/rel-1.1.0...rel-1.2.0\n" in edit.new
+
+
+LINKED = "## [Unreleased]\n- a [x]\n\n## [1.1.0]\n- b\n\n[Unreleased]: u\n[1.1.0]: v\n[x]: w\n"
+BROKEN = {
+    "a definition is gone": (LINKED.replace("[x]: w\n", ""), "the link x"),
+    "a title's definition is gone": (LINKED.replace("[1.1.0]: v\n", ""), r"the section \[1\.1\.0\]"),
+    "the title of what is unreleased is no link any more": (
+        LINKED.replace("[Unreleased]: u\n", ""), "the section Unreleased"
+    ),
+    "a section is gone": (LINKED.replace("## [1.1.0]\n- b\n", ""), r"the section \[1\.1\.0\]"),
+    "a section is a part of the new one": (f"# 1.2.0\n- a\n{LINKED}", "the section Unreleased"),
+    "sections are in a comment": (LINKED.replace("- a", "<!--"), "the section Unreleased"),
+    "a section has another text": (LINKED.replace("- b", "- c"), r"the section \[1\.1\.0\]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("after", "lost"), BROKEN.values(), ids=BROKEN)
+def test_an_edit_that_breaks_something_is_refused(after: str, lost: str) -> None:
+    """Every section that had a heading has one and keeps its text, and every link leads somewhere."""
+    before = parse_changelog(LINKED, "C.md")
+    prove_sections(before, parse_changelog(f"## 1.2.0\n- a\n\n{LINKED}", "C.md"), NEW, "C.md", hint="by hand")
+    with pytest.raises(RefusedError, match=rf"the edit of C\.md would break {lost}") as stop:
+        prove_sections(before, parse_changelog(after, "C.md"), NEW, "C.md", hint="by hand")
+    assert stop.value.hint == "by hand"
 
 
 UNFIT = {

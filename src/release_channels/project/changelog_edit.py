@@ -81,11 +81,12 @@ def plan_release(
             f"{path} would not parse as having a section for {version}",
             hint=f"write its heading by hand: {release.title}",
         )
-    prove_sections(document, after, version, path)
+    by_hand = f"write the section by hand, with the title {release.title}"
+    prove_sections(document, after, version, path, hint=by_hand)
     return Edit(path, document.text, after.text)
 
 
-def prove_sections(before: Document, after: Document, version: Version, path: str) -> None:
+def prove_sections(before: Document, after: Document, version: Version, path: str, *, hint: str) -> None:
     """Prove that an edit keeps every section but the new one, and every link.
 
     Raises: RefusedError if a section is no longer one, or has another text, or a link leads nowhere.
@@ -95,9 +96,7 @@ def prove_sections(before: Document, after: Document, version: Version, path: st
     lost = [f"the section {source}" for source in kept if kept[source] != found.get(source)]
     lost += [f"the link {text}" for text in Counter(before.links) - Counter(after.links) if text not in names]
     if lost:
-        raise RefusedError(
-            f"the edit of {path} would break {lost[0]}", hint="write the section by hand; `invoke bump` then leaves it"
-        )
+        raise RefusedError(f"the edit of {path} would break {lost[0]}", hint=hint)
 
 
 def _kept(document: Document, version: Version) -> Mapping[str, tuple[bool, str]]:
