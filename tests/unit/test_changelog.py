@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -23,7 +24,7 @@ DAY = date(2026, 11, 22)
 NEW = Version("1.2.0")
 
 # Each directory has the changelog before, which release is made, and the changelog after with the text of the GitHub
-# Release, or the refusal with its hint.
+# Release and a warning if there is one, or the refusal with its hint.
 CASES = sorted((Path(__file__).parents[1] / "data" / "changelogs").iterdir())
 
 
@@ -44,9 +45,28 @@ def test_a_changelog_keeps_its_own_habits(case: Path) -> None:
     expected = before.with_stem("after").read_text(encoding="utf-8")
     assert edit is not None
     assert edit.new == expected
+    warning = case / "warning.txt"
+    assert edit.warning == (warning.read_text(encoding="utf-8").strip() if warning.exists() else "")
     after = parse_changelog(expected, path)
     assert f"{section(after, version)}\n" == (case / "body.txt").read_text(encoding="utf-8")
     assert plan_release(after, version, *made) is None
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name.endswith("-no-heading")], ids=lambda case: case.name
+)
+def test_what_the_hint_says_to_write_is_accepted(case: Path) -> None:
+    """Both headings that it names are read as such in that very file, above the newest version."""
+    before = next(case.glob("before.*"))
+    hint = (case / "refusal.txt").read_text(encoding="utf-8")
+    underline = re.search("underlined with `(.)`", hint)
+    for title in re.findall(r"`([^`]*(?:Unreleased|1\.2\.0)[^`]*)`", hint):
+        heading = f"{title}\n{underline[1] * len(title)}" if underline else title
+        text = re.sub(r"(?m)^(?=.*1\.1\.0)", f"{heading}\n\n* a\n\n", before.read_text(encoding="utf-8"), count=1)
+        document = parse_changelog(text, before.name)
+        edit = plan_release(document, NEW, DAY, before.name)
+        assert has_section(parse_changelog(edit.new, before.name) if edit else document, NEW)
+        assert (edit is not None) is ("Unreleased" in title)
 
 
 # Before and after; the heading of the new version is made like the others.
@@ -456,3 +476,43 @@ def test_a_title_names_a_version_behind_any_name(title: str, version: str | None
     """Several words before a version are a name where a date stands behind it, else they are a sentence."""
     found = parse_title(title)
     assert (found and str(found.version)) == version
+
+
+URL = "https://forge.example.org/o/n"
+UNRELEASED_LINKS = {
+    "compared": f"{URL}/compare/v1.1.0...HEAD",
+    "main": f"{URL}/commits/main",
+    "milestone": f"{URL}/milestone/2",
+    "none": "",
+}
+RELEASED_LINKS = {
+    "compared": f"{URL}/compare/v1.0.0...v1.1.0",
+    "tag": f"{URL}/releases/tag/v1.1.0",
+    "milestone": f"{URL}/milestone/1",
+    "none": "",
+}
+WRITTEN = [
+    "## [{0}]({1})",
+    "## [{0}]\n\n[{0}]: {1}",
+    "## [{0}]\n\n[{0}]: <{1}> 't'",
+    "## [{0}][x{0}]\n\n[x{0}]:\n  {1}",
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=["inline", "definition", "brackets and title", "two lines"])
+@pytest.mark.parametrize("unreleased", UNRELEASED_LINKS)
+@pytest.mark.parametrize("released", RELEASED_LINKS)
+def test_every_link_leads_somewhere(written: str, unreleased: str, released: str) -> None:
+    """The new heading has a link if one can be told, or else there is a warning; every other link stays."""
+    old, new = UNRELEASED_LINKS[unreleased], RELEASED_LINKS[released]
+    top = written.format("Unreleased", old) if old else "## Unreleased"
+    below = written.format("1.1.0", new) if new else "## 1.1.0"
+    document = parse_changelog(f"{top}\n\n- a\n\n{below}\n\n- b\n", "C.md")
+    edit = plan_release(document, NEW, DAY, "C.md")
+    assert edit is not None
+    after = parse_changelog(edit.new, "C.md")
+    is_linked = released in ("compared", "tag") or (unreleased == "compared" and released != "none")
+    titles = ["Unreleased"] * bool(old) + ["1.2.0"] * is_linked + ["1.1.0"] * bool(new)
+    assert list(after.links) == titles
+    assert bool(edit.warning) is (released == "milestone" and not is_linked)
+    assert (f"{URL}/compare/v1.2.0...HEAD" in edit.new) is (unreleased == "compared")

@@ -106,6 +106,8 @@ def show_edits(changes: Sequence[Change]) -> None:
         lines = old.splitlines(), change.new.splitlines()
         for line in difflib.unified_diff(*lines, before, f"b/{change.path}", n=1, lineterm=""):
             console.say(line, style=_STYLES.get(line[:1], ""))
+        if isinstance(change, Edit) and change.warning:
+            console.warn(f"{change.path}: {change.warning}")
 
 
 def reader(git: Git) -> Read:

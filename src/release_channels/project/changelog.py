@@ -74,7 +74,7 @@ def read_changelog(path: str, read: Read) -> Document:
 def has_section(document: Document, version: Version) -> bool:
     """Check whether a version has a section with content that is not marked as unreleased."""
     found = find_released(find_sections(document), version)
-    return found is not None and found.has_content(document)
+    return found is not None and bool(found.content(document))
 
 
 def section(document: Document, version: Version) -> str | None:
@@ -85,11 +85,9 @@ def section(document: Document, version: Version) -> str | None:
     found = find_released(find_sections(document), version)
     if found is None:
         return None
-    start, end = found.start, document.content_end(found.heading.end, found.end)
-    body = document.text[start:end].strip()
-    keys = document.keys(body)
-    used = [item for item in document.definitions if item.key in keys and not start <= item.start < end]
-    links = "\n".join(document.text[item.start : item.end].strip() for item in used)
+    body, keys = found.content(document), document.keys(found.content(document))
+    used = [document.text[item.start : item.end].strip() for item in document.definitions if item.key in keys]
+    links = "\n".join(link for link in used if link not in body)
     return f"{body}\n\n{links}" if links else body
 
 

@@ -16,7 +16,6 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.tags import tag_of
-from release_channels.project.changelog import has_section
 from release_channels.project.changelog_headings import UNRELEASED, released_on, style_of, write_date
 from release_channels.project.changelog_sections import (
     Document,
@@ -34,7 +33,7 @@ _COMPARE = re.compile(
     r"(?P<right>[^\s<>()\"`&]+)"
 )
 _URL = re.compile(r"\w+://[^\s<>()`]+")
-_DATE = "\0"
+_DATE, _BASE = "\0", "\1"
 
 
 def plan_release(
@@ -54,7 +53,7 @@ def plan_release(
         unreleased = [section for section in unreleased if (section.title.version or version) <= version]
         if not unreleased:
             return None
-    named = [section for section in unreleased if section.title.version == version]
+    named = [section for section in sections if section.title.version == version and not section.is_released]
     unreleased = named if len(named) == 1 else unreleased
     if len(unreleased) != 1:
         times = f"{len(unreleased)} headings" if unreleased else "no heading"
@@ -63,27 +62,27 @@ def plan_release(
         )
     own = unreleased[0]
     if has_version:
-        if not own.has_content(document):
+        if not own.content(document):
             return None
         raise RefusedError(
             f"{path} has a section for {version}, but also unreleased changes",
             hint=f"move what belongs to {version} below its heading",
         )
-    if not own.has_content(document):
+    if not own.content(document):
         raise RefusedError(
             f"{path} has nothing below its heading for unreleased changes",
             hint=f"describe the changes in {version} there: they become the release notes",
         )
     release = _Release(document, sections, own, version, date, tag_of(tag_format, version))
     after = parse_changelog(release.apply(), path)
-    if not has_section(after, version):
-        raise RefusedError(
-            f"{path} would not parse as having a section for {version}",
-            hint=f"write its heading by hand: {release.title}",
-        )
-    by_hand = f"write the section by hand, with the title {release.title}"
+    by_hand = f"write its heading by hand: {release.title}"
+    found = find_released(find_sections(after), version)
+    if found is None or not found.content(after):
+        raise RefusedError(f"{path} would not parse as having a section for {version}", hint=by_hand)
     prove_sections(document, after, version, path, hint=by_hand)
-    return Edit(path, document.text, after.text)
+    if release.is_linked and not found.heading.is_linked:
+        raise RefusedError(f"the link in the heading of {version} would lead nowhere in {path}", hint=by_hand)
+    return Edit(path, document.text, after.text, release.warning)
 
 
 def prove_sections(before: Document, after: Document, version: Version, path: str, *, hint: str) -> None:
@@ -101,13 +100,16 @@ def prove_sections(before: Document, after: Document, version: Version, path: st
 
 def _kept(document: Document, version: Version) -> Mapping[str, tuple[bool, str]]:
     """Return the sections that an edit must not touch: by their titles, whether those are links, and the text."""
-    return {
-        section.heading.source if section.is_released else section.title.name: (
-            section.heading.is_linked, section.text(document) if section.is_released else ""
-        )
-        for section in find_sections(document)
-        if section.title.version is None or (section.is_released and section.title.version != version)
-    }  # fmt: skip
+    kept = {}
+    for section in find_sections(document):
+        if section.title.version is None:
+            kept[section.title.name] = (section.heading.is_linked, "")
+        elif section.is_released and section.title.version != version:
+            text = section.content(document)
+            for item in document.definitions:
+                text = text.replace(document.text[item.start : item.end], "")
+            kept[section.heading.source] = (section.heading.is_linked, text)
+    return kept
 
 
 def _how_to_write(sections: Sequence[Section], document: Document, version: Version, path: str) -> str:
@@ -148,12 +150,28 @@ class _Release:
     @cached_property
     def title(self) -> str:
         """The title of the new section; without its link if nothing tells where that would lead."""
-        title, template = self._written, self._template.heading
+        title, template = self._written, self._template
         urls = _URL.findall(title)
-        if urls and template == self.own.heading:
-            return self._ended(title) or self.document.plain(title)
-        is_lost = urls == _URL.findall(template.source) if urls else bool(self._new_key and not self._new_definition)
-        return self.document.plain(title) if is_lost and template.is_linked else title
+        is_old = urls == _URL.findall(template.heading.source)
+        if urls and is_old and (ended := _URL.findall(self._ended(self.own.heading.source))):
+            return title.replace(urls[0], ended[0])
+        is_its_own = template is self.own and self.own.title.version is not None
+        is_lost = (is_old and not is_its_own) if urls else bool(self._new_key and not self._new_definition)
+        return self.document.plain(title) if is_lost and template.heading.is_linked else title
+
+    @property
+    def is_linked(self) -> bool:
+        """Check whether the title is meant to lead somewhere."""
+        return bool(self._new_definition or _URL.search(self.title)) or (
+            self._template.heading.is_linked and self.title == self._written
+        )
+
+    @property
+    def warning(self) -> str:
+        """What the heading lacks."""
+        if self.is_linked or not self._template.heading.is_linked:
+            return ""
+        return f"the heading of {self.version} has no link: nothing in the changelog tells where it would lead"
 
     @cached_property
     def _released(self) -> list[Section]:
@@ -174,12 +192,14 @@ class _Release:
     @cached_property
     def _written(self) -> str:
         """The title like that of the template, with whatever link it has."""
-        template = self._template.title
-        before, old, after = self._template.heading.source.rpartition(template.date or _DATE)
+        heading, template = self._template.heading, self._template.title
+        parts = (template.name, template.date, *template.extras)
+        source = heading.source if all(part in heading.source for part in parts) else heading.title
         if self._template is not self.own:
-            title = self._renamed(_without(before + (_DATE if old else "") + after, template.extras))
+            before, _, after = source.rpartition(template.date) if template.date else (source, "", "")
+            title = self._renamed(_without(f"{before}{_DATE if template.date else ''}{after}", template.extras))
             return title.replace(_DATE, self._day(template.date))
-        title = self._renamed(after)
+        title = self._renamed(source)
         if template.version is not None:
             return UNRELEASED.sub(self.date.isoformat(), title, count=1)
         return f"{title.replace(template.rest.strip() or _DATE, '').strip()} - {self.date.isoformat()}"
@@ -189,18 +209,13 @@ class _Release:
         template = self._template
         if template is self.own:
             return self._owned(text)
-        new = dict.fromkeys(template.names, str(self.version))
-        found = _COMPARE.search(text)
-        if found is None:
-            return _replaced(text, new)
-        newest = dict.fromkeys(template.names, self._released[0].title.name)
-        left, right = found["left"], found["right"]
-        if _replaced(left, new) != left:
-            sides = [_replaced(left, new), _replaced(left, newest)]
-        else:
-            sides = [_replaced(right, newest), _replaced(right, new)]
-        before, after = text[: found.start("left")], text[found.end("right") :]
-        return _replaced(before, new) + found["dots"].join(sides) + _replaced(after, new)
+        base, sides = "", _sides(text, template.names)
+        if sides:
+            (start, end), tip = sides
+            newest = dict.fromkeys(template.names, self._released[0].title.name)
+            base = _replaced(text[slice(*tip)], newest)
+            text = f"{text[:start]}{_BASE}{text[end:]}"
+        return _replaced(text, dict.fromkeys(template.names, str(self.version))).replace(_BASE, base)
 
     def _owned(self, text: str) -> str:
         """Replace the words for what is unreleased, or the version it was announced under."""
@@ -311,13 +326,19 @@ class _Release:
         return link[:start] + self.tag + link[end:]
 
 
-def _sides(link: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Find where a link to a comparison names the old tag and the tip; some forges have the tip first."""
+def _sides(link: str, names: Sequence[str] = ()) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Find where a link to a comparison names the old tag and the tip, which is one of the names or a branch.
+
+    Some forges have the tip first; a name with a dot is that of a tag.
+    """
     found = _COMPARE.search(link)
-    if found is None or ("." in found["left"] and "." in found["right"]):
+    if found is None:
+        return None
+    is_tip = [any(name in side for name in names) or "." not in side for side in found.group("left", "right")]
+    if not any(is_tip):
         return None
     sides = found.span("left"), found.span("right")
-    return sides[::-1] if "." in found["right"] else sides
+    return sides if is_tip[1] else sides[::-1]
 
 
 def _replaced(text: str, names: Mapping[str, str]) -> str:
@@ -325,13 +346,13 @@ def _replaced(text: str, names: Mapping[str, str]) -> str:
     if not names:
         return text
     numbers = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    return re.sub(rf"(?<![0-9])(?<![0-9]\.)(?:{numbers})(?!\.?\w)", lambda found: names[found[0]], text)
+    return re.sub(rf"(?<![0-9])(?<![0-9]\.)(?:{numbers})(?!\.?[A-Za-z0-9])", lambda found: names[found[0]], text)
 
 
 def _without(title: str, extras: Sequence[str]) -> str:
     """Take a code name or a mark out of a title, with the punctuation around it."""
     for extra in extras:
-        title = re.sub(rf"\s*[-–—:,|]?\s*[(\[]?{re.escape(extra)}[)\]]?", "", title, count=1)
+        title = re.sub(rf"\s*[-–—:,|]?\s*[(\[*_]*{re.escape(extra)}[)\]*_]*", "", title, count=1)
     return title.strip()
 
 

@@ -18,13 +18,13 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _REST = re.compile(
-    r"(?P<between>\s*(?:[-–—:,|/]\s*)*)[(\[]?(?P<lead>(?:(?:released?|date|on)\b:?\s*)*)(?P<date>[^()\[\]]*?)[)\]]?"
-    r"(?P<tail>\s*[\[(]?(?:yanked)?[\])]?\s*(?:#*\s*\{[^}]*\})?[\s.:?]*)",
+    r"\s*(?:[-–—:,|/]\s*)*[(\[]?(?:(?:released?|date|on)\b:?\s*)*(?P<date>[^()\[\]]*?)[)\]]?"
+    r"\s*[\[(]?(?:yanked)?[\])]?\s*(?:#*\s*\{[^}]*\})?[\s.:?]*",
     re.IGNORECASE,
 )
 _STATUS = re.compile(
     r"\s*(?P<lead>[*_:>(\[]*(?:(?:released?|date|status)(?:\s+(?:on|date))?\b[*_]*:?[*_]*\s*)?)"
-    r"(?P<state>.*?)(?P<tail>[*_.)\]:]*)\s*",
+    r"(?P<state>.*?)[*_.)\]:]*\s*",
     re.IGNORECASE,
 )
 _YANKED = re.compile("yanked", re.IGNORECASE)
@@ -42,11 +42,12 @@ _NEXT = re.compile(
     rf"(?:\s+(?:version|release|changes))?)(?P<rest>(?:\W+(?:{_PHRASE}))?\W*)",
     re.IGNORECASE,
 )
+_SIGN = re.compile(r"^[^\w\s(]+\s+")
 _YEAR = re.compile(r"\d{4}")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 # The ones with words spell the month, so day and month cannot be confused; `3/4/2026` is not accepted.
 _STYLES = (
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d-%b-%Y", "%d-%B-%Y",
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%Y-%m", "%d-%b-%Y", "%d-%B-%Y",
     *(f"{day}{end} %Y" for day in ("%B %d", "%b %d", "%b. %d", "%d %B", "%d %b", "%B", "%b") for end in (",", "")),
 )  # fmt: skip
 
@@ -103,7 +104,7 @@ def parse_title(text: str, *, has_status: bool = False) -> Title | None:
     Several words before a version are a project name only if a date follows, as in titles by towncrier, or a line
     below it that dates the release.
     """
-    text = text.strip()
+    text = _SIGN.sub("", text.strip())
     following = _NEXT.fullmatch(text)
     if following or re.match(r"unreleased\b", text, re.IGNORECASE):
         name = following["name"] if following else text[: len("unreleased")]
@@ -147,7 +148,7 @@ def released_on(status: Status, date: str) -> str:
 def style_of(text: str) -> str:
     """Return the `strftime` format of a date; empty if it is none of the known ones.
 
-    `%-d` is the day without a zero, `%o` the day as an ordinal.
+    `%-d` and `%-m` have no zero, `%o` is the day as an ordinal.
     """
     if not _YEAR.search(text):
         return ""
@@ -157,13 +158,15 @@ def style_of(text: str) -> str:
             day = datetime.strptime(plain, style).date()
         except ValueError:
             continue
-        forms = (style, style.replace("%d", "%-d"), style.replace("%d", "%o"))
+        bare = style.replace("%d", "%-d")
+        forms = (style, bare, bare.replace("%m", "%-m"), style.replace("%d", "%o"))
         return next((form for form in forms if write_date(day, form) == text), "")
     return ""
 
 
 def write_date(date: Date, style: str) -> str:
-    """Format a date; not every platform's `strftime` supports the day without a zero, and none an ordinal."""
+    """Format a date; not every platform's `strftime` supports numbers without a zero, and none an ordinal."""
     day = date.day
     ending = "th" if day // 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
-    return date.strftime(style.replace("%-d", str(day)).replace("%o", f"{day}{ending}"))
+    style = style.replace("%-d", str(day)).replace("%-m", str(date.month)).replace("%o", f"{day}{ending}")
+    return date.strftime(style)

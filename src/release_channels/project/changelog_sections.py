@@ -47,19 +47,9 @@ class Section:
         """The offset where the text begins, below the heading and the line that dates it."""
         return self.status.end if self.status else self.heading.end
 
-    def text(self, document: Document) -> str:
-        """Return the content of the section, without link definitions."""
-        at, end = self.start, document.content_end(self.heading.end, self.end)
-        parts = []
-        for definition in document.definitions:
-            if at <= definition.start < end:
-                parts.append(document.text[at : definition.start])
-                at = definition.end
-        return "".join((*parts, document.text[at:end])).strip()
-
-    def has_content(self, document: Document) -> bool:
-        """Check whether the section contains more than headings, comments and the line that dates it."""
-        return bool(document.text[self.start : document.content_end(self.heading.end, self.end)].strip())
+    def content(self, document: Document) -> str:
+        """Return the text of the section, which is empty if there are only headings, comments and the like."""
+        return document.text[self.start : document.content_end(self.heading.end, self.end)].strip()
 
 
 def parse_changelog(text: str, path: str) -> Document:
@@ -89,14 +79,17 @@ def find_released(sections: Sequence[Section], version: Version) -> Section | No
 
 
 def find_unreleased(sections: Sequence[Section]) -> list[Section]:
-    """Find the sections that are to be released; a version below a later one that is released has been passed over."""
+    """Find the sections that are to be released.
+
+    Below one that is released, a lower version has been passed over, and a word such as `main` is a title of its own.
+    """
     found: list[Section] = []
     newest: Version | None = None
     for entry in sections:
-        version = entry.title.version
-        if entry.is_released and version is not None:
-            newest = max(newest or version, version)
-        elif not entry.is_released and (version is None or newest is None or version > newest):
+        title = entry.title
+        if entry.is_released and title.version is not None:
+            newest = max(newest or title.version, title.version)
+        elif newest is None or (title.version > newest if title.version else title.is_sure):
             found.append(entry)
     return found
 
