@@ -33,6 +33,7 @@ _COMPARE = re.compile(
     r"(?P<right>[^\s<>()\"`&]+)"
 )
 _URL = re.compile(r"\w+://[^\s<>()`]+")
+_NEWEST = 3
 _DATE, _BASE = "\0", "\1"
 
 
@@ -179,9 +180,9 @@ class _Release:
 
     @cached_property
     def _model(self) -> Section | None:
-        """The section that the new one imitates: the newest with a date, if possible without a code name."""
+        """The section that the new one imitates: of the newest a dated one, if possible without a code name."""
         common = [section for section in self._released if not section.title.extras] or self._released
-        return next((section for section in common if section.is_dated), common[0] if common else None)
+        return next((section for section in common[:_NEWEST] if section.is_dated), common[0] if common else None)
 
     @cached_property
     def _template(self) -> Section:

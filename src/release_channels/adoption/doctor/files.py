@@ -83,7 +83,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
         if not news and line_of(project.version) is Line.DEV:
             # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
-            plan_release(document, final_of(project.version), date.min, path, project.config.tag_format)
+            plan_release(document, final_of(project.version), date(2000, 1, 1), path, project.config.tag_format)
     except RefusedError as stop:
         return warning(AREA, "changelog", f"{stop}: so far `invoke bump` would refuse", stop.hint)
     return passed(AREA, "changelog", f"{path} can be read")
