@@ -14,10 +14,16 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
-from release_channels.project.changelog import BODY_LIMIT, find_changelog, has_section, release_body, section
+from release_channels.project.changelog import (
+    BODY_LIMIT,
+    find_changelog,
+    has_section,
+    parse_changelog,
+    release_body,
+    section,
+)
 from release_channels.project.changelog_edit import plan_release, prove_sections
 from release_channels.project.changelog_headings import parse_title
-from release_channels.project.changelog_sections import parse_changelog
 from release_channels.project.files import Read, SymbolicLinkError
 
 DAY = date(2026, 11, 22)

@@ -16,9 +16,8 @@ from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.cli.context import TaskContext
 from release_channels.errors import CommandError, RefusedError
-from release_channels.project.changelog import has_section
+from release_channels.project.changelog import has_section, parse_changelog
 from release_channels.project.changelog_edit import prove_sections
-from release_channels.project.changelog_sections import parse_changelog
 from release_channels.project.edit import Change, Creation, Edit, Removal
 from release_channels.project.files import follow_links
 from release_channels.project.pyproject import News

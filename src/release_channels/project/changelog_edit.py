@@ -13,8 +13,7 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.tags import tag_of
-from release_channels.project.changelog_new_section import NewSection
-from release_channels.project.changelog_sections import (
+from release_channels.project.changelog import (
     Document,
     Section,
     find_released,
@@ -22,6 +21,7 @@ from release_channels.project.changelog_sections import (
     find_unreleased,
     parse_changelog,
 )
+from release_channels.project.changelog_new_section import NewSection
 from release_channels.project.edit import Edit
 from release_channels.project.markdown import Markdown
 

@@ -10,8 +10,8 @@ from functools import cached_property
 
 from packaging.version import Version
 
+from release_channels.project.changelog import Document, Section
 from release_channels.project.changelog_headings import UNRELEASED, released_on, style_of, write_date
-from release_channels.project.changelog_sections import Document, Section
 from release_channels.project.markdown import Definition, Heading
 
 _COMPARE = re.compile(
