@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -365,6 +366,38 @@ def test_any_changelog_gains_two_lines_alone(body: list[str], older: list[list[s
     at = edit.new.index("2.0.0")
     start = edit.new.rindex(newline, 0, edit.new.rindex(newline, 0, at)) + len(newline)
     assert edit.new[:start] + edit.new[start + inserted :] == text
+
+
+ODD_LINES = [
+    "",
+    "[",
+    "]: x",
+    "**",
+    "===",
+    "---",
+    "..",
+    ".. _x: y",
+    "1.2.0",
+    "## ",
+    "<!--",
+    "::",
+    "\x0b",
+    ".. raw:: html",
+]
+
+
+@given(st.sampled_from(CASES), st.lists(st.tuples(st.integers(0, 20), st.sampled_from(ODD_LINES)), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_a_damaged_changelog_is_edited_or_refused(case: Path, damage: list[tuple[int, str]]) -> None:
+    """Whatever stands in a file, the edit is one that can be read again, or there is a refusal, and no other error."""
+    before = next(case.glob("before.*"))
+    lines = before.read_text(encoding="utf-8").splitlines()
+    for at, line in damage:
+        lines.insert(at, line)
+    edit = None
+    with suppress(RefusedError):
+        edit = plan_release(parse_changelog("\n".join(lines), before.name), NEW, DAY, before.name)
+    assert edit is None or has_section(parse_changelog(edit.new, before.name), NEW)
 
 
 @pytest.mark.parametrize(

@@ -102,8 +102,8 @@ def _kept(document: Document, version: Version) -> Mapping[str, tuple[bool, str]
         elif section.is_released and section.title.version != version:
             text = section.content(document)
             for item in document.definitions:
-                text = text.replace(document.text[item.start : item.end], "")
-            kept[section.heading.source] = (section.heading.is_linked, text)
+                text = text.replace(document.text[item.start : item.end].strip(), "")
+            kept[section.heading.source] = (section.heading.is_linked, " ".join(text.split()))
     return kept
 
 
