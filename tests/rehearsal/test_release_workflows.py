@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,26 @@ def test_test_runs_are_numbered_above_the_newest_preview(
     project = parse_project(Sample(settings=settings).pyproject().encode())
     with serve(tmp_path) as running:
         assert read_newest_run(project, {"UV_DEFAULT_INDEX": running.simple_url}) == number
+
+
+def test_a_push_is_compared_with_filters_of_paths(offline: None, tmp_path: Path) -> None:
+    """By the files between the tips, and those of a new branch from its first new commit on."""
+    only = workflow(job("true"), on="{push: {paths: ['src/**']}}").replace("name: one", "name: test")
+    with set_stage(tmp_path, {**RELEASE, "test.yml": only}) as stage:
+        git = partial(stage.environment.git, "-C", stage.environment.checkout)
+        stage.push()
+        pushed = [*stage.dispatcher.pushed()]
+        for path, branch in (("CHANGELOG.md", "main"), ("src/new.py", "main"), ("docs.md", "side"), ("x.md", "side")):
+            (stage.environment.checkout / path).parent.mkdir(exist_ok=True)
+            (stage.environment.checkout / path).write_text("new\n")
+            git("add", path)
+            git("commit", "--quiet", "--message", path)
+            if path != "docs.md":  # it comes with the one after it
+                git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+                pushed += stage.dispatcher.pushed()
+        git("push", "--quiet", "origin", "HEAD:refs/heads/same")
+        pushed += stage.dispatcher.pushed()
+        assert [push.files for push in pushed[1:]] == [("CHANGELOG.md",), ("src/new.py",), ("docs.md", "x.md"), ()]
+        assert "pyproject.toml" in (pushed[0].files or ())
+        started = [[one.file for one in stage.dispatcher.started_by(push)] for push in pushed]
+        assert started == [["test.yml"], [], ["test.yml"], [], []]

@@ -107,8 +107,8 @@ def test_an_action_without_a_counterpart_is_refused_where_something_is_released(
 
 
 BROKEN = {
-    "no YAML": ("on: [", "is not valid YAML"),
-    "no mapping": ("- on", "contains no mapping"),
+    "no YAML": ("on: [", "is not YAML"),
+    "no mapping": ("- on", "is not a workflow"),
     "no jobs": ("on: push\n", "has no `on:` or no `jobs:`"),
     "no event": (TEXT.replace("on: push\n", ""), "has no `on:` or no `jobs:`"),
     "a reusable workflow": ("on: push\njobs:\n  a:\n    uses: ./.github/workflows/b.yml\n", "cannot be rehearsed"),

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from release_channels.adoption.workflows.patterns import escape_pattern
 from release_channels.errors import RefusedError
 from release_channels.model.config import TABLE, Config
 from release_channels.model.gate_config import MODELS_TOKEN, provider_keys, stored_name, variable_prefix
 from release_channels.model.tested_commit import ARTIFACT, PROVENANCE
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.patterns import escape_pattern
 
 BUILD_ARTIFACT = "release-channels-build"
 GATE_ARTIFACT = "release-channels-gate"

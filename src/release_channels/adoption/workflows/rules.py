@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from release_channels.adoption.workflows.parse import (
-    Line,
-    Value,
-    parse_line,
-    read_workflow,
-    steps_of,
-    write_permissions,
-)
-from release_channels.adoption.workflows.patterns import escape_pattern, matches
+from release_channels.adoption.workflows.parse import Line, parse_line
 from release_channels.adoption.workflows.render import PREPARE, quoted
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.file import (
+    Value,
+    environment_of,
+    read_workflow,
+    steps_of,
+    title_of_workflow,
+)
+from release_channels.model.workflow_semantics.patterns import escape_pattern, matches
+from release_channels.model.workflow_semantics.permissions import write_permissions
 
 # Sessions that read or write an index, those of them that upload, and the one that makes a GitHub Release.
 ON_INDEX = frozenset(
@@ -73,7 +74,7 @@ class _File:
     @property
     def title(self) -> str:
         """The name that GitHub gives the workflow: its path where it has no `name:`."""
-        return self.top["name"].text or self.path
+        return title_of_workflow(self.top, self.path)
 
     def broken(self, line: int, rule: str, message: str) -> RuleViolation:
         """List a rule that is not kept on a line."""
@@ -218,10 +219,9 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
     for name, job in top["jobs"].table.items():
         if "uses" in job:
             yield file.broken(job.line, "trigger", f"the job {name} calls another workflow, which no publisher matches")
-        named = job["environment"]["name"].text or job["environment"].text
         if "id-token" not in write_permissions(top, job):
             continue
-        if named != environment:
+        if environment_of(job) != environment:
             yield file.broken(job.line, "environment", f"the job {name} is not in the environment {environment}")
         if not WITH_IDENTITY.intersection(_sessions(job)):
             yield file.broken(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from release_channels.adapters import console
-from release_channels.adoption.workflows.patterns import matches
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.config import Config
+from release_channels.model.workflow_semantics.patterns import matches
+from release_channels.model.workflow_semantics.triggers import Event, is_started
 from release_channels.rehearsal.actions.act import ActResult, find_act, run_act
 from release_channels.rehearsal.actions.act_compat import Cleaned, clean, left_out_whole, missing_pythons
 from release_channels.rehearsal.actions.permissions import job_tokens
@@ -20,7 +22,6 @@ from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResu
 from release_channels.rehearsal.actions.run_files import keep_log, mapped_actions, prepare
 from release_channels.rehearsal.actions.run_name import title_of
 from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, RunnerSession
-from release_channels.rehearsal.actions.triggers import Event, followed_names, is_started
 from release_channels.rehearsal.actions.workflow import DIRECTORY, Workflow, parse_workflow
 from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.github.payloads import Site
@@ -28,6 +29,7 @@ from release_channels.rehearsal.github.runs import show_run
 from release_channels.rehearsal.uv_locks import lock_for
 
 _NOBODY = "0" * 40
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _NOTICE = "not rehearsed: "
 
 
@@ -49,7 +51,7 @@ class WorkflowDispatcher:
         """Return the pushes since the last call."""
         before, self.refs = self.refs, self._refs()
         moved = (ref for ref, sha in self.refs.items() if before.get(ref) != sha)
-        return tuple(self._push(ref, before.get(ref, _NOBODY), self.refs[ref]) for ref in moved)
+        return tuple(self._push(ref, before, self.refs[ref]) for ref in moved)
 
     def run_all(self, events: Sequence[Event]) -> tuple[WorkflowRunResult, ...]:
         """Run all workflows that events start, and those that their completion starts."""
@@ -69,7 +71,7 @@ class WorkflowDispatcher:
         Others that it starts are noted as not rehearsed.
         """
         workflows = tuple(self.workflows(event.sha))
-        started = [workflow for workflow in workflows if is_started(workflow, event)]
+        started = [workflow for workflow in workflows if is_started(workflow.on, event)]
         files = release_files(workflows, self.environment.config)
         for workflow in started:
             if workflow.file not in files:
@@ -237,15 +239,27 @@ class WorkflowDispatcher:
         listed = self.environment.git("for-each-ref", "--format=%(refname) %(objectname)", at=self.environment.remote)
         return dict(line.split(" ", 1) for line in listed.splitlines())
 
-    def _push(self, ref: str, before: str, after: str) -> Event:
-        """Format a push; the payload names what the ref points to, the run its commit."""
+    def _push(self, ref: str, refs: Mapping[str, str], after: str) -> Event:
+        """Format a push of one of the refs; the payload names what it points to, the run its commit."""
+        before = refs.get(ref, _NOBODY)
         sha = self.environment.git("rev-parse", f"{after}^{{commit}}", at=self.environment.remote)
         payload = {
             **self._payload(),
             "ref": ref, "before": before, "after": after, "created": before == _NOBODY, "deleted": False,
             "forced": False, "head_commit": {"id": sha},
         }  # fmt: skip
-        return Event("push", ref, sha, payload)
+        return Event("push", ref, sha, payload, self._changed_files(refs.values(), before, sha))
+
+    def _changed_files(self, known: Collection[str], before: str, sha: str) -> tuple[str, ...]:
+        """List the files that a push changes; those of a new branch since the parent of its first new commit.
+
+        Source: GitHub's workflow syntax reference, the diffs that `paths` is compared with.
+        """
+        git = partial(self.environment.git, at=self.environment.remote)
+        if before == _NOBODY:
+            new = git("rev-list", "--topo-order", sha, "--not", *known).splitlines()
+            before = git("rev-parse", f"{new[-1]}^@").partition("\n")[0] or _EMPTY_TREE if new else sha
+        return tuple(git("diff", "--name-only", "--no-renames", "-z", before, sha).split("\0")[:-1])
 
     def _payload(self) -> dict[str, Any]:
         owner, _, name = self.environment.repository.partition("/")
@@ -271,7 +285,7 @@ def release_files(workflows: Sequence[Workflow], config: Config) -> frozenset[st
     """Return the names of the release's workflow files, and of those that these follow by `workflow_run`."""
     files = own_files(config)
     while True:
-        followed = [followed_names(workflow) for workflow in workflows if workflow.file in files]
+        followed = [workflow.on["workflow_run"]["workflows"].texts for workflow in workflows if workflow.file in files]
         more = files | {
             workflow.file for workflow in workflows if any(matches(workflow.name, names) for names in followed)
         }

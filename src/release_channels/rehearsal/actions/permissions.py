@@ -9,9 +9,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from release_channels.model.workflow_semantics.permissions import IDENTITY
 from release_channels.rehearsal.actions.workflow import Workflow
 
-IDENTITY = "id-token: write"
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN", "REHEARSAL_GITHUB_TOKEN")
 
 
