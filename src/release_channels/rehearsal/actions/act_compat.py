@@ -26,6 +26,11 @@ UNKNOWN_TO_ACT = (("concurrency", "queue"), ("environment", "deployment"), ("per
 # Keys that act takes and does not obey; what stands in for some of them here is said in the documents.
 IGNORED_BY_ACT = ("concurrency", "timeout-minutes")
 STAND_IN = "stand-in"
+SECRETS = "REHEARSAL_SECRETS"
+"""The one secret that act gets: a JSON object with the secrets of each job."""
+SECRETS_OF_JOB = f"fromJSON(secrets.{SECRETS})[github.job]"
+_EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+_SECRETS = re.compile(r"'(?:[^']|'')*'|(?<![\w.-])(secrets)(?![\w-])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def clean(
     if is_tests and not runs_tests:
         cuts += [*_stand_ins(top)]
         text.append(f"{workflow.file}: what its jobs run (--with-tests runs it)")
-    return Cleaned(apply_cuts(workflow.text, cuts), actions, tuple(dict.fromkeys(text)))
+    return Cleaned(_scoped(apply_cuts(workflow.text, cuts)), actions, tuple(dict.fromkeys(text)))
 
 
 def _removed(top: Node) -> Iterator[tuple[str, Node, Node]]:
@@ -74,6 +79,16 @@ def _removed(top: Node) -> Iterator[tuple[str, Node, Node]]:
             for key, key_node, value in entries(child(node, above)):
                 if key == name:
                     yield f"{above}.{name}", key_node, value
+
+
+def _scoped(text: str) -> str:
+    """Replace the context `secrets`, which act has for a whole run, by that of the job; nothing else changes.
+
+    A string of an expression stays as it is, and so does a name below another context.
+    """
+    return _EXPRESSION.sub(
+        lambda expression: _SECRETS.sub(lambda found: SECRETS_OF_JOB if found[1] else found[0], expression[0]), text
+    )
 
 
 def _uses(top: Node, name: str) -> bool:

@@ -177,9 +177,10 @@ class WorkflowDispatcher:
         with environment.state.lock:
             tokens = {name: frozenset(rights) for name, rights in job_tokens(workflow, token).items()}
             environment.state.tokens.update(tokens)
+        hidden = [value for values in environment.secrets.values() for value in values.values()]
         environment.runner.open(session)
         try:
-            act_result = run_act(find_act(), run, environment.secrets.values())
+            act_result = run_act(find_act(), run, hidden)
         finally:
             environment.runner.close(session)
             with environment.state.lock:
