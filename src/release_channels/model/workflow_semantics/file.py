@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from release_channels.errors import RefusedError
+from release_channels.model.verification import WORKFLOWS
 
 if TYPE_CHECKING:
     import yaml
+
+PLAIN = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9._/-]*", re.IGNORECASE)
+"""A text that YAML reads as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,20 @@ def read_workflow(text: str, path: str) -> Value:
     return _value(node, path)
 
 
+def is_workflow(path: str) -> bool:
+    """Check whether GitHub reads a file as a workflow."""
+    return path.startswith(f"{WORKFLOWS}/") and path.endswith((".yml", ".yaml")) and path.count("/") == 2
+
+
+def read_all(files: Mapping[str, bytes]) -> dict[str, Value]:
+    """Read the workflow files among some by path; one that cannot be read is left out, as GitHub runs none of it."""
+    workflows = {}
+    for path, content in files.items():
+        with suppress(RefusedError, UnicodeDecodeError):
+            workflows[path] = read_workflow(content.decode("utf-8"), path)
+    return workflows
+
+
 def steps_of(workflow: Value) -> Iterator[tuple[str, Value, Value]]:
     """Return every step with its job and the job's name."""
     for name, job in workflow["jobs"].table.items():
@@ -69,6 +90,14 @@ def title_of_workflow(workflow: Value, path: str) -> str:
 def environment_of(job: Value) -> str:
     """Return the name of the environment that a job names, empty where it names none."""
     return job["environment"].text or job["environment"]["name"].text
+
+
+def quoted(text: str) -> str:
+    """Write a text so that YAML reads it as that text: plain where that is safe, else as JSON does.
+
+    Source: YAML 1.2, which takes every JSON string as it is.
+    """
+    return text if PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _value(node: yaml.Node, path: str) -> Value:

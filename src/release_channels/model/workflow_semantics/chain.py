@@ -1,0 +1,81 @@
+"""The chain of workflows in which each follows the one before it, by name. Pure.
+
+Source: GitHub's events reference, `workflow_run`: names are patterns, and a workflow without a name has its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from release_channels.model.config import Config
+from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.file import Value, quoted, title_of_workflow
+from release_channels.model.workflow_semantics.patterns import escape_pattern, matches
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFault:
+    """A place where a workflow follows another one than it should: the file, the line and what is wrong."""
+
+    path: str
+    line: int
+    message: str
+
+
+def check_chain(workflows: Mapping[str, Value], config: Config) -> Iterator[ChainFault]:
+    """Check that gate and preview follow the workflow before them; one that is missing is reported elsewhere."""
+    files = {path: _File(path, top) for path, top in workflows.items()}
+    gate = [config.gate_workflow] if config.gate.enabled else []
+    names = (config.test_workflow, *gate, config.preview_workflow)
+    for before, after in pairwise(files.get(f"{WORKFLOWS}/{name}") for name in names):
+        if before is not None and after is not None:
+            yield from _follows(after, before, files.values(), is_gate=before.name == config.gate_workflow)
+        if before is not None:
+            yield from _namesakes(before, files.values(), (*gate, config.preview_workflow, config.public_workflow))
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    top: Value
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def title(self) -> str:
+        """The name by which others follow it."""
+        return title_of_workflow(self.top, self.path)
+
+
+def _namesakes(before: _File, files: Collection[_File], written: Collection[str]) -> Iterator[ChainFault]:
+    """Check that no other workflow has the name of one that is followed; reported where this tool does not write it."""
+    for other in files:
+        if other is not before and other.title == before.title:
+            own, namesake = (before, other) if other.name in written else (other, before)
+            message = f"has the name of {namesake.path}, so runs of both are followed: rename it"
+            yield ChainFault(own.path, own.top["name"].line, message)
+
+
+def _follows(file: _File, before: _File, files: Collection[_File], *, is_gate: bool) -> Iterator[ChainFault]:
+    """Check that a workflow follows another one, and no third one by a pattern that fits more names.
+
+    A name that differs is also reported at the followed workflow where an update writes that one.
+    """
+    followed = file.top["on"]["workflow_run"]["workflows"]
+    names = ", ".join(followed.texts) or "nothing"
+    if not matches(before.title, followed.texts):
+        pattern = quoted(escape_pattern(before.title))
+        message = f"follows {names}, and {before.path} is named {before.title}: `workflows: [{pattern}]`"
+        yield ChainFault(file.path, followed.line, message)
+        if matches(before.name.rpartition(".")[0], followed.texts) and (is_gate or before.title == before.path):
+            message = f"is named {before.title}, and {file.path} follows {names}"
+            yield ChainFault(before.path, before.top["name"].line, message)
+    for other in files:
+        if other.title != before.title and matches(other.title, followed.texts):
+            message = f"also follows {other.path}: name {before.path} alone"
+            yield ChainFault(file.path, followed.line, message)
