@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from release_channels.errors import RefusedError
+from release_channels.model.workflow_semantics.file import read_workflow
 from release_channels.model.workflow_semantics.patterns import matches
-from release_channels.model.workflow_semantics.triggers import Event, is_started
+from release_channels.model.workflow_semantics.triggers import Event, announced_refs, is_started
 from release_channels.rehearsal.actions.run_name import title_of
 from release_channels.rehearsal.actions.workflow import parse_workflow
 
@@ -113,6 +114,32 @@ def test_an_event_starts_what_names_it(on: str, event: Event, expected: bool) ->
     """Filters of branches, tags, workflows and types are obeyed."""
     workflow = parse_workflow(".github/workflows/one.yml", f"name: one\non: {on}\n{JOBS}")
     assert is_started(workflow.on, event) is expected
+
+
+TAGS = tuple(f"refs/tags/v{number}" for number in range(4))
+
+
+@pytest.mark.parametrize(
+    ("pushed", "announced"),
+    [
+        pytest.param(TAGS[:1], TAGS[:1], id="one"),
+        pytest.param(TAGS[:3], TAGS[:3], id="three"),
+        pytest.param(TAGS, (), id="four"),
+        pytest.param(("refs/heads/main", *TAGS), ("refs/heads/main",), id="four and a branch"),
+        pytest.param(("refs/heads/main", *TAGS[:3]), ("refs/heads/main", *TAGS[:3]), id="three and a branch"),
+    ],
+)
+def test_many_tags_of_one_push_start_nothing(pushed: tuple[str, ...], announced: tuple[str, ...]) -> None:
+    """GitHub makes no event for tags where more than three are pushed at once; branches are not concerned."""
+    assert announced_refs(pushed) == announced
+
+
+def test_a_long_diff_is_not_read_to_its_end() -> None:
+    """A file that a filter names starts nothing where 300 others come before it."""
+    files = [f"docs/{number}.md" for number in range(300)]
+    on = read_workflow("on: {push: {paths: ['src/**']}}", "one.yml")["on"]
+    assert not is_started(on, push("refs/heads/main", *files, "src/a.py"))
+    assert is_started(on, push("refs/heads/main", *files[1:], "src/a.py"))
 
 
 PATTERNS = {

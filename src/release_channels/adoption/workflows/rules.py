@@ -15,6 +15,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.workflow_semantics.chain import check_chain
+from release_channels.model.workflow_semantics.concurrency import concurrency_of
 from release_channels.model.workflow_semantics.file import (
     Value,
     environment_of,
@@ -234,14 +235,12 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
 
 def _order(file: _File, *, is_public: bool) -> Iterator[RuleViolation]:
     """Check that no publish is cancelled or dropped, and that two of one kind never run at once."""
-    concurrency = file.top["concurrency"]
-    if concurrency["cancel-in-progress"].text != "false" or concurrency["queue"].text != "max":
-        yield file.broken(
-            concurrency.line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max"
-        )
-    is_per_tag = "github.ref" in concurrency["group"].text
-    if not concurrency["group"].text or is_per_tag is not is_public:
-        yield file.broken(concurrency.line, "order", "one group for all previews, and one for each tag")
+    line, concurrency = file.top["concurrency"].line, concurrency_of(file.top)
+    if not concurrency.keeps_all:
+        yield file.broken(line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max")
+    is_per_tag = "github.ref" in concurrency.group
+    if not concurrency.group or is_per_tag is not is_public:
+        yield file.broken(line, "order", "one group for all previews, and one for each tag")
 
 
 def _last_job(file: _File) -> Iterator[RuleViolation]:

@@ -14,6 +14,8 @@ from release_channels.model.workflow_semantics.patterns import matches
 
 _BRANCH = "refs/heads/"
 _TAG = "refs/tags/"
+_TAGS_AT_ONCE = 3
+_LONGEST_DIFF = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,15 @@ def is_started(on: Value, event: Event) -> bool:
             return True
 
 
+def announced_refs(pushed: Collection[str]) -> tuple[str, ...]:
+    """Return the refs of one push that make events: no tag does where there are more than three.
+
+    Source: GitHub's events reference, `push`.
+    """
+    tags = sum(ref.startswith(_TAG) for ref in pushed)
+    return tuple(ref for ref in pushed if tags <= _TAGS_AT_ONCE or not ref.startswith(_TAG))
+
+
 def filters_of(trigger: Value, *kinds: str) -> str:
     """Format the filters of these kinds, such as `paths`, as a workflow file has them; empty without any."""
     keys = [key for kind in kinds for key in (kind, f"{kind}-ignore") if key in trigger]
@@ -58,12 +69,15 @@ def filters_of(trigger: Value, *kinds: str) -> str:
 
 
 def _is_pushed(push: Value, event: Event) -> bool:
-    """Check a push: filters for branches alone leave tags out and the other way round, and a tag has no paths."""
+    """Check a push: filters for branches alone leave tags out and the other way round, and a tag has no paths.
+
+    Of a long diff, GitHub reads the first files alone.
+    """
     is_tag = event.ref.startswith(_TAG)
     kind, other = ("tags", "branches") if is_tag else ("branches", "tags")
     if filters_of(push, other) and not filters_of(push, kind):
         return False
-    if not is_tag and event.files is not None and not _passes(push, "paths", event.files):
+    if not is_tag and event.files is not None and not _passes(push, "paths", tuple(event.files)[:_LONGEST_DIFF]):
         return False
     return _passes(push, kind, (event.branch,))
 

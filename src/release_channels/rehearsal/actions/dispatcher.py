@@ -13,8 +13,9 @@ from typing import Any
 from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.config import Config
+from release_channels.model.workflow_semantics.concurrency import Concurrency, cancelled_runs
 from release_channels.model.workflow_semantics.patterns import matches
-from release_channels.model.workflow_semantics.triggers import Event, is_started
+from release_channels.model.workflow_semantics.triggers import Event, announced_refs, is_started
 from release_channels.rehearsal.actions.act import ActResult, find_act, run_act
 from release_channels.rehearsal.actions.act_compat import Cleaned, clean, left_out_whole, missing_pythons
 from release_channels.rehearsal.actions.permissions import job_tokens
@@ -48,19 +49,27 @@ class WorkflowDispatcher:
         self.refs = self._refs()
 
     def pushed(self) -> tuple[Event, ...]:
-        """Return the pushes since the last call."""
+        """Return the pushes since the last call, as one push of several refs would make them."""
         before, self.refs = self.refs, self._refs()
-        moved = (ref for ref, sha in self.refs.items() if before.get(ref) != sha)
-        return tuple(self._push(ref, before, self.refs[ref]) for ref in moved)
+        moved = [ref for ref, sha in self.refs.items() if before.get(ref) != sha]
+        announced = announced_refs(moved)
+        if len(announced) < len(moved):
+            console.warn(f"no workflow starts for {len(moved) - len(announced)} tags: GitHub takes three in one push")
+        return tuple(self._push(ref, before, self.refs[ref]) for ref in announced)
 
     def run_all(self, events: Sequence[Event]) -> tuple[WorkflowRunResult, ...]:
-        """Run all workflows that events start, and those that their completion starts."""
+        """Run all workflows that events start, and those that their completion starts.
+
+        What starts together is of one moment: a concurrency group may cancel runs of it before they begin.
+        """
         done: list[WorkflowRunResult] = []
         waiting = list(events)
         while waiting:
-            event = waiting.pop(0)
-            for workflow in self.started_by(event):
-                ran = self.run(workflow, event)
+            starting = [(workflow, event) for event in waiting for workflow in self.started_by(event)]
+            cancelled = cancelled_runs(self._concurrency(*pair, position) for position, pair in enumerate(starting))
+            waiting = []
+            for position, (workflow, event) in enumerate(starting):
+                ran = self.cancel(workflow, event) if position in cancelled else self.run(workflow, event)
                 done.append(ran)
                 waiting.append(self.completed(ran))
         return tuple(done)
@@ -144,17 +153,23 @@ class WorkflowDispatcher:
 
     def run(self, workflow: Workflow, event: Event, changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Run a workflow as a new run."""
-        state = self.environment.state
+        return self._run(self._open(workflow, event), changes or RunOverrides())
+
+    def cancel(self, workflow: Workflow, event: Event) -> WorkflowRunResult:
+        """Record a run that its concurrency group cancelled while it was pending."""
+        session, conclusion = self._open(workflow, event), "cancelled"
+        self.environment.state.set_run(session.run_id, "completed", conclusion)
+        jobs = {job.id: conclusion for job in workflow.jobs}
+        none = ActResult({}, (), (), ())
+        return WorkflowRunResult(session.run_id, session.number, 1, workflow, event, none, jobs, conclusion, 0, ())
+
+    def _open(self, workflow: Workflow, event: Event) -> RunnerSession:
         number = self.counters[workflow.file] = self.counters.get(workflow.file, 0) + 1
-        title = self._title(workflow, event, number)
-        head = event.sha
-        run_id = state.add_run(
-            workflow.file, head, event=event.name, status="in_progress", branch=event.branch, number=number,
-            title=title,
+        run_id = self.environment.state.add_run(
+            workflow.file, event.sha, event=event.name, status="in_progress", branch=event.branch, number=number,
+            title=self._title(workflow, event, number),
         )  # fmt: skip
-        return self._run(
-            RunnerSession(run_id, number, 1, workflow, event, self.environment.repository), changes or RunOverrides()
-        )
+        return RunnerSession(run_id, number, 1, workflow, event, self.environment.repository)
 
     def run_again(self, ran: WorkflowRunResult, changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Re-run a run as its next attempt, with the same id, number and payload."""
@@ -228,13 +243,27 @@ class WorkflowDispatcher:
             self.not_rehearsed.append(what)
 
     def _title(self, workflow: Workflow, event: Event, number: int) -> str:
-        github = {
-            "event": event.payload, "event_name": event.name, "sha": event.sha, "ref": event.ref,
-            "ref_name": event.branch, "run_number": number, "repository": self.environment.repository,
-        }  # fmt: skip
         subject = self.environment.git("show", "--no-patch", "--format=%s", event.sha, at=self.environment.remote)
         otherwise = subject if event.name == "push" else workflow.name
-        return title_of(workflow.run_name, {"github": github, "inputs": event.payload.get("inputs", {})}, otherwise)
+        return title_of(workflow.run_name, self._contexts(workflow, event, run_number=number), otherwise)
+
+    def _concurrency(self, workflow: Workflow, event: Event, position: int) -> Concurrency:
+        """Work out the group of a run that has no id yet; one that cannot be worked out is none."""
+        concurrency, new = workflow.concurrency, f"new {position}"
+        contexts = self._contexts(workflow, event, run_id=new, run_number=new)
+        try:
+            group = title_of(concurrency.group, contexts, "", key="concurrency")
+        except RefusedError as stop:
+            self._note_once(f"{workflow.file}: {stop}")
+            group = ""
+        return replace(concurrency, group=group)
+
+    def _contexts(self, workflow: Workflow, event: Event, **more: object) -> dict[str, object]:
+        github = {
+            "event": event.payload, "event_name": event.name, "sha": event.sha, "ref": event.ref,
+            "ref_name": event.branch, "repository": self.environment.repository, "workflow": workflow.name, **more,
+        }  # fmt: skip
+        return {"github": github, "inputs": event.payload.get("inputs", {})}
 
     def _refs(self) -> dict[str, str]:
         listed = self.environment.git("for-each-ref", "--format=%(refname) %(objectname)", at=self.environment.remote)

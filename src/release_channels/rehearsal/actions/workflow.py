@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from release_channels.errors import RefusedError
+from release_channels.model.workflow_semantics.concurrency import Concurrency, concurrency_of
 from release_channels.model.workflow_semantics.file import Value, environment_of, read_workflow, title_of_workflow
 from release_channels.model.workflow_semantics.permissions import permissions_of
 
@@ -51,6 +52,7 @@ class Workflow:
     run_name: str
     on: Value
     jobs: tuple[WorkflowJob, ...]
+    concurrency: Concurrency
     text: str
 
     @property
@@ -78,6 +80,7 @@ def parse_workflow(path: str, text: str) -> Workflow:
         run_name=top["run-name"].text,
         on=top["on"],
         jobs=jobs,
+        concurrency=concurrency_of(top),
         text=text,
     )
 
