@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from release_channels.errors import RefusedError
@@ -28,7 +28,12 @@ class Value:
     text: str = ""
     table: Mapping[str, Value] = field(default_factory=dict)
     entries: tuple[Value, ...] = ()
-    is_table: bool = False
+    start: int = 0
+    """The position of its first character in the file."""
+    end: int = 0
+    """The position behind its last character."""
+    key_start: int = 0
+    """The position of the key that it has in a table."""
 
     def __getitem__(self, key: str) -> Value:
         """Return the value of a key, or an empty one on this line."""
@@ -100,19 +105,21 @@ def quoted(text: str) -> str:
     return text if PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-def _value(node: yaml.Node, path: str) -> Value:
+def _value(node: yaml.Node, path: str, key_start: int = 0) -> Value:
     import yaml
 
-    line = node.start_mark.line + 1
+    value = partial(
+        Value, node.start_mark.line + 1, start=node.start_mark.index, end=node.end_mark.index, key_start=key_start
+    )
     if isinstance(node, yaml.MappingNode):
         table: dict[str, Value] = {}
-        for key, value in node.value:
+        for key, below in node.value:
             if key.value in table:
                 raise RefusedError(
                     f"{path}, line {key.start_mark.line + 1}: duplicate key '{key.value}'", hint="fix it"
                 )
-            table[str(key.value)] = _value(value, path)
-        return Value(line, table=table, is_table=True)
+            table[str(key.value)] = _value(below, path, key.start_mark.index)
+        return value(table=table)
     if isinstance(node, yaml.SequenceNode):
-        return Value(line, entries=tuple(_value(entry, path) for entry in node.value))
-    return Value(line, text=str(node.value))
+        return value(entries=tuple(_value(entry, path) for entry in node.value))
+    return value(text=str(node.value))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from release_channels.adoption.script_metadata import TOOL
 from release_channels.model.github_settings import Policy
+from release_channels.model.workflow_semantics.file import read_workflow
 from release_channels.model.workflow_semantics.secrets import secrets_of
 from release_channels.rehearsal.actions.act import COMPOSITES, ActInvocation, ActResult
 from release_channels.rehearsal.actions.act_compat import LEFT_OUT, SECRETS, STAND_IN, Cleaned
@@ -15,7 +16,6 @@ from release_channels.rehearsal.actions.permissions import job_token, rights_scr
 from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
 from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, RunnerSession
 from release_channels.rehearsal.actions.workflow import Workflow
-from release_channels.rehearsal.actions.yaml_nodes import child, compose, entries
 from release_channels.rehearsal.caches import NOTE, SHARE
 from release_channels.rehearsal.environment import RehearsalEnvironment
 
@@ -112,8 +112,7 @@ def mapped_actions() -> dict[str, frozenset[str]]:
     """List the actions that have a counterpart here, with the inputs that these know."""
     found = {}
     for path in sorted(COMPOSITES.glob("*/action.yml")):
-        inputs = child(compose(path.read_text(encoding="utf-8"), path.name), "inputs")
-        found[path.parent.name] = frozenset(key for key, _, _ in entries(inputs))
+        found[path.parent.name] = frozenset(read_workflow(path.read_text(encoding="utf-8"), path.name)["inputs"].table)
     return {name: inputs for name, inputs in found.items() if name != STAND_IN}
 
 
