@@ -14,6 +14,9 @@ from release_channels.rehearsal.actions.workflow import Workflow
 
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN", "REHEARSAL_GITHUB_TOKEN")
 
+# act 0.2.89 reads a step's output through a terminal, and closes that at once where the step fails.
+_LINGER = "trap '[ $? -eq 0 ] || sleep 0.2' EXIT"
+
 
 def job_token(token: str, job: str) -> str:
     """Format the token of one job of a run."""
@@ -30,6 +33,7 @@ def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], sto
     trusted = "|".join(shlex.quote(job.id) for job in workflow.jobs if job.may(IDENTITY)) or "''"
     lines = [
         "unset BASH_ENV",
+        _LINGER,
         f'case "$GITHUB_JOB" in {trusted}) ;;',
         "*) unset ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN ;; esac",
         f"for rehearsal_name in {' '.join(_TOKENS)}; do",
