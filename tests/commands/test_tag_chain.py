@@ -11,8 +11,9 @@ from tests.conftest import MakeRepo
 from tests.support.projects import Sample
 
 FILES = render(Adoption(Config(), Tests("uv run --frozen --script noxfile.py", ("tests",), ("3.12",))))
-TESTS, GATE, PREVIEW = (
-    f".github/workflows/{name}.yml" for name in ("test", "integration-eval", "internal-preview-release")
+TESTS, GATE, PREVIEW, PUBLIC = (
+    f".github/workflows/{name}.yml"
+    for name in ("test", "integration-eval", "internal-preview-release", "public-release")
 )
 CUT = {
     "a name of the tests": (TESTS, "name: test\n", "name: Tests\n", "follows test, and"),
@@ -20,6 +21,7 @@ CUT = {
     "special characters": (TESTS, "name: test\n", 'name: "C++"\n', r'`workflows: ["C\\+\\+"]`'),
     "a name of the gate": (GATE, "name: integration-eval\n", "name: gate\n", "follows integration-eval, and"),
     "what the gate follows": (GATE, "workflows: [test]", "workflows: [ci]", "follows ci, and"),
+    "the tags of the public one": (PUBLIC, 'tags: ["v[0-9]*"]', "tags: [v1.1.*]", "the tag v1.2.0 does not start it"),
     "what the preview follows": (PREVIEW, "workflows: [integration-eval]", "workflows: ['*']", "also follows"),
 }
 

@@ -72,7 +72,7 @@ def check_tag_preconditions(
         *_since(context, version, names_commit=names_commit),
         *_texts(context, version),
         *_declared(context, version),
-        *_chain(context),
+        *_chain(context, version),
         _tag(context, version, listed, sign=sign),
         *_other_tags(context, version, listed),
         index,
@@ -206,12 +206,12 @@ def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
         yield Row("metadata", Answer.YES, "the index takes what pyproject.toml declares")
 
 
-def _chain(context: TaskContext) -> Iterator[Row]:
-    """Check that the workflows of the commit follow each other, by the names that they have there."""
+def _chain(context: TaskContext, version: Version) -> Iterator[Row]:
+    """Check that the workflows of the commit follow each other, by their names there, and that the tag starts one."""
     paths = [path for path in context.git.files_at(context.commit.sha) if is_workflow(path)]
     workflows = read_all({path: context.read(path) or b"" for path in paths})
-    for fault in check_chain(workflows, context.config):
-        hint = "`release-channels init --update` writes the names that fit"
+    for fault in check_chain(workflows, context.config, version):
+        hint = "`release-channels init --update` writes what fits"
         yield Row("workflows", Answer.NO, f"{fault.path}:{fault.line}: {fault.message}", hint)
 
 

@@ -40,6 +40,17 @@ def push_to(branch: str, files: Collection[str] | None = None) -> Event:
     return Event("push", f"{_BRANCH}{branch}", "", files=files)
 
 
+def push_of_tag(tag: str) -> Event:
+    """Describe the push of a tag, on some commit."""
+    return Event("push", f"{_TAG}{tag}", "")
+
+
+def end_of_run(name: str, branch: str) -> Event:
+    """Describe the end of a run of a workflow, by the workflow's name, on a branch."""
+    run = {"name": name, "head_branch": branch}
+    return Event("workflow_run", f"{_BRANCH}{branch}", "", {"action": "completed", "workflow_run": run})
+
+
 def is_started(on: Value, event: Event) -> bool:
     """Return whether a workflow with this `on:` runs for an event."""
     if event.name not in on and event.name not in on.texts:
