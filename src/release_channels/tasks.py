@@ -96,7 +96,13 @@ def status(_: Context, json: bool = False, index: str = "pypi") -> None:
         task.run.exit_code = print_status(task.context, as_json=json)
 
 
-@task(help={"tag": "the release tag", "index": "the index to publish to; without it only the plan is shown"})
+@task(
+    help={
+        "tag": "the release tag",
+        "index": "the index to publish to; without it only the plan is shown",
+        "dry_run": DRY,
+    }
+)
 def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -> None:
     """Emergency: complete an interrupted public release."""
     from release_channels.cli.run import open_task

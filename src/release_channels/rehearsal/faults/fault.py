@@ -76,7 +76,7 @@ class Fault:
     channel: Channel
     inject: Inject
     sees: str
-    """What a user reads in the run's log."""
+    """The words of the run's log that a user reads."""
     end: End
     then: str = ""
     """The documented next command; nothing where the run gets over it automatically, or nothing is to be done."""
