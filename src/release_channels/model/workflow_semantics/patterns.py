@@ -1,4 +1,4 @@
-"""The patterns of branches, tags and workflow names in workflow files. Pure.
+"""The patterns of branches, tags, paths and workflow names in workflow files. Pure.
 
 Source: GitHub's workflow syntax reference, filter pattern cheat sheet.
 """
@@ -25,9 +25,12 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _is_match(pattern: str, name: str) -> bool:
-    """Match one pattern: `*` stops at a slash, `**` does not, `?` and `+` repeat the character before them."""
-    parts = re.findall(r"\*\*|\*|\[[^\]]*\]|\\.|[?+]|.", pattern)
-    words = {"**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
+    """Match one pattern: `*` stops at a slash, `**` does not, `?` and `+` repeat the character before them.
+
+    Directories before `**/` may also be none, as in `**/README.md`.
+    """
+    parts = re.findall(r"(?:(?<=/)|^)\*\*/|\*\*|\*|\[[^\]]*\]|\\.|[?+]|.", pattern)
+    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
     expression = "".join(
         words.get(part) or (part if part[0] == "[" else re.escape(part.removeprefix("\\"))) for part in parts
     )
