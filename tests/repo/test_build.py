@@ -231,7 +231,7 @@ def _constraints(wheelhouse: Path, digest: str = "") -> str:
         ("right", Result.DONE, ""),
         ("wrong", Result.FAILED, "ash"),
         ("missing", Result.REFUSED, "not a file of the commit"),
-        ("outside", Result.REFUSED, "not a file of the commit"),
+        ("outside", Result.REFUSED, "a path inside the project"),
     ],
 )
 def test_the_build_backend_can_be_pinned_by_hash(

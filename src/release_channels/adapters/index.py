@@ -16,6 +16,7 @@ from packaging.version import Version
 from release_channels.adapters.actions_env import Rehearsal
 from release_channels.adapters.distributions import parse_file_name
 from release_channels.errors import RefusedError, UnansweredError, UsageError
+from release_channels.model.grammar import WEB_ADDRESS
 from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.redact import redact_urls
 from release_channels.project.pyproject import UvIndex
@@ -90,6 +91,9 @@ def remote_index(
         if index.name == name:
             if not index.publish_url:
                 raise UsageError(f"the index {name} has no publish-url", hint="add it to its [[tool.uv.index]] table")
+            for key, url in (("url", index.url), ("publish-url", index.publish_url)):
+                if not WEB_ADDRESS.takes(url):
+                    raise UsageError(f"the {key} of the index {name} is {url!r}", hint=WEB_ADDRESS.form)
             return Index(name, index.url, index.publish_url, credentials, patience=patience)
     known = ", ".join([LOCAL, "pypi", "testpypi", *(index.name for index in named)])
     raise UsageError(f"there is no index called {name!r}", hint=f"known here: {known}")

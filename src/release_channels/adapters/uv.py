@@ -69,7 +69,7 @@ def find_python(
     wanted = python_for(requires_python)
     if wanted == sys.executable:
         return Path(wanted)
-    words = ("python", "find", "--no-project", "--no-python-downloads", wanted)
+    words = ("python", "find", "--no-project", "--no-python-downloads", "--", wanted)
     found = run_unchecked(uv or uv_program(), *words, cwd=cwd, env=env)
     return Path(found.text) if found.code == 0 else None
 
