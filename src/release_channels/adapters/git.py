@@ -27,6 +27,8 @@ _PLAIN = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", 
 _NEVER_DIRTY = ("dist/", "release.json", ".release-channels/", ".venv/", ".nox/", "__pycache__/", "uv.lock")
 _REMOTE_SECONDS = 60
 _SYMBOLIC_LINK = "120000"
+_MOST_BYTES = 256 * 2**20
+"""The size of the largest object that is read into memory."""
 # Source: git's own manual, cat-file, batch output: a reply for a name that leads to no object ends with one of these.
 _NO_OBJECT = (b" missing\n", b" ambiguous\n")
 # What a name of this form leads to never changes, unlike a branch or `HEAD~1`.
@@ -111,6 +113,10 @@ def _read_object(stream: IO[bytes]) -> GitObject | None:
     if not header.endswith(b"\n"):
         raise EOFError
     sha, kind, size = header.decode().split()
+    if int(size) > _MOST_BYTES:
+        raise RefusedError(
+            f"the {kind} {sha[:12]} has {size} bytes", hint=f"no file of {_MOST_BYTES} bytes is read here"
+        )
     content = stream.read(int(size))
     if stream.read(1) != b"\n":
         raise EOFError
