@@ -14,6 +14,7 @@ from release_channels.errors import RefusedError
 from release_channels.model import grammar
 from release_channels.model.gate_config import GateConfig as GateConfig
 from release_channels.model.gate_config import check_gate, required, setting
+from release_channels.model.redact import is_secret_name
 
 TABLE = "tool.release-channels"
 
@@ -105,6 +106,9 @@ class Config:
     build_constraints: str = setting(
         "", "a requirements file that pins the build backend, with hashes", grammar.PATH_OR_NONE
     )
+    build_environment: tuple[str, ...] = setting(
+        (), "further variables that the build backend gets, by name; none that is named like a secret"
+    )
     rebuild: bool = setting(True, "`check` builds a second time and compares the bytes")
     allow_lost_scripts: tuple[str, ...] = setting(
         (), "scripts of the previous release that a release may drop: `check` refuses to drop any other"
@@ -135,6 +139,12 @@ def parse_config(table: object) -> Config:
         raise RefusedError(f"{TABLE}.run-offset is {config.run_offset}", hint="it must be 0 or above")
     if config.verify_seconds < 1:
         raise RefusedError(f"{TABLE}.verify-seconds is {config.verify_seconds}", hint="it must be 1 or above")
+    for name in config.build_environment:
+        if not grammar.SECRET.takes(name) or is_secret_name(name):
+            raise RefusedError(
+                f"{TABLE}.build-environment has {name!r}",
+                hint="it takes names of variables, and none of a secret: a build backend runs foreign code",
+            )
     for number, file in enumerate(config.version_files):
         _check_version_file(file, f"{TABLE}.version-files[{number}]")
     check_gate(config.gate, f"{TABLE}.gate")

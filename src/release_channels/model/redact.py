@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 _SECRET_NAME = re.compile(
     r"TOKEN|PASS|SECRET|CREDENTIAL|CREDS|APIKEY|PRIVATE|WEBHOOK|BEARER|JWT|KUBECONFIG|_DSN$|CONN(ECTION)?_?STR(ING)?"
-    r"|(^|_)(KEYS?|PAT|AUTH|SESSION)(_|$)|_PWD$"
+    r"|(^|_)(KEYS?|PAT|AUTH|SESSION|PW|OTP|TOTP|COOKIES?|HMAC|SALT|MNEMONIC)(_|$)|_PWD$|[A-Z](AI|API|ACCESS|SIGN)KEY$"
     # The URL of a database or a broker usually contains a login.
     r"|(DATABASE|DB|SQL|MARIA|PG|POSTGRES|MONGO|REDIS|VALKEY|AMQP|RABBIT|BROKER|ELASTIC|SENTRY)\w*_UR[IL]($|_)",
     re.IGNORECASE,
