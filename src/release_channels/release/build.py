@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -44,6 +44,8 @@ class BuildSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that give the build backend a version that no file contains."""
     build_constraints: str = ""
+    build_environment: tuple[str, ...] = ()
+    """Further variables that the build backend gets, by name."""
 
 
 def build_spec_for_release(release: ReleaseContext, version: Version) -> BuildSpec:
@@ -63,6 +65,7 @@ def build_spec(
         edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
         environment=project.source.environment(version),
         build_constraints=project.config.build_constraints,
+        build_environment=project.config.build_environment,
     )
 
 
@@ -76,7 +79,7 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
     for edit in recipe.edits:
         (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
-    env = build_environment(env, recipe.commit.time) | dict(recipe.environment)
+    env = build_environment(env, recipe.commit.time, recipe.build_environment) | dict(recipe.environment)
     wait_past_commit_second(recipe.commit.time)
     _uv_build("sdist", *words, "--sdist", cwd=clone, env=env)
     sdist = _only(out, "*.tar.gz", "sdist")
@@ -98,12 +101,14 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
         raise FailedError(f"the build backend could not build the {kind}", hint=stop.hint) from stop
 
 
-def build_environment(env: Mapping[str, str], epoch: int) -> dict[str, str]:
+def build_environment(env: Mapping[str, str], epoch: int, more: Collection[str] = ()) -> dict[str, str]:
     """The environment of a build backend: no secrets, no git configuration, and the commit's time as its clock.
+
+    It gets the variables of the user that every program needs, and those named in `more`.
 
     Source: reproducible builds, SOURCE_DATE_EPOCH specification (seconds).
     """
-    clean = clean_git_environment(sanitized_environment(env))
+    clean = clean_git_environment(sanitized_environment(env, more))
     return clean | {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "TZ": "UTC"}
 
 
