@@ -242,7 +242,7 @@ ALLOWED = {
         "?   metadata   the dependency 'rich>=15.0rc1; extra == \"all\"' of the extra all asks for a pre-release",
     ),
     "pre-release that is meant": (
-        {"dependencies": ("rich>=15.0rc1",), "settings": 'allow-prerelease-dependencies = ["rich"]\n'},
+        {"dependencies": ("rich>=15.0rc1",), "settings": 'allow = ["prerelease-dependencies:rich"]\n'},
         "?   metadata   the dependency 'rich>=15.0rc1' asks for a pre-release (>=15.0rc1)",
     ),
     "dynamic fields": (

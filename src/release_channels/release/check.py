@@ -87,8 +87,7 @@ def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tu
         practice=release.index.name == LOCAL,
         previous=previous,
         previous_version=newest,
-        allow_lost_scripts=frozenset(config.allow_lost_scripts),
-        allow_prerelease_dependencies=frozenset(config.allow_prerelease_dependencies),
+        allow=frozenset(config.allow),
     )
     return subject, (_not_compared(release, manifest, wheel),) if wheel and previous is None else ()
 

@@ -34,7 +34,8 @@ def check_release(subject: CheckContext) -> tuple[Finding, ...]:
         lambda: check_readme(subject, archives),
         lambda: check_imports(subject, archives),
     )
-    return sort_findings([*damaged, *unread, *(finding for group in run_parallel(*groups) for finding in group)])
+    found = [*damaged, *unread, *(finding for group in run_parallel(*groups) for finding in group)]
+    return sort_findings(found, subject.allow)
 
 
 def _read_all(files: Sequence[Path]) -> tuple[list[Archive], list[Finding]]:

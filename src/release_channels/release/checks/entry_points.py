@@ -8,9 +8,9 @@ from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
 
-from release_channels.model.findings import Finding
+from release_channels.model.findings import Allowable, Finding
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import CheckContext, error, note, summarize
+from release_channels.release.checks.context import CheckContext, error
 from release_channels.release.checks.wheel_layout import script_files
 
 _GROUPS = ("console_scripts", "gui_scripts")
@@ -94,16 +94,10 @@ def check_lost_scripts(subject: CheckContext, archive: Archive, previous: Archiv
         return
     lost = _programs(previous) - _programs(archive)
     before = f"{subject.project} {subject.previous_version}" if subject.previous_version else previous.name
-    text = f"{subject.project} {subject.version} has lost the scripts that {before} had: "
-    if meant := sorted(lost & subject.allow_lost_scripts):
-        yield note(archive.name, text + summarize(meant, 10), "allow-lost-scripts says that this is meant")
-    if missed := sorted(lost - subject.allow_lost_scripts):
-        yield error(
-            archive.name,
-            text + summarize(missed, 10),
-            "keep the script (it may print where it went): an upgrade takes the tool away from its users; "
-            "where that is meant, name it in allow-lost-scripts",
-        )
+    hint = "keep the script (it may print where it went): an upgrade takes the tool away from its users"
+    for name in sorted(lost):
+        message = f"{subject.project} {subject.version} has lost the script {name}, which {before} had"
+        yield error(archive.name, message, hint, Allowable.LOST_SCRIPTS.case(name))
 
 
 def _programs(archive: Archive) -> set[str]:
