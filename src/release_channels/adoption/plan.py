@@ -197,6 +197,7 @@ def _workflows(
         test_name=_name_of(snapshot, config),
         noxfile=noxfile.path,
         is_private=_is_private(snapshot, config),
+        has_submodules=snapshot.has_submodules,
     )
     rendered = render(adoption)
     broken = check_workflows(snapshot.workflows, config)
