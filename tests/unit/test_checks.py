@@ -58,7 +58,7 @@ def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
     findings = check_release(real_subject(tmp_path, sdist, wheel, previous=previous, file_limit=10))
     expected = [
         (Severity.ERROR, WHEEL, "the limit for a file is 10 bytes"),
-        (Severity.ERROR, WHEEL, "twine check: `long_description` missing"),
+        (Severity.WARNING, "", "the project has no readme"),
         (Severity.ERROR, WHEEL, "the script demo (demo_tool.cli:main) cannot start: ModuleNotFoundError"),
         (Severity.ERROR, SDIST, "is not a readable sdist"),
         (Severity.WARNING, previous.name, "the newest release's file is not a readable wheel"),
@@ -108,10 +108,18 @@ class TestRendering:
             assert finding.hint == "correct the markup of the readme"
 
     def test_a_missing_content_type_is_found(self, tmp_path: Path) -> None:
-        """Strict means that a warning of twine's stops the release too."""
+        """The index takes such a file, so a warning of twine's is one here."""
         sdist = make_sdist(tmp_path, Recipe(content_type=None, readme="Demo\n"))
         (finding,) = check_readme(real_subject(tmp_path, sdist), [read_archive(sdist)])
+        assert finding.severity is Severity.WARNING
         assert "`long_description_content_type` missing" in finding.message
+
+    def test_no_readme_is_one_warning(self, tmp_path: Path) -> None:
+        """It is about the project: neither each file nor the content type is another one."""
+        files = make_release(tmp_path, Recipe(content_type=None, readme=""))
+        (finding,) = check_readme(real_subject(tmp_path, *files), [read_archive(path) for path in files])
+        assert (finding.severity, finding.file) == (Severity.WARNING, "")
+        assert "readme" in finding.hint
 
     def test_invalid_metadata_are_left_to_their_own_check(self, tmp_path: Path) -> None:
         """Twine gives up on them, so it is not asked."""
