@@ -16,6 +16,7 @@ from release_channels.adoption.tool_source import ToolSource, own_workflows
 from release_channels.adoption.workflows.render import Adoption, render
 from release_channels.adoption.workflows.rules import RuleViolation, check_workflows
 from release_channels.model.config import Config, parse_config
+from release_channels.model.tags import looks_like_version, release_tags
 from release_channels.project.edit import Change, Creation, Edit
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.typed_toml import parse_toml
@@ -102,7 +103,8 @@ def plan_adoption(
     config = parse_config(parse_toml(pyproject, PYPROJECT).get("tool", {}).get("release-channels", {}))
     tool = tool.with_extras(("gate", "rehearsal") if config.gate.enabled else ("rehearsal",))
     noxfile, notes = _noxfile(snapshot, tool, config, sessions)
-    files = [_kept(PYPROJECT, snapshot.project.text, pyproject), noxfile]
+    # A project of setuptools can do without the file, as long as no setting differs from its default.
+    files = [_kept(PYPROJECT, snapshot.project.text or None, pyproject), noxfile] if pyproject else [noxfile]
     files += _tasks(snapshot, tasks, noxfile.path, notes)
     files.append(_ignore(snapshot))
     workflows, others = _workflows(snapshot, config, noxfile)
@@ -234,6 +236,12 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
         yield (
             f"main declares {version}, which is not a dev release: previews are published once it does "
             "(`invoke bump-dev` opens the next line)"
+        )
+    others = [name for name in snapshot.tags if looks_like_version(name)]
+    if others and not release_tags(config.tag_format, snapshot.tags):
+        yield (
+            f"none of {len(others)} tags with a version, such as {others[-1]}, is written as {config.tag_format}: set "
+            "`tag-format` in [tool.release-channels], or the first release begins a new row"
         )
     if not snapshot.remote:
         yield "there is no remote: everything works on the local index; publishing needs one on GitHub"

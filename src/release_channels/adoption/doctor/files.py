@@ -38,7 +38,7 @@ def diagnose_project(
     if project.source.is_written:
         yield _version(project, source)
     else:
-        yield passed(AREA, "version", f"lives in git tags, read by {source}")
+        yield passed(AREA, "version", f"comes from {source}")
     try:
         copies = compare_copies(project, read, finals=finals)
     except RefusedError as stop:
