@@ -44,7 +44,7 @@ class IndexApp:
         self._upstream_url = upstream.rstrip("/") if upstream else None
         self._storage = Storage(root)
         self._upstream = Upstream(upstream, self._project) if upstream and self._project else None
-        self._exchange = TokenIssuer(trusted) if trusted else None
+        self._exchange = TokenIssuer(trusted, lambda name: bool(self.listing(name))) if trusted else None
         self._uploads = Uploads(
             self._storage, self.listing, limits=limits or Limits(), served=self._project, exchange=self._exchange
         )

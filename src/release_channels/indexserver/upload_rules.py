@@ -179,6 +179,19 @@ def check_distribution(upload: Upload) -> None:
     _check_normal_name(distribution)
 
 
+def not_allowed(project: str, *, exists: bool) -> UploadRefused:
+    """Format the refusal of a good token that is another project's.
+
+    Source: warehouse/forklift/legacy.py: a token of Trusted Publishing makes no project.
+    """
+    if exists:
+        return UploadRefused(f"The given token isn't allowed to upload to project {project!r}.", status=403)
+    return UploadRefused(
+        "Non-user identities cannot create new projects. This was probably caused by successfully using a pending "
+        "publisher but specifying the project name incorrectly (either in the publisher or in your project's metadata)."
+    )
+
+
 def too_large(project: str, limits: Limits) -> UploadRefused:
     """Format the refusal of a file that is over the limit."""
     limit = limits.file // MIB or limits.file / MIB
