@@ -48,7 +48,7 @@ class StoredFile:
         return sha256(self.distribution.metadata).hexdigest() if served else None
 
 
-YANKED = ".yanked"
+YANKED, DELETED = ".yanked", ".deleted"
 _PIECE = 1024 * 1024
 # Size, time of change and inode: a file with the same ones is not read again.
 _Mark = tuple[int, int, int]
@@ -98,6 +98,10 @@ class Storage:
             return (self.root / f"{name}{YANKED}").read_text(encoding="utf-8", errors="replace").strip()
         except FileNotFoundError:
             return None
+
+    def was_deleted(self, name: str) -> bool:
+        """Return whether a file of this name was deleted: it was renamed to `NAME.deleted`, or such a file is there."""
+        return (self.root / f"{name}{DELETED}").exists()
 
     def add(self, source: Path) -> bool:
         """Copy a file in under its name and return whether the name was free; a taken name is never replaced.

@@ -103,7 +103,8 @@ class Uploads:
             listed = self._listing(upload.project)
             if upload_rules.is_duplicate(upload, digests, listed):
                 return
-            upload_rules.check_release(upload, self._limits, listed)
+            was_deleted = self._storage.was_deleted(upload.file_name)
+            upload_rules.check_release(upload, self._limits, listed, was_deleted=was_deleted)
             upload_rules.check_distribution(upload)
             if not self._storage.add(upload.path):
                 self._compare(upload, digests)
