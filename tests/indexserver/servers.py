@@ -83,6 +83,11 @@ def stored(root: Path, app: IndexApp) -> object:
     return root.exists(), files, app.listing(canonicalize_name("demo-tool"))
 
 
+def distributions_in(root: Path) -> list[Path]:
+    """List what the index stores, without its own records."""
+    return sorted(path for path in root.iterdir() if not path.name.startswith("."))
+
+
 def page(index: RunningIndex, project: str = "demo-tool") -> dict[str, object]:
     """Read a project's page as JSON; a project that is not there is an empty page."""
     answer = requests.get(f"{index.simple_url}{project}/", headers={"Accept": JSON}, timeout=20)

@@ -22,7 +22,7 @@ from release_channels.indexserver.oidc import (
     TrustedPublishing,
 )
 from release_channels.indexserver.server import RunningIndex, Tls, serve
-from tests.indexserver.servers import PLAIN, fingerprint, make_tls, post, publish
+from tests.indexserver.servers import PLAIN, distributions_in, fingerprint, make_tls, post, publish
 from tests.support.distributions import make_wheel
 
 CLAIMS = {
@@ -123,7 +123,7 @@ def test_uv_publishes_as_its_workflow_is_trusted(
             assert not (tmp_path / "root").exists()
         else:
             publish(index, make_wheel(tmp_path, PLAIN), env=env)
-            assert [path.name for path in (tmp_path / "root").iterdir()] == ["demo_tool-1.0.0-py3-none-any.whl"]
+            assert [path.name for path in distributions_in(tmp_path / "root")] == ["demo_tool-1.0.0-py3-none-any.whl"]
             assert [line.rpartition(" ")[0] for line in index.requests] == [
                 "GET /_/oidc/audience", "GET /github/oidc/token", "POST /_/oidc/mint-token",
                 "POST /legacy/", "POST /_/oidc/burn-token",

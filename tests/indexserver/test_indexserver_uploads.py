@@ -34,6 +34,7 @@ from release_channels.indexserver.uploads import Uploads
 from tests.indexserver.servers import (
     PLAIN,
     clean_env,
+    distributions_in,
     fingerprint,
     form_of,
     page,
@@ -67,7 +68,7 @@ def test_uv_publishes_a_release_twice(index: RunningIndex, root: Path, tmp_path:
     before = fingerprint(root, index)
     publish(index, *files)
     assert fingerprint(root, index) == before
-    assert sorted(path.name for path in root.iterdir()) == sorted(path.name for path in files)
+    assert [path.name for path in distributions_in(root)] == sorted(path.name for path in files)
 
 
 def test_uv_shows_why_other_bytes_are_refused(index: RunningIndex, root: Path, tmp_path: Path) -> None:
@@ -400,7 +401,7 @@ def test_one_of_many_uploads_wins(root: Path, tmp_path: Path, servers: int) -> N
         assert sorted(codes) == [200] + [400] * 7
         assert all(a.reason.startswith("File already exists") for a in answers if a.status_code == 400)
         winner = bodies[codes.index(200)]
-        assert [path.read_bytes() for path in root.iterdir()] == [winner.read_bytes()]
+        assert [path.read_bytes() for path in distributions_in(root)] == [winner.read_bytes()]
         assert requests.get(f"{first.url}/files/{winner.name}", timeout=20).content == winner.read_bytes()
 
 
@@ -424,7 +425,7 @@ def test_another_process_may_be_faster(root: Path, tmp_path: Path, same: bool) -
         else:
             with pytest.raises(UploadRefused, match="File already exists"):
                 uploads.receive(builder.get_environ())
-    assert [path.read_bytes() for path in root.iterdir()] == [theirs.read_bytes()]
+    assert [path.read_bytes() for path in distributions_in(root)] == [theirs.read_bytes()]
 
 
 def test_the_same_bytes_at_once_are_all_fine(root: Path, tmp_path: Path) -> None:
@@ -433,4 +434,4 @@ def test_the_same_bytes_at_once_are_all_fine(root: Path, tmp_path: Path) -> None
     with serve(root) as first, serve(root) as second, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: post([first, second][n % 2], path), range(8)))
         assert [answer.status_code for answer in answers] == [200] * 8
-        assert [found.name for found in root.iterdir()] == [path.name]
+        assert [found.name for found in distributions_in(root)] == [path.name]
