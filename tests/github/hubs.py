@@ -67,7 +67,8 @@ def open_hub(repo: Repo, **options: object) -> Iterator[Hub]:
     state = GitHubState(NAME, git=repo.remote, tokens=TOKENS, **options)  # type: ignore[arg-type]
     with serve_github(state) as running:
         yield Hub(state, running, repo)
-        assert running.warnings() == ()
+        wrong = running.warnings()
+        assert not wrong, wrong
 
 
 def api(hub: Hub, method: str, path: str, *, token: str | None = WRITER, **options: Any) -> requests.Response:

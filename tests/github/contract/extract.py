@@ -8,8 +8,8 @@ What is kept, for each operation in the double's table of routes:
 - the types of the path's parameters, the query parameters, the body of the request, and the body of each answer;
 - of a request everything, and no other key is allowed;
 - of a refusal the statuses that are described, and one form for all of them;
-- of another answer every field by name, and no other is allowed; a required one with all that is below it, an optional one
-  with its type alone, unless `READ` has its name because the client looks into it;
+- of another answer every field by name, and no other is allowed: a required one with all that is below it, an optional
+  one with its type alone, unless `READ` has its name because the client looks into it;
 - no descriptions, titles, examples, defaults and `x-` extensions.
 
 OpenAPI 3.0 is translated here, once: `nullable` becomes a type, a date-time a pattern, `oneOf` becomes `anyOf`.
@@ -32,8 +32,8 @@ SHA256 = "829b4bebb19a53133289f7b0bc819f4f1118115821db2ca9f25e9ee995a7da2a"
 TARGET = Path("src/release_channels/rehearsal/github/contract.json")
 # The description is of this version; what a later one changes is annotated there and not applied.
 API_VERSION = "2022-11-28"
-READ = {"conditions", "deployment_branch_policy", "environments", "protection_rules", "ref_name", "reviewer", "reviewers"}
-READ |= {"rules", "wait_timer"}
+READ = {"conditions", "deployment_branch_policy", "environments", "protection_rules", "ref_name", "reviewer", "rules"}
+READ |= {"reviewers", "wait_timer"}
 # Where GitHub breaks its own description: any operation may answer so, few name it. Source: GitHub's REST reference.
 UNDECLARED = {
     "301": "a repository that was renamed, for reads",
@@ -44,8 +44,16 @@ UNDECLARED = {
     "404": "what is not there or not visible",
     "422": "a body or a parameter that is not valid",
 }
-_KEPT = ("additionalProperties", "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength")
-_KEPT += ("minimum", "pattern", "type")
+# Likewise what it sends and does not describe: the field, the form that it has in truth, and where that is known from.
+UNDESCRIBED = {
+    "environment can_admins_bypass": ({"type": "boolean"}, "not in the description, and read by the clients of others"),
+    "release-asset state": (
+        {"enum": ["uploaded", "open", "starter"]},
+        "the reference of the upload names `starter`, its schema does not",
+    ),
+}
+_KEPT = {"additionalProperties", "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength"}
+_KEPT |= {"minimum", "pattern", "type"}
 _DATE_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"
 Translator = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -68,8 +76,10 @@ class Extractor:
         described = self._paths[f"/repos/{{}}/{{}}{path}"][method.lower()]
         parameters = [self._follow(parameter)[1] for parameter in described.get("parameters", ())]
         query = [one for one in parameters if one["in"] == "query"]
-        keys = {"properties": {one["name"]: one["schema"] for one in query}}
-        keys["required"] = [one["name"] for one in query if one.get("required")]
+        keys = {
+            "properties": {one["name"]: one["schema"] for one in query},
+            "required": [one["name"] for one in query if one.get("required")],
+        }
         taken: dict[str, Any] = {
             "path": [self._whole(one["schema"]) for one in parameters if one["in"] == "path"][2:],
             "query": self._whole(keys),
@@ -122,7 +132,7 @@ class Extractor:
 
 def _translate(schema: Mapping[str, Any], inner: Translator, optional: Translator) -> dict[str, Any]:
     """Translate one level of a schema; `optional` is for the fields that it does not require."""
-    taken = {key: schema[key] for key in _KEPT if key in schema}
+    taken = {key: value for key, value in schema.items() if key in _KEPT}
     if schema.get("format") == "date-time":
         taken["pattern"] = _DATE_TIME
     if branches := schema.get("anyOf") or schema.get("oneOf"):
@@ -155,9 +165,13 @@ def extract(description: Mapping[str, Any]) -> dict[str, Any]:
     """Take the operations that the double serves."""
     extractor = Extractor(description)
     operations = {route.operation: extractor.operation(route.operation) for route in ROUTES}
+    for name, (schema, _) in UNDESCRIBED.items():
+        shared, field = name.split()
+        extractor.shared[shared]["properties"][field] = schema
     return {
         "about": {"source": PACKAGE, "sha256": SHA256, "api_version": API_VERSION},
         "undeclared": UNDECLARED,
+        "undescribed": {name: reason for name, (_, reason) in UNDESCRIBED.items()},
         "operations": operations,
         "$defs": extractor.shared | {"error": extractor.error()},
     }

@@ -79,9 +79,7 @@ class GitHubApp:
             return broken(500)
         return answer
 
-    def _serve(
-        self, request: Request, route: Route, matched: Mapping[str, Any], sent: bytes, breach: str
-    ) -> Answer:
+    def _serve(self, request: Request, route: Route, matched: Mapping[str, Any], sent: bytes, breach: str) -> Answer:
         state = self._state
         try:
             token = self._authenticate(request)
@@ -138,6 +136,8 @@ def _dispatch(request: Request, route: Route, call: Call, breach: str) -> Answer
         raise not_found()
     _authorize(call, route)
     if breach:
+        if route.level == "write" and not route.uploads:
+            call.sent()  # what is no JSON object is refused as that
         raise Refused(422, f"Invalid request.\n\n{breach}")
     reply = route.handler(call)
     if isinstance(reply, Listing):

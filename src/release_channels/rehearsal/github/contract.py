@@ -54,7 +54,7 @@ class Contract:
             return "the body is no JSON"
 
     def check_answer(self, operation: str, answer: Answer) -> str:
-        """Return what is wrong with an answer, or nothing; what stands in front of a server that fails may say anything.
+        """Return what is wrong with an answer, or nothing; the page of a server that fails may be anything.
 
         Source: GitHub's description, and for the statuses that it leaves out the list in `contract.json`.
         """
