@@ -432,6 +432,11 @@ def test_what_a_bump_changes_is_what_it_would_write() -> None:
 CHANGELOGS = {
     "nothing new": ("## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n", WARNING, "nothing below its heading"),
     "no heading": ("## [1.1.0]\n\n- Old.\n", WARNING, "no heading for unreleased changes"),
+    "a name and a date": (
+        "## demo 1.2.0 (unreleased)\n\n- New.\n\n## demo 1.1.0 (2026-05-05)\n",
+        PASSED,
+        "can be read",
+    ),
     "something new": ("## [Unreleased]\n\n- New.\n", PASSED, "CHANGELOG.md can be read"),
 }
 

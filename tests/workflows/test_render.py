@@ -196,6 +196,14 @@ def test_only_a_private_repository_gives_rights_to_the_last_jobs() -> None:
             assert (jobs["ci-result"]["permissions"] or {}) == rights
 
 
+def test_submodules_are_fetched_where_the_project_has_some() -> None:
+    """Each checkout fetches them, since a build needs them; in a project without any none does."""
+    for name, expected in (("plain", {None}), ("submodules", {"recursive"})):
+        jobs = [job for workflow in rendered(name).values() for job in workflow["jobs"].values()]
+        steps = [step for job in jobs for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+        assert {step["with"].get("submodules") for step in steps} == expected
+
+
 def test_who_may_what() -> None:
     """Identities in the publishing jobs alone, writing in `github-release` alone, and never both; the gate has none."""
     holders: dict[str, set[str]] = {"id-token": set(), "contents": set()}

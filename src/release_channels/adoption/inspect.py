@@ -45,6 +45,7 @@ class ProjectSnapshot:
     has_uv_lock: bool
     is_private: bool | None
     """True if the repository on GitHub is private; None where that cannot be known."""
+    has_submodules: bool = False
     tasks_path: str = TASKS
     unlisted: tuple[UnlistedCopy, ...] = ()
     """The copies of the version that no setting lists."""
@@ -84,6 +85,7 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
         has_tests=any((root / name).is_dir() for name in ("tests", "test")) or any(root.glob("test_*.py")),
         has_uv_lock=(root / "uv.lock").exists(),
         is_private=_is_private(repository, env) if repository and asks_github else None,
+        has_submodules=(root / ".gitmodules").is_file(),
         tasks_path=tasks_path,
         unlisted=unlisted_copies(project, tree.read, git.tracked_files(), finals=finals),
         bumped=bumped_files(project, tree.read),

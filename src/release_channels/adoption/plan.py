@@ -202,6 +202,7 @@ def _workflows(
         test_name=tests["name"].text if tests is not None else "",
         noxfile=noxfile.path,
         is_private=_is_private(snapshot, config),
+        has_submodules=snapshot.has_submodules,
     )
     rendered = render(adoption)
     broken = check_workflows(snapshot.workflows, config)

@@ -194,9 +194,9 @@ def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
             file_limit=config.file_limit,
             project_limit=config.project_limit,
             project_bytes=0,
-            allow_prerelease_dependencies=frozenset(config.allow_prerelease_dependencies),
+            allow=frozenset(config.allow),
         )
-        findings = sort_findings(check_declared(project, context.read, subject))
+        findings = sort_findings(check_declared(project, context.read, subject), subject.allow)
     for finding in findings:
         answer = Answer.NO if finding.severity is Severity.ERROR else Answer.UNKNOWN
         yield Row("metadata", answer, finding.message, finding.hint)

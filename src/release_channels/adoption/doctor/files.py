@@ -19,8 +19,9 @@ from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Line, final_of, line_of
 from release_channels.model.workflow_semantics.file import environment_of, read_workflow, steps_of
 from release_channels.model.workflow_semantics.permissions import write_permissions
-from release_channels.project.changelog import find_changelog, named_changelog, plan_release, read_changelog
-from release_channels.project.files import Read
+from release_channels.project.changelog import find_changelog, named_changelog, read_changelog
+from release_channels.project.changelog_edit import plan_release
+from release_channels.project.files import Read, follow_links
 from release_channels.project.plan_edits import CopyReport, compare_copies
 from release_channels.project.pyproject import Project
 from release_channels.project.unlisted_copies import UnlistedCopy, entries_for
@@ -72,7 +73,7 @@ def _version(project: Project, source: str) -> Diagnosis:
 def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
         news = project.news_file(final_of(project.version))
-        if news and named_changelog(project.config, news) == news and read(news) is None:
+        if news and named_changelog(project.config, news) == news and follow_links(news, read)[1] is None:
             return passed(AREA, "changelog", f"{news} is not there yet; `invoke bump` lets towncrier make it")
         path = find_changelog(project.config, read, news)
         if path is None:
@@ -83,7 +84,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
         if not news and line_of(project.version) is Line.DEV:
             # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
-            plan_release(document, final_of(project.version), date.min, path, project.config.tag_format)
+            plan_release(document, final_of(project.version), date(2000, 1, 1), path, project.config.tag_format)
     except RefusedError as stop:
         return warning(AREA, "changelog", f"{stop}: so far `invoke bump` would refuse", stop.hint)
     return passed(AREA, "changelog", f"{path} can be read")

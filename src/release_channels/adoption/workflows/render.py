@@ -63,6 +63,7 @@ class Adoption:
     """The file that registers the release sessions: one of its own where the noxfile imports what is not locked."""
     is_private: bool = False
     """True if the repository is private, so that even a checkout needs a right."""
+    has_submodules: bool = False
     is_tool: bool = False
     """True if this is the tool's own repository, which runs from its sources."""
 
@@ -161,6 +162,7 @@ def _starts(adoption: Adoption) -> dict[str, str]:
     token = "GH_TOKEN: ${{ github.token }}"
     common = {
         "no_rights": _PRIVATE_RIGHTS if private else "permissions: {}",
+        "submodules": "submodules: recursive" if adoption.has_submodules else "",
         "private_token": token if private else "",
         "private_env": f"env:\n  {token}" if private else "",
         "test": tests.start if tests else "",

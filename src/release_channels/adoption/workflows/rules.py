@@ -38,8 +38,30 @@ WITH_RIGHTS = frozenset({"preview-publish", "public-publish", "github-release", 
 
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 _VERSION_COMMENT = re.compile(r"@[0-9a-f]{40}['\"]? +# v\d+(\.\d+)*")
-_UPLOADERS = re.compile(r"(^|[\s;&|])(uv\s+publish|twine\s+upload|flit\s+publish|hatch\s+publish|poetry\s+publish)\b")
-_UPLOAD_ACTION = "gh-action-pypi-publish"
+# The programs that upload to an index, and the word by which each does.
+_UPLOADING_PROGRAMS = {
+    "uv": "publish",
+    "twine": "upload",
+    "flit": "publish",
+    "hatch": "publish",
+    "poetry": "publish",
+    "pdm": "publish",
+    "rye": "publish",
+    "maturin": "(?:publish|upload)",
+    r"setup\.py": r"(?:[^\n;&|]*\s)?upload",
+}
+_GAP = r"(?:\s|\\\n)+"
+_UPLOADERS = re.compile(
+    r"(?:^|[\s;&|(`\"'/])(?:"
+    + "|".join(rf"{program}{_GAP}(?:-\S+{_GAP})*{word}" for program, word in _UPLOADING_PROGRAMS.items())
+    + r")(?![\w.-])"
+)
+# Actions and workflows of others are known by their names, or by what they are given.
+_UPLOAD_ACTION = re.compile(
+    r"(pypi|poetry|twine|flit)[^@]*(publish|upload|deploy|release)|(publish|upload|deploy|release)[^@]*(pypi|poetry|twine)",
+    re.IGNORECASE,
+)
+_UPLOAD_COMMANDS = ("publish", "upload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +126,12 @@ def check_workflows(
 
 def _guard(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
     """Rules for every workflow of the repository: only the release workflows publish, and only jobs of their own."""
+    calls = (job for job in file.top["jobs"].table.values() if "uses" in job)
+    for part in (*calls, *(step for _, _, step in steps_of(file.top))):
+        if _UPLOADERS.search(part["run"].text) or _is_upload(part):
+            yield file.broken(part.line, "one-way-out", "uploads past the release sessions: use `preview` or `public`")
     for _, job, step in steps_of(file.top):
         run, line = step["run"], parse_line(step["run"].text)
-        if _UPLOADERS.search(run.text) or _UPLOAD_ACTION in step["uses"].text:
-            yield file.broken(step.line, "one-way-out", "uploads past the release sessions: use `preview` or `public`")
         uploads = line is not None and UPLOADING.intersection(line.sessions)
         if uploads and not is_release and line is not None and line.index not in (None, "local"):
             yield file.broken(run.line, "one-way-out", f"uploads to {line.index} outside of the release workflows")
@@ -115,6 +139,18 @@ def _guard(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
             continue
         if uploads and "id-token" in write_permissions(file.top, job):
             yield file.broken(job.line, "one-way-out", "an identity and an upload outside of the release workflows")
+
+
+def _is_upload(part: Value) -> bool:
+    """Check whether a step or a job calls an action or a workflow of others that uploads to an index."""
+    if "uses" not in part:
+        return False
+    given = {**part["with"].table, **part["secrets"].table}
+    has_token = any(
+        "secrets." in value.text and "pypi" in f"{key} {value.text}".lower() for key, value in given.items()
+    )
+    command = part["with"]["command"].text.split()[:1]
+    return bool(_UPLOAD_ACTION.search(part["uses"].text)) or has_token or bool({*command} & {*_UPLOAD_COMMANDS})
 
 
 def _keep(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
