@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from release_channels.adoption import noxfile as noxfiles
 from release_channels.adoption import tasks_file
-from release_channels.adoption.detect import describe_gap, foreign_settings, own_tests, test_session
+from release_channels.adoption.detect import find_gap, foreign_settings, own_tests, test_session
 from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.script_metadata import tool_requirement, with_requirement
 from release_channels.adoption.settings_table import with_settings
@@ -249,9 +249,8 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
     elif snapshot.repository is None:
         yield f"the remote {snapshot.remote} is not on GitHub, where the workflows would run"
     tests = _tests_of(snapshot, config)
-    if tests is not None:
-        gap = describe_gap(tests["on"], config.test_workflow, config.main_branch, snapshot.bumped)
-        yield from (gap,) if gap else ()
+    if tests is not None and (gap := find_gap(tests, config.test_workflow, config.main_branch, snapshot.bumped)):
+        yield gap.message
     if config.gate.enabled:
         yield "the gate needs the secret of at least one model provider; a project without: `init --no-gate`"
 
