@@ -13,7 +13,7 @@ import pytest
 from release_channels.errors import RefusedError, UnansweredError
 from release_channels.model.github import WorkflowRun
 from release_channels.rehearsal.github import Answer
-from tests.github.hubs import NAME, READER, Hub
+from tests.github.hubs import NAME, READER, Hub, api
 
 SHA, OTHER = "a" * 40, "b" * 40
 LIMIT = 1 << 20
@@ -40,6 +40,14 @@ def test_a_run_is_read_whole(hub: Hub) -> None:
         title="Mend it",
         created_at=datetime(2026, 11, 1, 12, 0, tzinfo=UTC),
     )
+
+
+def test_a_run_without_an_attempt_has_none(hub: Hub) -> None:
+    """GitHub may leave out the attempt, and no number that anything states is taken for it."""
+    shown = api(hub, "GET", f"/actions/runs/{hub.state.add_run('test.yml', SHA)}").json()
+    del shown["run_attempt"]
+    hub.state.faults.append(lambda *_: Answer(200, shown))
+    assert hub.client().run(shown["id"]).attempt == 0
 
 
 def test_the_newest_run_is_of_this_workflow_commit_and_event(hub: Hub) -> None:
