@@ -17,7 +17,7 @@ from release_channels.project.metadata import Identity, read_identity
 from release_channels.project.sources.base import VersionSource
 from release_channels.project.sources.detect import detect_version_source
 from release_channels.project.sources.layout import SourceContext
-from release_channels.project.typed_toml import decode, nested_table, optional_string, parse_toml, table
+from release_channels.project.typed_toml import MAX_SETTINGS, decode, nested_table, optional_string, parse_toml, table
 
 PYPROJECT = "pyproject.toml"
 
@@ -72,17 +72,18 @@ class Project:
         """Return the file that towncrier writes for a version; empty if the project does not use it."""
         return self.news.file.replace("{version}", str(version)) if self.news else ""
 
-    def with_tags(self, tags: ReachableTags) -> Project:
+    def with_tags(self, tags: ReachableTags, tag_format: str = "") -> Project:
         """Return the project with the version of its commit's tags; unchanged if the version is in a file.
 
-        Raises: RefusedError for a tag that is not of the configured format.
+        The format is the configured one unless another one is given.
+        Raises: RefusedError for a tag that is not of the format.
         """
         if self.source.is_written:
             return self
         from release_channels.project.sources.vcs_tags import TagVersion, version_from_tags
 
         assert isinstance(self.source, TagVersion)
-        version = version_from_tags(tags, self.config.tag_format)
+        version = version_from_tags(tags, tag_format or self.config.tag_format)
         return replace(self, source=replace(self.source, version=version))
 
 
@@ -108,6 +109,7 @@ def parse_project(
         path,
         bom="no build backend reads",
         missing="a release is made from a project with [project] in that file",
+        most=MAX_SETTINGS,
     )
     document = parse_toml(text, path)
     identity = read_identity(document, path, read)
