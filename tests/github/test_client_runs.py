@@ -64,6 +64,21 @@ def test_the_newest_run_is_of_this_workflow_commit_and_event(hub: Hub) -> None:
     assert (found.id, found.is_green) == (wanted, True)
 
 
+def test_a_run_is_found_by_its_title_since_a_time(hub: Hub) -> None:
+    """The newest of exactly this title counts, and none that is older; GitHub is asked for no older ones."""
+    since = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+    for day in (1, 2, 3):
+        hub.state.clock = lambda day=day: datetime(2026, 11, day, 12, 0, tzinfo=UTC)  # type: ignore[misc]
+        hub.state.add_run("gate.yml", SHA, title="gate of a", event="workflow_run")
+        hub.state.add_run("gate.yml", SHA, title=f"gate of day {day}", event="workflow_run")
+
+    def number(title: str) -> int | None:
+        found = hub.client().find_run("gate.yml", title, event="workflow_run", since=since)
+        return found.number if found else None
+
+    assert [number(title) for title in ("gate of a", "gate of day 2", "gate of day 1", "gate")] == [5, 4, None, None]
+
+
 def test_any_event_counts_where_none_is_named(hub: Hub) -> None:
     """Without an event the newest run of the commit is given, whatever started it."""
     hub.state.add_run("test.yml", SHA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -230,6 +231,40 @@ def test_runs_are_filtered(hub: Hub) -> None:
         assert [run["id"] for run in listed["workflow_runs"]] == [wanted], query
     workflow_id = api(hub, "GET", f"/actions/runs/{wanted}").json()["workflow_id"]
     assert api(hub, "GET", f"/actions/workflows/{workflow_id}/runs").json()["total_count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (">=2026-11-02T12:00:00Z", [2, 3]),
+        (">2026-11-02T12:00:00Z", [3]),
+        ("<2026-11-02T14:00:00+02:00", [1]),
+        ("<=2026-11-02T14:00:00+02:00", [1, 2]),
+        ("2026-11-02T12:00:00Z", [2]),
+        ("2026-11-02", [2]),
+        (">2026-11-02", [3]),
+        (">=2026-11-04", []),
+    ],
+)
+def test_runs_are_filtered_by_their_time(hub: Hub, wanted: str, found: list[int]) -> None:
+    """A time or a day, as GitHub's search has them; a fraction of a second does not count."""
+    for day in (1, 2, 3):
+        hub.state.clock = lambda day=day: datetime(2026, 11, day, 12, 0, 0, 7, tzinfo=UTC)  # type: ignore[misc]
+        hub.state.add_run("test.yml", SHA)
+    listed = api(hub, "GET", "/actions/workflows/test.yml/runs", params={"created": wanted}).json()["workflow_runs"]
+    assert sorted(run["run_number"] for run in listed) == found
+
+
+def test_a_search_shows_a_thousand_runs(hub: Hub) -> None:
+    """Where a filter is given, the tenth page of a hundred is the last, though more are counted."""
+    for _ in range(1003):
+        hub.state.add_run("test.yml", SHA)
+    path = "/actions/runs?per_page=100&page="
+    assert len(api(hub, "GET", f"{path}11").json()["workflow_runs"]) == 3
+    tenth, after = (api(hub, "GET", f"{path}{page}&event=push") for page in (10, 11))
+    assert (tenth.json()["total_count"], tenth.json()["workflow_runs"][-1]["run_number"]) == (1003, 4)
+    assert "next" not in tenth.links
+    assert after.json()["workflow_runs"] == []
 
 
 def test_earlier_attempts_stay_visible(hub: Hub) -> None:

@@ -165,8 +165,9 @@ def _page(request: Request, site: Site, listing: Listing) -> Answer:
     """
     size = min(max(request.args.get("per_page", 30, int), 1), 100)
     page = max(request.args.get("page", 1, int), 1)
-    last = max(math.ceil(len(listing.items) / size), 1)
-    items = list(listing.items[(page - 1) * size : page * size])
+    reached = listing.items[: listing.most]
+    last = max(math.ceil(len(reached) / size), 1)
+    items = [listing.show(item) for item in reached[(page - 1) * size : page * size]]
     content = {"total_count": len(listing.items), listing.key: items} if listing.key else items
     links = {"prev": page - 1, "next": page + 1, "first": 1, "last": last}
     shown = {rel: to for rel, to in links.items() if 1 <= to <= last and to != page}
