@@ -402,8 +402,7 @@ def test_a_fault_of_the_stand_in_itself_is_reported(repo: Repo) -> None:
 
     state.clock = lambda: 1 // 0  # type: ignore[assignment,return-value]
     with serve_github(state) as running:
-        version = {"X-GitHub-Api-Version": "2022-11-28"}
-        answer = requests.get(f"{running.api_url}/repos/{NAME}", headers=version, timeout=20)
+        answer = requests.get(f"{running.api_url}/repos/{NAME}", timeout=20)
         assert answer.status_code == 500
         (warning,) = running.warnings()
     assert "ZeroDivisionError" in warning

@@ -59,6 +59,11 @@ class Call:
         """Return whether the token has a right; who may write may read."""
         return f"{area}: write" in self.rights or (level == "read" and f"{area}: read" in self.rights)
 
+    def number(self, key: str, default: int) -> int:
+        """Read a parameter that is a positive number; anything else counts as not sent."""
+        text = self.query.get(key, "")
+        return int(text) if text.isdecimal() and int(text) else default
+
     def sent(self) -> dict[str, Any]:
         """Read the JSON object that was sent.
 
