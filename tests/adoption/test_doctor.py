@@ -168,6 +168,14 @@ def test_the_public_pattern_is_tried_on_the_projects_tags() -> None:
     assert [finding.message for finding in findings] == ["its pattern also fits tags that are no releases: v2-docs"]
 
 
+def test_rules_that_github_does_not_report_are_unknown() -> None:
+    """Reviewers that are not reported are neither absent nor there, for previews as for releases."""
+    for wanted in (PREVIEWS, PUBLIC):
+        found = on_hub(with_environment(replace(wanted, has_rules=False), wanted.name))
+        (told,) = [finding for finding in found if "reviewers" in finding.message]
+        assert "are unknown: GitHub does not report them" in told.message
+
+
 def test_without_a_gate_no_provider_is_asked_for() -> None:
     """Nobody has to have a key for what is switched off."""
     bare = replace(SOUND, secrets={"": frozenset()})
