@@ -49,6 +49,7 @@ PAGE = {
     "files": [{"filename": "demo-1.0.tar.gz", "url": "demo-1.0.tar.gz", "hashes": {}, "size": 1, "yanked": "why",
                "upload-time": "2026-01-01T00:00:00Z", "requires-python": ">=3", "core-metadata": {"sha256": "0"}}],
 }  # fmt: skip
+VERSION = parse_project_version("1.2.0")
 CLAIMS = {"repository": "a/b", "workflow_ref": "a/b/.github/workflows/x.yml@main", "environment": "e", "exp": 1}
 PYPROJECT = """
 [build-system]
@@ -144,7 +145,6 @@ TEXT: dict[str, tuple[str, Parse]] = {
     "token": ("a.b.c", lambda text, _: read_claims(text)),
     "URL": ("https://me:secret@index.example/", lambda text, _: redact_urls(printable(text)).encode()),
 }  # fmt: skip
-VERSION = parse_project_version("1.2.0")
 
 _LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
