@@ -41,6 +41,12 @@ def pictures(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation site; a broken link or reference is an error."""
+    session.run("sphinx-build", "--fresh-env", "--quiet", "--nitpicky", "--fail-on-warning", "docs", "docs/_build")
+
+
+@nox.session(default=False)
 def generate(session: nox.Session) -> None:
-    """Write the generated files: the page of settings, the workflows, the hashed requirements."""
+    """Write the generated files: the reference pages, the workflows, the hashed requirements."""
     session.run("python", "tests/generate.py")

@@ -1,4 +1,4 @@
-"""Write the generated files: the page of settings, this repository's workflow files, the hashed requirements."""
+"""Write the generated files: settings, sessions and tasks, workflow files of this repository, hashed requirements."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from release_channels.adoption.config_reference import configuration_page
 from release_channels.adoption.tool_source import own_workflows
 from release_channels.model.config import parse_config
+from tests.reference import reference_page
 
 HERE = Path(__file__).parents[1]
 _COMPILE = (
@@ -30,6 +31,7 @@ def main() -> None:
     """Write every file."""
     project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))
     (HERE / "docs" / "configuration.md").write_text(configuration_page(), encoding="utf-8")
+    (HERE / "docs" / "reference.md").write_text(reference_page(), encoding="utf-8")
     config = parse_config(project["tool"].get("release-channels", {}))
     for path, text in own_workflows(config).items():
         (HERE / path).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Draw what a preview and `status` look like, from a real run: `uv run nox -s pictures` writes docs/pictures again."""
+"""Draw the pictures of the README: `uv run nox -s pictures` writes docs/pictures again."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from invoke.tasks import Task
 
 from release_channels.adapters import console
-from release_channels.cli.context import open_context
-from release_channels.commands.status import read_status, show_status
-from release_channels.model.outcome import Result
-from release_channels.model.session_names import PREVIEW
-from release_channels.model.version import Channel
-from release_channels.release.pipeline import run_pipeline
-from tests.support.distributions import make_wheel
+from release_channels.tasks import bump, status, tag
+from tests.commands.doing import on_index, run_task
+from tests.flow import draw_flow
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
-_COLUMNS = 110
+_COLUMNS = 80
 # A person and a time that are always the same, so that the commit and its bytes are, too.
 _ALWAYS = {
     **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (
@@ -36,20 +35,27 @@ _FONT = re.compile(r"@font-face \{[^}]*\}\s*")
 
 
 def draw(directory: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Publish a preview of a sample project to its local index, look at the status, and give both as SVG by name."""
+    """Release a sample project on its local index, with a refusal on the way, and give the screens as SVG by name."""
     repo = Repo.create(directory / "demo", Sample(urls="", files={".gitignore": "dist/\n"}).tree())
-    index = repo.root / ".release-channels" / "index"
-    make_wheel(index, version="1.1.0", scripts={"demo-tool": "demo_tool.cli:main"})
-    (index.parent / ".gitignore").write_text("*\n")
-    pictures = {}
+    on_index(repo, "1.1.0")
     with console.pictured(_COLUMNS) as recorder:
-        outcome = run_pipeline("preview", PREVIEW, (), root=repo.root, channel=Channel.PREVIEW, env=env)
-        assert outcome.result is Result.PUBLISHED, outcome.line
-        pictures["preview"] = _svg(recorder.export_svg(title="nox -s preview"))
-    with console.pictured(_COLUMNS) as recorder, open_context(repo.root, env, index="local") as context:
-        show_status(read_status(context))
-        pictures["status"] = _svg(recorder.export_svg(title="invoke status --index local"))
-    return pictures
+        assert _type(repo, "tag", tag) != 0
+        refusal = _svg(recorder.export_svg(title="a release that is refused"))
+    with console.pictured(_COLUMNS) as recorder:
+        _type(repo, "status", status)
+        assert _type(repo, "bump --commit", bump, commit=True) == 0
+        repo.git("push", "--quiet", "origin", "main")
+        assert _type(repo, "tag", tag) == 0
+        release = _svg(recorder.export_svg(title="from a dev version to the release tag"))
+    return {"refusal": refusal, "release": release}
+
+
+def _type(repo: Repo, words: str, task: Task[Any], **options: object) -> int:
+    """Show a command line, run its task, and return the exit code."""
+    console.result(f"$ release-channels {words} --index local", style="bold cyan")
+    code = run_task(repo.root, task, index="local", **options)
+    console.result("")
+    return code
 
 
 def words(svg: str) -> list[str]:
@@ -69,6 +75,7 @@ def main() -> None:
     """Write the pictures."""
     os.environ.update(_ALWAYS)
     PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "flow.svg").write_text(draw_flow(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as directory:
         for name, svg in draw(Path(directory), dict(os.environ)).items():
             (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8")

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from release_channels.adoption.config_reference import configuration_page
-from release_channels.cli.options import GateOptions, Options, parse_options
+from release_channels.cli.options import GateOptions, parse_options
 from release_channels.gate.providers import PROVIDERS
 from release_channels.model.config import Config, parse_config
 from release_channels.model.gate_config import GateConfig
 from release_channels.sessions import SESSIONS
 from release_channels.tasks import ns
+from tests.flow import draw_flow
+from tests.reference import reference_page
 
 HERE = Path(__file__).parents[2]
 MORE = ("docs/adopting.md", "docs/moving.md", "docs/errors.md")
@@ -27,6 +29,7 @@ DOCUMENTS = (
     "docs/configuration.md",
     "docs/guarantees.md",
     "docs/gate.md",
+    "docs/reference.md",
     *MORE,
 )
 MAIN_JOB = "python -m pip install uv && uv run nox -s preview"
@@ -73,20 +76,19 @@ def test_the_page_of_settings_is_up_to_date() -> None:
     assert _text("docs/configuration.md") == configuration_page()
 
 
-def test_the_readme_names_every_session_and_option() -> None:
-    """The tables of the README and the program agree."""
-    text = _text("README.md")
-    assert set(re.findall(r"^\| `([a-z][a-z-]*)` \|", text, re.MULTILINE)) == set(SESSIONS)
-    options = re.findall(r"^\| `(--[a-z-]+)( [A-Z]+)?` \|", text, re.MULTILINE)
-    assert len(options) == 8
-    for option, value in options:
-        parse_options(Options, "preview", [option, "1"] if value else [option])
+def test_the_reference_page_is_up_to_date() -> None:
+    """docs/reference.md is what is generated from the sessions and tasks, and names all of them."""
+    text = _text("docs/reference.md")
+    assert text == reference_page()
+    assert {*SESSIONS, *ns.task_names} <= set(re.findall(r"^\| `([a-z][a-z-]*)` \|", text, re.MULTILINE))
+    assert "None" not in text
 
 
-def test_the_readme_names_every_task() -> None:
-    """The table of tasks and the collection agree."""
-    named = re.findall(r"^\| `invoke ([a-z-]+)` \|", _text("README.md"), re.MULTILINE)
-    assert sorted(named) == sorted(ns.task_names)
+def test_the_picture_of_the_channels_is_up_to_date() -> None:
+    """The workflows and jobs of the README's picture are those of the workflow files."""
+    picture = _text("docs/pictures/flow.svg")
+    assert picture == draw_flow(), "run `nox -s pictures`"
+    assert "internal-preview-release.yml" in picture
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

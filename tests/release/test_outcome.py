@@ -147,6 +147,8 @@ def test_no_field_gives_a_command(
 def test_what_libraries_log_is_not_on_the_screen_and_what_nox_says_is(caplog: pytest.LogCaptureFixture) -> None:
     """nox lets everything through; of that a user sees nox's own lines, and the rest with --verbose."""
     caplog.set_level(logging.DEBUG)
+    # A test that ran nox in this process may have given its logger a level.
+    caplog.set_level(logging.NOTSET, logger="nox")
     for verbose, told in ((False, ["from nox"]), (True, ["from markdown_it.rules_block", "from nox"])):
         console.set_verbose(verbose)
         try:

@@ -20,7 +20,7 @@ from release_channels.adapters.actions_event import parse_event_run, read_dispat
 from release_channels.adapters.distributions import parse_file_name, read_distribution
 from release_channels.adapters.index import fetch_page
 from release_channels.adapters.tool_lock import locked_tool
-from release_channels.adoption.workflows.parse import parse_line, read_workflow
+from release_channels.adoption.workflows.parse import parse_line
 from release_channels.errors import ReleaseError
 from release_channels.gate.judge import parse_judgement
 from release_channels.model.config import parse_config
@@ -31,6 +31,7 @@ from release_channels.model.tags import version_of, why_wrong
 from release_channels.model.tested_commit import parse_provenance
 from release_channels.model.trusted_publishing import read_claims
 from release_channels.model.version import parse_project_version, parse_run_number, try_version
+from release_channels.model.workflow_semantics.file import read_workflow
 from release_channels.project.changelog import parse_changelog
 from release_channels.project.pyproject import parse_project
 from tests.support.distributions import make_sdist, make_wheel

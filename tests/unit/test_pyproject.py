@@ -67,7 +67,6 @@ REFUSED = {
     "poetry": (BUILD + "[tool.poetry]\nname = 'x'\n", "no [project] table", "[tool.poetry]"),
     "tool is not a table": ("tool = 1\n" + BUILD, "no [project] table", "write [project]"),
     "project is not a table": ("project = 1\n" + BUILD, "project is 1", "[project]"),
-    "no build system": ('[project]\nname = "x"\nversion = "1"\n', "no [build-system] table", "build-backend"),
     "build system is not a table": ('build-system = 1\n[project]\nname = "x"\n', "build-system is 1", "[build-system]"),
     "build backend is not a text": ('[build-system]\nbuild-backend = 1\n[project]\nname = "x"\nversion = "1"\n',
                                  "build-system.build-backend is 1", "a string"),

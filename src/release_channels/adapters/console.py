@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from release_channels.errors import ReleaseError
 from release_channels.model.redact import printable, redact_urls
+from release_channels.model.session_names import TypedCommands
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,6 +21,7 @@ _WIDE = 160
 _verbose = False
 _picture: Console | None = None
 _redact: Callable[[str], str] = str
+_commands = TypedCommands()
 
 
 def set_verbose(verbose: bool) -> None:
@@ -49,6 +51,12 @@ def set_redactor(redact: Callable[[str], str]) -> None:
     """Redact secrets from all further output."""
     global _redact
     _redact = redact
+
+
+def set_commands(commands: TypedCommands) -> None:
+    """Show the commands of all further messages as the user types them."""
+    global _commands
+    _commands = commands
 
 
 def results() -> Console:
@@ -117,7 +125,7 @@ def _inert(text: str) -> str:
 
     Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
     """
-    plain = redact_urls(printable(_redact(text)))
+    plain = redact_urls(printable(_redact(_commands.rewrite(text))))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 
 

@@ -13,7 +13,7 @@ from typing import IO
 from release_channels.adapters.process import CompletedProcess, RequestProcess, run, run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.model.observed import Commit, Relation, Tag
-from release_channels.project.files import Read
+from release_channels.project.files import Read, SymbolicLinkError
 
 # Variables that point git at another repository, as they stand inside a hook or a rebase.
 _OTHER_REPOSITORY = frozenset(
@@ -207,19 +207,20 @@ class Git:
     def read_file(self, sha: str, path: str) -> bytes | None:
         """Read a file as a commit contains it, byte for byte; None if the commit has no such file.
 
-        Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone; CommandError if the
-        path leads out of the repository, or there is no such commit.
+        Raises: SymbolicLinkError if it is a symbolic link, which an edit would follow out of the clone; CommandError if
+        the path leads out of the repository, or there is no such commit.
         """
         entry = self._objects.files(sha).get(os.fsencode(self._normal_path(path)))
         if entry is None or entry.kind != "blob":
             return None
-        if entry.mode == _SYMBOLIC_LINK:
-            raise RefusedError(f"{path} is a symbolic link in the commit", hint="commit the file itself in its place")
         blob = self._objects.find(entry.sha)
         if blob is None:
             raise CommandError(
                 f"{path} of {sha[:12]} cannot be read", hint="`git fsck` shows which objects are missing"
             )
+        if entry.mode == _SYMBOLIC_LINK:
+            message, hint = f"{path} is a symbolic link in the commit", "commit the file itself in its place"
+            raise SymbolicLinkError(path, os.fsdecode(blob.content), message, hint=hint)
         return blob.content
 
     def _normal_path(self, path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model import grammar
+from release_channels.model.findings import Allowable, parse_allowed
 from release_channels.model.gate_config import GateConfig as GateConfig
 from release_channels.model.gate_config import check_gate, required, setting
 from release_channels.model.redact import is_secret_name
@@ -110,11 +111,10 @@ class Config:
         (), "further variables that the build backend gets, by name; none that is named like a secret"
     )
     rebuild: bool = setting(True, "`check` builds a second time and compares the bytes")
-    allow_lost_scripts: tuple[str, ...] = setting(
-        (), "scripts of the previous release that a release may drop: `check` refuses to drop any other"
-    )
-    allow_prerelease_dependencies: tuple[str, ...] = setting(
-        (), "dependencies that a final may ask for as pre-releases: `check` and `tag` refuse any other"
+    allow: tuple[str, ...] = setting(
+        (),
+        "what may pass although `build`, `check` or `tag` would refuse it, each case as the refusal shows it, such as "
+        f"`{Allowable.SECRETS.case('data/demo.key')}`; the kinds are {', '.join(f'`{kind}`' for kind in Allowable)}",
     )
     verify_seconds: int = setting(600, "how long one install command of `verify` may take, in seconds")
     file_limit: int = setting(100 * 2**20, "the index's limit for one file, in bytes")
@@ -148,7 +148,8 @@ def parse_config(table: object) -> Config:
     for number, file in enumerate(config.version_files):
         _check_version_file(file, f"{TABLE}.version-files[{number}]")
     check_gate(config.gate, f"{TABLE}.gate")
-    return config
+    allow = (parse_allowed(entry, f"{TABLE}.allow[{number}]") for number, entry in enumerate(config.allow))
+    return replace(config, allow=tuple(allow))
 
 
 def _check_version_file(file: VersionFile, path: str) -> None:

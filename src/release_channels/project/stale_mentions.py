@@ -18,6 +18,8 @@ _HISTORY = re.compile(
     r"version(added|changed|removed)::|deprecated::",
     re.IGNORECASE,
 )
+# In prose, `starting with Demo 2.0` is history, too; after these words `demo==2.0` is not.
+_PROSE = re.compile(r"\b(in|with|of|than|as|like|on|to|by|between|and)[\s*_`(]*$", re.IGNORECASE)
 _CHANGELOG = re.compile(r"(^|/)(changelog|changes|history|news|releases?|release[-_]notes)\b", re.IGNORECASE)
 
 
@@ -42,10 +44,12 @@ def find_mentions(name: NormalizedName, version: Version, texts: Mapping[str, st
     for path, text in texts.items():
         if _CHANGELOG.search(path):
             continue
+        above = ""
         for number, line in enumerate(text.splitlines(), 1):
-            older = [mentioned for mentioned in _versions(patterns, line) if mentioned < version]
+            older = [mentioned for mentioned in _versions(patterns, line, above) if mentioned < version]
             if older and not _HISTORY.search(line):
                 found.append(Mention(path, number, line.strip(), min(older)))
+            above = line
     return tuple(found)
 
 
@@ -53,11 +57,18 @@ def _patterns(name: NormalizedName) -> tuple[re.Pattern[str], ...]:
     """Compile the patterns for a name in any of its spellings."""
     spelled = re.escape(name).replace(r"\-", "[-_.]{1,2}")
     extras = r"(?:\[[a-z0-9, _.-]*\])?"
-    near = rf"(?<![0-9A-Za-z_.-]){spelled}{extras}`?(?:\s*(?:===?|~=|@)\s*|\s+(?:version\s+)?|-)v?{_NUMBER}"
+    near = rf"(?<![0-9A-Za-z_.-]){spelled}{extras}`?(?:\s*(?:===?|~=|@)\s*|(?P<prose>\s+(?:version\s+)?)|-)v?{_NUMBER}"
     address = rf"/{spelled}(?:/[\w.-]+)*?/(?:download|tag|tree|blob|archive)/(?:[\w-]*[^\w.])?v?{_NUMBER}"
     return re.compile(near, re.IGNORECASE), re.compile(address, re.IGNORECASE)
 
 
-def _versions(patterns: tuple[re.Pattern[str], ...], line: str) -> list[Version]:
-    found = (try_version(match["version"]) for pattern in patterns for match in pattern.finditer(line))
-    return [version for version in found if version is not None]
+def _versions(patterns: tuple[re.Pattern[str], ...], line: str, above: str) -> list[Version]:
+    """Return the versions that a line mentions beside the name; `above` is the line before it, where it may begin."""
+    matches = [match for pattern in patterns for match in pattern.finditer(line)]
+    meant = [match for match in matches if not _is_history(match, above)]
+    return [version for version in (try_version(match["version"]) for match in meant) if version is not None]
+
+
+def _is_history(match: re.Match[str], above: str) -> bool:
+    in_prose = match.groupdict().get("prose") is not None
+    return in_prose and _PROSE.search(f"{above} {match.string[: match.start()]}") is not None

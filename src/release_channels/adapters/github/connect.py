@@ -24,6 +24,8 @@ SECONDS = 30
 _GH_SECONDS = 10
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN")
 _ADDRESS = "GITHUB_API_URL"
+# What the answers are read as; without it GitHub picks one, which it may change. Source: GitHub's REST reference.
+_API_VERSION = "2022-11-28"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def _client(base: str, token: Token | None, pauses: Pauses) -> github.Github:
             auth=github.Auth.Token(token.value) if token else None,
             timeout=SECONDS,
             user_agent="release-channels",
+            api_version=_API_VERSION,
             per_page=100,
             retry=None,  # what may be repeated is known here, not below
             seconds_between_requests=0,

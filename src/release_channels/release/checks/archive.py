@@ -23,7 +23,7 @@ from release_channels.adapters.distributions import (
 from release_channels.errors import RefusedError
 
 _KEPT = re.compile(
-    r"[^/]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt)|[^/]+/PKG-INFO|(.*/)?[^/]+\.pem", re.IGNORECASE
+    r"[^/]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt)|[^/]+/PKG-INFO|(.*/)?[^/]+\.(pem|key)", re.IGNORECASE
 )
 
 
