@@ -36,7 +36,7 @@ HOSTILE = {
 HARMLESS_AS_TEXT = {"remote helper", "path out of the project"}
 # No word of a command: prose, text that is searched, names that are compared, and the project's own commands.
 FREE_TEXT = {
-    "version-files.pattern", "build-environment", "allow-lost-scripts", "allow-prerelease-dependencies",
+    "version-files.pattern", "build-environment", "allow",
     "gate.commands", "gate.providers", "gate.rollout", "gate.task", "gate.verifier", "gate.rubric",
 }  # fmt: skip
 
