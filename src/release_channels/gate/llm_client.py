@@ -140,7 +140,10 @@ class ChatModel:
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     def bound(self, response: httpx2.Response) -> None:
-        """Limit the time and the size of a response's body, which must not be compressed: nobody asked for it."""
+        """Limit the time and the size of a response's body, which must not be compressed: nobody asked for it.
+
+        Raises: DecodingError if it is.
+        """
         import httpx2
 
         if response.headers.get("content-encoding", "identity") != "identity":
