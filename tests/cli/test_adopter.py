@@ -59,8 +59,8 @@ def test_a_project_with_nox_alone_publishes_a_preview(wheel: Path, only_nox: Pat
     assert screen.code == 0, screen.text
     assert "published: other-name 1.2.0.dev1 on the local index" in screen.text
     screen.sentence(
-        "pip install --pre --upgrade other-name` brought 1.2.0.dev1",
-        "uv tool install --prerelease allow --upgrade other-name` brought 1.2.0.dev1",
+        "pip install --pre --upgrade other-name` installed 1.2.0.dev1",
+        "uv tool install --prerelease allow --upgrade other-name` installed 1.2.0.dev1",
         "_nox_script_mode/bin/release-channels serve-index` prints how",
     )
     assert published(repo.root) == ["other_name-1.2.0.dev1-py3-none-any.whl", "other_name-1.2.0.dev1.tar.gz"]

@@ -278,11 +278,8 @@ MISTAKES = {
         marks=(),
     ),
     "byte order mark": Mistake(("starts with a byte order mark", "save it as UTF-8 without"), _bom),
-    "no build-system": Mistake(
-        ("has no [build-system] table", "write [build-system]"), _pyproject("[build-system]", "[tool.nothing]")
-    ),
     "dynamic version": Mistake(
-        ("declares the version dynamic, but there is no", 'take "version" out of'),
+        ("declares the version dynamic, and uv_build takes no dynamic", 'take "version" out of'),
         _pyproject('version = "1.2.0.dev0"', 'dynamic = ["version"]'),
     ),
     "no version": Mistake(("has no version in [project]",), _pyproject('version = "1.2.0.dev0"\n', "")),

@@ -67,7 +67,6 @@ REFUSED = {
     "poetry": (BUILD + "[tool.poetry]\nname = 'x'\n", "no [project] table", "[tool.poetry]"),
     "tool is not a table": ("tool = 1\n" + BUILD, "no [project] table", "write [project]"),
     "project is not a table": ("project = 1\n" + BUILD, "project is 1", "[project]"),
-    "no build system": ('[project]\nname = "x"\nversion = "1"\n', "no [build-system] table", "build-backend"),
     "build system is not a table": ('build-system = 1\n[project]\nname = "x"\n', "build-system is 1", "[build-system]"),
     "build backend is not a text": ('[build-system]\nbuild-backend = 1\n[project]\nname = "x"\nversion = "1"\n',
                                  "build-system.build-backend is 1", "a string"),
@@ -101,6 +100,7 @@ REFUSED = {
     "index without a url": (VALID + "[[tool.uv.index]]\nname = 'a'\n", "the index 'a' has no url", "`url`"),
     "index name is not a text": (VALID + "[[tool.uv.index]]\nname = 1\nurl = 'u'\n",
                               "tool.uv.index.name is 1", "a string"),
+    "too large": (b"#" * (2 * 2**20 + 1), "pyproject.toml has 2097153 bytes, more than 2097152", "the right file"),
     "publish-url is not a text": (VALID + "[[tool.uv.index]]\nname = 'a'\nurl = 'u'\npublish-url = 1\n",
                                "tool.uv.index.publish-url is 1", "a string"),
 }  # fmt: skip

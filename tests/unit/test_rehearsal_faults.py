@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from release_channels.rehearsal.faults.fault import End
 from release_channels.rehearsal.faults.reference import fault_rows
 from release_channels.rehearsal.faults.run import ALL, FAULTS, KILLS, select_faults
 
+SOURCES = Path(__file__).parents[2] / "src"
 PAGE = Path(__file__).parents[2] / "docs" / "rehearsal.md"
 
 
@@ -27,6 +29,18 @@ def test_each_fault_has_a_name_of_its_own_and_a_way_on() -> None:
         assert bool(fault.then) is (fault.recover is not None), fault.name
         assert fault.sees or fault.name.startswith("killed"), fault.name
         assert fault.recover is None or fault.end is not End.UNCHANGED, fault.name
+
+
+def test_what_a_fault_expects_in_the_log_is_a_message_of_the_program() -> None:
+    """The expected words are in the sources outside the faults, but for a status code and the name of a fork."""
+    sources = " ".join(path.read_text() for path in SOURCES.rglob("*.py") if path.parent.name != "faults")
+    flat = " ".join(re.sub(r'"\s*\n\s*f?"', "", sources).split())
+    unknown = [
+        fault.name
+        for fault in FAULTS
+        if not all(part.strip("; ") in flat for part in re.split(r"[0-9]{3}", fault.sees))
+    ]
+    assert unknown == ["fork-run"]
 
 
 def test_faults_are_chosen_by_name() -> None:

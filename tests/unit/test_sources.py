@@ -153,6 +153,54 @@ CASES: dict[str, Files] = {
     "pdm, pattern": at(
         PDM_FILE.replace("v.py", "v.txt") + "pattern = 'is (.+)$'\n", "x/v.txt", f"it is «{OLD}»\r\nbye\n"
     ),
+    "hatch runs a module": at(
+        HATCHED + 'source = "code"\n', "src/x/__init__.py", f"VERSION = '«{OLD}»'\n__version__ = VERSION\n"
+    ),
+    "hatch runs a module for another name": at(
+        HATCHED + 'source = "code"\nexpression = "NAME"\n', "src/x/__init__.py", f"NAME = '«{OLD}»'\n"
+    ),
+    "setuptools attr, another name": at(ATTR, "x.py", f"a = b = '«{OLD}»'\nc = b\n__version__ = c\n"),
+    "setuptools attr, imported": at(
+        ATTR, "x/data.py", f"v = '«{OLD}»'\n", **{"x/__init__.py": "from .data import v as __version__\n"}
+    ),
+    "setuptools attr, imported by its whole name": at(
+        ATTR, "src/x/data.py", f"v = '«{OLD}»'\n",
+        **{"src/x/__init__.py": "from x.data import v\n__version__ = v\n"},
+    ),
+    "setuptools attr, imported from above": at(
+        ATTR.replace("x.__v", "x.a.__v"), "x/data/__init__.py", PLAIN,
+        **{"x/a/__init__.py": "from ..data import __version__\n"},
+    ),
+    "flit, imported": at(
+        FLIT + DYNAMIC, "x_y/package_data.py", PLAIN,
+        **{"x_y/__init__.py": "from .package_data import __version__\n"},
+    ),
+    "a backend of its own around setuptools": at(
+        build("backend", '"setuptools>=68"').replace("]\n", ']\nbackend-path = ["hook"]\n', 1)
+        + DYNAMIC + '[tool.setuptools.dynamic]\nversion = {attr = "x.__version__"}\n',
+        "x.py", PLAIN,
+    ),
+    "no [build-system]": {"pyproject.toml": f'{NAME}version = "«{OLD}»"\n'},
+    "setup.cfg without pyproject.toml": {"setup.cfg": f"[metadata]\nname = x-y\nversion = «{OLD}»\n"},
+    "setup.py without pyproject.toml": {
+        "setup.py": f"from setuptools import setup\nsetup(name='x-y', version='«{OLD}»')\n"
+    },
+    "setup.py, a name": {
+        "setup.py": f"import setuptools\nNAME, V = 'a', 'b'\nname = 'x-y'\nv = '«{OLD}»'\n"
+        "setuptools.setup(name=name, version=v)\n"
+    },
+    "setup.py, an attribute": {
+        "setup.py": "import x\nfrom setuptools import setup\nsetup(name='x-y', version=x.__version__)\n", "x.py": PLAIN,
+    },
+    "setup.py reads a file": at(
+        SETUP, "x_y/__init__.py", PLAIN,
+        **{"setup.py": "import re\nfrom setuptools import setup\nv = re.search('a', open('b').read()).group(1)\n"
+           "setup(name='x-y', version=v)\n"},
+    ),
+    "setup.py runs a file": at(
+        SETUP + DYNAMIC, "src/x_y/_version.py", f"VERSION = '«{OLD}»'\n",
+        **{"setup.py": "from setuptools import setup\nsetup(version=read()['VERSION'])\n", "src/x_y/__init__.py": ""},
+    ),
     "static beside a plugin": {"pyproject.toml": SETUP + NAME + f'version = "«{OLD}»"\n[tool.setuptools_scm]\n'},
 }  # fmt: skip
 each_case = pytest.mark.parametrize("marked", CASES.values(), ids=CASES)
@@ -171,7 +219,7 @@ def project(files: Files) -> Project:
     def read(path: str) -> bytes | None:
         return files[path].encode() if path in files else None
 
-    return parse_project(files["pyproject.toml"].encode(), read=read)
+    return parse_project(read("pyproject.toml"), read=read)
 
 
 def plan(files: Files, version: str) -> dict[str, str]:
@@ -179,6 +227,25 @@ def plan(files: Files, version: str) -> dict[str, str]:
     edits = project(files).source.plan(Version(version))
     assert all(files[edit.path] == edit.old for edit in edits)
     return {**files, **{edit.path: edit.new for edit in edits}}
+
+
+JOINED = {
+    "map": ("(«1, 0, 0, 'dev0'»)", "__version__ = '.'.join(map(str, V))"),
+    "generator": ("[«1, 0, 0, 'dev0'»]", "__version__ = '.'.join(str(part) for part in V)"),
+    "list": ("(\n    «1, 0,\n    0, 'dev0'»,\n)", "__version__ = '.'.join([str(part) for part in V])"),
+    "texts": ("(«'1', '0', '0', 'dev0'»)", "__version__ = '.'.join(map(str, V))"),
+}
+
+
+@pytest.mark.parametrize(("parts", "line"), JOINED.values(), ids=JOINED)
+def test_a_version_of_joined_numbers_is_rewritten_as_numbers(parts: str, line: str) -> None:
+    """The tuple between the marks is the version; a final is numbers alone, and nothing else changes."""
+    files = at(ATTR, "x.py", f"# c\nV = {parts}\n{line}\n")
+    for version, spelled in (("2.0.0", "2, 0, 0"), ("2.0.0.dev7", '2, 0, 0, "dev7"'), ("1.0.0rc1", '1, 0, "0rc1"')):
+        once = plan(plain(files), version)
+        assert once["x.py"] == with_version(files["x.py"], spelled)
+        assert str(project(once).version) == version
+    assert str(project(plain(files)).version) == OLD
 
 
 def home(marked: Files) -> str:

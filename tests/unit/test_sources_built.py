@@ -22,7 +22,12 @@ SRC = "src/demo_tool/__init__.py"
 INIT = '"""A sample."""\n\n__version__ = "1.3.0.dev0"\n'
 EMPTY = '"""A sample."""\n'
 
-# Requirement and backend, the rest of pyproject.toml, and the other files.
+_SETUP = (
+    "from setuptools import setup\n"
+    "setup(name='demo-tool', version={}, package_dir={{'': 'src'}}, packages=['demo_tool'])\n"
+)
+
+# Requirement and backend (none: there is no pyproject.toml), the rest of pyproject.toml, and the other files.
 PROJECTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "hatch path": ("hatchling", "hatchling.build", DYNAMIC + f'[tool.hatch.version]\npath = "{SRC}"\n', {SRC: INIT}),
     "setuptools attr": (
@@ -50,6 +55,15 @@ PROJECTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "poetry-dynamic-versioning": (
         'poetry-core", "poetry-dynamic-versioning', "poetry_dynamic_versioning.backend",
         POETRY.format("0.0.0") + "[tool.poetry-dynamic-versioning]\nenable = true\n", {SRC: EMPTY}),
+    "hatch code": (
+        "hatchling", "hatchling.build", DYNAMIC + f'[tool.hatch.version]\nsource = "code"\npath = "{SRC}"\n',
+        {SRC: 'V = (1, 3, 0, "dev0")\n__version__ = ".".join(map(str, V))\n'}),
+    "flit, imported": (
+        "flit_core", "flit_core.buildapi", DYNAMIC.replace('["version"', '["version", "description"'),
+        {SRC: '"""A sample."""\n\nfrom .data import __version__\n', "src/demo_tool/data.py": INIT}),
+    "setup.py": ("", "", "", {SRC: EMPTY, "setup.py": _SETUP.format('"1.3.0.dev0"')}),
+    "setup.py, read from a file": (
+        "", "", "", {SRC: INIT, "setup.py": _SETUP.format(f'open("{SRC}").read().split(chr(34))[-2]')}),
     "pdm scm": ("pdm-backend", "pdm.backend", DYNAMIC + '[tool.pdm.version]\nsource = "scm"\n', {SRC: EMPTY}),
 }  # fmt: skip
 
@@ -61,11 +75,16 @@ def test_the_backend_builds_the_version_that_was_planned(
 ) -> None:
     """The sdist and the wheel have the preview's version, whatever the tags and the files of the commit say."""
     system = f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "{backend}"\n'
-    repo = Repo.create(tmp_path / "repo", {"pyproject.toml": system + rest, "README.md": "", **files})
+    settings = {"pyproject.toml": system + rest} if backend else {}
+    repo = Repo.create(tmp_path / "repo", {**settings, "README.md": "", **files})
     repo.tag("v1.2.0")
     git = Git.open(repo.root)
     head = git.commit(repo.commit("more"))
-    project = parse_project(git.read_file(head.sha, "pyproject.toml"), read=lambda path: git.read_file(head.sha, path))
+
+    def read(path: str) -> bytes | None:
+        return git.read_file(head.sha, path)
+
+    project = parse_project(read("pyproject.toml"), read=read)
     assert project.version in (Version("1.3.0.dev0"), Version("0.1.0.dev0"))
     recipe = BuildSpec(
         repository=repo.root,

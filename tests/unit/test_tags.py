@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from release_channels.model.tags import release_tags, tag_of, version_of, why_wrong
+from release_channels.model.tags import guess_format, looks_like_version, release_tags, tag_of, version_of, why_wrong
 
 WRONG = {
     "no prefix": ("1.2.3", "does not match tag-format v{version}"),
@@ -54,3 +54,46 @@ def test_only_public_versions_are_release_tags() -> None:
     """Pre-releases, odd spellings and other tags are left out."""
     names = ["v1.0", "v1.1rc1", "v1.2.dev3", "v01.3", "nightly", "1.4", "v1.5.post1"]
     assert release_tags("v{version}", names) == {Version("1.0"): "v1.0", Version("1.5.post1"): "v1.5.post1"}
+
+
+RELEASES = {
+    "a major that moves": (["v1.0.0", "v2.0.0", "v2", "v1"], ["v1.0.0", "v2.0.0"]),
+    "a major of its own": (["v1", "v2", "v3"], ["v1", "v2", "v3"]),
+    "a major before longer ones": (["v1", "v2.0", "v2.1"], ["v1", "v2.0", "v2.1"]),
+    "calendar": (["v2024.1.5", "v2024.11.30"], ["v2024.1.5", "v2024.11.30"]),
+}
+
+
+@pytest.mark.parametrize(("names", "releases"), RELEASES.values(), ids=RELEASES)
+def test_a_name_that_moves_with_the_releases_is_no_release(names: list[str], releases: list[str]) -> None:
+    """A lone major number counts only where no release of that major has a longer number."""
+    assert sorted(release_tags("v{version}", names).values()) == sorted(releases)
+
+
+FORMATS_FOUND = {
+    "none": ([], None),
+    "the default": (["v1.0"], "v{version}"),
+    "the newest decides": (["1.0", "1.1", "1.2", "1.3", "v25.7.0"], "v{version}"),
+    "a major that moves is not the newest": (["1.0.0", "1.1.0", "v1", "2.0.0", "v2.0", "v2"], "v{version}"),
+    "pre-releases do not decide": (["1.0", "v2.0rc1"], "{version}"),
+    "release_": (["release_1.2"], "release_{version}"),
+    "rel-": (["rel-1.2"], "rel-{version}"),
+    "v.": (["v.5.2.0"], "v.{version}"),
+    "the project": (["Demo_Tool/v1.0"], "Demo_Tool/v{version}"),
+    "the project in its normal form": (["demo-tool-1.0"], "demo-tool-{version}"),
+    "another project of the repository": (["other/v1.0"], None),
+    "zero-padded": (["2024.01.05"], None),
+    "underscores": (["rel_1_2_3"], None),
+}
+
+
+@pytest.mark.parametrize(("names", "expected"), FORMATS_FOUND.values(), ids=FORMATS_FOUND)
+def test_the_format_of_the_newest_release_tag_is_guessed(names: list[str], expected: str | None) -> None:
+    """Tags come oldest first; a format of the project's own has its name in it."""
+    assert guess_format("Demo_Tool", names) == expected
+
+
+def test_a_tag_with_a_version_in_an_unknown_format_is_seen() -> None:
+    """Dots or underscores between numbers look like a version."""
+    names = ("2024.01.05", "rel_1_2_3", "nightly", "v2", "other/v1.0")
+    assert [name for name in names if looks_like_version(name)] == ["2024.01.05", "rel_1_2_3", "other/v1.0"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adoption.noxfile import NOXFILE, OWN
 from release_channels.adoption.tasks_file import TASKS
 from release_channels.errors import RefusedError, ReleaseError
+from release_channels.model.config import Config
 from release_channels.model.github import repository_name
-from release_channels.model.tags import release_tags
+from release_channels.model.tags import ReachableTags, guess_format, release_tags
 from release_channels.model.verification import WORKFLOWS
-from release_channels.project.plan_edits import unlisted_copies
+from release_channels.project.plan_edits import bumped_files, unlisted_copies
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.unlisted_copies import UnlistedCopy
 
@@ -35,7 +36,8 @@ class ProjectSnapshot:
     repository: str | None
     branch: str
     """The default branch, as the remote or the checkout tells it."""
-    tags: frozenset[str]
+    tags: tuple[str, ...]
+    """The tags of this clone, the oldest first."""
     files: Mapping[str, str | None]
     """The files that may be written, by path: noxfiles, tasks, .gitignore."""
     workflows: Mapping[str, str]
@@ -43,9 +45,12 @@ class ProjectSnapshot:
     has_uv_lock: bool
     is_private: bool | None
     """True if the repository on GitHub is private; None where that cannot be known."""
+    has_submodules: bool = False
     tasks_path: str = TASKS
     unlisted: tuple[UnlistedCopy, ...] = ()
     """The copies of the version that no setting lists."""
+    bumped: tuple[str, ...] = ()
+    """The files that the commit of a `bump` changes."""
 
     @property
     def pyproject(self) -> Mapping[str, Any]:
@@ -66,7 +71,8 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
     repository = repository_name(project.config.repository, url, {})
     tasks_path = TASKS_PACKAGE if not (root / TASKS).exists() and (root / TASKS_PACKAGE).exists() else TASKS
     names = (NOXFILE, OWN, tasks_path, ".gitignore", *(f"{name}{LOCK_SUFFIX}" for name in (NOXFILE, OWN)))
-    tags = git.tag_names_here()
+    tags = git.tags_by_age()
+    project = _with_version(project, git, tags)
     finals = release_tags(project.config.tag_format, tags)
     return ProjectSnapshot(
         project=project,
@@ -79,9 +85,26 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
         has_tests=any((root / name).is_dir() for name in ("tests", "test")) or any(root.glob("test_*.py")),
         has_uv_lock=(root / "uv.lock").exists(),
         is_private=_is_private(repository, env) if repository and asks_github else None,
+        has_submodules=(root / ".gitmodules").is_file(),
         tasks_path=tasks_path,
         unlisted=unlisted_copies(project, tree.read, git.tracked_files(), finals=finals),
+        bumped=bumped_files(project, tree.read),
     )
+
+
+def _with_version(project: Project, git: Git, tags: Sequence[str]) -> Project:
+    """Return the project with the version that HEAD has by its tags, where no file contains it.
+
+    Their format is the configured one, or the one that `init` is going to set.
+    """
+    if project.source.is_written or not tags:
+        return project
+    configured = project.config.tag_format
+    tag_format = (guess_format(project.name, tags) if configured == Config().tag_format else None) or configured
+    head = git.commit("HEAD").sha
+    here, before = (release_tags(tag_format, names) for names in (git.tags_at(head), git.tags_before(head)))
+    newest = (names[max(names)] if names else None for names in (here, before))
+    return project.with_tags(ReachableTags(*newest), tag_format)
 
 
 def read_workflows(tree: Tree) -> dict[str, str]:
@@ -150,9 +173,4 @@ class Tree:
 
         Raises: RefusedError for a project that cannot be released, or where there is none.
         """
-        content = self.read(PYPROJECT)
-        if content is None:
-            raise RefusedError(
-                f"there is no {PYPROJECT} in {self.root}", hint="start at the top of a project that has one"
-            )
-        return parse_project(content, PYPROJECT, read=self.read)
+        return parse_project(self.read(PYPROJECT), PYPROJECT, read=self.read)

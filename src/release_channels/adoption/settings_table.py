@@ -36,7 +36,8 @@ def with_settings(text: str, settings: Mapping[str, object], path: str) -> str:
         new = tomlkit.dumps(document)
     else:
         newline = "\r\n" if "\r\n" in text else "\n"
-        new = text.rstrip() + newline * 2 + _section(settings).replace("\n", newline)
+        above = f"{text.rstrip()}{newline * 2}" if text.strip() else ""
+        new = above + _section(settings).replace("\n", newline)
     try:
         prove_content(new, expected, path)
     except RefusedError as err:

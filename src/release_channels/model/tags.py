@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release_channels.model.version import try_version
@@ -19,8 +20,17 @@ class ReachableTags:
     nearest: str | None = None
 
 
+_VERSION_LIKE = re.compile(r"[0-9]+[._][0-9]+")
 # The characters of a version in normal form and of a usual prefix: no shell syntax, no white space.
 _PLAIN = re.compile(r"[A-Za-z0-9._+!/@-]+", re.ASCII)
+
+# NAME is the project's, as it is written and in its normal form.
+_USUAL = (
+    *("v{version}", "{version}", "V{version}", "v.{version}", "release-{version}", "release/{version}"),
+    *("release_{version}", "releases/{version}", "rel-{version}", "rel_{version}", "version-{version}"),
+    *("NAME-{version}", "NAME-v{version}", "NAME@{version}", "NAME@v{version}", "NAME/{version}", "NAME/v{version}"),
+    *("NAME_{version}", "NAME_v{version}"),
+)
 
 
 def tag_of(tag_format: str, version: Version) -> str:
@@ -38,9 +48,31 @@ def version_of(name: str, tag_format: str) -> Version | None:
 
 
 def release_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
-    """Return the release tags of final and post-releases among all tags, by version."""
-    found = ((version_of(name, tag_format), name) for name in names)
-    return {version: name for version, name in found if version is not None and not version.is_prerelease}
+    """Return the release tags of final and post-releases among all tags, by version.
+
+    A lone major number (`v2` beside `v2.1.0`) is not a release but a name that moves with them.
+    """
+    found = [(version_of(name, tag_format), name) for name in names]
+    released = [(version, name) for version, name in found if version is not None and not version.is_prerelease]
+    longer = {version.major for version, _ in released if len(version.release) > 1}
+    return {version: name for version, name in released if len(version.release) > 1 or version.major not in longer}
+
+
+def looks_like_version(name: str) -> bool:
+    """Return whether a tag's name contains something like a version, in any format."""
+    return _VERSION_LIKE.search(name) is not None
+
+
+def guess_format(project: str, names: Sequence[str]) -> str | None:
+    """Guess the format of a project's release tags, from the newest tag that has one of the usual formats.
+
+    `names` come oldest first. None where no tag has such a format.
+    """
+    formats = [
+        one.replace("NAME", name) for one in _USUAL for name in dict.fromkeys((project, canonicalize_name(project)))
+    ]
+    releases = {one: set(release_tags(one, names).values()) for one in formats}
+    return next((one for name in reversed(names) for one in formats if name in releases[one]), None)
 
 
 def why_wrong(name: str, version: Version, tag_format: str) -> str:

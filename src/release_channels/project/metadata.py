@@ -17,6 +17,8 @@ from release_channels.project.typed_toml import decode, nested_table, optional_s
 if TYPE_CHECKING:
     from release_channels.project.sources.ini import Sections
 
+LEGACY = "setuptools"
+"""The backend that build frontends use where none is named. Source: pyproject.toml specification, `build-system`."""
 _SHORT = re.compile(r"(?P<sign>[\^~])\s*(?P<release>\d+(?:\.\d+){0,2})")
 
 
@@ -38,31 +40,23 @@ def read_identity(document: Mapping[str, Any], path: str, read: Read) -> Identit
     Raises: RefusedError if it is missing or invalid.
     Source: pyproject.toml specification; poetry's and setuptools' documentation for projects without [project].
     """
+    build = table(document, "build-system", path)
     if "project" in document:
-        identity = _from_project(table(document, "project", path), path)
-        _require_build_system(document, path)
-        return identity
-    tool, build = document.get("tool"), document.get("build-system")
-    backend = str(build.get("build-backend", "")) if isinstance(build, Mapping) else ""
+        return _from_project(table(document, "project", path), path)
+    tool, backend = document.get("tool"), str(build.get("build-backend") or LEGACY)
     if isinstance(tool, Mapping) and "poetry" in tool and backend.startswith("poetry"):
         return _from_poetry(nested_table(document, "tool.poetry", path), path)
-    content = read("setup.cfg") if backend.startswith("setuptools") else None
+    content = read("setup.cfg") if backend.startswith(LEGACY) else None
     if content is not None:
         from release_channels.project.sources.ini import parse_cfg
 
         cfg = parse_cfg(decode(content, "setup.cfg"), "setup.cfg")
         if "name" in cfg.get("metadata", {}):
             return _from_cfg(cfg)
+    content = read("setup.py") if backend.startswith(LEGACY) else None
+    if content is not None:
+        return _from_setup(decode(content, "setup.py"))
     raise RefusedError(f"{path} has no [project] table", hint=_without_project(tool, backend))
-
-
-def _require_build_system(document: Mapping[str, Any], path: str) -> None:
-    if "build-system" not in document:
-        raise RefusedError(
-            f"{path} has no [build-system] table, so its build backend is unknown",
-            hint="write [build-system] with `requires` and `build-backend`",
-        )
-    table(document, "build-system", path)
 
 
 def _without_project(tool: object, backend: str) -> str:
@@ -131,6 +125,27 @@ def _from_cfg(cfg: Sections) -> Identity:
         requires_python=cfg.get("options", {}).get("python_requires") or None,
         scripts=_pairs(cfg.get("options.entry_points", {}).get("console_scripts", "")),
         urls=urls | _pairs(metadata.get("project_urls", "")),
+    )
+
+
+def _from_setup(text: str) -> Identity:
+    """Read what a setup.py gives to `setup()` as plain values; what is computed is left out, but for the name."""
+    from release_channels.project.sources.setup_file import read_values
+
+    values = read_values(text, "setup.py")
+    name, entry_points = values.get("name"), values.get("entry_points")
+    if not isinstance(name, str):
+        raise RefusedError("setup.py gives `setup()` no name in plain text", hint='write `name="…"` in the call')
+    scripts = entry_points.get("console_scripts", ()) if isinstance(entry_points, dict) else ()
+    urls = values.get("project_urls")
+    links = {"Homepage": values.get("url"), **(urls if isinstance(urls, dict) else {})}
+    python = values.get("python_requires")
+    return Identity(
+        name=name,
+        normalized_name=_normalized(name, "setup.py: name"),
+        requires_python=python if isinstance(python, str) else None,
+        scripts=_pairs("\n".join(map(str, scripts)) if isinstance(scripts, list | tuple) else str(scripts)),
+        urls={label: url for label, url in links.items() if isinstance(url, str)},
     )
 
 

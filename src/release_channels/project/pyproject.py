@@ -17,7 +17,7 @@ from release_channels.project.metadata import Identity, read_identity
 from release_channels.project.sources.base import VersionSource
 from release_channels.project.sources.detect import detect_version_source
 from release_channels.project.sources.layout import SourceContext
-from release_channels.project.typed_toml import decode, nested_table, optional_string, parse_toml, table
+from release_channels.project.typed_toml import MAX_SETTINGS, decode, nested_table, optional_string, parse_toml, table
 
 PYPROJECT = "pyproject.toml"
 
@@ -39,6 +39,7 @@ class News:
     directory: str
 
 
+_LEGACY_FILES = ("setup.py", "setup.cfg")
 _TOWNCRIER = "towncrier.toml"
 
 
@@ -71,17 +72,18 @@ class Project:
         """Return the file that towncrier writes for a version; empty if the project does not use it."""
         return self.news.file.replace("{version}", str(version)) if self.news else ""
 
-    def with_tags(self, tags: ReachableTags) -> Project:
+    def with_tags(self, tags: ReachableTags, tag_format: str = "") -> Project:
         """Return the project with the version of its commit's tags; unchanged if the version is in a file.
 
-        Raises: RefusedError for a tag that is not of the configured format.
+        The format is the configured one unless another one is given.
+        Raises: RefusedError for a tag that is not of the format.
         """
         if self.source.is_written:
             return self
         from release_channels.project.sources.vcs_tags import TagVersion, version_from_tags
 
         assert isinstance(self.source, TagVersion)
-        version = version_from_tags(tags, self.config.tag_format)
+        version = version_from_tags(tags, tag_format or self.config.tag_format)
         return replace(self, source=replace(self.source, version=version))
 
 
@@ -92,7 +94,7 @@ def parse_project(
     read: Read = nothing,
     tags: ReachableTags | None = None,
 ) -> Project:
-    """Parse a project's pyproject.toml; `content` is None if the file is missing.
+    """Parse a project's pyproject.toml; `content` is None if the file is missing: a setup.py or setup.cfg stands in.
 
     `read` reads other files of the same commit. `tags` matter only if the version comes from git tags
     (`source.is_written` is false then); a caller that does not know the tag format yet uses `with_tags` later.
@@ -100,11 +102,14 @@ def parse_project(
     Raises: RefusedError for a file, a name, a version or a setting that cannot be released.
     Source: pyproject.toml specification.
     """
+    if content is None and any(read(file) is not None for file in _LEGACY_FILES):
+        content = b""  # setuptools builds the project without it
     text = decode(
         content,
         path,
         bom="no build backend reads",
         missing="a release is made from a project with [project] in that file",
+        most=MAX_SETTINGS,
     )
     document = parse_toml(text, path)
     identity = read_identity(document, path, read)

@@ -128,12 +128,11 @@ def _upload(release: ReleaseContext, files: tuple[Path, ...], workplace: Path) -
     index = release.index
     how = "always" if index.credentials is Credentials.TRUSTED_PUBLISHING else "never"
     words = ("publish", "--trusted-publishing", how, "--no-config", "--no-progress", "--color", "never")
-    addresses = ("--publish-url", index.upload_url, "--check-url", index.simple_url)
+    # By variables: the addresses may hold a login, and words are listed by `ps`.
+    env = _environment(release) | {"UV_PUBLISH_URL": index.upload_url, "UV_PUBLISH_CHECK_URL": index.simple_url}
     accepted: set[str] = set()
     for pause in (*release.patience.tries, None):
-        done = run_unchecked(
-            uv_program(), *words, *addresses, *files, cwd=workplace, env=_environment(release), timeout=_SECONDS
-        )
+        done = run_unchecked(uv_program(), *words, "--", *files, cwd=workplace, env=env, timeout=_SECONDS)
         said = join_wrapped_lines(done.messages)
         accepted |= {file.name for file in files if uv_reported(file.name, said)}
         if done.code == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -15,14 +14,13 @@ from release_channels.model.config import Config
 from release_channels.model.observed import IndexState
 from release_channels.model.plan import Plan, Verdict
 from release_channels.model.status import quota_usage
-from release_channels.model.tags import release_tags, tag_of, version_of
+from release_channels.model.tags import looks_like_version, release_tags, tag_of, version_of
 from release_channels.model.version import Channel
 
 GIT, INDEX = "git", "index"
 _SOON = 60
 """Days for which the room on the index should do."""
 _FEW = 5
-_VERSION_LIKE = re.compile(r"\d+\.\d+")
 
 
 class Attested(Protocol):
@@ -58,7 +56,7 @@ def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence
 
 def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
     releases = release_tags(config.tag_format, tags)
-    others = [name for name in tags if _VERSION_LIKE.search(name) and version_of(name, config.tag_format) is None]
+    others = [name for name in tags if looks_like_version(name) and version_of(name, config.tag_format) is None]
     if others:
         yield warning(
             GIT, "tags", f"not written as {config.tag_format}: {_some(others)}",

@@ -59,12 +59,16 @@ class VersionSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A version in a text, between two offsets; `rest` is the parsed content without it."""
+    """A version in a text, between two offsets; `rest` is the parsed content without it.
+
+    `spell` formats a version for that place.
+    """
 
     start: int
     end: int
     text: str
     rest: object = field(default=None, repr=False)
+    spell: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,9 @@ def replace_literal(text: str, find: Callable[[str], Literal], wanted: str, wher
     Raises: RefusedError if it does not parse as the old text with only that literal replaced.
     """
     old = find(text)
-    new = text[: old.start] + wanted + text[old.end :]
-    if find(new) != replace(old, end=old.start + len(wanted), text=wanted):
+    spelled = old.spell(wanted)
+    new = text[: old.start] + spelled + text[old.end :]
+    if find(new) != replace(old, end=old.start + len(spelled), text=wanted):
         raise RefusedError(
             f"writing {wanted} at {where} would also change something else", hint="make this edit by hand"
         )

@@ -9,7 +9,15 @@ from typing import Any
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import TagTool, TomlVersion, VersionSource
 from release_channels.project.sources.layout import STATIC, SourceContext, assigned, tagged, unreadable
-from release_channels.project.typed_toml import decode, nested_table, optional_string, parse_toml, table, version_at
+from release_channels.project.typed_toml import (
+    decode,
+    nested_table,
+    optional_string,
+    parse_toml,
+    resolve_inside_project,
+    table,
+    version_at,
+)
 
 _HATCH_PATTERN = r"(?i)^(__version__|VERSION) *= *(['\"])v?(?P<version>.+?)\2"
 _PDM_PATTERN = r"^(?:__version__|VERSION)\s*=\s*[\"'](.+?)[\"']\s*(?:#.*)?$"
@@ -32,6 +40,9 @@ def detect_version_source(context: SourceContext, dynamic: bool) -> VersionSourc
     for start, find in _BACKENDS.items():
         if backend.startswith(start):
             return find(context)
+    # A backend of the project's own around setuptools leaves the version to it; the build shows whether it does.
+    if context.is_own_backend and "setuptools" in context.build_requires:
+        return _setuptools(context)
     raise RefusedError(
         f"{context.path} declares the version dynamic, but the build backend {backend} is not supported", hint=STATIC
     )
@@ -88,6 +99,9 @@ def _hatch(context: SourceContext) -> VersionSource:
     tool = {"vcs": TagTool.HATCH_VCS, "uv-dynamic-versioning": TagTool.UV_DYNAMIC_VERSIONING}.get(str(source))
     if tool is not None:
         return tagged(context, tool)
+    expression = settings.get("expression", "__version__")
+    if source == "code" and isinstance(settings.get("path"), str) and str(expression).isidentifier():
+        return assigned(context, resolve_inside_project(settings["path"], place), str(expression))
     if source != "regex":
         reasons = {"code": "runs code to get the version", "env": "takes the version from a variable"}
         raise unreadable(context, f"{place} {reasons.get(str(source), f'uses the plugin {source!r}')}")

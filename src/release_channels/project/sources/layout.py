@@ -17,6 +17,9 @@ from release_channels.project.typed_toml import decode, nested_table, optional_s
 
 STATIC = 'write `version = "1.2.3.dev0"` in [project] and take "version" out of `dynamic`'
 
+# A version is at most so many names away from the one that a backend reads.
+_LINKS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
@@ -43,6 +46,14 @@ class SourceContext:
         )
 
     @property
+    def is_own_backend(self) -> bool:
+        """Check whether the build backend is in the project itself.
+
+        Source: pyproject.toml specification, `backend-path`.
+        """
+        return "backend-path" in nested_table(self.document, "build-system", self.path)
+
+    @property
     def build_requires(self) -> frozenset[str]:
         """Return the normalized names of the build requirements."""
         requires = nested_table(self.document, "build-system", self.path).get("requires", [])
@@ -50,9 +61,15 @@ class SourceContext:
 
 
 def assigned(context: SourceContext, path: str, name: str) -> VersionSource:
-    """Return the version that a Python file assigns to a name as a string."""
-    from release_channels.project.sources.python_file import find_assignment
+    """Return the version that a Python file assigns to a name as a string, there or in the file it is imported from."""
+    from release_channels.project.sources.python_file import find_assignment, find_link
 
+    for _ in range(_LINKS):
+        link = find_link(decode(context.read(path), path), name, path)
+        files = [file for file in link.files if context.read(file) is not None] if link else []
+        if link is None or (link.files and len(files) != 1):
+            break
+        path, name = files[0] if files else path, link.name
     return LiteralVersion.of(path, f"{path} {name}", decode(context.read(path), path), find_assignment(name, path))
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import Literal
@@ -27,9 +28,51 @@ def find_span(path: str, locate: Callable[[str], tuple[int, int]]) -> Callable[[
     return lambda text: _at_span(text, locate(text), path)
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Another name for a version: in the same file, or in the one of these files that exists."""
+
+    name: str
+    files: tuple[str, ...] = ()
+
+
+def find_link(text: str, name: str, path: str) -> Link | None:
+    """Return what a name is another name for: `a = b`, or `from .m import b as a`; None if it has its own value.
+
+    Raises: RefusedError for a file that is not Python.
+    """
+    tree = parse_python(text, path)
+    if len(list(_bindings(tree, name))) != 1:
+        return None
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return Link(alias.name, module_files(node.module or "", node.level, path))
+        if isinstance(node, ast.Assign | ast.AnnAssign) and name in _names(node) and isinstance(node.value, ast.Name):
+            return Link(node.value.id)
+    return None
+
+
+def module_files(module: str, level: int, path: str) -> tuple[str, ...]:
+    """Return the files that an import in a file may mean; with level 0 it may begin at any directory above the file."""
+    folders = path.split("/")[:-1]
+    depths = range(len(folders), -1, -1)
+    starts = ["".join(f"{folder}/" for folder in folders[:depth]) for depth in depths]
+    stems = [start + module.replace(".", "/") for start in (starts[level - 1 : level] if level else starts)]
+    return tuple(f"{stem}{end}" for stem in stems for end in (".py", "/__init__.py"))
+
+
+def assigned_value(tree: ast.Module, name: str) -> ast.expr | None:
+    """Return the value of a name that is assigned once, at the top level; None for any other name."""
+    if len(list(_bindings(tree, name))) != 1:
+        return None
+    return next((node.value for node in _assignments(tree, name)), None)
+
+
 def assigns(text: str, name: str, path: str) -> bool:
     """Check whether a Python file assigns a string to a name at its top level, among other uses."""
-    return any(_is_text(node.value) for node in _assignments(_parse(text, path), name))
+    return any(_is_text(node.value) for node in _assignments(parse_python(text, path), name))
 
 
 def _of_name(text: str, name: str, path: str) -> Literal:
@@ -37,7 +80,7 @@ def _of_name(text: str, name: str, path: str) -> Literal:
 
     Raises: RefusedError with what is there instead.
     """
-    tree = _parse(text, path)
+    tree = parse_python(text, path)
     bound = list(_bindings(tree, name))
     found = list(_assignments(tree, name))
     if len(bound) > 1:
@@ -47,7 +90,46 @@ def _of_name(text: str, name: str, path: str) -> Literal:
         raise _refused(path, name, "is not there")
     if not found:
         raise _refused(path, name, _why_not(tree, name))
-    return _literal(text, tree, found[0], name, path)
+    value = found[0].value
+    numbers = _joined(tree, value)
+    return _of_numbers(text, tree, numbers, name, path) if numbers else locate_string(text, tree, value, name, path)
+
+
+def _joined(tree: ast.Module, value: ast.expr | None) -> ast.Tuple | ast.List | None:
+    """Return the literal tuple that `".".join(map(str, …))` or `".".join(str(x) for x in …)` makes a version of."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value="."), attr="join"), args=[inner]):
+            pass
+        case _:
+            return None
+    match inner:
+        case ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="str"), parts]):
+            pass
+        case (
+            ast.GeneratorExp(elt=ast.Call(func=ast.Name(id="str")), generators=[ast.comprehension(iter=parts, ifs=[])])
+            | ast.ListComp(elt=ast.Call(func=ast.Name(id="str")), generators=[ast.comprehension(iter=parts, ifs=[])])
+        ):
+            pass
+        case _:
+            return None
+    if isinstance(parts, ast.Name):
+        parts = assigned_value(tree, parts.id) or parts
+    return parts if isinstance(parts, ast.Tuple | ast.List) and parts.elts else None
+
+
+def _of_numbers(text: str, tree: ast.Module, numbers: ast.Tuple | ast.List, name: str, path: str) -> Literal:
+    """Find the numbers between the parentheses of a tuple that is joined to a version."""
+    parts = [element.value for element in numbers.elts if isinstance(element, ast.Constant)]
+    start, end = _span(text, numbers.elts[0])[0], _span(text, numbers.elts[-1])[1]
+    plain = all(isinstance(part, int | str) for part in parts) and "#" not in text[start:end]
+    if len(parts) != len(numbers.elts) or not plain:
+        raise _refused(path, name, "is computed")
+    numbers.elts = []
+    return Literal(start, end, ".".join(map(str, parts)), ast.dump(tree), _spell_numbers)
+
+
+def _spell_numbers(version: str) -> str:
+    return ", ".join(part if part.isdigit() else f'"{part}"' for part in version.split("."))
 
 
 def _at_span(text: str, span: tuple[int, int], path: str) -> Literal:
@@ -55,7 +137,7 @@ def _at_span(text: str, span: tuple[int, int], path: str) -> Literal:
 
     Raises: RefusedError if the span is in a comment, a longer string, or anything else that is not just a version.
     """
-    for node in _parse(text, path).body:
+    for node in parse_python(text, path).body:
         for name in _names(node):
             if isinstance(node, ast.Assign | ast.AnnAssign) and _covers(text, node.value, span):
                 whole = _of_name(text, name, path)
@@ -69,7 +151,11 @@ def _at_span(text: str, span: tuple[int, int], path: str) -> Literal:
     )
 
 
-def _parse(text: str, path: str) -> ast.Module:
+def parse_python(text: str, path: str) -> ast.Module:
+    """Parse a Python file.
+
+    Raises: RefusedError with the reason.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape elsewhere in the file does not matter here
@@ -131,8 +217,11 @@ def _why_not(tree: ast.Module, name: str) -> str:
     return "is not assigned automatically"
 
 
-def _literal(text: str, tree: ast.Module, node: ast.Assign | ast.AnnAssign, name: str, path: str) -> Literal:
-    value = node.value
+def locate_string(text: str, tree: ast.Module, value: ast.expr | None, name: str, path: str) -> Literal:
+    """Return where the string of a parsed value is written.
+
+    Raises: RefusedError with what is there instead.
+    """
     if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
         raise _refused(path, name, _what_instead(value))
     start, end = _span(text, value)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from release_channels.errors import RefusedError
 from release_channels.project.sources.base import Literal, LiteralVersion, TagTool, VersionSource
 from release_channels.project.sources.ini import find_version, parse_cfg
 from release_channels.project.sources.layout import SourceContext, assigned, tagged, unreadable
+from release_channels.project.sources.python_file import assigned_value, assigns, module_files, parse_python
 from release_channels.project.typed_toml import decode, nested_table, resolve_inside_project
+
+_USUAL_FILES = (".py", "/__init__.py", "/_version.py", "/version.py", "/__about__.py", "/__version__.py")
+_USUAL_NAMES = ("__version__", "VERSION", "version")
 
 
 def setuptools_source(context: SourceContext) -> VersionSource:
@@ -36,8 +43,9 @@ def setuptools_source(context: SourceContext) -> VersionSource:
         version = parse_cfg(text, "setup.cfg").get("metadata", {}).get("version")
         if version is not None:
             return _of_cfg(context, text, version)
-    if context.read("setup.py") is not None:
-        raise unreadable(context, "setup.py computes the version")
+    content = context.read("setup.py")
+    if content is not None:
+        return _of_setup(context, decode(content, "setup.py"))
     raise unreadable(context, "setuptools has no setting for the version")
 
 
@@ -47,6 +55,56 @@ def _of_cfg(context: SourceContext, text: str, version: str) -> VersionSource:
         if version.startswith(f"{kind}:"):
             return _directive(context, kind, version.removeprefix(f"{kind}:").strip(), place)
     return LiteralVersion.of("setup.cfg", place, text, lambda text: find_version(text, "setup.cfg"))
+
+
+def _of_setup(context: SourceContext, text: str) -> VersionSource:
+    """Find the version that a setup.py passes on: plain text, a name, or the only literal of the package.
+
+    The build shows whether a literal that was found in the package is the one that setup.py reads.
+    Source: setuptools' keywords; setuptools-scm's documentation, `use_scm_version`.
+    """
+    from release_channels.project.sources.setup_file import find_keyword, read_keywords
+
+    keywords = read_keywords(text, "setup.py")
+    if "use_scm_version" in keywords:
+        return tagged(context, TagTool.SETUPTOOLS_SCM)
+    match keywords.get("version"):
+        case ast.Constant():
+            return LiteralVersion.of("setup.py", "setup.py version", text, find_keyword("version", "setup.py"))
+        case ast.Name(id=name) if assigned_value(parse_python(text, "setup.py"), name) is not None:
+            with suppress(RefusedError):  # it is read from a file
+                return assigned(context, "setup.py", name)
+        case ast.Attribute(value=module, attr=name):
+            files = [path for path in _places(ast.unparse(module)) if context.read(path) is not None]
+            if len(files) == 1:
+                return assigned(context, files[0], name)
+    return _only_literal(context)
+
+
+def _only_literal(context: SourceContext) -> VersionSource:
+    """Return the version that one file of the package assigns, in the usual files and under the usual names."""
+    package = re.sub(r"[-_.]+", "_", context.name)
+    folders = (f"{base}{name}" for base in ("", "src/") for name in dict.fromkeys((package, package.lower())))
+    files = [f"{folder}{end}" for folder in folders for end in _USUAL_FILES]
+    found = [
+        (path, name)
+        for path in files
+        for content in [context.read(path)]
+        for name in _USUAL_NAMES
+        if content is not None and assigns(decode(content, path), name, path)
+    ]
+    if len(found) == 1:
+        return assigned(context, *found[0])
+    raise RefusedError(
+        "setup.py computes the version, and "
+        + (f"{len(found)} places could be where it is from" if found else "no usual file of the package assigns it"),
+        hint='write it once in plain text: `__version__ = "1.2.3.dev0"` in the package, or `version="…"` in setup.py',
+    )
+
+
+def _places(module: str) -> tuple[str, ...]:
+    """Return the files of a module that a setup.py imports, beside it or below src."""
+    return tuple(f"{base}{path}" for base in ("", "src/") for path in module_files(module, 0, "setup.py"))
 
 
 def _directive(context: SourceContext, kind: object, value: object, place: str) -> VersionSource:

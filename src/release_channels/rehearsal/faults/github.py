@@ -79,7 +79,7 @@ def _failing(answer: Callable[[FaultContext], Answer]) -> Inject:
 FAULTS = (
     Fault(
         "draft-left", "a draft of the GitHub Release exists", Channel.PUBLIC, _draft,
-        "is out", End.CONVERGED,
+        "is published", End.CONVERGED,
     ),
     Fault(
         "empty-release", "the GitHub Release is published without files", Channel.PUBLIC, _empty_release,
