@@ -371,3 +371,19 @@ def test_filtered_files_are_judged_by_the_archive_that_contains_them(
     _commit(repo, {"pyproject.toml": pyproject.replace("[tool.release-channels]", entry)})
     assert _build(run_session, repo).result is Result.DONE
     assert _wheel(repo)["demo_tool/b.png"] == "other pointer"
+
+
+def test_a_pin_of_uv_does_not_rule_the_build(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """The uv of this tool builds, and what the project says of the build requirements still holds."""
+    pinned = own_backend(requires='"no-such-backend-requirement"')
+    text = str(pinned.files["pyproject.toml"])
+    repo = make_repo(Sample(files={**own_backend().files}))
+    _commit(
+        repo, {"pyproject.toml": f'{own_backend().files["pyproject.toml"]!s}\n[tool.uv]\nrequired-version = "<0.2"\n'}
+    )
+    assert _build(run_session, repo).result is Result.DONE
+    _commit(repo, {"pyproject.toml": f'{text}\n[tool.uv]\nrequired-version = "<0.2"\nno-index = true\n'})
+    outcome = _build(run_session, repo)
+    assert outcome.result is Result.FAILED
+    assert "the build requirements of the sdist cannot be resolved" in outcome.message
+    assert "no-such-backend-requirement" in outcome.hint

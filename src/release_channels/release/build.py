@@ -17,7 +17,7 @@ from release_channels.adapters.distributions import Kind, kind_of, read_members,
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git, clean_git_environment
 from release_channels.adapters.process import run_unchecked
-from release_channels.adapters.uv import sanitized_environment, uv_program
+from release_channels.adapters.uv import sanitized_environment, uv_program, without_pin
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.findings import Allowable
 from release_channels.model.manifest import Manifest, ManifestFile
@@ -35,6 +35,8 @@ from release_channels.release.step import ReleaseContext, Report, Step
 
 _SECONDS = 1800
 _CLONE = "source"
+# Source: uv's messages.
+_UNRESOLVED = "Failed to resolve requirements from `build-system.requires`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
         (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
     env = build_environment(env, recipe.commit.time) | dict(recipe.environment)
+    words += without_pin(clone, workplace)
     wait_past_commit_second(recipe.commit.time)
     _uv_build("sdist", *words, "--sdist", cwd=clone, env=env)
     sdist = _only(out, "*.tar.gz", "sdist")
@@ -98,7 +101,11 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
     try:
         done.or_raise()
     except CommandError as stop:
-        raise FailedError(f"the build backend could not build the {kind}", hint=stop.hint) from stop
+        what = f"the build backend could not build the {kind}"
+        if _UNRESOLVED in stop.hint:
+            by = ", by `exclude-newer` among uv's settings" if "`exclude-newer`" in stop.hint else ""
+            what = f"the build requirements of the {kind} cannot be resolved{by}"
+        raise FailedError(what, hint=stop.hint) from stop
 
 
 def build_environment(env: Mapping[str, str], epoch: int) -> dict[str, str]:
