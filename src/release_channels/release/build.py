@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.clone import UMASK, clone_commit, filtered_files
+from release_channels.adapters.clone import UMASK, clone_commit, commit_edits, filtered_files
 from release_channels.adapters.distributions import Kind, kind_of, read_members, sha256_of, sha256_of_pieces
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git, clean_git_environment
@@ -35,6 +35,8 @@ from release_channels.release.step import ReleaseContext, Report, Step
 
 _SECONDS = 1800
 _CLONE = "source"
+# Source: meson-python's documentation: its sdist is what `meson dist` makes of the commit.
+_PACK_COMMITS = frozenset({"mesonpy"})
 # Source: uv's messages.
 _UNRESOLVED = "Failed to resolve requirements from `build-system.requires`"
 
@@ -49,6 +51,8 @@ class BuildSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that give the build backend a version that no file contains."""
     build_constraints: str = ""
+    packs_commit: bool = False
+    """True if the build backend packs what git has at HEAD, and not the working tree."""
 
 
 def build_spec_for_release(release: ReleaseContext, version: Version) -> BuildSpec:
@@ -68,6 +72,7 @@ def build_spec(
         edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
         environment=project.source.environment(version),
         build_constraints=project.config.build_constraints,
+        packs_commit=project.build_backend in _PACK_COMMITS,
     )
 
 
@@ -80,6 +85,8 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
     clone_commit(recipe.repository, recipe.commit.sha, clone)
     for edit in recipe.edits:
         (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
+    if recipe.edits and recipe.packs_commit:
+        commit_edits(clone, recipe.commit.time)
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
     env = build_environment(env, recipe.commit.time) | dict(recipe.environment)
     words += without_pin(clone, workplace)
