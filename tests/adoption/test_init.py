@@ -340,6 +340,15 @@ def test_workflows_of_its_own_are_listed_with_what_runs_twice(
     assert "workflows of its own" not in capsys.readouterr().err
 
 
+def test_a_filter_of_the_tests_is_noted(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file is the project's own and stays; that a bump's commit gets no run is known before the first release."""
+    tests = "on: {push: {paths: ['src/**']}}\njobs:\n  go:\n    runs-on: x\n    steps:\n      - run: pytest\n"
+    repo = adopted(make_repo, {".github/workflows/test.yml": tests})
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "test.yml runs only for some pushes to main, by `paths: [src/**]`: the commit of `invoke bump`" in shown
+    assert (repo.root / ".github/workflows/test.yml").read_text() == tests
+
+
 def test_another_tool_is_named_and_replaced_on_request(make_repo: MakeRepo) -> None:
     """The block's requirement is the one line that an update changes; the lock follows."""
     repo = adopted(make_repo)

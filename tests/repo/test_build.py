@@ -185,12 +185,13 @@ def test_a_build_backend_sees_no_secret_and_no_setting(
 ) -> None:
     """Foreign code gets the clock of the commit and where its packages come from, and nothing that steers or opens."""
     body = "import json\nEXTRA['seen.json'] = json.dumps(dict(os.environ))\n"
-    repo = make_repo(own_backend(body))
+    repo = make_repo(own_backend(body, settings='build-environment = ["HARMLESS"]\n'))
     for name in _WITHHELD:
         monkeypatch.setenv(name, f"/withheld-value-of-{name}")
     monkeypatch.setenv("UV_EXCLUDE_NEWER", "2001-01-01")
     monkeypatch.setenv("GIT_AUTHOR_NAME", "withheld-value")
     monkeypatch.setenv("HARMLESS", "stays")
+    monkeypatch.setenv("FOO", "withheld-value")
     assert _build(run_session, repo).result is Result.DONE
     text = _wheel(repo)["seen.json"]
     seen = json.loads(text)
@@ -231,7 +232,7 @@ def _constraints(wheelhouse: Path, digest: str = "") -> str:
         ("right", Result.DONE, ""),
         ("wrong", Result.FAILED, "ash"),
         ("missing", Result.REFUSED, "not a file of the commit"),
-        ("outside", Result.REFUSED, "not a file of the commit"),
+        ("outside", Result.REFUSED, "a path inside the project"),
     ],
 )
 def test_the_build_backend_can_be_pinned_by_hash(

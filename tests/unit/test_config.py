@@ -39,6 +39,7 @@ DEFAULTS = {
     "version_files": (),
     "changelog": "auto",
     "build_constraints": "",
+    "build_environment": (),
     "rebuild": True,
     "allow": (),
     "verify_seconds": 600,
@@ -91,12 +92,14 @@ def test_every_key_can_be_set() -> None:
     more = {
         "version-files": [copy],
         "allow": ["lost-scripts:old", "prerelease-dependencies: Ty_Ped", "secrets:a:b.key"],
+        "build-environment": ["ACME_HOME"],
         "gate": {"enabled": False},
     }
     config = parse_config(SET | more)
     expected = SET | {
         "version-files": (VersionFile("CITATION.cff", "version: {version}", Follows.FINALS),),
         "allow": ("lost-scripts:old", "prerelease-dependencies:ty-ped", "secrets:a:b.key"),
+        "build-environment": ("ACME_HOME",),
         "gate": GateConfig(enabled=False),
     }  # fmt: skip
     assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == expected
@@ -130,6 +133,8 @@ REFUSED = {
     "repository without name": ({"repository": "owner/"}, "tool.release-channels.repository", "owner/name"),
     "repository with a space": ({"repository": "owner/na me"}, "tool.release-channels.repository", "owner/name"),
     "repository alone": ({"repository": "name"}, "tool.release-channels.repository", "owner/name"),
+    "a variable with a value": ({"build-environment": ["A=1"]}, "build-environment has 'A=1'", "names of variables"),
+    "a secret for the build": ({"build-environment": ["NPM_TOKEN"]}, "has 'NPM_TOKEN'", "of a secret"),
     "a copy is not a list": (
         {"version-files": 1}, "tool.release-channels.version-files is 1", "[[tool.release-channels."),
     "a copy is not a table": (

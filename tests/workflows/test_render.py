@@ -11,12 +11,13 @@ import yaml
 
 from release_channels.adoption.tool_source import own_workflows
 from release_channels.adoption.workflows.parse import parse_line
-from release_channels.adoption.workflows.render import Adoption, fill, quoted, render, tag_pattern
+from release_channels.adoption.workflows.render import Adoption, fill, render, tag_pattern
 from release_channels.errors import RefusedError
 from release_channels.gate.providers import in_order
 from release_channels.model.config import Config
 from release_channels.model.gate_config import ExtraProvider, GateConfig
 from release_channels.model.verification import gate_title
+from release_channels.model.workflow_semantics.file import quoted
 from tests.workflows.adopters import ADOPTERS, HERE, own_config
 
 RELEASE = ("internal-preview-release", "public-release")

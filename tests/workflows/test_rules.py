@@ -439,6 +439,36 @@ CHAINS: dict[str, tuple[dict[str, tuple[str, str]], Config, str, str]] = {
         GATE,
         "also follows .github/workflows/integration-eval.yml",
     ),
+    "runs of another branch": (
+        {GATE: ("branches: [main]", "branches: [dev]")},
+        GATES,
+        GATE,
+        "does not follow the runs of test on main: it has `branches: [dev]`",
+    ),
+    "runs of an ignored branch": (
+        {PREVIEW: ("branches: [main]", "branches-ignore: ['m*']")},
+        GATES,
+        PREVIEW,
+        "it has `branches-ignore: [m*]`",
+    ),
+    "the beginning of runs": (
+        {PREVIEW: ("types: [completed]", "types: [requested]")},
+        GATES,
+        PREVIEW,
+        "it has `branches: [main]`, `types: [requested]`",
+    ),
+    "other tags": (
+        {PUBLIC: ('tags: ["v[0-9]*"]', 'tags: ["release-*"]')},
+        GATES,
+        PUBLIC,
+        "a push of the tag v1.2.3 does not start it: it has `tags: [release-*]`",
+    ),
+    "no tags": (
+        {PUBLIC: ('  push:\n    tags: ["v[0-9]*"]\n', "")},
+        GATES,
+        PUBLIC,
+        "it has no `push` under `on:`",
+    ),
 }
 
 

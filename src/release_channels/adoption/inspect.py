@@ -18,7 +18,7 @@ from release_channels.model.config import Config
 from release_channels.model.github import repository_name
 from release_channels.model.tags import ReachableTags, guess_format, release_tags
 from release_channels.model.verification import WORKFLOWS
-from release_channels.project.plan_edits import unlisted_copies
+from release_channels.project.plan_edits import bumped_files, unlisted_copies
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.unlisted_copies import UnlistedCopy
 
@@ -49,6 +49,8 @@ class ProjectSnapshot:
     tasks_path: str = TASKS
     unlisted: tuple[UnlistedCopy, ...] = ()
     """The copies of the version that no setting lists."""
+    bumped: tuple[str, ...] = ()
+    """The files that the commit of a `bump` changes."""
 
     @property
     def pyproject(self) -> Mapping[str, Any]:
@@ -86,6 +88,7 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
         has_submodules=(root / ".gitmodules").is_file(),
         tasks_path=tasks_path,
         unlisted=unlisted_copies(project, tree.read, git.tracked_files(), finals=finals),
+        bumped=bumped_files(project, tree.read),
     )
 
 

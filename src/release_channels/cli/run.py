@@ -20,6 +20,7 @@ from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.model.outcome import Outcome, Result
+from release_channels.model.redact import printable
 from release_channels.model.session_names import DEFAULT_INDEX, PROGRAM, TypedCommands
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _report_internal_error(run: Run, bug: Exception) -> Outcome:
     text = run.redact("".join(traceback.format_exception(bug)))
     try:
         log = state_directory(run.root) / "debug.log"
-        log.write_text(text, encoding="utf-8")
+        log.write_text(printable(text), encoding="utf-8")
         kept = f" with the file {log.relative_to(run.root)}"
     except (OSError, ReleaseError):  # where nothing can be written the sentence has to do
         kept = ""

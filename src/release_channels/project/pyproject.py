@@ -17,7 +17,7 @@ from release_channels.project.metadata import Identity, read_identity
 from release_channels.project.sources.base import VersionSource
 from release_channels.project.sources.detect import detect_version_source
 from release_channels.project.sources.layout import SourceContext
-from release_channels.project.typed_toml import decode, nested_table, optional_string, parse_toml, table
+from release_channels.project.typed_toml import MAX_SETTINGS, decode, nested_table, optional_string, parse_toml, table
 
 PYPROJECT = "pyproject.toml"
 
@@ -109,6 +109,7 @@ def parse_project(
         path,
         bom="no build backend reads",
         missing="a release is made from a project with [project] in that file",
+        most=MAX_SETTINGS,
     )
     document = parse_toml(text, path)
     identity = read_identity(document, path, read)

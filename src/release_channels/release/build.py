@@ -53,6 +53,8 @@ class BuildSpec:
     build_constraints: str = ""
     packs_commit: bool = False
     """True if the build backend packs what git has at HEAD, and not the working tree."""
+    build_environment: tuple[str, ...] = ()
+    """Further variables that the build backend gets, by name."""
 
 
 def build_spec_for_release(release: ReleaseContext, version: Version) -> BuildSpec:
@@ -73,6 +75,7 @@ def build_spec(
         environment=project.source.environment(version),
         build_constraints=project.config.build_constraints,
         packs_commit=project.build_backend in _PACK_COMMITS,
+        build_environment=project.config.build_environment,
     )
 
 
@@ -88,8 +91,8 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
     if recipe.edits and recipe.packs_commit:
         commit_edits(clone, recipe.commit.time)
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
-    env = build_environment(env, recipe.commit.time) | dict(recipe.environment)
     words += without_pin(clone, workplace)
+    env = build_environment(env, recipe.commit.time, recipe.build_environment) | dict(recipe.environment)
     wait_past_commit_second(recipe.commit.time)
     _uv_build("sdist", *words, "--sdist", cwd=clone, env=env)
     sdist = _only(out, "*.tar.gz", "sdist")
@@ -115,12 +118,14 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
         raise FailedError(what, hint=stop.hint) from stop
 
 
-def build_environment(env: Mapping[str, str], epoch: int) -> dict[str, str]:
+def build_environment(env: Mapping[str, str], epoch: int, more: Collection[str] = ()) -> dict[str, str]:
     """The environment of a build backend: no secrets, no git configuration, and the commit's time as its clock.
+
+    It gets the variables of the user that every program needs, and those named in `more`.
 
     Source: reproducible builds, SOURCE_DATE_EPOCH specification (seconds).
     """
-    clean = clean_git_environment(sanitized_environment(env))
+    clean = clean_git_environment(sanitized_environment(env, more))
     return clean | {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "TZ": "UTC"}
 
 

@@ -74,7 +74,8 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
     has_lock = is_tool or snapshot.files.get(f"{plan.noxfile}.lock") is not None
     yield from diagnose_adoption(plan, has_lock=has_lock)
     yield from diagnose_tool(plan.noxfile, plan.requirement, locked_tool(context.root), running_version())
-    yield from diagnose_workflows(snapshot.workflows, plan.config, publishers(plan.config, _repository(context)))
+    wanted = publishers(plan.config, _repository(context))
+    yield from diagnose_workflows(snapshot.workflows, plan.config, wanted, snapshot.bumped)
 
 
 def _repository(context: TaskContext) -> str | None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from release_channels.adoption.workflows.patterns import escape_pattern
 from release_channels.errors import RefusedError
 from release_channels.model.config import TABLE, Config
 from release_channels.model.gate_config import MODELS_TOKEN, provider_keys, stored_name, variable_prefix
 from release_channels.model.tested_commit import ARTIFACT, PROVENANCE
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.file import PLAIN, quoted
+from release_channels.model.workflow_semantics.patterns import escape_pattern
 
 BUILD_ARTIFACT = "release-channels-build"
 GATE_ARTIFACT = "release-channels-gate"
@@ -34,7 +34,6 @@ PREPARE = "uv venv && uv pip install --require-hashes -r requirements/release.tx
 
 _PLACEHOLDER = re.compile(r"%%\{(\w+)\}")
 _BLOCK = re.compile(r"( *)%%\{(\w+)\}")
-_PLAIN = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9._/-]*", re.IGNORECASE)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml")
 _SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TAG = re.compile(r"[A-Za-z0-9._/{}@=,-]+")
@@ -116,14 +115,6 @@ def tag_pattern(tag_format: str) -> str:
     """
     before, _, after = tag_format.partition("{version}")
     return f"{before}[0-9]*{after}"
-
-
-def quoted(text: str) -> str:
-    """Write a text so that YAML reads it as that text: plain where that is safe, else as JSON does.
-
-    Source: YAML 1.2, which takes every JSON string as it is.
-    """
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _values(adoption: Adoption) -> dict[str, str]:
@@ -226,11 +217,11 @@ def _check(config: Config) -> None:
     Raises: RefusedError that names the key.
     """
     shapes = {
-        "main-branch": (config.main_branch, _PLAIN),
+        "main-branch": (config.main_branch, PLAIN),
         "tag-format": (config.tag_format, _TAG),
-        "preview-environment": (config.preview_environment, _PLAIN),
-        "public-environment": (config.public_environment, _PLAIN),
-        "gate-environment": (config.gate_environment or "none", _PLAIN),
+        "preview-environment": (config.preview_environment, PLAIN),
+        "public-environment": (config.public_environment, PLAIN),
+        "gate-environment": (config.gate_environment or "none", PLAIN),
         "github-models-secret": (config.github_models_secret, _SECRET),
         "test-workflow": (config.test_workflow, _FILE),
         "gate-workflow": (config.gate_workflow, _FILE),

@@ -8,22 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import PurePosixPath
 
-from release_channels.adoption.workflows.parse import (
-    Line,
-    Value,
-    parse_line,
-    read_workflow,
-    steps_of,
-    write_permissions,
-)
-from release_channels.adoption.workflows.patterns import escape_pattern, matches
-from release_channels.adoption.workflows.render import PREPARE, quoted
+from release_channels.adoption.workflows.parse import Line, parse_line
+from release_channels.adoption.workflows.render import PREPARE
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.chain import check_chain
+from release_channels.model.workflow_semantics.concurrency import concurrency_of
+from release_channels.model.workflow_semantics.file import (
+    Value,
+    environment_of,
+    read_workflow,
+    steps_of,
+)
+from release_channels.model.workflow_semantics.permissions import write_permissions
 
 # Sessions that read or write an index, those of them that upload, and the one that makes a GitHub Release.
 ON_INDEX = frozenset(
@@ -92,11 +91,6 @@ class _File:
         """The file's name."""
         return self.path.rpartition("/")[2]
 
-    @property
-    def title(self) -> str:
-        """The name that GitHub gives the workflow: its path where it has no `name:`."""
-        return self.top["name"].text or self.path
-
     def broken(self, line: int, rule: str, message: str) -> RuleViolation:
         """List a rule that is not kept on a line."""
         return RuleViolation(self.path, line, rule, message)
@@ -125,7 +119,8 @@ def check_workflows(
             violations += _keep(file, is_release=path in release)
         if path in release:
             violations += _release(file, config)
-    violations += _chain(readable, config)
+    tops = {path: file.top for path, file in readable.items()}
+    violations += (RuleViolation(fault.path, fault.line, "chain", fault.message) for fault in check_chain(tops, config))
     return tuple(dict.fromkeys(violations))
 
 
@@ -254,10 +249,9 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
     for name, job in top["jobs"].table.items():
         if "uses" in job:
             yield file.broken(job.line, "trigger", f"the job {name} calls another workflow, which no publisher matches")
-        named = job["environment"]["name"].text or job["environment"].text
         if "id-token" not in write_permissions(top, job):
             continue
-        if named != environment:
+        if environment_of(job) != environment:
             yield file.broken(job.line, "environment", f"the job {name} is not in the environment {environment}")
         if not WITH_IDENTITY.intersection(_sessions(job)):
             yield file.broken(
@@ -277,14 +271,12 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
 
 def _order(file: _File, *, is_public: bool) -> Iterator[RuleViolation]:
     """Check that no publish is cancelled or dropped, and that two of one kind never run at once."""
-    concurrency = file.top["concurrency"]
-    if concurrency["cancel-in-progress"].text != "false" or concurrency["queue"].text != "max":
-        yield file.broken(
-            concurrency.line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max"
-        )
-    is_per_tag = "github.ref" in concurrency["group"].text
-    if not concurrency["group"].text or is_per_tag is not is_public:
-        yield file.broken(concurrency.line, "order", "one group for all previews, and one for each tag")
+    line, concurrency = file.top["concurrency"].line, concurrency_of(file.top)
+    if not concurrency.keeps_all:
+        yield file.broken(line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max")
+    is_per_tag = "github.ref" in concurrency.group
+    if not concurrency.group or is_per_tag is not is_public:
+        yield file.broken(line, "order", "one group for all previews, and one for each tag")
 
 
 def _last_job(file: _File) -> Iterator[RuleViolation]:
@@ -300,48 +292,6 @@ def _last_job(file: _File) -> Iterator[RuleViolation]:
         yield file.broken(job.line, "last-job", f"the job {last} does not need {', '.join(missing)}")
     if job["if"].text not in ("always()", "${{ always() }}"):
         yield file.broken(job.line, "last-job", f"the job {last} does not run always: `if: always()`")
-
-
-def _chain(files: Mapping[str, _File], config: Config) -> Iterator[RuleViolation]:
-    """Check that gate and preview follow the workflow before them; one that is missing is reported elsewhere.
-
-    Source: GitHub's events reference, `workflow_run`: names are patterns, and a workflow without a name has its path.
-    """
-    gate = [config.gate_workflow] if config.gate.enabled else []
-    names = (config.test_workflow, *gate, config.preview_workflow)
-    for before, after in pairwise(files.get(f"{WORKFLOWS}/{name}") for name in names):
-        if before is not None and after is not None:
-            yield from _follows(after, before, files.values(), is_gate=before.name == config.gate_workflow)
-        if before is not None:
-            yield from _namesakes(before, files.values(), (*gate, config.preview_workflow, config.public_workflow))
-
-
-def _namesakes(before: _File, files: Collection[_File], written: Collection[str]) -> Iterator[RuleViolation]:
-    """Check that no other workflow has the name of one that is followed; reported where this tool does not write it."""
-    for other in files:
-        if other is not before and other.title == before.title:
-            own, namesake = (before, other) if other.name in written else (other, before)
-            message = f"has the name of {namesake.path}, so runs of both are followed: rename it"
-            yield own.broken(own.top["name"].line, "chain", message)
-
-
-def _follows(file: _File, before: _File, files: Collection[_File], *, is_gate: bool) -> Iterator[RuleViolation]:
-    """Check that a workflow follows another one, and no third one by a pattern that fits more names.
-
-    A name that differs is also reported at the followed workflow where an update writes that one.
-    """
-    followed = file.top["on"]["workflow_run"]["workflows"]
-    names = ", ".join(followed.texts) or "nothing"
-    if not matches(before.title, followed.texts):
-        pattern = quoted(escape_pattern(before.title))
-        message = f"follows {names}, and {before.path} is named {before.title}: `workflows: [{pattern}]`"
-        yield file.broken(followed.line, "chain", message)
-        if matches(PurePosixPath(before.path).stem, followed.texts) and (is_gate or before.title == before.path):
-            message = f"is named {before.title}, and {file.path} follows {names}"
-            yield before.broken(before.top["name"].line, "chain", message)
-    for other in files:
-        if other.title != before.title and matches(other.title, followed.texts):
-            yield file.broken(followed.line, "chain", f"also follows {other.path}: name {before.path} alone")
 
 
 def _sessions(job: Value) -> set[str]:
