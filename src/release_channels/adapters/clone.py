@@ -38,6 +38,15 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
         clone_commit(_submodule_source(source, git_dirs, target, path, commit), commit, target / path)
 
 
+def commit_edits(clone: Path, time: int) -> None:
+    """Commit what was edited in a clone, with the time in seconds since the epoch, so that it is the same each time."""
+    who = {"NAME": "release-channels", "EMAIL": "release-channels@localhost", "DATE": f"{time} +0000"}
+    env = clean_git_environment(os.environ)
+    env |= {f"GIT_{role}_{what}": text for role in ("AUTHOR", "COMMITTER") for what, text in who.items()}
+    words = ("commit", "--quiet", "--all", "--allow-empty", "--no-verify", "--no-gpg-sign", "--message", "the version")
+    run("git", *words, cwd=clone, env=env, umask=UMASK)
+
+
 def filtered_files(clone: Path) -> tuple[str, ...]:
     """List the files of a clone that a filter such as Git LFS would fill in; they contain what git stores instead.
 

@@ -108,7 +108,8 @@ def plan_adoption(
     # A project of setuptools can do without the file, as long as no setting differs from its default.
     files = [_kept(PYPROJECT, snapshot.project.text or None, pyproject), noxfile] if pyproject else [noxfile]
     files += _tasks(snapshot, tasks, noxfile.path, notes)
-    files.append(_ignore(snapshot))
+    ignore = snapshot.files[".gitignore"]
+    files.append(_kept(".gitignore", ignore, with_ignored(ignore)))
     workflows, others = _workflows(snapshot, config, noxfile)
     return AdoptionPlan(
         files=(*files, *workflows),
@@ -182,13 +183,14 @@ def _tasks(snapshot: ProjectSnapshot, tasks: Collection[str], noxfile: str, note
     yield _kept(path, text, tasks_file.joined(parsed, tasks, lock))
 
 
-def _ignore(snapshot: ProjectSnapshot) -> PlannedFile:
-    text = snapshot.files[".gitignore"]
+def with_ignored(text: str | None) -> str:
+    """Return a .gitignore with what a release writes, and with every line of before as it was."""
     there = {line.strip().strip("/") for line in (text or "").splitlines()}
     missing = [line for line in _IGNORED if line.strip("/") not in there]
-    before = f"{text.rstrip()}\n" if text and text.strip() else ""
-    new = before + "".join(f"{line}\n" for line in missing) if missing else text or ""
-    return _kept(".gitignore", text, new)
+    old = text or ""
+    newline = "\r\n" if "\r\n" in old else "\n"
+    before = f"{old}{newline}" if missing and old and not old.endswith("\n") else old
+    return before + "".join(f"{line}{newline}" for line in missing)
 
 
 def _workflows(

@@ -15,6 +15,7 @@ from release_channels.errors import UsageError
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import IndexState
 from release_channels.model.version import Channel
+from release_channels.project.pyproject import Project
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _LAST_PORT = 65535
@@ -49,7 +50,7 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
             if dry_run:
                 console.result(f"planned: the local index of {project.name} would be opened; {_holds(state)}")
                 return
-            _tell(project.name, index, state)
+            _tell(project, index, state)
             (stop or threading.Event()).wait()
     except KeyboardInterrupt:
         console.result("the local index is closed; its files stay, and the next run finds them")
@@ -60,14 +61,14 @@ def _holds(state: IndexState) -> str:
     return f"on it: {versions or 'nothing yet, `nox -s preview` puts a preview there'}"
 
 
-def _tell(project: str, index: Index, state: IndexState) -> None:
+def _tell(project: Project, index: Index, state: IndexState) -> None:
     """Describe what is on the index and how to install from it: commands that work while it is open."""
-    console.result(f"the local index of {project} is open at {index.simple_url} until Ctrl-C")
+    console.result(f"the local index of {project.name} is open at {index.simple_url} until Ctrl-C")
     console.result(_holds(state))
     for channel in Channel:
         console.result(f"install from the {channel} channel:")
         for variable, words in (
-            ("PIP_INDEX_URL", pip_command(project, channel)),
-            ("UV_DEFAULT_INDEX", uv_command(project, channel)),
+            ("PIP_INDEX_URL", pip_command(project.name, channel)),
+            ("UV_DEFAULT_INDEX", uv_command(project.name, channel, is_tool=bool(project.scripts))),
         ):
             console.result(f"  {variable}={index.simple_url} {shlex.join(words)}")
