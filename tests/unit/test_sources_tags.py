@@ -58,6 +58,12 @@ def test_a_version_in_tags_is_told_to_the_backend(text: str, variable: str) -> N
         (None, "v1.2.0", "1.2.1.dev0"),
         (None, "v1!1.2", "1!1.2.1.dev0"),
         (None, "v1.2.3.post1", "1.2.4.dev0"),
+        (None, "v2.0.0rc1", "2.0.1.dev0"),
+        (None, "v2.0.0-rc1", "2.0.1.dev0"),
+        (None, "v2.0.0.dev7", "2.0.0.dev0"),
+        (None, "v2.0.0rc1.dev1", "2.0.1.dev0"),
+        (None, "v2024.01.05", "2024.1.6.dev0"),
+        ("v1.2.0", "v2.0.0rc1", "1.2.0"),
         ("v1.2.0", "v1.2.0", "1.2.0"),
         ("v1.2.0.post1", "v1.2.0.post1", "1.2.0.post1"),
     ],
@@ -75,15 +81,21 @@ def test_tags_change_nothing_where_a_file_holds_the_version() -> None:
     assert static.version == static.with_tags(ReachableTags("v8.0", "v8.0")).version == Version("1.0")
 
 
-@pytest.mark.parametrize(
-    "tag", ["1.2.0", "v1.2.0 ", "v01.2", "v1.2.0-rc1", "release", "V1.2.0", "vv1.2.0", "v1.2.0\n", "v"]
-)
+@pytest.mark.parametrize("tag", ["1.2.0", "v1.2.0 ", "release", "V1.2.0", "vv1.2.0", "v1.2.0\n", "v", "v1.2.0+x"])
 def test_a_tag_that_is_not_of_the_format_is_refused(tag: str) -> None:
     """A name that is not exactly the format around a version in normal form gives no version."""
-    assert version_of(tag, "v{version}") is None
+    assert version_of(tag, "v{version}") == (Version("1.2.0+x") if "+" in tag else None)
     with pytest.raises(RefusedError, match=r"is not 'v\{version\}' with a version") as stop:
         tagged(TAGGED["pdm scm"][0], nearest=tag)
     assert "v1.2.0" in stop.value.hint
+
+
+@pytest.mark.parametrize("tag", ["v01.2", "v1.2.0-rc1"])
+def test_a_release_tag_is_in_normal_form(tag: str) -> None:
+    """A tag in another spelling is counted by the tools that read tags, and is no release of its own."""
+    assert version_of(tag, "v{version}") is None
+    with pytest.raises(RefusedError, match=r"is not 'v\{version\}' with a version"):
+        tagged(TAGGED["pdm scm"][0], exact=tag)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,8 @@ from release_channels.adoption.workflows.parse import Value, read_workflow
 from release_channels.adoption.workflows.render import PYTHON, Tests
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
-from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
 
-_TAG_FORMATS = (
-    *("v{version}", "{version}", "V{version}", "release-{version}", "release/{version}", "version-{version}"),
-    *("NAME-{version}", "NAME-v{version}", "NAME@{version}", "NAME/{version}"),
-)
 _TEST_NAMES = ("test", "tests", "ci", "pytest", "python-package", "check", "checks", "build", "main")
 _PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
@@ -40,8 +35,8 @@ def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, obj
         wanted["main-branch"] = found.branch
     if found.remote not in ("", default.remote):
         wanted["remote"] = found.remote
-    if (tag_format := _tag_format(found)) != default.tag_format:
-        wanted["tag-format"] = tag_format
+    if found.tag_style.tag_format != default.tag_format:
+        wanted["tag-format"] = found.tag_style.tag_format
     if (workflow := _test_workflow(found, config)) not in ("", default.test_workflow):
         wanted["test-workflow"] = workflow
     if gate is not None and gate is not default.gate.enabled:
@@ -110,12 +105,6 @@ def _installs(pyproject: Mapping[str, Any]) -> str:
 def _sessions_of(noxfile: str, path: str) -> tuple[str, ...]:
     sessions = parse_noxfile(noxfile, path).sessions
     return tuple(name for name in sessions if name.startswith("test")) or sessions or ("tests",)
-
-
-def _tag_format(found: ProjectSnapshot) -> str:
-    """Choose the format that most release tags of the project have; the default where none does better."""
-    formats = [one.replace("NAME", found.project.name) for one in _TAG_FORMATS]
-    return max(formats, key=lambda one: len(release_tags(one, found.tags)))
 
 
 def _test_workflow(found: ProjectSnapshot, config: Config) -> str:

@@ -12,10 +12,12 @@ from release_channels.adapters.git import Git
 from release_channels.adapters.github import Pauses, connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adoption.noxfile import NOXFILE, OWN
+from release_channels.adoption.settings_table import missing_settings
 from release_channels.adoption.tasks_file import TASKS
+from release_channels.cli.context import reachable_tags
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.model.github import repository_name
-from release_channels.model.tags import release_tags
+from release_channels.model.tags import TagStyle, find_style, release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.project.plan_edits import unlisted_copies
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
@@ -35,7 +37,10 @@ class ProjectSnapshot:
     repository: str | None
     branch: str
     """The default branch, as the remote or the checkout tells it."""
-    tags: frozenset[str]
+    tags: tuple[str, ...]
+    """The tags of this clone, oldest first."""
+    tag_style: TagStyle
+    """The way it writes its release tags, as configured or as found."""
     files: Mapping[str, str | None]
     """The files that may be written, by path: noxfiles, tasks, .gitignore."""
     workflows: Mapping[str, str]
@@ -66,14 +71,18 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
     repository = repository_name(project.config.repository, url, {})
     tasks_path = TASKS_PACKAGE if not (root / TASKS).exists() and (root / TASKS_PACKAGE).exists() else TASKS
     names = (NOXFILE, OWN, tasks_path, ".gitignore", *(f"{name}{LOCK_SUFFIX}" for name in (NOXFILE, OWN)))
-    tags = git.tag_names_here()
-    finals = release_tags(project.config.tag_format, tags)
+    tags = git.tags_by_age()
+    style = _tag_style(project, tags)
+    if tags:
+        project = project.with_tags(reachable_tags(git, "HEAD", style.tag_format), style.tag_format)
+    finals = release_tags(style.tag_format, tags)
     return ProjectSnapshot(
         project=project,
         remote=remote,
         repository=repository,
         branch=git.default_branch(remote) or project.config.main_branch,
         tags=tags,
+        tag_style=style,
         files={name: tree.text(name) for name in names},
         workflows=read_workflows(tree),
         has_tests=any((root / name).is_dir() for name in ("tests", "test")) or any(root.glob("test_*.py")),
@@ -82,6 +91,13 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
         tasks_path=tasks_path,
         unlisted=unlisted_copies(project, tree.read, git.tracked_files(), finals=finals),
     )
+
+
+def _tag_style(project: Project, tags: tuple[str, ...]) -> TagStyle:
+    configured = project.config.tag_format
+    if missing_settings(project.text, {"tag-format": configured}):
+        return find_style(project.name, tags, configured)
+    return TagStyle(configured)
 
 
 def read_workflows(tree: Tree) -> dict[str, str]:

@@ -235,6 +235,8 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
             f"main declares {version}, which is not a dev release: previews are published once it does "
             "(`invoke bump-dev` opens the next line)"
         )
+    if unread := snapshot.tag_style.describe_unread():
+        yield unread
     if not snapshot.remote:
         yield "there is no remote: everything works on the local index; publishing needs one on GitHub"
     elif snapshot.repository is None:

@@ -283,7 +283,8 @@ def _undo(branch: str) -> str:
 
 def _taken(context: TaskContext) -> set[Version]:
     """Return every version that is on the index or tagged."""
-    return set(context.read_index().releases) | set(context.tags())
+    released = set(context.read_index().releases)
+    return released | set(context.tags(released))
 
 
 def _nothing(project: Project, why: str, instead: str) -> Outcome:

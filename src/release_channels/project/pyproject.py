@@ -72,8 +72,10 @@ class Project:
         """Return the file that towncrier writes for a version; empty if the project does not use it."""
         return self.news.file.replace("{version}", str(version)) if self.news else ""
 
-    def with_tags(self, tags: ReachableTags) -> Project:
+    def with_tags(self, tags: ReachableTags, tag_format: str = "") -> Project:
         """Return the project with the version of its commit's tags; unchanged if the version is in a file.
+
+        Without a format of their own the tags have the configured one.
 
         Raises: RefusedError for a tag that is not of the configured format.
         """
@@ -82,7 +84,7 @@ class Project:
         from release_channels.project.sources.vcs_tags import TagVersion, version_from_tags
 
         assert isinstance(self.source, TagVersion)
-        version = version_from_tags(tags, self.config.tag_format)
+        version = version_from_tags(tags, tag_format or self.config.tag_format)
         return replace(self, source=replace(self.source, version=version))
 
 

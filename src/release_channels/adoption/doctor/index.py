@@ -15,14 +15,13 @@ from release_channels.model.config import Config
 from release_channels.model.observed import IndexState
 from release_channels.model.plan import Plan, Verdict
 from release_channels.model.status import quota_usage
-from release_channels.model.tags import release_tags, tag_of, version_of
+from release_channels.model.tags import LOOKS_LIKE_VERSION, release_tags, shorten, tag_of, version_of
 from release_channels.model.version import Channel
 
 GIT, INDEX = "git", "index"
 _SOON = 60
 """Days for which the room on the index should do."""
-_FEW = 5
-_VERSION_LIKE = re.compile(r"\d+\.\d+")
+_DOTTED = re.compile(r"\d+\.\d+")
 
 
 class Attested(Protocol):
@@ -58,10 +57,12 @@ def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence
 
 def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
     releases = release_tags(config.tag_format, tags)
-    others = [name for name in tags if _VERSION_LIKE.search(name) and version_of(name, config.tag_format) is None]
+    # With other signs than dots it may be a date, so that it counts only where nothing is a release.
+    like = _DOTTED if releases else LOOKS_LIKE_VERSION
+    others = [name for name in tags if like.search(name) and version_of(name, config.tag_format) is None]
     if others:
         yield warning(
-            GIT, "tags", f"not written as {config.tag_format}: {_some(others)}",
+            GIT, "tags", f"not written as {config.tag_format}: {shorten(others)}",
             "they are no releases; `tag-format` in [tool.release-channels] says how a release tag is written",
         )  # fmt: skip
     ordered = [version for version in (version_of(name, config.tag_format) for name in tags) if version in releases]
@@ -69,7 +70,7 @@ def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
         f"{tag_of(config.tag_format, now)} after {tag_of(config.tag_format, before)}" for before, now in _down(ordered)
     ]:
         yield warning(
-            GIT, "tags", f"versions that went down: {_some(down)}",
+            GIT, "tags", f"versions that went down: {shorten(down)}",
             "users are offered the highest version, whenever it was made: number the next one above all of them",
         )  # fmt: skip
     if not others and not down:
@@ -155,7 +156,3 @@ def diagnose_publishers(
             )  # fmt: skip
         else:
             yield passed(INDEX, topic, f"{text}: {file.file} was published by it")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_FEW]) + (f", and {len(names) - _FEW} more" if len(names) > _FEW else "")
