@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec, module_from_spec
 from inspect import getdoc
+
+from invoke.collection import Collection
 
 from release_channels.cli.options import CommonOptions, GateOptions, Options, RehearsalOptions, describe_options
 from release_channels.sessions import SESSIONS
-from release_channels.tasks import ns
 
 _INTRODUCTION = """# Reference
 
@@ -40,9 +42,10 @@ def reference_page() -> str:
     """Write the page."""
     options = "".join(f"### {title}\n\n```text\n{_help(kind)}\n```\n\n" for title, kind in _OPTIONS)
     sessions = {name: getdoc(session) or "" for name, session in SESSIONS.items()}
+    ns = _fresh_tasks()
     tasks = {name: getdoc(task) or "" for name, task in ns.tasks.items()}
     listed = "".join(_table("session", sessions)), "".join(_table("task", tasks))
-    details = "".join(_task(name) for name in sorted(tasks))
+    details = "".join(_task(ns, name) for name in sorted(tasks))
     return f"{_INTRODUCTION}{_SESSIONS}{listed[0]}{options}{_TASKS}{listed[1]}{details}".rstrip() + "\n"
 
 
@@ -70,7 +73,18 @@ def _sentence(text: str, prefix: str) -> str:
     return first[:1].lower() + first[1:]
 
 
-def _task(name: str) -> str:
+def _fresh_tasks() -> Collection:
+    """Load the tasks anew: invoke takes the help texts out of a task when they are first asked for."""
+    spec = find_spec("release_channels.tasks")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    tasks: Collection = module.ns
+    return tasks
+
+
+def _task(ns: Collection, name: str) -> str:
     """Write the options of one task."""
     rows = "".join(
         f"| `{argument.name if argument.positional else '--' + argument.name.replace('_', '-')}` | {argument.help} |\n"

@@ -86,14 +86,15 @@ def tag(
         task.run.outcome = tag(task.context, request, dry_run=_dry(context, dry_run))
 
 
-@task(help={"json": "for programs", "index": INDEX})
-def status(_: Context, json: bool = False, index: str = "pypi") -> None:
+@task(help={"json": "for programs", "exit_code": "exit with 1 while a step waits to be done", "index": INDEX})
+def status(_: Context, json: bool = False, exit_code: bool = False, index: str = "pypi") -> None:
     """Show both channels, what is unfinished, and what is next."""
     from release_channels.cli.run import open_task
     from release_channels.commands.status import print_status
 
     with open_task(Path.cwd(), index, reports_itself=True) as task:
-        task.run.exit_code = print_status(task.context, as_json=json)
+        waits = print_status(task.context, as_json=json)
+        task.run.exit_code = int(waits and exit_code)
 
 
 @task(

@@ -37,6 +37,7 @@ from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.outcome import Result
 from release_channels.model.plan import Plan, Reason, Verdict
 from release_channels.model.version import Channel
+from release_channels.project.plan_edits import bumped_files
 from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.github.http import broken
 from tests.adoption.adopting import TASKS, adopt
@@ -330,9 +331,91 @@ def test_what_the_workflow_files_show_is_found(case: str) -> None:
     assert {finding.severity for finding in diagnose_workflows(FILES, Config(), wanted)} == {PASSED}
 
 
+BUMPED = ("CHANGELOG.md", "pyproject.toml")
+FILTERED: dict[str, tuple[str, DiagnosisSeverity, str]] = {
+    "every push": (
+        "push",
+        PASSED,
+        "test.yml runs for each push to main",
+    ),
+    "ignored branch": (
+        "{push: {branches-ignore: [main]}}",
+        ERROR,
+        "no preview follows one: it has `branches-ignore: [main]`",
+    ),
+    "branch taken back": (
+        "{push: {branches: ['**', '!main']}}",
+        ERROR,
+        "it has `branches: [**, !main]`",
+    ),
+    "tags": (
+        "{push: {tags: ['v*']}}",
+        ERROR,
+        "it has `tags: [v*]`",
+    ),
+    "both filters": (
+        "{push: {branches: [main], branches-ignore: [x]}}",
+        ERROR,
+        "it has `branches: [main]`, `branches-ignore: [x]`",
+    ),
+    "paths, not a bump's": (
+        "{push: {paths: ['src/**']}}",
+        WARNING,
+        "by `paths: [src/**]`: the commit of `invoke bump` (CHANGELOG.md, pyproject.toml) gets no run",
+    ),
+    "paths ignored, a bump's": (
+        "{push: {branches: [main], paths-ignore: ['*.md', pyproject.toml]}}",
+        WARNING,
+        "gets no run, so `invoke tag` refuses it",
+    ),
+    "paths, a bump's too": (
+        "{push: {paths: ['src/**', '*.toml']}}",
+        WARNING,
+        "by `paths: [src/**, *.toml]`: a commit without a run gets no preview",
+    ),
+    "paths taken back": (
+        "{push: {paths: ['**', '!*.toml', '!*.md']}}",
+        WARNING,
+        "gets no run, so `invoke tag` refuses it",
+    ),
+    "paths ignored, not a bump's": (
+        "{push: {paths-ignore: ['docs/**']}}",
+        WARNING,
+        "by `paths-ignore: [docs/**]`: a commit without a run",
+    ),
+}
+
+
+@pytest.mark.parametrize(("on", "severity", "told"), FILTERED.values(), ids=FILTERED)
+def test_a_filter_of_the_tests_is_found(on: str, severity: DiagnosisSeverity, told: str) -> None:
+    """Tests that a push to main does not start are an error; where some start them, the filter is named."""
+    files = FILES | {".github/workflows/test.yml": f"on: {on}\njobs: {{}}\n"}
+    found = diagnose_workflows(files, Config(), publishers(Config(), "acme/demo"), BUMPED)
+    (finding,) = (finding for finding in found if finding.topic == "tests")
+    assert (finding.severity, told in finding.message) == (severity, True), finding.message
+
+
+def test_what_a_bump_changes_is_what_it_would_write() -> None:
+    """The version, its copies and the changelog; nothing where git tags have the version, or a copy cannot be read."""
+    copies = '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
+    files = {"CITATION.cff": b"version: 1.2.0.dev0\n", "CHANGELOG.md": b"# Changelog\n\n## [Unreleased]\n"}
+    for sample, there, expected in (
+        (Sample(tail=copies), files, ("CHANGELOG.md", "CITATION.cff", "pyproject.toml")),
+        (Sample(), {}, ("pyproject.toml",)),
+        (Sample(tail=copies), {}, ()),
+    ):
+        project = parse_project(sample.pyproject().encode(), "pyproject.toml")
+        assert bumped_files(project, {**there, "pyproject.toml": project.text.encode()}.get) == expected
+
+
 CHANGELOGS = {
     "nothing new": ("## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n", WARNING, "nothing below its heading"),
     "no heading": ("## [1.1.0]\n\n- Old.\n", WARNING, "no heading for unreleased changes"),
+    "a name and a date": (
+        "## demo 1.2.0 (unreleased)\n\n- New.\n\n## demo 1.1.0 (2026-05-05)\n",
+        PASSED,
+        "can be read",
+    ),
     "something new": ("## [Unreleased]\n\n- New.\n", PASSED, "CHANGELOG.md can be read"),
 }
 

@@ -16,6 +16,7 @@ from release_channels.errors import FailedError, RefusedError, UsageError
 from release_channels.model.outcome import Result
 from tests.adoption.adopting import TOOL, adopt, files
 from tests.cli.screen import BIN, run
+from tests.commands.test_bump import vcs_pyproject
 from tests.conftest import MakeRepo, RunSession
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.projects import BACKENDS, Sample
@@ -229,6 +230,27 @@ def test_settings_are_written_only_where_a_default_does_not_fit(make_repo: MakeR
     assert adopt(repo).message == "nothing to write"
 
 
+TAGGED = {
+    "in a known format": (("1.0.0", "1.1.0", "v25.7.0"), "25.7.1.dev0, from the git tags (hatch-vcs)"),
+    "in an unknown format": (("2024.01.05",), "none of 1 tags with a version, such as 2024.01.05"),
+    "none": ((), "0.1.0.dev0, from the git tags (hatch-vcs)"),
+}
+
+
+@pytest.mark.parametrize(("tags", "shown"), TAGGED.values(), ids=TAGGED)
+def test_the_version_of_a_project_without_one_is_read_from_its_tags(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], tags: tuple[str, ...], shown: str
+) -> None:
+    """It is the one that a preview takes: by the format of the newest tag; another format is named."""
+    repo = make_repo()
+    repo.commit("tags decide", {"pyproject.toml": vcs_pyproject()})
+    for name in tags:
+        repo.tag(name)
+        repo.commit("more")
+    adopt(repo, gate=False)
+    assert shown in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_copy_of_the_version_that_nothing_updates_is_proposed(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -316,6 +338,15 @@ def test_workflows_of_its_own_are_listed_with_what_runs_twice(
     (repo.root / ".github/workflows/publish.yml").unlink()
     adopt(repo)
     assert "workflows of its own" not in capsys.readouterr().err
+
+
+def test_a_filter_of_the_tests_is_noted(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file is the project's own and stays; that a bump's commit gets no run is known before the first release."""
+    tests = "on: {push: {paths: ['src/**']}}\njobs:\n  go:\n    runs-on: x\n    steps:\n      - run: pytest\n"
+    repo = adopted(make_repo, {".github/workflows/test.yml": tests})
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "test.yml runs only for some pushes to main, by `paths: [src/**]`: the commit of `invoke bump`" in shown
+    assert (repo.root / ".github/workflows/test.yml").read_text() == tests
 
 
 def test_another_tool_is_named_and_replaced_on_request(make_repo: MakeRepo) -> None:

@@ -266,9 +266,11 @@ def test_practice_is_not_looked_for_on_the_real_github(make_repo: MakeRepo) -> N
 def test_the_task_tells_and_exits(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """0 where nothing waits and 1 where something does, for people and for programs alike."""
+    """With --exit-code 1 while something waits, for people and for programs alike; otherwise 0."""
     repo = make_repo(sample("1.2.0.dev0"))
-    code = run_task(repo.root, tasks.status, index="local", json=True)
+    assert run_task(repo.root, tasks.status, index="local") == 0
+    capsys.readouterr()
+    code = run_task(repo.root, tasks.status, index="local", json=True, exit_code=True)
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert (code, told["converged"], told["next"]) == (1, False, "nox -s preview")
     assert told["main"] == {"version": "1.2.0.dev0", "state": "open", "commit": repo.git("rev-parse", "HEAD")}
@@ -276,7 +278,7 @@ def test_the_task_tells_and_exits(
 
     preview(repo)
     capsys.readouterr()
-    assert run_task(repo.root, tasks.status, index="local") == 0
+    assert run_task(repo.root, tasks.status, index="local", exit_code=True) == 0
     shown = capsys.readouterr().out
     assert "next: invoke bump --index local\n" in shown
     assert "1.2.0.dev1, just now, commit " in shown

@@ -209,7 +209,6 @@ WRONG = {
     "URL of another scheme": (_project(urls='[project.urls]\nHome = "example.org"\n'), "not http or https"),
     "value of another type": (_project(extra="classifiers = 3\n"), "project.classifiers is 3"),
     "malformed script": (_project(tail=f'{COPY}[project.gui-scripts]\na = "b"\n'), "is not of the form module:object"),
-    "no readme": (_file("pyproject.toml", final().pyproject().replace("readme =", "#")), "`long_description` missing"),
     "readme is gone": (lambda repo: (repo.git("rm", "--quiet", "README.md"), _file("x", "x")(repo)), "no README.md"),
     "readme of an unknown type": (_readme("README.adoc", "= Demo\n"), "has no content type"),
     "readme that cannot be rendered": (
@@ -242,8 +241,12 @@ ALLOWED = {
         "?   metadata   the dependency 'rich>=15.0rc1; extra == \"all\"' of the extra all asks for a pre-release",
     ),
     "pre-release that is meant": (
-        {"dependencies": ("rich>=15.0rc1",), "settings": 'allow-prerelease-dependencies = ["rich"]\n'},
+        {"dependencies": ("rich>=15.0rc1",), "settings": 'allow = ["prerelease-dependencies:rich"]\n'},
         "?   metadata   the dependency 'rich>=15.0rc1' asks for a pre-release (>=15.0rc1)",
+    ),
+    "no readme": (
+        {"files": {**final().files, "pyproject.toml": final().pyproject().replace("readme =", "#")}},
+        "?   metadata   the project has no readme, so its page on the index is empty",
     ),
     "dynamic fields": (
         {"extra": 'dynamic = ["classifiers", "authors"]\n'},

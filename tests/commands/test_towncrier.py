@@ -60,6 +60,48 @@ def test_the_fragments_become_the_section(
     assert f"+++ b/{name}" in shown
 
 
+SWALLOWED = {
+    "rst": ("NEWS.rst", "History\n=======\n\n1.1.0 (2026-01-02)\n------------------\n\nOld.\n"),
+    "md": ("NEWS.md", "# History\n\n<!-- towncrier release notes start -->\n\n## 1.1.0 (2026-01-02)\n\nOld.\n"),
+}
+
+
+@pytest.mark.parametrize(("name", "old"), some_of(SWALLOWED, "md"))
+def test_a_section_that_would_end_up_in_the_new_one_is_refused(
+    make_repo: MakeRepo, name: str, old: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where titles by towncrier are above the file's own, the text of the release would be all of its history."""
+    repo = project(make_repo, name, old)
+    before = repo.fingerprint()
+    assert bump(repo, commit=True) == 1
+    shown = capsys.readouterr().err
+    assert f"the edit of {name} would break the section 1.1.0 (2026-01-02)" in shown
+    assert "title_format" in shown
+    assert repo.fingerprint() == before
+
+
+def test_a_title_without_a_version_is_refused(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `tag` would not find is not written."""
+    tail = CONFIGURED.format("NEWS.md") + 'title_format = "## Changes"\n'
+    repo = make_repo(Sample(tail=tail, files={**FRAGMENTS, "NEWS.md": ""}))
+    before = repo.fingerprint()
+    assert bump(repo, commit=True) == 1
+    assert "NEWS.md without a section for 1.2.0" in " ".join(capsys.readouterr().err.split())
+    assert repo.fingerprint() == before
+
+
+def test_a_linked_news_file_is_written_where_it_is(make_repo: MakeRepo) -> None:
+    """The link that towncrier is configured with stays."""
+    repo = project(make_repo, "docs/news.md", CHANGELOGS["NEWS.md"])
+    configured = (repo.root / "pyproject.toml").read_text()
+    repo.write({"pyproject.toml": configured.replace('"docs/news.md"', '"NEWS.md"')})
+    (repo.root / "NEWS.md").symlink_to("docs/news.md")
+    repo.commit("link the news file")
+    assert bump(repo, commit=True) == 0
+    assert (repo.root / "NEWS.md").is_symlink()
+    assert "A way out. (#1)" in (repo.root / "docs/news.md").read_text()
+
+
 def test_a_dry_run_shows_the_section_and_writes_nothing(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:

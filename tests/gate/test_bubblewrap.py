@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +114,35 @@ def test_it_has_no_rights(ready: Ready, offline: None) -> None:
     assert "NoNewPrivs:\t1" in output
     assert {"1000", str(os.getuid())} & set(output.splitlines())
     assert "unshare failed" in output
+
+
+_KEYRING = """
+import ctypes, platform, sys
+machine = platform.machine()
+kernel = ctypes.CDLL(None, use_errno=True)
+def add(name): return kernel.syscall({"x86_64": 248, "aarch64": 217}[machine], b"user", name, b"secret", 6, -3)
+def keyctl(*words): return kernel.syscall({"x86_64": 250, "aarch64": 219}[machine], *words)
+def search(name): return keyctl(10, -3, b"user", name, 0)
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="the numbers of its calls are not here")
+def test_it_has_no_key_of_this_session(ready: Ready, offline: None) -> None:
+    """No namespace separates the kernel's keyrings: what a login or a tool has put there stays out of reach."""
+    scope: dict[str, Any] = {}
+    exec(_KEYRING, scope)
+    name = f"release-channels-{os.getpid()}".encode()
+    if scope["add"](name) < 0:
+        pytest.skip("this kernel has no keyrings, or they are forbidden here")
+    try:
+        with _open(ready) as sandbox:
+            sandbox.put("look.py", f"{_KEYRING}\nprint(search({name!r}), keyctl(0, -3, 0))\n".encode())
+            code, output = _run(sandbox, "python look.py")
+        assert scope["search"](name) > 0
+    finally:
+        scope["keyctl"](9, scope["search"](name), -3)
+    assert code == 0
+    assert output.split()[0] == "-1"
 
 
 def test_memory_files_and_disk_are_bounded(ready: Ready, offline: None) -> None:

@@ -147,6 +147,8 @@ def test_a_failure_or_missing_files_fail_the_gate(
         ('{"reward": True, "tool_calls": 3, "tokens": 900}', "it has no reward"),
         ('{"reward": "1", "tool_calls": 3, "tokens": 900}', "it has no reward"),
         ('{"reward": float("nan"), "tool_calls": 3, "tokens": 900}', "it has no reward"),
+        ('{"reward": float("inf"), "tool_calls": 3, "tokens": 900}', "it has no reward"),
+        ('{"reward": 10**400, "tool_calls": 3, "tokens": 900}', "it has no reward"),
         ('{"reward": 1, "tool_calls": 0, "tokens": 900}', "it called no tool"),
         ('{"reward": 1, "tokens": 900}', "it called no tool"),
         ('{"reward": 1, "tool_calls": 3}', "it used no tokens"),

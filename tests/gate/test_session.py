@@ -8,9 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -27,6 +25,7 @@ from tests.support.backends import own_backend
 from tests.support.daytona_api import KEY as DAYTONA_KEY
 from tests.support.daytona_api import Daytona, serve_daytona
 from tests.support.gating import MARK, MODEL_KEY, gives_up, model_environment, runs, snoops
+from tests.support.processes import watched_arguments
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
@@ -398,7 +397,7 @@ def test_no_secret_remains_anywhere(
     temporary = {"TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
     qwen = {"QWEN_API_KEY": f"{MARK}-wrong", "QWEN_BASE_URL": model[1]["OPENAI_BASE_URL"]}
-    with serve_daytona(Daytona(cloud)) as daytona, _watched_arguments() as arguments:
+    with serve_daytona(Daytona(cloud)) as daytona, watched_arguments() as arguments:
         env = {**model[1], **planted, **event, **qwen, **temporary, "OPENAI_LOG": "debug"}
         env |= {"DAYTONA_API_KEY": DAYTONA_KEY, "DAYTONA_API_URL": f"{daytona.url}/api"}
         screen = nox(repo.root, "-s", "gate", *(["--", "--verbose"] if verbose else []), env=env)
@@ -411,38 +410,6 @@ def test_no_secret_remains_anywhere(
     for path in tmp_path.rglob("*"):
         if path.is_file() and not path.is_symlink():
             assert MARK.encode() not in path.read_bytes(), path
-
-
-_WATCH = """
-import pathlib, sys, time
-seen = set()
-while True:
-    for process in pathlib.Path('/proc').glob('[0-9]*'):
-        try:
-            seen.add((process / 'cmdline').read_bytes())
-        except OSError:
-            pass
-    new = pathlib.Path(sys.argv[1] + '.new')
-    new.write_bytes(b'\\n'.join(seen))
-    new.rename(sys.argv[1])
-    time.sleep(0.1)
-"""
-
-
-@contextmanager
-def _watched_arguments() -> Iterator[list[str]]:
-    """Watch the arguments of every process of this machine while the block lasts; the list contains them afterwards."""
-    seen: list[str] = []
-    with TemporaryDirectory() as directory:
-        file = Path(directory, "seen")
-        child = subprocess.Popen([sys.executable, "-c", _WATCH, str(file)])
-        try:
-            wait_until(file.exists, "the watcher is at work")
-            yield seen
-        finally:
-            child.kill()
-            child.wait()
-            seen.append(file.read_bytes().decode("utf-8", "replace"))
 
 
 def test_the_key_of_a_projects_own_provider_is_hidden_whatever_its_name(

@@ -12,6 +12,7 @@ import requests
 
 from release_channels.adapters.github import GitHub, Pauses, connect
 from release_channels.rehearsal.github import GitHubState, RunningGitHub, serve_github
+from release_channels.rehearsal.github.contract import load_contract
 from tests.support.repo import Repo
 
 NAME = "acme/demo-tool"
@@ -66,13 +67,15 @@ def open_hub(repo: Repo, **options: object) -> Iterator[Hub]:
     state = GitHubState(NAME, git=repo.remote, tokens=TOKENS, **options)  # type: ignore[arg-type]
     with serve_github(state) as running:
         yield Hub(state, running, repo)
-        assert running.warnings() == ()
+        wrong = running.warnings()
+        assert not wrong, wrong
 
 
 def api(hub: Hub, method: str, path: str, *, token: str | None = WRITER, **options: Any) -> requests.Response:
     """Ask the stand-in below its repository, or at a whole address, without the library."""
     url = path if path.startswith("http") else f"{hub.running.api_url}/repos/{NAME}{path}"
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"X-GitHub-Api-Version": load_contract().api_version}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
     headers |= options.pop("headers", {})
     return requests.request(method, url, headers=headers, timeout=20, allow_redirects=False, **options)
 

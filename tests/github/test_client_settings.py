@@ -147,6 +147,7 @@ def test_the_stand_in_keeps_the_rules_of_policies(admin: Hub) -> None:
     path = "/environments/{}/deployment-branch-policies"
     assert api(admin, "POST", path.format("open"), token=ADMIN, json={"name": "x"}).status_code == 404
     assert api(admin, "POST", path.format("named"), token=ADMIN, json={"name": "x", "type": "ref"}).status_code == 422
+    assert len(admin.running.take_breaches()) == 1
     assert api(admin, "POST", path.format("named"), token=ADMIN, json={"name": "main"}).status_code == 303
     assert len(admin.state.environments["named"].policies) == 1
 

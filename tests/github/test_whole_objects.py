@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.github.hubs import Hub, api, write
+from release_channels.rehearsal.github import Answer
+from release_channels.rehearsal.github.contract import load_contract
+from release_channels.rehearsal.github.routes import url_map
+from tests.github.hubs import NAME, Hub, api, write
 
 SHA = "a" * 40
 # What the library knows beyond the documented answer: other media types, old names, webhooks, one-to-one redirects.
@@ -75,6 +78,28 @@ def test_no_documented_field_is_missing(hub: Hub, full: dict[str, Any], name: st
     fields = {field for field, kind in known.items() if isinstance(kind, property) and not field.startswith("_")}
 
     assert fields - set(shown) == BEYOND.get(name, set())
+
+
+def test_a_field_that_is_lost_or_made_up_is_noticed(hub: Hub, full: dict[str, Any]) -> None:
+    """Whichever required field an answer loses, and whatever it has beyond the description, breaks the contract."""
+    contract = load_contract()
+    for wanted in PATHS.values():
+        path, _, part = wanted.format_map(full).partition(" ")
+        route = url_map().bind("").match(f"/api/v3/repos/{NAME}{path}")[0]
+        shown = api(hub, "GET", path).json()
+        one = shown if not part else shown[0] if part == "0" else shown[part][0]
+        assert contract.check_answer(route.operation, Answer(200, shown)) == ""
+
+        one["made_up"] = 1
+        assert "'made_up' was unexpected" in contract.check_answer(route.operation, Answer(200, shown)), path
+        del one["made_up"]
+        for name, value in list(one.items()):
+            del one[name]
+            problem = contract.check_answer(route.operation, Answer(200, shown))
+            assert problem in ("", f"{problem.partition(':')[0]}: {name!r} is a required property"), path
+            one[name] = value
+        del one["url" if "url" in one else "id"]
+        assert contract.check_answer(route.operation, Answer(200, shown)), path
 
 
 def test_no_question_is_asked_twice(hub: Hub, full: dict[str, Any]) -> None:

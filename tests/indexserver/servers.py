@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import requests
+from packaging.utils import canonicalize_name
+from werkzeug.test import Client
 
 from release_channels.adapters import process
 from release_channels.adapters.distributions import parse_file_name
+from release_channels.indexserver.app import IndexApp
 from release_channels.indexserver.server import RunningIndex, Tls
 from tests.support.distributions import Recipe
 
@@ -54,6 +57,35 @@ def post(
             auth=("__token__", token) if token else None,
             timeout=20,
         )
+
+
+def post_in_process(
+    app: IndexApp, path: Path, fields: Mapping[str, str] | None = None, *, token: str | None = None
+) -> tuple[int, str]:
+    """Upload a file without a server, and return the status with the reason in the status line."""
+    with path.open("rb") as content:
+        answer = Client(app).post(
+            "/legacy/",
+            data={**(form_of(path) if fields is None else fields), "content": (content, path.name)},
+            headers={"Accept": "application/json"},
+            auth=("__token__", token) if token else None,
+        )
+    reason = answer.status.partition(" ")[2]
+    if answer.status_code != 200:
+        title = "Forbidden" if answer.status_code == 403 else "Bad Request"
+        assert answer.json == {"message": reason, "code": answer.status, "title": title}
+    return answer.status_code, reason
+
+
+def stored(root: Path, app: IndexApp) -> object:
+    """Picture every file on disk, hidden ones included, and the listing."""
+    files = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return root.exists(), files, app.listing(canonicalize_name("demo-tool"))
+
+
+def distributions_in(root: Path) -> list[Path]:
+    """List what the index stores, without its own records."""
+    return sorted(path for path in root.iterdir() if not path.name.startswith("."))
 
 
 def page(index: RunningIndex, project: str = "demo-tool") -> dict[str, object]:

@@ -22,7 +22,7 @@ from release_channels.adapters.distributions import (
 )
 from release_channels.errors import RefusedError
 from release_channels.indexserver.storage import Storage
-from tests.indexserver.servers import PLAIN
+from tests.indexserver.servers import PLAIN, distributions_in
 from tests.support.distributions import make_sdist, make_wheel
 
 WHEEL = "demo_tool-1.0.0-py3-none-any.whl"
@@ -126,7 +126,7 @@ def test_a_taken_name_is_never_replaced(tmp_path: Path) -> None:
     first, second = make_wheel(tmp_path / "first", PLAIN), make_wheel(tmp_path / "second", PLAIN, files={"x.py": b""})
     ours, theirs = Storage(tmp_path / "root"), Storage(tmp_path / "root")
     assert (ours.add(first), theirs.add(second)) == (True, False)
-    assert [path.name for path in (tmp_path / "root").iterdir()] == [first.name]
+    assert [path.name for path in distributions_in(tmp_path / "root")] == [first.name]
     assert sha256_of(tmp_path / "root" / first.name) == sha256_of(first)
 
 

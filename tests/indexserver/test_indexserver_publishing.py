@@ -10,11 +10,19 @@ from typing import Any
 
 import pytest
 import requests
+from packaging.utils import canonicalize_name
 
 from release_channels.errors import CommandError
-from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
+from release_channels.indexserver.oidc import (
+    Claims,
+    Issuer,
+    Publisher,
+    TokenIssuer,
+    TokenRefused,
+    TrustedPublishing,
+)
 from release_channels.indexserver.server import RunningIndex, Tls, serve
-from tests.indexserver.servers import PLAIN, fingerprint, make_tls, post, publish
+from tests.indexserver.servers import PLAIN, distributions_in, fingerprint, make_tls, post, publish
 from tests.support.distributions import make_wheel
 
 CLAIMS = {
@@ -29,7 +37,7 @@ CLAIMS = {
     "event_name": "workflow_run",
     "sub": "repo:Acme/Demo:environment:pypi-preview",
 }
-PUBLISHER = Publisher("acme/demo", "4242", "preview-publish.yml", "pypi-preview", "demo-tool")
+PUBLISHER = Publisher("Acme/Demo", "4242", "preview-publish.yml", "pypi-preview", "demo-tool")
 
 
 @dataclass
@@ -49,6 +57,7 @@ class Site:
     index: RunningIndex
     root: Path
     trusted: TrustedPublishing
+    publishers: list[Publisher]
     clock: Clock
 
     def mint(self, **claims: object) -> requests.Response:
@@ -69,9 +78,10 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     """An index without TLS on which one workflow may publish."""
     clock = Clock(time.time())
-    trusted = TrustedPublishing((PUBLISHER,), Issuer(CLAIMS, clock=clock), clock=clock)
+    publishers = [PUBLISHER]
+    trusted = TrustedPublishing(publishers, Issuer(CLAIMS, clock=clock), clock=clock)
     with serve(tmp_path / "root", trusted=trusted) as index:
-        yield Site(index, tmp_path / "root", trusted, clock)
+        yield Site(index, tmp_path / "root", trusted, publishers, clock)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +103,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_uv_publishes_as_its_workflow_is_trusted(
-    certificates: Path, tmp_path: Path, claims: dict[str, str], publisher: dict[str, str] | None, refusal: str
+    certificates: Path, tmp_path: Path, claims: dict[str, str], publisher: dict[str, Any] | None, refusal: str
 ) -> None:
     """The real exchange lets the registered workflow upload, and nothing else changes the index."""
     issuer = Issuer({**CLAIMS, **claims})
@@ -113,42 +123,170 @@ def test_uv_publishes_as_its_workflow_is_trusted(
             assert not (tmp_path / "root").exists()
         else:
             publish(index, make_wheel(tmp_path, PLAIN), env=env)
-            assert [path.name for path in (tmp_path / "root").iterdir()] == ["demo_tool-1.0.0-py3-none-any.whl"]
+            assert [path.name for path in distributions_in(tmp_path / "root")] == ["demo_tool-1.0.0-py3-none-any.whl"]
             assert [line.rpartition(" ")[0] for line in index.requests] == [
                 "GET /_/oidc/audience", "GET /github/oidc/token", "POST /_/oidc/mint-token",
                 "POST /legacy/", "POST /_/oidc/burn-token",
             ]  # fmt: skip
 
 
+def refs(repository: str = "Acme/Demo", file: str = "preview-publish.yml", ref: str = "refs/heads/main") -> Claims:
+    """Claim to be a job of a workflow file at a ref."""
+    return {"repository": repository, "job_workflow_ref": f"{repository}/.github/workflows/{file}@{ref}"}
+
+
+FOR_ANY = replace(PUBLISHER, environment=None)
+NONE = "Publisher with matching claims was not found"
+# Claims, the registered publishers, and why no token is given; an empty reason is a token.
+# Source: warehouse/oidc/models/github.py and warehouse/oidc/services.py.
+FITTING: dict[str, tuple[Claims, tuple[Publisher, ...], str]] = {
+    "all fits": ({}, (PUBLISHER,), ""),
+    "another subject": ({"sub": "x"}, (PUBLISHER,), ""),
+    "at a commit": ({**refs(ref="c" * 40), "ref": ""}, (PUBLISHER,), ""),
+    "owner in another case": (
+        {**refs("ACME/Demo"), "repository_owner": "ACME"}, (PUBLISHER,), NONE,
+    ),
+    "owner's claim in another case": (
+        {"repository_owner": "ACME"}, (PUBLISHER,), "Check failed for required claim 'repository_owner'",
+    ),
+    "repository in another case": (refs("Acme/demo"), (PUBLISHER,), NONE),
+    "registered in another case": ({}, (replace(PUBLISHER, repository="acme/demo"),), NONE),
+    "another repository": (refs("Acme/other"), (PUBLISHER,), NONE),
+    "resurrected owner": ({"repository_owner_id": "1"}, (PUBLISHER,), NONE),
+    "workflow file in another case": (refs(file="Preview-Publish.yml"), (PUBLISHER,), NONE),
+    "workflow file with another ending": (refs(file="preview-publish.yaml"), (PUBLISHER,), NONE),
+    "reusable workflow of another repository": (
+        {**refs("Acme/shared"), "repository": "Acme/Demo"}, (PUBLISHER,), "The job_workflow_ref claim does not match",
+    ),
+    "a ref that is not the workflow's": (
+        {"ref": "refs/heads/x", "sha": "0"}, (PUBLISHER,), "The job_workflow_ref claim does not match",
+    ),
+    "environment in another case": ({"environment": "PyPI-Preview"}, (PUBLISHER,), ""),
+    "registered environment in another case": ({}, (replace(PUBLISHER, environment="PyPI-Preview"),), ""),
+    "another environment": ({"environment": "pypi"}, (PUBLISHER,), NONE),
+    "no environment": ({"environment": None}, (PUBLISHER,), NONE),
+    "a publisher of every environment": ({"environment": "pypi"}, (FOR_ANY,), ""),
+    "a publisher of every environment, no environment": ({"environment": None}, (FOR_ANY,), ""),
+    "pull_request_target": (
+        {"event_name": "pull_request_target"}, (PUBLISHER,), "Publishing from a workflow invoked via",
+    ),
+    **{
+        f"no {name}": ({name: None}, (PUBLISHER,), f"Missing claim {name!r}")
+        for name in ("repository", "repository_owner", "repository_owner_id", "job_workflow_ref", "jti", "event_name",
+                     "ref", "sha")
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("claims", "publishers", "reason"), FITTING.values(), ids=FITTING)
+def test_a_publisher_fits_as_on_the_real_index(claims: Claims, publishers: tuple[Publisher, ...], reason: str) -> None:
+    """Owner, repository and workflow file letter by letter, the environment in any case, and never a part of it."""
+    identity = Issuer(CLAIMS)
+    exchange = TokenIssuer(TrustedPublishing(publishers, identity), lambda _project: False)
+    token = identity.token({"aud": "pypi", **claims})
+    if not reason:
+        assert exchange.mint(token).projects == {"demo-tool"}
+        return
+    with pytest.raises(TokenRefused) as caught:
+        exchange.mint(token)
+    assert caught.value.code == "invalid-publisher"
+    assert str(caught.value).startswith(f"valid token, but no corresponding publisher ({reason}")
+
+
+PICKED: dict[str, tuple[str | None, set[str]]] = {
+    "its own environment": ("pypi-preview", {"narrow"}),
+    "another environment": ("pypi", {"wide", "wide-too"}),
+    "no environment": (None, {"wide", "wide-too"}),
+}
+
+
+@pytest.mark.parametrize(("environment", "projects"), PICKED.values(), ids=PICKED)
+def test_the_publisher_of_the_environment_comes_first(environment: str | None, projects: set[str]) -> None:
+    """One that names the job's environment hides those that name none, so their projects are not given."""
+    issuer = Issuer(CLAIMS)
+    publishers = (
+        replace(FOR_ANY, project="wide"), replace(PUBLISHER, project="narrow"), replace(FOR_ANY, project="wide-too"),
+    )  # fmt: skip
+    exchange = TokenIssuer(TrustedPublishing(publishers, issuer), lambda _project: False)
+    assert exchange.mint(issuer.token({"aud": "pypi", "environment": environment})).projects == projects
+
+
 @pytest.mark.parametrize(
-    ("claims", "code"),
+    ("claims", "code", "words"),
     [
-        pytest.param({"event_name": "pull_request_target"}, "invalid-publisher", id="pull_request_target"),
-        pytest.param({"repository": "acme/other"}, "invalid-publisher", id="other repository"),
-        pytest.param({"repository_owner_id": "1"}, "invalid-publisher", id="resurrected owner"),
-        pytest.param({"repository_owner": "evil"}, "invalid-publisher", id="other owner"),
-        pytest.param({"ref": "refs/heads/x", "sha": "0"}, "invalid-publisher", id="ref that is not the workflow's"),
-        pytest.param({"environment": None}, "invalid-publisher", id="no environment"),
-        pytest.param({"aud": "testpypi"}, "invalid-token", id="other audience"),
-        pytest.param({"iss": "https://issuer.example"}, "invalid-token", id="other issuer"),
-        pytest.param({"exp": 1}, "invalid-token", id="expired"),
-        pytest.param({"nbf": 1e12}, "invalid-token", id="not yet valid"),
-        pytest.param({"jti": None}, "invalid-token", id="no jti"),
+        pytest.param({"aud": "testpypi"}, "invalid-token", "malformed or invalid token", id="other audience"),
+        pytest.param({"aud": ["pypi"]}, "invalid-token", "malformed or invalid token", id="several audiences"),
+        pytest.param({"exp": 1}, "invalid-token", "malformed or invalid token", id="expired"),
+        pytest.param({"nbf": 1e12}, "invalid-token", "malformed or invalid token", id="not yet valid"),
+        pytest.param(
+            {"iss": "https://github.example.com"}, "invalid-payload", "unknown trusted publishing issuer",
+            id="other issuer",
+        ),
+        pytest.param({"iss": None}, "invalid-payload", "malformed JWT", id="no issuer"),
+        pytest.param({"environment": "x"}, "invalid-publisher", f"publisher ({NONE})", id="no publisher"),
     ],
-)
-def test_a_claim_that_does_not_fit_mints_nothing(site: Site, claims: dict[str, object], code: str) -> None:
-    """Each claim that is checked makes the exchange fail with the code that clients know."""
+)  # fmt: skip
+def test_a_token_that_is_not_good_mints_nothing(site: Site, claims: Claims, code: str, words: str) -> None:
+    """The exchange fails with the code that clients know, and with the index's words."""
     answer = site.mint(**claims)
-    assert answer.status_code == 422
-    assert answer.json()["message"] == "Token request failed"
-    assert answer.json()["errors"][0]["code"] == code
+    assert (answer.status_code, answer.json()["message"]) == (422, "Token request failed")
+    (error,) = answer.json()["errors"]
+    assert (error["code"], words in error["description"]) == (code, True)
 
 
-@pytest.mark.parametrize("claims", [{"repository": "ACME/DEMO", "sub": "x"}, {"environment": "PyPI-Preview"}])
-def test_spelling_does_not_matter_where_github_ignores_it(site: Site, claims: dict[str, str]) -> None:
-    """Repository and environment are compared without case; the subject is not compared at all."""
-    refs = {"job_workflow_ref": CLAIMS["job_workflow_ref"].replace("Acme/Demo", claims.get("repository", "Acme/Demo"))}
-    assert site.mint(**claims, **refs).status_code == 200
+def test_a_pending_publisher_makes_its_project_once(tmp_path: Path) -> None:
+    """Its first token makes the project, and a second one of the same project fails once and is gone."""
+    issuer = Issuer(CLAIMS)
+    late = replace(PUBLISHER, environment="pypi-late", pending=True)
+    exchange = TokenIssuer(
+        TrustedPublishing((replace(PUBLISHER, pending=True), late), issuer), lambda _project: False
+    )  # fmt: skip
+    assert not exchange.knows(canonicalize_name("demo-tool"))
+    assert exchange.mint(issuer.token({"aud": "pypi"})).projects == {"demo-tool"}
+    assert exchange.knows(canonicalize_name("demo-tool"))
+    assert exchange.mint(issuer.token({"aud": "pypi"})).projects == {"demo-tool"}
+    codes = []
+    for _ in range(2):
+        with pytest.raises(TokenRefused) as caught:
+            exchange.mint(issuer.token({"aud": "pypi", "environment": "pypi-late"}))
+        codes.append(caught.value.code)
+    assert codes == ["invalid-pending-publisher", "invalid-publisher"]
+
+
+def test_a_pending_publisher_comes_too_late_for_a_project_with_files(site: Site, tmp_path: Path) -> None:
+    """The project exists, so nothing is made and nothing is uploaded."""
+    make_wheel(site.root, PLAIN)
+    site.publishers[:] = [replace(PUBLISHER, pending=True)]
+    before = fingerprint(site.root, site.index)
+    error = site.mint().json()["errors"][0]
+    assert error == {"code": "invalid-pending-publisher", "description": "valid token, but project already exists"}
+    assert fingerprint(site.root, site.index) == before
+
+
+NOT_ITS_OWN: dict[str, tuple[list[Publisher], int, str]] = {
+    "no such project": ([], 400, "Non-user identities cannot create new projects."),
+    "a project of another publisher": (
+        [replace(PUBLISHER, workflow="other.yml", project="other")], 403,
+        "The given token isn't allowed to upload to project 'other'.",
+    ),
+    "only pending, of another workflow": (
+        [replace(PUBLISHER, workflow="other.yml", project="other", pending=True)], 400, "Non-user identities",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pending", [False, True])
+@pytest.mark.parametrize(("more", "status", "words"), NOT_ITS_OWN.values(), ids=NOT_ITS_OWN)
+def test_a_token_uploads_to_its_own_project_alone(
+    site: Site, tmp_path: Path, more: list[Publisher], status: int, words: str, pending: bool
+) -> None:
+    """A project that does not exist is a wrong name, a 400; one that exists is somebody else's, a 403."""
+    site.publishers[:] = [replace(PUBLISHER, pending=pending), *more]
+    path, token = make_wheel(tmp_path, PLAIN, name="other"), site.token()
+    before = fingerprint(site.root, site.index)
+    refused = post(site.index, path, token=token)
+    assert (refused.status_code, refused.reason.startswith(words)) == (status, True)
+    assert fingerprint(site.root, site.index) == before
 
 
 def test_an_identity_is_used_once(site: Site) -> None:
@@ -165,24 +303,30 @@ def test_a_body_without_a_token_is_refused(site: Site, body: object) -> None:
     assert answers[0].json()["errors"][0]["code"] == "invalid-payload"
 
 
-@pytest.mark.parametrize("token", ["", "a", "a.b.c", "..", "e30.e30.AAAA"])
-def test_a_forged_identity_is_refused(site: Site, token: str) -> None:
-    """A token that the issuer did not sign is refused, however broken."""
+@pytest.mark.parametrize("token", ["", "a", "a.b.c", "..", "e30.e30.AAAA", f"e30.{'W1tb' * 9000}.AAAA"])
+def test_what_is_no_token_is_refused(site: Site, token: str) -> None:
+    """A text that names no issuer is malformed, however broken."""
+    error = {"code": "invalid-payload", "description": "malformed JWT"}
+    assert site.post("mint-token", {"token": token}).json()["errors"] == [error]
+
+
+def test_a_forged_identity_is_refused(site: Site) -> None:
+    """A token that the issuer did not sign is not good, whatever it claims."""
+    token = Issuer(CLAIMS).token({"aud": "pypi"})
     assert site.post("mint-token", {"token": token}).json()["errors"][0]["code"] == "invalid-token"
 
 
 def test_without_a_good_token_nothing_is_uploaded(site: Site, tmp_path: Path) -> None:
-    """A missing, unknown, burnt, expired or other project's token is a 403, and nothing changes."""
-    path, other = make_wheel(tmp_path, PLAIN), make_wheel(tmp_path, PLAIN, name="other")
+    """A missing, unknown, burnt or expired token is a 403, and nothing changes."""
+    path = make_wheel(tmp_path, PLAIN)
     burnt, expired = site.token(), site.token()
     assert site.post("burn-token", {"token": burnt}).status_code == 200
     site.clock.now += 901
     before = fingerprint(site.root, site.index)
     for token in (None, "pypi-unknown", burnt, expired):
-        assert post(site.index, path, token=token).status_code == 403
-    refused = post(site.index, other, token=site.token())
-    assert (refused.status_code, refused.json()["title"]) == (403, "Forbidden")
-    assert "isn't allowed to upload to project 'other'" in refused.reason
+        refused = post(site.index, path, token=token)
+        assert (refused.status_code, refused.json()["title"]) == (403, "Forbidden")
+        assert refused.reason.startswith("Invalid or non-existent authentication information.")
     assert fingerprint(site.root, site.index) == before
     assert post(site.index, path, token=site.token()).status_code == 200
 

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import re
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from packaging.utils import canonicalize_name
 from werkzeug.test import EnvironBuilder
 
 from release_channels.adapters import process
 from release_channels.errors import CommandError
+from release_channels.indexserver.app import IndexApp
 from release_channels.indexserver.pages import PageFile
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.indexserver.storage import Storage
-from release_channels.indexserver.upload_rules import MIB, Limits, UploadRefused
+from release_channels.indexserver.upload_rules import MIB, Limits, Upload, UploadRefused, check_release
 from release_channels.indexserver.uploads import Uploads
-from tests.indexserver.servers import PLAIN, clean_env, fingerprint, form_of, page, post, publish
+from tests.indexserver.servers import (
+    PLAIN,
+    clean_env,
+    distributions_in,
+    fingerprint,
+    form_of,
+    page,
+    post,
+    post_in_process,
+    publish,
+    stored,
+)
 from tests.support.distributions import make_sdist, make_wheel
 
 Build = Callable[[Path], tuple[Path, dict[str, str] | None]]
@@ -50,7 +68,7 @@ def test_uv_publishes_a_release_twice(index: RunningIndex, root: Path, tmp_path:
     before = fingerprint(root, index)
     publish(index, *files)
     assert fingerprint(root, index) == before
-    assert sorted(path.name for path in root.iterdir()) == sorted(path.name for path in files)
+    assert [path.name for path in distributions_in(root)] == sorted(path.name for path in files)
 
 
 def test_uv_shows_why_other_bytes_are_refused(index: RunningIndex, root: Path, tmp_path: Path) -> None:
@@ -121,40 +139,54 @@ def garbage(file_name: str, version: str = "2.0.0") -> Build:
     return build
 
 
+def other_wheel(directory: Path) -> tuple[Path, dict[str, str]]:
+    """Upload another project's wheel as one of this project."""
+    path = make_wheel(directory, PLAIN, name="other", version="2.0.0")
+    return path, form_of(path, name="demo-tool")
+
+
+OTHER_DIGEST = "The digest supplied does not match a digest calculated from the uploaded file."
+PRIVATE = "'Private :: Do Not Upload' is not a valid classifier."
 REFUSED: dict[str, tuple[Build, str]] = {
-    "no action": (form(**{":action": ""}), "The form lacks :action."),
+    "no action": (form(**{":action": ""}), "Only :action file_upload"),
     "wrong action": (form(**{":action": "submit"}), "Only :action file_upload"),
-    "wrong protocol": (form(protocol_version="2"), "Only :action file_upload of protocol version 1"),
-    "no name": (form(name=""), "The form lacks name."),
-    "no version": (form(version=""), "The form lacks version."),
-    "no file type": (form(filetype=""), "The form lacks filetype."),
-    "no digest": (form(sha256_digest=""), "The form lacks sha256_digest."),
-    "unknown file type": (form(filetype="bdist_egg"), "Unknown type of file"),
-    "other file type": (form(filetype="sdist"), "is not a sdist"),
-    "wrong sha256": (form(sha256_digest="0" * 64), "The sha256 digest"),
-    "wrong md5": (form(md5_digest="0" * 32), "The md5 digest"),
-    "wrong blake2": (form(blake2_256_digest="0" * 64), "The blake2_256 digest"),
+    "wrong protocol": (form(protocol_version="2"), "Unknown protocol version."),
+    "no name": (form(name=""), "'' is an invalid value for Name. Error: This field is required."),
+    "no version": (form(version=""), "'version' is a required field."),
+    "no file type": (form(filetype=""), "Invalid value for filetype. Error: This field is required."),
+    "no digest": (form(sha256_digest=""), "Error: Include at least one message digest."),
+    "unknown file type": (form(filetype="bdist_egg"), "Invalid value for filetype. Error: Use a known file type."),
+    "other file type": (
+        form(filetype="sdist"),
+        "Invalid file extension: Extension .whl is invalid for filetype sdist.",
+    ),
+    "wrong sha256": (form(sha256_digest="0" * 64), OTHER_DIGEST),
+    "wrong md5": (form(md5_digest="0" * 32), OTHER_DIGEST),
+    "wrong blake2": (form(blake2_256_digest="0" * 64), OTHER_DIGEST),
     "other project in the form": (form(name="other"), "takes files of demo-tool alone"),
     "other version in the form": (
         form(version="2.0.1"),
-        "demo-tool 2.0.1, the file says demo-tool 2.0.0",
+        "Version in filename should be '2.0.1' not '2.0.0'.",
     ),
-    "no version at all": (form(version="two"), "The version 'two' does not parse"),
+    "no version at all": (form(version="two"), "'two' is invalid for 'version'."),
     "local version in the form": (form(version="2.0.0+g1"), "The use of local versions in '2.0.0+g1' is not allowed."),
     "local version": (wheel(version="2.0.0+g1"), "The use of local versions in '2.0.0+g1' is not allowed."),
-    "direct URL in the form": (form(requires_dist="x @ https://x.example/x"), "is a URL"),
+    "direct URL in the form": (form(requires_dist="x @ https://x.example/x"), "Can't have direct dependency: x @"),
     "direct URL in the file": (
         wheel(version="2.0.0", extra=["Requires-Dist: x @ https://x.example/x"]),
-        "is a URL",
+        "Can't have direct dependency: x @ https://x.example/x",
     ),
-    "broken dependency": (wheel(version="2.0.0", extra=["Requires-Dist: ???"]), "does not parse"),
-    "private in the form": (form(classifiers="Private :: Do Not Upload"), "forbids the upload"),
+    "broken dependency": (
+        wheel(version="2.0.0", extra=["Requires-Dist: ???"]),
+        "'???' is invalid for 'requires-dist'.",
+    ),
+    "private in the form": (form(classifiers="Private :: Do Not Upload"), PRIVATE),
     "private in the file": (
         wheel(version="2.0.0", extra=["Classifier: Private :: Do Not Upload"]),
-        "forbids the upload",
+        PRIVATE,
     ),
-    "unknown extension": (garbage("demo_tool-2.0.0.zip"), "Invalid file name"),
-    "egg-like wheel name": (garbage("demo_tool-2.0.0.whl"), "Invalid file name"),
+    "unknown extension": (garbage("demo_tool-2.0.0.zip"), "Extension .zip is invalid for filetype bdist_wheel."),
+    "egg-like wheel name": (garbage("demo_tool-2.0.0.whl"), "Invalid wheel filename: demo_tool-2.0.0.whl"),
     "no archive, wheel": (garbage("demo_tool-2.0.0-py3-none-any.whl"), "Invalid distribution file."),
     "no archive, sdist": (garbage("demo_tool-2.0.0.tar.gz"), "Invalid distribution file."),
     "metadata of another project": (
@@ -184,7 +216,20 @@ REFUSED: dict[str, tuple[Build, str]] = {
     ),
     "wheel name not normal": (
         wheel(version="2.0.0", file_name="Demo_Tool-2.0.0-py3-none-any.whl"),
-        "should be 'demo_tool-2.0.0-py3-none-any.whl'.",
+        "should contain the normalized project name 'demo_tool', not 'Demo_Tool'.",
+    ),
+    "wheel version not normal": (
+        wheel(version="2.0.0", file_name="demo_tool-2.0.0.0-py3-none-any.whl"),
+        "Filename 'demo_tool-2.0.0.0-py3-none-any.whl' is invalid, should be 'demo_tool-2.0.0-py3-none-any.whl'.",
+    ),
+    "wheel of another project": (
+        other_wheel,
+        "Start filename for 'demo-tool' with 'demo_tool'.",
+    ),
+    "no file name": (garbage("x.bin"), "Invalid file extension: Use .tar.gz, .whl or .zip extension."),
+    "no version in the name": (
+        garbage("demo_tool.tar.gz"),
+        "Invalid source distribution filename: demo_tool.tar.gz",
     ),
     "second sdist": (
         sdist(version="1.0.0", file_name="Demo_Tool-1.0.0.tar.gz", extra=["Keywords: x"]),
@@ -199,18 +244,86 @@ REFUSED: dict[str, tuple[Build, str]] = {
 
 
 @pytest.mark.parametrize(("build", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_broken_rule_refuses(index: RunningIndex, root: Path, tmp_path: Path, build: Build, reason: str) -> None:
+def test_a_broken_rule_refuses(root: Path, tmp_path: Path, build: Build, reason: str) -> None:
     """Each rule is a 400 with its reason in status line, code and message, and nothing changes."""
+    app = IndexApp(root, project="demo-tool")
     publishes = [make_wheel(tmp_path / "good", PLAIN), make_sdist(tmp_path / "good", PLAIN)]
-    assert [post(index, path).status_code for path in publishes] == [200, 200]
-    before = fingerprint(root, index)
+    assert [post_in_process(app, path)[0] for path in publishes] == [200, 200]
+    before = stored(root, app)
     path, fields = build(tmp_path)
-    answer = post(index, path, fields)
-    assert answer.status_code == 400
-    assert reason in answer.reason
-    assert answer.json() == {"message": answer.reason, "code": f"400 {answer.reason}", "title": "Bad Request"}
-    assert fingerprint(root, index) == before
-    assert index.warnings() == ()
+    status, said = post_in_process(app, path, fields)
+    assert (status, reason in said) == (400, True), said
+    assert stored(root, app) == before
+    assert app.warnings() == ()
+
+
+@pytest.mark.parametrize("digest", ["sha256", "md5", "blake2_256"])
+def test_any_one_digest_is_enough(root: Path, tmp_path: Path, digest: str) -> None:
+    """The index asks for at least one of the three."""
+    path = make_wheel(tmp_path, PLAIN)
+    make: dict[str, Callable[[bytes], Any]] = {
+        "sha256": hashlib.sha256,
+        "md5": hashlib.md5,
+        "blake2_256": partial(hashlib.blake2b, digest_size=32),
+    }
+    announced = {f"{digest}_digest": make[digest](path.read_bytes()).hexdigest()}
+    fields = form_of(path, sha256_digest="") | announced
+    assert post_in_process(IndexApp(root, project="demo-tool"), path, fields)[0] == 200
+
+
+DAY = 86400
+TOO_OLD = "Uploading new files to releases older than 14 days is not allowed."
+USED = "This filename was previously used by a file that has since been deleted. Use a different version."
+# Days since the release's wheel was uploaded, what comes, and the refusal.
+AGES: dict[str, tuple[float, Callable[..., Path], str, str]] = {
+    "new file, young release": (13.9, make_sdist, "1.0.0", ""),
+    "new file, old release": (14.1, make_sdist, "1.0.0", TOO_OLD),
+    "same file, old release": (99, make_wheel, "1.0.0", ""),
+    "new release beside an old one": (99, make_wheel, "1.0.1", ""),
+}
+
+
+@pytest.mark.parametrize(("days", "make", "version", "refusal"), AGES.values(), ids=AGES)
+def test_a_release_is_closed_after_fourteen_days(
+    root: Path, tmp_path: Path, days: float, make: Callable[..., Path], version: str, refusal: str
+) -> None:
+    """It is its first file that counts; the same bytes again are fine for ever, and a new version begins anew."""
+    app = IndexApp(root, project="demo-tool")
+    first = make_wheel(tmp_path / "first", PLAIN)
+    assert post_in_process(app, first) == (200, "OK")
+    uploaded = time.time() - days * DAY
+    os.utime(root / first.name, (uploaded, uploaded))
+    path = make(tmp_path / "then", PLAIN, version=version)
+    before = stored(root, app)
+    assert post_in_process(app, path) == ((400, refusal) if refusal else (200, "OK"))
+    if refusal:
+        assert stored(root, app) == before
+
+
+def test_upstreams_files_make_a_release_old(root: Path, tmp_path: Path) -> None:
+    """What the real index has of a release counts, when it is completed in practice."""
+    old = PageFile("demo_tool-1.0.0.tar.gz", "https://x.example/x", upload_time=datetime(2020, 1, 1, tzinfo=UTC))
+    path = make_wheel(tmp_path, PLAIN)
+    upload = Upload(form_of(path), (), (), path)
+    with pytest.raises(UploadRefused, match="older than 14 days"):
+        check_release(upload, Limits(), [old], was_deleted=False)
+    unknown = replace(old, name="demo_tool-1.0.0-1.tar.gz", upload_time=None)
+    check_release(upload, Limits(), [unknown], was_deleted=False)
+
+
+def test_a_deleted_name_is_never_used_again(root: Path, tmp_path: Path) -> None:
+    """A file renamed to `NAME.deleted` is gone from the page, and neither other nor the same bytes take its name."""
+    app = IndexApp(root, project="demo-tool")
+    wheel, sdist = make_wheel(tmp_path, PLAIN), make_sdist(tmp_path, PLAIN)
+    assert [post_in_process(app, path)[0] for path in (wheel, sdist)] == [200, 200]
+    (root / wheel.name).rename(root / f"{wheel.name}.deleted")
+    assert [file.name for file in app.listing(canonicalize_name("demo-tool"))] == [sdist.name]
+    before = stored(root, app)
+    again = [wheel, make_wheel(tmp_path / "other", PLAIN, extra=["Keywords: x"])]
+    assert [post_in_process(app, path) for path in again] == [(400, USED)] * 2
+    assert stored(root, app) == before
+    (root / f"{wheel.name}.deleted").unlink()
+    assert post_in_process(app, wheel)[0] == 200
 
 
 @pytest.mark.parametrize("name", ["../demo_tool-2.0.0-py3-none-any.whl", "..", ".hidden.whl", "a\\b.whl", "ä.whl"])
@@ -218,7 +331,7 @@ def test_a_file_name_cannot_leave_the_directory(index: RunningIndex, root: Path,
     """A name with anything but a file's plain characters is refused before it touches the disk."""
     path = make_wheel(tmp_path, PLAIN, version="2.0.0")
     answer = post(index, path, form_of(path), file_name=name)
-    assert (answer.status_code, "Invalid file name" in answer.reason) == (400, True)
+    assert (answer.status_code, bool(re.match(r"Invalid|Cannot upload", answer.reason))) == (400, True)
     assert not root.exists()
 
 
@@ -288,7 +401,7 @@ def test_one_of_many_uploads_wins(root: Path, tmp_path: Path, servers: int) -> N
         assert sorted(codes) == [200] + [400] * 7
         assert all(a.reason.startswith("File already exists") for a in answers if a.status_code == 400)
         winner = bodies[codes.index(200)]
-        assert [path.read_bytes() for path in root.iterdir()] == [winner.read_bytes()]
+        assert [path.read_bytes() for path in distributions_in(root)] == [winner.read_bytes()]
         assert requests.get(f"{first.url}/files/{winner.name}", timeout=20).content == winner.read_bytes()
 
 
@@ -312,7 +425,7 @@ def test_another_process_may_be_faster(root: Path, tmp_path: Path, same: bool) -
         else:
             with pytest.raises(UploadRefused, match="File already exists"):
                 uploads.receive(builder.get_environ())
-    assert [path.read_bytes() for path in root.iterdir()] == [theirs.read_bytes()]
+    assert [path.read_bytes() for path in distributions_in(root)] == [theirs.read_bytes()]
 
 
 def test_the_same_bytes_at_once_are_all_fine(root: Path, tmp_path: Path) -> None:
@@ -321,4 +434,4 @@ def test_the_same_bytes_at_once_are_all_fine(root: Path, tmp_path: Path) -> None
     with serve(root) as first, serve(root) as second, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: post([first, second][n % 2], path), range(8)))
         assert [answer.status_code for answer in answers] == [200] * 8
-        assert [stored.name for stored in root.iterdir()] == [path.name]
+        assert [found.name for found in distributions_in(root)] == [path.name]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from release_channels.model.workflow_semantics.secrets import REPOSITORY
 from release_channels.rehearsal.actions.run import RunOverrides
 from tests.rehearsal.stages import job, set_stage, workflow
 
@@ -128,7 +129,7 @@ def test_a_secret_is_nowhere_in_what_is_kept(offline: None, tmp_path: Path) -> N
         )
     )
     with set_stage(tmp_path, {"one.yml": text}) as stage:
-        object.__setattr__(stage.environment, "secrets", {"KEY": secret})
+        object.__setattr__(stage.environment, "secrets", {REPOSITORY: {"KEY": secret}})
         ran = stage.run()
         kept = [path for path in (stage.environment.directory / "runs").rglob("*") if path.is_file()]
         assert ran.is_green
@@ -136,3 +137,37 @@ def test_a_secret_is_nowhere_in_what_is_kept(offline: None, tmp_path: Path) -> N
     assert secret not in str(ran.act_result)
     assert holding == ["secrets"]
     assert subprocess.run(["ls", tmp_path / "world"], check=True, capture_output=True).returncode == 0
+
+
+# What is seen is written backwards: as it is, it would be redacted.
+SEE = """\
+import json, os
+
+print("top", os.environ["TOP"][::-1], "step", os.environ["STEP"][::-1])
+print("all", " ".join(sorted(json.loads(os.environ["ALL"]))), json.loads(os.environ["ALL"])["TOP"][::-1])
+"""
+
+
+def test_a_job_gets_the_secrets_of_the_environment_that_it_names(offline: None, tmp_path: Path) -> None:
+    """The repository's reach each job; one of the same name in an environment overrules it, in its jobs alone."""
+    env = "{STEP: \"${{ secrets['STEP'] }}\", ALL: '${{ toJSON(Secrets) }}'}"
+    see = "{uses: actions/checkout@v7}", f"{{run: python3 see.py, env: {env}}}"
+    text = workflow(
+        job(*see, name="none"),
+        job(*see, name="named", environment="PyPI-Internal-Preview", strategy="{matrix: {leg: [1, 2]}}"),
+        job(*see, name="as-table", environment="{name: other}"),
+        head="env: {TOP: '${{ secrets.top }}'}\n",
+    )
+    stored = {
+        REPOSITORY: {"TOP": "of-the-repository"},
+        "pypi-internal-preview": {"TOP": "of-the-'$x\\ \"environment", "STEP": "of-a-step"},
+    }
+    with set_stage(tmp_path, {"one.yml": text, "../../see.py": SEE}) as stage:
+        object.__setattr__(stage.environment, "secrets", stored)
+        ran = stage.run()
+        assert ran.is_green, ran.act_result.said()
+        said = {name: [line for line in ran.act_result.said(name).splitlines() if line] for name in ran.jobs}
+    without = ["top yrotisoper-eht-fo step ", "all GITHUB_TOKEN TOP yrotisoper-eht-fo"]
+    assert said["none"] == said["as-table"] == without
+    own = stored["pypi-internal-preview"]["TOP"][::-1]
+    assert sorted(said["named"]) == sorted([f"top {own} step pets-a-fo", f"all GITHUB_TOKEN STEP TOP {own}"] * 2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from release_channels.indexserver.server import serve
 from release_channels.model.config import Config
+from release_channels.model.workflow_semantics.triggers import Event
 from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.actions.dispatcher import release_files
 from release_channels.rehearsal.actions.workflow import parse_workflow
@@ -77,3 +79,66 @@ def test_test_runs_are_numbered_above_the_newest_preview(
     project = parse_project(Sample(settings=settings).pyproject().encode())
     with serve(tmp_path) as running:
         assert read_newest_run(project, {"UV_DEFAULT_INDEX": running.simple_url}) == number
+
+
+def test_a_push_is_compared_with_filters_of_paths(offline: None, tmp_path: Path) -> None:
+    """By the files between the tips, and those of a new branch from its first new commit on."""
+    only = workflow(job("true"), on="{push: {paths: ['src/**']}}").replace("name: one", "name: test")
+    with set_stage(tmp_path, {**RELEASE, "test.yml": only}) as stage:
+        git = partial(stage.environment.git, "-C", stage.environment.checkout)
+        stage.push()
+        pushed = [*stage.dispatcher.pushed()]
+        for path, branch in (("CHANGELOG.md", "main"), ("src/new.py", "main"), ("docs.md", "side"), ("x.md", "side")):
+            (stage.environment.checkout / path).parent.mkdir(exist_ok=True)
+            (stage.environment.checkout / path).write_text("new\n")
+            git("add", path)
+            git("commit", "--quiet", "--message", path)
+            if path != "docs.md":  # it comes with the one after it
+                git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+                pushed += stage.dispatcher.pushed()
+        git("push", "--quiet", "origin", "HEAD:refs/heads/same")
+        pushed += stage.dispatcher.pushed()
+        assert [push.files for push in pushed[1:]] == [("CHANGELOG.md",), ("src/new.py",), ("docs.md", "x.md"), ()]
+        assert "pyproject.toml" in (pushed[0].files or ())
+        started = [[one.file for one in stage.dispatcher.started_by(push)] for push in pushed]
+        assert started == [["test.yml"], [], ["test.yml"], [], []]
+
+
+@pytest.mark.parametrize(
+    ("group", "conclusions"),
+    [
+        pytest.param("a", ["success", "cancelled", "success"], id="pending"),
+        pytest.param("a-${{ github.sha }}", ["success", "success", "success"], id="of the commit"),
+        pytest.param("a-${{ github.ref == 'x' }}", ["success", "success", "success"], id="unknown"),
+    ],
+)
+def test_runs_that_start_together_obey_their_group(
+    offline: None, tmp_path: Path, group: str, conclusions: list[str]
+) -> None:
+    """The one that is pending gives way to the newest; an expression that cannot be worked out is named."""
+    text = workflow(job("true"), head=f"concurrency: {group}\n").replace("name: one", "name: test")
+    with set_stage(tmp_path, {"test.yml": text}) as stage:
+        pushed: list[Event] = []
+        for branch in ("main", "one", "two"):
+            stage.dispatcher.look()
+            stage.environment.git("commit", "--quiet", "--allow-empty", "--message", branch)
+            stage.environment.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+            pushed += stage.dispatcher.pushed()
+        ran = stage.dispatcher.run_all(pushed)
+        assert [one.conclusion for one in ran] == conclusions
+        assert [run.now.conclusion for run in stage.environment.state.runs.values()] == conclusions
+        named = [text for text in stage.dispatcher.not_rehearsed if "unsupported expression in concurrency" in text]
+        assert bool(named) is ("==" in group)
+
+
+def test_four_tags_of_one_push_start_nothing(offline: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As on GitHub, which a rehearsal says."""
+    with set_stage(tmp_path, RELEASE) as stage:
+        stage.push()
+        for tags in (range(3), range(3, 7)):
+            stage.dispatcher.look()
+            for number in tags:
+                stage.environment.git("tag", f"v{number}")
+            stage.environment.git("push", "--quiet", "origin", "--tags")
+            assert len(stage.dispatcher.pushed()) == (3 if 0 in tags else 0)
+    assert "no workflow starts for 4 tags" in " ".join(capsys.readouterr().err.split())

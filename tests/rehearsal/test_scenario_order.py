@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from release_channels.errors import FailedError
 from release_channels.model.config import Config
-from release_channels.rehearsal.actions.triggers import Event
+from release_channels.model.workflow_semantics.triggers import Event
 from release_channels.rehearsal.maintainer import on_index
 from release_channels.rehearsal.scenario import Scenario
 

@@ -81,6 +81,7 @@ def make_job(
             facts = {
                 "repository": NAME, "repository_owner": "acme", "repository_owner_id": "4242",
                 "job_workflow_ref": f"{NAME}/.github/workflows/{workflow}@refs/heads/main", "ref": "refs/heads/main",
+                "sha": "c" * 40,
                 "environment": ENVIRONMENTS.get(workflow, ""), "event_name": "workflow_dispatch", **claims,
             }  # fmt: skip
             issuer = Issuer(facts)
@@ -164,6 +165,21 @@ def test_a_job_that_is_not_trusted_learns_the_one_setting_to_change(
     assert hint in outcome.hint
     assert f"workflow name      {PREVIEW}" in capsys.readouterr().err
     assert "burn-token" not in job.asked
+    assert job.fingerprint() == before
+
+
+def test_the_values_to_type_have_githubs_spelling(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
+    """The index looks the repository up letter by letter, whatever spelling the settings and the remote have."""
+    github = "Acme/Demo-Tool"
+    file = f"{github}/.github/workflows/{PREVIEW}@refs/heads/main"
+    job = make_job(repository=github, repository_owner="Acme", job_workflow_ref=file)
+    before = job.fingerprint()
+    outcome = job.run()
+    assert outcome.result is Result.REFUSED
+    assert "invalid-publisher" in outcome.message
+    assert "if only in upper and lower case" in outcome.hint
+    shown = capsys.readouterr().err
+    assert "  owner              Acme\n  repository name    Demo-Tool\n" in shown
     assert job.fingerprint() == before
 
 

@@ -21,6 +21,7 @@ from release_channels.errors import CommandError, FailedError
 from release_channels.indexserver.server import serve
 from release_channels.model.version import Channel
 from release_channels.release.clean_install import make_clean_installer
+from release_channels.release.import_probe import split_reference
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import Shop, release_of
 
@@ -101,6 +102,31 @@ def test_the_password_of_the_upstream_index_is_in_no_words(shop: Shop, tmp_path:
         with pytest.raises(CommandError, match="pip install --quiet pip") as caught:
             installer.pip_install(Channel.PUBLIC)
     assert "marked-password" not in f"{caught.value}"
+
+
+def test_what_a_new_environment_has_already_is_what_the_command_keeps(shop: Shop, tmp_path: Path) -> None:
+    """pip installs nothing where the newest pip is there: its version is queried, as for any other project."""
+    with shop.index("pip") as (local, upstream):
+        index = Index(LOCAL, local.simple_url, "", Credentials.NONE, own_url=local.own_url)
+        recipe = replace(PREVIEW, name="pip")
+        release = release_of(shop.root, recipe, index, upstream.simple_url, shop.env)
+        (tmp_path / "home").mkdir()
+        installer = make_clean_installer(tmp_path / "home", release.project, index, upstream.simple_url, shop.env)
+        version = installer.pip_would_install(Channel.PUBLIC)
+    assert any(path.name.startswith(f"pip-{version}-") for path in shop.upstream.iterdir())
+
+
+REFERENCES = {
+    "demo.cli:main": ["demo.cli", "main"],
+    "demo.cli : Group.main [more, all]": ["demo.cli", "Group.main"],
+    "demo": ["demo", ""],
+}
+
+
+@pytest.mark.parametrize(("value", "parts"), REFERENCES.items(), ids=REFERENCES)
+def test_an_entry_point_is_read_by_its_text(value: str, parts: list[str]) -> None:
+    """Python 3.8 gives an entry point neither module nor attribute."""
+    assert split_reference(value) == parts
 
 
 @pytest.mark.full

@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import ActionsEnvironment
 from release_channels.cli.report import report_outcome
+from release_channels.errors import RefusedError
 from release_channels.model.outcome import Outcome, Result
 from tests.conftest import RunSession
 from tests.support.repo import Repo
@@ -184,6 +185,31 @@ def test_no_password_gets_to_where_others_read(
     told = "".join([captured.out, captured.err, *kept])
     assert "https://***@127.0.0.1/" in told
     assert not [word for word in ("s3cretpw", "t0ken") if word in told]
+
+
+UNPRINTABLE = {
+    "escape": "a\x1b[31mb", "bell": "a\x07b", "C1": "a\x9b31mb", "carriage return": "a\rb", "NUL": "a\0b",
+    "right to left": "a\u202eb", "isolate": "a\u2066b", "half a pair": "a\ud800b", "byte of a file name": "a\udcffb",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNPRINTABLE.values(), ids=UNPRINTABLE)
+def test_foreign_text_steers_nothing_and_is_always_carried(
+    tmp_path: Path, offline: None, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """An event, an index or a file name may hold anything: it comes out of every way out as harmless text."""
+    outcome = Outcome(Result.FAILED, text, hint=text, project=text, warnings=(text,), version=text)
+    actions = ActionsEnvironment(runs=True, output=tmp_path / "out", summary=tmp_path / "summary.md")
+    (tmp_path / ".release-channels").mkdir()
+    report_outcome(outcome, actions, tmp_path)
+    for tell_it in (console.say, console.warn, console.result, console.output):
+        tell_it(text)
+    console.error(RefusedError(text, hint=text))
+    captured = capsys.readouterr()
+    kept = "".join(path.read_bytes().decode() for path in tmp_path.rglob("*") if path.is_file())
+    assert "could not be written" not in captured.err
+    assert not set(captured.out + captured.err + kept) & set("\x1b\x07\x9b\r\0\u202e\u2066\ud800\udcff")
+    assert len(list(tmp_path.rglob("*.*"))) >= 2
 
 
 def test_the_story_gives_no_command(offline: None, capsys: pytest.CaptureFixture[str]) -> None:

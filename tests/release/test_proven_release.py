@@ -31,6 +31,7 @@ from tests.support.staging import IGNORED, Staging, copy_repo, read_manifest, se
 PUBLIC = "public-release.yml"
 CLAIMS = {
     "repository": NAME, "repository_owner": "acme", "repository_owner_id": "4242", "ref": "refs/heads/main",
+    "sha": "c" * 40,
     "job_workflow_ref": f"{NAME}/.github/workflows/{PREVIEW}@refs/heads/main", "environment": "pypi-internal-preview",
     "event_name": "workflow_run",
 }  # fmt: skip

@@ -25,6 +25,7 @@ from release_channels.release.publish import PREVIEW_PUBLISH
 from release_channels.release.step import ReleaseContext, run_steps
 from tests.conftest import RunSession
 from tests.support.distributions import make_sdist, make_wheel
+from tests.support.processes import watched_arguments
 from tests.support.repo import Repo
 from tests.support.staging import (
     AT_STAGING,
@@ -531,6 +532,26 @@ def test_a_password_in_an_address_is_not_told(
     assert (outcome.result, staging.received[-1].login) == (Result.REFUSED, "me:hidden-word")
     captured = capsys.readouterr()
     assert "hidden-word" not in captured.out + captured.err
+
+
+def test_the_login_of_an_index_is_in_no_arguments(
+    repo: Repo, staging: Staging, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any user of a machine can list the arguments of all processes: uv gets the addresses by its environment."""
+    text = (repo.root / "pyproject.toml").read_text().replace("http://127", "http://me:hidden-word@127")
+    repo.write({"pyproject.toml": text})
+    repo.commit("credentials")
+    repo.git("push", "--quiet")
+    commit = repo.git("rev-parse", "HEAD")
+    manifest = read_manifest(repo)
+    write_manifest(repo, {**manifest, "commit": commit})
+    monkeypatch.delenv("UV_PUBLISH_TOKEN")
+    with watched_arguments() as arguments:
+        outcome = publish()
+    assert (outcome.result, staging.names) == (Result.PUBLISHED, BOTH)
+    assert {request.login for request in staging.received} == {"me:hidden-word"}
+    assert "publish" in arguments[0]
+    assert "hidden-word" not in arguments[0]
 
 
 def test_two_checkouts_publish_one_commit_at_the_same_time(

@@ -25,6 +25,7 @@ CLAIMS = {
     "repository_owner_id": "4242",
     "job_workflow_ref": f"example/demo-tool/.github/workflows/{WORKFLOW}@refs/heads/main",
     "ref": "refs/heads/main",
+    "sha": "c" * 40,
     "environment": "pypi-internal-preview",
     "event_name": "workflow_run",
 }
@@ -110,9 +111,15 @@ UNTRUSTED: dict[str, tuple[tuple[Publisher, ...], dict[str, str], str]] = {
     "wrong environment": ((PUBLISHER,), {"environment": "pypi-public"}, COMPARE),
     "wrong workflow file": ((replace(PUBLISHER, workflow="release.yml"),), {}, COMPARE),
     "missing publisher": ((), {}, COMPARE),
+    "repository in another case": ((replace(PUBLISHER, repository="Example/Demo-Tool"),), {}, COMPARE),
     "other project's publisher": (
-        (replace(PUBLISHER, project="other"),), {},
+        (replace(PUBLISHER, project="other"), replace(PUBLISHER, workflow="release.yml")), {},
         "the index does not accept these credentials: check the token and what it may upload",
+    ),
+    "pending publisher of another name": (
+        (replace(PUBLISHER, project="other", pending=True),), {},
+        "the pending publisher has made a project of another name: correct the project name in it or in "
+        "pyproject.toml",
     ),
 }  # fmt: skip
 

@@ -274,7 +274,31 @@ def test_a_script_that_lacks_code_is_a_failure(shop: Shop, cli: str, said: str) 
     assert leftovers() == []
 
 
+def test_scripts_that_check_warns_of_are_warnings_here_too(shop: Shop) -> None:
+    """An extra, another platform, `allow` and the last release excuse a script, and are told; nothing else does."""
+    scripts = {"demo": "demo_tool.cli:main", "old": "demo_tool.old:main"}
+    before = replace(FINAL, scripts=scripts, files={"demo_tool/old.py": "import gone\n"})
+    more = {"extra": "demo_tool.old:main [more]", "meant": "demo_tool.old:main", "win": "demo_tool.win:main"}
+    files = {**before.files, "demo_tool/win.py": "import winreg\n"}
+    recipe = replace(PREVIEW, scripts={**scripts, **more}, files=files, extra=["Provides-Extra: more"])
+    shop.release(recipe, before)
+    report = shop.verify(recipe, settings='allow = ["broken-scripts:meant"]\n', before="1.2.0")
+    assert report.message.endswith("; the installed files are those of the wheel, and 1 of its 5 scripts start")
+    problem = "cannot start: ModuleNotFoundError: No module named"
+    assert set(report.warnings) == {
+        f"the script old {problem} 'gone' (1.2.0 could not start it either)",
+        f"the script extra {problem} 'gone' (it needs the extra more)",
+        f"the script meant {problem} 'gone' (`allow` has it)",
+        f"the script win {problem} 'winreg' (winreg is a module of other platforms)",
+    }
+    with pytest.raises(
+        FailedError, match=r"the script meant cannot start: ModuleNotFoundError: No module named 'gone'"
+    ):
+        shop.verify(recipe, before="1.2.0")
+
+
 SPACE = {"demo_space/plugin/__init__.py": "X = 1\n"}
+STUBS = {"demo_tool/__init__.py": None, "demo_tool/cli.py": None, "demo_tool-stubs/__init__.pyi": ""}
 NATIVE = {"demo_fast.cpython-399-x86_64-linux-gnu.so": b"\x7fELF", "demo_fast.abi3.so": b"\x7fELF"}
 
 
@@ -284,6 +308,9 @@ NATIVE = {"demo_fast.cpython-399-x86_64-linux-gnu.so": b"\x7fELF", "demo_fast.ab
         pytest.param({"scripts": {}}, "`uv pip install --prerelease allow --upgrade demo-tool`", id="library"),
         pytest.param(
             {"scripts": {}, "files": SPACE}, "it can be imported", id="namespace", marks=FULL
+        ),
+        pytest.param(
+            {"scripts": {}, "files": STUBS}, "and it contains nothing to import", id="stubs",
         ),
         pytest.param(
             {"scripts": {}, "instead": {"entry_points.txt": "[gui_scripts]\ndemo = demo_tool.cli:main\n"}},

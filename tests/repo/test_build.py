@@ -185,12 +185,13 @@ def test_a_build_backend_sees_no_secret_and_no_setting(
 ) -> None:
     """Foreign code gets the clock of the commit and where its packages come from, and nothing that steers or opens."""
     body = "import json\nEXTRA['seen.json'] = json.dumps(dict(os.environ))\n"
-    repo = make_repo(own_backend(body))
+    repo = make_repo(own_backend(body, settings='build-environment = ["HARMLESS"]\n'))
     for name in _WITHHELD:
         monkeypatch.setenv(name, f"/withheld-value-of-{name}")
     monkeypatch.setenv("UV_EXCLUDE_NEWER", "2001-01-01")
     monkeypatch.setenv("GIT_AUTHOR_NAME", "withheld-value")
     monkeypatch.setenv("HARMLESS", "stays")
+    monkeypatch.setenv("FOO", "withheld-value")
     assert _build(run_session, repo).result is Result.DONE
     text = _wheel(repo)["seen.json"]
     seen = json.loads(text)
@@ -231,7 +232,7 @@ def _constraints(wheelhouse: Path, digest: str = "") -> str:
         ("right", Result.DONE, ""),
         ("wrong", Result.FAILED, "ash"),
         ("missing", Result.REFUSED, "not a file of the commit"),
-        ("outside", Result.REFUSED, "not a file of the commit"),
+        ("outside", Result.REFUSED, "a path inside the project"),
     ],
 )
 def test_the_build_backend_can_be_pinned_by_hash(
@@ -339,3 +340,35 @@ def test_a_build_that_is_interrupted_leaves_nothing(
     assert survivors([backend]) == []
     assert list(temporary.iterdir()) == []
     assert repo.fingerprint() == before
+
+
+def _commit(repo: Repo, files: dict[str, str]) -> None:
+    """Commit these files, and nothing of what a build has left."""
+    repo.write(files)
+    repo.git("add", *files)
+    repo.git("commit", "--quiet", "--message", "files")
+
+
+def test_filtered_files_are_judged_by_the_archive_that_contains_them(
+    make_repo: MakeRepo, run_session: RunSession
+) -> None:
+    """A pointer is a warning in an sdist and stops a wheel; the refusal shows the entry that allows it."""
+    repo = make_repo(own_backend(settings="rebuild = false\n"))
+    _commit(repo, {".gitattributes": "*.png filter=lfs\n*.ipynb filter=nbstripout\n", "docs/a.png": "pointer"})
+    outcome = _build(run_session, repo)
+    assert outcome.result is Result.DONE
+    assert any("tar.gz contains docs/a.png as git stores it" in warning for warning in outcome.warnings)
+    assert _sdist(repo)["docs/a.png"] == "pointer"
+    _commit(repo, {"src/demo_tool/b.png": "other pointer", "src/demo_tool/c.ipynb": "{}"})
+    before = repo.fingerprint()
+    outcome = _build(run_session, repo)
+    assert outcome.result is Result.REFUSED
+    assert "any.whl contains src/demo_tool/b.png as git stores it" in outcome.message
+    assert 'add "filtered-files:src/demo_tool/b.png" to `allow`' in outcome.hint
+    assert repo.fingerprint() == before
+    pyproject = (repo.root / "pyproject.toml").read_text()
+    entry = '[tool.release-channels]\nallow = ["filtered-files:src/demo_tool/b.png"]'
+    assert "[tool.release-channels]" in pyproject
+    _commit(repo, {"pyproject.toml": pyproject.replace("[tool.release-channels]", entry)})
+    assert _build(run_session, repo).result is Result.DONE
+    assert _wheel(repo)["demo_tool/b.png"] == "other pointer"

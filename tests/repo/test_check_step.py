@@ -185,7 +185,7 @@ def test_a_script_that_the_last_release_had_may_not_get_lost(make_repo: MakeRepo
     before = _on_index(repo)
     outcome = run_session(repo, steps=_UPLOADED)
     assert outcome.result is Result.REFUSED
-    assert "demo-tool 1.2.0.dev1 has lost the scripts that demo-tool 1.0.0 had: b" in outcome.hint
+    assert "demo-tool 1.2.0.dev1 has lost the script b, which demo-tool 1.0.0 had" in outcome.hint
     assert _on_index(repo) == before
 
 
@@ -218,17 +218,22 @@ def test_what_a_preview_alone_had_is_nothing_that_a_final_loses(make_repo: MakeR
     _wheel(repo, "1.1.1", "a", "b")
     outcome = public_steps(repo, *_CHECKED)
     assert outcome.result is Result.REFUSED
-    assert "demo-tool 1.2.0 has lost the scripts that demo-tool 1.1.1 had: b (" in outcome.hint
+    assert "demo-tool 1.2.0 has lost the script b, which demo-tool 1.1.1 had (" in outcome.hint
 
 
 def test_an_allowed_loss_is_reported_and_stops_nothing(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """`allow-lost-scripts` names them one by one: any other is missed all the same."""
-    repo = _final(make_repo, 'allow-lost-scripts = ["b"]\n')
+    """`allow` names them one by one: any other is missed all the same, and the refusal shows its entry."""
+    repo = _final(make_repo, 'allow = ["lost-scripts:b"]\n')
     _wheel(repo, "1.1.0", "a", "b")
     assert public_steps(repo, *_CHECKED).result is Result.DONE
-    assert "had: b (allow-lost-scripts says that this is meant)" in capsys.readouterr().err
+    assert (
+        "lost the script b, which demo-tool 1.1.0 had (`allow` in [tool.release-channels] has it)"
+        in capsys.readouterr().err
+    )
     _wheel(repo, "1.1.1", "a", "b", "c")
-    assert "had: c (keep the script" in public_steps(repo, *_CHECKED).hint
+    hint = public_steps(repo, *_CHECKED).hint
+    assert "lost the script c, which demo-tool 1.1.1 had (keep the script" in hint
+    assert 'where that is meant, add "lost-scripts:c" to `allow`)' in hint
 
 
 @pytest.mark.parametrize("channel", Channel)
@@ -255,7 +260,7 @@ def test_a_yanked_release_is_not_compared_with(make_repo: MakeRepo) -> None:
     repo = _final(make_repo)
     _wheel(repo, "1.0.0", "a")
     _wheel(repo, "1.1.0", "a", "b")
-    assert "had: b (" in public_steps(repo, *_CHECKED).hint
+    assert "lost the script b, which demo-tool 1.1.0 had (" in public_steps(repo, *_CHECKED).hint
     (index_of(repo) / "demo_tool-1.1.0-py3-none-any.whl.yanked").write_text("broken")
     assert public_steps(repo, *_CHECKED).result is Result.DONE
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.adapters.clone import clone_commit
+from release_channels.adapters.clone import clone_commit, filtered_files
 from release_channels.errors import RefusedError
 from tests.conftest import MakeRepo
 from tests.support.repo import Repo
@@ -182,25 +182,26 @@ def test_a_strict_umask_gives_the_same_modes(repo: Repo, tmp_path: Path) -> None
     assert trees[0]["deep/er/a.txt"][1] == "100644"
 
 
-@pytest.mark.parametrize(
-    "attributes", ["*.bin filter=lfs diff=lfs merge=lfs -text\n", "a.bin filter=secret\n", "*.bin filter\n"]
-)
-def test_files_that_pass_through_a_filter_are_refused(repo: Repo, tmp_path: Path, attributes: str) -> None:
-    """Without its filter the build would pack a pointer, so the file is named and the build refused."""
+FILTERS = {
+    "*.bin filter=lfs diff=lfs merge=lfs -text\n": ("a.bin", "sub/b.bin"),
+    "a.bin filter=secret\n": ("a.bin",),
+    "*.bin filter\n": ("a.bin", "sub/b.bin"),
+    "*.bin -filter\n": (),
+    "*.bin filter=lfs\n*.bin !filter\n": (),
+    "*.other filter=lfs\n": (),
+    "*.bin filter=nbstripout\n": (),
+}
+
+
+@pytest.mark.parametrize(("attributes", "filtered"), FILTERS.items(), ids=range(len(FILTERS)))
+def test_files_that_a_filter_would_fill_in_are_known(
+    repo: Repo, tmp_path: Path, attributes: str, filtered: tuple[str, ...]
+) -> None:
+    """The clone contains what git stores, and those files are named that a filter changes when they are written."""
     sha = repo.commit("files", {".gitattributes": attributes, "a.bin": "pointer", "sub/b.bin": "pointer"})
-    before = repo.fingerprint()
-    with pytest.raises(RefusedError, match=r"a\.bin.* pass through a git filter") as caught:
-        clone_commit(repo.root, sha, tmp_path / "clone")
-    assert ".gitattributes" in caught.value.hint
-    assert repo.fingerprint() == before
-
-
-@pytest.mark.parametrize("attributes", ["*.bin -filter\n", "*.bin filter=lfs\n*.bin !filter\n", "*.other filter=lfs\n"])
-def test_a_filter_that_is_off_stops_nothing(repo: Repo, tmp_path: Path, attributes: str) -> None:
-    """Attributes that name no filter for any file are no reason to refuse."""
-    sha = repo.commit("files", {".gitattributes": attributes, "a.bin": "content"})
     clone_commit(repo.root, sha, tmp_path / "clone")
-    assert _files(tmp_path / "clone")["a.bin"] == b"content"
+    assert _files(tmp_path / "clone")["a.bin"] == b"pointer"
+    assert filtered_files(tmp_path / "clone") == filtered
 
 
 def _with_submodule(make_repo: MakeRepo) -> tuple[Repo, str]:

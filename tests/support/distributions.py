@@ -25,8 +25,9 @@ README = "# Demo\n\nA tiny project.\n"
 class Recipe:
     """What a pair of distributions says about itself and holds; the defaults make a good release.
 
-    `extra` are more lines of core metadata, `files` more files of the wheel by path, `sdist_files` of the sdist below
-    its directory; a name given in `instead` replaces what would be written, None leaves it out.
+    `extra` are more lines of core metadata, `files` more files of the wheel by path, where None leaves a file out,
+    `sdist_files` of the sdist below its directory; a name given in `instead` replaces what would be written, None
+    leaves it out.
     """
 
     name: str = "demo-tool"
@@ -43,7 +44,7 @@ class Recipe:
     content_type: str | None = "text/markdown"
     readme: str = README
     extra: Sequence[str] = ()
-    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    files: Mapping[str, str | bytes | None] = field(default_factory=dict)
     sdist_files: Mapping[str, str | bytes] = field(default_factory=dict)
     cli: str = "def main():\n    return 0\n"
     tag: str = "py3-none-any"

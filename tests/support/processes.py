@@ -1,10 +1,14 @@
-"""Whether processes are gone."""
+"""Whether processes are gone, and with which arguments they are started."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 
 def survivors(pids: Sequence[int], seconds: float = 3) -> list[int]:
@@ -21,3 +25,36 @@ def _is_at_work(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state not in "ZX"
+
+
+_WATCH = """
+import pathlib, sys, time
+seen = set()
+while True:
+    for process in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            seen.add((process / 'cmdline').read_bytes())
+        except OSError:
+            pass
+    new = pathlib.Path(sys.argv[1] + '.new')
+    new.write_bytes(b'\\n'.join(seen))
+    new.rename(sys.argv[1])
+    time.sleep(0.02)
+"""
+
+
+@contextmanager
+def watched_arguments() -> Iterator[list[str]]:
+    """Watch the arguments of every process of this machine while the block lasts; the list contains them afterwards."""
+    seen: list[str] = []
+    with TemporaryDirectory() as directory:
+        file = Path(directory, "seen")
+        child = subprocess.Popen([sys.executable, "-c", _WATCH, str(file)])
+        try:
+            while not file.exists():
+                time.sleep(0.01)
+            yield seen
+        finally:
+            child.kill()
+            child.wait()
+            seen.append(file.read_bytes().decode("utf-8", "replace"))

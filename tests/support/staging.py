@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.model.outcome import Result
 from release_channels.release import pipeline
-from tests.indexserver.servers import page
+from tests.indexserver.servers import distributions_in, page
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
@@ -78,7 +78,7 @@ class Staging:
     @property
     def names(self) -> list[str]:
         """List the stored files."""
-        return sorted(path.name for path in self.root.rglob("*"))
+        return [path.name for path in distributions_in(self.root)] if self.root.exists() else []
 
     @property
     def uploads(self) -> int:

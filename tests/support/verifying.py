@@ -19,7 +19,7 @@ from release_channels.adapters.index import LOCAL, Credentials, Index
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.model.decide import Plan, Reason, Verdict
 from release_channels.model.manifest import Manifest, ManifestFile
-from release_channels.model.observed import Commit, IndexState, Observed
+from release_channels.model.observed import Commit, IndexFile, IndexState, Observed
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import parse_project
 from release_channels.release.step import ReleaseContext, Report, Timeouts
@@ -87,13 +87,21 @@ class Shop:
         script_seconds: float = 60,
         wrap: Wrap | None = None,
         settings: str = "",
+        before: str = "",
     ) -> Report:
         """Verify what was released."""
         with self.index(recipe.name, wrap) as (local, upstream):
             index = Index(LOCAL, local.simple_url, local.upload_url, Credentials.NONE, own_url=local.own_url)
             chosen = {**self.env, **(env or {})}
             release = release_of(
-                self.root, recipe, index, upstream.simple_url, chosen, script_seconds, settings=settings
+                self.root,
+                recipe,
+                index,
+                upstream.simple_url,
+                chosen,
+                script_seconds,
+                settings=settings,
+                before=before,
             )
             return VERIFY.act(release)
 
@@ -107,8 +115,9 @@ def release_of(
     script_seconds: float = 60,
     *,
     settings: str = "",
+    before: str = "",
 ) -> ReleaseContext:
-    """Say what a run knows when it comes to verify."""
+    """Say what a run knows when it comes to verify; `before` is the version that the index had."""
     version = Version(recipe.version)
     bound = f'requires-python = "{recipe.requires_python}"\n' if recipe.requires_python else ""
     text = f'[build-system]\nrequires = ["hatchling"]\n[project]\nname = "{recipe.name}"\nversion = "9.dev0"\n{bound}'
@@ -117,11 +126,12 @@ def release_of(
         Channel.PREVIEW, recipe.name, index.name, _COMMIT, Verdict.PUBLISH, Reason.OPEN, "",
         version=version, run=version.dev,
     )  # fmt: skip
+    releases = {Version(before): (IndexFile(f"demo_tool-{before}-py3-none-any.whl", "", None),)} if before else {}
     return ReleaseContext(
         root=root,
         project=parse_project(text.encode()),
         plan=plan,
-        observed=Observed(recipe.name, version, Commit(_COMMIT, 0), IndexState(index.name)),
+        observed=Observed(recipe.name, version, Commit(_COMMIT, 0), IndexState(index.name, releases)),
         index=index,
         upstream=upstream,
         env=env,

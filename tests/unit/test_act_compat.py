@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from release_channels.errors import RefusedError
+from release_channels.model.workflow_semantics.secrets import secrets_of
 from release_channels.rehearsal.actions.act_compat import STAND_IN, clean
 from release_channels.rehearsal.actions.run_files import mapped_actions
 from release_channels.rehearsal.actions.workflow import Workflow, parse_workflow
 
 MAPPED = mapped_actions()
 OWN = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
+OF_JOB = "fromJSON(secrets.REHEARSAL_SECRETS)[github.job]"
 TEXT = """\
 name: one
 on: push
@@ -75,10 +77,10 @@ def test_what_act_does_not_know_goes_and_is_named() -> None:
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
 def test_our_own_files_lose_nothing_but_the_queue(path: Path) -> None:
-    """What is rehearsed is the file itself, but for the one key that act refuses."""
+    """What is rehearsed is the file itself, but for the one key that act refuses, and secrets that are the job's."""
     text = path.read_text(encoding="utf-8")
     cleaned = clean(workflow(text, path.name), MAPPED)
-    expected = load(text)
+    expected = load(text.replace("secrets.", f"{OF_JOB}."))
     expected.get("concurrency", {}).pop("queue", None)
     assert load(cleaned.text) == expected
     assert text.count("--index pypi") == cleaned.text.count("--index pypi")
@@ -106,9 +108,47 @@ def test_an_action_without_a_counterpart_is_refused_where_something_is_released(
     assert f"one.yml: {uses.partition('@')[0]}" in cleaned.not_rehearsed
 
 
+EXPRESSIONS = {
+    "a path": ("${{ secrets.KEY }}", f"${{{{ {OF_JOB}.KEY }}}}"),
+    "an index": ("${{ secrets['KEY'] }}", f"${{{{ {OF_JOB}['KEY'] }}}}"),
+    "all": ("${{ toJSON(Secrets) }}", f"${{{{ toJSON({OF_JOB}) }}}}"),
+    "two": ("${{ vars.A || secrets.A || secrets.B }}", f"${{{{ vars.A || {OF_JOB}.A || {OF_JOB}.B }}}}"),
+    "over lines": ("${{ secrets.A\n          || secrets.B }}", f"${{{{ {OF_JOB}.A\n          || {OF_JOB}.B }}}}"),
+    "a string": ("${{ 'it''s secrets.KEY' }}", "${{ 'it''s secrets.KEY' }}"),
+    "another context": ("${{ inputs.secrets || my-secrets.a }}", "${{ inputs.secrets || my-secrets.a }}"),
+    "no expression": ("secrets.KEY", "secrets.KEY"),
+}
+
+
+@pytest.mark.parametrize(("written", "expected"), EXPRESSIONS.values(), ids=EXPRESSIONS)
+def test_the_secrets_are_those_of_the_job(written: str, expected: str) -> None:
+    """In every expression, also of the workflow's own `env`; act knows one set of secrets for all jobs."""
+    text = TEXT.replace("A: b", f'A: "{written}"').replace("on: push", f'on: push\nenv: {{B: "{written}"}}')
+    cleaned = load(clean(workflow(text), MAPPED).text)
+    joined = " ".join(expected.split())
+    assert cleaned["env"]["B"] == cleaned["jobs"]["a"]["steps"][1]["env"]["A"] == joined
+
+
+STORED = {"": {"A": "1", "B": "1"}, "Live": {"A": "2", "C": "2"}, "other": {"D": "3"}}
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        pytest.param("", {"A": "1", "B": "1"}, id="none"),
+        pytest.param("live", {"A": "2", "B": "1", "C": "2"}, id="in another case"),
+        pytest.param("other", {"A": "1", "B": "1", "D": "3"}, id="another"),
+        pytest.param("new", {"A": "1", "B": "1"}, id="without secrets"),
+    ],
+)
+def test_a_job_gets_what_its_environment_stores(environment: str, expected: dict[str, str]) -> None:
+    """And what the repository does, which an environment's overrule."""
+    assert secrets_of(STORED, environment) == expected
+
+
 BROKEN = {
-    "no YAML": ("on: [", "is not valid YAML"),
-    "no mapping": ("- on", "contains no mapping"),
+    "no YAML": ("on: [", "is not YAML"),
+    "no mapping": ("- on", "is not a workflow"),
     "no jobs": ("on: push\n", "has no `on:` or no `jobs:`"),
     "no event": (TEXT.replace("on: push\n", ""), "has no `on:` or no `jobs:`"),
     "a reusable workflow": ("on: push\njobs:\n  a:\n    uses: ./.github/workflows/b.yml\n", "cannot be rehearsed"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from contextlib import suppress
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,129 +20,113 @@ from release_channels.project.changelog import (
     find_changelog,
     has_section,
     parse_changelog,
-    plan_release,
     release_body,
     section,
 )
+from release_channels.project.changelog_edit import plan_release, prove_sections
 from release_channels.project.changelog_headings import parse_title
+from release_channels.project.files import Read, SymbolicLinkError
 
 DAY = date(2026, 11, 22)
 NEW = Version("1.2.0")
 
-# Before and after; the heading of the new version is made like the others.
-RELEASED = {
-    "Keep a Changelog": (
-        "# C\n\n## [Unreleased]\n\n### Added\n\n- a\n\n## [1.1.0] - 2026-01-02\n\n- b\n",
-        "# C\n\n## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n\n### Added\n\n- a\n\n## [1.1.0] - 2026-01-02\n\n- b\n",
-    ),
-    "first release": ("## [Unreleased]\n- a\n", "## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n- a\n"),
-    "first release, no brackets": ("## Unreleased\n- a", "## Unreleased\n\n## 1.2.0 - 2026-11-22\n- a"),
-    "parentheses": (
-        "## Unreleased\n\n- a\n\n## 1.1.0 (2026-01-02)\n- b\n",
-        "## Unreleased\n\n## 1.2.0 (2026-11-22)\n\n- a\n\n## 1.1.0 (2026-01-02)\n- b\n",
-    ),
-    "em dash, v": (
-        "## unreleased\n- a\n## v1.1.0 — 2026-01-02\n",
-        "## unreleased\n\n## v1.2.0 — 2026-11-22\n- a\n## v1.1.0 — 2026-01-02\n",
-    ),
-    "en dash": (
-        "## [Unreleased]\n- a\n## [1.1.0] – 2026-01-02\n",
-        "## [Unreleased]\n\n## [1.2.0] – 2026-11-22\n- a\n## [1.1.0] – 2026-01-02\n",
-    ),
-    "no dates": ("## [Unreleased]\n- a\n## [v1.1.0]\n", "## [Unreleased]\n\n## [v1.2.0]\n- a\n## [v1.1.0]\n"),
-    "brackets differ": ("## Unreleased\n- a\n## [1.1.0]\n", "## Unreleased\n\n## [1.2.0]\n- a\n## [1.1.0]\n"),
-    "one date of two": (
-        "## Unreleased\n- a\n## 1.1.0\n## 1.0.0 - 2026-01-02\n",
-        "## Unreleased\n\n## 1.2.0 - 2026-11-22\n- a\n## 1.1.0\n## 1.0.0 - 2026-01-02\n",
-    ),
-    "level one": ("# Unreleased\n- a\n# 1.1.0\n", "# Unreleased\n\n# 1.2.0\n- a\n# 1.1.0\n"),
-    "name before": ("# Unreleased\n- a\n# Version 1.1.0\n", "# Unreleased\n\n# Version 1.2.0\n- a\n# Version 1.1.0\n"),
+# Each directory has the changelog before, which release is made, and the changelog after with the text of the GitHub
+# Release and a warning if there is one, or the refusal with its hint.
+CASES = sorted((Path(__file__).parents[1] / "data" / "changelogs").iterdir())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_changelog_keeps_its_own_habits(case: Path) -> None:
+    """Titles, dates and links are as the file's others are, every section and link stays, and a second run is idle."""
+    before = next(case.glob("before.*"))
+    path, text = before.with_stem("CHANGELOG").name, before.read_text(encoding="utf-8")
+    release = tomllib.loads((case / "release.toml").read_text(encoding="utf-8"))
+    version, made = Version(release["version"]), (release["date"], path, release["tag-format"])
+    refusal = case / "refusal.txt"
+    if refusal.exists():
+        with pytest.raises(RefusedError) as stop:
+            plan_release(parse_changelog(text, path), version, *made)
+        assert f"{stop.value}\n{stop.value.hint}\n" == refusal.read_text(encoding="utf-8")
+        return
+    edit = plan_release(parse_changelog(text, path), version, *made)
+    expected = before.with_stem("after").read_text(encoding="utf-8")
+    assert edit is not None
+    assert edit.new == expected
+    warning = case / "warning.txt"
+    assert edit.warning == (warning.read_text(encoding="utf-8").strip() if warning.exists() else "")
+    after = parse_changelog(expected, path)
+    assert f"{section(after, version)}\n" == (case / "body.txt").read_text(encoding="utf-8")
+    assert plan_release(after, version, *made) is None
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name.endswith("-no-heading")], ids=lambda case: case.name
+)
+def test_what_the_hint_says_to_write_is_accepted(case: Path) -> None:
+    """Both headings that it names are read as such in that very file, above the newest version."""
+    before = next(case.glob("before.*"))
+    hint = (case / "refusal.txt").read_text(encoding="utf-8")
+    underline = re.search("underlined with `(.)`", hint)
+    for title in re.findall(r"`([^`]*(?:Unreleased|1\.2\.0)[^`]*)`", hint):
+        heading = f"{title}\n{underline[1] * len(title)}" if underline else title
+        text = re.sub(r"(?m)^(?=.*1\.1\.0)", f"{heading}\n\n* a\n\n", before.read_text(encoding="utf-8"), count=1)
+        document = parse_changelog(text, before.name)
+        edit = plan_release(document, NEW, DAY, before.name)
+        assert has_section(parse_changelog(edit.new, before.name) if edit else document, NEW)
+        assert (edit is not None) is ("Unreleased" in title)
+
+
+# Before and after: what a file of its own would not keep, such as line ends.
+BYTES = {
     "CRLF": (
+        "C.md",
         "## [Unreleased]\r\n\r\n- a\r\n\r\n## [1.1.0] - 2026-01-02\r\n",
         "## [Unreleased]\r\n\r\n## [1.2.0] - 2026-11-22\r\n\r\n- a\r\n\r\n## [1.1.0] - 2026-01-02\r\n",
     ),
-    "BOM": ("\ufeff# C\n## Unreleased\n- a\n## 1.0\n", "\ufeff# C\n## Unreleased\n\n## 1.2.0\n- a\n## 1.0\n"),
-    "yanked and odd headings": (
-        "## [Unreleased]\n- a\n## 2 ways to install\n## [1.1.0] - 2026-01-02 [YANKED]\n",
-        "## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n- a\n## 2 ways to install\n## [1.1.0] - 2026-01-02 [YANKED]\n",
-    ),
-    "code and comments": (
-        "<!--\n## Unreleased\n-->\n```\n## Unreleased\n```\n~~~~md\n## 9.0\n~~~\n## 8.0\n~~~~\n## [Unreleased]\n- a\n",
-        "<!--\n## Unreleased\n-->\n```\n## Unreleased\n```\n~~~~md\n## 9.0\n~~~\n## 8.0\n~~~~\n## [Unreleased]\n\n"
-        "## [1.2.0] - 2026-11-22\n- a\n",
-    ),
-    "announced": (
-        "## 1.2.0 (unreleased)\n- a\n## 1.1.0 (2026-01-02)\n- b\n",
-        "## 1.2.0 (2026-11-22)\n- a\n## 1.1.0 (2026-01-02)\n- b\n",
-    ),
-    "announced under another number, underlined": (
-        "1.1.1 (unreleased)\n------------------\n- a\n\n1.1.0 (2026-01-02)\n------------------\n- b\n",
-        "1.2.0 (2026-11-22)\n------------------\n- a\n\n1.1.0 (2026-01-02)\n------------------\n- b\n",
-    ),
-    "announced, Keep a Changelog": ("## [1.2.0] - Unreleased\n- a\n", "## [1.2.0] - 2026-11-22\n- a\n"),
-    "announced, YYYY-MM-DD": ("# v1.2.0 - YYYY-MM-DD\r\n- a\r\n", "# v1.2.0 - 2026-11-22\r\n- a\r\n"),
-    "underlined": (
-        "Unreleased\n==========\n- a\n\n1.1.0\n=====\n- b\n",
-        "Unreleased\n==========\n\n1.2.0\n=====\n- a\n\n1.1.0\n=====\n- b\n",
-    ),
-    "slashes in the date": (
-        "## Unreleased\n- a\n## 1.1.0 (2026/01/02)\n",
-        "## Unreleased\n\n## 1.2.0 (2026/11/22)\n- a\n## 1.1.0 (2026/01/02)\n"
-    ),
-    "the month by its name": (
-        "## Unreleased\n- a\n## 1.1.0 - January 2, 2026\n",
-        "## Unreleased\n\n## 1.2.0 - November 22, 2026\n- a\n## 1.1.0 - January 2, 2026\n",
-    ),
-    "the day first": (
-        "## Unreleased\n- a\n## 1.1.0, 02.01.2026\n",
-        "## Unreleased\n\n## 1.2.0, 22.11.2026\n- a\n## 1.1.0, 02.01.2026\n"
-    ),
-    "code in a line, a comment quoted": (
-        "`<!--` opens a comment\n\n```x``` is code\n\n## Unreleased\n- a, not `<!--`\n## 1.1.0\n- b\n",
-        "`<!--` opens a comment\n\n```x``` is code\n\n## Unreleased\n\n## 1.2.0\n- a, not `<!--`\n## 1.1.0\n- b\n",
-    ),
-    "headings in a list and a quote": (
-        "> ## Unreleased\n\n- ## Unreleased\n\n## Unreleased\n- a\n## 1.1.0\n",
-        "> ## Unreleased\n\n- ## Unreleased\n\n## Unreleased\n\n## 1.2.0\n- a\n## 1.1.0\n",
-    ),
-    "links in code": (
-        "## [Unreleased]\n- a\n\n```\n[Unreleased]: https://h.example/compare/v1...HEAD\n```\n\n"
-        "[Unreleased]: https://h.example/compare/v1.1.0...HEAD\n",
-        "## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n- a\n\n```\n[Unreleased]: https://h.example/compare/v1...HEAD\n```\n\n"
-        "[Unreleased]: https://h.example/compare/v1.2.0...HEAD\n[1.2.0]: https://h.example/compare/v1.1.0...v1.2.0\n",
-    ),
-    "links without a last newline": (
-        "## [Unreleased]\n- a\n\n[Unreleased]: https://h.example/compare/v1.1.0...HEAD",
-        "## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n- a\n\n[Unreleased]: https://h.example/compare/v1.2.0...HEAD\n"
-        "[1.2.0]: https://h.example/compare/v1.1.0...v1.2.0",
-    ),
-    "links": (
-        "## [Unreleased]\n- a\n\n[Unreleased]: https://h.example/o/n/compare/v1.1.0...HEAD\n[1.1.0]: x\n",
-        "## [Unreleased]\n\n## [1.2.0] - 2026-11-22\n- a\n\n[Unreleased]: https://h.example/o/n/compare/v1.2.0...HEAD\n"
-        "[1.2.0]: https://h.example/o/n/compare/v1.1.0...v1.2.0\n[1.1.0]: x\n",
+    "BOM": ("C.md", "\ufeff# C\n## Unreleased\n- a\n## 1.0\n", "\ufeff# C\n## Unreleased\n\n## 1.2.0\n- a\n## 1.0\n"),
+    "announced, YYYY-MM-DD": (
+        "C.md", "# v1.2.0 - YYYY-MM-DD\r\n- a\r\n", "# v1.2.0 - 2026-11-22\r\n- a\r\n"
     ),
     "links, small letters, two dots, CRLF": (
+        "C.md",
         "## [unreleased]\r\n- a\r\n\r\n[unreleased]: https://h.example/compare/v1.1.0..main\r\n",
         "## [unreleased]\r\n\r\n## [1.2.0] - 2026-11-22\r\n- a\r\n\r\n"
         "[unreleased]: https://h.example/compare/v1.2.0..main\r\n[1.2.0]: https://h.example/compare/v1.1.0..v1.2.0\r\n",
     ),
+    "a link without a last newline, CRLF": (
+        "C.md",
+        "## [Unreleased]\r\n- a\r\n\r\n[Unreleased]: https://h.example/compare/v1.1.0...HEAD",
+        "## [Unreleased]\r\n\r\n## [1.2.0] - 2026-11-22\r\n- a\r\n\r\n"
+        "[Unreleased]: https://h.example/compare/v1.2.0...HEAD\r\n[1.2.0]: https://h.example/compare/v1.1.0...v1.2.0",
+    ),
+    "a date below the title, CRLF": (
+        "C.md",
+        "## Unreleased\r\n- a\r\n## 1.1.0\r\n\r\nReleased 2026-01-02\r\n",
+        "## Unreleased\r\n\r\n## 1.2.0\r\n\r\nReleased 2026-11-22\r\n\r\n- a\r\n## 1.1.0\r\n\r\n"
+        "Released 2026-01-02\r\n",
+    ),
+    "announced, underlined, CRLF": (
+        "C.rst",
+        "1.2.0 (unreleased)\r\n==================\r\n\r\n* a\r\n\r\n1.1.0\r\n=====\r\n",
+        "1.2.0 (2026-11-22)\r\n==================\r\n\r\n* a\r\n\r\n1.1.0\r\n=====\r\n",
+    ),
+    "announced, lines above and below, CRLF": (
+        "C.rst",
+        "-----------\r\n1.2.0 (TBD)\r\n-----------\r\n\r\n* a\r\n",
+        "------------------\r\n1.2.0 (2026-11-22)\r\n------------------\r\n\r\n* a\r\n",
+    ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "expected"), RELEASED.values(), ids=RELEASED)
-def test_what_is_unreleased_becomes_a_section(text: str, expected: str) -> None:
-    """The section gets a heading as the file's others are, below a fresh one; nothing else changes."""
-    edit = plan_release(parse_changelog(text, "C.md"), NEW, DAY, "C.md")
+@pytest.mark.parametrize(("path", "text", "expected"), BYTES.values(), ids=BYTES)
+def test_every_other_byte_stays(path: str, text: str, expected: str) -> None:
+    """The section gets a heading as the file's others are; nothing else changes, and a second run is idle."""
+    edit = plan_release(parse_changelog(text, path), NEW, DAY, path)
     assert edit is not None
-    assert (edit.path, edit.old, edit.new) == ("C.md", text, expected)
-    assert has_section(parse_changelog(expected, "C.md"), NEW)
-    assert "- a" in (section(parse_changelog(expected, "C.md"), NEW) or "")
-
-
-@pytest.mark.parametrize(("text", "expected"), RELEASED.values(), ids=RELEASED)
-def test_a_second_run_finds_nothing_to_do(text: str, expected: str) -> None:
-    """A version that has its section needs no edit."""
-    assert plan_release(parse_changelog(expected, "C.md"), NEW, DAY, "C.md") is None
+    assert (edit.path, edit.old, edit.new) == (path, text, expected)
+    after = parse_changelog(expected, path)
+    assert "a" in (section(after, NEW) or "")
+    assert plan_release(after, NEW, DAY, path) is None
 
 
 def test_a_tag_of_another_format_is_in_the_links() -> None:
@@ -147,6 +135,30 @@ def test_a_tag_of_another_format_is_in_the_links() -> None:
     edit = plan_release(parse_changelog(text, "C.md"), NEW, DAY, "C.md", "rel-{version}")
     assert edit is not None
     assert "compare/rel-1.2.0...HEAD\n[1.2.0]: https://h.example/compare/rel-1.1.0...rel-1.2.0\n" in edit.new
+
+
+LINKED = "## [Unreleased]\n- a [x]\n\n## [1.1.0]\n- b\n\n[Unreleased]: u\n[1.1.0]: v\n[x]: w\n"
+BROKEN = {
+    "a definition is gone": (LINKED.replace("[x]: w\n", ""), "the link x"),
+    "a title's definition is gone": (LINKED.replace("[1.1.0]: v\n", ""), r"the section \[1\.1\.0\]"),
+    "the title of what is unreleased is no link any more": (
+        LINKED.replace("[Unreleased]: u\n", ""), "the section Unreleased"
+    ),
+    "a section is gone": (LINKED.replace("## [1.1.0]\n- b\n", ""), r"the section \[1\.1\.0\]"),
+    "a section is a part of the new one": (f"# 1.2.0\n- a\n{LINKED}", "the section Unreleased"),
+    "sections are in a comment": (LINKED.replace("- a", "<!--"), "the section Unreleased"),
+    "a section has another text": (LINKED.replace("- b", "- c"), r"the section \[1\.1\.0\]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("after", "lost"), BROKEN.values(), ids=BROKEN)
+def test_an_edit_that_breaks_something_is_refused(after: str, lost: str) -> None:
+    """Every section that had a heading has one and keeps its text, and every link leads somewhere."""
+    before = parse_changelog(LINKED, "C.md")
+    prove_sections(before, parse_changelog(f"## 1.2.0\n- a\n\n{LINKED}", "C.md"), NEW, "C.md", hint="by hand")
+    with pytest.raises(RefusedError, match=rf"the edit of C\.md would break {lost}") as stop:
+        prove_sections(before, parse_changelog(after, "C.md"), NEW, "C.md", hint="by hand")
+    assert stop.value.hint == "by hand"
 
 
 UNFIT = {
@@ -159,7 +171,7 @@ UNFIT = {
     "at the very end": ("## Unreleased", "nothing below", "1.2.0"),
     "headings alone": ("## Unreleased\n### Added\n\n### Fixed\n## 1.1.0\n- a\n", "nothing below", "1.2.0"),
     "a comment alone": ("## Unreleased\n<!-- write here -->\n## 1.1.0\n- a\n", "nothing below", "1.2.0"),
-    "announced twice": ("## 1.3.0 (unreleased)\n- a\n## 1.2.0 (unreleased)\n- b\n", "2 headings", "write one"),
+    "announced twice": ("## 1.4.0 (unreleased)\n- a\n## 1.3.0 (unreleased)\n- b\n", "2 headings", "write one"),
     "section and more": ("## Unreleased\n- b\n## 1.2.0\n- a\n", "has a section for 1.2.0, but also", "move"),
 }
 
@@ -175,7 +187,7 @@ def test_a_changelog_that_is_not_ready_is_refused(text: str, message: str, hint:
 
 SECTIONS = {
     "in the middle": ("## 2.0\n- b\n## [1.2.0] - 2026-01-02\n\n### Added\n- a\n\n## 1.0\n", "### Added\n- a"),
-    "last, with links": ("## [1.2.0]\n- [x]\n\n[x]: y\n[1.2.0]: z\n", "- [x]"),
+    "last, with links": ("## [1.2.0]\n- [x]\n\n[x]: y\n[1.2.0]: z\n", "- [x]\n\n[x]: y"),
     "another spelling": ("## v1.2\n- a\n", "- a"),
     "with code in it": ("## 1.2.0\n```\n## 1.1.0\n```\n- a\n", "```\n## 1.1.0\n```\n- a"),
     "with a comment in it": ("## 1.2.0\n<!-- ## 1.1.0 -->\n- a\n## 1.1.0\n", "<!-- ## 1.1.0 -->\n- a"),
@@ -194,7 +206,7 @@ SECTIONS = {
 
 @pytest.mark.parametrize(("text", "expected"), SECTIONS.values(), ids=SECTIONS)
 def test_a_section_is_what_stands_below_its_heading(text: str, expected: str | None) -> None:
-    """The body has neither heading nor closing links; an empty one counts as none."""
+    """The body has no heading, and of the closing links those that it uses; an empty one counts as none."""
     assert section(parse_changelog(text, "C.md"), NEW) == expected
     assert has_section(parse_changelog(text, "C.md"), NEW) is bool(expected)
 
@@ -249,44 +261,60 @@ def test_a_changelog_that_cannot_be_read_is_refused(names: set[str], changelog: 
     assert stop.value.hint
 
 
-ODD = "=======\nChanges\n=======\n\n::\n\n    Unreleased\n    ----------\n\n== ==\na  b\n== ==\n\n"
-RST = {
-    "unreleased": (
-        "Changes\n=======\n\nUnreleased\n----------\n\n* a\n\n1.1.0 (2026-01-02)\n------------------\n\n* b\n",
-        "Changes\n=======\n\nUnreleased\n----------\n\n1.2.0 (2026-11-22)\n------------------\n\n* a\n\n"
-        "1.1.0 (2026-01-02)\n------------------\n\n* b\n",
-    ),
-    "announced, CRLF": (
-        "1.2.0 (unreleased)\r\n==================\r\n\r\n* a\r\n\r\n1.1.0\r\n=====\r\n",
-        "1.2.0 (2026-11-22)\r\n==================\r\n\r\n* a\r\n\r\n1.1.0\r\n=====\r\n",
-    ),
-    "a longer title": (
-        "1.2 (unreleased)\n++++++++++++++++\n* a\n\n1.1\n+++\n",
-        "1.2.0 (2026-11-22)\n++++++++++++++++++\n* a\n\n1.1\n+++\n",
-    ),
-    "code, a table and an overline": (
-        f"{ODD}Unreleased\n----------\n* a\n",
-        f"{ODD}Unreleased\n----------\n\n1.2.0 - 2026-11-22\n------------------\n* a\n",
-    ),
-    "lines above and below": (
-        "===\nLog\n===\n\n------------\n Unreleased\n------------\n\n* a\n\n-----\n1.1.0\n-----\n",
-        "===\nLog\n===\n\n------------\n Unreleased\n------------\n\n-------\n 1.2.0\n-------\n\n"
-        "* a\n\n-----\n1.1.0\n-----\n",
-    ),
-    "announced, lines above and below, CRLF": (
-        "-----------\r\n1.2.0 (TBD)\r\n-----------\r\n\r\n* a\r\n",
-        "------------------\r\n1.2.0 (2026-11-22)\r\n------------------\r\n\r\n* a\r\n",
-    ),
-}  # fmt: skip
+POINTERS = {
+    "CHANGELOG.md": "# Changelog\n\nSee the [releases](https://forge.example.org/tide/gauge/releases).\n",
+    "HISTORY.rst": "History\n=======\n\nIt has moved to https://example.org/changelog/ for good.\n",
+    "docs/changelog.md": "```{include} ../CHANGES.md\n```\n",
+}
 
 
-@pytest.mark.parametrize(("text", "expected"), RST.values(), ids=RST)
-def test_underlined_titles_are_read_and_written(text: str, expected: str) -> None:
-    """A changelog in reStructuredText gets its section in the same way, underlined as the others are."""
-    edit = plan_release(parse_changelog(text, "C.rst"), NEW, DAY, "C.rst")
-    assert edit is not None
-    assert edit.new == expected
-    assert (section(parse_changelog(expected, "C.rst"), NEW) or "").strip() == "* a"
+@pytest.mark.parametrize("path", POINTERS)
+def test_a_file_that_points_elsewhere_is_not_a_changelog(path: str) -> None:
+    """A file of that name with a link alone does not count, unless it is configured or has a section."""
+    files = {path: POINTERS[path].encode()}
+    assert find_changelog(Config(), files.get) is None
+    assert find_changelog(Config(changelog=path), files.get) == path
+    assert find_changelog(Config(), {**files, "docs/NEWS.txt": b"1.0\n===\n"}.get) == "docs/NEWS.txt"
+    section = "\n\n## 1.0\n\n- a\n" if path.endswith(".md") else "\n\n1.0\n---\n\n- a\n"
+    assert find_changelog(Config(), {path: files[path] + section.encode()}.get) == path
+
+
+def test_a_changelog_that_is_not_begun_still_counts() -> None:
+    """A title, with what the format is based on, waits for its first section."""
+    text = b"# Changelog\n\nThe format is [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).\n"
+    assert find_changelog(Config(), {"CHANGELOG.md": text}.get) == "CHANGELOG.md"
+
+
+LINKS = {
+    "file": ("docs/versions.md", "docs/versions.md"),
+    "link to a link": ("docs/link.md", "docs/versions.md"),
+    "nothing": ("docs/nothing.md", None),
+}
+
+
+def read_links(target: str) -> Read:
+    """Return a reader of a project whose CHANGELOG.md is a link, and docs/link.md another one."""
+
+    def read(path: str) -> bytes | None:
+        to = {"CHANGELOG.md": target, "docs/link.md": "versions.md", "docs/circle.md": "../docs/circle.md"}.get(path)
+        if to:
+            raise SymbolicLinkError(path, to, f"{path} is a symbolic link", hint="put the file itself in its place")
+        return b"## 1.0\n" if path == "docs/versions.md" else None
+
+    return read
+
+
+@pytest.mark.parametrize(("target", "expected"), LINKS.values(), ids=LINKS)
+def test_a_link_in_the_project_is_followed(target: str, expected: str | None) -> None:
+    """The path is that of the file, so that an edit leaves the link alone."""
+    assert find_changelog(Config(), read_links(target)) == expected
+
+
+@pytest.mark.parametrize("target", ["../changes.md", "/etc/changes.md", "docs/../../changes.md", "docs/circle.md"])
+def test_a_link_out_of_the_project_is_refused(target: str) -> None:
+    """What it leads to is not the project's, or there is no end to it."""
+    with pytest.raises(RefusedError, match=r"(CHANGELOG|circle)\.md is a symbolic link"):
+        find_changelog(Config(), read_links(target))
 
 
 def test_a_section_that_would_not_be_found_again_is_not_written() -> None:
@@ -340,6 +368,38 @@ def test_any_changelog_gains_two_lines_alone(body: list[str], older: list[list[s
     assert edit.new[:start] + edit.new[start + inserted :] == text
 
 
+ODD_LINES = [
+    "",
+    "[",
+    "]: x",
+    "**",
+    "===",
+    "---",
+    "..",
+    ".. _x: y",
+    "1.2.0",
+    "## ",
+    "<!--",
+    "::",
+    "\x0b",
+    ".. raw:: html",
+]
+
+
+@given(st.sampled_from(CASES), st.lists(st.tuples(st.integers(0, 20), st.sampled_from(ODD_LINES)), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_a_damaged_changelog_is_edited_or_refused(case: Path, damage: list[tuple[int, str]]) -> None:
+    """Whatever stands in a file, the edit is one that can be read again, or there is a refusal, and no other error."""
+    before = next(case.glob("before.*"))
+    lines = before.read_text(encoding="utf-8").splitlines()
+    for at, line in damage:
+        lines.insert(at, line)
+    edit = None
+    with suppress(RefusedError):
+        edit = plan_release(parse_changelog("\n".join(lines), before.name), NEW, DAY, before.name)
+    assert edit is None or has_section(parse_changelog(edit.new, before.name), NEW)
+
+
 @pytest.mark.parametrize(
     ("title", "version"),
     [
@@ -352,3 +412,43 @@ def test_a_title_names_a_version_behind_any_name(title: str, version: str | None
     """Several words before a version are a name where a date stands behind it, else they are a sentence."""
     found = parse_title(title)
     assert (found and str(found.version)) == version
+
+
+URL = "https://forge.example.org/o/n"
+UNRELEASED_LINKS = {
+    "compared": f"{URL}/compare/v1.1.0...HEAD",
+    "main": f"{URL}/commits/main",
+    "milestone": f"{URL}/milestone/2",
+    "none": "",
+}
+RELEASED_LINKS = {
+    "compared": f"{URL}/compare/v1.0.0...v1.1.0",
+    "tag": f"{URL}/releases/tag/v1.1.0",
+    "milestone": f"{URL}/milestone/1",
+    "none": "",
+}
+WRITTEN = [
+    "## [{0}]({1})",
+    "## [{0}]\n\n[{0}]: {1}",
+    "## [{0}]\n\n[{0}]: <{1}> 't'",
+    "## [{0}][x{0}]\n\n[x{0}]:\n  {1}",
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=["inline", "definition", "brackets and title", "two lines"])
+@pytest.mark.parametrize("unreleased", UNRELEASED_LINKS)
+@pytest.mark.parametrize("released", RELEASED_LINKS)
+def test_every_link_leads_somewhere(written: str, unreleased: str, released: str) -> None:
+    """The new heading has a link if one can be told, or else there is a warning; every other link stays."""
+    old, new = UNRELEASED_LINKS[unreleased], RELEASED_LINKS[released]
+    top = written.format("Unreleased", old) if old else "## Unreleased"
+    below = written.format("1.1.0", new) if new else "## 1.1.0"
+    document = parse_changelog(f"{top}\n\n- a\n\n{below}\n\n- b\n", "C.md")
+    edit = plan_release(document, NEW, DAY, "C.md")
+    assert edit is not None
+    after = parse_changelog(edit.new, "C.md")
+    is_linked = released in ("compared", "tag") or (unreleased == "compared" and released != "none")
+    titles = ["Unreleased"] * bool(old) + ["1.2.0"] * is_linked + ["1.1.0"] * bool(new)
+    assert list(after.links) == titles
+    assert bool(edit.warning) is (released == "milestone" and not is_linked)
+    assert (f"{URL}/compare/v1.2.0...HEAD" in edit.new) is (unreleased == "compared")

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from release_channels.adapters.uv import python_for
 from release_channels.model.findings import Finding, Severity
 from release_channels.release.checks import CheckContext, check_release
 from release_channels.release.checks.archive import read_archive
 from release_channels.release.checks.context import error, note, sort_findings, summarize, warning
+from release_channels.release.checks.entry_points import Script, excuse
 from release_channels.release.checks.imports import check_imports, import_targets
 from release_channels.release.checks.readme import check_readme, parse_answer
 from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
@@ -56,7 +58,7 @@ def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
     findings = check_release(real_subject(tmp_path, sdist, wheel, previous=previous, file_limit=10))
     expected = [
         (Severity.ERROR, WHEEL, "the limit for a file is 10 bytes"),
-        (Severity.ERROR, WHEEL, "twine check: `long_description` missing"),
+        (Severity.WARNING, "", "the project has no readme"),
         (Severity.ERROR, WHEEL, "the script demo (demo_tool.cli:main) cannot start: ModuleNotFoundError"),
         (Severity.ERROR, SDIST, "is not a readable sdist"),
         (Severity.WARNING, previous.name, "the newest release's file is not a readable wheel"),
@@ -106,10 +108,18 @@ class TestRendering:
             assert finding.hint == "correct the markup of the readme"
 
     def test_a_missing_content_type_is_found(self, tmp_path: Path) -> None:
-        """Strict means that a warning of twine's stops the release too."""
+        """The index takes such a file, so a warning of twine's is one here."""
         sdist = make_sdist(tmp_path, Recipe(content_type=None, readme="Demo\n"))
         (finding,) = check_readme(real_subject(tmp_path, sdist), [read_archive(sdist)])
+        assert finding.severity is Severity.WARNING
         assert "`long_description_content_type` missing" in finding.message
+
+    def test_no_readme_is_one_warning(self, tmp_path: Path) -> None:
+        """It is about the project: neither each file nor the content type is another one."""
+        files = make_release(tmp_path, Recipe(content_type=None, readme=""))
+        (finding,) = check_readme(real_subject(tmp_path, *files), [read_archive(path) for path in files])
+        assert (finding.severity, finding.file) == (Severity.WARNING, "")
+        assert "readme" in finding.hint
 
     def test_invalid_metadata_are_left_to_their_own_check(self, tmp_path: Path) -> None:
         """Twine gives up on them, so it is not asked."""
@@ -163,6 +173,37 @@ class TestImports:
             "ModuleNotFoundError: No module named 'demo_tool.gone'",
         ]
 
+    def test_a_script_that_need_not_start_here_is_a_warning(self, tmp_path: Path) -> None:
+        """It names an extra, what it imports is for another platform, or the last release could not start it either."""
+        (tmp_path / "old").mkdir()
+        broken = {"demo_tool/old.py": "import gone", "demo_tool/new.py": "", "demo_tool/win.py": "import demo_win"}
+        before = {"old": "demo_tool.old:main", "new": "demo_tool.cli:main"}
+        previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0", scripts=before, files=broken))
+        recipe = Recipe(
+            scripts={
+                **before,
+                "new": "demo_tool.new:main",
+                "more": "demo_tool.old:main [more]",
+                "win": "demo_tool.win:m",
+            },
+            extra=["Provides-Extra: more"],
+            requires=['demo-win; sys_platform == "none"'],
+            files=broken,
+        )
+        wheel = make_wheel(tmp_path, recipe)
+        subject = real_subject(tmp_path, wheel, previous_version=Version("1.1.0"))
+        findings = {
+            each.case: (each.severity, each.hint)
+            for each in check_imports(subject, [read_archive(wheel)], read_archive(previous))
+        }
+        hint = "correct the entry point, or add what it imports to the package or its dependencies"
+        assert findings == {
+            "broken-scripts:old": (Severity.WARNING, "1.1.0 could not start it either"),
+            "broken-scripts:new": (Severity.ERROR, hint),
+            "broken-scripts:more": (Severity.WARNING, "it needs the extra more"),
+            "broken-scripts:win": (Severity.WARNING, 'demo-win is only for sys_platform == "none"'),
+        }
+
     def test_without_scripts_the_import_packages_are_tried(self, tmp_path: Path) -> None:
         """A package that cannot be imported is a warning where no script depends on it."""
         recipe = Recipe(scripts={}, files={"demo_tool/__init__.py": "1 / 0"})
@@ -189,10 +230,15 @@ class TestImports:
         assert finding.severity is Severity.NOTE
         assert "no wheel fits" in finding.message
 
-    @pytest.mark.parametrize("bound", [">=4.7", "<3", "==3.1.*", ">=3.9,<3.9.1,!=3.9.0"])
-    def test_a_python_that_is_not_on_this_machine_is_not_the_wheels_fault(self, tmp_path: Path, bound: str) -> None:
+    @pytest.mark.parametrize(
+        ("bound", "declared"),
+        [(">=4.7", None), ("<3", "<3"), ("==3.1.*", "==3.1.*"), (">=3.9,<3.9.1,!=3.9.0", ">=3.9")],
+    )
+    def test_a_python_that_is_not_on_this_machine_is_not_the_wheels_fault(
+        self, tmp_path: Path, bound: str, declared: str | None
+    ) -> None:
         """No interpreter is downloaded; a warning says that nothing was imported, and no error stops the release."""
-        (finding,) = self.check(tmp_path, Recipe(requires_python=bound, cli="import gone"), requires_python=bound)
+        (finding,) = self.check(tmp_path, Recipe(requires_python=bound, cli="import gone"), requires_python=declared)
         assert finding.severity is Severity.WARNING
         assert finding.message.endswith(" on this machine: the import was not tried")
         assert finding.message.startswith("no Python ")
@@ -212,6 +258,32 @@ class TestImports:
         wheel = make_wheel(tmp_path, Recipe())
         (finding,) = check_imports(make_subject(tmp_path, [wheel]), [read_archive(wheel)])
         assert "is no-uv-here installed?" in finding.message
+
+
+EXCUSES = [
+    (Script("a", "m", "f", ("x", "y")), "anything", (), "it needs the extra x, y"),
+    (
+        Script("a", "m", "f"),
+        "ModuleNotFoundError: No module named 'winreg'",
+        (),
+        "winreg is a module of other platforms",
+    ),
+    (
+        Script("a", "m", "f"),
+        "ModuleNotFoundError: No module named 'rich.text'",
+        ('Rich; extra == "c"',),
+        "Rich is only",
+    ),
+    (Script("a", "m", "f"), "ModuleNotFoundError: No module named 'rich'", ("rich", "other; extra == 'c'"), ""),
+    (Script("a", "m", "f"), "AttributeError: module 'winreg' has no attribute", ("no requirement",), ""),
+]
+
+
+@pytest.mark.parametrize(("script", "problem", "requires", "why"), EXCUSES, ids=range(len(EXCUSES)))
+def test_what_excuses_a_script(script: Script, problem: str, requires: tuple[str, ...], why: str) -> None:
+    """An extra or another platform does, if the script or the metadata says so; anything else breaks an install."""
+    assert excuse(script, problem, requires).startswith(why)
+    assert bool(excuse(script, problem, requires)) is bool(why)
 
 
 def test_what_must_be_importable(tmp_path: Path) -> None:

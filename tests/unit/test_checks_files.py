@@ -16,6 +16,7 @@ from release_channels.model.findings import Finding, Severity
 from release_channels.model.version import Channel
 from release_channels.release.checks import check_files
 from release_channels.release.checks.archive import read_archive
+from release_channels.release.checks.context import sort_findings
 from release_channels.release.checks.filenames import check_identity
 from release_channels.release.checks.metadata import check_metadata
 from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
@@ -28,7 +29,8 @@ def run_checks(tmp_path: Path, files: Sequence[Path], previous: Path | None = No
     """Run every check that needs no program."""
     subject = make_subject(tmp_path, files, previous=previous, **changes)
     archives = [read_archive(path) for path in files if path.name.endswith((".whl", ".gz"))]
-    return list(check_files(subject, archives, read_archive(previous) if previous else None))
+    findings = check_files(subject, archives, read_archive(previous) if previous else None)
+    return list(sort_findings(findings, subject.allow))
 
 
 def assert_finding(findings: Sequence[Finding], severity: Severity, file: str, message: str) -> None:
@@ -61,6 +63,7 @@ PASSING = [
     pytest.param(Recipe(urls={"x" * 32: "https://example.org"}), id="longest URL label"),
     pytest.param(Recipe(files={"demo_tool/tests/test_cli.py": ""}), id="tests inside the package"),
     pytest.param(Recipe(files={"demo_tool/certificates.pem": "-----BEGIN CERTIFICATE-----"}), id="certificates"),
+    pytest.param(Recipe(files={"demo_tool/release.key": "-----BEGIN PGP PUBLIC KEY BLOCK-----"}), id="public key"),
     pytest.param(Recipe(sdist_files={".env.example": "KEY=", ".gitignore": ""}), id="hidden files of an sdist"),
     pytest.param(Recipe(files={"demo_tool.libs/libx-1.so.3": b"\x7fELF"}), id="bundled libraries"),
     pytest.param(Recipe(files={"demo_tool-1.2.0.data/data/share/demo.1": ""}), id="data files"),
@@ -162,18 +165,18 @@ def test_a_prerelease_in_a_default_install_is_an_error(tmp_path: Path, requires:
     assert_finding(findings, ERROR, WHEEL, "(>=1a1): a default install breaks")
 
 
-@pytest.mark.parametrize("name", ["rich", "Rich"])
 @pytest.mark.parametrize("channel", Channel)
-def test_a_prerelease_that_is_meant_is_a_note(tmp_path: Path, name: str, channel: Channel) -> None:
+def test_a_prerelease_that_is_meant_is_a_note(tmp_path: Path, channel: Channel) -> None:
     """The setting names one dependency; another is refused all the same, and the refusal names the setting."""
-    requires = ["rich>=1a1", 'rich>=2a1; extra == "dev"', "other>=1a1"]
+    requires = ["Rich>=1a1", 'rich>=2a1; extra == "dev"', "other>=1a1"]
     files = make_release(tmp_path, Recipe(requires=requires))
-    findings = run_checks(tmp_path, files, channel=channel, allow_prerelease_dependencies=frozenset({name}))
-    assert_finding(findings, NOTE, WHEEL, "'rich>=1a1' asks for a pre-release")
+    findings = run_checks(tmp_path, files, channel=channel, allow=frozenset({"prerelease-dependencies:rich"}))
+    assert_finding(findings, NOTE, WHEEL, "'Rich>=1a1' asks for a pre-release")
     assert_finding(findings, NOTE, WHEEL, "of the extra dev asks for a pre-release (>=2a1)")
     refused = ERROR if channel is Channel.PUBLIC else WARNING
     assert_finding(findings, refused, WHEEL, "'other>=1a1' asks for a pre-release")
-    assert all("name it in allow-prerelease-dependencies" in each.hint for each in findings if each.severity is ERROR)
+    entry = 'add "prerelease-dependencies:other" to `allow`'
+    assert all(each.hint.endswith(entry) for each in findings if each.severity is ERROR)
 
 
 def test_a_direct_url_in_an_extra_is_an_error(tmp_path: Path) -> None:
@@ -206,8 +209,8 @@ IN_WHEEL = [
     ({"share/demo.1": ""}, WARNING, "installs share/, which contains no Python module", "a directory without modules"),
     ({"demo.pth": "import demo_tool"}, WARNING, "demo.pth, which runs", "pth"),
     ({"demo_tool-1.2.0.data/purelib/docs/x.py": ""}, WARNING, "installs docs/", "by way of the data directory"),
-    ({".coveragerc": ""}, ERROR, "installs hidden files: .coveragerc", "hidden file"),
-    ({".github/ci.yml": ""}, ERROR, "installs hidden files: .github", "hidden directory"),
+    ({".coveragerc": ""}, WARNING, "installs hidden files: .coveragerc", "hidden file"),
+    ({".github/ci.yml": ""}, WARNING, "installs hidden files: .github", "hidden directory"),
     ({"demo_tool/__pycache__/cli.cpython-311.pyc": b"x"}, WARNING, "compiled Python files", "bytecode"),
     ({"other/__init__.py": ""}, NOTE, "more than one import package; not named after demo-tool: other", "package"),
     ({"../evil.py": ""}, ERROR, "lead out of it: ../evil.py", "climbing path"),
@@ -243,6 +246,31 @@ def test_secrets_are_found_in_both_files(tmp_path: Path, name: str, text: str) -
     findings = run_checks(tmp_path, make_release(tmp_path, recipe))
     for file in (SDIST, WHEEL):
         assert_finding(findings, ERROR, file, f"data/{name}")
+    allow = frozenset({f"secrets:demo_tool/data/{name}", f"secrets:src/data/{name}"})
+    assert all(any(entry in each.hint for entry in allow) for each in findings), "each refusal shows its entry"
+    findings = run_checks(tmp_path, make_release(tmp_path, recipe), allow=allow)
+    assert [each.severity for each in findings] == [NOTE, NOTE]
+
+
+@pytest.mark.parametrize(("name", "text"), SECRETS.items(), ids=SECRETS)
+def test_secrets_of_the_tests_are_a_warning_in_an_sdist_alone(tmp_path: Path, name: str, text: str) -> None:
+    """Nothing installs the tests of an sdist; in a wheel every user gets them."""
+    recipe = Recipe(files={f"demo_tool/tests/{name}": text}, sdist_files={f"tests/certs/{name}": text})
+    findings = run_checks(tmp_path, make_release(tmp_path, recipe))
+    assert_finding(findings, WARNING, SDIST, f": tests/certs/{name}")
+    assert_finding(findings, ERROR, WHEEL, f": demo_tool/tests/{name}")
+
+
+def test_a_secret_that_the_last_release_published_is_a_warning(tmp_path: Path) -> None:
+    """The same bytes are public already; other bytes under the same name are not."""
+    (tmp_path / "old").mkdir()
+    files = {"demo_tool/a.key": "old", "demo_tool/b.key": "old"}
+    previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0", files=files))
+    recipe = Recipe(files={**files, "demo_tool/b.key": "new"}, sdist_files={"src/demo_tool/a.key": "old"})
+    findings = run_checks(tmp_path, make_release(tmp_path, recipe), previous=previous)
+    assert_finding(findings, WARNING, SDIST, ": src/demo_tool/a.key")
+    assert_finding(findings, WARNING, WHEEL, ": demo_tool/a.key")
+    assert_finding(findings, ERROR, WHEEL, ": demo_tool/b.key")
 
 
 def test_a_second_package_that_the_last_wheel_had_is_known(tmp_path: Path) -> None:
@@ -261,7 +289,7 @@ def test_a_lost_script_is_an_error_on_both_channels(tmp_path: Path, channel: Cha
     previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0", scripts=scripts))
     files = make_release(tmp_path, Recipe())
     findings = run_checks(tmp_path, files, previous=previous, previous_version=Version("1.1.0"), channel=channel)
-    assert_finding(findings, ERROR, WHEEL, "demo-tool 1.2.0 has lost the scripts that demo-tool 1.1.0 had: demo-admin")
+    assert_finding(findings, ERROR, WHEEL, "demo-tool 1.2.0 has lost the script demo-admin, which demo-tool 1.1.0 had")
     assert run_checks(tmp_path, files, previous=files[1]) == []
 
 

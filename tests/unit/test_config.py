@@ -39,9 +39,9 @@ DEFAULTS = {
     "version_files": (),
     "changelog": "auto",
     "build_constraints": "",
+    "build_environment": (),
     "rebuild": True,
-    "allow_lost_scripts": (),
-    "allow_prerelease_dependencies": (),
+    "allow": (),
     "verify_seconds": 600,
     "file_limit": 100 * 1024 * 1024,
     "project_limit": 10 * 1024 * 1024 * 1024,
@@ -91,14 +91,16 @@ def test_every_key_can_be_set() -> None:
     copy = {"path": "CITATION.cff", "pattern": "version: {version}", "follows": "finals"}
     more = {
         "version-files": [copy],
-        "allow-lost-scripts": ["old"],
-        "allow-prerelease-dependencies": ["ty"],
+        "allow": ["lost-scripts:old", "prerelease-dependencies: Ty_Ped", "secrets:a:b.key"],
+        "build-environment": ["ACME_HOME"],
         "gate": {"enabled": False},
     }
     config = parse_config(SET | more)
     expected = SET | {
         "version-files": (VersionFile("CITATION.cff", "version: {version}", Follows.FINALS),),
-        "allow-lost-scripts": ("old",), "allow-prerelease-dependencies": ("ty",), "gate": GateConfig(enabled=False),
+        "allow": ("lost-scripts:old", "prerelease-dependencies:ty-ped", "secrets:a:b.key"),
+        "build-environment": ("ACME_HOME",),
+        "gate": GateConfig(enabled=False),
     }  # fmt: skip
     assert {item.name.replace("_", "-"): getattr(config, item.name) for item in fields(Config)} == expected
     assert config.closed_line is ClosedLine.SKIP
@@ -131,6 +133,8 @@ REFUSED = {
     "repository without name": ({"repository": "owner/"}, "tool.release-channels.repository", "owner/name"),
     "repository with a space": ({"repository": "owner/na me"}, "tool.release-channels.repository", "owner/name"),
     "repository alone": ({"repository": "name"}, "tool.release-channels.repository", "owner/name"),
+    "a variable with a value": ({"build-environment": ["A=1"]}, "build-environment has 'A=1'", "names of variables"),
+    "a secret for the build": ({"build-environment": ["NPM_TOKEN"]}, "has 'NPM_TOKEN'", "of a secret"),
     "a copy is not a list": (
         {"version-files": 1}, "tool.release-channels.version-files is 1", "[[tool.release-channels."),
     "a copy is not a table": (
@@ -149,6 +153,11 @@ REFUSED = {
                                "version-files[0].pattern", "around the placeholder"),
     "a copy of two lines": ({"version-files": [{"path": "x", "pattern": "a\n{version}"}]},
                             "version-files[0].pattern", "one line"),
+    "allow is text": ({"allow": "secrets:x"}, "tool.release-channels.allow is 'secrets:x'", '["one", "two"]'),
+    "allow without a kind": ({"allow": ["server.key"]}, 'tool.release-channels.allow[0] is "server.key"',
+                             "secrets, lost-scripts, broken-scripts, prerelease-dependencies, filtered-files"),
+    "allow of another kind": ({"allow": ["secrets:x", "secret:y"]}, 'allow[1] is "secret:y"', "the kinds are secrets,"),
+    "allow without a case": ({"allow": ["secrets: "]}, 'allow[0] is "secrets: "', '"KIND:CASE"'),
     "a number": (3, "[tool.release-channels] is not a table", "write [tool.release-channels]"),
     "a list": ([{}], "[tool.release-channels] is not a table", "write [tool.release-channels]"),
 }  # fmt: skip

@@ -5,18 +5,31 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
-from release_channels.adapters.distributions import read_distribution
+from release_channels.adapters.archive_guard import refuse_unsafe_archive
+from release_channels.adapters.distributions import (
+    Bounds,
+    UnreadableError,
+    read_distribution,
+    read_members,
+    sha256_of,
+)
 from release_channels.errors import FailedError, RefusedError
+from release_channels.model.manifest import Manifest, ManifestFile
+from release_channels.model.version import Channel
 from release_channels.release.checks import check_release
+from release_channels.release.checks.archive import read_archive
 from release_channels.release.rebuild import explain_difference
 from release_channels.release.sdist_normalize import is_normalized, normalize_sdist
-from tests.support.distributions import Recipe, make_sdist, make_subject, make_wheel, read_zip, write_zip
+from release_channels.release.upload_guard import verify_before_upload
+from tests.support.distributions import Recipe, make_sdist, make_subject, make_wheel, read_zip, record, write_zip
 
 RECIPE = Recipe(readme="A tiny project. " * 500)
 INFO, ROOT = "demo_tool-1.2.0.dist-info", "demo_tool-1.2.0"
@@ -185,3 +198,132 @@ def test_a_damaged_sdist_is_not_normalized(tmp_path: Path, damage: Callable[[Pat
     damage(path)
     with pytest.raises(FailedError, match=rf"{path.name} is not a readable sdist"):
         is_normalized(path, 0)
+
+
+def rename_member(old: str, new: str) -> Callable[[Path], None]:
+    """Write a wheel again, with another name of a member; RECORD stays as it was."""
+
+    def damage(path: Path) -> None:
+        write_zip(path, [(new if name == old else name, content) for name, content in read_zip(path)])
+
+    return damage
+
+
+def add_to_sdist(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> Callable[[Path], None]:
+    """Write an sdist again, with one more member."""
+
+    def damage(path: Path) -> None:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, target
+        add_member(path, member, b"")
+
+    return damage
+
+
+def change_metadata(old: str, new: str) -> Callable[[Path], None]:
+    """Write a wheel again with another METADATA, which RECORD knows."""
+
+    def damage(path: Path) -> None:
+        contents = {name: content for name, content in read_zip(path) if not name.endswith("RECORD")}
+        metadata = contents[f"{INFO}/METADATA"]
+        contents[f"{INFO}/METADATA"] = metadata.replace(old.encode(), new.encode(), 1)
+        assert contents[f"{INFO}/METADATA"] != metadata
+        write_zip(path, [*contents.items(), (f"{INFO}/RECORD", record(contents, INFO).encode())])
+
+    return damage
+
+
+def lie(path: Path) -> None:
+    """Write other code into a wheel than RECORD says."""
+    write_zip(path, [(name, b"evil" if name.endswith("cli.py") else content) for name, content in read_zip(path)])
+
+
+def with_long_version(path: Path) -> None:
+    """Name the dist-info directory after a version that Python does not take for a number."""
+    make_wheel(path.parent, file_name=path.name, version="1." + "9" * 5000)
+
+
+CLI = "demo_tool/cli.py"
+UNSAFE_WHEELS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "climbs": (rename_member(CLI, "../../cli.py"), "contains a path that leads out"),
+    "climbs by backslashes": (rename_member(CLI, "demo_tool\\..\\..\\cli.py"), "contains a path that leads out"),
+    "absolute": (rename_member(CLI, "/etc/cron.d/cli.py"), "contains a path that leads out"),
+    "a drive": (rename_member(CLI, "C:/cli.py"), "contains a path that leads out"),
+    "twice": (repeat_member(CLI), "more than once"),
+    "other code": (lie, "RECORD has another hash or size"),
+    "unrecorded": (rename_member(CLI, "demo_tool/other.py"), "RECORD leaves out"),
+    "no RECORD": (rename_member(f"{INFO}/RECORD", f"{INFO}/RECORD.txt"), "RECORD leaves out"),
+    "5,000 digits": (change_metadata("Version: 1.2.0", "Version: 1." + "9" * 5000), "core metadata in"),
+    "NUL in the version": (change_metadata("Version: 1.2.0", "Version: 1.2\0"), "core metadata in"),
+    "NUL in the name": (change_metadata("Name: demo-tool", "Name: demo\0tool"), "core metadata in"),
+    "a dist-info of 5,000 digits": (with_long_version, "of another release"),
+}  # fmt: skip
+UNSAFE_SDISTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "climbs": (add_to_sdist(f"{ROOT}/../../x"), "contains a path that leads out"),
+    "absolute": (add_to_sdist("/x"), "contains a path that leads out"),
+    "link out": (add_to_sdist(f"{ROOT}/x", tarfile.SYMTYPE, "../../etc/passwd"), "contains a link that leads out"),
+    "absolute link": (add_to_sdist(f"{ROOT}/x", tarfile.SYMTYPE, "/etc/passwd"), "contains a link that leads out"),
+    "hard link out": (add_to_sdist(f"{ROOT}/x", tarfile.LNKTYPE, "../x"), "contains a link that leads out"),
+    "pipe": (add_to_sdist(f"{ROOT}/x", tarfile.FIFOTYPE), "contains a device, a pipe"),
+    "twice": (add_to_sdist(f"{ROOT}/pyproject.toml"), "more than once"),
+}
+UNSAFE = [
+    *(pytest.param(make_wheel, *case, id=f"wheel, {name}") for name, case in (WHEELS | UNSAFE_WHEELS).items()),
+    *(pytest.param(make_sdist, *case, id=f"sdist, {name}") for name, case in (SDISTS | UNSAFE_SDISTS).items()),
+]
+
+
+@pytest.mark.parametrize(("make", "damage", "reason"), UNSAFE)
+def test_the_upload_guard_refuses_it(
+    tmp_path: Path, make: Callable[[Path, Recipe], Path], damage: Callable[[Path], None], reason: str
+) -> None:
+    """A build of another job may have been checked by nobody: the last guard reads the whole file."""
+    path = make(tmp_path / "dist", RECIPE)
+    (tmp_path / "good").mkdir()
+    (tmp_path / "bad").mkdir()
+    assert verify_before_upload(manifest_of(path), path.parent, tmp_path / "good")
+    damage(path)
+    with pytest.raises(RefusedError) as caught:
+        verify_before_upload(manifest_of(path), path.parent, tmp_path / "bad")
+    assert reason in str(caught.value)
+    assert path.name in str(caught.value)
+    assert caught.value.hint
+
+
+def manifest_of(path: Path) -> Manifest:
+    """Describe one file as it is."""
+    file = ManifestFile(path.name, path.stat().st_size, sha256_of(path))
+    return Manifest(Channel.PUBLIC, "demo-tool", Version("1.2.0"), "a" * 40, None, {}, (file,))
+
+
+@pytest.mark.parametrize("bounds", [Bounds(members=1), Bounds(size=2000)], ids=["members", "bytes"])
+@pytest.mark.parametrize("make", [make_wheel, make_sdist])
+def test_a_distribution_with_too_much_in_it_is_refused(
+    tmp_path: Path, make: Callable[[Path, Recipe], Path], bounds: Bounds
+) -> None:
+    """Before the rest is read."""
+    path = make(tmp_path, RECIPE)
+    with pytest.raises(UnreadableError, match=f"{path.name} contains more than"):
+        [sum(map(len, pieces)) for _, pieces in read_members(path, bounds)]
+
+
+def test_a_large_member_is_read_in_pieces(tmp_path: Path) -> None:
+    """Memory does not grow with a member, in the check and in the upload guard."""
+    path = make_wheel(tmp_path, RECIPE, files={"demo_tool/zeros.bin": bytes(64 * 2**20)})
+    write_zip(path, read_zip(path))
+    tracemalloc.start()
+    try:
+        refuse_unsafe_archive(path)
+        read_archive(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+def test_a_text_that_is_too_large_to_be_one_is_refused(tmp_path: Path) -> None:
+    """A key file or METADATA is read whole by the checks, and no further than it could be."""
+    path = make_wheel(tmp_path, RECIPE, files={"demo_tool/key.pem": bytes(65 * 2**20)})
+    write_zip(path, read_zip(path))
+    with pytest.raises(UnreadableError, match=r"key\.pem is larger than"):
+        read_archive(path)

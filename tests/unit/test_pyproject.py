@@ -100,6 +100,7 @@ REFUSED = {
     "index without a url": (VALID + "[[tool.uv.index]]\nname = 'a'\n", "the index 'a' has no url", "`url`"),
     "index name is not a text": (VALID + "[[tool.uv.index]]\nname = 1\nurl = 'u'\n",
                               "tool.uv.index.name is 1", "a string"),
+    "too large": (b"#" * (2 * 2**20 + 1), "pyproject.toml has 2097153 bytes, more than 2097152", "the right file"),
     "publish-url is not a text": (VALID + "[[tool.uv.index]]\nname = 'a'\nurl = 'u'\npublish-url = 1\n",
                                "tool.uv.index.publish-url is 1", "a string"),
 }  # fmt: skip

@@ -13,15 +13,31 @@ _WITHHELD = """
 _NEEDED = """
     PATH HOME LANG LC_ALL TMPDIR PWD OLDPWD SHELL TERM USER CI GITHUB_ACTIONS GITHUB_SHA GITHUB_REPOSITORY RUNNER_TEMP
     CC CXX CFLAGS LDFLAGS MAKEFLAGS CARGO_HOME RUSTFLAGS JAVA_HOME PKG_CONFIG_PATH LD_LIBRARY_PATH SSL_CERT_FILE
-    UV_CACHE_DIR UV_DEFAULT_INDEX PIP_INDEX_URL HTTPS_PROXY https_proxy NO_PROXY XDG_CACHE_HOME KEYBOARD MONKEY
-    DOCS_URL HOMEPAGE_URL PATTERN AUTHOR
+    UV_CACHE_DIR UV_DEFAULT_INDEX PIP_INDEX_URL HTTPS_PROXY https_proxy NO_PROXY XDG_CACHE_HOME TZ SOURCE_DATE_EPOCH
+    SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE CPPFLAGS FFLAGS NPY_BLAS_ORDER CMAKE_ARGS CMAKE_BUILD_PARALLEL_LEVEL
+    MACOSX_DEPLOYMENT_TARGET SDKROOT ARCHFLAGS RUSTUP_HOME RUST_BACKTRACE CARGO_BUILD_TARGET GOPATH CGO_ENABLED
+    OPENSSL_DIR BOOST_ROOT CUDA_HOME TORCH_CUDA_ARCH_LIST OMP_NUM_THREADS CONDA_PREFIX CCACHE_DIR SCCACHE_DIR
+    GITHUB_REF GITHUB_RUN_NUMBER GITHUB_SERVER_URL RUNNER_OS SystemRoot ProgramFiles(x86) VS140COMNTOOLS NO_COLOR
+"""
+# Some of them are secrets whose names no pattern could know; what a project needs of them, it lists.
+_UNKNOWN = """
+    ACME ACMECODE GOOGLEX VSPHEREX LICENSE_SERVER MY_SETTING DOCS_URL HOMEPAGE_URL AUTHOR PATTERN KEYBOARD DATADOG_SITE
+    GIT_CONFIG_VALUE_0 GIT_CONFIG_PARAMETERS GITHUB_STUFF NPM_CONFIG_X BASH_ENV PROMPT_COMMAND
 """
 
 
 @pytest.mark.parametrize("name", _WITHHELD.split())
 def test_a_way_to_the_runner_or_an_agent_is_withheld(name: str) -> None:
     """No secret by name (`test_redact.py` has these), but through it foreign code could reach what is not its own."""
-    assert sanitized_environment({name: "plain", name.lower(): "plain", "PATH": "/bin"}) == {"PATH": "/bin"}
+    env = {name: "plain", name.lower(): "plain", "PATH": "/bin"}
+    assert sanitized_environment(env, [name, name.lower()]) == {"PATH": "/bin"}
+
+
+def test_what_is_not_known_to_be_needed_is_withheld() -> None:
+    """A list of what to withhold can never be complete; a project adds what its build needs."""
+    env = dict.fromkeys(_UNKNOWN.split(), "plain")
+    assert sanitized_environment(env) == {}
+    assert sanitized_environment(env, ["ACME", "MISSING"]) == {"ACME": "plain"}
 
 
 def test_variables_that_a_build_needs_are_kept() -> None:
@@ -34,7 +50,9 @@ def test_variables_that_a_build_needs_are_kept() -> None:
 def test_a_url_with_a_login_is_withheld_under_any_name(value: str) -> None:
     """The value shows the secret; a proxy and an index keep theirs, since they cannot be reached without."""
     kept = {"HTTPS_PROXY": value, "UV_DEFAULT_INDEX": value, "ORIGIN": "ssh://git@host.example/a.git"}
-    assert sanitized_environment({"HARMLESS": value, **kept}) == kept
+    assert (
+        sanitized_environment({"HARMLESS": value, "GITHUB_SERVER_URL": value, **kept}, ["HARMLESS", "ORIGIN"]) == kept
+    )
 
 
 def test_the_link_mode_symlink_is_dropped() -> None:

@@ -17,6 +17,7 @@ ADOPTERS = {
     "own-tests": Adoption(Config(test_workflow="ci.yaml"), test_name="CI: tests, all of them"),
     "private": Adoption(Config(gate_environment="live-models"), TESTS, is_private=True),
     "no-gate": Adoption(Config(gate=GateConfig(enabled=False)), TESTS),
+    "submodules": Adoption(Config(), TESTS, has_submodules=True),
     "renamed": Adoption(
         Config(
             main_branch="trunk", tag_format="release/{version}", preview_environment="preview",

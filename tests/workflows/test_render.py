@@ -11,12 +11,13 @@ import yaml
 
 from release_channels.adoption.tool_source import own_workflows
 from release_channels.adoption.workflows.parse import parse_line
-from release_channels.adoption.workflows.render import Adoption, fill, quoted, render, tag_pattern
+from release_channels.adoption.workflows.render import Adoption, fill, render, tag_pattern
 from release_channels.errors import RefusedError
 from release_channels.gate.providers import in_order
 from release_channels.model.config import Config
 from release_channels.model.gate_config import ExtraProvider, GateConfig
 from release_channels.model.verification import gate_title
+from release_channels.model.workflow_semantics.file import quoted
 from tests.workflows.adopters import ADOPTERS, HERE, own_config
 
 RELEASE = ("internal-preview-release", "public-release")
@@ -193,6 +194,14 @@ def test_only_a_private_repository_gives_rights_to_the_last_jobs() -> None:
             jobs = rendered(name)[f"{file}.yml"]["jobs"]
             assert (jobs["verify"]["permissions"] or {}) == rights
             assert (jobs["ci-result"]["permissions"] or {}) == rights
+
+
+def test_submodules_are_fetched_where_the_project_has_some() -> None:
+    """Each checkout fetches them, since a build needs them; in a project without any none does."""
+    for name, expected in (("plain", {None}), ("submodules", {"recursive"})):
+        jobs = [job for workflow in rendered(name).values() for job in workflow["jobs"].values()]
+        steps = [step for job in jobs for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+        assert {step["with"].get("submodules") for step in steps} == expected
 
 
 def test_who_may_what() -> None:

@@ -193,6 +193,63 @@ def test_other_workflows_of_a_project_are_its_own_affair() -> None:
     assert (broken.path, broken.rule) == (path, "one-way-out")
 
 
+UPLOADS = [
+    "run: uv publish dist/*",
+    "run: python -m twine upload dist/*",
+    "run: twine --no-color upload dist/*",
+    "run: uvx --from twine twine upload dist/*",
+    "run: flit publish",
+    "run: hatch -v publish",
+    "run: poetry -n publish --build",
+    "run: pdm publish --no-build",
+    "run: rye publish",
+    "run: maturin publish --skip-existing",
+    "run: uvx maturin upload dist/*",
+    "run: python setup.py sdist bdist_wheel upload -r pypi",
+    "run: (cd a && .venv/bin/pdm publish)",
+    'run: bash -c "hatch publish"',
+    "run: |\n          make\n          twine \\\n            upload dist/*",
+    "uses: pypa/gh-action-pypi-publish@release/v1",
+    "uses: JRubics/poetry-publish@v2",
+    "uses: casperdcl/deploy-pypi@v2",
+    "uses: somebody/upload-to-pypi@v1",
+    "uses: PyO3/maturin-action@v1\n        with:\n          command: upload\n          args: --skip-existing dist/*",
+    "uses: a/semantic-release@v7\n        with:\n          pypi_token: ${{ secrets.TOKEN }}",
+    "uses: a/release@v7\n        with:\n          token: ${{ secrets.PYPI_TOKEN }}",
+]
+NO_UPLOADS = [
+    "run: pdm install",
+    "run: make publish-docs",
+    "run: python setup.py sdist",
+    "run: uv run publish.py",
+    "run: ./upload.sh && twine check dist/*",
+    "uses: PyO3/maturin-action@v1\n        with:\n          command: build",
+    "uses: actions/upload-artifact@v7\n        with:\n          name: pypi",
+    "uses: snok/install-poetry@v1",
+]
+
+
+@pytest.mark.parametrize("step", [*UPLOADS, *NO_UPLOADS])
+def test_every_way_to_upload_is_seen(step: str) -> None:
+    """By the program and its word, by the action's name, or by the index's token that an action is given."""
+    text = f"on: push\njobs:\n  x:\n    runs-on: ubuntu-latest\n    steps:\n      - {step}\n"
+    violations = check_workflows({**FILES, ".github/workflows/docs.yml": text}, Config())
+    assert [violation.rule for violation in violations] == (["one-way-out"] if step in UPLOADS else [])
+
+
+def test_a_workflow_that_uploads_for_a_job_is_seen() -> None:
+    """A job may call a whole workflow, with the index's token as a secret."""
+    call = "on: push\njobs:\n  x:\n    uses: {}\n    secrets:\n      {}: ${{{{ secrets.TOKEN }}}}\n"
+    for uses, secret, expected in (
+        ("a/b/.github/workflows/publish_pypi.yml@v1", "token", ["one-way-out"]),
+        ("a/b/.github/workflows/release.yml@v1", "pypi_token", ["one-way-out"]),
+        ("a/b/.github/workflows/release.yml@v1", "token", []),
+    ):
+        text = call.format(uses, secret)
+        violations = check_workflows({**FILES, ".github/workflows/docs.yml": text}, Config())
+        assert [violation.rule for violation in violations] == expected
+
+
 OIDC = "permissions:\n  id-token: write\n"
 JOB_OIDC = "    permissions:\n      id-token: write # x\n    environment: pypi-internal-preview\n"
 NO_GRANT = "    permissions: {}\n    steps:"
@@ -381,6 +438,36 @@ CHAINS: dict[str, tuple[dict[str, tuple[str, str]], Config, str, str]] = {
         GATES,
         GATE,
         "also follows .github/workflows/integration-eval.yml",
+    ),
+    "runs of another branch": (
+        {GATE: ("branches: [main]", "branches: [dev]")},
+        GATES,
+        GATE,
+        "does not follow the runs of test on main: it has `branches: [dev]`",
+    ),
+    "runs of an ignored branch": (
+        {PREVIEW: ("branches: [main]", "branches-ignore: ['m*']")},
+        GATES,
+        PREVIEW,
+        "it has `branches-ignore: [m*]`",
+    ),
+    "the beginning of runs": (
+        {PREVIEW: ("types: [completed]", "types: [requested]")},
+        GATES,
+        PREVIEW,
+        "it has `branches: [main]`, `types: [requested]`",
+    ),
+    "other tags": (
+        {PUBLIC: ('tags: ["v[0-9]*"]', 'tags: ["release-*"]')},
+        GATES,
+        PUBLIC,
+        "a push of the tag v1.2.3 does not start it: it has `tags: [release-*]`",
+    ),
+    "no tags": (
+        {PUBLIC: ('  push:\n    tags: ["v[0-9]*"]\n', "")},
+        GATES,
+        PUBLIC,
+        "it has no `push` under `on:`",
     ),
 }
 

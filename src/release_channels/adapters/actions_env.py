@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from release_channels.errors import RefusedError
+from release_channels.model.redact import printable
 
 REHEARSAL = "RELEASE_CHANNELS_REHEARSAL"
 # Where the tools that upload look for a token or a password.
@@ -133,7 +134,7 @@ def write_output(actions: ActionsEnvironment, values: Mapping[str, str]) -> None
     with actions.output.open("a", encoding="utf-8") as stream:
         for name, value in values.items():
             delimiter = f"end-{secrets.token_hex(8)}"
-            stream.write(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+            stream.write(f"{name}<<{delimiter}\n{printable(value)}\n{delimiter}\n")
 
 
 def write_summary(actions: ActionsEnvironment, markdown: str) -> None:
@@ -141,7 +142,7 @@ def write_summary(actions: ActionsEnvironment, markdown: str) -> None:
     if actions.summary is None:
         return
     with actions.summary.open("a", encoding="utf-8") as stream:
-        stream.write(markdown)
+        stream.write(printable(markdown))
 
 
 def annotation(level: str, title: str, message: str) -> str:

@@ -6,7 +6,7 @@ import stat
 import zipfile
 from pathlib import Path
 
-from release_channels.adapters.distributions import sha256_of
+from release_channels.adapters.distributions import DAMAGED, sha256_of
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import MAX_BYTES, Manifest, parse_manifest
 
@@ -29,8 +29,8 @@ def unpack_build_artifact(archive: Path, target: Path) -> Manifest | None:
                 manifest = parse_manifest(stream.read(MAX_BYTES + 1).decode("utf-8", "replace"))
             for file in manifest.files:
                 _take(opened, _DIST + file.name, target / file.name, file.size)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as err:
-        raise RefusedError("the artifact is not a readable ZIP archive", hint=_REBUILD) from err
+    except DAMAGED as err:
+        raise RefusedError(f"the artifact is not a readable ZIP archive: {err}", hint=_REBUILD) from err
     for file in manifest.files:
         if sha256_of(target / file.name) != file.sha256:
             raise RefusedError(f"{file.name} in the artifact does not have the sha256 of its manifest", hint=_REBUILD)
@@ -49,8 +49,8 @@ def read_only_member(archive: Path, name: str, max_bytes: int) -> str:
                 raise RefusedError(f"the artifact contains {len(names)} files, not {name} alone", hint=_REBUILD)
             with _open(opened, name) as stream:
                 content = stream.read(max_bytes + 1)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as err:
-        raise RefusedError("the artifact is not a readable ZIP archive", hint=_REBUILD) from err
+    except DAMAGED as err:
+        raise RefusedError(f"the artifact is not a readable ZIP archive: {err}", hint=_REBUILD) from err
     if len(content) > max_bytes:
         raise RefusedError(f"{name} in the artifact is larger than {max_bytes} bytes", hint=_REBUILD)
     return content.decode("utf-8", "replace")
@@ -76,6 +76,8 @@ def _open(opened: zipfile.ZipFile, name: str) -> zipfile.ZipExtFile:
     matches = [info for info in opened.infolist() if info.filename == name]
     if len(matches) != 1:
         raise RefusedError(f"{name} is {len(matches)} times in the artifact, not once", hint=_REBUILD)
+    if matches[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise RefusedError(f"{name} in the artifact is compressed in an unusual way", hint=_REBUILD)
     mode = matches[0].external_attr >> 16
     if matches[0].is_dir() or matches[0].flag_bits & 1 or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         raise RefusedError(f"{name} in the artifact is not a regular file", hint=_REBUILD)

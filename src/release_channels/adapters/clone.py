@@ -11,6 +11,11 @@ from release_channels.adapters.process import run, run_unchecked
 from release_channels.errors import RefusedError
 
 UMASK = 0o022
+# Filters by the names that their projects document; they only strip the output of notebooks.
+_CLEAN_ONLY = tuple(
+    f"filter={name}"
+    for name in ("nbstripout", "nb-clean", "nbconvert", "nbstrip_full", "strip-notebook-output", "jupyternotebook")
+)
 
 
 def clone_commit(source: Path, sha: str, target: Path) -> None:
@@ -19,7 +24,7 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
     The commit need not be named by any ref: the clone borrows the objects of its source. `source` is a working
     tree or a git directory.
 
-    Raises: RefusedError for a submodule that is not here, and for files that only a filter could make whole.
+    Raises: RefusedError for a submodule that is not here, and for files that cannot be read.
     """
     object_format = _ask(source, "rev-parse", "--show-object-format")
     target.mkdir(parents=True, exist_ok=True)
@@ -27,11 +32,21 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
     _borrow_objects(source, target)
     _git(target, "checkout", "--quiet", "--detach", sha)
     _refuse_holes(target)
-    _refuse_filters(target)
     submodules = _submodules(target)
     git_dirs = _git_directories(source) if submodules else []
     for path, commit in submodules:
         clone_commit(_submodule_source(source, git_dirs, target, path, commit), commit, target / path)
+
+
+def filtered_files(clone: Path) -> tuple[str, ...]:
+    """List the files of a clone that a filter such as Git LFS would fill in; they contain what git stores instead.
+
+    A filter that only cleans notebooks leaves nothing to fill in.
+    """
+    excluded = (f":(exclude,attr:{attribute})" for attribute in ("!filter", "-filter", *_CLEAN_ONLY))
+    found = _git(clone, "ls-files", "-z", "--", ".", *excluded).split("\0")[:-1]
+    inner = [f"{path}/{name}" for path, _ in _submodules(clone) for name in filtered_files(clone / path)]
+    return (*found, *inner)
 
 
 def _borrow_objects(source: Path, target: Path) -> None:
@@ -56,19 +71,6 @@ def _refuse_holes(target: Path) -> None:
         raise RefusedError(
             f"{missing[0]}{more} of this commit cannot be read from this repository",
             hint="a partial clone lacks it: `git fetch --refetch --no-filter` gets everything; else see `git fsck`",
-        )
-
-
-def _refuse_filters(target: Path) -> None:
-    """Refuse files that a filter such as Git LFS fills in: without it the build would pack their pointers."""
-    filtered = _git(
-        target, "ls-files", "-z", "--", ".", ":(exclude,attr:!filter)", ":(exclude,attr:-filter)"
-    ).split("\0")[:-1]  # fmt: skip
-    if filtered:
-        more = f" and {len(filtered) - 1} more" if len(filtered) > 1 else ""
-        raise RefusedError(
-            f"{filtered[0]}{more} pass through a git filter (Git LFS is one), which a clean clone does not run",
-            hint="keep what is built into the distribution out of the filter in .gitattributes",
         )
 
 

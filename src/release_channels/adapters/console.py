@@ -11,7 +11,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from release_channels.errors import ReleaseError
-from release_channels.model.redact import redact_urls
+from release_channels.model.redact import printable, redact_urls
+from release_channels.model.session_names import TypedCommands
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,6 +21,7 @@ _WIDE = 160
 _verbose = False
 _picture: Console | None = None
 _redact: Callable[[str], str] = str
+_commands = TypedCommands()
 
 
 def set_verbose(verbose: bool) -> None:
@@ -49,6 +51,12 @@ def set_redactor(redact: Callable[[str], str]) -> None:
     """Redact secrets from all further output."""
     global _redact
     _redact = redact
+
+
+def set_commands(commands: TypedCommands) -> None:
+    """Show the commands of all further messages as the user types them."""
+    global _commands
+    _commands = commands
 
 
 def results() -> Console:
@@ -109,7 +117,7 @@ def result(text: str, *, style: str = "") -> None:
 
 def annotate(command: str) -> None:
     """Print a workflow command of our own on stdout: the one way past the guard on foreign text."""
-    results().print(_redact(command), markup=False)
+    results().print(printable(_redact(command)), markup=False)
 
 
 def _inert(text: str) -> str:
@@ -117,13 +125,10 @@ def _inert(text: str) -> str:
 
     Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
     """
-    # What no encoding can carry, such as half a surrogate pair, is shown escaped; so is nobody's password.
-    text = _redact(text).encode("utf-8", "backslashreplace").decode("utf-8")
-    plain = redact_urls(_CONTROLS.sub("", text))
+    plain = redact_urls(printable(_redact(_commands.rewrite(text))))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 

@@ -32,9 +32,12 @@ from packaging.version import InvalidVersion, Version
 from release_channels.errors import RefusedError
 
 MAX_METADATA = 8 * 1024 * 1024
+MAX_TEXT = 64 * 1024 * 1024
+"""The size of the largest text that is read whole, a RECORD of 500,000 files, in bytes."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}", re.ASCII)
 _REBUILD = "build it again with the build session; do not repack distributions by hand"
 _PIECE = 1 << 20
+_REASON = 300
 # The index takes stored and deflated members only.
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What the standard library raises for an archive that is damaged, cut off, encrypted, or not of its kind.
@@ -42,6 +45,17 @@ DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error),
     *(EOFError, IndexError, OSError, OverflowError, RuntimeError, ValueError),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a distribution may contain: the number of its members, and the size of all of them in bytes."""
+
+    members: int = 500_000
+    size: int = 16 * 2**30
+
+
+_BOUNDS = Bounds()
 
 
 class UnreadableError(RefusedError):
@@ -148,16 +162,21 @@ def kind_of(file_name: str) -> Kind | None:
     return Kind.SDIST if file_name.endswith(".tar.gz") else None
 
 
-def read_members(path: Path) -> Iterator[tuple[Member, Iterator[bytes]]]:
+def read_members(path: Path, bounds: Bounds = _BOUNDS) -> Iterator[tuple[Member, Iterator[bytes]]]:
     """Read the members of a wheel or of an sdist, each with its content in pieces; nothing is extracted.
 
     A content has to be read before the next member; that of a member not `plain` cannot be read.
 
-    Raises: UnreadableError if the file is missing or damaged, also from the pieces.
+    Raises: UnreadableError if the file is missing or damaged, or contains too much, also from the pieces.
     """
     read = _zip_members if kind_of(path.name) is Kind.WHEEL else _tar_members
+    left = bounds.size
     with _refuse_damage(path):
-        for member, open_member in read(path):
+        for number, (member, open_member) in enumerate(read(path)):
+            # What a member announces is believed where it is too much: gzip files are read through to the next.
+            if number >= bounds.members or (left := left - max(member.size, 0)) < 0:
+                limits = f"{bounds.members} members and {bounds.size} bytes"
+                raise UnreadableError(f"{path.name} contains more than {limits}", hint=_REBUILD)
             with closing(_pieces(path, member, open_member)) as pieces:
                 yield member, pieces
 
@@ -218,6 +237,18 @@ def sha256_of_pieces(pieces: Iterable[bytes]) -> bytes:
     return digest.digest()
 
 
+def start_of(pieces: Iterable[bytes], most: int) -> bytes:
+    """Read a content up to `most` bytes, and at most a piece further."""
+    read: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        read.append(piece)
+        size += len(piece)
+        if size > most:
+            break
+    return b"".join(read)
+
+
 _OpenMember = Callable[[], IO[bytes] | None]
 
 
@@ -239,7 +270,12 @@ def _pieces(path: Path, member: Member, open_member: _OpenMember) -> Generator[b
         stream = open_member()
         if stream is not None:
             with stream:
-                yield from iter(lambda: stream.read(_PIECE), b"")
+                left = member.size
+                while piece := stream.read(_PIECE):
+                    left -= len(piece)
+                    if left < 0:
+                        raise ValueError(f"{member.name} is larger than it says")
+                    yield piece
 
 
 def _zip_members(path: Path) -> Iterator[tuple[Member, _OpenMember]]:
@@ -293,7 +329,7 @@ def _read_metadata(path: Path, kind: Kind) -> bytes:
         top, _, rest = member.name.removeprefix("./" if kind is Kind.SDIST else "").partition("/")
         tops.add(top)
         if rest == name and member.is_file and (kind is Kind.SDIST or top.endswith(".dist-info")):
-            candidates.append((top, _start(pieces)))
+            candidates.append((top, start_of(pieces, MAX_METADATA)))
     if kind is Kind.SDIST and len(tops := tops - {"", "."}) != 1:
         raise RefusedError(f"{path.name} has {len(tops)} top-level entries instead of one directory", hint=_REBUILD)
     if len(candidates) != 1:
@@ -307,22 +343,12 @@ def _read_metadata(path: Path, kind: Kind) -> bytes:
     return metadata
 
 
-def _start(pieces: Iterable[bytes]) -> bytes:
-    """Read a content as far as core metadata may go, and at most a piece further."""
-    content = b""
-    for piece in pieces:
-        content += piece
-        if len(content) > MAX_METADATA:
-            break
-    return content
-
-
 def _same_release(stem: str, file_name: str) -> bool:
     """Compare `name-version` with a wheel's file name as name and version, for each has several spellings."""
     name, _, version = stem.rpartition("-")
     try:
         return (canonicalize_name(name), Version(version)) == parse_file_name(file_name)[:2]
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion is one, and so is a number of 5,000 digits
         return False
 
 
@@ -334,8 +360,9 @@ def _identity(file_name: str, metadata: bytes) -> tuple[str, Version]:
     try:
         canonicalize_name(raw["name"], validate=True)
         return raw["name"], Version(raw["version"])
-    except (InvalidName, InvalidVersion) as err:
-        raise RefusedError(f"the core metadata in {file_name} is wrong: {err}", hint="fix pyproject.toml") from err
+    except ValueError as err:  # InvalidName and InvalidVersion are, and so is a number of 5,000 digits
+        why = str(err)[:_REASON]
+        raise RefusedError(f"the core metadata in {file_name} is wrong: {why}", hint="fix pyproject.toml") from err
 
 
 _REQUIRED = {"Metadata-Version": "metadata_version", "Name": "name", "Version": "version"}

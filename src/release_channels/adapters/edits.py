@@ -13,7 +13,7 @@ from release_channels.adapters.git import Git
 from release_channels.adapters.interrupts import signals_held
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Change, Creation, Edit, Removal
-from release_channels.project.files import Read
+from release_channels.project.files import Read, SymbolicLinkError
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -106,6 +106,8 @@ def show_edits(changes: Sequence[Change]) -> None:
         lines = old.splitlines(), change.new.splitlines()
         for line in difflib.unified_diff(*lines, before, f"b/{change.path}", n=1, lineterm=""):
             console.say(line, style=_STYLES.get(line[:1], ""))
+        if isinstance(change, Edit) and change.warning:
+            console.warn(f"{change.path}: {change.warning}")
 
 
 def reader(git: Git) -> Read:
@@ -114,7 +116,8 @@ def reader(git: Git) -> Read:
     def read(path: str) -> bytes | None:
         file = git.root / path
         if file.is_symlink():
-            raise RefusedError(f"{path} is a symbolic link", hint="put the file itself in its place")
+            where = file.readlink().as_posix()
+            raise SymbolicLinkError(path, where, f"{path} is a symbolic link", hint="put the file itself in its place")
         return file.read_bytes() if file.is_file() and git.tracks(path) else None
 
     return read

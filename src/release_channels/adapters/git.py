@@ -13,7 +13,7 @@ from typing import IO
 from release_channels.adapters.process import CompletedProcess, RequestProcess, run, run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.model.observed import Commit, Relation, Tag
-from release_channels.project.files import Read
+from release_channels.project.files import Read, SymbolicLinkError
 
 # Variables that point git at another repository, as they stand inside a hook or a rebase.
 _OTHER_REPOSITORY = frozenset(
@@ -27,6 +27,8 @@ _PLAIN = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", 
 _NEVER_DIRTY = ("dist/", "release.json", ".release-channels/", ".venv/", ".nox/", "__pycache__/", "uv.lock")
 _REMOTE_SECONDS = 60
 _SYMBOLIC_LINK = "120000"
+_MOST_BYTES = 256 * 2**20
+"""The size of the largest object that is read into memory."""
 # Source: git's own manual, cat-file, batch output: a reply for a name that leads to no object ends with one of these.
 _NO_OBJECT = (b" missing\n", b" ambiguous\n")
 # What a name of this form leads to never changes, unlike a branch or `HEAD~1`.
@@ -111,6 +113,10 @@ def _read_object(stream: IO[bytes]) -> GitObject | None:
     if not header.endswith(b"\n"):
         raise EOFError
     sha, kind, size = header.decode().split()
+    if int(size) > _MOST_BYTES:
+        raise RefusedError(
+            f"the {kind} {sha[:12]} has {size} bytes", hint=f"no file of {_MOST_BYTES} bytes is read here"
+        )
     content = stream.read(int(size))
     if stream.read(1) != b"\n":
         raise EOFError
@@ -201,19 +207,20 @@ class Git:
     def read_file(self, sha: str, path: str) -> bytes | None:
         """Read a file as a commit contains it, byte for byte; None if the commit has no such file.
 
-        Raises: RefusedError if it is a symbolic link, which an edit would follow out of the clone; CommandError if the
-        path leads out of the repository, or there is no such commit.
+        Raises: SymbolicLinkError if it is a symbolic link, which an edit would follow out of the clone; CommandError if
+        the path leads out of the repository, or there is no such commit.
         """
         entry = self._objects.files(sha).get(os.fsencode(self._normal_path(path)))
         if entry is None or entry.kind != "blob":
             return None
-        if entry.mode == _SYMBOLIC_LINK:
-            raise RefusedError(f"{path} is a symbolic link in the commit", hint="commit the file itself in its place")
         blob = self._objects.find(entry.sha)
         if blob is None:
             raise CommandError(
                 f"{path} of {sha[:12]} cannot be read", hint="`git fsck` shows which objects are missing"
             )
+        if entry.mode == _SYMBOLIC_LINK:
+            message, hint = f"{path} is a symbolic link in the commit", "commit the file itself in its place"
+            raise SymbolicLinkError(path, os.fsdecode(blob.content), message, hint=hint)
         return blob.content
 
     def _normal_path(self, path: str) -> str:
@@ -341,11 +348,11 @@ class Git:
 
     def tags_at(self, sha: str) -> tuple[str, ...]:
         """List the tags on a commit."""
-        return tuple(self._run("tag", "--points-at", sha).splitlines())
+        return tuple(self._run("tag", f"--points-at={sha}").splitlines())
 
     def tags_before(self, sha: str) -> tuple[str, ...]:
         """List the tags on a commit and on its ancestors."""
-        return tuple(self._run("tag", "--merged", sha).splitlines())
+        return tuple(self._run("tag", f"--merged={sha}").splitlines())
 
     def tag_names(self, remote: str, listed: RemoteRefs | None = None) -> frozenset[str]:
         """List every tag, here and on the remote if there is one.
@@ -364,7 +371,7 @@ class Git:
     def subjects(self, after: str, until: str) -> tuple[str, ...]:
         """List the first lines of the commits that one commit has and another (or none) has not, newest first."""
         revisions = f"{after}..{until}" if after else until
-        return tuple(self._run("log", "--format=%h %s", revisions).splitlines())
+        return tuple(self._run("log", "--format=%h %s", "--end-of-options", revisions, "--").splitlines())
 
     def first_parents(self, sha: str, most: int) -> tuple[FirstParent, ...]:
         """List a commit and its ancestors along first parents, newest first and at most so many.
@@ -372,7 +379,9 @@ class Git:
         Raises: CommandError if there is no such commit.
         """
         words = ("--first-parent", "--diff-merges=first-parent", "--no-show-signature", "--name-only", f"-{most}")
-        listed = self._run("-c", "core.quotePath=false", "log", *words, "--format=%x00%h %s%n%P", sha)
+        listed = self._run(
+            "-c", "core.quotePath=false", "log", *words, "--format=%x00%h %s%n%P", "--end-of-options", sha, "--"
+        )
         commits = []
         for entry in listed.split("\0")[1:]:
             title, parents, *paths = entry.split("\n")
@@ -476,7 +485,7 @@ class Git:
         return tuple(filter(None, self._run("ls-files", "-z").split("\0")))
 
     def _is_ancestor(self, older: str, newer: str) -> bool:
-        return self._ask("merge-base", "--is-ancestor", older, newer).code == 0
+        return self._ask("merge-base", "--is-ancestor", "--", older, newer).code == 0
 
     def _ask(self, *words: str, timeout: float = 120) -> CompletedProcess:
         return run_unchecked("git", *words, cwd=self.root, env=git_environment(), timeout=timeout, terminal=True)
@@ -617,7 +626,7 @@ def push_tag(root: Path, remote: str, name: str) -> None:
 
 def delete_tag(root: Path, name: str) -> None:
     """Take a tag away here; one on the remote is never touched."""
-    _git(root, "tag", "--delete", name)
+    _git(root, "tag", "--delete", "--", name)
 
 
 def _push(root: Path, *words: str) -> CompletedProcess:

@@ -14,20 +14,28 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from release_channels.adapters.actions_env import Rehearsal
-from release_channels.adapters.distributions import parse_file_name
+from release_channels.adapters.distributions import MAX_METADATA, parse_file_name
 from release_channels.errors import RefusedError, UnansweredError, UsageError
+from release_channels.model.grammar import WEB_ADDRESS
 from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.redact import redact_urls
 from release_channels.project.pyproject import UvIndex
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, ProjectPage, PyPISimple
+    from urllib3.util import Retry
 
 LOCAL = "local"
 DEFAULT = "pypi"
 FOR_PRACTICE = (LOCAL, "testpypi")
 _SECONDS = 30.0
+_MOST_SECONDS = 3600.0
 _REASON = 300
+PAGE_BYTES = 32 * 2**20
+_HTML_BYTES = 8 * 2**20
+"""An HTML page of 45,000 files, which takes ten seconds to parse; JSON takes a sixth."""
+_FILE_BYTES, _FILE_SECONDS = 4 * 2**30, 1800.0
+"""The limits of a download whose size the index does not list."""
 
 
 class Credentials(StrEnum):
@@ -90,6 +98,9 @@ def remote_index(
         if index.name == name:
             if not index.publish_url:
                 raise UsageError(f"the index {name} has no publish-url", hint="add it to its [[tool.uv.index]] table")
+            for key, url in (("url", index.url), ("publish-url", index.publish_url)):
+                if not WEB_ADDRESS.takes(url):
+                    raise UsageError(f"the {key} of the index {name} is {url!r}", hint=WEB_ADDRESS.form)
             return Index(name, index.url, index.publish_url, credentials, patience=patience)
     known = ", ".join([LOCAL, "pypi", "testpypi", *(index.name for index in named)])
     raise UsageError(f"there is no index called {name!r}", hint=f"known here: {known}")
@@ -109,31 +120,30 @@ def answer_seconds(env: Mapping[str, str] = os.environ) -> float:
     Source: uv's environment variables, `UV_HTTP_TIMEOUT`, in seconds.
     """
     try:
-        return float(env.get("UV_HTTP_TIMEOUT") or _SECONDS)
+        seconds = float(env.get("UV_HTTP_TIMEOUT") or _SECONDS)
     except ValueError:  # uv itself says what is wrong with it
         return _SECONDS
+    return seconds if 0 < seconds <= _MOST_SECONDS else _SECONDS
 
 
 def read_index(index: Index, project: str) -> IndexState:
     """Read every release of a project; a project that the index does not know has none.
 
-    Raises: UnansweredError if the index does not answer.
+    Raises: UnansweredError if the index does not answer, or not within the limits of an answer.
     """
-    from pypi_simple import NoSuchProjectError, UnsupportedContentTypeError, UnsupportedRepoVersionError
     from requests import RequestException
 
     try:
         with _client(index) as client:
             # Caches in front of an index may be minutes old; what is decided on must be what it holds now.
-            page = client.get_project_page(project, timeout=index.patience, headers={"Cache-Control": "no-cache"})
-            require_listing(page)
-    except NoSuchProjectError:
-        return IndexState(index.name, warnings=index.warnings())
-    except (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError) as err:
+            page = fetch_page(client, project, index.patience, {"Cache-Control": "no-cache"})
+    except (RequestException, ValueError) as err:
         raise UnansweredError(
             f"{index.title} did not answer: {reason_of(err)}",
             hint="nothing is published that could not be compared with the index first; try again when it answers",
         ) from err
+    if page is None:
+        return IndexState(index.name, warnings=index.warnings())
     releases: dict[Version, list[IndexFile]] = defaultdict(list)
     for package in page.packages:
         version = _version(package)
@@ -144,7 +154,37 @@ def read_index(index: Index, project: str) -> IndexState:
     )
 
 
-def require_listing(page: ProjectPage) -> None:
+def fetch_page(
+    client: PyPISimple, project: str, patience: float, headers: Mapping[str, str] | None = None
+) -> ProjectPage | None:
+    """Fetch and parse a project's page; None if the index does not know the project.
+
+    Raises: RequestException if there is no answer; ValueError for one that is not an index's page.
+    """
+    from pypi_simple import ProjectPage, UnsupportedContentTypeError, UnsupportedRepoVersionError
+
+    headers = {"Accept": client.accept, **(headers or {})}
+    answer = client.s.get(client.get_project_url(project), timeout=patience, headers=headers)
+    if answer.status_code == 404:
+        return None
+    answer.raise_for_status()
+    if "json" not in answer.headers.get("content-type", "") and len(answer.content) > _HTML_BYTES:
+        raise ValueError(f"its page is larger than {_HTML_BYTES} bytes")
+    try:
+        page = ProjectPage.from_response(answer, project)
+    except (UnsupportedContentTypeError, UnsupportedRepoVersionError) as err:
+        raise ValueError(str(err)) from err
+    except _MALFORMED as err:
+        raise ValueError(f"its page is not an index's: {type(err).__name__}") from err
+    _require_listing(page)
+    return page
+
+
+# What the library lets through where a page has another form than it believes.
+_MALFORMED = (RecursionError, LookupError, TypeError, AttributeError)
+
+
+def _require_listing(page: ProjectPage) -> None:
     """Make sure that a page is an index's: a login portal answers 200, too, and says nothing of what is published.
 
     Raises: ValueError for a page that neither lists a file nor names the version of an index's interface.
@@ -159,15 +199,17 @@ def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
     from pypi_simple import NoMetadataError
     from requests import RequestException
 
-    with _client(index) as client:
+    with _client(index, size=MAX_METADATA) as client:
         try:
             return client.get_package_metadata_bytes(_package(file), verify=False, timeout=index.patience)
         except (NoMetadataError, RequestException):
             return None
 
 
-def fetch_file(index: Index, file: IndexFile, directory: Path) -> Path | None:
-    """Download a file, checked against the digest that the index gives, if any; None if it is not available.
+def fetch_file(index: Index, file: IndexFile, directory: Path, seconds: float = _FILE_SECONDS) -> Path | None:
+    """Download a file, checked against the digest and the size that the index gives, if any.
+
+    Return None if it is not available, or not within so many seconds.
 
     Raises: RefusedError for a name that is none of a distribution.
     """
@@ -176,7 +218,7 @@ def fetch_file(index: Index, file: IndexFile, directory: Path) -> Path | None:
 
     parse_file_name(file.name)  # a name with a slash in it would lead out of the directory
     target = directory / file.name
-    with _client(index) as client:
+    with _client(index, size=file.size or _FILE_BYTES, seconds=seconds) as client:
         try:
             client.download_package(_package(file), target, verify=bool(file.sha256), timeout=index.patience)
         except (DigestMismatchError, RequestException):
@@ -192,27 +234,34 @@ def fetch_provenance(index: Index, file: IndexFile) -> str | None:
     with _client(index) as client:
         try:
             return json.dumps(client.get_provenance(_package(file), timeout=index.patience))
-        except (NoProvenanceError, RequestException, ValueError):
+        except (NoProvenanceError, RequestException, ValueError, RecursionError):
             return None
 
 
-def _client(index: Index) -> PyPISimple:
-    """Make a client that tries again, with growing pauses, when an index is overloaded."""
-    import requests
-    from pypi_simple import ACCEPT_JSON_PREFERRED, PyPISimple
-    from requests.adapters import HTTPAdapter
+def _client(index: Index, *, size: int = PAGE_BYTES, seconds: float = 0.0) -> PyPISimple:
+    """Make a client that tries again, with growing pauses, when an index is overloaded.
+
+    Each answer ends within `size` bytes and `seconds`, or else four times the index's patience.
+    """
     from urllib3.util import Retry
 
-    session = requests.Session()
     # An index that hangs is asked twice and not four times, and a Retry-After of an hour is not obeyed.
     retry = Retry(
         total=3, read=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False,
         respect_retry_after_header=False,
     )  # fmt: skip
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    return simple_client(index.simple_url, size, seconds or 4 * index.patience, retry)
+
+
+def simple_client(simple_url: str, size: int, seconds: float, retry: Retry | int = 0) -> PyPISimple:
+    """Make a client of an index each of whose answers ends within so many bytes and seconds."""
+    from pypi_simple import ACCEPT_JSON_PREFERRED, PyPISimple
+
+    from release_channels.adapters.bounded_http import Limits, bounded_session
+
     # HTML knows neither sizes nor upload times.
-    return PyPISimple(index.simple_url, session=session, accept=ACCEPT_JSON_PREFERRED)
+    session = bounded_session(Limits(size, seconds), retry)
+    return PyPISimple(simple_url, session=session, accept=ACCEPT_JSON_PREFERRED)
 
 
 def _index_file(package: DistributionPackage) -> IndexFile:

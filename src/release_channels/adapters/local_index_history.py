@@ -24,19 +24,19 @@ def record_manifest(root: Path, manifest: Manifest) -> None:
 
     Raises: RefusedError if the version was given to another commit.
     """
-    taken = published_commits(root, manifest.project).get(manifest.version)
+    directory = local_index_dir(root)
+    path = directory / f"{canonicalize_name(manifest.project)}-{manifest.version}{_SUFFIX}"
+    taken = _read(root, path).commit if path.exists() else None
     if taken not in (None, manifest.commit):
         raise RefusedError(
             f"{manifest.version} was given to commit {str(taken)[:12]} on the local index",
             hint="leave --run-number out and the next free number is taken, "
             f"or remove {STATE}/index to begin the local index again",
         )
-    directory = local_index_dir(root)
     if taken is None:
         state_directory(root)
         directory.mkdir(exist_ok=True)
-        name = f"{canonicalize_name(manifest.project)}-{manifest.version}{_SUFFIX}"
-        atomic_write(directory / name, manifest.to_json())
+        atomic_write(path, manifest.to_json())
 
 
 def published_commits(root: Path, project: str) -> dict[Version, str]:

@@ -14,6 +14,10 @@ from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 if TYPE_CHECKING:
     from requests import Response
 
+    from release_channels.adapters.bounded_http import Limits
+
+_PATIENCE = 30.0
+_ANSWER_BYTES = 2**20
 _URL, _TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 
 
@@ -62,6 +66,8 @@ class TokenExchange:
     def _ask(self, verb: str, what: str, content: dict[str, str] | None = None) -> Response:
         import requests
 
+        from release_channels.adapters.bounded_http import bounded_session
+
         parts = urlsplit(self.index.upload_url)
         if parts.scheme != "https":
             raise RefusedError(
@@ -69,7 +75,8 @@ class TokenExchange:
             )
         url = f"https://{parts.netloc}/_/oidc/{what}"
         try:
-            answer = requests.request(verb, url, json=content, timeout=self.index.patience, allow_redirects=False)
+            with bounded_session(_limits(self.index.patience)) as session:
+                answer = session.request(verb, url, json=content, timeout=self.index.patience, allow_redirects=False)
         except requests.RequestException as err:
             raise UnansweredError(f"{self.index.title} did not answer: {reason_of(err)}", hint=_LATER) from err
         if answer.status_code >= 500 or answer.status_code == 429:
@@ -77,13 +84,15 @@ class TokenExchange:
         return answer
 
 
-def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool) -> str:
+def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool, patience: float = _PATIENCE) -> str:
     """Query GitHub for this job's identity.
 
     Raises: RefusedError if the job may not have one; UnansweredError if GitHub does not give it.
     Source: GitHub's reference of OpenID Connect, requesting the token with the two variables.
     """
     import requests
+
+    from release_channels.adapters.bounded_http import bounded_session
 
     url, token = env.get(_URL), env.get(_TOKEN)
     if not url or not token:
@@ -93,13 +102,20 @@ def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool) ->
             "a rehearsal would ask the real GitHub for an identity", hint=f"point {_URL} to this machine"
         )
     try:
-        answer = requests.get(
-            url, params={"audience": audience}, headers={"Authorization": f"Bearer {token}"}, timeout=30,
-            allow_redirects=False,
-        )  # fmt: skip
+        with bounded_session(_limits(patience)) as session:
+            answer = session.get(
+                url, params={"audience": audience}, headers={"Authorization": f"Bearer {token}"}, timeout=patience,
+                allow_redirects=False,
+            )  # fmt: skip
     except requests.RequestException as err:
         raise UnansweredError(f"GitHub gave no identity: {reason_of(err)}", hint=_LATER) from err
     return str(_field(answer, "value", "GitHub"))
+
+
+def _limits(patience: float) -> Limits:
+    from release_channels.adapters.bounded_http import Limits
+
+    return Limits(_ANSWER_BYTES, 2 * patience)
 
 
 _LATER = "nothing was uploaded; try again later"
@@ -123,7 +139,7 @@ def _refusal(answer: Response) -> PublisherRejected:
 def _table(answer: Response) -> dict[str, Any]:
     try:
         content = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -230,6 +230,8 @@ def _start(
                 umask=umask,
                 start_new_session=not terminal,
             )
+        except ValueError as err:  # a NUL in a word, a variable or a path
+            raise CommandError(f"could not run {argv[0]!r}: {err}", hint=f"one of its words: {argv!r}"[:500]) from err
         except OSError as err:
             raise _not_started(argv[0], cwd, err) from err
         _running[child] = terminal

@@ -9,7 +9,7 @@ from release_channels.adapters.git import Git, RemoteRefs
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.project.pyproject import PYPROJECT
-from release_channels.project.typed_toml import decode, parse_toml
+from release_channels.project.typed_toml import MAX_SETTINGS, decode, parse_toml
 
 # What decides whether a commit may be released; a commit of any branch could set them so that it may.
 _KEYS = ("main-branch", "remote", "tag-format")
@@ -52,7 +52,7 @@ def _table(content: bytes | None, where: str) -> Mapping[str, Any]:
     table: Any = {}
     if content is not None:
         path = f"{PYPROJECT} of {where}"
-        table = parse_toml(decode(content, path), path)
+        table = parse_toml(decode(content, path, most=MAX_SETTINGS), path)
     for key in ("tool", "release-channels"):
         table = table.get(key, {}) if isinstance(table, Mapping) else {}
     return table if isinstance(table, Mapping) else {}

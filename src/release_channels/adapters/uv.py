@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +30,34 @@ _PLACES = re.compile(
     r"|CONCURRENT_\w+)|PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT|TRUSTED_HOST|CACHE_DIR|DEFAULT_TIMEOUT)"
     # Without the proxy, whose address may hold a login, no index can be reached at all.
     r"|(HTTPS?|ALL)_PROXY|(https?|all)_proxy"
+)
+
+
+# What else foreign code gets. Nobody can list the names of all secrets, so whatever is not named here is withheld.
+_NEEDED = re.compile(
+    "|".join(
+        (
+            # the system, its user, and the terminal
+            r"PATH|HOME|USER|USERNAME|LOGNAME|SHELL|PWD|OLDPWD|TMPDIR|TMP|TEMP|TZ|LANG|LANGUAGE|LC_\w+|HOSTNAME|XDG_\w+",
+            r"TERM|COLORTERM|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|CLICOLOR(_FORCE)?",
+            r"SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|APPDATA|LOCALAPPDATA|USERPROFILE|HOMEDRIVE|HOMEPATH",
+            r"PROGRAMDATA|(COMMON)?PROGRAM(FILES|W6432).*|ALLUSERSPROFILE|NUMBER_OF_PROCESSORS|PROCESSOR_\w+",
+            # the network
+            r"NO_PROXY|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(NIX|GIT)_SSL_\w+|NODE_EXTRA_CA_CERTS",
+            # compilers, and what drives them
+            r"CC|CXX|CPP|FC|F77|F90|LD|AR|AS|NM|RANLIB|STRIP|OBJCOPY|WINDRES|MAKE|LIBS|LDSHARED|INCLUDE|LIB|LIBPATH|CPATH",
+            r"[A-Z0-9_]*FLAGS|[A-Z0-9_]+_(PATH|DIR|DIRS|ROOT|HOME|PREFIX|VERSION|TARGET|NUM_THREADS)",
+            r"(CMAKE|MESON|NINJA|PKG_CONFIG|CCACHE|SCCACHE|CARGO|RUST|RUSTC|RUSTUP|CGO|CUDA|ROCM|HIP|CONDA|NIX|DYLD)_\w+",
+            r"(AUDITWHEEL|CIBW|CYTHON|MYPY|MYPYC|NPY|SKBUILD|SWIG|VCPKG|TORCH|MACOSX)_\w+|CIBUILDWHEEL|RUSTC|RUSTDOC",
+            r"GO(PATH|ROOT|BIN|ENV|OS|ARCH|CACHE|MODCACHE|PROXY|SUMDB|TOOLCHAIN|111MODULE)|SDKROOT|DEVELOPER_DIR",
+            r"VS\d+COMNTOOLS|V[CS]INSTALLDIR|VCTOOLS\w+|VSCMD_\w+|WINDOWSSDK\w+|_PYTHON_HOST_PLATFORM|SOURCE_DATE_EPOCH",
+            # where the job runs, and for which commit
+            r"CI|TF_BUILD|GITLAB_CI|CIRCLECI|BUILDKITE|TRAVIS|IMAGEOS|IMAGEVERSION",
+            r"GITHUB_(ACTIONS|SHA|REF\w*|HEAD_REF|BASE_REF|REPOSITORY\w*|RUN_\w+|WORKFLOW\w*|JOB|ACTOR|EVENT_NAME"
+            r"|\w+_URL|WORKSPACE)|RUNNER_(OS|ARCH|NAME|TEMP|TOOL_CACHE|ENVIRONMENT|DEBUG)",
+        )
+    ),
+    re.IGNORECASE,
 )
 
 
@@ -69,7 +97,7 @@ def find_python(
     wanted = python_for(requires_python)
     if wanted == sys.executable:
         return Path(wanted)
-    words = ("python", "find", "--no-project", "--no-python-downloads", wanted)
+    words = ("python", "find", "--no-project", "--no-python-downloads", "--", wanted)
     found = run_unchecked(uv or uv_program(), *words, cwd=cwd, env=env)
     return Path(found.text) if found.code == 0 else None
 
@@ -79,9 +107,16 @@ def python_of(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def sanitized_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """An environment for foreign code: no secrets, and of installers only where their indexes and caches are."""
-    kept = {name: value for name, value in env.items() if _PLACES.fullmatch(name) or not _is_withheld(name, value)}
+def sanitized_environment(env: Mapping[str, str] = os.environ, more: Collection[str] = ()) -> dict[str, str]:
+    """An environment for foreign code: what programs need, where indexes and caches are, and what is in `more`.
+
+    What is recognised as a secret, or as access to anything, is withheld whatever its name is listed in.
+    """
+    kept = {
+        name: value
+        for name, value in env.items()
+        if _PLACES.fullmatch(name) or ((_NEEDED.fullmatch(name) or name in more) and not _is_withheld(name, value))
+    }
     if kept.get("UV_LINK_MODE") == "symlink":
         del kept["UV_LINK_MODE"]  # what is installed to be looked at must be there, and no links into uv's cache
     return kept

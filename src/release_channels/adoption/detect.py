@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,11 +12,13 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.noxfile import NOXFILE, TestSession, parse_noxfile
 from release_channels.adoption.settings_table import missing_settings
-from release_channels.adoption.workflows.parse import Value, read_workflow
 from release_channels.adoption.workflows.render import PYTHON, Tests
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
+from release_channels.model.tags import guess_format
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.file import Value, read_workflow
+from release_channels.model.workflow_semantics.triggers import filters_of, is_started, push_to
 
 _TEST_NAMES = ("test", "tests", "ci", "pytest", "python-package", "check", "checks", "build", "main")
 _PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
@@ -35,8 +37,8 @@ def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, obj
         wanted["main-branch"] = found.branch
     if found.remote not in ("", default.remote):
         wanted["remote"] = found.remote
-    if found.tag_style.tag_format != default.tag_format:
-        wanted["tag-format"] = found.tag_style.tag_format
+    if (tag_format := guess_format(found.project.name, found.tags)) not in (None, default.tag_format):
+        wanted["tag-format"] = tag_format
     if (workflow := _test_workflow(found, config)) not in ("", default.test_workflow):
         wanted["test-workflow"] = workflow
     if gate is not None and gate is not default.gate.enabled:
@@ -124,20 +126,23 @@ def _likely(files: Mapping[str, str], branch: str) -> Iterator[str]:
             on = read_workflow(text, name)["on"]
         except RefusedError:
             continue
-        if follows_pushes(on, branch):
+        if is_started(on, push_to(branch)):
             yield name
 
 
-def follows_pushes(on: Value, branch: str) -> bool:
-    """Return whether a workflow runs for a push to a branch; patterns are left to GitHub.
+def describe_gap(on: Value, path: str, main: str, bumped: Collection[str]) -> str:
+    """Describe the pushes to main that do not start the tests, by their `on:`; empty where there are none.
 
-    Source: GitHub's workflow syntax reference, `on.push.branches`.
+    `bumped` are the files that the commit of a `bump` changes.
     """
-    if "push" in on.texts:
-        return True
-    if "push" not in on:
-        return False
-    push = on["push"]
-    if "branches" not in push:
-        return "tags" not in push
-    return any(branch == one or any(sign in one for sign in "*?[") for one in push["branches"].texts)
+    if not is_started(on, push_to(main)):
+        filters = filters_of(on["push"], "branches", "tags")
+        without = f"{path} does not run for a push to {main}, so no preview follows one"
+        return f"{without}: it has {filters}" if filters else without
+    paths = filters_of(on["push"], "paths")
+    if not paths:
+        return ""
+    without = "a commit without a run gets no preview and no tag"
+    if bumped and not is_started(on, push_to(main, bumped)):
+        without = f"the commit of `invoke bump` ({', '.join(bumped)}) gets no run, so `invoke tag` refuses it"
+    return f"{path} runs only for some pushes to {main}, by {paths}: {without}"

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from release_channels.adoption.detect import follows_pushes
 from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile
-from release_channels.adoption.workflows.parse import Value, read_workflow, steps_of
 from release_channels.errors import RefusedError
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.file import Value, read_workflow, steps_of
+from release_channels.model.workflow_semantics.triggers import is_started, push_to
 
 _TESTING = re.compile(r"\b(pytest|tox|nox|unittest|hatch\s+(run\s+)?test)\b")
 _TEST_FILE = re.compile(r"(.*/)?(tests?/.*|test_[^/]*|[^/]*_test)\.py")
@@ -91,7 +91,7 @@ def _conflicts(path: str, text: str, plan: AdoptionPlan, planned: Iterable[Plann
         followed = sorted({*on["workflow_run"]["workflows"].texts} & {*ours["workflow_run"]["workflows"].texts})
         if followed:
             yield f"runs after {', '.join(followed)}, as {name} does"
-        if name == config.test_workflow and follows_pushes(on, config.main_branch) and _runs_tests(workflow):
+        if name == config.test_workflow and is_started(on, push_to(config.main_branch)) and _runs_tests(workflow):
             yield f"runs tests for each push, as {name} does"
     if "tags" in on["push"]:
         yield f"runs for a tag, as {config.public_workflow} does"

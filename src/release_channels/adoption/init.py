@@ -138,7 +138,7 @@ def _tell(snapshot: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> No
         ("scripts", scripts),
         ("remote", f"{snapshot.remote}, {snapshot.repository or 'not on GitHub'}" if snapshot.remote else "none"),
         ("main branch", plan.config.main_branch),
-        ("release tags", plan.config.tag_format + ("" if snapshot.tag_style.is_found else ", assumed")),
+        ("release tags", plan.config.tag_format),
         ("workflows", f"{len(snapshot.workflows)}, tests in {plan.config.test_workflow}"),
         ("gate", plan.config.gate_workflow if plan.config.gate.enabled else "none: previews follow the tests"),
         ("uv.lock", "there, stays untouched" if snapshot.has_uv_lock else "none"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from release_channels.adapters.git import Git
 from release_channels.adapters.github import Pauses, connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adoption.noxfile import NOXFILE, OWN
-from release_channels.adoption.settings_table import missing_settings
 from release_channels.adoption.tasks_file import TASKS
 from release_channels.cli.context import reachable_tags
 from release_channels.errors import RefusedError, ReleaseError
+from release_channels.model.config import Config
 from release_channels.model.github import repository_name
-from release_channels.model.tags import TagStyle, find_style, release_tags
+from release_channels.model.tags import guess_format, release_tags
 from release_channels.model.verification import WORKFLOWS
-from release_channels.project.plan_edits import unlisted_copies
+from release_channels.project.plan_edits import bumped_files, unlisted_copies
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 from release_channels.project.unlisted_copies import UnlistedCopy
 
@@ -38,9 +38,7 @@ class ProjectSnapshot:
     branch: str
     """The default branch, as the remote or the checkout tells it."""
     tags: tuple[str, ...]
-    """The tags of this clone, oldest first."""
-    tag_style: TagStyle
-    """The way it writes its release tags, as configured or as found."""
+    """The tags of this clone, the oldest first."""
     files: Mapping[str, str | None]
     """The files that may be written, by path: noxfiles, tasks, .gitignore."""
     workflows: Mapping[str, str]
@@ -48,9 +46,12 @@ class ProjectSnapshot:
     has_uv_lock: bool
     is_private: bool | None
     """True if the repository on GitHub is private; None where that cannot be known."""
+    has_submodules: bool = False
     tasks_path: str = TASKS
     unlisted: tuple[UnlistedCopy, ...] = ()
     """The copies of the version that no setting lists."""
+    bumped: tuple[str, ...] = ()
+    """The files that the commit of a `bump` changes."""
 
     @property
     def pyproject(self) -> Mapping[str, Any]:
@@ -72,32 +73,36 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
     tasks_path = TASKS_PACKAGE if not (root / TASKS).exists() and (root / TASKS_PACKAGE).exists() else TASKS
     names = (NOXFILE, OWN, tasks_path, ".gitignore", *(f"{name}{LOCK_SUFFIX}" for name in (NOXFILE, OWN)))
     tags = git.tags_by_age()
-    style = _tag_style(project, tags)
-    if tags:
-        project = project.with_tags(reachable_tags(git, "HEAD", style.tag_format), style.tag_format)
-    finals = release_tags(style.tag_format, tags)
+    project = _with_version(project, git, tags)
+    finals = release_tags(project.config.tag_format, tags)
     return ProjectSnapshot(
         project=project,
         remote=remote,
         repository=repository,
         branch=git.default_branch(remote) or project.config.main_branch,
         tags=tags,
-        tag_style=style,
         files={name: tree.text(name) for name in names},
         workflows=read_workflows(tree),
         has_tests=any((root / name).is_dir() for name in ("tests", "test")) or any(root.glob("test_*.py")),
         has_uv_lock=(root / "uv.lock").exists(),
         is_private=_is_private(repository, env) if repository and asks_github else None,
+        has_submodules=(root / ".gitmodules").is_file(),
         tasks_path=tasks_path,
         unlisted=unlisted_copies(project, tree.read, git.tracked_files(), finals=finals),
+        bumped=bumped_files(project, tree.read),
     )
 
 
-def _tag_style(project: Project, tags: tuple[str, ...]) -> TagStyle:
+def _with_version(project: Project, git: Git, tags: Sequence[str]) -> Project:
+    """Return the project with the version that HEAD has by its tags, where no file contains it.
+
+    Their format is the configured one, or the one that `init` is going to set.
+    """
+    if project.source.is_written or not tags:
+        return project
     configured = project.config.tag_format
-    if missing_settings(project.text, {"tag-format": configured}):
-        return find_style(project.name, tags, configured)
-    return TagStyle(configured)
+    tag_format = (guess_format(project.name, tags) if configured == Config().tag_format else None) or configured
+    return project.with_tags(reachable_tags(git, git.commit("HEAD").sha, tag_format), tag_format)
 
 
 def read_workflows(tree: Tree) -> dict[str, str]:

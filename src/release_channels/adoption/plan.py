@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from release_channels.adoption import noxfile as noxfiles
 from release_channels.adoption import tasks_file
-from release_channels.adoption.detect import foreign_settings, own_tests, test_session
+from release_channels.adoption.detect import describe_gap, foreign_settings, own_tests, test_session
 from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.script_metadata import tool_requirement, with_requirement
 from release_channels.adoption.settings_table import with_settings
@@ -16,6 +16,9 @@ from release_channels.adoption.tool_source import ToolSource, own_workflows
 from release_channels.adoption.workflows.render import Adoption, render
 from release_channels.adoption.workflows.rules import RuleViolation, check_workflows
 from release_channels.model.config import Config, parse_config
+from release_channels.model.tags import looks_like_version, release_tags
+from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.file import Value, read_workflow
 from release_channels.project.edit import Change, Creation, Edit
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.typed_toml import parse_toml
@@ -192,12 +195,14 @@ def _workflows(
     snapshot: ProjectSnapshot, config: Config, noxfile: PlannedFile
 ) -> tuple[list[PlannedFile], tuple[RuleViolation, ...]]:
     """Hold each workflow file against its template, and all of them against the rules."""
+    tests = _tests_of(snapshot, config)
     adoption = Adoption(
         config,
         tests=own_tests(snapshot, config, noxfile.new, noxfile.path),
-        test_name=_name_of(snapshot, config),
+        test_name=tests["name"].text if tests is not None else "",
         noxfile=noxfile.path,
         is_private=_is_private(snapshot, config),
+        has_submodules=snapshot.has_submodules,
     )
     rendered = render(adoption)
     broken = check_workflows(snapshot.workflows, config)
@@ -212,20 +217,18 @@ def _workflow(path: str, old: str | None, new: str, broken: tuple[RuleViolation,
     return PlannedFile(path, old, new, Kind.DRIFTED if own else Kind.EDITED, "it breaks rules" if own else "", own)
 
 
-def _name_of(snapshot: ProjectSnapshot, config: Config) -> str:
-    """Return the `name:` of the test workflow, by which the others follow it."""
-    from release_channels.adoption.workflows.parse import read_workflow
-
-    path = f".github/workflows/{config.test_workflow}"
+def _tests_of(snapshot: ProjectSnapshot, config: Config) -> Value | None:
+    """Read the test workflow that the project has already."""
+    path = f"{WORKFLOWS}/{config.test_workflow}"
     text = snapshot.workflows.get(path)
-    return read_workflow(text, path)["name"].text if text is not None else ""
+    return read_workflow(text, path) if text is not None else None
 
 
 def _is_private(snapshot: ProjectSnapshot, config: Config) -> bool:
     """Return whether the files are for a private repository; where GitHub does not tell, as they are already."""
     if snapshot.is_private is not None:
         return snapshot.is_private
-    return _PRIVATE_MARK in snapshot.workflows.get(f".github/workflows/{config.preview_workflow}", "")
+    return _PRIVATE_MARK in snapshot.workflows.get(f"{WORKFLOWS}/{config.preview_workflow}", "")
 
 
 def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
@@ -235,12 +238,20 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
             f"main declares {version}, which is not a dev line: previews are published once it does "
             f"({'' if version.is_prerelease else 'once it is released, '}`invoke bump-dev` opens the next line)"
         )
-    if unread := snapshot.tag_style.describe_unread():
-        yield unread
+    others = [name for name in snapshot.tags if looks_like_version(name)]
+    if others and not release_tags(config.tag_format, snapshot.tags):
+        yield (
+            f"none of {len(others)} tags with a version, such as {others[-1]}, is written as {config.tag_format}: set "
+            "`tag-format` in [tool.release-channels], or the first release begins a new row"
+        )
     if not snapshot.remote:
         yield "there is no remote: everything works on the local index; publishing needs one on GitHub"
     elif snapshot.repository is None:
         yield f"the remote {snapshot.remote} is not on GitHub, where the workflows would run"
+    tests = _tests_of(snapshot, config)
+    if tests is not None:
+        gap = describe_gap(tests["on"], config.test_workflow, config.main_branch, snapshot.bumped)
+        yield from (gap,) if gap else ()
     if config.gate.enabled:
         yield "the gate needs the secret of at least one model provider; a project without: `init --no-gate`"
 

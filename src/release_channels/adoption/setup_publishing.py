@@ -21,7 +21,6 @@ from release_channels.adoption.publishers import (
     publishers,
     wanted_environments,
 )
-from release_channels.adoption.workflows.parse import read_workflow
 from release_channels.cli.context import TaskContext
 from release_channels.errors import FailedError, RefusedError, ReleaseError
 from release_channels.model.github import WorkflowRun
@@ -30,6 +29,7 @@ from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Channel
+from release_channels.model.workflow_semantics.file import read_workflow
 from release_channels.project.commit_url import github_repository
 
 PREFLIGHT = {"do": "preflight"}

@@ -9,13 +9,15 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from invoke.collection import Collection
-from invoke.exceptions import ParseError
+from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from release_channels.adapters import console
+from release_channels.errors import UsageError
 from release_channels.model.session_names import SESSION_NAMES
 
 NAME = "release-channels"
+WRONG_REQUEST = UsageError.exit_code
 _UNKNOWN = re.compile(r"No idea what '(?P<word>.*)' is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: (?P<name>[\w-]+).*needed value and was not given one", re.DOTALL)
 
@@ -57,7 +59,7 @@ class TaskProgram(Program):
     def _explain(self, err: ParseError) -> NoReturn:
         """Describe what cannot be read, and what can be typed instead.
 
-        Raises: ParseError, which invoke prints before it leaves with 1.
+        Raises: Exit with 2, whose message invoke prints.
         """
         task = err.context.name if err.context is not None else None
         names = sorted(self.namespace.task_names) if self.namespace is not None else []
@@ -70,8 +72,8 @@ class TaskProgram(Program):
             text = f"{word[:60]!r} is not {what}"
             if word in SESSION_NAMES:
                 hint = f"it is a session: `nox -s {word}`"
-            elif close := difflib.get_close_matches(word, names, n=1):
+            elif not word.startswith("-") and (close := difflib.get_close_matches(word, names, n=1)):
                 hint = f"did you mean `{NAME} {close[0]}`? {hint}"
         elif found := _NO_VALUE.search(text):
             text = f"--{found['name']} needs a value"
-        raise ParseError(f"error: {text}\n  {hint}", err.context) from err
+        raise Exit(f"error: {text}\n  {hint}", code=WRONG_REQUEST) from err

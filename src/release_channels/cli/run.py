@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
 from release_channels.errors import RefusedError, ReleaseError, UsageError
 from release_channels.model.outcome import Outcome, Result
+from release_channels.model.redact import printable
+from release_channels.model.session_names import DEFAULT_INDEX, PROGRAM, TypedCommands
 
 if TYPE_CHECKING:
     from release_channels.cli.context import TaskContext
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """The exit code after Ctrl-C. Source: POSIX shells, 128 + SIGINT."""
 
+_INVOKE = ("invoke", "inv")
 _TASK_RETRY = "run the same command again; it continues from the current state"
 
 
@@ -78,6 +82,7 @@ def session_run(
     """
     hint = retry_hint or f"`nox -s {name}` with the same options continues from the current state"
     run = Run(name, root, read_actions(env), hint, dry_run, rehearsal or is_rehearsal(env), redact)
+    console.set_commands(TypedCommands())
     with terminate_gracefully():
         with _catch_errors(run):
             warn_on_version_mismatch(root)
@@ -90,14 +95,17 @@ def session_run(
 
 
 @contextmanager
-def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
+def task_run(root: Path, index: str = DEFAULT_INDEX, *, reports_itself: bool = False) -> Iterator[Run]:
     """Run a task and report its outcome; a task that reports itself has none, and its errors are printed alone.
+
+    Commands in its messages name the index.
 
     Raises: Exit with the code for the shell, unless that is 0.
     """
     from invoke.exceptions import Exit
 
     run = Run("", root, read_actions(os.environ), _TASK_RETRY, rehearsal=is_rehearsal())
+    console.set_commands(TypedCommands(_typed_program(), index))
     with terminate_gracefully():
         with _catch_errors(run):
             yield run
@@ -125,10 +133,15 @@ def open_task(root: Path, index: str, *, revision: str = "HEAD", reports_itself:
     from release_channels.cli.context import open_context
 
     with (
-        task_run(root, reports_itself=reports_itself) as run,
+        task_run(root, index, reports_itself=reports_itself) as run,
         open_context(root, os.environ, index=index, revision=revision) as context,
     ):
         yield TaskRun(run, context)
+
+
+def _typed_program() -> str:
+    """Return the program that the user came through: invoke, or the console script, which is there for every face."""
+    return "invoke" if Path(sys.argv[0]).name in _INVOKE else PROGRAM
 
 
 @contextmanager
@@ -166,7 +179,7 @@ def _report_internal_error(run: Run, bug: Exception) -> Outcome:
     text = run.redact("".join(traceback.format_exception(bug)))
     try:
         log = state_directory(run.root) / "debug.log"
-        log.write_text(text, encoding="utf-8")
+        log.write_text(printable(text), encoding="utf-8")
         kept = f" with the file {log.relative_to(run.root)}"
     except (OSError, ReleaseError):  # where nothing can be written the sentence has to do
         kept = ""

@@ -19,15 +19,10 @@ from release_channels.errors import CommandError, FailedError, RefusedError, Rel
 from release_channels.model.next_version import is_open, next_dev, next_final
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import binds
-from release_channels.project.changelog import (
-    find_changelog,
-    has_section,
-    named_changelog,
-    plan_release,
-    read_changelog,
-)
+from release_channels.project.changelog import find_changelog, has_section, named_changelog, read_changelog
+from release_channels.project.changelog_edit import plan_release
 from release_channels.project.edit import Change
-from release_channels.project.files import Read
+from release_channels.project.files import Read, follow_links
 from release_channels.project.plan_edits import plan_version
 from release_channels.project.pyproject import Project
 
@@ -130,14 +125,15 @@ def _after_final(context: TaskContext, current: Version, taken: set[Version]) ->
 def _changelog(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
     """Plan the version's section in the changelog, by towncrier where the project uses it."""
     news = project.news_file(target)
-    if project.news is not None and named_changelog(project.config, news) == news and read(news) is None:
-        return plan_news(context, project.news, target, today)
+    by_towncrier = project.news if named_changelog(project.config, news) == news else None
+    if by_towncrier and follow_links(news, read)[1] is None:
+        return plan_news(context, by_towncrier, target, today)
     path = find_changelog(project.config, read, news)
     if path is None:
         return ()
     document = read_changelog(path, read)
-    if project.news is not None and path == news:
-        return () if has_section(document, target) else plan_news(context, project.news, target, today)
+    if by_towncrier:
+        return () if has_section(document, target) else plan_news(context, by_towncrier, target, today)
     edit = plan_release(document, target, today, path, project.config.tag_format)
     return (edit,) if edit else ()
 

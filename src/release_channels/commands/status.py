@@ -61,14 +61,14 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
             github.github.close()
 
 
-def print_status(context: TaskContext, *, as_json: bool) -> int:
-    """Print where the project stands; return 1 if a step waits to be done, otherwise 0."""
+def print_status(context: TaskContext, *, as_json: bool) -> bool:
+    """Print the state of both channels; return whether a step waits to be done."""
     report = read_status(context)
     if as_json:
         console.result(report.to_json())
     else:
         show_status(report)
-    return int(not report.next.converged)
+    return not report.next.converged
 
 
 def show_status(picture: StatusReport) -> None:

@@ -14,6 +14,7 @@ from release_channels.model.config import Config
 from release_channels.model.github import Deployment, GitHubRelease
 from release_channels.model.observed import IndexFile, Observed
 from release_channels.model.plan import Plan, Reason
+from release_channels.model.redact import printable
 from release_channels.model.status import NextStep, UnmergedBump, files_close_at, humanize_age, quota_usage
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class StatusReport:
         table.add_column(overflow="fold", no_wrap=False)
         for name, value in self.rows():
             style = "yellow" if name in ("not seen", "in flight") else ""
-            table.add_row(Text(name, style="bold"), Text(value, style=style))
+            table.add_row(Text(name, style="bold"), Text(printable(value), style=style))
         return table
 
     def to_json(self) -> str:

@@ -23,6 +23,8 @@ from release_channels.model.observed import UNSHALLOW, IndexState, Observed, Rel
 from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.version import Channel
+from release_channels.model.workflow_semantics.chain import check_chain
+from release_channels.model.workflow_semantics.file import is_workflow, read_all
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.plan_edits import CopyReport, compare_copies, old_mentions, unlisted_copies
 from release_channels.project.unlisted_copies import entries_for
@@ -70,6 +72,7 @@ def check_tag_preconditions(
         *_since(context, version, names_commit=names_commit),
         *_texts(context, version),
         *_declared(context, version),
+        *_chain(context, version),
         _tag(context, version, listed, sign=sign),
         *_other_tags(context, version, listed, state),
         index,
@@ -191,9 +194,9 @@ def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
             file_limit=config.file_limit,
             project_limit=config.project_limit,
             project_bytes=0,
-            allow_prerelease_dependencies=frozenset(config.allow_prerelease_dependencies),
+            allow=frozenset(config.allow),
         )
-        findings = sort_findings(check_declared(project, context.read, subject))
+        findings = sort_findings(check_declared(project, context.read, subject), subject.allow)
     for finding in findings:
         answer = Answer.NO if finding.severity is Severity.ERROR else Answer.UNKNOWN
         yield Row("metadata", answer, finding.message, finding.hint)
@@ -201,6 +204,15 @@ def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
         yield Row("metadata", Answer.UNKNOWN, f"not known before the build: {', '.join(unknown)}")
     elif not findings:
         yield Row("metadata", Answer.YES, "the index takes what pyproject.toml declares")
+
+
+def _chain(context: TaskContext, version: Version) -> Iterator[Row]:
+    """Check that the workflows of the commit follow each other, by their names there, and that the tag starts one."""
+    paths = [path for path in context.git.files_at(context.commit.sha) if is_workflow(path)]
+    workflows = read_all({path: context.read(path) or b"" for path in paths})
+    for fault in check_chain(workflows, context.config, version):
+        hint = "`release-channels init --update` writes what fits"
+        yield Row("workflows", Answer.NO, f"{fault.path}:{fault.line}: {fault.message}", hint)
 
 
 def _changelog(context: TaskContext, version: Version) -> Row:

@@ -10,30 +10,41 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.edits import read_text
+from release_channels.adapters.edits import read_text, reader
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.cli.context import TaskContext
 from release_channels.errors import CommandError, RefusedError
+from release_channels.project.changelog import has_section, parse_changelog
+from release_channels.project.changelog_edit import prove_sections
 from release_channels.project.edit import Change, Creation, Edit, Removal
+from release_channels.project.files import follow_links
 from release_channels.project.pyproject import News
 
 _SECONDS = 300
+_HOW = (
+    "let title_format and underlines in [tool.towncrier] make titles like the ones that the file has, "
+    "and put start_string above the newest"
+)
 
 
 def plan_news(context: TaskContext, news: News, version: Version, date: Date) -> tuple[Change, ...]:
     """Plan a version's section in the news file, and the fragments that go into it and away.
 
-    Raises: RefusedError with towncrier's own words if it fails, or if it would change anything else.
+    Raises: RefusedError with towncrier's own words if it fails, or if it would change anything else, or lose a section.
     """
-    news_file = news.file.replace("{version}", str(version))
+    news_file, _ = follow_links(news.file.replace("{version}", str(version)), reader(context.git))
     _tell_left_out(context, news)
     with temporary_directory("towncrier") as place:
         copied = _copy(context, place, news_file)
         with console.progress("running towncrier on a copy"):
             _run(context, place, version, date)
-        return tuple(_changes(context.root, place, copied, news_file))
+        changes = tuple(_changes(context.root, place, copied, news_file))
+    for change in changes:
+        if change.path == news_file and not isinstance(change, Removal):
+            _prove(change, version)
+    return changes
 
 
 def _tell_left_out(context: TaskContext, news: News) -> None:
@@ -70,6 +81,19 @@ def _run(context: TaskContext, place: Path, version: Version, date: Date) -> Non
         run_unchecked(uv_program(), "tool", "run", *words, cwd=place, env=env, timeout=_SECONDS).or_raise()
     except CommandError as stop:
         raise RefusedError(f"towncrier could not write the section for {version}", hint=stop.hint) from stop
+
+
+def _prove(change: Edit | Creation, version: Version) -> None:
+    """Prove that the news file gets a section for the version, and that every other one stays.
+
+    Raises: RefusedError if not.
+    """
+    before, after = (parse_changelog(text, change.path) for text in (getattr(change, "old", ""), change.new))
+    if not has_section(after, version):
+        raise RefusedError(
+            f"towncrier would write {change.path} without a section for {version} that can be found", hint=_HOW
+        )
+    prove_sections(before, after, version, change.path, hint=_HOW)
 
 
 def _changes(root: Path, place: Path, copied: tuple[str, ...], news_file: str) -> Iterator[Change]:

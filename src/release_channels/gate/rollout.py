@@ -195,7 +195,11 @@ def _count(tables: Sequence[Mapping[str, Any]], *names: str) -> int:
 
 
 def _number(value: object) -> float | None:
-    """Return a number as a float; None for anything else, NaN and booleans included."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    """Return a number as a float; None for anything else, booleans and what no float can be included."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -44,7 +44,7 @@ class IndexApp:
         self._upstream_url = upstream.rstrip("/") if upstream else None
         self._storage = Storage(root)
         self._upstream = Upstream(upstream, self._project) if upstream and self._project else None
-        self._exchange = TokenIssuer(trusted) if trusted else None
+        self._exchange = TokenIssuer(trusted, lambda name: bool(self.listing(name))) if trusted else None
         self._uploads = Uploads(
             self._storage, self.listing, limits=limits or Limits(), served=self._project, exchange=self._exchange
         )
@@ -68,11 +68,7 @@ class IndexApp:
         """List the files of a project by name: upstream's and the local ones, of which the local ones win."""
         upstream = self._upstream.files() if self._upstream and project == self._project else ()
         files = {file.name: file for file in upstream}
-        files |= {
-            file.name: _page_file(file, self._storage.yanked(file.name))
-            for file in self._storage.files()
-            if file.project == project
-        }
+        files |= {file.name: _page_file(file) for file in self._storage.files() if file.project == project}
         return [files[name] for name in sorted(files)]
 
     def _map(self) -> Map:
@@ -134,9 +130,9 @@ class IndexApp:
         if file is None or (name.endswith(".metadata") and file.metadata_sha256 is None):
             raise NotFound(f"No file {name}.")
         if name.endswith(".metadata"):
-            return Response(file.distribution.metadata, mimetype="text/plain")
+            return Response(self._storage.metadata(file.name), mimetype="text/plain")
         return send_file(
-            file.distribution.path, request.environ, "application/octet-stream",
+            self._storage.root / file.name, request.environ, "application/octet-stream",
             etag=file.sha256, last_modified=file.stored,
         )  # fmt: skip
 
@@ -184,17 +180,17 @@ def _page(request: Request, render: Callable[[str], str]) -> Response:
     )
 
 
-def _page_file(file: StoredFile, yanked: str | None) -> PageFile:
+def _page_file(file: StoredFile) -> PageFile:
     digest = file.metadata_sha256
     return PageFile(
         name=file.name,
         url=f"../../files/{quote(file.name)}",
-        version=str(file.distribution.version),
+        version=file.version,
         hashes={"sha256": file.sha256},
         size=file.size,
         upload_time=file.stored,
         requires_python=file.requires_python,
-        yanked=yanked,
+        yanked=file.yanked,
         metadata={"sha256": digest} if digest else None,
     )
 

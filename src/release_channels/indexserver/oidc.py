@@ -1,6 +1,7 @@
 """Trusted Publishing on the local index: the issuer, the claims of a workflow, and the publishers they fit.
 
-Source: the index's user documentation on Trusted Publishers; GitHub's documentation of the OIDC token's claims.
+Source: warehouse/oidc (views.py, services.py, models/github.py, forms/github.py) in the index's own implementation;
+GitHub's documentation of the OIDC token's claims.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from release_channels.errors import RefusedError
 
 Claims = Mapping[str, object]
 _ISSUER = "https://token.actions.githubusercontent.com"
 _ISSUED_FOR = 300
-_WORKFLOW_FILE = re.compile(r"\.github/workflows/([^/@]+\.ya?ml)@")
+_LEEWAY = 30
+"""The seconds by which the clocks of issuer and index may differ."""
+_WORKFLOW_FILE = re.compile(r"([^/]+\.ya?ml)@")
+_REQUIRED = (
+    "repository", "repository_owner", "repository_owner_id", "job_workflow_ref", "jti", "event_name", "ref", "sha",
+)  # fmt: skip
 
 
 class TokenRefused(RefusedError):
@@ -57,16 +63,16 @@ class Issuer:
     def read(self, token: str, *, audience: str, now: float) -> Claims:
         """Return the claims of a token that this issuer signed for this audience and that is still good.
 
-        Raises: TokenRefused with `invalid-token` for any other.
+        Raises: TokenRefused with `invalid-payload` for one of another issuer or of none, `invalid-token` for one that
+        is not good here.
         """
         body, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), _base64(self._signature(body)).encode()):
-            raise TokenRefused("invalid-token", "the token is malformed or not signed by a known issuer")
         claims = _decode(body.partition(".")[2])
-        if claims.get("iss") != _ISSUER or claims.get("aud") != audience:
-            raise TokenRefused("invalid-token", "the token is of another issuer or for another audience")
-        if not _seconds(claims, "nbf") <= now < _seconds(claims, "exp"):
-            raise TokenRefused("invalid-token", "the token has expired or is not valid yet")
+        if claims["iss"] != _ISSUER:
+            raise TokenRefused("invalid-payload", "unknown trusted publishing issuer")
+        is_signed = hmac.compare_digest(signature.encode(), _base64(self._signature(body)).encode())
+        if not is_signed or claims.get("aud") != audience or not _is_in_time(claims, now):
+            raise TokenRefused("invalid-token", "malformed or invalid token")
         return claims
 
     def _signature(self, body: str) -> bytes:
@@ -75,27 +81,44 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """One Trusted Publisher as registered with the index; without an environment it fits every one."""
+    """One Trusted Publisher as registered with the index; without an environment it fits every one.
+
+    A pending one belongs to an account, and makes its project at the first exchange.
+    """
 
     repository: str
     owner_id: str
     workflow: str
     environment: str | None
     project: str
+    pending: bool = False
 
-    def fits(self, claims: Claims) -> bool:
-        """Return whether a job with these claims is this publisher's, whatever its environment."""
-        repository = _text(claims, "repository")
-        return (
-            repository.lower() == self.repository.lower()
-            and _text(claims, "repository_owner").lower() == self.repository.partition("/")[0].lower()
-            and _text(claims, "repository_owner_id") == self.owner_id
-            and _text(claims, "job_workflow_ref") in self._workflow_refs(repository, claims)
-        )
+    @property
+    def project_name(self) -> NormalizedName:
+        """Return the normalized name of its project."""
+        return canonicalize_name(self.project)
 
-    def _workflow_refs(self, repository: str, claims: Claims) -> set[str]:
-        ends = [end for key in ("ref", "sha") if (end := _text(claims, key))]
-        return {f"{repository}/.github/workflows/{self.workflow}@{end}" for end in ends}
+    def is_found_by(self, claims: Claims) -> bool:
+        """Return whether the index finds this publisher for a job, whatever its environment; letter case counts."""
+        file = _WORKFLOW_FILE.search(_text(claims, "job_workflow_ref"))
+        return (self.repository, self.owner_id, self.workflow) == (
+            _text(claims, "repository"), _text(claims, "repository_owner_id"), file[1] if file else "",
+        )  # fmt: skip
+
+    def check(self, claims: Claims) -> None:
+        """Check the claims by which the index does not look a publisher up.
+
+        Raises: TokenRefused with `invalid-publisher` for the first one that differs.
+        """
+        if _text(claims, "repository_owner") != self.repository.partition("/")[0]:
+            raise _unfit("Check failed for required claim 'repository_owner'")
+        path = f"{self.repository}/.github/workflows/{self.workflow}"
+        expected = sorted({f"{path}@{end}" for key in ("ref", "sha") if (end := _text(claims, key))})
+        there = _text(claims, "job_workflow_ref")
+        if there not in expected:
+            raise _unfit(f"The job_workflow_ref claim does not match, expecting one of {expected!r}, got {there!r}")
+        if _text(claims, "event_name") == "pull_request_target":
+            raise _unfit("Publishing from a workflow invoked via 'pull_request_target' is not supported.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,40 +131,39 @@ class TrustedPublishing:
     clock: Callable[[], float] = time.time
 
 
-def allowed_projects(publishers: Sequence[Publisher], claims: Claims) -> frozenset[str]:
-    """Return the normalized names of the projects that a job with these claims may publish.
+def find_publishers(publishers: Iterable[Publisher], claims: Claims) -> tuple[Publisher, ...]:
+    """Return the publishers that a job with these claims acts as; they differ in nothing but their project.
 
-    A publisher with the job's environment wins over one without.
+    Those with the job's environment win over those without one. Owner, repository and workflow file are compared
+    letter by letter, the environment is not.
 
-    Raises: TokenRefused with `invalid-publisher` if no publisher fits, or the event is one that forks can cause.
+    Raises: TokenRefused with `invalid-publisher` if there is none, or a claim does not fit it.
     """
-    if _text(claims, "event_name") == "pull_request_target":
-        raise TokenRefused("invalid-publisher", "workflows of the event pull_request_target may not publish")
-    fitting = [publisher for publisher in publishers if publisher.fits(claims)]
+    missing = next((name for name in _REQUIRED if claims.get(name) is None), None)
+    if missing:
+        raise _unfit(f"Missing claim {missing!r}")
+    found = [publisher for publisher in publishers if publisher.is_found_by(claims)]
     environment = _text(claims, "environment").lower()
-    named = [
-        publisher for publisher in fitting if publisher.environment and publisher.environment.lower() == environment
-    ]
-    chosen = named or [publisher for publisher in fitting if publisher.environment is None]
+    named = [one for one in found if one.environment and one.environment.lower() == environment]
+    chosen = named or [one for one in found if not one.environment]
     if not chosen:
-        raise TokenRefused("invalid-publisher", f"no publisher fits: {_summary(claims)}")
-    return frozenset(canonicalize_name(publisher.project) for publisher in chosen)
+        raise _unfit("Publisher with matching claims was not found")
+    for publisher in chosen:
+        publisher.check(claims)
+    return tuple(chosen)
 
 
-def _summary(claims: Claims) -> str:
-    workflow = _WORKFLOW_FILE.search(_text(claims, "job_workflow_ref"))
-    shown = {
-        "repository": _text(claims, "repository"),
-        "repository_owner_id": _text(claims, "repository_owner_id"),
-        "workflow": workflow[1] if workflow else _text(claims, "job_workflow_ref"),
-        "environment": _text(claims, "environment"),
-    }
-    return ", ".join(f"{key}={value!r}" for key, value in shown.items())
+def _unfit(why: str) -> TokenRefused:
+    return TokenRefused("invalid-publisher", f"valid token, but no corresponding publisher ({why})")
 
 
 def _text(claims: Claims, key: str) -> str:
     value = claims.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _is_in_time(claims: Claims, now: float) -> bool:
+    return _seconds(claims, "nbf") - _LEEWAY <= now < _seconds(claims, "exp") + _LEEWAY
 
 
 def _seconds(claims: Claims, key: str) -> float:
@@ -158,9 +180,13 @@ def _base64(data: bytes) -> str:
 
 
 def _decode(text: str) -> Claims:
-    claims = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    if not isinstance(claims, dict):
-        raise TokenRefused("invalid-token", "the token contains no claims")
+    """Decode the claims of a token; one that cannot be decoded, or names no issuer, is malformed."""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, RecursionError):
+        claims = None
+    if not isinstance(claims, dict) or not isinstance(claims.get("iss"), str):
+        raise TokenRefused("invalid-payload", "malformed JWT")
     return claims
 
 
@@ -177,28 +203,61 @@ class Minted:
 
 
 class TokenIssuer:
-    """The index's side of Trusted Publishing; it remembers its tokens and which identities were used up."""
+    """The index's side of Trusted Publishing; it remembers its tokens and which identities were used up.
 
-    def __init__(self, trusted: TrustedPublishing) -> None:
+    `has_files` tells whether the index has files of a project.
+    """
+
+    def __init__(self, trusted: TrustedPublishing, has_files: Callable[[NormalizedName], bool]) -> None:
         self.trusted = trusted
+        self._has_files = has_files
         self._lock = threading.Lock()
         self._minted: dict[str, Minted] = {}
         self._used: set[str] = set()
+        self._made, self._void = set[Publisher](), set[Publisher]()
+        """The pending publishers that made their projects, and those that came too late."""
 
     def mint(self, identity: str) -> Minted:
-        """Exchange a workflow's identity token, once, for an upload token.
+        """Exchange a workflow's identity token, once, for an upload token; a pending publisher makes its project.
 
         Raises: TokenRefused with the code that says why not.
-        Source: the index's documentation of the token exchange: 15 minutes of life, each `jti` once.
+        Source: warehouse/oidc/views.py: pending publishers first, 15 minutes of life, each `jti` once.
         """
         now = self.trusted.clock()
         claims = self.trusted.issuer.read(identity, audience=self.trusted.audience, now=now)
-        projects = allowed_projects(self.trusted.publishers, claims)
-        minted = Minted(f"pypi-{secrets.token_urlsafe(48)}", projects, int(now) + LIFETIME)
         with self._lock:
-            self._use_up(claims)
+            self._make_project(claims)
+            found = find_publishers(filter(self._is_active, self.trusted.publishers), claims)
+            self._use_up(str(claims["jti"]))
+            projects = frozenset(publisher.project_name for publisher in found)
+            minted = Minted(f"pypi-{secrets.token_urlsafe(48)}", projects, int(now) + LIFETIME)
             self._minted[minted.token] = minted
         return minted
+
+    def knows(self, project: NormalizedName) -> bool:
+        """Return whether a project exists here: by its files, or by a publisher that is not pending."""
+        named = (one.project_name == project for one in self.trusted.publishers if self._is_active(one))
+        return any(named) or self._has_files(project)
+
+    def _is_active(self, publisher: Publisher) -> bool:
+        return not publisher.pending or publisher in self._made
+
+    def _make_project(self, claims: Claims) -> None:
+        """Make the project of a pending publisher.
+
+        Raises: TokenRefused with `invalid-pending-publisher`, once, where the project exists.
+        """
+        gone = self._made | self._void
+        try:
+            pending = find_publishers(
+                (one for one in self.trusted.publishers if one.pending and one not in gone), claims
+            )
+        except TokenRefused:
+            return
+        if any(self.knows(publisher.project_name) for publisher in pending):
+            self._void.update(pending)
+            raise TokenRefused("invalid-pending-publisher", "valid token, but project already exists")
+        self._made.update(pending)
 
     def burn(self, token: str) -> None:
         """Make a token useless; one that is unknown already is."""
@@ -212,12 +271,9 @@ class TokenIssuer:
             minted = self._minted.get(password) if user == "__token__" else None
         return minted if minted and self.trusted.clock() < minted.expires else None
 
-    def _use_up(self, claims: Claims) -> None:
-        jti = claims.get("jti")
-        if not isinstance(jti, str) or not jti:
-            raise TokenRefused("invalid-token", "the token has no jti")
+    def _use_up(self, jti: str) -> None:
         if jti in self._used:
-            raise TokenRefused("invalid-reuse-token", "the token was exchanged before; ask the issuer for a new one")
+            raise TokenRefused("invalid-reuse-token", "invalid token: already used")
         self._used.add(jti)
 
 

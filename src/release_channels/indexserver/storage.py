@@ -2,56 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 import threading
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from release_channels.adapters.distributions import Distribution, Kind, read_distribution, requires_python, sha256_of
+from release_channels.adapters.distributions import Kind, read_distribution, requires_python, sha256_of
 from release_channels.errors import RefusedError
+
+YANKED, DELETED = ".yanked", ".deleted"
+RECORDS = ".files.jsonl"
+"""What was read out of the stored files, one line each, so that no later run has to read them again."""
+_INCOMING = ".incoming-"
+_PIECE = 1024 * 1024
+# Size in bytes and time of change in nanoseconds: a file with the same ones is not read again.
+_Mark = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One distribution in the directory, with all that a page says about it."""
+    """One distribution in the directory, with all that a page says about it.
 
-    distribution: Distribution
-    size: int
-    stored: datetime
+    `metadata_sha256` is the digest of a wheel's core metadata; an sdist's is not served on its own.
+    """
+
+    name: str
+    mark: _Mark
+    project: NormalizedName
+    version: str
     sha256: str
+    requires_python: str | None
+    metadata_sha256: str | None
+    yanked: str | None = None
 
     @property
-    def name(self) -> str:
-        """Return the file's name."""
-        return self.distribution.file_name
+    def size(self) -> int:
+        """Return the size in bytes."""
+        return self.mark[0]
 
     @property
-    def project(self) -> NormalizedName:
-        """Return the normalized name of the project it belongs to."""
-        return canonicalize_name(self.distribution.name)
-
-    @property
-    def requires_python(self) -> str | None:
-        """Return the Python versions that the file asks for."""
-        return requires_python(self.distribution.metadata)
-
-    @property
-    def metadata_sha256(self) -> str | None:
-        """Return the digest of a wheel's core metadata; an sdist's is not served on its own."""
-        served = self.distribution.kind is Kind.WHEEL
-        return sha256(self.distribution.metadata).hexdigest() if served else None
-
-
-YANKED = ".yanked"
-_PIECE = 1024 * 1024
-# Size, time of change and inode: a file with the same ones is not read again.
-_Mark = tuple[int, int, int]
+    def stored(self) -> datetime:
+        """Return when it was stored."""
+        return datetime.fromtimestamp(self.mark[1] / 1e9, UTC)
 
 
 class Storage:
@@ -59,45 +61,49 @@ class Storage:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._known: dict[str, tuple[_Mark, StoredFile | None]] = {}
+        self._known: dict[str, StoredFile] = {}
+        self._unreadable: dict[str, tuple[_Mark, str]] = {}
+        self._unrecorded: set[str] = set()
+        self._records_read = 0
         self._lock = threading.Lock()
-        self._warnings: dict[str, str] = {}
+        _remove_left_behind(root)
 
     def warnings(self) -> tuple[str, ...]:
         """Report which files look like distributions and cannot be read."""
         with self._lock:
-            return tuple(self._warnings.values())
+            return tuple(warning for _, warning in self._unreadable.values())
 
     def files(self) -> list[StoredFile]:
-        """List every readable distribution by name; whatever else lies in the directory is ignored."""
+        """List every readable distribution by name; whatever else is in the directory is ignored."""
         try:
             with os.scandir(self.root) as entries:
-                names = sorted(entry.name for entry in entries if entry.is_file() and _is_candidate(entry.name))
+                there = {entry.name: entry for entry in entries if entry.is_file()}
         except FileNotFoundError:
             return []
-        return [file for name in names if (file := self.find(name))]
+        with self._lock:
+            self._read_records()
+            found = (self._find(name, there[name], there) for name in sorted(filter(_is_candidate, there)))
+            return [file for file in found if file]
 
     def find(self, name: str) -> StoredFile | None:
         """Return one distribution by its file name, if it is there and can be read."""
         if not _is_candidate(name):
             return None
-        path = self.root / name
+        marker = self.root / f"{name}{YANKED}"
         with self._lock:
-            try:
-                now = path.stat()
-            except FileNotFoundError:
-                return None
-            mark = (now.st_size, now.st_mtime_ns, now.st_ino)
-            if self._known.get(name, (None,))[0] != mark:
-                self._known[name] = (mark, self._read(path, now))
-            return self._known[name][1]
+            self._read_records()
+            return self._find(name, self.root / name, [marker.name] if marker.exists() else [])
 
-    def yanked(self, name: str) -> str | None:
-        """Return why a file is yanked, from the file `NAME.yanked` next to it; None if it is not yanked."""
-        try:
-            return (self.root / f"{name}{YANKED}").read_text(encoding="utf-8", errors="replace").strip()
-        except FileNotFoundError:
-            return None
+    def was_deleted(self, name: str) -> bool:
+        """Return whether a file of this name was deleted: it was renamed to `NAME.deleted`, or such a file is there."""
+        return (self.root / f"{name}{DELETED}").exists()
+
+    def metadata(self, name: str) -> bytes:
+        """Read the core metadata out of one distribution.
+
+        Raises: RefusedError if it cannot be read.
+        """
+        return read_distribution(self.root / name).metadata
 
     def add(self, source: Path) -> bool:
         """Copy a file in under its name and return whether the name was free; a taken name is never replaced.
@@ -106,28 +112,137 @@ class Storage:
         process or another, and no reader ever sees half a file.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".incoming-", dir=self.root)
-        incoming = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as target, source.open("rb") as origin:
+        with _open_incoming(self.root) as (incoming, target):
+            with source.open("rb") as origin:
                 shutil.copyfileobj(origin, target, _PIECE)
+            target.flush()
             incoming.chmod(0o644)
-            os.link(incoming, self.root / source.name)
-        except FileExistsError:
-            return False
-        finally:
-            incoming.unlink()
+            try:
+                os.link(incoming, self.root / source.name)
+            except FileExistsError:
+                return False
+        self._record(source.name)
         return True
 
-    def _read(self, path: Path, now: os.stat_result) -> StoredFile | None:
+    def _find(self, name: str, path: os.DirEntry[str] | Path, there: Container[str]) -> StoredFile | None:
+        """Return one distribution, which is read only if nothing is known of it; its directory is told by names."""
+        try:
+            now = path.stat()
+        except FileNotFoundError:
+            return None
+        mark = (now.st_size, now.st_mtime_ns)
+        file = self._known.get(name)
+        if file is None or file.mark != mark:
+            file = self._read(name, mark)
+        if file is None or f"{name}{YANKED}" not in there:
+            return file
+        reason = (self.root / f"{name}{YANKED}").read_text(encoding="utf-8", errors="replace")
+        return replace(file, yanked=reason.strip())
+
+    def _read(self, name: str, mark: _Mark) -> StoredFile | None:
+        if self._unreadable.get(name, (None,))[0] == mark:
+            return None
+        path = self.root / name
         try:
             distribution = read_distribution(path)
         except RefusedError as err:
-            self._warnings[path.name] = f"ignored in the local index: {err}"
+            self._unreadable[name] = mark, f"ignored in the local index: {err}"
             return None
-        self._warnings.pop(path.name, None)
-        stored = datetime.fromtimestamp(now.st_mtime, UTC)
-        return StoredFile(distribution, now.st_size, stored, sha256_of(path))
+        self._unreadable.pop(name, None)
+        metadata = distribution.metadata
+        served = sha256(metadata).hexdigest() if distribution.kind is Kind.WHEEL else None
+        file = StoredFile(
+            name, mark, canonicalize_name(distribution.name), str(distribution.version), sha256_of(path),
+            requires_python(metadata), served,
+        )  # fmt: skip
+        self._known[name] = file
+        self._unrecorded.add(name)
+        return file
+
+    def _read_records(self) -> None:
+        """Read the lines that were added since the last time; one that is damaged costs reading its file."""
+        try:
+            with (self.root / RECORDS).open("rb") as records:
+                records.seek(self._records_read)
+                for line in records:
+                    if not line.endswith(b"\n"):  # somebody is still writing it
+                        break
+                    self._records_read += len(line)
+                    file = _parse_record(line)
+                    if file is not None:
+                        self._known[file.name] = file
+        except FileNotFoundError:
+            self._records_read = 0
+
+    def _record(self, name: str) -> None:
+        """Write down what is known of a stored file, and of others that had to be read."""
+        self.find(name)
+        with self._lock:
+            files = [self._known[other] for other in sorted(self._unrecorded) if other in self._known]
+            lines = "".join(_format_record(file) for file in files)
+            with (self.root / RECORDS).open("a", encoding="utf-8") as records:
+                records.write(lines)
+            self._unrecorded.clear()
+
+
+def _format_record(file: StoredFile) -> str:
+    values = (
+        *file.mark,
+        file.name,
+        file.project,
+        file.version,
+        file.sha256,
+        file.requires_python,
+        file.metadata_sha256,
+    )
+    return json.dumps(values) + "\n"
+
+
+def _parse_record(line: bytes) -> StoredFile | None:
+    try:
+        size, changed, name, project, version, digest, python, metadata = json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    texts = (name, project, version, digest, python or "", metadata or "")
+    if not all(isinstance(text, str) for text in texts) or not (isinstance(size, int) and isinstance(changed, int)):
+        return None
+    return StoredFile(name, (size, changed), NormalizedName(project), version, digest, python, metadata)
+
+
+@contextmanager
+def _open_incoming(root: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Open a temporary file for as long as a block lasts; it is locked, unlike one that a killed run left behind."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=_INCOMING, dir=root)
+        _lock(handle, wait=True)
+        if os.fstat(handle).st_nlink:  # another server may have found it before it was locked
+            break
+        os.close(handle)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield Path(name), file
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _remove_left_behind(root: Path) -> None:
+    for path in root.glob(f"{_INCOMING}*"):
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            if _lock(file.fileno(), wait=False):
+                path.unlink()
+
+
+def _lock(handle: int, *, wait: bool) -> bool:
+    """Lock an open file until it is closed, and return whether it is locked now."""
+    try:
+        import fcntl  # Windows has none: what is left behind there stays
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_candidate(name: str) -> bool:

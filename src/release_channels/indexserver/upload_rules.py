@@ -1,7 +1,7 @@
 """The rules of the real index for an upload, in its order.
 
-Source: upload API documentation and the answers of the index's own implementation (Warehouse). The beginnings of
-the texts that clients look for are kept word by word; the rest is ours.
+Source: warehouse/forklift (legacy.py, forms.py, metadata.py) in the index's own implementation. The fixed words of its
+refusals are kept, since clients and the advice of `model.index_refusals` look for them; details are ours.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from packaging.version import InvalidVersion, Version
 from release_channels.adapters.distributions import (
     Distribution,
     Kind,
+    kind_of,
     parse_file_name,
     parse_metadata,
     read_distribution,
@@ -28,8 +30,10 @@ from release_channels.errors import RefusedError
 from release_channels.indexserver.pages import PageFile
 
 MIB = 1024 * 1024
-_FILE_TYPES = {"bdist_wheel": Kind.WHEEL, "sdist": Kind.SDIST}
-_REQUIRED = (":action", "name", "version", "filetype", "sha256_digest")
+_EXTENSIONS = {"bdist_wheel": ".whl", "sdist": ".tar.gz"}
+_KNOWN_TYPE = "Use a known file type."
+MAX_AGE = timedelta(days=14)
+"""How long a release takes new files."""
 _DIGESTS: Mapping[str, Callable[[], Any]] = {
     "sha256": hashlib.sha256,
     "md5": partial(hashlib.md5, usedforsecurity=False),
@@ -79,24 +83,44 @@ class Upload:
 def check_form(fields: Mapping[str, str], file_name: str, served: NormalizedName | None) -> None:
     """Check the form before its file is read.
 
-    Raises: UploadRefused for a missing or wrong field, another project, or a file name that cannot be read.
+    Raises: UploadRefused for a missing or wrong field, another project, or a file name that is not a distribution's.
     """
-    missing = [key for key in _REQUIRED if not fields.get(key)]
-    if missing or not file_name:
-        raise UploadRefused(f"The form lacks {', '.join(missing or ['content'])}.")
-    if fields[":action"] != "file_upload" or fields.get("protocol_version", "1") != "1":
-        raise UploadRefused("Only :action file_upload of protocol version 1 is known.")
-    if fields["filetype"] not in _FILE_TYPES:
-        raise UploadRefused(f"Unknown type of file: {fields['filetype']!r}.")
+    if fields.get(":action") != "file_upload":
+        raise UploadRefused("Only :action file_upload is known.")
+    if fields.get("protocol_version", "1") != "1":
+        raise UploadRefused("Unknown protocol version.")
+    if not fields.get("name"):
+        raise UploadRefused("'' is an invalid value for Name. Error: This field is required.")
+    kind = fields.get("filetype")
+    if kind not in _EXTENSIONS:
+        raise UploadRefused(f"Invalid value for filetype. Error: {_KNOWN_TYPE if kind else 'This field is required.'}")
+    if not any(fields.get(f"{digest}_digest") for digest in _DIGESTS):
+        raise UploadRefused("Error: Include at least one message digest.")
+    if not fields.get("version"):
+        raise UploadRefused("'version' is a required field.")
+    _check_public(fields["version"])
+    if not file_name:
+        raise UploadRefused("Upload payload does not have a file.")
     if served is not None and canonicalize_name(fields["name"]) != served:
         raise UploadRefused(f"This index takes files of {served} alone, not of {fields['name']}.")
-    _check_public(fields["version"])
+    _check_file_name(file_name, kind)
+
+
+def _check_file_name(name: str, kind: str) -> None:
+    if any(sign < " " or sign == "\x7f" for sign in name):
+        raise UploadRefused("Cannot upload a file with non-printable characters in the name.")
+    if "/" in name or "\\" in name:
+        raise UploadRefused("Cannot upload a file with '/' or '\\' in the name.")
+    extension = next((end for end in (".tar.gz", ".zip", ".whl") if name.endswith(end)), None)
+    if extension is None:
+        raise UploadRefused("Invalid file extension: Use .tar.gz, .whl or .zip extension.")
+    if extension != _EXTENSIONS[kind]:
+        raise UploadRefused(f"Invalid file extension: Extension {extension} is invalid for filetype {kind}.")
     try:
-        _, _, kind = parse_file_name(file_name)
+        parse_file_name(name)
     except RefusedError as err:
-        raise UploadRefused(f"Invalid file name: {err}.") from err
-    if kind is not _FILE_TYPES[fields["filetype"]]:
-        raise UploadRefused(f"The file {file_name} is not a {fields['filetype']}.")
+        title = "source distribution" if kind == "sdist" else "wheel"
+        raise UploadRefused(f"Invalid {title} filename: {name} ({err})") from err
 
 
 def check_metadata(classifiers: Iterable[str], requires_dist: Iterable[str]) -> None:
@@ -106,14 +130,14 @@ def check_metadata(classifiers: Iterable[str], requires_dist: Iterable[str]) -> 
     """
     private = [label for label in classifiers if label.lower().startswith("private ::")]
     if private:
-        raise UploadRefused(f"The classifier {private[0]!r} forbids the upload.")
+        raise UploadRefused(f"{private[0]!r} is not a valid classifier.")
     for text in requires_dist:
         try:
             direct = Requirement(text).url is not None
         except InvalidRequirement as err:
-            raise UploadRefused(f"The dependency {text!r} does not parse.") from err
+            raise UploadRefused(f"{text!r} is invalid for 'requires-dist'.") from err
         if direct:
-            raise UploadRefused(f"The dependency {text!r} is a URL, which no index takes.")
+            raise UploadRefused(f"Can't have direct dependency: {text}.")
 
 
 def check_file(upload: Upload, limits: Limits) -> Mapping[str, str]:
@@ -125,9 +149,9 @@ def check_file(upload: Upload, limits: Limits) -> Mapping[str, str]:
         raise too_large(upload.project, limits)
     digests = _digests(upload.path)
     for key, digest in digests.items():
-        announced = upload.fields.get(f"{key}_digest", digest)
-        if announced.lower() != digest:
-            raise UploadRefused(f"The {key} digest in the form is not that of the file.")
+        announced = upload.fields.get(f"{key}_digest")
+        if announced and announced.lower() != digest:
+            raise UploadRefused("The digest supplied does not match a digest calculated from the uploaded file.")
     return digests
 
 
@@ -145,16 +169,25 @@ def is_duplicate(upload: Upload, digests: Mapping[str, str], listed: Sequence[Pa
     return False
 
 
-def check_release(upload: Upload, limits: Limits, listed: Sequence[PageFile]) -> None:
+def check_release(upload: Upload, limits: Limits, listed: Sequence[PageFile], *, was_deleted: bool) -> None:
     """Check the file against the others of its project.
 
-    Raises: UploadRefused if the project grows too large, or its release has an sdist.
+    Raises: UploadRefused if the project grows too large, a deleted file had the name, or its release is too old or has
+    an sdist.
     """
     if sum(file.size or 0 for file in listed) + upload.path.stat().st_size > limits.project:
         limit = limits.project // (1024 * MIB) or limits.project / (1024 * MIB)
         raise UploadRefused(f"Project size too large. Limit for project {upload.project!r} total size is {limit:g} GB.")
+    if was_deleted:
+        raise UploadRefused(
+            "This filename was previously used by a file that has since been deleted. Use a different version."
+        )
     _, version, kind = parse_file_name(upload.file_name)
-    if kind is Kind.SDIST and any(_is_sdist_of(file.name, version) for file in listed):
+    release = [file for file in listed if _version_of(file.name) == version]
+    times = [file.upload_time for file in release if file.upload_time]
+    if times and datetime.now(UTC) - min(times) > MAX_AGE:
+        raise UploadRefused(f"Uploading new files to releases older than {MAX_AGE.days} days is not allowed.")
+    if kind is Kind.SDIST and any(kind_of(file.name) is Kind.SDIST for file in release):
         raise UploadRefused("Only one sdist may be uploaded per release.")
 
 
@@ -170,13 +203,26 @@ def check_distribution(upload: Upload) -> None:
     raw = parse_metadata(distribution.metadata)
     _check_public(raw["version"])
     check_metadata(raw.get("classifiers", []), raw.get("requires_dist", []))
-    form = (upload.project, Version(upload.fields["version"]))
-    inside = (canonicalize_name(distribution.name), distribution.version)
-    if form != inside:
+    wanted = Version(upload.fields["version"])
+    _check_normal_name(distribution, upload.project, wanted)
+    if (upload.project, wanted) != (canonicalize_name(distribution.name), distribution.version):
         raise UploadRefused(
-            f"Invalid distribution file. The form says {form[0]} {form[1]}, the file says {inside[0]} {inside[1]}."
+            f"Invalid distribution file. The form says {upload.project} {wanted}, "
+            f"the file says {distribution.name} {distribution.version}."
         )
-    _check_normal_name(distribution)
+
+
+def not_allowed(project: str, *, exists: bool) -> UploadRefused:
+    """Format the refusal of a good token that is another project's.
+
+    Source: warehouse/forklift/legacy.py: a token of Trusted Publishing makes no project.
+    """
+    if exists:
+        return UploadRefused(f"The given token isn't allowed to upload to project {project!r}.", status=403)
+    return UploadRefused(
+        "Non-user identities cannot create new projects. This was probably caused by successfully using a pending "
+        "publisher but specifying the project name incorrectly (either in the publisher or in your project's metadata)."
+    )
 
 
 def too_large(project: str, limits: Limits) -> UploadRefused:
@@ -197,28 +243,40 @@ def _check_public(text: str) -> None:
     try:
         version = Version(text)
     except InvalidVersion as err:
-        raise UploadRefused(f"The version {text!r} does not parse.") from err
+        raise UploadRefused(f"{text!r} is invalid for 'version'.") from err
     if version.local is not None:
         raise UploadRefused(f"The use of local versions in {text!r} is not allowed.")
 
 
-def _check_normal_name(distribution: Distribution) -> None:
-    """Compare a file name with its normal form.
+def _check_normal_name(distribution: Distribution, project: NormalizedName, version: Version) -> None:
+    """Compare a file name with its normal form, for the project and the version of the form.
 
     Source: source distribution file name (once PEP 625); binary distribution format, escaping of components.
     """
-    stem = f"{canonicalize_name(distribution.name).replace('-', '_')}-{distribution.version}"
-    tags = distribution.file_name.split("-")[2:]
-    wanted = "-".join([stem, *tags]) if distribution.kind is Kind.WHEEL else f"{stem}.tar.gz"
-    if distribution.file_name != wanted:
-        raise UploadRefused(f"Filename {distribution.file_name!r} is invalid, should be {wanted!r}.")
+    name, normal = distribution.file_name, project.replace("-", "_")
+    own_version = distribution.version if distribution.version == version else version  # 2.0 and 2.0.0 are equal
+    if distribution.kind is Kind.SDIST:
+        wanted = f"{normal}-{own_version}.tar.gz"
+    else:
+        stem, written, *tags = name.split("-")
+        if canonicalize_name(stem) != project:
+            raise UploadRefused(f"Start filename for {project!r} with {normal!r}.")
+        if stem != normal:
+            raise UploadRefused(
+                f"Filename {name!r} should contain the normalized project name {normal!r}, not {stem!r}."
+            )
+        if Version(written) != version:
+            raise UploadRefused(f"Version in filename should be {str(version)!r} not {written!r}.")
+        wanted = "-".join([normal, str(own_version), *tags])
+    if name != wanted:
+        raise UploadRefused(f"Filename {name!r} is invalid, should be {wanted!r}.")
 
 
-def _is_sdist_of(file_name: str, version: Version) -> bool:
+def _version_of(file_name: str) -> Version | None:
     try:
-        return parse_file_name(file_name)[1:] == (version, Kind.SDIST)
+        return parse_file_name(file_name)[1]
     except RefusedError:  # an old upstream file of a kind that is no longer taken
-        return False
+        return None
 
 
 def _digests(path: Path) -> dict[str, str]:

@@ -95,14 +95,16 @@ class Uploads:
 
     def _take(self, upload: Upload, allowed: frozenset[str] | None) -> None:
         if allowed is not None and upload.project not in allowed:
-            raise UploadRefused(f"The given token isn't allowed to upload to project {upload.project!r}.", status=403)
+            assert self._exchange is not None  # without one, everything is allowed
+            raise upload_rules.not_allowed(upload.project, exists=self._exchange.knows(upload.project))
         upload_rules.check_metadata(upload.classifiers, upload.requires_dist)
         digests = upload_rules.check_file(upload, self._limits)
         with self._taking:
             listed = self._listing(upload.project)
             if upload_rules.is_duplicate(upload, digests, listed):
                 return
-            upload_rules.check_release(upload, self._limits, listed)
+            was_deleted = self._storage.was_deleted(upload.file_name)
+            upload_rules.check_release(upload, self._limits, listed, was_deleted=was_deleted)
             upload_rules.check_distribution(upload)
             if not self._storage.add(upload.path):
                 self._compare(upload, digests)

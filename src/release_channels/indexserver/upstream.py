@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
-from release_channels.adapters.index import reason_of, require_listing
+from release_channels.adapters.index import PAGE_BYTES, fetch_page, reason_of, simple_client
 from release_channels.indexserver.pages import PageFile
 
 if TYPE_CHECKING:
@@ -22,8 +22,15 @@ _TIMEOUT = 20.0
 class Upstream:
     """The files that the upstream index lists for one project; an index that fails has none, and a warning says so."""
 
-    def __init__(self, simple_url: str, project: NormalizedName, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        simple_url: str,
+        project: NormalizedName,
+        clock: Callable[[], float] = time.monotonic,
+        patience: float = _TIMEOUT,
+    ) -> None:
         self._url = simple_url
+        self._patience = patience
         self._project = project
         self._clock = clock
         self._lock = threading.Lock()
@@ -46,25 +53,16 @@ class Upstream:
             return self._files
 
     def _read(self) -> tuple[PageFile, ...]:
-        from pypi_simple import (
-            ACCEPT_JSON_PREFERRED,
-            NoSuchProjectError,
-            PyPISimple,
-            UnsupportedContentTypeError,
-            UnsupportedRepoVersionError,
-        )
         from requests import RequestException
 
-        failures = (RequestException, UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError)
         self._warning = ""
         try:
-            with PyPISimple(self._url, accept=ACCEPT_JSON_PREFERRED) as client:  # HTML knows no size or time
-                page = client.get_project_page(self._project, timeout=_TIMEOUT)
-                require_listing(page)
-        except NoSuchProjectError:
-            return ()
-        except failures as err:
+            with simple_client(self._url, PAGE_BYTES, 4 * self._patience) as client:
+                page = fetch_page(client, self._project, self._patience)
+        except (RequestException, ValueError) as err:
             self._warning = f"the upstream index did not answer ({reason_of(err)}): only local files are considered"
+            return ()
+        if page is None:
             return ()
         return tuple(_page_file(package) for package in page.packages)
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
+from release_channels.model import grammar
+from release_channels.model.findings import Allowable, parse_allowed
 from release_channels.model.gate_config import GateConfig as GateConfig
-from release_channels.model.gate_config import check_gate, setting
+from release_channels.model.gate_config import check_gate, required, setting
+from release_channels.model.redact import is_secret_name
 
 TABLE = "tool.release-channels"
-_REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
 
 
 class ClosedLine(StrEnum):
@@ -45,10 +46,8 @@ class Follows(StrEnum):
 class VersionFile:
     """A copy of the version or its release date in another file: literal text with `{version}` and `{date}`."""
 
-    path: str = field(metadata={"help": "the file, relative to the project's root"})
-    pattern: str = field(
-        metadata={"help": "the text to find, with `{version}`, with `{date}` (the day of the release), or with both"}
-    )
+    path: str = required("the file, relative to the project's root", grammar.PATH)
+    pattern: str = required("the text to find, with `{version}`, with `{date}` (the day of the release), or with both")
     follows: Follows = setting(
         Follows.MAIN,
         "`main`: every version of main; `finals`: only finals, so that it keeps the newest one between releases; "
@@ -64,19 +63,33 @@ class VersionFile:
 class Config:
     """Every setting of a project, with the default of the reference document."""
 
-    main_branch: str = setting("main", "the branch that previews are published from and tags must be contained in")
-    remote: str = setting("origin", "the git remote of the main branch")
-    tag_format: str = setting("v{version}", "the format of a release tag; it contains `{version}` once")
-    preview_environment: str = setting("pypi-internal-preview", "the GitHub environment of the preview publisher")
-    public_environment: str = setting("pypi-public", "the GitHub environment of the public publisher")
-    test_workflow: str = setting("test.yml", "the workflow file whose run numbers number the previews")
-    gate_workflow: str = setting("integration-eval.yml", "the workflow file of the integration gate")
-    preview_workflow: str = setting("internal-preview-release.yml", "the workflow file that publishes previews")
-    public_workflow: str = setting("public-release.yml", "the workflow file that publishes public releases")
-    gate_environment: str = setting(
-        "", "the GitHub environment with the gate's secrets; empty means the preview environment"
+    main_branch: str = setting(
+        "main", "the branch that previews are published from and tags must be contained in", grammar.REF
     )
-    github_models_secret: str = setting("GH_MODELS_TOKEN", "the secret that becomes `GITHUB_MODELS_TOKEN` in the gate")
+    remote: str = setting("origin", "the git remote of the main branch", grammar.REF)
+    tag_format: str = setting("v{version}", "the format of a release tag; it contains `{version}` once", grammar.REF)
+    preview_environment: str = setting(
+        "pypi-internal-preview", "the GitHub environment of the preview publisher", grammar.ENVIRONMENT
+    )
+    public_environment: str = setting(
+        "pypi-public", "the GitHub environment of the public publisher", grammar.ENVIRONMENT
+    )
+    test_workflow: str = setting(
+        "test.yml", "the workflow file whose run numbers number the previews", grammar.WORKFLOW
+    )
+    gate_workflow: str = setting("integration-eval.yml", "the workflow file of the integration gate", grammar.WORKFLOW)
+    preview_workflow: str = setting(
+        "internal-preview-release.yml", "the workflow file that publishes previews", grammar.WORKFLOW
+    )
+    public_workflow: str = setting(
+        "public-release.yml", "the workflow file that publishes public releases", grammar.WORKFLOW
+    )
+    gate_environment: str = setting(
+        "", "the GitHub environment with the gate's secrets; empty means the preview environment", grammar.ENVIRONMENT
+    )
+    github_models_secret: str = setting(
+        "GH_MODELS_TOKEN", "the secret that becomes `GITHUB_MODELS_TOKEN` in the gate", grammar.SECRET
+    )
     public_proof: ProofPolicy = setting(
         ProofPolicy.REQUIRE,
         "what a public release does when tests or gate did not pass for its commit: `require` or `warn`",
@@ -86,16 +99,22 @@ class Config:
     closed_line: ClosedLine = setting(
         ClosedLine.REFUSE, "what a preview does while main still declares a released final: `refuse` or `skip`"
     )
-    repository: str = setting("", "`owner/name` on GitHub, if it is not in `[project.urls]`")
+    repository: str = setting("", "`owner/name` on GitHub, if it is not in `[project.urls]`", grammar.REPOSITORY)
     version_files: tuple[VersionFile, ...] = setting((), "other files that contain the version, such as CITATION.cff")
-    changelog: str = setting("auto", "the changelog file; `auto` looks for the usual names, and empty means none")
-    build_constraints: str = setting("", "a requirements file that pins the build backend, with hashes")
-    rebuild: bool = setting(True, "`check` builds a second time and compares the bytes")
-    allow_lost_scripts: tuple[str, ...] = setting(
-        (), "scripts of the previous release that a release may drop: `check` refuses to drop any other"
+    changelog: str = setting(
+        "auto", "the changelog file; `auto` looks for the usual names, and empty means none", grammar.PATH_OR_NONE
     )
-    allow_prerelease_dependencies: tuple[str, ...] = setting(
-        (), "dependencies that a final may ask for as pre-releases: `check` and `tag` refuse any other"
+    build_constraints: str = setting(
+        "", "a requirements file that pins the build backend, with hashes", grammar.PATH_OR_NONE
+    )
+    build_environment: tuple[str, ...] = setting(
+        (), "further variables that the build backend gets, by name; none that is named like a secret"
+    )
+    rebuild: bool = setting(True, "`check` builds a second time and compares the bytes")
+    allow: tuple[str, ...] = setting(
+        (),
+        "what may pass although `build`, `check` or `tag` would refuse it, each case as the refusal shows it, such as "
+        f"`{Allowable.SECRETS.case('data/demo.key')}`; the kinds are {', '.join(f'`{kind}`' for kind in Allowable)}",
     )
     verify_seconds: int = setting(600, "how long one install command of `verify` may take, in seconds")
     file_limit: int = setting(100 * 2**20, "the index's limit for one file, in bytes")
@@ -120,12 +139,17 @@ def parse_config(table: object) -> Config:
         raise RefusedError(f"{TABLE}.run-offset is {config.run_offset}", hint="it must be 0 or above")
     if config.verify_seconds < 1:
         raise RefusedError(f"{TABLE}.verify-seconds is {config.verify_seconds}", hint="it must be 1 or above")
-    if config.repository and not _REPOSITORY.fullmatch(config.repository):
-        raise RefusedError(f'{TABLE}.repository is "{config.repository}"', hint='write it as "owner/name"')
+    for name in config.build_environment:
+        if not grammar.SECRET.takes(name) or is_secret_name(name):
+            raise RefusedError(
+                f"{TABLE}.build-environment has {name!r}",
+                hint="it takes names of variables, and none of a secret: a build backend runs foreign code",
+            )
     for number, file in enumerate(config.version_files):
         _check_version_file(file, f"{TABLE}.version-files[{number}]")
     check_gate(config.gate, f"{TABLE}.gate")
-    return config
+    allow = (parse_allowed(entry, f"{TABLE}.allow[{number}]") for number, entry in enumerate(config.allow))
+    return replace(config, allow=tuple(allow))
 
 
 def _check_version_file(file: VersionFile, path: str) -> None:
@@ -159,6 +183,10 @@ def parse_table(shape: type[_Table], table: object, path: str) -> _Table:
         if item.default is MISSING and item.default_factory is MISSING and key not in table:
             raise RefusedError(f"{path} has no {key}", hint=f"write {key}: {item.metadata['help']}")
     values = {key.replace("-", "_"): _parse(known[key], value, f"{path}.{key}") for key, value in table.items()}
+    for item in fields(shape):  # type: ignore[arg-type]
+        form, value = item.metadata.get("grammar"), values.get(item.name)
+        if form is not None and isinstance(value, str) and not form.takes(value):
+            raise RefusedError(f"{path}.{item.name.replace('_', '-')} is {value!r}", hint=form.form)
     return shape(**values)
 
 
@@ -196,6 +224,8 @@ def _parse(kind: Any, value: object, path: str) -> object:
         return parse_table(kind, value, path)
     if get_origin(kind) is tuple:
         return _parse_list(get_args(kind)[0], value, path)
+    if isinstance(value, str) and "\0" in value:
+        raise RefusedError(f"{path} is {value!r}", hint="it must not contain a NUL")
     if type(value) is not kind:  # `type is`, since True is an int to isinstance
         names = {str: "a string", int: "a whole number", bool: "true or false"}
         raise RefusedError(f"{path} is {value!r}", hint=f"it must be {names.get(kind, kind.__name__)}")

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
 from release_channels.errors import RefusedError
+from release_channels.model import grammar
+from release_channels.model.grammar import Grammar
 
-_PROVIDER = re.compile(r"[a-z][a-z0-9-]*")
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+def setting(default: Any, help: str, form: Grammar | None = None) -> Any:
+    """Declare a key with its default, one sentence of help for the reference page, and the grammar of its text."""
+    return field(default=default, metadata={"help": help, "grammar": form})
 
 
-def setting(default: Any, help: str) -> Any:
-    """Declare a key with its default and one sentence of help for the reference page and the error messages."""
-    return field(default=default, metadata={"help": help})
+def required(help: str, form: Grammar | None = None) -> Any:
+    """Declare a key without a default."""
+    return field(metadata={"help": help, "grammar": form})
 
 
 @dataclass(frozen=True, slots=True)
 class ExtraProvider:
     """A model provider of the project's own that implements the OpenAI API."""
 
-    name: str = field(metadata={"help": "its name: lower-case letters, digits and dashes"})
-    key: str = field(metadata={"help": "the environment variable with its API key"})
-    base_url: str = field(metadata={"help": "the base URL of its API"})
-    model: str = field(metadata={"help": "the name of the model"})
-    litellm: str = field(
-        default="openai", metadata={"help": "the provider prefix of the model for a LiteLLM-style client"}
-    )
+    name: str = required("its name: lower-case letters, digits and dashes", grammar.PROVIDER)
+    key: str = required("the environment variable with its API key", grammar.VARIABLE)
+    base_url: str = required("the base URL of its API", grammar.WEB_ADDRESS)
+    model: str = required("the name of the model", grammar.LINE)
+    litellm: str = setting("openai", "the provider prefix of the model for a LiteLLM-style client", grammar.LINE)
 
 
 MODELS_TOKEN = "GITHUB_MODELS_TOKEN"
@@ -84,7 +85,7 @@ class GateConfig:
     rollout: tuple[str, ...] = setting(
         (), "the project's own rollout command, with `{agent}`, `{model}`, `{jobs_dir}`; empty means the built-in"
     )
-    agent: str = setting("openhands", "the value of `{agent}` in `rollout`")
+    agent: str = setting("openhands", "the value of `{agent}` in `rollout`", grammar.LINE)
     task: str = setting("", "the task of the built-in agent; empty means: install, explore, use, report")
     verifier: tuple[str, ...] = setting(
         (), "the arguments of the command whose exit code decides the reward; empty means the built-in"
@@ -105,7 +106,9 @@ class GateConfig:
     max_memory: int = setting(4 * 2**30, "the memory limit of one process in the sandbox, in bytes")
     max_disk: int = setting(2**30, "the limit of what the sandbox may write, in bytes")
     probe_seconds: int = setting(30, "the time limit of a provider's probe, in seconds; the judge gets five times that")
-    daytona_snapshot: str = setting("", "the Daytona snapshot of the sandboxes; empty means Daytona's own default")
+    daytona_snapshot: str = setting(
+        "", "the Daytona snapshot of the sandboxes; empty means Daytona's own default", grammar.LINE
+    )
     daytona_max_age: int = setting(120, "the age in minutes at which a sandbox left by a killed run is removed")
 
 
@@ -132,8 +135,3 @@ def check_gate(gate: GateConfig, path: str) -> None:
             raise RefusedError(
                 f"{path}.commands[{number}] is empty", hint='it must be a list of arguments: ["demo-tool", "--version"]'
             )
-    for number, extra in enumerate(gate.extra_providers):
-        for key, shape in (("name", _PROVIDER), ("key", _VARIABLE)):
-            if not shape.fullmatch(getattr(extra, key)):
-                help = next(item.metadata["help"] for item in fields(extra) if item.name == key)
-                raise RefusedError(f'{path}.extra-providers[{number}].{key} is "{getattr(extra, key)}"', hint=help)

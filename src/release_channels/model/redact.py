@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 _SECRET_NAME = re.compile(
     r"TOKEN|PASS|SECRET|CREDENTIAL|CREDS|APIKEY|PRIVATE|WEBHOOK|BEARER|JWT|KUBECONFIG|_DSN$|CONN(ECTION)?_?STR(ING)?"
-    r"|(^|_)(KEYS?|PAT|AUTH|SESSION)(_|$)|_PWD$"
+    r"|(^|_)(KEYS?|PAT|AUTH|SESSION|PW|OTP|TOTP|COOKIES?|HMAC|SALT|MNEMONIC)(_|$)|_PWD$|[A-Z](AI|API|ACCESS|SIGN)KEY$"
     # The URL of a database or a broker usually contains a login.
     r"|(DATABASE|DB|SQL|MARIA|PG|POSTGRES|MONGO|REDIS|VALKEY|AMQP|RABBIT|BROKER|ELASTIC|SENTRY)\w*_UR[IL]($|_)",
     re.IGNORECASE,
@@ -17,6 +17,8 @@ _DESKTOP = re.compile(r"XDG_SESSION_\w+|DESKTOP_SESSION")
 _MIN_LENGTH = 6
 _REDACTED = "***"
 # `git` is a user name that everybody knows; any other name without a password may be a token.
+# What steers a terminal, and what turns the direction of the text after it; line breaks and tabs are harmless.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _USERINFO = re.compile(r"(?<=://)(?!git@)[^/\s'\"<>]+@")
 
 
@@ -57,6 +59,14 @@ def redact_urls(text: str) -> str:
     Source: RFC 3986, userinfo; the last `@` before the path counts, for passwords in which one was not encoded.
     """
     return _USERINFO.sub(f"{_REDACTED}@", text)
+
+
+def printable(text: str) -> str:
+    """Remove from foreign text what steers a terminal, and escape what no encoding can carry.
+
+    Half a surrogate pair is such a thing: JSON can contain one.
+    """
+    return _CONTROLS.sub("", text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _is_redacted(name: str) -> bool:

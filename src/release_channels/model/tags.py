@@ -1,9 +1,9 @@
-"""Release tags: the tag of a version, the version of a tag, how a project writes them, and why a tag is wrong. Pure."""
+"""Release tags: the tag of a version, the version of a tag, and why a tag is wrong. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
@@ -20,29 +20,17 @@ class ReachableTags:
     nearest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TagStyle:
-    """The way a project writes its release tags."""
-
-    tag_format: str
-    """The format of the newest release tag; the default where no tag has a known one."""
-    unread: tuple[str, ...] = ()
-    """The tags after that one that look like a version and have no known format, newest first."""
-    is_found: bool = True
-    """False if tags look like versions, and none has a known format."""
-
-    def describe_unread(self) -> str:
-        """Return what is assumed despite the tags that have no known format; empty if there are none."""
-        if not self.unread:
-            return ""
-        return (
-            f"no known format has {shorten(self.unread)}; release tags are taken to be {self.tag_format}: "
-            "set `tag-format` in [tool.release-channels] if they are not"
-        )
-
-
+_VERSION_LIKE = re.compile(r"[0-9]+[._][0-9]+")
 # The characters of a version in normal form and of a usual prefix: no shell syntax, no white space.
 _PLAIN = re.compile(r"[A-Za-z0-9._+!/@-]+", re.ASCII)
+
+# NAME is the project's, as it is written and in its normal form.
+_USUAL = (
+    *("v{version}", "{version}", "V{version}", "v.{version}", "release-{version}", "release/{version}"),
+    *("release_{version}", "releases/{version}", "rel-{version}", "rel_{version}", "version-{version}"),
+    *("NAME-{version}", "NAME-v{version}", "NAME@{version}", "NAME@v{version}", "NAME/{version}", "NAME/v{version}"),
+    *("NAME_{version}", "NAME_v{version}"),
+)
 
 
 def tag_of(tag_format: str, version: Version) -> str:
@@ -56,14 +44,21 @@ def version_of(name: str, tag_format: str) -> Version | None:
     return version if version is not None and tag_of(tag_format, version) == name else None
 
 
+def counted_version(name: str, tag_format: str) -> Version | None:
+    """Parse the version in a tag's name as the tools that read tags do, in any spelling; None if there is none."""
+    text = _between(name, tag_format)
+    version = try_version(text) if _PLAIN.fullmatch(name) and text[:1].isdigit() else None
+    return version if version is not None and version.local is None else None
+
+
 def release_tags(tag_format: str, names: Iterable[str], released: Collection[Version] = ()) -> dict[Version, str]:
     """Return the release tags of final and post-releases among all tags, by version.
 
-    A lone major number beside longer versions of that major is a tag that moves, unless the index has it (`released`).
+    A lone major number (`v2` beside `v2.1.0`) is not a release but a name that moves with them, unless the index has
+    it (`released`).
     """
     found = {name: version for name in names if (version := version_of(name, tag_format)) is not None}
-    finals = {name: version for name, version in found.items() if not version.is_prerelease}
-    return _without_moving(finals, released)
+    return _without_moving({name: version for name, version in found.items() if not version.is_prerelease}, released)
 
 
 def counted_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
@@ -76,61 +71,14 @@ def counted_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
     return _without_moving(found, ())
 
 
-def counted_version(name: str, tag_format: str) -> Version | None:
-    """Parse the version in a tag's name as the tools that read tags do, in any spelling; None if there is none."""
-    text = _between(name, tag_format)
-    version = try_version(text) if _PLAIN.fullmatch(name) and text[:1].isdigit() else None
-    return version if version is not None and version.local is None else None
-
-
-def find_style(project: str, names: Sequence[str], default: str) -> TagStyle:
-    """Find how a project writes its release tags: as the newest one that has a known format; `names` are oldest first.
-
-    Tags of an older scheme do not count, however many there are, nor do major numbers that move along.
-    """
-    formats = tuple(_known_formats(project))
-    unread: list[str] = []
-    for name in reversed(names):
-        tag_format = next((one for one in formats if version_of(name, one) is not None), "")
-        if tag_format and not _is_lone(version_of(name, tag_format)):
-            return TagStyle(tag_format, tuple(unread))
-        if not tag_format and LOOKS_LIKE_VERSION.search(name):
-            unread.append(name)
-    lone = (one for name in reversed(names) for one in formats if version_of(name, one) is not None)
-    return TagStyle(next(lone, default), tuple(unread), is_found=not unread)
-
-
-def shorten(names: Sequence[str], few: int = 5) -> str:
-    """Write out the first names, and the number of the others."""
-    return ", ".join(names[:few]) + (f", and {len(names) - few} more" if len(names) > few else "")
-
-
-LOOKS_LIKE_VERSION = re.compile(r"\d+[._-]\d+")
-_WORDS = ("release", "rel", "version", "ver")
-
-
-def _known_formats(project: str) -> Iterator[str]:
-    """Yield the usual formats: a version alone, or after a word or the project's name."""
-    normalized = canonicalize_name(project)
-    names = (project, project.lower(), normalized, normalized.replace("-", "_"))
-    for word in dict.fromkeys(("", *_WORDS, *(word.capitalize() for word in _WORDS), *names)):
-        for separator in ("-", "/", "_", "@") if word else ("",):
-            yield from (f"{word}{separator}{sign}{{version}}" for sign in ("v", "", "V"))
-
-
 def _without_moving(tags: Mapping[str, Version], released: Collection[Version]) -> dict[Version, str]:
-    finals = (version for version in tags.values() if not version.is_prerelease)
-    majors = {(version.epoch, version.major) for version in finals if not _is_lone(version)}
+    longer = {(each.epoch, each.major) for each in tags.values() if not each.is_prerelease and len(each.release) > 1}
     on_index = set(map(str, released))  # 1 and 1.0 are equal versions, but not the same tag
     return {
         version: name
         for name, version in tags.items()
-        if not _is_lone(version) or str(version) in on_index or (version.epoch, version.major) not in majors
+        if len(version.release) > 1 or str(version) in on_index or (version.epoch, version.major) not in longer
     }
-
-
-def _is_lone(version: Version | None) -> bool:
-    return version is not None and len(version.release) == 1 and not version.is_prerelease and version.post is None
 
 
 def _between(name: str, tag_format: str) -> str:
@@ -138,6 +86,23 @@ def _between(name: str, tag_format: str) -> str:
     before, _, after = tag_format.partition("{version}")
     fits = name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
     return name[len(before) : len(name) - len(after)] if fits else ""
+
+
+def looks_like_version(name: str) -> bool:
+    """Return whether a tag's name contains something like a version, in any format."""
+    return _VERSION_LIKE.search(name) is not None
+
+
+def guess_format(project: str, names: Sequence[str]) -> str | None:
+    """Guess the format of a project's release tags, from the newest tag that has one of the usual formats.
+
+    `names` come oldest first. None where no tag has such a format.
+    """
+    formats = [
+        one.replace("NAME", name) for one in _USUAL for name in dict.fromkeys((project, canonicalize_name(project)))
+    ]
+    releases = {one: set(release_tags(one, names).values()) for one in formats}
+    return next((one for name in reversed(names) for one in formats if name in releases[one]), None)
 
 
 def why_wrong(name: str, version: Version, tag_format: str) -> str:

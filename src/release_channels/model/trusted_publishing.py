@@ -6,9 +6,11 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from release_channels.errors import FailedError, RefusedError
+from release_channels.model.index_refusals import advise
 
 _WORKFLOW = re.compile(r"(?P<repository>[^/]+/[^/]+)/\.github/workflows/(?P<file>[^/@]+)@.+")
 
@@ -21,6 +23,15 @@ class PublisherValues:
     repository: str
     workflow: str
     environment: str
+
+    def with_spelling_of(self, claims: Mapping[str, str]) -> Self:
+        """Return the values with the repository in GitHub's own upper and lower case.
+
+        Source: warehouse/oidc/models/github.py: owner, repository and workflow file are looked up letter by letter,
+        while git and GitHub take any spelling of the repository.
+        """
+        github = claims.get("repository", "")
+        return replace(self, repository=github) if github.lower() == self.repository.lower() else self
 
     @property
     def form_fields(self) -> tuple[tuple[str, str], ...]:
@@ -46,11 +57,12 @@ class ClaimCheck:
     claimed: str
     wanted: str
     change: str
+    ignores_case: bool = False
 
     @property
     def matches(self) -> bool:
-        """Compare the values as the index does, which ignores case."""
-        return self.claimed.lower() == self.wanted.lower()
+        """Compare the values as the index does."""
+        return self.claimed == self.wanted or (self.ignores_case and self.claimed.lower() == self.wanted.lower())
 
 
 def read_claims(token: str) -> Mapping[str, str]:
@@ -72,7 +84,8 @@ def read_claims(token: str) -> Mapping[str, str]:
 def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[ClaimCheck, ...]:
     """Compare a job's claims with the configured publisher.
 
-    Source: the index's documentation: repository, workflow file of `job_workflow_ref`, environment.
+    Source: warehouse/oidc/models/github.py: repository and workflow file of `job_workflow_ref` letter by letter, the
+    environment in any case.
     """
     reference = _WORKFLOW.fullmatch(claims.get("job_workflow_ref", ""))
     file = reference["file"] if reference else claims.get("job_workflow_ref", "")
@@ -88,7 +101,7 @@ def compare_claims(claims: Mapping[str, str], wanted: PublisherValues) -> tuple[
         ),
         ClaimCheck(
             "environment", claims.get("environment", ""), wanted.environment,
-            f"`environment: {wanted.environment}` of the job",
+            f"`environment: {wanted.environment}` of the job", ignores_case=True,
         ),
     )  # fmt: skip
 
@@ -99,7 +112,7 @@ def explain_refusal(code: str, response: str, compared: tuple[ClaimCheck, ...], 
     if code in ("invalid-publisher", "invalid-pending-publisher") and wrong is not None:
         message = f"the {wrong.what} is {wrong.claimed or 'missing'} in this job, but should be {wrong.wanted}"
         return RefusedError(f"{index} does not trust this job: {message}", hint=f"change {wrong.change}")
-    hint = _HINTS.get(code, "check the index's response and its status page")
+    hint = _HINTS.get(code) or advise(f"{code}: {response}") or "check the index's response and its status page"
     return RefusedError(f"{index} does not trust this job: {code or 'no code'}: {response}", hint=hint)
 
 
@@ -110,14 +123,10 @@ def mismatches(compared: tuple[ClaimCheck, ...]) -> Iterator[str]:
             yield f"the {value.what} is {value.claimed or 'missing'} in this job, but should be {value.wanted}"
 
 
-# Source: the error codes in the index's source.
+# A preflight shows the values that the publisher has to have, so its advice can point at them.
 _HINTS = {
-    "invalid-publisher": "the job matches the settings, so the publisher on the index is missing or differs: "
-    "add it there with the values above (the project's page, Publishing)",
+    "invalid-publisher": "the job matches the settings, so the publisher on the index is missing or differs, if only "
+    "in upper and lower case: add it there with the values above (the project's page, Publishing)",
     "invalid-pending-publisher": "the project already exists, and its publisher is only a pending one: "
     "add it to the project itself with the values above (the project's page, Publishing)",
-    "invalid-token": "the OIDC token has expired or is for another index: run the job again",
-    "invalid-reuse-token": "this OIDC token was used before: run the job again to get a new one",
-    "invalid-payload": "the index does not accept this token's issuer: GitHub Enterprise Server is not supported",
-    "not-enabled": "Trusted Publishing is disabled on the index: try again later",
 }

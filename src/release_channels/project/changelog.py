@@ -1,23 +1,23 @@
-"""A changelog in the style of Keep a Changelog: its sections, and the edit that releases the unreleased one. Pure.
-
-Source: Keep a Changelog 1.1.0.
-"""
+"""A project's changelog: which file it is, its sections, and what it says of a version. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date as Date
+from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
-from release_channels.project.changelog_headings import Title, Underlined, parse_title, title_like
-from release_channels.project.edit import Edit
-from release_channels.project.files import Read
-from release_channels.project.markdown import Heading, Markdown
+from release_channels.project.changelog_headings import Status, Title, parse_status, parse_title
+from release_channels.project.files import Read, follow_links
+from release_channels.project.markdown import EMPHASIZED, Heading, Markdown
 from release_channels.project.typed_toml import decode, resolve_inside_project
+
+if TYPE_CHECKING:
+    from release_channels.project.changelog_rst import ReStructuredText
 
 AUTO = "auto"
 BODY_LIMIT = 125_000
@@ -31,43 +31,37 @@ _NAMES = (
     *(f"docs/{stem}.md" for stem in _STEMS),
     *(f"{folder}{stem}{end}" for folder in ("", "docs/") for stem in _STEMS for end in (".rst", ".txt", "")),
 )
-_UNRELEASED_LINK = re.compile(
-    r"(?P<head>[ ]{0,3}\[unreleased\]:[ \t]*)(?P<base>\S+/compare/)"
-    r"(?P<old>[^\s.]\S*?)(?P<dots>\.{2,3})(?P<tip>[^\s.]+)[ \t]*(?P<newline>\r\n|\r|\n|)",
-    re.IGNORECASE,
+_FIRST_LINE = re.compile(r"\s*^([^\r\n]+)", re.MULTILINE)
+# The path of a page or a file with the changes; the host of a link is not looked at.
+_ELSEWHERE = re.compile(
+    r"[^/:\s]/[\w./-]*(?:releases|changelog|changes|history|news|whats-?new|release-?notes)", re.IGNORECASE
 )
+_FEW_WORDS = 60
 
-
-Document = Markdown | Underlined
-"""A changelog, parsed: its text, headings and link references."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A section: the heading of a version or of unreleased changes, and the offset where the section ends."""
-
-    heading: Heading
-    title: Title
-    end: int
+Document: TypeAlias = "Markdown | ReStructuredText"
+"""A changelog, parsed: its text, headings, links and link definitions."""
 
 
 def find_changelog(config: Config, read: Read, news_file: str = "") -> str | None:
-    """Return the path of the changelog; None if there is none.
+    """Return the path of the changelog, links followed; None if there is none.
 
-    It is the configured one, else the one that towncrier writes, else the first of the usual names.
+    It is the configured one, else the one that towncrier writes, else the first of the usual names; there a file that
+    only points elsewhere does not count.
 
     Raises: RefusedError if a configured file is missing.
     """
     if not config.changelog:
         return None
-    path = named_changelog(config, news_file)
-    if not path:
-        return next((name for name in _NAMES if read(name) is not None), None)
-    if read(path) is None:
-        where = "tool.towncrier.filename" if config.changelog == AUTO else "tool.release-channels.changelog"
-        made = "`invoke bump` lets towncrier make it" if path == news_file else "add the file and commit it"
-        raise RefusedError(f"there is no {path}", hint=f"{made}, or correct {where}")
-    return path
+    named = named_changelog(config, news_file)
+    for name in [named] if named else _NAMES:
+        path, content = follow_links(name, read)
+        if content is not None and (named or not _points_elsewhere(content, path)):
+            return path
+    if not named:
+        return None
+    where = "tool.towncrier.filename" if config.changelog == AUTO else "tool.release-channels.changelog"
+    made = "`invoke bump` lets towncrier make it" if named == news_file else "add the file and commit it"
+    raise RefusedError(f"there is no {named}", hint=f"{made}, or correct {where}")
 
 
 def named_changelog(config: Config, news_file: str) -> str:
@@ -88,66 +82,24 @@ def read_changelog(path: str, read: Read) -> Document:
     return parse_changelog(decode(read(path), path), path)
 
 
-def parse_changelog(text: str, path: str) -> Document:
-    """Parse a changelog in the markup that its suffix implies."""
-    return Underlined(text) if path.lower().endswith((".rst", ".txt")) else Markdown(text)
-
-
 def has_section(document: Document, version: Version) -> bool:
     """Check whether a version has a section with content that is not marked as unreleased."""
-    found = _released(_sections(document), version)
-    return found is not None and document.says_something(found.heading.end, found.end)
+    found = find_released(find_sections(document), version)
+    return found is not None and bool(found.content(document))
 
 
 def section(document: Document, version: Version) -> str | None:
-    """Return the text below a version's heading, up to the next one; None if there is no such heading."""
-    found = _released(_sections(document), version)
-    return document.text[found.heading.end : found.end].strip() if found else None
+    """Return the text below a version's heading, with the link definitions that it uses; None if there is no heading.
 
-
-def plan_release(
-    document: Document, version: Version, date: Date, path: str, tag_format: str = "v{version}"
-) -> Edit | None:
-    """Plan the edit that turns the unreleased changes into a version's section.
-
-    Below `[Unreleased]` the section gets a heading of its own; a heading of a version marked as unreleased gets the
-    version and its date. None if the version already has its section, and nothing is unreleased.
-
-    Raises: RefusedError if nothing is unreleased, or both exist, or the result does not parse as a released section.
+    The line that dates the release is left out; anchors and comments before the next heading belong to that one.
     """
-    text = document.text
-    sections = _sections(document)
-    unreleased_sections = [section for section in sections if not section.title.is_released]
-    has_version = _released(sections, version) is not None
-    if not unreleased_sections and has_version:
+    found = find_released(find_sections(document), version)
+    if found is None:
         return None
-    if len(unreleased_sections) != 1:
-        times = f"{len(unreleased_sections)} headings" if unreleased_sections else "no heading"
-        raise RefusedError(
-            f"{path} has {times} for unreleased changes", hint="write one `## [Unreleased]` above the newest version"
-        )
-    unreleased = unreleased_sections[0]
-    says_something = document.says_something(unreleased.heading.end, unreleased.end)
-    if has_version:
-        if not says_something:
-            return None
-        raise RefusedError(
-            f"{path} has a section for {version}, but also unreleased changes",
-            hint=f"move what belongs to {version} below its heading",
-        )
-    if not says_something:
-        raise RefusedError(
-            f"{path} has nothing below its heading for unreleased changes",
-            hint=f"describe the changes in {version} there: they become the release notes",
-        )
-    others = [section.title for section in sections if section.title.is_released]
-    title = title_like(others, unreleased.title, version, date)
-    new = _with_links(_with_title(text, unreleased, title), version, tag_format, path)
-    if not has_section(parse_changelog(new, path), version):
-        raise RefusedError(
-            f"{path} would not parse as having a section for {version}", hint=f"write its heading by hand: {title}"
-        )
-    return Edit(path, text, new)
+    body, keys = found.content(document), document.keys(found.content(document))
+    used = [document.text[item.start : item.end].strip() for item in document.definitions if item.key in keys]
+    links = "\n".join(link for link in used if link not in body)
+    return f"{body}\n\n{links}" if links else body
 
 
 def release_body(section: str, link: str, limit: int = BODY_LIMIT) -> str:
@@ -159,61 +111,116 @@ def release_body(section: str, link: str, limit: int = BODY_LIMIT) -> str:
     return kept[: kept.rfind("\n")].rstrip() + more if "\n" in kept else kept + more
 
 
-def _sections(document: Document) -> list[Section]:
-    """Return the sections of versions and of unreleased changes.
+def _points_elsewhere(content: bytes, path: str) -> bool:
+    """Check for a few words with a link to the changes, and no section."""
+    text = content.decode("utf-8", "replace")
+    if len(text.split()) > _FEW_WORDS or not _ELSEWHERE.search(text):
+        return False
+    return not find_sections(parse_changelog(text, path))
 
-    The sections of one changelog have one level: that of the first such heading. A section ends at the next heading
-    of its level or above, or at the link references that close the file.
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section: its heading and title, the line that dates it, and the offset where the section ends."""
+
+    heading: Heading
+    title: Title
+    status: Status | None
+    end: int
+
+    @property
+    def is_released(self) -> bool:
+        """Check whether neither the title nor the line below it marks the section as unreleased."""
+        return self.title.is_released and (self.status is None or self.status.is_released)
+
+    @property
+    def is_dated(self) -> bool:
+        """Check whether the title or the line below it has a date."""
+        return bool(self.title.date) or (self.status is not None and self.status.is_released)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The version as the title and as other texts may write it."""
+        return (self.title.name, str(self.title.version or self.title.name))
+
+    @property
+    def start(self) -> int:
+        """The offset where the text begins, below the heading and the line that dates it."""
+        return self.status.end if self.status else self.heading.end
+
+    def content(self, document: Document) -> str:
+        """Return the text of the section, which is empty if there are only headings, comments and the like."""
+        return document.text[self.start : document.content_end(self.heading.end, self.end)].strip()
+
+
+def parse_changelog(text: str, path: str) -> Document:
+    """Parse a changelog in the markup that its suffix implies; in other files, the one that has sections."""
+    name = path.lower()
+    if name.endswith((".md", ".markdown")):
+        return Markdown(text)
+    from release_channels.project.changelog_rst import ReStructuredText
+
+    if name.endswith(".rst"):
+        return ReStructuredText(text)
+    kinds = (ReStructuredText, Markdown) if name.endswith(".txt") else (Markdown, ReStructuredText)
+    documents = [kind(text) for kind in kinds]
+    return next((document for document in documents if find_sections(document)), documents[0])
+
+
+def find_sections(document: Document) -> list[Section]:
+    """Find the sections of versions and of unreleased changes, in order.
+
+    Paragraphs in emphasis are headings only where no other ones name a version.
     """
-    titled = [(heading, parse_title(heading.title)) for heading in document.headings]
-    level = next((heading.level for heading, title in titled if title is not None), 0)
-    bounds = [heading.start for heading in document.headings if heading.level <= level]
-    sections = []
-    for heading, title in titled:
-        if title is not None and heading.level == level:
-            after = [start for start in (*bounds, document.references_start) if start >= heading.end]
-            sections.append(Section(heading, title, min(after, default=len(document.text))))
-    return sections
+    proper = [heading for heading in document.headings if heading.level < EMPHASIZED]
+    return _sections(document, proper) or _sections(document, document.headings)
 
 
-def _released(sections: list[Section], version: Version) -> Section | None:
-    return next((entry for entry in sections if entry.title.is_released and entry.title.version == version), None)
+def find_released(sections: Sequence[Section], version: Version) -> Section | None:
+    """Find the section of a version that is not marked as unreleased."""
+    return next((entry for entry in sections if entry.is_released and entry.title.version == version), None)
 
 
-def _with_title(text: str, unreleased: Section, title: str) -> str:
-    """Write a version's title: below `[Unreleased]` as a new heading, else in place of the one marked as unreleased."""
-    heading = unreleased.heading
-    before, old = text[: heading.end], text[heading.start : heading.end]
-    newline = "\r\n" if "\r\n" in before else "\n"
-    if unreleased.title.version is not None:
-        return text[: heading.start] + _retitled(old, heading, title) + text[heading.end :]
-    new = _retitled(old, heading, title) if _is_underlined(heading) else f"{heading.markup} {title}{newline}"
-    return before + newline + new + text[heading.end :]
+def find_unreleased(sections: Sequence[Section]) -> list[Section]:
+    """Find the sections that are to be released.
+
+    Below one that is released, a lower version has been passed over, and a word such as `main` is a title of its own.
+    """
+    found: list[Section] = []
+    newest: Version | None = None
+    for entry in sections:
+        title = entry.title
+        if entry.is_released and title.version is not None:
+            newest = max(newest or title.version, title.version)
+        elif newest is None or (title.version > newest if title.version else title.is_sure):
+            found.append(entry)
+    return found
 
 
-def _retitled(old: str, heading: Heading, title: str) -> str:
-    """Replace the title of a heading; the lengths of its underline and overline follow."""
-    new = old.replace(heading.title, title, 1)
-    if not _is_underlined(heading):
-        return new
-    more = len(title) - len(heading.title)
-    line = re.compile(rf"^{re.escape(heading.markup)}+(?=[ \t]*\r?$)", re.MULTILINE)
-    return line.sub(lambda found: heading.markup * (len(found[0]) + more), new)
+def _sections(document: Document, headings: Sequence[Heading]) -> list[Section]:
+    """Return the sections among some headings, which have one level: that of the first heading that is one for sure.
 
-
-def _is_underlined(heading: Heading) -> bool:
-    return set(heading.markup) != {"#"}
-
-
-def _with_links(text: str, version: Version, tag_format: str, path: str) -> str:
-    """Start the reference `[Unreleased]: …compare/v1.1.0...HEAD` at the new tag, and add the version's own."""
-    places = [link for link in parse_changelog(text, path).references if link.label == "UNRELEASED"]
-    found = _UNRELEASED_LINK.fullmatch(text, places[0].start, places[0].end) if places else None
-    if found is None:
-        return text
-    newline = found["newline"] or ("\r\n" if "\r\n" in text else "\n")
-    tag = tag_format.replace("{version}", str(version))
-    fresh = f"{found['head']}{found['base']}{tag}{found['dots']}{found['tip']}"
-    own_head = re.sub("unreleased", str(version), found["head"], flags=re.IGNORECASE)
-    own = f"{own_head}{found['base']}{found['old']}{found['dots']}{tag}"
-    return text[: found.start()] + fresh + newline + own + text[found.end("tip") :]
+    A section ends at the next heading of its level or above.
+    """
+    text = document.text
+    found: list[tuple[Heading, Title | None, Status | None]] = []
+    for heading, end in zip(headings, [*(later.start for later in headings[1:]), len(text)], strict=False):
+        line = _FIRST_LINE.match(text, heading.end, end)
+        status = parse_status(line[1], line.start(1)) if line else None
+        title = parse_title(heading.title, has_status=status is not None)
+        if title is not None and heading.level == EMPHASIZED and title.extras:
+            title = None
+        found.append((heading, title, status))
+    levels = [heading.level for heading, title, _ in found if title and title.is_sure]
+    levels += [heading.level for heading, title, _ in found[1:] if title]
+    level = levels[0] if levels else 0
+    bounds = [
+        heading.start
+        for heading, title, _ in found
+        if heading.level < level or (heading.level == level and (title or level < EMPHASIZED))
+    ]
+    return [
+        Section(heading, title, status, min((start for start in bounds if start > heading.start), default=len(text)))
+        for heading, title, status in found
+        if title is not None and heading.level == level
+    ]

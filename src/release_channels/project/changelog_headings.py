@@ -1,4 +1,4 @@
-"""The titles of a changelog's sections: their version and date, and a title in the same style for a new one. Pure."""
+"""The titles of a changelog's sections, and the lines below them that date a release. Pure."""
 
 from __future__ import annotations
 
@@ -6,150 +6,167 @@ import re
 from dataclasses import dataclass
 from datetime import date as Date
 from datetime import datetime
-from functools import cached_property
+from functools import cache
 
 from packaging.version import Version
 
 from release_channels.model.version import try_version
-from release_channels.project.markdown import Heading, Reference
 
 _TITLE = re.compile(
-    r"(?P<before>(?:(?!v[0-9])[A-Za-z]\S*[ ](?:[^\s\d\[]\S*[ ])*)?)(?P<open>\[?)(?P<v>v?)"
-    r"(?P<name>unreleased|[0-9][0-9A-Za-z.!+_-]*)(?P<close>\]?)"
-    r"(?P<link>\([^)\s]*\))?(?P<rest>.*)",
+    r"(?P<before>(?:(?!v[0-9])[A-Za-z]\S*[ ](?:[^\s\d\[]\S*[ ])*)?)v?"
+    r"(?P<name>[0-9](?:[0-9A-Za-z.!+_-]*[0-9A-Za-z])?)(?P<rest>.*)",
     re.IGNORECASE,
 )
 _REST = re.compile(
-    r"(?P<between>[ \t]*(?:[-–—:,][ \t]*)?)(?P<paren>\(?)(?P<date>[^()\[\]]*?)(?P<end>\)?)[ \t]*"
-    r"(?:\[[^\]]*\])?[ \t]*"
+    r"\s*(?:[-–—:,|/]\s*)*[(\[]?(?:(?:released?|date|on)\b:?\s*)*(?P<date>[^()\[\]]*?)[)\]]?"
+    r"\s*[\[(]?(?:yanked)?[\])]?\s*(?:#*\s*\{[^}]*\})?[\s.:?]*",
+    re.IGNORECASE,
 )
-_UNRELEASED = re.compile(r"unreleased|tbd|tba|yyyy-mm-dd|xxxx-xx-xx", re.IGNORECASE)
-# The last ones spell the month, so day and month cannot be confused; `3/4/2026` is not accepted.
-_STYLES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y")
-_PADDED_DAY = re.compile(r"%d")
+_STATUS = re.compile(
+    r"\s*(?P<lead>[*_:>(\[]*(?:(?:released?|date|status)(?:\s+(?:on|date))?\b[*_]*:?[*_]*\s*)?)"
+    r"(?P<state>.*?)[*_.)\]:]*\s*",
+    re.IGNORECASE,
+)
+_YANKED = re.compile("yanked", re.IGNORECASE)
+_PIECES = re.compile(r"\s+[-–—|]\s+|[()\[\]]|[,:]\s")
+_KNOWN_WORDS = frozenset({"version", "release", "changes", "in", "for", "notes", "what's", "new", "series"})
+_PHRASE = (
+    r"unreleased|not (?:yet )?released|(?:in|under) (?:active )?development|in progress|work in progress|wip|tb[ad]"
+    r"|to be (?:announced|determined|released)"
+    r"|(?:\d{4}|\d\d[x?]{2}|[xy?]{4})[-/.](?:[\dxm?]{2})[-/.][xd?]{2}"
+)
+UNRELEASED = re.compile(rf"(?<!\w)(?:{_PHRASE})(?!\w)", re.IGNORECASE)
+"""What marks a version as unreleased: words, or a date that is left open."""
+_NEXT = re.compile(
+    rf"(?:(?:version|release)\s+)?(?P<name>(?:{_PHRASE}|next|upcoming|pending|development|dev|main|master|trunk|head)"
+    rf"(?:\s+(?:version|release|changes))?)(?P<rest>(?:\W+(?:{_PHRASE}))?\W*)",
+    re.IGNORECASE,
+)
+_SIGN = re.compile(r"^[^\w\s(]+\s+")
+_YEAR = re.compile(r"\d{4}")
+_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
+# The ones with words spell the month, so day and month cannot be confused; `3/4/2026` is not accepted.
+_STYLES = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%Y-%m", "%d-%b-%Y", "%d-%B-%Y",
+    *(f"{day}{end} %Y" for day in ("%B %d", "%b %d", "%b. %d", "%d %B", "%d %b", "%B", "%b") for end in (",", "")),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Title:
     """The title of a section; `version` is None for unreleased changes without a version."""
 
-    found: re.Match[str]
+    name: str
+    """The version as it is written, or the words for what is unreleased."""
     version: Version | None
+    rest: str
+    """What follows the name."""
     is_released: bool
+    is_sure: bool = True
+    """False for a word such as `main`, which is a title only among titles of versions."""
 
     @property
     def date(self) -> str:
         """The date in the title, as text; empty if there is none."""
-        rest = _REST.fullmatch(self.found["rest"])
-        return rest["date"] if rest and style_of(rest["date"]) else ""
+        return next(filter(style_of, self._pieces), "")
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """What belongs to this version alone: a code name, or the mark of a yanked one."""
+        extras = [piece for piece in self._pieces if not style_of(piece)]
+        return tuple(filter(None, [*extras, *_YANKED.findall(self.rest)]))
+
+    @property
+    def _pieces(self) -> list[str]:
+        rest = _REST.fullmatch(self.rest)
+        is_usual = rest is not None and (not rest["date"] or style_of(rest["date"]))
+        return [rest["date"]] if rest and is_usual else [piece.strip() for piece in _PIECES.split(self.rest)]
 
 
-def parse_title(text: str) -> Title | None:
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The line below a title that dates the release, or marks it as unreleased, with its offsets in the text."""
+
+    start: int
+    end: int
+    text: str
+    state: str
+
+    @property
+    def is_released(self) -> bool:
+        """Check whether it has a date."""
+        return bool(style_of(self.state))
+
+
+def parse_title(text: str, *, has_status: bool = False) -> Title | None:
     """Parse the title of a section; `2 ways to install` and `How to use 3.9` are not section titles.
 
-    Several words before a version are a project name only if a date follows, as in titles by towncrier.
+    Several words before a version are a project name only if a date follows, as in titles by towncrier, or a line
+    below it that dates the release.
     """
-    found = _TITLE.fullmatch(text.strip())
-    if found is None or bool(found["open"]) != bool(found["close"]):
+    text = _SIGN.sub("", text.strip())
+    following = _NEXT.fullmatch(text)
+    if following or re.match(r"unreleased\b", text, re.IGNORECASE):
+        name = following["name"] if following else text[: len("unreleased")]
+        rest = following["rest"] if following else text[len(name) :]
+        return Title(name, None, rest, is_released=False, is_sure=name.lower().startswith("unreleased"))
+    found = _TITLE.fullmatch(text)
+    version = try_version(found["name"]) if found else None
+    if found is None or version is None:
         return None
-    rest = _REST.fullmatch(found["rest"])
-    several = found["before"].count(" ") > 1
-    if found["before"] and (rest is None or not (rest["date"] or not several) or not _is_dated(rest["date"])):
+    is_marked = bool(UNRELEASED.search(found["rest"]))
+    title = Title(found["name"], version, found["rest"], is_released=not is_marked)
+    is_dated = is_marked or has_status or bool(title.date)
+    if "." not in title.name and not is_dated and (title.rest.strip() or found["before"]):
         return None
-    if found["name"].lower() == "unreleased":
-        return None if found["before"] else Title(found, None, is_released=False)
-    version = try_version(found["name"])
-    if version is None or ("." not in found["name"] and (found["rest"].strip() or found["before"])):
+    words = found["before"].lower().replace("’", "'").split()
+    is_name = len(words) == 1 and all(map(_YANKED.fullmatch, title.extras))
+    if not (is_dated or is_name or _KNOWN_WORDS.issuperset(words)):
         return None
-    return Title(found, version, is_released=not _UNRELEASED.search(found["rest"]))
+    is_open = is_marked or (version.is_devrelease and not is_dated)
+    return Title(title.name, version, title.rest, is_released=not is_open)
 
 
-def title_like(others: list[Title], own: Title, version: Version, date: Date) -> str:
-    """Return the title of a version in the style of the newest one; without another, in that of Keep a Changelog."""
-    if own.version is not None:
-        return _dated(own, version, date)
-    if not others:
-        return f"{own.found['open']}{version}{own.found['close']} - {date.isoformat()}"
-    model = next((other for other in others if other.date), None)
-    newest = others[0].found
-    name = f"{newest['before']}{newest['open']}{newest['v']}{version}{newest['close']}"
-    return name + (_day(model, date) if model else "")
+def parse_status(line: str, start: int) -> Status | None:
+    """Parse the first line below a title, such as `Released 2026-01-02` or `*Unreleased*`."""
+    found = _STATUS.fullmatch(line)
+    if found is None or not (style_of(found["state"]) or UNRELEASED.fullmatch(found["state"])):
+        return None
+    return Status(start, start + len(line), line, found["state"])
 
 
+def released_on(status: Status, date: str) -> str:
+    """Return a status line with a date; `Unreleased` alone becomes `Released` with the date."""
+    is_word = re.fullmatch(r"(?:un|not (?:yet )?)released", status.state, re.IGNORECASE)
+    words = _STATUS.fullmatch(status.text)
+    if is_word and words and not any(character.isalpha() for character in words["lead"]):
+        date = f"{'released' if status.state.islower() else 'Released'} {date}"
+    return status.text.replace(status.state, date, 1)
+
+
+@cache
 def style_of(text: str) -> str:
-    """Return the `strftime` format of a date; empty if it is none of the known ones."""
+    """Return the `strftime` format of a date; empty if it is none of the known ones.
+
+    `%-d` and `%-m` have no zero, `%o` is the day as an ordinal.
+    """
+    if not _YEAR.search(text):
+        return ""
+    plain = _ORDINAL.sub("", text)
     for style in _STYLES:
         try:
-            day = datetime.strptime(text, style).date()
+            day = datetime.strptime(plain, style).date()
         except ValueError:
             continue
-        return next((form for form in (style, _PADDED_DAY.sub("%-d", style)) if _write(form, day) == text), "")
+        bare = style.replace("%d", "%-d")
+        forms = (style, bare, bare.replace("%m", "%-m"), style.replace("%d", "%o"))
+        return next((form for form in forms if write_date(day, form) == text), "")
     return ""
 
 
-def _dated(own: Title, version: Version, date: Date) -> str:
-    """Return the title that was marked as unreleased, with version and date."""
-    found = own.found
-    rest = _REST.fullmatch(found["rest"])
-    day = f"{rest['between']}{rest['paren']}{date.isoformat()}{rest['end']}" if rest else f" - {date.isoformat()}"
-    return f"{found['before']}{found['open']}{found['v']}{version}{found['close']}{day}"
-
-
-def _day(model: Title, date: Date) -> str:
-    rest = _REST.fullmatch(model.found["rest"])
-    assert rest is not None  # its date was read out of it
-    return f"{rest['between']}{rest['paren']}{_write(style_of(rest['date']), date)}{rest['end']}"
-
-
-def _write(style: str, date: Date) -> str:
-    """Format a date; `%-d` is the day without a zero, which not every platform's `strftime` supports."""
-    return date.strftime(style.replace("%-d", str(date.day)))
-
-
-def _is_dated(text: str) -> bool:
-    return not text or bool(style_of(text)) or bool(_UNRELEASED.fullmatch(text))
-
-
-_RST_TITLE = re.compile(
-    r"(?:^(?P<over>(?P<sign>[^\w\s])(?P=sign){2,})[ \t]*\r?\n)?"
-    r"^[ \t]*(?P<title>\S[^\r\n]*?)[ \t]*(?P<end>\r?\n)(?P<under>(?P<mark>[^\w\s])(?P=mark)*)[ \t]*(?:\r?\n|\Z)",
-    re.MULTILINE,
-)
-_NOTHING = re.compile(r"[ \t]*|\.\.([ \t].*|)|[ \t]+:[\w-]+:.*")
-
-
-class Underlined:
-    """A changelog in reStructuredText; positions are offsets into its text."""
-
-    references: tuple[Reference, ...] = ()
-
-    def __init__(self, text: str) -> None:
-        """Keep the text; headings are parsed on first use."""
-        self.text = text
-        self.references_start = len(text)
-
-    @cached_property
-    def headings(self) -> tuple[Heading, ...]:
-        """The headings of the text, in order; indented lines are quotes or code."""
-        styles: list[tuple[bool, str]] = []
-        found = []
-        for match in _RST_TITLE.finditer(self.text):
-            over, under, title = match["over"], match["under"], match["title"]
-            begins_indented = self.text[match.start("title") - 1 : match.start("title")] in (" ", "\t")
-            if len(under) < max(3, len(title)) or (over and over != under) or (begins_indented and not over):
-                continue
-            style = (bool(over), under[0])
-            if style not in styles:
-                styles.append(style)
-            found.append(Heading(match.start(), match.end(), styles.index(style) + 1, title, under[0]))
-        return tuple(found)
-
-    def says_something(self, start: int, end: int) -> bool:
-        """Check whether a part contains more than headings, comments and link targets."""
-        titled = [range(heading.start, heading.end) for heading in self.headings]
-        at = start
-        for line in self.text[start:end].splitlines(keepends=True):
-            if not any(at in span for span in titled) and not _NOTHING.fullmatch(line.rstrip("\r\n")):
-                return True
-            at += len(line)
-        return False
+def write_date(date: Date, style: str) -> str:
+    """Format a date; not every platform's `strftime` supports numbers without a zero, and none an ordinal."""
+    day = date.day
+    ending = "th" if day // 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+    style = style.replace("%-d", str(day)).replace("%-m", str(date.month)).replace("%o", f"{day}{ending}")
+    return date.strftime(style)

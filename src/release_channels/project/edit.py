@@ -18,6 +18,8 @@ class Edit:
     path: str
     old: str
     new: str
+    warning: str = ""
+    """What it could not do."""
 
 
 @dataclass(frozen=True, slots=True)

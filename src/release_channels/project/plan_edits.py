@@ -9,6 +9,10 @@ from datetime import date as Date
 
 from packaging.version import Version
 
+from release_channels.errors import RefusedError
+from release_channels.model.next_version import Part, raised
+from release_channels.model.version import final_of
+from release_channels.project.changelog import find_changelog
 from release_channels.project.commit_url import with_source_commit
 from release_channels.project.edit import Edit
 from release_channels.project.files import Read
@@ -124,6 +128,19 @@ def plan_version(project: Project, read: Read, version: Version, date: Date | No
     add(plan_lock(project.normalized_name, read_edited, version))
     add(plan_cargo_lock(project.source, read_edited, version))
     return tuple(edits.values())
+
+
+def bumped_files(project: Project, read: Read) -> tuple[str, ...]:
+    """Return the paths that a `bump` changes; none where git tags have the version, or it cannot be planned."""
+    if not project.source.is_written:
+        return ()
+    try:
+        target = raised(final_of(project.version), Part.PATCH)
+        edits = plan_version(project, read, target, Date.min)
+        changelog = find_changelog(project.config, read, project.news_file(target))
+    except RefusedError:
+        return ()
+    return tuple(sorted({*(edit.path for edit in edits), *filter(None, (changelog,))}))
 
 
 def plan_preview(project: Project, read: Read, version: Version, url: str | None) -> tuple[Edit, ...]:

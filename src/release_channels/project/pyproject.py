@@ -17,7 +17,7 @@ from release_channels.project.metadata import Identity, read_identity
 from release_channels.project.sources.base import VersionSource
 from release_channels.project.sources.detect import detect_version_source
 from release_channels.project.sources.layout import SourceContext
-from release_channels.project.typed_toml import decode, nested_table, optional_string, parse_toml, table
+from release_channels.project.typed_toml import MAX_SETTINGS, decode, nested_table, optional_string, parse_toml, table
 
 PYPROJECT = "pyproject.toml"
 
@@ -75,9 +75,8 @@ class Project:
     def with_tags(self, tags: ReachableTags, tag_format: str = "") -> Project:
         """Return the project with the version of its commit's tags; unchanged if the version is in a file.
 
-        Without a format of their own the tags have the configured one.
-
-        Raises: RefusedError for a tag that is not of the configured format.
+        The format is the configured one unless another one is given.
+        Raises: RefusedError for a tag that is not of the format.
         """
         if self.source.is_written:
             return self
@@ -110,6 +109,7 @@ def parse_project(
         path,
         bom="no build backend reads",
         missing="a release is made from a project with [project] in that file",
+        most=MAX_SETTINGS,
     )
     document = parse_toml(text, path)
     identity = read_identity(document, path, read)

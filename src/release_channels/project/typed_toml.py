@@ -12,15 +12,28 @@ from release_channels.errors import RefusedError
 from release_channels.model.version import parse_project_version
 
 BOM = "\ufeff"
+MAX_SETTINGS = 2 * 2**20
+"""The size of the largest pyproject.toml, in bytes: a parser takes a second for one MiB."""
+_MAX_TEXT = 16 * 2**20
 
 
-def decode(content: bytes | None, path: str, *, bom: str = "", missing: str = "add the file and commit it") -> str:
+def decode(
+    content: bytes | None,
+    path: str,
+    *,
+    bom: str = "",
+    missing: str = "add the file and commit it",
+    most: int = _MAX_TEXT,
+) -> str:
     """Decode a file of a commit; `bom` states why a byte order mark is refused, empty if it is harmless.
 
-    Raises: RefusedError if it is missing, not UTF-8, or starts with a refused byte order mark.
+    Raises: RefusedError if it is missing, has more than `most` bytes, is not UTF-8, or starts with a refused byte
+    order mark.
     """
     if content is None:
         raise RefusedError(f"there is no {path}", hint=missing)
+    if len(content) > most:
+        raise RefusedError(f"{path} has {len(content)} bytes, more than {most}", hint="was the right file committed?")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as err:

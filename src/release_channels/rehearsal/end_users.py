@@ -18,9 +18,7 @@ from release_channels.errors import CommandError
 from release_channels.model.install_commands import pip_command
 from release_channels.model.version import Channel
 from release_channels.rehearsal.environment import RehearsalEnvironment
-from release_channels.release.clean_install import CleanInstaller, make_clean_installer
-
-_SECONDS = 300
+from release_channels.release.clean_install import CleanInstaller, installed_version, make_clean_installer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +55,20 @@ class EndUsers:
         home = self.guest.home
         report = home / f"pip-{channel}.json"
         words = (*pip_command(self.guest.project, channel)[1:], "--dry-run", "--quiet", "--report", str(report))
-        run(python_of(home / "with-pip"), *words, cwd=home, env=self.guest.env, timeout=_SECONDS)
+        run(python_of(home / "with-pip"), *words, cwd=home, env=self.guest.env, timeout=self.guest.seconds)
         entries = json.loads(report.read_text(encoding="utf-8"))["install"]
         named = {canonicalize_name(entry["metadata"]["name"]): entry["metadata"]["version"] for entry in entries}
-        return Version(named[canonicalize_name(self.guest.project)])
+        found = named.get(canonicalize_name(self.guest.project))
+        if found is None:  # the environment has it already, as pip itself
+            return installed_version(python_of(home / "with-pip"), self.guest.project, home, self.guest.env)
+        return Version(found)
 
     def _uv(self, channel: Channel) -> Version:
         """Resolve as `uv tool install` does."""
         home = self.guest.home
         allow = ("--prerelease", "allow") if channel is Channel.PREVIEW else ()
         words = ("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python", self.guest.python, *allow)
-        text = run(uv_program(), *words, home / "wanted.in", cwd=home, env=self.guest.env, timeout=_SECONDS)
+        text = run(uv_program(), *words, home / "wanted.in", cwd=home, env=self.guest.env, timeout=self.guest.seconds)
         pins = dict(_pins(text))
         return pins[canonicalize_name(self.guest.project)]
 

@@ -63,8 +63,8 @@ class RehearsalEnvironment:
     upstream: str
     is_quick: bool = False
     keep: bool = False
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The secrets of the environments, by name."""
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    """The secrets of each environment by name, and those of the repository."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """The variables that the repository stores, by name."""
 
@@ -147,12 +147,13 @@ def create_environment(
         base |= {REHEARSAL: str(_write_addresses(directory, index, is_quick=is_quick))}
         model = stack.enter_context(open_model(config, env, tls))
         base |= open_ways(model.hosts)
+        gate = config.gate_environment or config.preview_environment
         environment = RehearsalEnvironment(
             directory=directory, repository=repository, project=project, commit=commit, remote=remote,
             checkout=checkout, state=state, index=index, github=github, runner=service, runner_url=served.url,
             fault_injector=fault_injector, publishers=publishers, upstream_proxy=upstream_proxy, env=base,
             upstream=upstream, is_quick=is_quick, keep=keep,
-            secrets=model.secrets, variables=model.variables,
+            secrets={gate: model.secrets}, variables=model.variables,
         )  # fmt: skip
         _make_repository(environment, git)
         for wanted in wanted_environments(config):  # what `setup-publishing --apply` creates

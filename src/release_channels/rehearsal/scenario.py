@@ -16,10 +16,10 @@ from release_channels.errors import FailedError, ReleaseError
 from release_channels.model.outcome import Result
 from release_channels.model.tags import tag_of
 from release_channels.model.version import final_of
+from release_channels.model.workflow_semantics.triggers import Event
 from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
 from release_channels.rehearsal.actions.run import WorkflowRunResult
 from release_channels.rehearsal.actions.run_files import log_of
-from release_channels.rehearsal.actions.triggers import Event
 from release_channels.rehearsal.actions.workflow import Workflow
 from release_channels.rehearsal.end_users import EndUsers, Resolved
 from release_channels.rehearsal.environment import RehearsalEnvironment
@@ -261,7 +261,7 @@ class Scenario:
         return f"nox -s build -- {' '.join(words)}", f"{len(here)} files of {version} are identical"
 
     def _status(self) -> tuple[str, str]:
-        done = self.maintainer.task("status")
+        done = self.maintainer.task("status", "--exit-code")
         if done.code:
             raise FailedError("`invoke status` reports unfinished work", hint=done.text)
         return "invoke status", next(line for line in done.text.splitlines() if line.startswith("next:"))
@@ -269,7 +269,7 @@ class Scenario:
 
 def _not_started(file: str = "") -> FailedError:
     said = f"{file} was not started" if file else "nothing was started"
-    return FailedError(f"{said} by the push", hint="does `on:` of the workflow file name this event?")
+    return FailedError(f"{said} by the push", hint="do `on:` and its filters in the workflow file have this event?")
 
 
 def tail(environment: RehearsalEnvironment, ran: WorkflowRunResult, lines: int = 25) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -12,13 +12,21 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.clone import UMASK, clone_commit
-from release_channels.adapters.distributions import parse_file_name, sha256_of
+from release_channels.adapters.clone import UMASK, clone_commit, filtered_files
+from release_channels.adapters.distributions import (
+    Kind,
+    kind_of,
+    parse_file_name,
+    read_members,
+    sha256_of,
+    sha256_of_pieces,
+)
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git, clean_git_environment
 from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.errors import CommandError, FailedError, RefusedError
+from release_channels.model.findings import Allowable
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import Commit
 from release_channels.model.outcome import Result
@@ -27,11 +35,13 @@ from release_channels.model.version import Channel
 from release_channels.project.edit import Edit
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project
+from release_channels.release.checks.context import summarize
 from release_channels.release.dist_dir import DIST, MANIFEST, check_dist_paths, write_dist
 from release_channels.release.sdist_normalize import is_normalized, normalize_sdist, wait_past_commit_second
 from release_channels.release.step import ReleaseContext, Report, Step
 
 _SECONDS = 1800
+_CLONE = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class BuildSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that give the build backend a version that no file contains."""
     build_constraints: str = ""
+    build_environment: tuple[str, ...] = ()
+    """Further variables that the build backend gets, by name."""
 
 
 def build_spec_for_release(release: ReleaseContext, version: Version) -> BuildSpec:
@@ -63,6 +75,7 @@ def build_spec(
         edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
         environment=project.source.environment(version),
         build_constraints=project.config.build_constraints,
+        build_environment=project.config.build_environment,
     )
 
 
@@ -71,12 +84,12 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
 
     Raises: CommandError with the end of the backend's output if the build fails.
     """
-    clone, out = workplace / "source", workplace / "out"
+    clone, out = workplace / _CLONE, workplace / "out"
     clone_commit(recipe.repository, recipe.commit.sha, clone)
     for edit in recipe.edits:
         (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
-    env = build_environment(env, recipe.commit.time) | dict(recipe.environment)
+    env = build_environment(env, recipe.commit.time, recipe.build_environment) | dict(recipe.environment)
     wait_past_commit_second(recipe.commit.time)
     _uv_build("sdist", *words, "--sdist", cwd=clone, env=env)
     sdist = _only(out, "*.tar.gz", "sdist")
@@ -98,12 +111,14 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
         raise FailedError(f"the build backend could not build the {kind}", hint=stop.hint) from stop
 
 
-def build_environment(env: Mapping[str, str], epoch: int) -> dict[str, str]:
+def build_environment(env: Mapping[str, str], epoch: int, more: Collection[str] = ()) -> dict[str, str]:
     """The environment of a build backend: no secrets, no git configuration, and the commit's time as its clock.
+
+    It gets the variables of the user that every program needs, and those named in `more`.
 
     Source: reproducible builds, SOURCE_DATE_EPOCH specification (seconds).
     """
-    clean = clean_git_environment(sanitized_environment(env))
+    clean = clean_git_environment(sanitized_environment(env, more))
     return clean | {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "TZ": "UTC"}
 
 
@@ -116,6 +131,7 @@ def _act(release: ReleaseContext) -> Report:
     with temporary_directory("build") as workplace:
         with console.progress(f"building {release.project.name} {version}"):
             files, warnings = _build(release, build_spec_for_release(release, version), workplace)
+            warnings += _check_filtered(files, release.project.config.allow)
         refuse_other_version([file.name for file in files], version, release.project)
         manifest = Manifest(
             channel=release.plan.channel,
@@ -135,7 +151,7 @@ def _act(release: ReleaseContext) -> Report:
 def refuse_other_version(names: Iterable[str], version: Version, project: Project) -> None:
     """Refuse files of another version than planned: the backend takes it from elsewhere than it was read from.
 
-    Raises: FailedError that names both versions; RefusedError for a file that is no distribution.
+    Raises: FailedError that names both versions; RefusedError for any other kind of file.
     """
     for name in names:
         built = parse_file_name(name)[1]
@@ -167,6 +183,29 @@ def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple
     again = workplace / "alone"
     again.mkdir()
     return build(again), (warning,)
+
+
+def _check_filtered(files: tuple[Path, ...], allow: Collection[str]) -> tuple[str, ...]:
+    """Warn of an sdist that contains files as a filter such as Git LFS stores them, and refuse a wheel that does.
+
+    Raises: RefusedError with the entries of `allow`.
+    """
+    clone = files[0].parent.with_name(_CLONE)
+    filtered = {sha256_of(clone / path): path for path in filtered_files(clone) if (clone / path).stat().st_size}
+    warnings: list[str] = []
+    for file in files if filtered else ():
+        packed = [filtered.get(sha256_of_pieces(pieces).hex(), "") for member, pieces in read_members(file)]
+        meant = {path: Allowable.FILTERED_FILES.case(path) for path in dict.fromkeys(packed) if path}
+        cases = {path: case for path, case in meant.items() if case not in allow}
+        message = (
+            f"{file.name} contains {summarize(cases)} as git stores it: a clean clone runs no git filter such as LFS"
+        )
+        if cases and kind_of(file.name) is Kind.WHEEL:
+            entries = ", ".join(f'"{case}"' for case in cases.values())
+            hint = f"keep it out of the filter in .gitattributes; where that is meant, add {entries} to `allow`"
+            raise RefusedError(message, hint=hint)
+        warnings += [message] if cases else []
+    return tuple(warnings)
 
 
 def _refuse_tracked(root: Path) -> None:

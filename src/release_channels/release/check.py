@@ -28,6 +28,7 @@ from release_channels.release.checks import CheckContext, check_release
 from release_channels.release.dist_dir import DIST, read_manifest
 from release_channels.release.rebuild import ConcurrentRebuild, Difference, explain_difference
 from release_channels.release.step import ReleaseContext, Report, Step
+from release_channels.release.verify_policy import newest_release
 
 
 def _act(release: ReleaseContext) -> Report:
@@ -69,7 +70,7 @@ def _texts(release: ReleaseContext) -> Iterator[Finding]:
 def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tuple[CheckContext, tuple[Finding, ...]]:
     """Describe what is checked, and report a comparison that cannot be made."""
     state, config = release.observed.index, release.project.config
-    newest = _newest_release(state, manifest.version, manifest.channel)
+    newest = newest_release(state, manifest.version, manifest.channel)
     wheel = _smallest_wheel(state.releases[newest]) if newest else None
     previous = fetch_file(release.index, wheel, workplace) if wheel else None
     subject = CheckContext(
@@ -87,8 +88,7 @@ def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tu
         practice=release.index.name == LOCAL,
         previous=previous,
         previous_version=newest,
-        allow_lost_scripts=frozenset(config.allow_lost_scripts),
-        allow_prerelease_dependencies=frozenset(config.allow_prerelease_dependencies),
+        allow=frozenset(config.allow),
     )
     return subject, (_not_compared(release, manifest, wheel),) if wheel and previous is None else ()
 
@@ -98,16 +98,6 @@ def _not_compared(release: ReleaseContext, manifest: Manifest, wheel: IndexFile)
     severity = Severity.ERROR if manifest.channel is Channel.PUBLIC else Severity.WARNING
     text = f"{release.index.title} does not give this file, the newest release's, so no script can be missed"
     return Finding(severity, wheel.name, text, "try again when it does")
-
-
-def _newest_release(state: IndexState, version: Version, channel: Channel) -> Version | None:
-    """Find the newest release that users of the channel may have, which is the one they would upgrade from.
-
-    What a preview alone had was never promised: a final is compared with finals.
-    """
-    offered = (v for v, files in state.releases.items() if not all(file.yanked for file in files))
-    theirs = (v for v in offered if channel is Channel.PREVIEW or not v.is_prerelease)
-    return max((v for v in theirs if v != version), default=None)
 
 
 def _smallest_wheel(files: Sequence[IndexFile]) -> IndexFile | None:

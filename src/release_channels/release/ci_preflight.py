@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from release_channels.adapters import console
@@ -83,7 +83,9 @@ def _exchange(job: _Job, env: Mapping[str, str]) -> Outcome:
     compared: tuple[ClaimCheck, ...] = ()
     try:
         identity = fetch_identity(env, exchange.audience(), rehearsal=index.rehearsal)
-        compared = compare_claims(read_claims(identity), job.wanted)
+        claims = read_claims(identity)
+        job = replace(job, wanted=job.wanted.with_spelling_of(claims))
+        compared = compare_claims(claims, job.wanted)
         _show_claims(compared)
         # A pending publisher's first token makes the project: that is for the first release to do.
         if not read_index(index, job.wanted.project).releases:

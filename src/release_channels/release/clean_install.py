@@ -27,6 +27,7 @@ _KEPT = (
     *("UV_SYSTEM_CERTS", "UV_NATIVE_TLS", "UV_INSECURE_HOST", "UV_LINK_MODE", "UV_HTTP_TIMEOUT"),
     *("PIP_CERT", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT"),
 )
+_QUERY_SECONDS = 120
 # Variables that lead to a user's configuration although they are neither pip's nor uv's.
 _USERS_OWN = ("NETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
 
@@ -81,6 +82,8 @@ class CleanInstaller:
     def pip_would_install(self, channel: Channel) -> Version:
         """Query pip, by its own dry run of the channel's command, which version it would bring.
 
+        What the new environment has already, as pip itself, may be what it would keep.
+
         Raises: CommandError with pip's own words.
         """
         python = self._environment(with_pip=True)
@@ -88,7 +91,8 @@ class CleanInstaller:
         self._run(python, *pip_command(self.project, channel)[1:], "--dry-run", "--report", str(report))
         entries = json.loads(report.read_text(encoding="utf-8"))["install"]
         named = {canonicalize_name(entry["metadata"]["name"]): entry["metadata"]["version"] for entry in entries}
-        return Version(named[canonicalize_name(self.project)])
+        found = named.get(canonicalize_name(self.project))
+        return Version(found) if found else installed_version(python, self.project, self.home, self.env)
 
     def uv_install(self, channel: Channel, *, only_this_project: bool = False, is_tool: bool = True) -> Environment:
         """Run the channel's uv command; what is not a tool goes into a new environment.
@@ -103,6 +107,15 @@ class CleanInstaller:
         self._run(uv_program(), *words)
         directory = Path(self.env["UV_TOOL_DIR"]) / canonicalize_name(self.project)
         return Environment(python_of(directory), Path(self.env["UV_TOOL_BIN_DIR"]))
+
+    def install_version(self, version: Version) -> Environment:
+        """Install one version of the project in a new environment.
+
+        Raises: CommandError with uv's own words.
+        """
+        python = self._environment()
+        self._run(uv_program(), "pip", "install", "--python", str(python), f"{self.project}=={version}")
+        return Environment(python, python.parent)
 
     def early_dependencies(self) -> tuple[str, ...]:
         """List the dependencies that come as pre-releases when all pre-releases are allowed.
@@ -139,6 +152,12 @@ class CleanInstaller:
     def _left(self) -> float:
         """Return how long the next command may take, in seconds."""
         return max(min(self.seconds, self.deadline - time.monotonic()), 0)
+
+
+def installed_version(python: Path, project: str, home: Path, env: Mapping[str, str]) -> Version:
+    """Query an environment which version of a project it has."""
+    words = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
+    return Version(run(python, "-I", "-c", words, project, cwd=home, env=env, timeout=_QUERY_SECONDS))
 
 
 def make_clean_installer(

@@ -64,8 +64,14 @@ def _describe(project: str, targets: list[list[str]]) -> dict[str, Any]:
         "direct_url": found.read_text("direct_url.json"),
         "files": [str(file) for file in found.files or ()],
         "scripts": [[point.name, point.group] for point in points],
-        "targets": [[point.name, point.module, point.attr or ""] for point in points] or targets,
+        "targets": [[point.name, *split_reference(point.value)] for point in points] or targets,
     }
+
+
+def split_reference(value: str) -> list[str]:
+    """Split the reference of an entry point into module and attribute; Python 3.8 knows neither."""
+    module, _, attr = value.partition("[")[0].partition(":")
+    return [module.strip(), attr.strip()]
 
 
 class _Attempt:

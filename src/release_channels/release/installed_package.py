@@ -13,10 +13,10 @@ from typing import Any
 
 from packaging.version import Version
 
-from release_channels.adapters.process import run, run_unchecked
+from release_channels.adapters.process import run_unchecked
 from release_channels.errors import CommandError, FailedError, SlowError
 from release_channels.release.checks.archive import read_archive
-from release_channels.release.checks.entry_points import scripts
+from release_channels.release.checks.entry_points import Script, excuse, scripts
 from release_channels.release.checks.wheel_layout import import_packages, script_files
 from release_channels.release.clean_install import Environment
 from release_channels.release.import_probe import prepare_probe, read_results
@@ -34,18 +34,29 @@ _Import = tuple[str, str, list[str], str]
 class Wheel:
     """The promises of a wheel: its files with their digests, its programs, and what can be imported from it.
 
-    `scripts` are entry points, of which installers make programs; `ready_made` are programs as the wheel carries them.
+    Installers make programs of the entry points; `ready_made` are programs as the wheel carries them.
     """
 
     record: Mapping[str, str]
-    scripts: tuple[str, ...]
+    entry_points: tuple[Script, ...]
     ready_made: tuple[str, ...]
     modules: tuple[str, ...]
+    requires: tuple[str, ...]
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """List the names of its entry points."""
+        return tuple(script.name for script in self.entry_points)
 
     @property
     def is_tool(self) -> bool:
         """Return whether uv can install it as a tool, which needs a program."""
         return bool(self.scripts or self.ready_made)
+
+    def excuse(self, name: str, problem: str) -> str:
+        """Return why a script need not start in a default install on this machine; empty if nothing excuses it."""
+        script = next((script for script in self.entry_points if script.name == name), Script(name, "", ""))
+        return excuse(script, problem, self.requires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,8 @@ class Installed:
     prefix: Path
     files: tuple[str, ...]
     console_scripts: tuple[str, ...]
+    broken: Mapping[str, str]
+    """The problem of each script that cannot start."""
     warnings: tuple[str, ...]
 
 
@@ -69,8 +82,8 @@ def read_wheel(path: Path) -> Wheel:
     archive = read_archive(path)
     rows = csv.reader((archive.about("RECORD") or b"").decode("utf-8").splitlines())
     record = {row[0]: row[1] for row in rows if len(row) > 1 and row[1]}
-    names = tuple(script.name for script in scripts(archive))
-    return Wheel(record, names, tuple(script_files(archive)), import_packages(archive))
+    requires = tuple(archive.fields.get("requires_dist", []))
+    return Wheel(record, scripts(archive), tuple(script_files(archive)), import_packages(archive), requires)
 
 
 def inspect_installation(
@@ -78,38 +91,42 @@ def inspect_installation(
 ) -> Installed:
     """Inspect an installed project: where it came from, and whether what it promises can be imported.
 
-    Raises: FailedError for a script that cannot be imported, and for an install from elsewhere.
+    Raises: FailedError for an install from elsewhere, and where nothing of a library can be imported.
     """
     description, imports = _probe(environment, project, wheel, home, env)
     if description["direct_url"]:
         raise FailedError(f"{project} was not installed from the index: it has a direct_url.json")
-    for script, module, sources, problem in imports:
+    for _, module, sources, _ in imports:
         for path in sources:
             if not Path(path).resolve().is_relative_to(Path(description["prefix"]).resolve()):
                 raise FailedError(f"{module} was imported from {path}, outside the environment")
-        if script and problem:
-            raise FailedError(f"the script {script} cannot start: {problem}", hint=_MISSING)
     for script, group in description["scripts"]:
         # Nobody expects --help of a program with windows: that it is there is enough.
         if group == "gui_scripts" and shutil.which(script, path=environment.programs) is None:
             raise FailedError(f"the script {script} was not installed", hint=_MISSING)
+    broken = {script: problem for script, _, _, problem in imports if script and problem}
     return Installed(
         version=Version(description["version"]),
         site=Path(description["site"]),
         prefix=Path(description["prefix"]),
         files=tuple(description["files"]),
         console_scripts=tuple(name for name, group in description["scripts"] if group == "console_scripts"),
-        warnings=_unimportable(project, imports),
+        broken=broken,
+        warnings=_unimportable(project, [each for each in imports if not each[0]]),
     )
 
 
+def refuse_broken(broken: Mapping[str, str]) -> None:
+    """Refuse scripts that cannot start.
+
+    Raises: FailedError with all of them.
+    """
+    problems = [f"the script {script} cannot start: {problem}" for script, problem in broken.items()]
+    if problems:
+        raise FailedError("; ".join(problems), hint=_MISSING)
+
+
 _MISSING = "does the wheel lack a file, or the project a dependency? `nox -s check` imports the same"
-
-
-def installed_version(environment: Environment, project: str, home: Path, env: Mapping[str, str]) -> Version:
-    """Query an environment which version of a project it has."""
-    words = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
-    return Version(run(environment.python, "-I", "-c", words, project, cwd=home, env=env, timeout=_IMPORT_SECONDS))
 
 
 def compare_files(installed: Installed, wheel: Wheel) -> None:
@@ -137,7 +154,7 @@ _OTHER_WHEEL = (
 
 
 def smoke_test_script(
-    script: str, environment: Environment, home: Path, env: Mapping[str, str], seconds: float
+    script: str, environment: Environment, wheel: Wheel, home: Path, env: Mapping[str, str], seconds: float
 ) -> tuple[str, ...]:
     """Start a console script with --help, and return warnings.
 
@@ -160,6 +177,8 @@ def smoke_test_script(
     if done.code == 0 or "Traceback (most recent call last)" not in done.messages:
         return ()
     last = done.messages.splitlines()[-1].strip()
+    if why := wheel.excuse(script, last):
+        return (f"`{script} --help` ends with {last} ({why})",)
     if last.partition(":")[0] in _INCOMPLETE:
         raise FailedError(f"`{script} --help` ends with {last}", hint=_MISSING)
     return (f"`{script} --help` ends with a traceback ({last}): it could only be imported",)

@@ -27,6 +27,7 @@ from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
 from release_channels.model.observed import Commit, Observed
 from release_channels.model.outcome import Outcome, Result
+from release_channels.model.session_names import DEFAULT_INDEX, TypedCommands
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import VerifiedRun
 from release_channels.model.version import Channel
@@ -61,6 +62,7 @@ def run_pipeline(
     """
     with session_run(name, root, env, dry_run=dry_run, intermediate=intermediate) as run:
         options = run.parse(Options, words)
+        console.set_commands(TypedCommands(index=options.index or (DEFAULT_INDEX if run.actions.runs else LOCAL)))
         job = Job(tuple(steps), channel, options, root, env, run.actions, patience or Timeouts())
         run.outcome = release(job)
     return run.outcome

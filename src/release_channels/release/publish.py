@@ -14,6 +14,7 @@ from release_channels.adapters.index import LOCAL, Credentials, Index, fetch_fil
 from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.errors import FailedError, RefusedError, UnansweredError
+from release_channels.model.index_refusals import OVERLOADED, advise
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile
 from release_channels.model.outcome import Result
@@ -25,9 +26,6 @@ from release_channels.release.step import ReleaseContext, Report, Step
 from release_channels.release.upload_guard import recheck_tag, verify_before_upload
 
 _SECONDS = 1800
-# uv tries again by itself when a connection breaks, and not when the index answers with one of these.
-# Source: tried with uv 0.13.9.
-_PASSING = re.compile(r"status code (429|500|502|503|504)\b")
 
 
 def _act(release: ReleaseContext) -> Report:
@@ -130,22 +128,23 @@ def _upload(release: ReleaseContext, files: tuple[Path, ...], workplace: Path) -
     index = release.index
     how = "always" if index.credentials is Credentials.TRUSTED_PUBLISHING else "never"
     words = ("publish", "--trusted-publishing", how, "--no-config", "--no-progress", "--color", "never")
-    addresses = ("--publish-url", index.upload_url, "--check-url", index.simple_url)
+    # By variables: the addresses may hold a login, and words are listed by `ps`.
+    env = _environment(release) | {"UV_PUBLISH_URL": index.upload_url, "UV_PUBLISH_CHECK_URL": index.simple_url}
     accepted: set[str] = set()
     for pause in (*release.patience.tries, None):
-        done = run_unchecked(
-            uv_program(), *words, *addresses, *files, cwd=workplace, env=_environment(release), timeout=_SECONDS
-        )
+        done = run_unchecked(uv_program(), *words, "--", *files, cwd=workplace, env=env, timeout=_SECONDS)
         said = join_wrapped_lines(done.messages)
         accepted |= {file.name for file in files if uv_reported(file.name, said)}
         if done.code == 0:
             return frozenset(accepted)
-        passing = _PASSING.search(said)
+        passing = re.search(OVERLOADED, said)
         if pause is None or not passing:
             break
         console.warn(f"the index answered {passing[1]}; trying again in {pause:g} s")
         time.sleep(pause)
-    raise FailedError(f"{index.title} did not take the upload", hint=_explain(done.messages))
+    raise FailedError(
+        f"{index.title} did not take the upload", hint="\n".join(filter(None, (done.messages, advise(said))))
+    )
 
 
 def uv_reported(name: str, messages: str) -> bool:
@@ -172,27 +171,7 @@ def _environment(release: ReleaseContext) -> dict[str, str]:
             return {name: value for name, value in release.env.items() if name in kept or not name.startswith("UV_")}
 
 
-def _explain(messages: str) -> str:
-    """Return uv's own words, and for the known refusals what to do about them."""
-    said = join_wrapped_lines(messages)
-    advice = (advice for sign, advice in _ADVICE if re.search(sign, said))
-    return "\n".join(filter(None, (messages, next(advice, ""))))
-
-
 _USERS_OWN = ("UV_PUBLISH_TOKEN", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD")
-# Source: the index's answers as read in its source and tried with uv 0.13.9.
-_ADVICE = (
-    ("id-token: write", "give the publishing job `permissions: id-token: write`"),
-    ("invalid-publisher", "compare owner, repository, workflow file name and environment with the trusted publisher"),
-    ("File already exists", "someone else uploaded this version in the meantime: publish under the next number"),
-    ("previously used by a file", "a deleted file's name can never be used again: publish under the next number"),
-    ("Missing credentials", "this index wants credentials: set UV_PUBLISH_TOKEN, or publish from CI"),
-    (r"status code 40[13]\b", "the index does not accept these credentials: check the token and what it may upload"),
-    (
-        f"{_PASSING.pattern}|error sending request",
-        "run the same again when the index is well: what has arrived stays, and the rest is added",
-    ),
-)
 
 
 def _confirm(release: ReleaseContext, manifest: Manifest, accepted: frozenset[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from release_channels.adapters.archive_guard import refuse_unsafe_archive
 from release_channels.adapters.distributions import read_distribution, sha256_of
 from release_channels.adapters.git import Git
 from release_channels.adapters.observe import read_tag
@@ -58,7 +59,11 @@ def _pass(file: ManifestFile, manifest: Manifest, source: Path, target: Path) ->
 
 
 def _look_inside(copy: Path, manifest: Manifest) -> None:
-    """Read name and version from the file's own metadata; reading refuses a file whose name tells another story."""
+    """Read name and version from the file's own metadata; reading refuses a file whose name tells another story.
+
+    A build of another job may have been checked by nobody, so what no installer should be given is refused here, too.
+    """
+    refuse_unsafe_archive(copy)
     inside = read_distribution(copy)
     if canonicalize_name(inside.name) != canonicalize_name(manifest.project):
         raise RefusedError(f"{copy.name} is of the project {inside.name}, not {manifest.project}", hint=_REBUILD)

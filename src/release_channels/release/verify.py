@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import TypeVar
 
@@ -16,23 +16,25 @@ from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.index import read_index
 from release_channels.adapters.process import run_parallel
 from release_channels.errors import CommandError, FailedError, ReleaseError, SlowError
+from release_channels.model.findings import Allowable
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import IndexState
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
-from release_channels.release.clean_install import CleanInstaller, Environment, make_clean_installer
+from release_channels.release.clean_install import CleanInstaller, Environment, installed_version, make_clean_installer
 from release_channels.release.installed_package import (
     Wheel,
     compare_files,
     inspect_installation,
-    installed_version,
     read_wheel,
+    refuse_broken,
     smoke_test_script,
 )
 from release_channels.release.step import ReleaseContext, Report, Step
 from release_channels.release.verify_policy import (
     fetch_published_wheel,
     final_for_older_python,
+    newest_release,
     offered_final,
     skipped_finals,
 )
@@ -53,6 +55,8 @@ class InstallResult:
     version: Version | None
     warnings: tuple[str, ...] = ()
     refusal: str = ""
+    works: str = ""
+    """What of it was seen to work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,9 @@ class Expected:
     version: Version
     wheel: Wheel
     script_seconds: float
+    before: Version | None
+    """The newest release before it, by which a script that cannot start is judged."""
+    allow: frozenset[str]
 
     @property
     def other(self) -> Channel:
@@ -79,7 +86,9 @@ def _act(release: ReleaseContext) -> Report:
     with temporary_directory("verify") as home:
         manifest, path = fetch_published_wheel(release, home / "published")
         wheel = read_wheel(path)
-        expected = Expected(manifest.channel, manifest.version, wheel, release.patience.script)
+        before = newest_release(release.observed.index, manifest.version, manifest.channel)
+        allow = frozenset(release.project.config.allow)
+        expected = Expected(manifest.channel, manifest.version, wheel, release.patience.script, before, allow)
         guest = make_clean_installer(home, release.project, release.index, release.upstream, release.env)
         with console.progress(f"installing from the index, with {' and with '.join(release.installers)}"):
             came = _all_of(*_acts(release.installers, guest, expected))
@@ -182,7 +191,7 @@ def _install(
         f"`{words(False)}` allows pre-releases of dependencies, and {breaks}: "
         f"{came}. Tell preview users the form that works: {words(True)}"
     )
-    return InstallResult(narrow.command, narrow.version, (*narrow.warnings, warning))
+    return replace(narrow, warnings=(*narrow.warnings, warning))
 
 
 def _narrow_if_needed(
@@ -223,7 +232,8 @@ def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words
     Raises: FailedError if not.
     """
     found = inspect_installation(place, room.project, expected.wheel, room.home, room.env)
-    programs = found.console_scripts
+    excused = _excuse_broken(found.broken, expected, room)
+    programs = tuple(script for script in found.console_scripts if script not in found.broken)
     if found.version == expected.version:
         compare_files(found, expected.wheel)
         programs += expected.wheel.ready_made
@@ -236,9 +246,48 @@ def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words
     warnings = [
         warning
         for script in programs
-        for warning in smoke_test_script(script, place, room.home, room.env, expected.script_seconds)
+        for warning in smoke_test_script(script, place, expected.wheel, room.home, room.env, expected.script_seconds)
     ]
-    return InstallResult(words, found.version, (*found.warnings, *warnings))
+    works = _describe_works(expected.wheel, found.broken)
+    return InstallResult(words, found.version, (*found.warnings, *excused, *warnings), works=works)
+
+
+def _describe_works(wheel: Wheel, broken: Collection[str]) -> str:
+    """Describe what was started or imported."""
+    count = len(wheel.scripts) + len(wheel.ready_made)
+    if broken:
+        return f"{count - len(broken)} of its {count} scripts start"
+    if count:
+        return "its script starts" if count == 1 else f"its {count} scripts start"
+    return "it can be imported" if wheel.modules else "it contains nothing to import"
+
+
+def _excuse_broken(broken: Mapping[str, str], expected: Expected, room: CleanInstaller) -> tuple[str, ...]:
+    """Return a warning for each script that cannot start, where `check` takes it for one, too.
+
+    Raises: FailedError for scripts that nothing excuses.
+    """
+    excuses = {script: expected.wheel.excuse(script, problem) for script, problem in broken.items()}
+    excuses |= {
+        script: "`allow` has it" for script in broken if Allowable.BROKEN_SCRIPTS.case(script) in expected.allow
+    }
+    left = {script: problem for script, problem in broken.items() if not excuses[script]}
+    if left and expected.before is not None:
+        for script in left.keys() & _broken_in(expected.before, expected, room).keys():
+            excuses[script] = f"{expected.before} could not start it either"
+            del left[script]
+    refuse_broken(left)
+    return tuple(f"the script {script} cannot start: {broken[script]} ({why})" for script, why in excuses.items())
+
+
+def _broken_in(version: Version, expected: Expected, room: CleanInstaller) -> Mapping[str, str]:
+    """Return the scripts that another version cannot start; none where it cannot be installed."""
+    other = room.with_new_home("before")
+    try:
+        place = other.install_version(version)
+        return inspect_installation(place, room.project, expected.wheel, other.home, other.env).broken
+    except ReleaseError:
+        return {}
 
 
 def prerelease_dependencies(guest: CleanInstaller, how: str) -> str:
@@ -258,7 +307,7 @@ def _other_by_pip(guest: CleanInstaller, other: Channel) -> InstallResult:
 def _other_by_uv(guest: CleanInstaller, other: Channel, is_tool: bool) -> InstallResult:
     def version() -> Version:
         room = guest.with_new_home(f"uv-{other}")
-        return installed_version(room.uv_install(other, is_tool=is_tool), room.project, room.home, room.env)
+        return installed_version(room.uv_install(other, is_tool=is_tool).python, room.project, room.home, room.env)
 
     return _other(shlex.join(uv_command(guest.project, other, is_tool=is_tool)), version)
 
@@ -335,9 +384,8 @@ def _proven(came: list[InstallResult], expected: Expected) -> str:
     """Describe what was seen to hold."""
     if all(one.version != expected.version for one in came):
         return f"that is newer than {expected.version}, which was not installed itself"
-    count = len(expected.wheel.scripts) + len(expected.wheel.ready_made)
-    does = {0: "it can be imported", 1: "its script starts"}.get(count, f"its {count} scripts start")
-    return f"the installed files are those of the wheel, and {does}"
+    works = " and ".join(dict.fromkeys(one.works for one in came if one.version == expected.version))
+    return f"the installed files are those of the wheel, and {works}"
 
 
 VERIFY = Step("verify", "install from the index as a new user would", _act)

@@ -19,6 +19,7 @@ from release_channels.errors import RefusedError, UnansweredError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.verification import verify_manifest
+from release_channels.model.version import Channel
 from release_channels.release.dist_dir import DIST, MANIFEST, read_manifest
 from release_channels.release.step import ReleaseContext
 
@@ -89,6 +90,16 @@ def _takes(requires_python: str | None, pythons: tuple[str, ...]) -> bool:
 
 def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def newest_release(state: IndexState, version: Version, channel: Channel) -> Version | None:
+    """Find the newest release that users of the channel may have, which is the one they would upgrade from.
+
+    What a preview alone had was never promised: a final is compared with finals.
+    """
+    offered = (v for v, files in state.releases.items() if not all(file.yanked for file in files))
+    theirs = (v for v in offered if channel is Channel.PREVIEW or not v.is_prerelease)
+    return max((v for v in theirs if v != version), default=None)
 
 
 def fetch_published_wheel(release: ReleaseContext, place: Path) -> tuple[Manifest, Path]:

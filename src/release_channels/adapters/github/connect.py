@@ -24,6 +24,8 @@ SECONDS = 30
 _GH_SECONDS = 10
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN")
 _ADDRESS = "GITHUB_API_URL"
+# What the answers are read as; without it GitHub picks one, which it may change. Source: GitHub's REST reference.
+_API_VERSION = "2022-11-28"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +84,22 @@ def find_token(env: Mapping[str, str], base: str) -> Token | None:
 def _client(base: str, token: Token | None, pauses: Pauses) -> github.Github:
     import github
 
-    return github.Github(
-        base_url=base,
-        auth=github.Auth.Token(token.value) if token else None,
-        timeout=SECONDS,
-        user_agent="release-channels",
-        per_page=100,
-        retry=None,  # what may be repeated is known here, not below
-        seconds_between_requests=0,
-        # GitHub asks for this pause; this machine has nobody who would be spared by it.
-        seconds_between_writes=0 if is_loopback(base) else pauses.writes,
-        lazy=True,
-    )
+    from release_channels.adapters.bounded_http import bounded_github
+
+    with bounded_github():
+        return github.Github(
+            base_url=base,
+            auth=github.Auth.Token(token.value) if token else None,
+            timeout=SECONDS,
+            user_agent="release-channels",
+            api_version=_API_VERSION,
+            per_page=100,
+            retry=None,  # what may be repeated is known here, not below
+            seconds_between_requests=0,
+            # GitHub asks for this pause; this machine has nobody who would be spared by it.
+            seconds_between_writes=0 if is_loopback(base) else pauses.writes,
+            lazy=True,
+        )
 
 
 def _check_address(base: str, env: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _SHOWN = 300
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def _limited_until(status: int, headers: Mapping[str, str], message: str, now: f
     if wait is None and not used_up and status == 403 and "rate limit" not in message.lower():
         return ""
     if wait is not None:
-        until = now + wait
+        until = min(now + wait, _LATEST)
     elif used_up and reset is not None:
         until = reset
     else:
@@ -180,9 +181,11 @@ def _limited_until(status: int, headers: Mapping[str, str], message: str, now: f
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else None
     except ValueError:
         return None
+    # A header may say 1e400, which is no time that a clock can show, or nan.
+    return min(number, _LATEST) if number is not None and number >= 0 else None
 
 
 def _message(data: object) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
 _SECONDS = 60
+_TRANSFER_SECONDS = 1800.0
+_ANSWER_BYTES = 2**20
 _PIECE = 1 << 20
 
 
@@ -28,14 +30,16 @@ def upload_file(requester: Requester, base: str, address: str, path: Path) -> Gi
     Raises: ValueError for an address that the token must not be sent to.
     """
     from github.GitReleaseAsset import GitReleaseAsset
-    from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass
+
+    from release_channels.adapters.bounded_http import Limits, bounded_connection
 
     url = address.partition("{")[0]
     parts = urlsplit(url)
     if not _may_have_token(parts, urlsplit(base)):
         raise ValueError("an upload address of another site")
-    kind = HTTPSRequestsConnectionClass if parts.scheme == "https" else HTTPRequestsConnectionClass
-    connection = kind(parts.hostname or "", parts.port, timeout=_SECONDS)
+    connection = bounded_connection(
+        parts.scheme, parts.hostname or "", parts.port, _SECONDS, Limits(_ANSWER_BYTES, _TRANSFER_SECONDS)
+    )
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
     try:
         with path.open("rb") as file:
@@ -60,10 +64,12 @@ def check_archive(artifact: Artifact, limit: int) -> None:
         raise _too_large(artifact, limit)
 
 
-def fetch_archive(address: str, artifact: Artifact, target: Path, limit: int) -> None:
+def fetch_archive(
+    address: str, artifact: Artifact, target: Path, limit: int, seconds: float = _TRANSFER_SECONDS
+) -> None:
     """Download an artifact's archive piece by piece from the store that GitHub leads to, which gets no token.
 
-    Whatever goes wrong, no file is left behind.
+    It takes `seconds` at most. Whatever goes wrong, no file is left behind.
 
     Raises: RefusedError if it is too large; UnansweredError if what came is not what was announced.
     Source: GitHub's REST reference, download an artifact: the address holds for a minute.
@@ -71,7 +77,7 @@ def fetch_archive(address: str, artifact: Artifact, target: Path, limit: int) ->
     if urlsplit(address).scheme != "https" and not is_loopback(address):
         raise ValueError("a download address without encryption")
     try:
-        digest = _fetch(address, artifact, target, limit)
+        digest = _fetch(address, artifact, target, limit, seconds)
         if artifact.digest not in (None, digest):
             raise UnansweredError(
                 f"what GitHub sent as the artifact {artifact.name} does not have its sha256",
@@ -82,12 +88,15 @@ def fetch_archive(address: str, artifact: Artifact, target: Path, limit: int) ->
         raise
 
 
-def _fetch(address: str, artifact: Artifact, target: Path, limit: int) -> str:
+def _fetch(address: str, artifact: Artifact, target: Path, limit: int, seconds: float) -> str:
     import requests
+
+    from release_channels.adapters.bounded_http import Limits, bounded_session
 
     digest, size = hashlib.sha256(), 0
     with (
-        requests.get(address, stream=True, timeout=_SECONDS, auth=_nobody, allow_redirects=False) as answer,
+        bounded_session(Limits(limit + _PIECE, seconds)) as session,
+        session.get(address, stream=True, timeout=_SECONDS, auth=_nobody, allow_redirects=False) as answer,
         target.open("wb") as file,
     ):
         if answer.status_code != 200:

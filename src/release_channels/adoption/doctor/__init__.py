@@ -67,14 +67,15 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
     if uncommitted:
         some = ", ".join(uncommitted[:_FEW]) + (", …" if len(uncommitted) > _FEW else "")
         yield warning("files", "uncommitted", f"the working tree is not what a release contains: {some}", "commit it")
-    tree, finals = Tree(context.root), release_tags(snapshot.tag_style.tag_format, snapshot.tags)
+    tree, finals = Tree(context.root), release_tags(snapshot.project.config.tag_format, snapshot.tags)
     yield from diagnose_project(snapshot.project, tree.read, snapshot.unlisted, finals)
     is_tool = snapshot.project.normalized_name == TOOL
     plan = plan_own(snapshot) if is_tool else plan_adoption(snapshot, running_tool(), tasks, SESSION_NAMES)
     has_lock = is_tool or snapshot.files.get(f"{plan.noxfile}.lock") is not None
     yield from diagnose_adoption(plan, has_lock=has_lock)
     yield from diagnose_tool(plan.noxfile, plan.requirement, locked_tool(context.root), running_version())
-    yield from diagnose_workflows(snapshot.workflows, plan.config, publishers(plan.config, _repository(context)))
+    wanted = publishers(plan.config, _repository(context))
+    yield from diagnose_workflows(snapshot.workflows, plan.config, wanted, snapshot.bumped)
 
 
 def _repository(context: TaskContext) -> str | None:

@@ -9,17 +9,20 @@ from datetime import date
 from packaging.version import Version
 
 from release_channels.adapters.tool_lock import LockedTool
-from release_channels.adoption.detect import follows_pushes
+from release_channels.adoption.detect import describe_gap
 from release_channels.adoption.doctor.diagnosis import Diagnosis, error, passed, warning
 from release_channels.adoption.plan import AdoptionPlan
 from release_channels.adoption.publishers import Publisher
-from release_channels.adoption.workflows.parse import read_workflow, steps_of, write_permissions
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Line, final_of, line_of
-from release_channels.project.changelog import find_changelog, named_changelog, plan_release, read_changelog
-from release_channels.project.files import Read
+from release_channels.model.workflow_semantics.file import environment_of, read_workflow, steps_of
+from release_channels.model.workflow_semantics.permissions import write_permissions
+from release_channels.model.workflow_semantics.triggers import is_started, push_to
+from release_channels.project.changelog import find_changelog, named_changelog, read_changelog
+from release_channels.project.changelog_edit import plan_release
+from release_channels.project.files import Read, follow_links
 from release_channels.project.plan_edits import CopyReport, compare_copies
 from release_channels.project.pyproject import Project
 from release_channels.project.unlisted_copies import UnlistedCopy, entries_for
@@ -38,7 +41,7 @@ def diagnose_project(
     if project.source.is_written:
         yield _version(project, source)
     else:
-        yield passed(AREA, "version", f"lives in git tags, read by {source}")
+        yield passed(AREA, "version", f"comes from {source}")
     try:
         copies = compare_copies(project, read, finals=finals)
     except RefusedError as stop:
@@ -71,7 +74,7 @@ def _version(project: Project, source: str) -> Diagnosis:
 def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
         news = project.news_file(final_of(project.version))
-        if news and named_changelog(project.config, news) == news and read(news) is None:
+        if news and named_changelog(project.config, news) == news and follow_links(news, read)[1] is None:
             return passed(AREA, "changelog", f"{news} is not there yet; `invoke bump` lets towncrier make it")
         path = find_changelog(project.config, read, news)
         if path is None:
@@ -82,7 +85,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
         if not news and line_of(project.version) is Line.DEV:
             # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
-            plan_release(document, final_of(project.version), date.min, path, project.config.tag_format)
+            plan_release(document, final_of(project.version), date(2000, 1, 1), path, project.config.tag_format)
     except RefusedError as stop:
         return warning(AREA, "changelog", f"{stop}: so far `invoke bump` would refuse", stop.hint)
     return passed(AREA, "changelog", f"{path} can be read")
@@ -124,12 +127,12 @@ def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, run
 
 
 def diagnose_workflows(
-    workflows: Mapping[str, str], config: Config, wanted: tuple[Publisher, ...]
+    workflows: Mapping[str, str], config: Config, wanted: tuple[Publisher, ...], bumped: Collection[str] = ()
 ) -> Iterator[Diagnosis]:
-    """Inspect the names that the publishers must have, and what other workflows do."""
+    """Inspect the names that the publishers must have, and what other workflows do; `bumped` is what `bump` changes."""
     for publisher in wanted:
         yield _names(workflows, publisher)
-    yield _tests(workflows, config)
+    yield _tests(workflows, config, bumped)
     for path, text in sorted(workflows.items()):
         for name in dict.fromkeys(_TOKENS.findall(text)):
             yield error(
@@ -150,8 +153,7 @@ def _names(workflows: Mapping[str, str], publisher: Publisher) -> Diagnosis:
     except RefusedError as stop:
         return error(AREA, "names", str(stop), stop.hint)
     jobs = workflow["jobs"].table.values()
-    with_identity = [job["environment"] for job in jobs if "id-token" in write_permissions(workflow, job)]
-    named = {environment["name"].text or environment.text for environment in with_identity}
+    named = {environment_of(job) for job in jobs if "id-token" in write_permissions(workflow, job)}
     if named != {publisher.environment}:
         text = ", ".join(sorted(name or "none" for name in named)) or "none"
         return error(
@@ -162,7 +164,7 @@ def _names(workflows: Mapping[str, str], publisher: Publisher) -> Diagnosis:
     return passed(AREA, "names", f"{publisher.workflow} publishes from {publisher.environment}, as the settings say")
 
 
-def _tests(workflows: Mapping[str, str], config: Config) -> Diagnosis:
+def _tests(workflows: Mapping[str, str], config: Config, bumped: Collection[str]) -> Diagnosis:
     path = f"{WORKFLOWS}/{config.test_workflow}"
     if path not in workflows:
         return error(
@@ -173,12 +175,12 @@ def _tests(workflows: Mapping[str, str], config: Config) -> Diagnosis:
         on = read_workflow(workflows[path], path)["on"]
     except RefusedError as stop:
         return error(AREA, "tests", str(stop), stop.hint)
-    if not follows_pushes(on, config.main_branch):
-        return error(
-            AREA, "tests", f"{path} does not run for a push to {config.main_branch}, so no preview follows one",
-            f"add `push: branches: [{config.main_branch}]` under its `on:`",
-        )  # fmt: skip
-    return passed(AREA, "tests", f"{path} runs for each push to {config.main_branch}")
+    if not (gap := describe_gap(on, path, config.main_branch, bumped)):
+        return passed(AREA, "tests", f"{path} runs for each push to {config.main_branch}")
+    if is_started(on, push_to(config.main_branch)):
+        fix = "remove the filter; steps that some changes do not need can have an `if:`"
+        return warning(AREA, "tests", gap, fix)
+    return error(AREA, "tests", gap, f"put `push: branches: [{config.main_branch}]` under its `on:`")
 
 
 def _tagging(path: str, text: str) -> Iterator[Diagnosis]:

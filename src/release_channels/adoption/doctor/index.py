@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -15,13 +14,13 @@ from release_channels.model.config import Config
 from release_channels.model.observed import IndexState
 from release_channels.model.plan import Plan, Verdict
 from release_channels.model.status import quota_usage
-from release_channels.model.tags import LOOKS_LIKE_VERSION, release_tags, shorten, tag_of, version_of
+from release_channels.model.tags import looks_like_version, release_tags, tag_of, version_of
 from release_channels.model.version import Channel
 
 GIT, INDEX = "git", "index"
 _SOON = 60
 """Days for which the room on the index should do."""
-_DOTTED = re.compile(r"\d+\.\d+")
+_FEW = 5
 
 
 class Attested(Protocol):
@@ -57,12 +56,10 @@ def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence
 
 def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
     releases = release_tags(config.tag_format, tags)
-    # With other signs than dots it may be a date, so that it counts only where nothing is a release.
-    like = _DOTTED if releases else LOOKS_LIKE_VERSION
-    others = [name for name in tags if like.search(name) and version_of(name, config.tag_format) is None]
+    others = [name for name in tags if looks_like_version(name) and version_of(name, config.tag_format) is None]
     if others:
         yield warning(
-            GIT, "tags", f"not written as {config.tag_format}: {shorten(others)}",
+            GIT, "tags", f"not written as {config.tag_format}: {_some(others)}",
             "they are no releases; `tag-format` in [tool.release-channels] says how a release tag is written",
         )  # fmt: skip
     ordered = [version for version in (version_of(name, config.tag_format) for name in tags) if version in releases]
@@ -70,7 +67,7 @@ def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
         f"{tag_of(config.tag_format, now)} after {tag_of(config.tag_format, before)}" for before, now in _down(ordered)
     ]:
         yield warning(
-            GIT, "tags", f"versions that went down: {shorten(down)}",
+            GIT, "tags", f"versions that went down: {_some(down)}",
             "users are offered the highest version, whenever it was made: number the next one above all of them",
         )  # fmt: skip
     if not others and not down:
@@ -156,3 +153,7 @@ def diagnose_publishers(
             )  # fmt: skip
         else:
             yield passed(INDEX, topic, f"{text}: {file.file} was published by it")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_FEW]) + (f", and {len(names) - _FEW} more" if len(names) > _FEW else "")

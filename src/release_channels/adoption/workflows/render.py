@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from release_channels.adoption.workflows.patterns import escape_pattern
 from release_channels.errors import RefusedError
 from release_channels.model.config import TABLE, Config
 from release_channels.model.gate_config import MODELS_TOKEN, provider_keys, stored_name, variable_prefix
 from release_channels.model.tested_commit import ARTIFACT, PROVENANCE
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.file import PLAIN, quoted
+from release_channels.model.workflow_semantics.patterns import escape_pattern
 
 BUILD_ARTIFACT = "release-channels-build"
 GATE_ARTIFACT = "release-channels-gate"
@@ -34,7 +34,6 @@ PREPARE = "uv venv && uv pip install --require-hashes -r requirements/release.tx
 
 _PLACEHOLDER = re.compile(r"%%\{(\w+)\}")
 _BLOCK = re.compile(r"( *)%%\{(\w+)\}")
-_PLAIN = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9._/-]*", re.IGNORECASE)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml")
 _SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TAG = re.compile(r"[A-Za-z0-9._/{}@=,-]+")
@@ -64,6 +63,7 @@ class Adoption:
     """The file that registers the release sessions: one of its own where the noxfile imports what is not locked."""
     is_private: bool = False
     """True if the repository is private, so that even a checkout needs a right."""
+    has_submodules: bool = False
     is_tool: bool = False
     """True if this is the tool's own repository, which runs from its sources."""
 
@@ -117,14 +117,6 @@ def tag_pattern(tag_format: str) -> str:
     return f"{before}[0-9]*{after}"
 
 
-def quoted(text: str) -> str:
-    """Write a text so that YAML reads it as that text: plain where that is safe, else as JSON does.
-
-    Source: YAML 1.2, which takes every JSON string as it is.
-    """
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
-
-
 def _values(adoption: Adoption) -> dict[str, str]:
     config = adoption.config
     _check(config)
@@ -170,6 +162,7 @@ def _starts(adoption: Adoption) -> dict[str, str]:
     token = "GH_TOKEN: ${{ github.token }}"
     common = {
         "no_rights": _PRIVATE_RIGHTS if private else "permissions: {}",
+        "submodules": "submodules: recursive" if adoption.has_submodules else "",
         "private_token": token if private else "",
         "private_env": f"env:\n  {token}" if private else "",
         "test": tests.start if tests else "",
@@ -224,11 +217,11 @@ def _check(config: Config) -> None:
     Raises: RefusedError that names the key.
     """
     shapes = {
-        "main-branch": (config.main_branch, _PLAIN),
+        "main-branch": (config.main_branch, PLAIN),
         "tag-format": (config.tag_format, _TAG),
-        "preview-environment": (config.preview_environment, _PLAIN),
-        "public-environment": (config.public_environment, _PLAIN),
-        "gate-environment": (config.gate_environment or "none", _PLAIN),
+        "preview-environment": (config.preview_environment, PLAIN),
+        "public-environment": (config.public_environment, PLAIN),
+        "gate-environment": (config.gate_environment or "none", PLAIN),
         "github-models-secret": (config.github_models_secret, _SECRET),
         "test-workflow": (config.test_workflow, _FILE),
         "gate-workflow": (config.gate_workflow, _FILE),

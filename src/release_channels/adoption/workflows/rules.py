@@ -8,22 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import PurePosixPath
 
-from release_channels.adoption.workflows.parse import (
-    Line,
-    Value,
-    parse_line,
-    read_workflow,
-    steps_of,
-    write_permissions,
-)
-from release_channels.adoption.workflows.patterns import escape_pattern, matches
-from release_channels.adoption.workflows.render import PREPARE, quoted
+from release_channels.adoption.workflows.parse import Line, parse_line
+from release_channels.adoption.workflows.render import PREPARE
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.chain import check_chain
+from release_channels.model.workflow_semantics.concurrency import concurrency_of
+from release_channels.model.workflow_semantics.file import (
+    Value,
+    environment_of,
+    read_workflow,
+    steps_of,
+)
+from release_channels.model.workflow_semantics.permissions import write_permissions
 
 # Sessions that read or write an index, those of them that upload, and the one that makes a GitHub Release.
 ON_INDEX = frozenset(
@@ -39,8 +38,30 @@ WITH_RIGHTS = frozenset({"preview-publish", "public-publish", "github-release", 
 
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 _VERSION_COMMENT = re.compile(r"@[0-9a-f]{40}['\"]? +# v\d+(\.\d+)*")
-_UPLOADERS = re.compile(r"(^|[\s;&|])(uv\s+publish|twine\s+upload|flit\s+publish|hatch\s+publish|poetry\s+publish)\b")
-_UPLOAD_ACTION = "gh-action-pypi-publish"
+# The programs that upload to an index, and the word by which each does.
+_UPLOADING_PROGRAMS = {
+    "uv": "publish",
+    "twine": "upload",
+    "flit": "publish",
+    "hatch": "publish",
+    "poetry": "publish",
+    "pdm": "publish",
+    "rye": "publish",
+    "maturin": "(?:publish|upload)",
+    r"setup\.py": r"(?:[^\n;&|]*\s)?upload",
+}
+_GAP = r"(?:\s|\\\n)+"
+_UPLOADERS = re.compile(
+    r"(?:^|[\s;&|(`\"'/])(?:"
+    + "|".join(rf"{program}{_GAP}(?:-\S+{_GAP})*{word}" for program, word in _UPLOADING_PROGRAMS.items())
+    + r")(?![\w.-])"
+)
+# Actions and workflows of others are known by their names, or by what they are given.
+_UPLOAD_ACTION = re.compile(
+    r"(pypi|poetry|twine|flit)[^@]*(publish|upload|deploy|release)|(publish|upload|deploy|release)[^@]*(pypi|poetry|twine)",
+    re.IGNORECASE,
+)
+_UPLOAD_COMMANDS = ("publish", "upload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +91,6 @@ class _File:
         """The file's name."""
         return self.path.rpartition("/")[2]
 
-    @property
-    def title(self) -> str:
-        """The name that GitHub gives the workflow: its path where it has no `name:`."""
-        return self.top["name"].text or self.path
-
     def broken(self, line: int, rule: str, message: str) -> RuleViolation:
         """List a rule that is not kept on a line."""
         return RuleViolation(self.path, line, rule, message)
@@ -103,16 +119,19 @@ def check_workflows(
             violations += _keep(file, is_release=path in release)
         if path in release:
             violations += _release(file, config)
-    violations += _chain(readable, config)
+    tops = {path: file.top for path, file in readable.items()}
+    violations += (RuleViolation(fault.path, fault.line, "chain", fault.message) for fault in check_chain(tops, config))
     return tuple(dict.fromkeys(violations))
 
 
 def _guard(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
     """Rules for every workflow of the repository: only the release workflows publish, and only jobs of their own."""
+    calls = (job for job in file.top["jobs"].table.values() if "uses" in job)
+    for part in (*calls, *(step for _, _, step in steps_of(file.top))):
+        if _UPLOADERS.search(part["run"].text) or _is_upload(part):
+            yield file.broken(part.line, "one-way-out", "uploads past the release sessions: use `preview` or `public`")
     for _, job, step in steps_of(file.top):
         run, line = step["run"], parse_line(step["run"].text)
-        if _UPLOADERS.search(run.text) or _UPLOAD_ACTION in step["uses"].text:
-            yield file.broken(step.line, "one-way-out", "uploads past the release sessions: use `preview` or `public`")
         uploads = line is not None and UPLOADING.intersection(line.sessions)
         if uploads and not is_release and line is not None and line.index not in (None, "local"):
             yield file.broken(run.line, "one-way-out", f"uploads to {line.index} outside of the release workflows")
@@ -120,6 +139,18 @@ def _guard(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
             continue
         if uploads and "id-token" in write_permissions(file.top, job):
             yield file.broken(job.line, "one-way-out", "an identity and an upload outside of the release workflows")
+
+
+def _is_upload(part: Value) -> bool:
+    """Check whether a step or a job calls an action or a workflow of others that uploads to an index."""
+    if "uses" not in part:
+        return False
+    given = {**part["with"].table, **part["secrets"].table}
+    has_token = any(
+        "secrets." in value.text and "pypi" in f"{key} {value.text}".lower() for key, value in given.items()
+    )
+    command = part["with"]["command"].text.split()[:1]
+    return bool(_UPLOAD_ACTION.search(part["uses"].text)) or has_token or bool({*command} & {*_UPLOAD_COMMANDS})
 
 
 def _keep(file: _File, *, is_release: bool) -> Iterator[RuleViolation]:
@@ -218,10 +249,9 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
     for name, job in top["jobs"].table.items():
         if "uses" in job:
             yield file.broken(job.line, "trigger", f"the job {name} calls another workflow, which no publisher matches")
-        named = job["environment"]["name"].text or job["environment"].text
         if "id-token" not in write_permissions(top, job):
             continue
-        if named != environment:
+        if environment_of(job) != environment:
             yield file.broken(job.line, "environment", f"the job {name} is not in the environment {environment}")
         if not WITH_IDENTITY.intersection(_sessions(job)):
             yield file.broken(
@@ -241,14 +271,12 @@ def _release(file: _File, config: Config) -> Iterator[RuleViolation]:
 
 def _order(file: _File, *, is_public: bool) -> Iterator[RuleViolation]:
     """Check that no publish is cancelled or dropped, and that two of one kind never run at once."""
-    concurrency = file.top["concurrency"]
-    if concurrency["cancel-in-progress"].text != "false" or concurrency["queue"].text != "max":
-        yield file.broken(
-            concurrency.line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max"
-        )
-    is_per_tag = "github.ref" in concurrency["group"].text
-    if not concurrency["group"].text or is_per_tag is not is_public:
-        yield file.broken(concurrency.line, "order", "one group for all previews, and one for each tag")
+    line, concurrency = file.top["concurrency"].line, concurrency_of(file.top)
+    if not concurrency.keeps_all:
+        yield file.broken(line, "order", "a publish may be dropped: cancel-in-progress: false and queue: max")
+    is_per_tag = "github.ref" in concurrency.group
+    if not concurrency.group or is_per_tag is not is_public:
+        yield file.broken(line, "order", "one group for all previews, and one for each tag")
 
 
 def _last_job(file: _File) -> Iterator[RuleViolation]:
@@ -264,48 +292,6 @@ def _last_job(file: _File) -> Iterator[RuleViolation]:
         yield file.broken(job.line, "last-job", f"the job {last} does not need {', '.join(missing)}")
     if job["if"].text not in ("always()", "${{ always() }}"):
         yield file.broken(job.line, "last-job", f"the job {last} does not run always: `if: always()`")
-
-
-def _chain(files: Mapping[str, _File], config: Config) -> Iterator[RuleViolation]:
-    """Check that gate and preview follow the workflow before them; one that is missing is reported elsewhere.
-
-    Source: GitHub's events reference, `workflow_run`: names are patterns, and a workflow without a name has its path.
-    """
-    gate = [config.gate_workflow] if config.gate.enabled else []
-    names = (config.test_workflow, *gate, config.preview_workflow)
-    for before, after in pairwise(files.get(f"{WORKFLOWS}/{name}") for name in names):
-        if before is not None and after is not None:
-            yield from _follows(after, before, files.values(), is_gate=before.name == config.gate_workflow)
-        if before is not None:
-            yield from _namesakes(before, files.values(), (*gate, config.preview_workflow, config.public_workflow))
-
-
-def _namesakes(before: _File, files: Collection[_File], written: Collection[str]) -> Iterator[RuleViolation]:
-    """Check that no other workflow has the name of one that is followed; reported where this tool does not write it."""
-    for other in files:
-        if other is not before and other.title == before.title:
-            own, namesake = (before, other) if other.name in written else (other, before)
-            message = f"has the name of {namesake.path}, so runs of both are followed: rename it"
-            yield own.broken(own.top["name"].line, "chain", message)
-
-
-def _follows(file: _File, before: _File, files: Collection[_File], *, is_gate: bool) -> Iterator[RuleViolation]:
-    """Check that a workflow follows another one, and no third one by a pattern that fits more names.
-
-    A name that differs is also reported at the followed workflow where an update writes that one.
-    """
-    followed = file.top["on"]["workflow_run"]["workflows"]
-    names = ", ".join(followed.texts) or "nothing"
-    if not matches(before.title, followed.texts):
-        pattern = quoted(escape_pattern(before.title))
-        message = f"follows {names}, and {before.path} is named {before.title}: `workflows: [{pattern}]`"
-        yield file.broken(followed.line, "chain", message)
-        if matches(PurePosixPath(before.path).stem, followed.texts) and (is_gate or before.title == before.path):
-            message = f"is named {before.title}, and {file.path} follows {names}"
-            yield before.broken(before.top["name"].line, "chain", message)
-    for other in files:
-        if other.title != before.title and matches(other.title, followed.texts):
-            yield file.broken(followed.line, "chain", f"also follows {other.path}: name {before.path} alone")
 
 
 def _sessions(job: Value) -> set[str]:

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from packaging.version import Version
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.process import Excerpt, run_bounded, run_unchecked
 from release_channels.errors import CommandError
+from release_channels.gate.sandbox import new_keyring
 from release_channels.gate.sandbox.base import (
     CANDIDATE,
     WHEELHOUSE,
@@ -119,7 +121,18 @@ class Bubblewrap:
         """Format one command in a sandbox with these mounts."""
         launcher, options, inner = self._mode_words(seconds)
         network = [] if self.gate.network else ["--unshare-net"]
-        return [*launcher, self.program, *_ISOLATION, *network, *options, *mounts, "--", *inner, *command]
+        return [
+            *_without_keys(),
+            *launcher,
+            self.program,
+            *_ISOLATION,
+            *network,
+            *options,
+            *mounts,
+            "--",
+            *inner,
+            *command,
+        ]
 
     def _mode_words(self, seconds: float) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
         """Return what the mode puts before bubblewrap, among its options, and before the command."""
@@ -199,6 +212,14 @@ class BubblewrapSandbox:
             *(word for there, path in shown.items() for word in ("--ro-bind", str(path), there)),
             *("--bind", str(self.directory / WORK), f"/{WORK}", "--remount-ro", "/", "--chdir", f"/{WORK}"),
         ]
+
+
+def _without_keys() -> list[str]:
+    """Return what runs a command with a new session keyring: no namespace separates keyrings.
+
+    Source: keyrings(7): a session keyring is inherited by every child.
+    """
+    return [sys.executable, "-I", "-S", new_keyring.__file__]
 
 
 def _threads_of(user_id: int) -> int:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from release_channels.errors import RefusedError
+from release_channels.model.workflow_semantics.file import Value, read_workflow, steps_of
+from release_channels.rehearsal.actions.text_cuts import Cut, apply_cuts, cut_entry, replace_value
 from release_channels.rehearsal.actions.workflow import Workflow
-from release_channels.rehearsal.actions.yaml_nodes import (
-    Cut,
-    Node,
-    apply_cuts,
-    child,
-    compose,
-    cut_entry,
-    entries,
-    items,
-    replace_value,
-    text_of,
-)
 
 # Keys that GitHub knows and act 0.2.89 refuses, by the place where they stand. This is the one list of them.
 UNKNOWN_TO_ACT = (("concurrency", "queue"), ("environment", "deployment"), ("permissions", "artifact-metadata"))
 # Keys that act takes and does not obey; what stands in for some of them here is said in the documents.
 IGNORED_BY_ACT = ("concurrency", "timeout-minutes")
 STAND_IN = "stand-in"
+SECRETS = "REHEARSAL_SECRETS"
+"""The one secret that act gets: a JSON object with the secrets of each job."""
+SECRETS_OF_JOB = f"fromJSON(secrets.{SECRETS})[github.job]"
+_EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+_SECRETS = re.compile(r"'(?:[^']|'')*'|(?<![\w.-])(secrets)(?![\w-])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +42,12 @@ def clean(
 
     Raises: RefusedError for an action without a counterpart in any other workflow.
     """
-    top = compose(workflow.text, workflow.path)
-    removed = [*_removed(top)]
-    cuts = [cut_entry(workflow.text, key, value) for _, key, value in removed]
-    text = [f"{workflow.file}: {name}" for name, _, _ in removed]
-    text += [f"{workflow.file}: {name}" for name in IGNORED_BY_ACT if _uses(top, name)]
+    top = read_workflow(workflow.text, workflow.path)
+    places = (top, *top["jobs"].table.values())
+    removed = [*_removed(places)]
+    cuts = [cut_entry(workflow.text, value) for _, value in removed]
+    text = [f"{workflow.file}: {name}" for name, _ in removed]
+    text += [f"{workflow.file}: {name}" for name in IGNORED_BY_ACT if any(name in place for place in places)]
     actions: dict[str, str] = {}
     for job in workflow.jobs:
         for step in job.steps:
@@ -65,19 +61,24 @@ def clean(
     if is_tests and not runs_tests:
         cuts += [*_stand_ins(top)]
         text.append(f"{workflow.file}: what its jobs run (--with-tests runs it)")
-    return Cleaned(apply_cuts(workflow.text, cuts), actions, tuple(dict.fromkeys(text)))
+    return Cleaned(_scoped(apply_cuts(workflow.text, cuts)), actions, tuple(dict.fromkeys(text)))
 
 
-def _removed(top: Node) -> Iterator[tuple[str, Node, Node]]:
-    for node in (top, *(job for _, _, job in entries(child(top, "jobs")))):
+def _removed(places: Sequence[Value]) -> Iterator[tuple[str, Value]]:
+    for place in places:
         for above, name in UNKNOWN_TO_ACT:
-            for key, key_node, value in entries(child(node, above)):
-                if key == name:
-                    yield f"{above}.{name}", key_node, value
+            if name in place[above]:
+                yield f"{above}.{name}", place[above][name]
 
 
-def _uses(top: Node, name: str) -> bool:
-    return any(child(node, name) is not None for node in (top, *(job for _, _, job in entries(child(top, "jobs")))))
+def _scoped(text: str) -> str:
+    """Replace the context `secrets`, which act has for a whole run, by that of the job; nothing else changes.
+
+    A string of an expression stays as it is, and so does a name below another context.
+    """
+    return _EXPRESSION.sub(
+        lambda expression: _SECRETS.sub(lambda found: SECRETS_OF_JOB if found[1] else found[0], expression[0]), text
+    )
 
 
 def _counterpart(workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]], *, is_tests: bool) -> str:
@@ -96,12 +97,10 @@ def _repository(uses: str) -> str:
     return uses.partition("@")[0]
 
 
-def _stand_ins(top: Node) -> Iterator[Cut]:
-    for _, _, job in entries(child(top, "jobs")):
-        for step in items(child(job, "steps")):
-            run = child(step, "run")
-            if run is not None and text_of(run):
-                yield replace_value(run, "'echo \"not rehearsed\"'")
+def _stand_ins(top: Value) -> Iterator[Cut]:
+    for _, _, step in steps_of(top):
+        if step["run"].text:
+            yield replace_value(step["run"], "'echo \"not rehearsed\"'")
 
 
 LEFT_OUT = "unset CI"

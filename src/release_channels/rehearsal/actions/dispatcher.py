@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from release_channels.adapters import console
-from release_channels.adoption.workflows.patterns import matches
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.config import Config
+from release_channels.model.workflow_semantics.concurrency import Concurrency, cancelled_runs
+from release_channels.model.workflow_semantics.patterns import matches
+from release_channels.model.workflow_semantics.triggers import Event, announced_refs, is_started
 from release_channels.rehearsal.actions.act import ActResult, find_act, run_act
 from release_channels.rehearsal.actions.act_compat import Cleaned, clean, left_out_whole, missing_pythons
 from release_channels.rehearsal.actions.permissions import job_tokens
@@ -20,7 +23,6 @@ from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResu
 from release_channels.rehearsal.actions.run_files import keep_log, mapped_actions, prepare
 from release_channels.rehearsal.actions.run_name import title_of
 from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, RunnerSession
-from release_channels.rehearsal.actions.triggers import Event, followed_names, is_started
 from release_channels.rehearsal.actions.workflow import DIRECTORY, Workflow, parse_workflow
 from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.github.payloads import Site
@@ -28,6 +30,7 @@ from release_channels.rehearsal.github.runs import show_run
 from release_channels.rehearsal.uv_locks import lock_for
 
 _NOBODY = "0" * 40
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _NOTICE = "not rehearsed: "
 
 
@@ -46,19 +49,27 @@ class WorkflowDispatcher:
         self.refs = self._refs()
 
     def pushed(self) -> tuple[Event, ...]:
-        """Return the pushes since the last call."""
+        """Return the pushes since the last call, as one push of several refs would make them."""
         before, self.refs = self.refs, self._refs()
-        moved = (ref for ref, sha in self.refs.items() if before.get(ref) != sha)
-        return tuple(self._push(ref, before.get(ref, _NOBODY), self.refs[ref]) for ref in moved)
+        moved = [ref for ref, sha in self.refs.items() if before.get(ref) != sha]
+        announced = announced_refs(moved)
+        if len(announced) < len(moved):
+            console.warn(f"no workflow starts for {len(moved) - len(announced)} tags: GitHub takes three in one push")
+        return tuple(self._push(ref, before, self.refs[ref]) for ref in announced)
 
     def run_all(self, events: Sequence[Event]) -> tuple[WorkflowRunResult, ...]:
-        """Run all workflows that events start, and those that their completion starts."""
+        """Run all workflows that events start, and those that their completion starts.
+
+        What starts together is of one moment: a concurrency group may cancel runs of it before they begin.
+        """
         done: list[WorkflowRunResult] = []
         waiting = list(events)
         while waiting:
-            event = waiting.pop(0)
-            for workflow in self.started_by(event):
-                ran = self.run(workflow, event)
+            starting = [(workflow, event) for event in waiting for workflow in self.started_by(event)]
+            cancelled = cancelled_runs(self._concurrency(*pair, position) for position, pair in enumerate(starting))
+            waiting = []
+            for position, (workflow, event) in enumerate(starting):
+                ran = self.cancel(workflow, event) if position in cancelled else self.run(workflow, event)
                 done.append(ran)
                 waiting.append(self.completed(ran))
         return tuple(done)
@@ -69,7 +80,7 @@ class WorkflowDispatcher:
         Others that it starts are noted as not rehearsed.
         """
         workflows = tuple(self.workflows(event.sha))
-        started = [workflow for workflow in workflows if is_started(workflow, event)]
+        started = [workflow for workflow in workflows if is_started(workflow.on, event)]
         files = release_files(workflows, self.environment.config)
         for workflow in started:
             if workflow.file not in files:
@@ -142,17 +153,23 @@ class WorkflowDispatcher:
 
     def run(self, workflow: Workflow, event: Event, changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Run a workflow as a new run."""
-        state = self.environment.state
+        return self._run(self._open(workflow, event), changes or RunOverrides())
+
+    def cancel(self, workflow: Workflow, event: Event) -> WorkflowRunResult:
+        """Record a run that its concurrency group cancelled while it was pending."""
+        session, conclusion = self._open(workflow, event), "cancelled"
+        self.environment.state.set_run(session.run_id, "completed", conclusion)
+        jobs = {job.id: conclusion for job in workflow.jobs}
+        none = ActResult({}, (), (), ())
+        return WorkflowRunResult(session.run_id, session.number, 1, workflow, event, none, jobs, conclusion, 0, ())
+
+    def _open(self, workflow: Workflow, event: Event) -> RunnerSession:
         number = self.counters[workflow.file] = self.counters.get(workflow.file, 0) + 1
-        title = self._title(workflow, event, number)
-        head = event.sha
-        run_id = state.add_run(
-            workflow.file, head, event=event.name, status="in_progress", branch=event.branch, number=number,
-            title=title,
+        run_id = self.environment.state.add_run(
+            workflow.file, event.sha, event=event.name, status="in_progress", branch=event.branch, number=number,
+            title=self._title(workflow, event, number),
         )  # fmt: skip
-        return self._run(
-            RunnerSession(run_id, number, 1, workflow, event, self.environment.repository), changes or RunOverrides()
-        )
+        return RunnerSession(run_id, number, 1, workflow, event, self.environment.repository)
 
     def run_again(self, ran: WorkflowRunResult, changes: RunOverrides | None = None) -> WorkflowRunResult:
         """Re-run a run as its next attempt, with the same id, number and payload."""
@@ -175,9 +192,10 @@ class WorkflowDispatcher:
         with environment.state.lock:
             tokens = {name: frozenset(rights) for name, rights in job_tokens(workflow, token).items()}
             environment.state.tokens.update(tokens)
+        hidden = [value for values in environment.secrets.values() for value in values.values()]
         environment.runner.open(session)
         try:
-            act_result = run_act(find_act(), run, environment.secrets.values())
+            act_result = run_act(find_act(), run, hidden)
         finally:
             environment.runner.close(session)
             with environment.state.lock:
@@ -225,27 +243,53 @@ class WorkflowDispatcher:
             self.not_rehearsed.append(what)
 
     def _title(self, workflow: Workflow, event: Event, number: int) -> str:
-        github = {
-            "event": event.payload, "event_name": event.name, "sha": event.sha, "ref": event.ref,
-            "ref_name": event.branch, "run_number": number, "repository": self.environment.repository,
-        }  # fmt: skip
         subject = self.environment.git("show", "--no-patch", "--format=%s", event.sha, at=self.environment.remote)
         otherwise = subject if event.name == "push" else workflow.name
-        return title_of(workflow.run_name, {"github": github, "inputs": event.payload.get("inputs", {})}, otherwise)
+        return title_of(workflow.run_name, self._contexts(workflow, event, run_number=number), otherwise)
+
+    def _concurrency(self, workflow: Workflow, event: Event, position: int) -> Concurrency:
+        """Work out the group of a run that has no id yet; one that cannot be worked out is none."""
+        concurrency, new = workflow.concurrency, f"new {position}"
+        contexts = self._contexts(workflow, event, run_id=new, run_number=new)
+        try:
+            group = title_of(concurrency.group, contexts, "", key="concurrency")
+        except RefusedError as stop:
+            self._note_once(f"{workflow.file}: {stop}")
+            group = ""
+        return replace(concurrency, group=group)
+
+    def _contexts(self, workflow: Workflow, event: Event, **more: object) -> dict[str, object]:
+        github = {
+            "event": event.payload, "event_name": event.name, "sha": event.sha, "ref": event.ref,
+            "ref_name": event.branch, "repository": self.environment.repository, "workflow": workflow.name, **more,
+        }  # fmt: skip
+        return {"github": github, "inputs": event.payload.get("inputs", {})}
 
     def _refs(self) -> dict[str, str]:
         listed = self.environment.git("for-each-ref", "--format=%(refname) %(objectname)", at=self.environment.remote)
         return dict(line.split(" ", 1) for line in listed.splitlines())
 
-    def _push(self, ref: str, before: str, after: str) -> Event:
-        """Format a push; the payload names what the ref points to, the run its commit."""
+    def _push(self, ref: str, refs: Mapping[str, str], after: str) -> Event:
+        """Format a push of one of the refs; the payload names what it points to, the run its commit."""
+        before = refs.get(ref, _NOBODY)
         sha = self.environment.git("rev-parse", f"{after}^{{commit}}", at=self.environment.remote)
         payload = {
             **self._payload(),
             "ref": ref, "before": before, "after": after, "created": before == _NOBODY, "deleted": False,
             "forced": False, "head_commit": {"id": sha},
         }  # fmt: skip
-        return Event("push", ref, sha, payload)
+        return Event("push", ref, sha, payload, self._changed_files(refs.values(), before, sha))
+
+    def _changed_files(self, known: Collection[str], before: str, sha: str) -> tuple[str, ...]:
+        """List the files that a push changes; those of a new branch since the parent of its first new commit.
+
+        Source: GitHub's workflow syntax reference, the diffs that `paths` is compared with.
+        """
+        git = partial(self.environment.git, at=self.environment.remote)
+        if before == _NOBODY:
+            new = git("rev-list", "--topo-order", sha, "--not", *known).splitlines()
+            before = git("rev-parse", f"{new[-1]}^@").partition("\n")[0] or _EMPTY_TREE if new else sha
+        return tuple(git("diff", "--name-only", "--no-renames", "-z", before, sha).split("\0")[:-1])
 
     def _payload(self) -> dict[str, Any]:
         owner, _, name = self.environment.repository.partition("/")
@@ -271,7 +315,7 @@ def release_files(workflows: Sequence[Workflow], config: Config) -> frozenset[st
     """Return the names of the release's workflow files, and of those that these follow by `workflow_run`."""
     files = own_files(config)
     while True:
-        followed = [followed_names(workflow) for workflow in workflows if workflow.file in files]
+        followed = [workflow.on["workflow_run"]["workflows"].texts for workflow in workflows if workflow.file in files]
         more = files | {
             workflow.file for workflow in workflows if any(matches(workflow.name, names) for names in followed)
         }

@@ -9,10 +9,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from release_channels.model.workflow_semantics.permissions import IDENTITY
 from release_channels.rehearsal.actions.workflow import Workflow
 
-IDENTITY = "id-token: write"
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN", "REHEARSAL_GITHUB_TOKEN")
+
+# act 0.2.89 reads a step's output through a terminal, and closes that at once where the step fails.
+_LINGER = "trap '[ $? -eq 0 ] || sleep 0.2' EXIT"
 
 
 def job_token(token: str, job: str) -> str:
@@ -30,6 +33,7 @@ def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], sto
     trusted = "|".join(shlex.quote(job.id) for job in workflow.jobs if job.may(IDENTITY)) or "''"
     lines = [
         "unset BASH_ENV",
+        _LINGER,
         f'case "$GITHUB_JOB" in {trusted}) ;;',
         "*) unset ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN ;; esac",
         f"for rehearsal_name in {' '.join(_TOKENS)}; do",

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from release_channels.model.outcome import Result
+from release_channels.model.workflow_semantics.triggers import Event
 from release_channels.rehearsal.actions.act import ActResult
 from release_channels.rehearsal.actions.permissions import Breakpoint
-from release_channels.rehearsal.actions.triggers import Event
 from release_channels.rehearsal.actions.workflow import Workflow
 
 _OUTCOME = re.compile(rf"^({'|'.join(re.escape(result) for result in Result)}): .*$")

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from release_channels.adoption.script_metadata import TOOL
 from release_channels.model.github_settings import Policy
+from release_channels.model.workflow_semantics.file import read_workflow
+from release_channels.model.workflow_semantics.secrets import secrets_of
 from release_channels.rehearsal.actions.act import COMPOSITES, ActInvocation, ActResult
-from release_channels.rehearsal.actions.act_compat import LEFT_OUT, STAND_IN, Cleaned
-from release_channels.rehearsal.actions.permissions import rights_script
+from release_channels.rehearsal.actions.act_compat import LEFT_OUT, SECRETS, STAND_IN, Cleaned
+from release_channels.rehearsal.actions.permissions import job_token, rights_script
 from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
 from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, RunnerSession
-from release_channels.rehearsal.actions.yaml_nodes import child, compose, entries
+from release_channels.rehearsal.actions.workflow import Workflow
 from release_channels.rehearsal.caches import NOTE, SHARE
 from release_channels.rehearsal.environment import RehearsalEnvironment
 
@@ -40,7 +42,7 @@ def prepare(
         script += f"{NOTE}\n"
     files["rights"].write_text(script, "utf-8")
     files["secrets"].touch(mode=0o600)
-    given = {"GITHUB_TOKEN": token, **environment.secrets}
+    given = {"GITHUB_TOKEN": token, SECRETS: json.dumps(_secrets(environment, workflow, token))}
     files["secrets"].write_text("".join(f"{key}={json.dumps(value)}\n" for key, value in given.items()), "utf-8")
     labels = tuple(dict.fromkeys(label for job in workflow.jobs for label in job.labels))
     return ActInvocation(
@@ -50,6 +52,14 @@ def prepare(
         variables=environment.variables, mark=changes.mark or secrets.token_hex(12), keep=environment.keep,
         seconds=changes.seconds,
     )  # fmt: skip
+
+
+def _secrets(environment: RehearsalEnvironment, workflow: Workflow, token: str) -> dict[str, dict[str, str]]:
+    """Return the secrets of each job, its own token among them."""
+    return {
+        job.id: {**secrets_of(environment.secrets, job.environment), "GITHUB_TOKEN": job_token(token, job.id)}
+        for job in workflow.jobs
+    }
 
 
 def _variables(environment: RehearsalEnvironment, session: RunnerSession) -> dict[str, str]:
@@ -102,8 +112,7 @@ def mapped_actions() -> dict[str, frozenset[str]]:
     """List the actions that have a counterpart here, with the inputs that these know."""
     found = {}
     for path in sorted(COMPOSITES.glob("*/action.yml")):
-        inputs = child(compose(path.read_text(encoding="utf-8"), path.name), "inputs")
-        found[path.parent.name] = frozenset(key for key, _, _ in entries(inputs))
+        found[path.parent.name] = frozenset(read_workflow(path.read_text(encoding="utf-8"), path.name)["inputs"].table)
     return {name: inputs for name, inputs in found.items() if name != STAND_IN}
 
 

@@ -13,32 +13,32 @@ _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 _PATH = re.compile(r"(github|inputs)((?:\.[A-Za-z_][\w-]*)+)")
 
 
-def title_of(run_name: str, contexts: Mapping[str, Any], otherwise: str) -> str:
-    """Work out the title; paths into `github` and `inputs`, literals and `||` are known.
+def title_of(run_name: str, contexts: Mapping[str, Any], otherwise: str, *, key: str = "run-name") -> str:
+    """Work out the title, or the text of another key; paths into `github` and `inputs`, literals and `||` are known.
 
     Raises: RefusedError for any other expression: a wrong title would hide a run.
     """
     if not run_name.strip():
         return otherwise
-    return " ".join(_EXPRESSION.sub(lambda found: _value(found[1].strip(), contexts), run_name).split())
+    return " ".join(_EXPRESSION.sub(lambda found: _value(found[1].strip(), contexts, key), run_name).split())
 
 
-def _value(expression: str, contexts: Mapping[str, Any]) -> str:
+def _value(expression: str, contexts: Mapping[str, Any], key: str) -> str:
     for operand in expression.split("||"):
-        value = _operand(operand.strip(), contexts)
+        value = _operand(operand.strip(), contexts, key)
         if value:
             return value
     return ""
 
 
-def _operand(text: str, contexts: Mapping[str, Any]) -> str:
+def _operand(text: str, contexts: Mapping[str, Any], key: str) -> str:
     literal = _LITERAL.fullmatch(text)
     if literal:
         return literal[1].replace("''", "'")
     path = _PATH.fullmatch(text)
     if path is None:
         raise RefusedError(
-            f"unsupported expression in run-name: `{text}`",
+            f"unsupported expression in {key}: `{text}`",
             hint="use paths below github and inputs, quoted strings, and ||",
         )
     value: Any = contexts.get(path[1], {})

@@ -16,8 +16,8 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from release_channels.indexserver.oidc import Claims, Issuer
-from release_channels.rehearsal.actions.permissions import IDENTITY
-from release_channels.rehearsal.actions.triggers import Event
+from release_channels.model.workflow_semantics.permissions import IDENTITY
+from release_channels.model.workflow_semantics.triggers import Event
 from release_channels.rehearsal.actions.workflow import Workflow, WorkflowJob
 from release_channels.rehearsal.github.state import GitHubState, StoredArtifact
 

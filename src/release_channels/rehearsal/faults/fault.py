@@ -11,11 +11,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from release_channels.model.version import Channel
+from release_channels.model.workflow_semantics.triggers import Event
 from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
 from release_channels.rehearsal.actions.permissions import Breakpoint
 from release_channels.rehearsal.actions.processes import end_marked
 from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
-from release_channels.rehearsal.actions.triggers import Event
 from release_channels.rehearsal.actions.workflow import Workflow
 from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.maintainer import Maintainer

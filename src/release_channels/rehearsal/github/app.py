@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from release_channels.rehearsal.github import artifacts
+from release_channels.rehearsal.github.contract import load_contract
 from release_channels.rehearsal.github.http import Call, Listing, Refused, broken, no_access, not_found, rate_limited
 from release_channels.rehearsal.github.payloads import Site, repository_id
 from release_channels.rehearsal.github.routes import Route, url_map
@@ -25,28 +26,62 @@ class GitHubApp:
 
     def __init__(self, state: GitHubState) -> None:
         self.failures: list[str] = []
+        self.breaches: list[str] = []
         self._state = state
         self._routes = url_map()
+        self._contract = load_contract()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; a fault of ours is noted and never looks like GitHub's."""
         request = Request(environ)
         sent = request.get_data()  # read even what is refused: a client reads no answer while it still sends
         with self._state.lock:
-            answer = self._fault(self._state.faults, request) or self._answer(request, sent)
+            breach = self._breach(request, sent)
+            answer = self._fault(self._state.faults, request) or self._answer(request, sent, breach)
             answer = self._fault(self._state.lost, request) or answer
         headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
         return Response(answer.body(), status=answer.status, headers=headers)(environ, start_response)
 
+    def _breach(self, request: Request, sent: bytes) -> str:
+        """Return what a request does against the contract, and note it; nothing where it keeps it."""
+        try:
+            route, _ = self._match(request)
+            breach = self._contract.check_request(route.operation, request, sent) if route else ""
+        except HTTPException:
+            breach = "GitHub describes no such operation, or the double has none"
+        if breach:
+            self.breaches.append(f"{request.method} {request.path} breaks GitHub's contract: {breach}")
+        return breach
+
     def _fault(self, faults: Iterable[Callable[[str, str], Answer | None]], request: Request) -> Answer | None:
         return next((answer for fault in faults if (answer := fault(request.method, request.path))), None)
 
-    def _answer(self, request: Request, sent: bytes) -> Answer:
+    def _match(self, request: Request) -> tuple[Route | None, Mapping[str, Any]]:
+        """Find the row for a request, which is None for the storage.
+
+        Raises: HTTPException if there is none.
+        """
+        return self._routes.bind_to_environ(request.environ).match()
+
+    def _answer(self, request: Request, sent: bytes, breach: str) -> Answer:
+        try:
+            route, matched = self._match(request)
+            if route is None:
+                return artifacts.blob(self._state, matched, request.headers)
+            answer = self._serve(request, route, matched, sent, breach)
+            wrong = self._contract.check_answer(route.operation, answer)
+        except HTTPException:  # no such route
+            return not_found().answer()
+        except Exception as err:  # noqa: BLE001  (the last resort of a server: this request fails, the rest live on)
+            wrong = f"{type(err).__name__}: {err}"
+        if wrong:
+            self.failures.append(f"{request.method} {request.path} failed: {wrong}")
+            return broken(500)
+        return answer
+
+    def _serve(self, request: Request, route: Route, matched: Mapping[str, Any], sent: bytes, breach: str) -> Answer:
         state = self._state
         try:
-            route, matched = self._routes.bind_to_environ(request.environ).match()
-            if route is None:
-                return artifacts.blob(state, matched, request.headers)
             token = self._authenticate(request)
             state.asked[token] = state.asked.get(token, 0) + 1
             now = state.clock().timestamp()
@@ -55,14 +90,9 @@ class GitHubApp:
                 return rate_limited(now)
             site = Site(request.host_url.rstrip("/"), state.repository, state.private, state.default_branch)
             call = Call(state, site, dict(matched), request.args.to_dict(), sent, token)
-            answer = _redirect(request, call) or _dispatch(request, route, call)
+            answer = _redirect(request, call) or _dispatch(request, route, call, breach)
         except Refused as err:
             return err.answer()
-        except HTTPException:  # no such route
-            return not_found().answer()
-        except Exception as err:  # noqa: BLE001  (the last resort of a server: this request fails, the rest live on)
-            self.failures.append(f"{request.method} {request.path} failed: {type(err).__name__}: {err}")
-            return broken(500)
         return Answer(answer.status, answer.content, {**_limits(state.hourly_limit, left, now), **answer.headers})
 
     def _authenticate(self, request: Request) -> str:
@@ -100,11 +130,15 @@ def _redirect(request: Request, call: Call) -> Answer | None:
     return Answer(301 if request.method == "GET" else 307, content, {"Location": location})
 
 
-def _dispatch(request: Request, route: Route, call: Call) -> Answer:
+def _dispatch(request: Request, route: Route, call: Call, breach: str) -> Answer:
     served = call.state.repository
     if call.repository.lower() != served.lower() and call.values.get("number") != repository_id(served):
         raise not_found()
     _authorize(call, route)
+    if breach:
+        if route.level == "write" and not route.uploads:
+            call.sent()  # what is no JSON object is refused as that
+        raise Refused(422, f"Invalid request.\n\n{breach}")
     reply = route.handler(call)
     if isinstance(reply, Listing):
         return _page(request, call.site, reply)

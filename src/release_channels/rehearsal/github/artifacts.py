@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug.datastructures import Headers
 
-from release_channels.rehearsal.github.http import Call, Listing, Refused, require
+from release_channels.rehearsal.github.http import Call, Listing, Refused, not_found, require
 from release_channels.rehearsal.github.payloads import repository_id
 from release_channels.rehearsal.github.runs import run_of
 from release_channels.rehearsal.github.state import Answer, GitHubState, StoredArtifact
@@ -37,6 +37,8 @@ def locate_archive(call: Call) -> Answer:
     Source: GitHub's REST reference, download an artifact: 302, and 410 once it has expired.
     """
     artifact = _artifact(call)
+    if call.values["archive"] != "zip":
+        raise not_found()
     if artifact.expires_at <= call.state.clock():
         raise Refused(410, "Artifact has expired")
     return Answer(302, b"", {"Location": f"{call.site.url}/blobs/{artifact.id}/{_secret(artifact)}"})

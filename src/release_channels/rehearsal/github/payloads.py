@@ -108,6 +108,6 @@ class Site:
         )
 
     def full_repository(self) -> dict[str, Any]:
-        """Show the repository itself, with what a release asks of it."""
+        """Show the repository itself, as it is part of other objects."""
         visibility = "private" if self.private else "public"
         return self.minimal_repository(self.repository) | self.show("repository_details", visibility=visibility)

@@ -26,7 +26,7 @@ def create_pull(call: Call) -> Answer:
         raise _refused(f"No commits between {base} and {head}")
     pull = StoredPull(len(call.state.pulls) + 1, head, base, str(sent["title"]), sent.get("body"), call.state.clock())
     call.state.pulls[pull.number] = pull
-    return Answer(201, _show_pull(call, pull))
+    return Answer(201, _show_whole(call, _follow(call, pull)))
 
 
 def list_pulls(call: Call) -> Listing:
@@ -36,7 +36,7 @@ def list_pulls(call: Call) -> Listing:
     listed = [
         _show_pull(call, pull)
         for pull in reversed(call.state.pulls.values())
-        if wanted in ("all", "open" if pull.is_open else "closed")
+        if wanted in ("all", "open" if _follow(call, pull).is_open else "closed")
         and call.query.get("head", f"{owner}:{pull.head}") == f"{owner}:{pull.head}"
         and call.query.get("base", pull.base) == pull.base
     ]
@@ -45,34 +45,53 @@ def list_pulls(call: Call) -> Listing:
 
 def get_pull(call: Call) -> dict[str, Any]:
     """Show one pull request."""
-    return _show_pull(call, require(call.state.pulls.get(call.values["pull"])))
+    return _show_whole(call, _follow(call, require(call.state.pulls.get(call.values["pull"]))))
+
+
+def _follow(call: Call, pull: StoredPull) -> StoredPull:
+    """Let an open pull request follow its branches; it is closed when one of them is deleted, and keeps its commits.
+
+    Source: GitHub's documentation of deleting branches.
+    """
+    for end in ("head", "base"):
+        if not pull.is_open:
+            break
+        ref = call.state.history.ref(f"refs/heads/{getattr(pull, end)}")
+        pull.is_open = ref is not None
+        if ref:
+            setattr(pull, f"{end}_sha", ref[0])
+    return pull
+
+
+def _show_whole(call: Call, pull: StoredPull) -> dict[str, Any]:
+    commits = call.state.history.count(pull.base_sha, pull.head_sha)
+    return _show_pull(call, pull) | call.site.show("pull_details", commits=commits)
 
 
 def _show_pull(call: Call, pull: StoredPull) -> dict[str, Any]:
-    history = call.state.history
+    """Show a pull request as it stands in a list."""
     return call.site.show(
         "pull",
         pull,
         id=5000 + pull.number,
         node=node(pull.number),
-        sha=history.commit(pull.head),
+        sha=pull.head_sha,
         state="open" if pull.is_open else "closed",
         closed_at=None if pull.is_open else pull.created_at,
         user=call.site.user(),
-        head_end=_end(call, pull.head),
-        base_end=_end(call, pull.base),
-        commits=history.count(pull.base, pull.head),
+        head_end=_end(call, pull.head, pull.head_sha),
+        base_end=_end(call, pull.base, pull.base_sha),
     )
 
 
-def _end(call: Call, branch: str) -> dict[str, Any]:
+def _end(call: Call, branch: str, sha: str) -> dict[str, Any]:
     owner = call.state.repository.partition("/")[0]
     return {
         "label": f"{owner}:{branch}",
         "ref": branch,
-        "sha": call.state.history.commit(branch),
+        "sha": sha,
         "user": call.site.user(owner),
-        "repo": call.site.minimal_repository(call.state.repository),
+        "repo": call.site.full_repository(),
     }
 
 

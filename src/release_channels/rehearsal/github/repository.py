@@ -14,7 +14,7 @@ _PAGE = 250
 
 def get_repository(call: Call) -> dict[str, Any]:
     """Show the repository."""
-    return call.site.full_repository()
+    return call.site.full_repository() | call.site.show("repository_counts")
 
 
 def compare(call: Call) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,11 @@ class Route:
     area: str
     with_token: bool = False
     uploads: bool = False
+
+    @property
+    def operation(self) -> str:
+        """The method and the path, whatever its variables are called; the contract has it under this name."""
+        return f"{self.method} {re.sub('<[^>]*>', '{}', self.path)}"
 
     @property
     def level(self) -> str:
@@ -58,7 +64,7 @@ ROUTES = (
     Route("GET", f"{_RUN}/artifacts", artifacts.list_artifacts, "actions"),
     Route("GET", "/actions/artifacts", artifacts.list_artifacts, "actions"),
     Route("GET", _ARTIFACT, artifacts.get_artifact, "actions"),
-    Route("GET", f"{_ARTIFACT}/zip", artifacts.locate_archive, "actions", with_token=True),
+    Route("GET", f"{_ARTIFACT}/<archive>", artifacts.locate_archive, "actions", with_token=True),
     Route("GET", "/environments", deployments.list_environments, "actions"),
     Route("GET", _ENVIRONMENT, deployments.get_environment, "actions"),
     Route("GET", _POLICIES, deployments.list_branch_policies, "actions"),

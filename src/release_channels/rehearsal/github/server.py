@@ -25,8 +25,14 @@ class RunningGitHub:
         return self._served.requests
 
     def warnings(self) -> tuple[str, ...]:
-        """Report what went wrong in the stand-in itself: anything here is a bug of it."""
-        return (*self._app.failures, *self._served.errors)
+        """Report what went wrong in the stand-in itself, which is a bug of it, and what GitHub does not describe."""
+        return (*self._app.failures, *self._app.breaches, *self._served.errors)
+
+    def take_breaches(self) -> tuple[str, ...]:
+        """Return the requests so far that GitHub does not describe, and forget them: they were meant to be such."""
+        taken = tuple(self._app.breaches)
+        self._app.breaches.clear()
+        return taken
 
 
 @contextmanager

@@ -371,7 +371,7 @@ class StoredDeployment:
 
 @dataclass(slots=True)
 class StoredPull:
-    """One pull request."""
+    """One pull request, with the last commits that its branches were seen at."""
 
     number: int
     head: str
@@ -380,3 +380,5 @@ class StoredPull:
     body: str | None
     created_at: datetime
     is_open: bool = True
+    head_sha: str = ""
+    base_sha: str = ""

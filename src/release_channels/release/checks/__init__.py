@@ -32,9 +32,10 @@ def check_release(subject: CheckContext) -> tuple[Finding, ...]:
     groups: tuple[Callable[[], list[Finding]], ...] = (
         lambda: list(check_files(subject, archives, previous)),
         lambda: check_readme(subject, archives),
-        lambda: check_imports(subject, archives),
+        lambda: check_imports(subject, archives, previous),
     )
-    return sort_findings([*damaged, *unread, *(finding for group in run_parallel(*groups) for finding in group)])
+    found = [*damaged, *unread, *(finding for group in run_parallel(*groups) for finding in group)]
+    return sort_findings(found, subject.allow)
 
 
 def _read_all(files: Sequence[Path]) -> tuple[list[Archive], list[Finding]]:

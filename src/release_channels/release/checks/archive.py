@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.metadata import RawMetadata, parse_email
 
 from release_channels.adapters.distributions import (
+    MAX_TEXT,
     Kind,
     Member,
+    UnreadableError,
     has_zip_comment,
     kind_of,
     read_members,
     sha256_of_pieces,
+    start_of,
 )
 from release_channels.errors import RefusedError
 
 _KEPT = re.compile(
-    r"[^/]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt)|[^/]+/PKG-INFO|(.*/)?[^/]+\.pem", re.IGNORECASE
+    r"[^/]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt)|[^/]+/PKG-INFO|(.*/)?[^/]+\.(pem|key)", re.IGNORECASE
 )
 
 
@@ -87,10 +90,17 @@ def read_archive(path: Path) -> Archive:
         members.append(member)
         if member.is_file and member.plain:
             if _KEPT.fullmatch(member.name):
-                texts[member.name] = b"".join(pieces)
+                texts[member.name] = _read_text(path, member, pieces)
                 pieces = iter([texts[member.name]])
             digests[member.name] = sha256_of_pieces(pieces)
     comment = kind is Kind.WHEEL and has_zip_comment(path)
     archive = Archive(path, kind, path.stat().st_size, tuple(members), texts, digests, comment)
     fields, unparsed = parse_email(archive.metadata or b"")
     return replace(archive, fields=fields, unparsed=unparsed)
+
+
+def _read_text(path: Path, member: Member, pieces: Iterator[bytes]) -> bytes:
+    text = start_of(pieces, MAX_TEXT)
+    if len(text) > MAX_TEXT:
+        raise UnreadableError(f"{path.name}: {member.name} is larger than {MAX_TEXT} bytes", hint="shorten it")
+    return text

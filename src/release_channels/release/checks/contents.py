@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterator
-from posixpath import normpath
 
-from release_channels.adapters.distributions import Kind, Member, MemberKind
+from release_channels.adapters.archive_guard import differs_from_record, is_unrecorded, leads_out, links_out
+from release_channels.adapters.distributions import Kind, MemberKind
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import error, list_errors, summarize
@@ -34,13 +33,17 @@ def check_members(archive: Archive) -> Iterator[Finding]:
     """
     members = archive.members
     names = Counter(member.name.rstrip("/") for member in members if member.kind is not MemberKind.DIRECTORY)
-    links = [f"{member.name} -> {member.target}" for member in members if _links_out(archive, member)]
+    links = [
+        f"{member.name} -> {member.target}"
+        for member in members
+        if member.kind is MemberKind.LINK and links_out(member, archive.roots)
+    ]
     odd = [member.name for member in members if member.kind is MemberKind.OTHER]
     packed = [member.name for member in members if not member.plain]
     yield from list_errors(
         archive.name,
         (
-            (filter(_leads_out, (member.name for member in members)), "contains paths that lead out of it", _AGAIN),
+            (filter(leads_out, (member.name for member in members)), "contains paths that lead out of it", _AGAIN),
             ((name for name, count in names.items() if count > 1), "contains a name more than once", _AGAIN),
             (odd, "contains a device, a pipe or a sparse file", "leave it out of the build"),
             (links, "contains links that lead out of it", "put the file itself there"),
@@ -89,8 +92,12 @@ def check_record(archive: Archive) -> Iterator[Finding]:
     recorded = {row[0]: row for row in rows}
     files = {member.name: member for member in archive.files}
     broken = [row[0] for row in rows if len(row) != 3]
-    missing = [name for name in sorted(files.keys() - recorded.keys()) if not _unrecorded(name)]
-    wrong = [name for name in sorted(files.keys() & recorded.keys()) if _differs(archive, recorded[name], files[name])]
+    missing = [name for name in sorted(files.keys() - recorded.keys()) if not is_unrecorded(name)]
+    wrong = [
+        name
+        for name in sorted(files.keys() & recorded.keys())
+        if differs_from_record(files[name], recorded[name], archive.digests.get(name))
+    ]
     hint = "do not edit a wheel after the build; build again"
     yield from list_errors(
         archive.name,
@@ -101,29 +108,3 @@ def check_record(archive: Archive) -> Iterator[Finding]:
             (wrong, "RECORD has another hash or size for", hint),
         ),
     )
-
-
-def _differs(archive: Archive, row: list[str], member: Member) -> bool:
-    """Compare a line of RECORD with the file; RECORD cannot carry its own hash, and its signatures have none."""
-    if _unrecorded(member.name) or len(row) != 3:
-        return False
-    algorithm, _, digest = row[1].partition("=")
-    if not digest or (row[2] and row[2] != str(member.size)):
-        return True
-    if algorithm != "sha256" or member.name not in archive.digests:
-        return False
-    return digest != urlsafe_b64encode(archive.digests[member.name]).rstrip(b"=").decode()
-
-
-def _unrecorded(name: str) -> bool:
-    return name.endswith((".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s"))
-
-
-def _leads_out(name: str) -> bool:
-    """Return whether a name is absolute or climbs, read as a POSIX or as a Windows path."""
-    parts = name.replace("\\", "/").split("/")
-    return not parts[0] or parts[0].endswith(":") or ".." in parts
-
-
-def _links_out(archive: Archive, member: Member) -> bool:
-    return member.kind is MemberKind.LINK and normpath(member.target).partition("/")[0] not in archive.roots

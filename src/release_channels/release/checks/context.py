@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from packaging.version import Version
 
-from release_channels.model.findings import Finding, Severity
+from release_channels.model.findings import Finding, Severity, apply_allowed
 from release_channels.model.version import Channel
 
 
@@ -37,8 +37,7 @@ class CheckContext:
     """True if the local index is meant, which takes wheels that no other does."""
     previous: Path | None = None
     previous_version: Version | None = None
-    allow_lost_scripts: frozenset[str] = frozenset()
-    allow_prerelease_dependencies: frozenset[str] = frozenset()
+    allow: frozenset[str] = frozenset()
 
 
 # Findings that stop the release, that should be read before it, and that are good to know.
@@ -47,10 +46,14 @@ warning = partial(Finding, Severity.WARNING)
 note = partial(Finding, Severity.NOTE)
 
 
-def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Put findings in the order of the report: worst first, then by file, and each of them once."""
+def sort_findings(findings: Iterable[Finding], allow: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Put findings in the order of the report: worst first, then by file, and each of them once.
+
+    What `allow` names has become a note.
+    """
     worst_first = list(Severity)
-    return tuple(sorted(dict.fromkeys(findings), key=lambda each: (worst_first.index(each.severity), each.file)))
+    unique = dict.fromkeys(apply_allowed(finding, allow) for finding in findings)
+    return tuple(sorted(unique, key=lambda each: (worst_first.index(each.severity), each.file)))
 
 
 def summarize(names: Iterable[str], most: int = 3) -> str:

@@ -9,10 +9,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from release_channels.model.findings import Finding
+from release_channels.model.findings import Allowable, Finding
 from release_channels.model.version import Channel
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import CheckContext, error, note, summarize, warning
+from release_channels.release.checks.context import CheckContext, error, summarize, warning
 
 _ASKING = frozenset({"==", "===", ">=", ">", "~="})  # the other operators keep releases out and ask for none
 
@@ -59,16 +59,12 @@ def _prerelease(
     hint = f"require a final release of {requirement.name}"
     whose = f" of the extra {summarize(extras)}" if extras else ""
     message = f"the dependency {str(requirement)!r}{whose} asks for a pre-release ({clause})"
-    if canonicalize_name(requirement.name) in map(canonicalize_name, subject.allow_prerelease_dependencies):
-        return note(archive.name, message, "allow-prerelease-dependencies says that this is meant")
+    case = Allowable.PRERELEASE_DEPENDENCIES.case(requirement.name)
     if extras:
-        return warning(archive.name, message, hint)
+        return warning(archive.name, message, hint, case)
     if subject.channel is Channel.PUBLIC:
-        meant = "where that is meant, name it in allow-prerelease-dependencies"
-        return error(
-            archive.name, f"{message}: a default install breaks or falls back to an older release", f"{hint}; {meant}"
-        )
-    return warning(archive.name, message, f"{hint} before the public release, which is refused like this")
+        return error(archive.name, f"{message}: a default install breaks or falls back to an older release", hint, case)
+    return warning(archive.name, message, f"{hint} before the public release, which is refused like this", case)
 
 
 def _requirements(archive: Archive) -> Iterator[Requirement]:

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
 
-from release_channels.model.findings import Finding
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from release_channels.model.findings import Allowable, Finding
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import CheckContext, error, note, summarize
+from release_channels.release.checks.context import CheckContext, error, summarize
 from release_channels.release.checks.wheel_layout import script_files
 
 _GROUPS = ("console_scripts", "gui_scripts")
 _REFERENCE = re.compile(
-    r"(?P<module>\w+(?:\.\w+)*)\s*(?::\s*(?P<attr>\w+(?:\.\w+)*))?\s*(?:\[[\w\s,.-]*\])?", re.UNICODE
+    r"(?P<module>\w+(?:\.\w+)*)\s*(?::\s*(?P<attr>\w+(?:\.\w+)*))?\s*(?:\[(?P<extras>[\w\s,.-]*)\])?", re.UNICODE
+)
+_MISSING_MODULE = re.compile(r"No module named '(\w+)")
+# Source: the standard library's reference, availability of modules; each is missing on some platform.
+_PLATFORM_MODULES = frozenset(
+    {"_winapi", "_winreg", "msvcrt", "winreg", "winsound", "_overlapped", "pythoncom", "pywintypes", "win32api"}
+    | {"curses", "fcntl", "grp", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
+    | {"AppKit", "Cocoa", "Foundation", "objc"}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A program that an entry point names: what it is called, and the object that it runs."""
+    """A program that an entry point names: what it is called, the object that it runs, and the extras that it needs."""
 
     name: str
     module: str
     attr: str
+    extras: tuple[str, ...] = ()
 
 
 class MalformedError(ValueError):
@@ -64,7 +75,8 @@ def _entry_point(group: str, name: str, reference: str) -> Script:
     match = _REFERENCE.fullmatch(reference.strip())
     if match is None or (group in _GROUPS and not match["attr"]):
         raise MalformedError(f"{name} = {reference!r} in [{group}] is not of the form module:object")
-    return Script(name, match["module"], match["attr"] or "")
+    extras = tuple(filter(None, (extra.strip() for extra in (match["extras"] or "").split(","))))
+    return Script(name, match["module"], match["attr"] or "", extras)
 
 
 def scripts(archive: Archive) -> tuple[Script, ...]:
@@ -74,6 +86,32 @@ def scripts(archive: Archive) -> tuple[Script, ...]:
     except MalformedError:
         return ()  # check_entry_points reports it
     return tuple(script for group in _GROUPS for script in groups.get(group, ()))
+
+
+def excuse(script: Script, problem: str, requires: Iterable[str]) -> str:
+    """Return why a script need not start in a default install on this machine; empty if nothing excuses it.
+
+    `requires` are the dependencies of the project, one of which may be for other platforms or for an extra.
+
+    Source: entry points specification, which lets an entry point name extras.
+    """
+    if script.extras:
+        return f"it needs the extra {summarize(script.extras)}"
+    missing = _MISSING_MODULE.search(problem)
+    if missing is None:
+        return ""
+    if missing[1] in _PLATFORM_MODULES:
+        return f"{missing[1]} is a module of other platforms"
+    for text in requires:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue  # the metadata check reports it
+        marker = requirement.marker
+        is_missing = canonicalize_name(requirement.name) == canonicalize_name(missing[1])
+        if is_missing and marker and not marker.evaluate({"extra": ""}):
+            return f"{requirement.name} is only for {marker}"
+    return ""
 
 
 def check_entry_points(archive: Archive) -> Iterator[Finding]:
@@ -94,16 +132,10 @@ def check_lost_scripts(subject: CheckContext, archive: Archive, previous: Archiv
         return
     lost = _programs(previous) - _programs(archive)
     before = f"{subject.project} {subject.previous_version}" if subject.previous_version else previous.name
-    text = f"{subject.project} {subject.version} has lost the scripts that {before} had: "
-    if meant := sorted(lost & subject.allow_lost_scripts):
-        yield note(archive.name, text + summarize(meant, 10), "allow-lost-scripts says that this is meant")
-    if missed := sorted(lost - subject.allow_lost_scripts):
-        yield error(
-            archive.name,
-            text + summarize(missed, 10),
-            "keep the script (it may print where it went): an upgrade takes the tool away from its users; "
-            "where that is meant, name it in allow-lost-scripts",
-        )
+    hint = "keep the script (it may print where it went): an upgrade takes the tool away from its users"
+    for name in sorted(lost):
+        message = f"{subject.project} {subject.version} has lost the script {name}, which {before} had"
+        yield error(archive.name, message, hint, Allowable.LOST_SCRIPTS.case(name))
 
 
 def _programs(archive: Archive) -> set[str]:

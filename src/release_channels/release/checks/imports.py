@@ -14,10 +14,10 @@ from release_channels.adapters.distributions import Kind
 from release_channels.adapters.process import run
 from release_channels.adapters.uv import find_python, python_for, python_of
 from release_channels.errors import CommandError
-from release_channels.model.findings import Finding
+from release_channels.model.findings import Allowable, Finding
 from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import CheckContext, error, note, warning
-from release_channels.release.checks.entry_points import scripts
+from release_channels.release.checks.entry_points import excuse, scripts
 from release_channels.release.checks.wheel_layout import import_packages
 from release_channels.release.import_probe import prepare_probe, read_results
 
@@ -35,22 +35,46 @@ class ImportTarget:
     attr: str = ""
 
 
-def check_imports(subject: CheckContext, archives: Sequence[Archive]) -> list[Finding]:
-    """Install the wheel that fits this Python and import what it promises, each failure reported on its own."""
+def check_imports(subject: CheckContext, archives: Sequence[Archive], previous: Archive | None = None) -> list[Finding]:
+    """Install the wheel that fits this Python and import what it promises, each failure reported on its own.
+
+    A script that the wheel of the `previous` release could not start either is a warning.
+    """
     wheels = [archive for archive in archives if archive.kind is Kind.WHEEL]
     wheel = next((wheel for wheel in wheels if _fits(wheel.name)), None)
     if wheel is None:
         here = f"Python {sys.version_info.major}.{sys.version_info.minor} on {sys.platform}"
         return [note("", f"no wheel fits {here}, so none was installed and imported")] if wheels else []
     wanted = import_targets(wheel)
+    requires_python = wheel.fields.get("requires_python") or subject.requires_python  # a build may know it alone
     try:
-        base = find_python(subject.requires_python, cwd=subject.scratch, env=subject.env, uv=subject.uv)
+        base = find_python(requires_python, cwd=subject.scratch, env=subject.env, uv=subject.uv)
         if base is None:
-            return [_without_python(wheel.name, python_for(subject.requires_python))]
-        python = _install(subject, wheel.path, base)
+            return [_without_python(wheel.name, python_for(requires_python))]
+        python = _install(subject, wheel.path, base, "environment")
     except CommandError as err:
         return [_not_installed(wheel.name, err)]
-    return [_failure(wheel.name, target, problem) for target, problem in _import_all(subject, python, wanted)]
+    problems = dict(_import_all(subject, python, wanted))
+    excuses = {target: _excuse(wheel, target, problem) for target, problem in problems.items()}
+    if previous is not None and any(target.script and not excuses[target] for target in problems):
+        before = _broken_before(subject, previous, base)
+        text = f"{subject.previous_version or previous.name} could not start it either"
+        excuses = {target: why or (text if target.script in before else "") for target, why in excuses.items()}
+    return [_failure(wheel.name, target, problem, excuses[target]) for target, problem in problems.items()]
+
+
+def _excuse(wheel: Archive, target: ImportTarget, problem: str) -> str:
+    requires = wheel.fields.get("requires_dist", [])
+    return next((excuse(script, problem, requires) for script in scripts(wheel) if script.name == target.script), "")
+
+
+def _broken_before(subject: CheckContext, previous: Archive, base: Path) -> frozenset[str]:
+    """Return the scripts that the wheel of the previous release cannot start; none if it cannot be installed."""
+    try:
+        python = _install(subject, previous.path, base, "environment-before")
+    except CommandError:
+        return frozenset()
+    return frozenset(target.script for target, _ in _import_all(subject, python, import_targets(previous)))
 
 
 def import_targets(wheel: Archive) -> tuple[ImportTarget, ...]:
@@ -69,9 +93,9 @@ def _fits(name: str) -> bool:
     return any(tag in tags for tag in sys_tags())
 
 
-def _install(subject: CheckContext, wheel: Path, base: Path) -> Path:
+def _install(subject: CheckContext, wheel: Path, base: Path, name: str) -> Path:
     """Make a clean environment of an interpreter, with the wheel and its dependencies, and return its Python."""
-    environment = subject.scratch / "environment"
+    environment = subject.scratch / name
     python = python_of(environment)
     uv = partial(run, subject.uv, cwd=subject.scratch, env=subject.env, timeout=_INSTALL_TIMEOUT)
     uv("venv", "--quiet", "--no-project", "--python", base, environment)
@@ -96,7 +120,7 @@ def _import_all(
     """Import all targets in a single run; after a crash, the next run continues behind the culprit."""
     remaining, attempt = list(wanted), 0
     while remaining:
-        results = subject.scratch / f"imports-{attempt}.jsonl"
+        results = python.parent / f"imports-{attempt}.jsonl"
         crash = _probe(subject, python, remaining, results)
         imported = read_results(results)
         for target, result in zip(remaining, imported, strict=False):
@@ -118,9 +142,13 @@ def _probe(subject: CheckContext, python: Path, wanted: Sequence[ImportTarget], 
     return ""
 
 
-def _failure(name: str, target: ImportTarget, problem: str) -> Finding:
+def _failure(name: str, target: ImportTarget, problem: str, why: str) -> Finding:
     if not target.script:
         message = f"the import package {target.module} cannot be imported: {problem}"
         return warning(name, message, "try it in a clean environment")
     message = f"the script {target.script} ({target.module}:{target.attr}) cannot start: {problem}"
-    return error(name, message, "correct the entry point, or add what it imports to the package or its dependencies")
+    case = Allowable.BROKEN_SCRIPTS.case(target.script)
+    if why:
+        return warning(name, message, why, case)
+    hint = "correct the entry point, or add what it imports to the package or its dependencies"
+    return error(name, message, hint, case)

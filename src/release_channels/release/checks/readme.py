@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from release_channels.adapters.process import CompletedProcess, run_parallel, run_unchecked
 from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import CheckContext, error
+from release_channels.release.checks.context import CheckContext, error, warning
 from release_channels.release.checks.metadata import invalid_fields
 
 _AT_ONCE = 4
 _LEVEL = re.compile(r"^(?:WARNING|ERROR)\s+")
+_NO_README = "the project has no readme, so its page on the index is empty"
 _STATUS = re.compile(r"^Checking .*: (?:FAILED|PASSED)")
 _HINTS = (
-    ("`long_description` missing", 'name a readme in pyproject.toml: `readme = "README.md"`'),
     ("`long_description_content_type` missing", "name the readme by a file with the ending .md, .rst or .txt"),
     ("syntax errors in markup", "correct the markup of the readme"),
     ("No module named", "install twine next to this tool"),
@@ -31,12 +31,14 @@ def check_readme(subject: CheckContext, archives: Sequence[Archive]) -> list[Fin
     All in one run, since starting twine takes longer than its check. Where it complains, every file gets a run of its
     own, a few at a time, so that one file's complaints hide no other's.
     """
-    valid = [archive.path for archive in archives if archive.metadata is not None and not any(invalid_fields(archive))]
-    if not valid or _run(subject, valid).code == 0:
-        return []
-    findings: list[Finding] = []
-    for start in range(0, len(valid), _AT_ONCE):
-        batch = [partial(_check_file, subject, path) for path in valid[start : start + _AT_ONCE]]
+    valid = [archive for archive in archives if archive.metadata is not None and not any(invalid_fields(archive))]
+    described = [archive.path for archive in valid if archive.fields.get("description", "").strip()]
+    hint = 'name a readme in pyproject.toml: `readme = "README.md"`'
+    findings = [warning("", _NO_README, hint)] if len(described) < len(valid) else []
+    if not described or _run(subject, described).code == 0:
+        return findings
+    for start in range(0, len(described), _AT_ONCE):
+        batch = [partial(_check_file, subject, path) for path in described[start : start + _AT_ONCE]]
         findings += [finding for answer in run_parallel(*batch) for finding in answer]
     return findings
 
@@ -55,16 +57,21 @@ def _run(subject: CheckContext, paths: Sequence[Path]) -> CompletedProcess:
 
 
 def parse_answer(file: str, text: str) -> Iterator[Finding]:
-    """Parse the output of twine about a file: a finding for each complaint, its details in the same message."""
+    """Parse the output of twine about a file: a finding for each complaint, its details in the same message.
+
+    Of what twine only warns, the index takes.
+    """
     complaints: list[list[str]] = []
+    reports: list[Callable[..., Finding]] = []
     for line in text.splitlines():
         if not line.strip() or _STATUS.match(line):
             continue
         if _LEVEL.match(line) or not complaints:
             complaints.append([_LEVEL.sub("", line).strip()])
+            reports.append(warning if line.startswith("WARNING") else error)
         else:
             complaints[-1].append(line.strip())
-    for lines in complaints:
+    for report, lines in zip(reports, complaints, strict=True):
         complaint = "; ".join(line.rstrip(".") for line in dict.fromkeys(lines))
         hint = next((hint for part, hint in _HINTS if part in complaint), "see what `twine check --strict` says")
-        yield error(file, f"twine check: {complaint}", hint)
+        yield report(file, f"twine check: {complaint}", hint)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from packaging.utils import canonicalize_name
 
 from release_channels.adapters.distributions import Kind, Member
-from release_channels.model.findings import Finding
+from release_channels.model.findings import Allowable, Finding
 from release_channels.release.checks.archive import Archive
-from release_channels.release.checks.context import CheckContext, list_errors, note, summarize, warning
+from release_channels.release.checks.context import CheckContext, error, note, summarize, warning
 from release_channels.release.checks.wheel_layout import MODULES, import_packages, site_paths
 
 _OUT = "leave it out in the build backend's settings"
 _SECRETS = frozenset(
     {".env", ".netrc", "_netrc", ".pypirc", ".git-credentials", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"}
 )
+_PUBLIC = re.compile(rb"-----BEGIN [A-Z ]*(PUBLIC KEY|CERTIFICATE)")
+_TESTS = frozenset({"tests", "test", "testing", "testdata"})
 _SAMPLES = (".example", ".sample", ".template", ".dist")
 _DIRECTORIES = frozenset(
     {"tests", "test", "docs", "doc", "examples", "benchmarks", "build", "dist", "scripts", "tools", "src"}
@@ -26,7 +29,7 @@ _FILES = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py"})
 
 def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
     """Find files that do not belong into an archive."""
-    yield from check_secrets(archive)
+    yield from check_secrets(archive, previous)
     yield from check_bytecode(archive)
     if archive.kind is Kind.WHEEL:
         yield from check_top_level(archive)
@@ -34,18 +37,28 @@ def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Arch
         yield from check_new_packages(subject, archive, previous)
 
 
-def check_secrets(archive: Archive) -> Iterator[Finding]:
-    """Find files that hold credentials; once published they are public for good."""
-    secrets = [member.name for member in archive.files if _is_secret(archive, member)]
-    hint = f"{_OUT}, and replace what was in them"
-    yield from list_errors(archive.name, [(secrets, "contains files for secrets", hint)])
+def check_secrets(archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+    """Find files that hold credentials; once published they are public for good.
+
+    A warning is enough for the tests of an sdist, which nothing installs, and for what the last release published.
+    """
+    public = set(previous.digests.values()) if previous else set()
+    for member in archive.files:
+        if not _is_secret(archive, member):
+            continue
+        path = member.name if archive.kind is Kind.WHEEL else member.name.partition("/")[2]
+        is_test = archive.kind is Kind.SDIST and not _TESTS.isdisjoint(path.lower().split("/")[:-1])
+        report = warning if is_test or archive.digests.get(member.name) in public else error
+        hint = f"{_OUT}, and replace what was in it"
+        yield report(archive.name, f"contains a file for secrets: {path}", hint, Allowable.SECRETS.case(path))
 
 
 def _is_secret(archive: Archive, member: Member) -> bool:
     """Judge by the name, and by the content where a name does not tell: most .pem files are public certificates."""
     base = member.base.lower()
-    if base.endswith(".pem"):
-        return b"PRIVATE KEY-----" in archive.texts.get(member.name, b"")
+    content = archive.texts.get(member.name, b"")
+    if base.endswith(".pem") or _PUBLIC.search(content):
+        return b"PRIVATE KEY-----" in content
     if base.startswith(".env."):
         return not base.endswith(_SAMPLES)
     return base in _SECRETS or base.endswith(".key")
@@ -80,8 +93,8 @@ def _problem(top: str, paths: list[str]) -> tuple[str, str] | None:
 
 def check_hidden(archive: Archive) -> Iterator[Finding]:
     """Find hidden files and directories at the top of a wheel."""
-    hidden = [top for top in _tops(archive) if top.startswith(".")]
-    yield from list_errors(archive.name, [(hidden, "installs hidden files", _OUT)])
+    if hidden := [top for top in _tops(archive) if top.startswith(".")]:
+        yield warning(archive.name, f"installs hidden files: {summarize(hidden)}", _OUT)
 
 
 def check_new_packages(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:

@@ -1,0 +1,195 @@
+"""HTTP with limits: an answer ends in bounded size and total time, whatever the server sends."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import Retry
+
+if TYPE_CHECKING:
+    from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass
+
+_NEVER = float("inf")
+_MOST_REDIRECTS = 5
+# When the current request must have ended, on the monotonic clock; requests run in the thread that asks.
+_deadline: ContextVar[float] = ContextVar("_deadline", default=_NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The size of a body in bytes, decompressed, and the time from the request to the last byte in seconds."""
+
+    size: int
+    seconds: float
+
+
+class TooLargeError(requests.RequestException):
+    """A body is larger than anything that the server should send."""
+
+
+def bounded_session(limits: Limits, retry: Retry | int = 0) -> requests.Session:
+    """Make a session in which every answer keeps the limits; a redirect counts as an answer."""
+    quiet_headers()
+    session = requests.Session()
+    session.max_redirects = _MOST_REDIRECTS
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, BoundedAdapter(limits, max_retries=retry))
+    return session
+
+
+def quiet_headers() -> None:
+    """Keep urllib3 from printing a traceback for a header without a colon, although the answer can be read."""
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
+
+class BoundedAdapter(HTTPAdapter):
+    """An adapter in which every answer keeps the limits, with all that is tried again for it."""
+
+    def __init__(self, limits: Limits, **options: Any) -> None:
+        self._limits = limits
+        super().__init__(**options)
+
+    def init_poolmanager(self, *words: Any, **options: Any) -> None:
+        """Make the pools of connections whose reads end at the deadline."""
+        super().init_poolmanager(*words, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Make the pools of connections to a proxy; those to a SOCKS proxy are of another kind, and keep theirs."""
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *words: Any, **options: Any) -> requests.Response:
+        """Send a request, and bound all that is read of its answer."""
+        before = _deadline.set(time.monotonic() + self._limits.seconds)
+        try:
+            answer = super().send(request, *words, **options)
+        finally:
+            _deadline.reset(before)
+        answer.raw = _BoundedBody(answer.raw, self._limits.size)
+        return answer
+
+
+class _BoundedBody:
+    """A body of urllib3's that stops at a size; requests reads nothing but its stream."""
+
+    def __init__(self, body: Any, size: int) -> None:
+        self._body, self._size = body, size
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._body, name)
+
+    def stream(self, *words: Any, **options: Any) -> Iterator[bytes]:
+        size = 0
+        for piece in self._body.stream(*words, **options):
+            size += len(piece)
+            if size > self._size:
+                self._body.close()
+                raise TooLargeError(f"the answer is larger than {self._size} bytes")
+            yield piece
+
+
+class _TimedReader(io.RawIOBase):
+    """The bytes of a socket up to a deadline; a socket's own timeout begins again with every byte."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
+        self._raw, self._socket, self._deadline = raw, sock, deadline
+        self._patience = sock.gettimeout() or _NEVER
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        seconds = min(self._patience, left)
+        self._socket.settimeout(None if seconds == _NEVER else seconds)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *words: Any, **options: Any) -> None:
+        super().__init__(sock, *words, **options)
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, _deadline.get()))
+
+
+class _Connection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}
+
+
+GITHUB = Limits(16 * 2**20, 120.0)
+_lock = threading.Lock()
+
+
+@contextmanager
+def bounded_github(limits: Limits = GITHUB) -> Iterator[None]:
+    """Make every GitHub client that is created in the block keep the limits; the library takes classes for all."""
+    from github.Requester import Requester
+
+    quiet_headers()
+    with _lock:
+        Requester.injectConnectionClasses(*_github_classes(limits))
+        try:
+            yield
+        finally:
+            Requester.resetConnectionClasses()
+
+
+def bounded_connection(
+    scheme: str, host: str, port: int | None, timeout: int, limits: Limits = GITHUB
+) -> HTTPRequestsConnectionClass | HTTPSRequestsConnectionClass:
+    """Make one connection of the GitHub library that keeps the limits."""
+    plain, secure = _github_classes(limits)
+    return (secure if scheme == "https" else plain)(host, port, timeout=timeout)
+
+
+def _github_classes(limits: Limits) -> tuple[type[HTTPRequestsConnectionClass], type[HTTPSRequestsConnectionClass]]:
+    from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass
+
+    class Plain(HTTPRequestsConnectionClass):
+        def __init__(self, *words: Any, **options: Any) -> None:
+            super().__init__(*words, **options)
+            self.session.mount("http://", BoundedAdapter(limits, max_retries=self.retry))
+
+    class Secure(HTTPSRequestsConnectionClass):
+        def __init__(self, *words: Any, **options: Any) -> None:
+            super().__init__(*words, **options)
+            self.session.mount("https://", BoundedAdapter(limits, max_retries=self.retry))
+
+    return Plain, Secure

@@ -1,0 +1,125 @@
+"""A workflow file as values, each with its line. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
+
+from release_channels.errors import RefusedError
+from release_channels.model.verification import WORKFLOWS
+
+if TYPE_CHECKING:
+    import yaml
+
+PLAIN = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9._/-]*", re.IGNORECASE)
+"""A text that YAML reads as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of a YAML file and the line on which it begins, from 1 on: a text, a table or a list."""
+
+    line: int
+    text: str = ""
+    table: Mapping[str, Value] = field(default_factory=dict)
+    entries: tuple[Value, ...] = ()
+    start: int = 0
+    """The position of its first character in the file."""
+    end: int = 0
+    """The position behind its last character."""
+    key_start: int = 0
+    """The position of the key that it has in a table."""
+
+    def __getitem__(self, key: str) -> Value:
+        """Return the value of a key, or an empty one on this line."""
+        return self.table.get(key, Value(self.line))
+
+    def __contains__(self, key: str) -> bool:
+        """Return whether there is such a key."""
+        return key in self.table
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of a list, or the one text that may stand in its place."""
+        return tuple(entry.text for entry in self.entries) or ((self.text,) if self.text else ())
+
+
+@lru_cache(maxsize=64)  # the same few files are asked for at every event
+def read_workflow(text: str, path: str) -> Value:
+    """Read a workflow file.
+
+    Raises: RefusedError with the line if it is not a YAML table, or has a duplicate key.
+    """
+    import yaml
+
+    try:
+        node = yaml.compose(text, Loader=yaml.BaseLoader)  # every scalar stays the text that it is
+    except yaml.YAMLError as err:
+        raise RefusedError(f"{path} is not YAML: {' '.join(str(err).split())}", hint="fix it") from err
+    if not isinstance(node, yaml.MappingNode):
+        raise RefusedError(f"{path} is not a workflow", hint="a workflow file is a table with `on` and `jobs`")
+    return _value(node, path)
+
+
+def is_workflow(path: str) -> bool:
+    """Check whether GitHub reads a file as a workflow."""
+    return path.startswith(f"{WORKFLOWS}/") and path.endswith((".yml", ".yaml")) and path.count("/") == 2
+
+
+def read_all(files: Mapping[str, bytes]) -> dict[str, Value]:
+    """Read the workflow files among some by path; one that cannot be read is left out, as GitHub runs none of it."""
+    workflows = {}
+    for path, content in files.items():
+        with suppress(RefusedError, UnicodeDecodeError):
+            workflows[path] = read_workflow(content.decode("utf-8"), path)
+    return workflows
+
+
+def steps_of(workflow: Value) -> Iterator[tuple[str, Value, Value]]:
+    """Return every step with its job and the job's name."""
+    for name, job in workflow["jobs"].table.items():
+        for step in job["steps"].entries:
+            yield name, job, step
+
+
+def title_of_workflow(workflow: Value, path: str) -> str:
+    """Return the name that GitHub gives a workflow: its path where it has no `name:`."""
+    return workflow["name"].text or path
+
+
+def environment_of(job: Value) -> str:
+    """Return the name of the environment that a job names, empty where it names none."""
+    return job["environment"].text or job["environment"]["name"].text
+
+
+def quoted(text: str) -> str:
+    """Write a text so that YAML reads it as that text: plain where that is safe, else as JSON does.
+
+    Source: YAML 1.2, which takes every JSON string as it is.
+    """
+    return text if PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _value(node: yaml.Node, path: str, key_start: int = 0) -> Value:
+    import yaml
+
+    value = partial(
+        Value, node.start_mark.line + 1, start=node.start_mark.index, end=node.end_mark.index, key_start=key_start
+    )
+    if isinstance(node, yaml.MappingNode):
+        table: dict[str, Value] = {}
+        for key, below in node.value:
+            if key.value in table:
+                raise RefusedError(
+                    f"{path}, line {key.start_mark.line + 1}: duplicate key '{key.value}'", hint="fix it"
+                )
+            table[str(key.value)] = _value(below, path, key.start_mark.index)
+        return value(table=table)
+    if isinstance(node, yaml.SequenceNode):
+        return value(entries=tuple(_value(entry, path) for entry in node.value))
+    return value(text=str(node.value))

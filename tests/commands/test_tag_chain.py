@@ -1,0 +1,45 @@
+"""`tag` finds a chain of workflows that an edited name has cut, before anything is made."""
+
+from __future__ import annotations
+
+import pytest
+
+from release_channels.adoption.workflows.render import Adoption, Tests, render
+from release_channels.model.config import Config
+from tests.commands.doing import tag
+from tests.conftest import MakeRepo
+from tests.support.projects import Sample
+
+FILES = render(Adoption(Config(), Tests("uv run --frozen --script noxfile.py", ("tests",), ("3.12",))))
+TESTS, GATE, PREVIEW, PUBLIC = (
+    f".github/workflows/{name}.yml"
+    for name in ("test", "integration-eval", "internal-preview-release", "public-release")
+)
+CUT = {
+    "a name of the tests": (TESTS, "name: test\n", "name: Tests\n", "follows test, and"),
+    "no name of the tests": (TESTS, "name: test\n", "", f"{TESTS} is named {TESTS}"),
+    "special characters": (TESTS, "name: test\n", 'name: "C++"\n', r'`workflows: ["C\\+\\+"]`'),
+    "a name of the gate": (GATE, "name: integration-eval\n", "name: gate\n", "follows integration-eval, and"),
+    "what the gate follows": (GATE, "workflows: [test]", "workflows: [ci]", "follows ci, and"),
+    "the tags of the public one": (PUBLIC, 'tags: ["v[0-9]*"]', "tags: [v1.1.*]", "the tag v1.2.0 does not start it"),
+    "what the preview follows": (PREVIEW, "workflows: [integration-eval]", "workflows: ['*']", "also follows"),
+}
+
+
+def test_a_chain_that_holds_is_no_reason_to_refuse(make_repo: MakeRepo) -> None:
+    """So that each case below shows one thing alone; a workflow that cannot be read is another's matter."""
+    repo = make_repo(Sample(version="1.2.0", files={**FILES, ".github/workflows/other.yml": "on: [", "b": b"\xff"}))
+    assert tag(repo) == 0
+
+
+@pytest.mark.parametrize(("path", "old", "new", "told"), CUT.values(), ids=CUT)
+def test_a_cut_chain_is_refused_before_the_tag(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], path: str, old: str, new: str, told: str
+) -> None:
+    """The workflow that should follow would never start, and nothing would say so."""
+    assert old in FILES[path], "the case is out of date"
+    repo = make_repo(Sample(version="1.2.0", files={**FILES, path: FILES[path].replace(old, new, 1)}))
+    before = repo.fingerprint()
+    assert tag(repo) == 1
+    assert told in " ".join(capsys.readouterr().err.split())
+    assert repo.fingerprint() == before

@@ -1,0 +1,166 @@
+"""What GitHub describes and what the stand-in does are one thing, and so are what it describes and what is asked."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from release_channels.rehearsal.github import Answer, GitHubState, serve_github
+from release_channels.rehearsal.github.contract import load_contract
+from release_channels.rehearsal.github.routes import ROUTES
+from tests.github.contract import extract
+from tests.github.hubs import NAME, TOKENS, Hub, api
+from tests.support.repo import Repo
+
+SHA = "a" * 40
+
+
+def test_every_operation_is_described() -> None:
+    """The stand-in has the operations of the contract and no other, with numbers where GitHub has them."""
+    contract = load_contract()
+    assert {route.operation for route in ROUTES} == set(contract.operations)
+    for route in ROUTES:
+        numbers = [variable.startswith("int:") for variable in re.findall("<([^>]*)>", route.path)]
+        assert numbers == [kind.get("type") == "integer" for kind in contract.operations[route.operation]["path"]], (
+            route
+        )
+
+
+def test_the_contract_is_the_one_that_the_script_takes() -> None:
+    """Package, digest, version of the API and the list of what GitHub breaks are the same in both."""
+    stored = json.loads(extract.TARGET.read_text(encoding="utf-8"))
+    assert stored["about"] == {"source": extract.PACKAGE, "sha256": extract.SHA256, "api_version": "2022-11-28"}
+    assert stored["undeclared"] == extract.UNDECLARED
+    assert stored["undescribed"] == {name: reason for name, (_, reason) in extract.UNDESCRIBED.items()}
+    assert extract.write(stored) == extract.TARGET.read_text(encoding="utf-8")
+
+
+def test_a_description_is_translated_once() -> None:
+    """What OpenAPI says in its own way becomes plain JSON Schema, and what nobody needs is left out."""
+    user = {"type": "object", "title": "U", "required": ["id"], "properties": {"id": {"type": "integer"}}}
+    deep = {"type": "object", "properties": {"a": {"type": "string"}}, "description": "not read"}
+    schema = {
+        "type": "object",
+        "x-more": 1,
+        "required": ["when", "who", "how"],
+        "properties": {
+            "when": {"type": "string", "format": "date-time", "nullable": True, "example": "today"},
+            "who": {"nullable": True, "oneOf": [{"$ref": "#/components/schemas/user"}]},
+            "how": {"type": "string", "enum": ["a"], "nullable": True},
+            "deep": deep,
+            "rules": {"type": "array", "items": {"type": "string"}},
+        },
+    }
+    responses = {"200": {"content": {"application/json": {"schema": schema}}}, "204": {}, "404": {}}
+    body = {"content": {"application/json": {"schema": deep}}}
+    described = {
+        "components": {"schemas": {"user": user}},
+        "paths": {"/repos/{owner}/{repo}/x/{id}": {"put": {"responses": responses, "requestBody": body}}},
+    }
+    extractor = extract.Extractor(described)
+
+    taken = extractor.operation("PUT /x/{}")
+
+    fields = taken["answers"]["200"].pop("properties")
+    closed = {"type": "object", "additionalProperties": False}
+    assert fields.pop("when")["type"] == ["string", "null"]
+    assert fields == {
+        "who": {"anyOf": [{"anyOf": [{"$ref": "#/$defs/user"}]}, {"type": "null"}]},
+        "how": {"type": ["string", "null"], "enum": ["a", None]},
+        "deep": {"type": "object"},
+        "rules": {"type": "array", "items": {"type": "string"}},
+    }
+    assert taken["answers"] == {"200": {**closed, "required": ["when", "who", "how"]}, "204": None}
+    assert taken["body"] == {**closed, "properties": {"a": {"type": "string"}}, "required": []}
+    assert taken["refusals"] == ["404"]
+    assert extractor.shared == {"user": {**closed, "required": ["id"], "properties": {"id": {"type": "integer"}}}}
+
+
+RELEASE = {"tag_name": "v1.0.0", "draft": True}
+VERSION = "X-GitHub-Api-Version"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "told"),
+    [
+        pytest.param("POST", "/releases", {"json": {**RELEASE, "latest": "true"}}, "'latest' was unexpected", id="key"),
+        pytest.param("POST", "/releases", {"json": {**RELEASE, "draft": "yes"}}, "$.draft: 'yes'", id="type"),
+        pytest.param("POST", "/releases", {"json": {**RELEASE, "make_latest": "no"}}, "$.make_latest", id="value"),
+        pytest.param("POST", "/releases", {"json": {"draft": True}}, "'tag_name' is a required", id="required"),
+        pytest.param("POST", "/releases?dry=1", {"json": RELEASE}, "'dry' was unexpected", id="parameter of a write"),
+        pytest.param("GET", "/actions/runs?sha=a", {}, "'sha' was unexpected", id="parameter"),
+        pytest.param("GET", "/releases?per_page=many", {}, "$.per_page: 'many' is not of type", id="number"),
+        pytest.param("GET", "/compare/main...main?page=x", {}, "$.page: 'x' is not of type", id="number of compare"),
+        pytest.param("GET", "/actions/runs?status=fine", {}, "$.status: 'fine'", id="value of a parameter"),
+        pytest.param("GET", "/releases?page=1&page=2", {}, "page is there twice", id="twice"),
+        pytest.param("GET", "/releases", {"data": b"x"}, "a body where none belongs", id="body"),
+        pytest.param("GET", "/releases", {"headers": {VERSION: None}}, f"{VERSION} is not", id="no version"),
+        pytest.param("GET", "/releases", {"headers": {VERSION: "2026-03-10"}}, f"{VERSION} is not", id="other version"),
+    ],
+)
+def test_a_request_that_github_does_not_describe_is_refused(
+    hub: Hub, method: str, path: str, options: dict[str, Any], told: str
+) -> None:
+    """It says what is wrong, nothing moves, and whoever asked so has a stand-in that complains."""
+    before = hub.fingerprint()
+
+    answer = api(hub, method, path, **options)
+
+    assert answer.status_code == 422
+    assert told in answer.json()["message"]
+    (warning,) = hub.running.warnings()
+    assert warning == hub.running.take_breaches()[0]
+    assert told in warning
+    assert f"{method} /api/v3/repos/{NAME}" in warning
+    assert hub.fingerprint() == before
+
+
+@pytest.mark.parametrize("path", ["/branches", "/releases/first", "/actions/runs/", "/environments/a/b"])
+def test_an_operation_that_nobody_describes_is_a_breach(hub: Hub, path: str) -> None:
+    """A client that uses more of GitHub than the contract has is noticed, not only answered with 404."""
+    assert api(hub, "GET", path).status_code == 404
+    (breach,) = hub.running.take_breaches()
+    assert "describes no such operation" in breach
+
+
+def test_a_breach_is_noted_where_a_fault_answers(hub: Hub) -> None:
+    """What was asked is judged, whoever answers it."""
+    hub.state.faults.append(lambda *_: Answer(503))
+    api(hub, "GET", "/releases?size=3")
+    assert len(hub.running.take_breaches()) == 1
+
+
+def test_an_answer_that_github_does_not_describe_fails() -> None:
+    """A value that GitHub never sends is a fault of the stand-in: it fails, and whoever owns it is told."""
+    state = GitHubState(NAME, tokens=TOKENS)
+    deployment = state.add_deployment("pypi-public", SHA, "dancing")
+    with serve_github(state) as running:
+        hub = Hub(state, running, Repo(Path(), Path()))
+        assert api(hub, "GET", f"/deployments/{deployment}").status_code == 200
+        assert running.warnings() == ()
+        assert api(hub, "GET", f"/deployments/{deployment}/statuses").status_code == 500
+        (warning,) = running.warnings()
+    assert "$[0].state: 'dancing' is not one of" in warning
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "told"),
+    [
+        pytest.param("GET /git/ref/{}", Answer(201, {}), "the status 201 is not described", id="status"),
+        pytest.param("GET /git/ref/{}", Answer(404, {"message": "no"}), "documentation_url", id="form of a refusal"),
+        pytest.param("DELETE /releases/{}", Answer(204, {}), "a body where none belongs", id="body"),
+        pytest.param("GET /actions/secrets", Answer(200, {"total_count": 0}), "'secrets' is a required", id="required"),
+        pytest.param("GET /releases", Answer(200, {"releases": []}), "is not of type 'array'", id="type"),
+        pytest.param("DELETE /releases/{}", Answer(502, b"<html>"), "", id="page of a failing server"),
+        pytest.param("DELETE /releases/{}", Answer(204), "", id="nothing"),
+    ],
+)
+def test_an_answer_is_held_against_its_description(operation: str, answer: Answer, told: str) -> None:
+    """Its status is one that GitHub describes or is known to send, and its body has the form for that status."""
+    problem = load_contract().check_answer(operation, answer)
+    assert bool(problem) == bool(told)
+    assert told in problem

@@ -1,0 +1,43 @@
+"""Which runs of a concurrency group are cancelled, as GitHub's documentation decides it."""
+
+from __future__ import annotations
+
+import pytest
+
+from release_channels.model.workflow_semantics.concurrency import Concurrency, cancelled_runs, concurrency_of
+from release_channels.model.workflow_semantics.file import read_workflow
+
+ONE, ALL, NEWEST = Concurrency("a", False, 1), Concurrency("a", False, 100), Concurrency("a", True, 1)
+NONE, OTHER, CAPITAL = Concurrency("", False, 1), Concurrency("b", False, 1), Concurrency("A", False, 1)
+DECLARED = {
+    "none": ("{}", NONE),
+    "a text": ("{concurrency: a}", ONE),
+    "a group": ("{concurrency: {group: a, cancel-in-progress: false}}", ONE),
+    "single": ("{concurrency: {group: a, queue: single}}", ONE),
+    "max": ("{concurrency: {group: a, cancel-in-progress: false, queue: max}}", ALL),
+    "cancels": ("{concurrency: {group: a, cancel-in-progress: true}}", NEWEST),
+}
+ARRIVING: dict[str, tuple[list[Concurrency], set[int]]] = {
+    "no group": ([NONE] * 4, set()),
+    "one runs, one waits": ([ONE] * 2, set()),
+    "the pending one gives way": ([ONE] * 4, {1, 2}),
+    "all wait": ([ALL] * 101, set()),
+    "a full queue": ([ALL] * 103, {101, 102}),
+    "the newest alone": ([NEWEST] * 3, {0, 1}),
+    "the newest ends those that wait": ([ONE, ONE, NEWEST], {0, 1}),
+    "two groups": ([ONE, OTHER, ONE, OTHER, ONE], {2}),
+    "in another case": ([ONE, CAPITAL, ONE], {1}),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), DECLARED.values(), ids=DECLARED)
+def test_the_group_is_read_in_every_form(text: str, expected: Concurrency) -> None:
+    """A text is the group, and a queue is of one unless it is `max`."""
+    assert concurrency_of(read_workflow(text, "one.yml")) == expected
+    assert expected.keeps_all is (expected is ALL)
+
+
+@pytest.mark.parametrize(("arriving", "cancelled"), ARRIVING.values(), ids=ARRIVING)
+def test_a_group_cancels_what_github_would(arriving: list[Concurrency], cancelled: set[int]) -> None:
+    """One is in progress, one is pending by default, and a new one takes its place."""
+    assert cancelled_runs(arriving) == cancelled
