@@ -235,10 +235,10 @@ def _is_private(snapshot: ProjectSnapshot, config: Config) -> bool:
 
 def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
     version = snapshot.project.version
-    if snapshot.project.source.is_written and not version.is_devrelease:
+    if snapshot.project.source.is_written and (version.pre is not None or not version.is_devrelease):
         yield (
-            f"main declares {version}, which is not a dev release: previews are published once it does "
-            "(`invoke bump-dev` opens the next line)"
+            f"main declares {version}, which is not a dev line: previews are published once it does "
+            f"({'' if version.is_prerelease else 'once it is released, '}`invoke bump-dev` opens the next line)"
         )
     others = [name for name in snapshot.tags if looks_like_version(name)]
     if others and not release_tags(config.tag_format, snapshot.tags):
