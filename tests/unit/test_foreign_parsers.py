@@ -13,12 +13,11 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pypi_simple import PyPISimple
 
 from release_channels.adapters.actions_env import REHEARSAL, read_actions, read_rehearsal
 from release_channels.adapters.actions_event import parse_event_run, read_dispatch_input
 from release_channels.adapters.distributions import parse_file_name, read_distribution
-from release_channels.adapters.index import fetch_page
+from release_channels.adapters.index_page import parse_page
 from release_channels.adapters.tool_lock import locked_tool
 from release_channels.adoption.workflows.parse import parse_line
 from release_channels.errors import ReleaseError
@@ -104,10 +103,7 @@ def _page(content: bytes, kind: str) -> object:
     answer = requests.Response()
     answer.status_code, answer.url, answer._content = 200, "https://index.example/simple/demo/", content
     answer.headers["content-type"] = kind
-    session = requests.Session()
-    session.get = lambda *words, **options: answer  # type: ignore[method-assign]
-    with PyPISimple("https://index.example/simple/", session=session) as client:
-        return fetch_page(client, "demo", 1)
+    return parse_page(answer, canonicalize_name("demo"))
 
 
 JSON: dict[str, tuple[object, Parse]] = {
