@@ -103,12 +103,16 @@ def _submodule_source(source: Path, git_dirs: Sequence[Path], target: Path, path
 
 
 def _submodule_names(target: Path, path: str) -> list[str]:
-    """List the names that .gitmodules gives to a path; a repository that was added by hand has none."""
+    """List the names that .gitmodules gives to a path; a repository that was added by hand has none.
+
+    A name that leads out of git's store of modules is ignored, as git does: the commit would name any repository here.
+    """
     words = ("config", "-z", "-f", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$")
     env = clean_git_environment(os.environ)
     entries = run_unchecked("git", *words, cwd=target, env=env).text.split("\0")[:-1]
     pairs = (entry.split("\n", 1) for entry in entries)
-    return [key.removeprefix("submodule.").removesuffix(".path") for key, at in pairs if at == path]
+    names = [key.removeprefix("submodule.").removesuffix(".path") for key, at in pairs if at == path]
+    return [name for name in names if not name.startswith("/") and ".." not in name.replace("\\", "/").split("/")]
 
 
 def _git_directories(source: Path) -> list[Path]:

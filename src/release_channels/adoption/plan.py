@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from release_channels.adoption import noxfile as noxfiles
 from release_channels.adoption import tasks_file
-from release_channels.adoption.detect import describe_gap, foreign_settings, own_tests, test_session
+from release_channels.adoption.detect import find_gap, foreign_settings, own_tests, test_session
 from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.script_metadata import tool_requirement, with_requirement
 from release_channels.adoption.settings_table import with_settings
@@ -235,10 +235,10 @@ def _is_private(snapshot: ProjectSnapshot, config: Config) -> bool:
 
 def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
     version = snapshot.project.version
-    if snapshot.project.source.is_written and not version.is_devrelease:
+    if snapshot.project.source.is_written and (version.pre is not None or not version.is_devrelease):
         yield (
-            f"main declares {version}, which is not a dev release: previews are published once it does "
-            "(`invoke bump-dev` opens the next line)"
+            f"main declares {version}, which is not a dev line: previews are published once it does "
+            f"({'' if version.is_prerelease else 'once it is released, '}`invoke bump-dev` opens the next line)"
         )
     others = [name for name in snapshot.tags if looks_like_version(name)]
     if others and not release_tags(config.tag_format, snapshot.tags):
@@ -251,9 +251,8 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
     elif snapshot.repository is None:
         yield f"the remote {snapshot.remote} is not on GitHub, where the workflows would run"
     tests = _tests_of(snapshot, config)
-    if tests is not None:
-        gap = describe_gap(tests["on"], config.test_workflow, config.main_branch, snapshot.bumped)
-        yield from (gap,) if gap else ()
+    if tests is not None and (gap := find_gap(tests, config.test_workflow, config.main_branch, snapshot.bumped)):
+        yield gap.message
     if config.gate.enabled:
         yield "the gate needs the secret of at least one model provider; a project without: `init --no-gate`"
 

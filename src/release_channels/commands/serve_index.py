@@ -9,11 +9,9 @@ from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.adapters.git import Git
-from release_channels.adapters.index import LOCAL, Credentials, Index, read_index, upstream_url
-from release_channels.adapters.local_index_history import local_index_dir
-from release_channels.cli.context import open_project
+from release_channels.adapters.index import Index, read_index, upstream_url
+from release_channels.cli.context import open_local_index, open_project
 from release_channels.errors import UsageError
-from release_channels.indexserver.server import serve
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import IndexState
 from release_channels.model.version import Channel
@@ -45,8 +43,7 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
     git = Git.open(root)
     project = open_project(git, git.commit("HEAD"))
     try:
-        with serve(local_index_dir(root), project=project.name, upstream=upstream_url(), port=port) as running:
-            index = Index(LOCAL, running.simple_url, running.upload_url, Credentials.NONE, warnings=running.warnings)
+        with open_local_index(project, root, upstream_url(), port) as index:
             state = read_index(index, project.name)
             for warning in state.warnings:
                 console.warn(warning)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -18,6 +18,7 @@ from release_channels.adapters.distributions import (
     Kind,
     kind_of,
     open_sdist,
+    parse_file_name,
     read_members,
     sha256_of,
     sha256_of_pieces,
@@ -167,6 +168,7 @@ def _act(release: ReleaseContext) -> Report:
         with console.progress(f"building {release.project.name} {version}"):
             files, warnings = _build(release, build_spec_for_release(release, version), workplace)
             warnings += _check_filtered(files, release.project.config.allow)
+        refuse_other_version([file.name for file in files], version, release.project)
         manifest = Manifest(
             channel=release.plan.channel,
             project=release.project.name,
@@ -180,6 +182,21 @@ def _act(release: ReleaseContext) -> Report:
     names = " and ".join(file.name for file in manifest.files)
     text = f"built {names} from commit {release.observed.commit.short}"
     return Report(Result.DONE, text, warnings=warnings, files=manifest.files)
+
+
+def refuse_other_version(names: Iterable[str], version: Version, project: Project) -> None:
+    """Refuse files of another version than planned: the backend takes it from elsewhere than it was read from.
+
+    Raises: FailedError that names both versions; RefusedError for any other kind of file.
+    """
+    for name in names:
+        built = parse_file_name(name)[1]
+        if built != version:
+            tool = project.source.where
+            hint = "set the version where the backend reads it, or write `version` in [project]"
+            if not project.source.is_written:
+                hint = f"the backend did not get it from {tool}: is that switched on as its documentation says?"
+            raise FailedError(f"the plan is {version}, from {tool}, but the build backend made {built}", hint=hint)
 
 
 def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
