@@ -11,6 +11,7 @@ import sys
 import tarfile
 import time
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -412,3 +413,11 @@ def test_the_version_is_committed_where_the_backend_packs_the_commit(
     assert repo.git("rev-parse", "HEAD") == sha != first["HEAD"].strip()
     assert _build(run_session, repo).result is Result.DONE
     assert _sdist(repo) == first
+
+
+def test_sdist_and_wheel_are_made_by_one_uv_build(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """uv runs its own backend for both, as `uv build` does, whatever newer or older one the index has."""
+    repo = make_repo(Sample(settings="rebuild = false\n"))
+    assert _build(run_session, repo).result is Result.DONE
+    (text,) = (text for name, text in _wheel(repo).items() if name.endswith(".dist-info/WHEEL"))
+    assert f"Generator: uv {version('uv')}\n" in text

@@ -14,8 +14,10 @@ from packaging.version import Version
 from release_channels.adapters import console
 from release_channels.adapters.clone import UMASK, clone_commit, commit_edits, filtered_files
 from release_channels.adapters.distributions import (
+    DAMAGED,
     Kind,
     kind_of,
+    open_sdist,
     parse_file_name,
     read_members,
     sha256_of,
@@ -105,8 +107,28 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
     sdist = _only(out, "*.tar.gz", "sdist")
     if not is_normalized(sdist, recipe.commit.time):
         normalize_sdist(sdist, recipe.commit.time)
-    _uv_build("wheel", *words, "--wheel", str(sdist), cwd=clone, env=env)
+    _uv_build("wheel", *words, "--wheel", cwd=_unpack(sdist, workplace / "unpacked"), env=env)
     return (sdist, _only(out, "*.whl", "wheel"))
+
+
+def _unpack(sdist: Path, directory: Path) -> Path:
+    """Unpack an sdist and return its one directory; given the file, uv would take another uv_build than for the sdist.
+
+    Raises: FailedError if it cannot be unpacked.
+    """
+    try:
+        with open_sdist(sdist) as archive:
+            archive.extractall(directory, filter="data")
+    except DAMAGED as err:
+        raise FailedError(
+            f"{sdist.name} cannot be unpacked: {err}", hint="does the backend build this project?"
+        ) from err
+    roots = [path for path in directory.iterdir() if path.is_dir()]
+    if len(roots) != 1:
+        raise FailedError(
+            f"{sdist.name} has {len(roots)} directories at the top, not one", hint="see the build backend"
+        )
+    return roots[0]
 
 
 def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None:
@@ -240,7 +262,7 @@ def _constraints(recipe: BuildSpec, clone: Path) -> tuple[str, ...]:
             f"tool.release-channels.build-constraints is {recipe.build_constraints!r}, not a file of the commit",
             hint="add the file, as `uv pip compile --generate-hashes` writes it, and commit it",
         )
-    return ("--build-constraints", recipe.build_constraints, "--require-hashes")
+    return ("--build-constraints", str(file), "--require-hashes")
 
 
 def _only(out: Path, pattern: str, kind: str) -> Path:
