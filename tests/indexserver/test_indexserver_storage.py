@@ -126,6 +126,15 @@ def test_files_without_records_are_recorded_with_the_next_upload(root: Path, tmp
     assert opened == {RECORDS: 1}
 
 
+def test_records_that_cannot_be_written_cost_reading_the_files(root: Path, tmp_path: Path) -> None:
+    """The upload is stored all the same."""
+    (root / RECORDS).unlink()
+    (root / RECORDS).mkdir()
+    assert Storage(root).add(make_wheel(tmp_path / "dist", PLAIN, version="1.0.0"))
+    (root / RECORDS).rmdir()
+    assert len(Storage(root).files()) == 41
+
+
 def test_a_changed_file_is_read_in_spite_of_its_record(root: Path, tmp_path: Path) -> None:
     """Size and time of change tell."""
     before = {file.name: file.sha256 for file in Storage(root).files()}

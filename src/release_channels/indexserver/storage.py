@@ -171,7 +171,7 @@ class Storage:
                     file = _parse_record(line)
                     if file is not None:
                         self._known[file.name] = file
-        except FileNotFoundError:
+        except OSError:  # there are none, or nobody may read them
             self._records_read = 0
 
     def _record(self, name: str) -> None:
@@ -180,8 +180,8 @@ class Storage:
         with self._lock:
             files = [self._known[other] for other in sorted(self._unrecorded) if other in self._known]
             lines = "".join(_format_record(file) for file in files)
-            with (self.root / RECORDS).open("a", encoding="utf-8") as records:
-                records.write(lines)
+            with suppress(OSError), (self.root / RECORDS).open("a", encoding="utf-8") as records:
+                records.write(lines)  # a full disk costs reading the files again
             self._unrecorded.clear()
 
 
@@ -227,7 +227,7 @@ def _open_incoming(root: Path) -> Iterator[tuple[Path, IO[bytes]]]:
 
 def _remove_left_behind(root: Path) -> None:
     for path in root.glob(f"{_INCOMING}*"):
-        with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(OSError), path.open("rb") as file:  # what cannot be removed harms nobody
             if _lock(file.fileno(), wait=False):
                 path.unlink()
 
