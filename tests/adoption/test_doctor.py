@@ -403,6 +403,27 @@ def test_a_filter_of_the_tests_is_found(on: str, severity: DiagnosisSeverity, to
     assert (finding.severity, told in finding.message) == (severity, True), finding.message
 
 
+GROUPS: dict[str, tuple[str, DiagnosisSeverity]] = {
+    "none": ("", PASSED),
+    "of the branch": ("concurrency: {group: 'ci-${{ github.ref }}', cancel-in-progress: true}", WARNING),
+    "of the branch, and pending": ("concurrency: '${{ github.workflow }}-${{ github.ref }}'", WARNING),
+    "of a job": ("jobs: {a: {concurrency: one}}", WARNING),
+    "of the commit": ("concurrency: {group: 'ci-${{ github.sha }}', cancel-in-progress: true}", PASSED),
+    "of the pull request": ("concurrency: '${{ github.head_ref || github.run_id }}'", PASSED),
+    "a queue": ("concurrency: {group: 'ci-${{ github.ref }}', queue: max}", PASSED),
+}
+
+
+@pytest.mark.parametrize(("declared", "severity"), GROUPS.values(), ids=GROUPS)
+def test_tests_that_a_later_push_cancels_are_found(declared: str, severity: DiagnosisSeverity) -> None:
+    """A group that two commits of main share cancels the run of one of them."""
+    files = FILES | {".github/workflows/test.yml": f"on: push\n{declared}\n"}
+    found = diagnose_workflows(files, Config(), publishers(Config(), "acme/demo"))
+    (finding,) = (finding for finding in found if finding.topic == "tests")
+    assert finding.severity is severity
+    assert severity is PASSED or "a later push to main may cancel .github/workflows/test.yml" in finding.message
+
+
 def test_what_a_bump_changes_is_what_it_would_write() -> None:
     """The version, its copies and the changelog; nothing where git tags have the version, or a copy cannot be read."""
     copies = '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'

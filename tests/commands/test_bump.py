@@ -226,6 +226,19 @@ def test_a_main_that_is_there_already_is_told_the_next_command(
     assert said in last
 
 
+@pytest.mark.parametrize(
+    ("task", "options", "target"),
+    [(bump, {}, "1.0.0"), (bump_dev, {}, "1.0.0.dev0"), (bump_dev, {"to": "1.1.0"}, "1.1.0.dev0")],
+)
+def test_a_pre_release_on_main_is_left_in_one_command(
+    make_repo: MakeRepo, task: Callable[..., int], options: dict[str, str], target: str
+) -> None:
+    """A candidate becomes its final, or its dev line, without an edit by hand."""
+    repo = make_repo(Sample(version="1.0.0rc1"))
+    assert task(repo, **options) == 0
+    assert f'version = "{target}"' in (repo.root / "pyproject.toml").read_text()
+
+
 def test_a_bump_that_is_not_committed_is_not_mistaken_for_main(
     project: Repo, capsys: pytest.CaptureFixture[str]
 ) -> None:

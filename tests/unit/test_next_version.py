@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from packaging.version import Version
 
@@ -24,11 +26,16 @@ FINAL = {
     "minor": ("1.1.4.dev0", "1.1.3", {"part": "minor"}, "1.2.0"),
     "major": ("1.1.4.dev0", "1.1.3 1.2.0.dev9", {"part": "major"}, "2.0.0"),
     "previews do not count": ("1.2.0.dev0", "1.2.0.dev7", {}, "1.2.0"),
+    "a candidate": ("1.2.0rc1", "1.1.3", {}, "1.2.0"),
+    "a candidate that is out": ("1.2.0rc1", "1.1.3 1.2.0rc1", {}, "1.2.0"),
+    "a preview of a beta": ("2.0b1.dev3", "1.1.3", {}, "2.0"),
+    "from a candidate to another": ("1.2.0rc1", "1.1.3", {"to": "1.3.0"}, "1.3.0"),
+    "tags: the final of a candidate": ("2.0.1.dev0", "2.0.0rc1", {"to": "2.0.0", "is_declared": False}, "2.0.0"),
 }
 
 
 @pytest.mark.parametrize(("main", "taken", "options", "target"), FINAL.values(), ids=FINAL)
-def test_bump_chooses_the_final(main: str, taken: str, options: dict[str, str], target: str) -> None:
+def test_bump_chooses_the_final(main: str, taken: str, options: dict[str, Any], target: str) -> None:
     """A dev line becomes its own final unless another one is asked for."""
     assert next_final(Version(main), versions(taken), **options) == Version(target)
 
@@ -49,7 +56,7 @@ NO_FINAL = {
 
 @pytest.mark.parametrize(("main", "taken", "options", "error", "said", "hint"), NO_FINAL.values(), ids=NO_FINAL)
 def test_bump_refuses_what_does_not_go_up(
-    main: str, taken: str, options: dict[str, str], error: type[ReleaseError], said: str, hint: str
+    main: str, taken: str, options: dict[str, Any], error: type[ReleaseError], said: str, hint: str
 ) -> None:
     """Never below the newest final, never onto a version that is taken, and the next free one is named."""
     with pytest.raises(error) as stop:
@@ -70,6 +77,14 @@ DEV = {
     "above a candidate": ("1.2.1.dev0", "1.2.0 2.0.0rc1", {}, "2.0.1.dev0"),
     "above a preview of a candidate": ("1.2.0", "1.2.0 1.3.0b1.dev2", {"part": "minor"}, "1.4.0.dev0"),
     "previews do not bind": ("1.2.0", "1.2.0 1.9.0.dev3", {}, "1.2.1.dev0"),
+    "a candidate that nobody has": ("1.0.0rc1", "0.9.0", {}, "1.0.0.dev0"),
+    "the first candidate": ("2.0b1", "", {}, "2.0.dev0"),
+    "a preview of a candidate": ("1.0.0rc1.dev2", "0.9.0", {}, "1.0.0.dev0"),
+    "a candidate that is out": ("1.0.0rc1", "0.9.0 1.0.0rc1", {}, "1.0.1.dev0"),
+    "a candidate after one that is out": ("1.0.0rc2", "1.0.0rc1", {}, "1.0.1.dev0"),
+    "a candidate to its own line": ("1.0.0rc1", "0.9.0", {"to": "1.0.0"}, "1.0.0.dev0"),
+    "a candidate to another line": ("1.0.0rc1", "1.0.0rc1", {"to": "1.1.0"}, "1.1.0.dev0"),
+    "a candidate by a part": ("1.0.0rc1", "0.9.0", {"part": "minor"}, "1.1.0.dev0"),
 }
 
 
@@ -84,6 +99,8 @@ NO_DEV = {
     "below main": ("1.3.0", "1.2.0", {"to": "1.2.5"}, RefusedError, "which main declares"),
     "below a candidate": ("1.2.0", "1.2.0 2.0.0rc1", {"to": "2.0.0"}, RefusedError, "2.0.0.dev0 is below 2.0.0rc1"),
     "a candidate": ("1.2.0", "1.2.0", {"to": "1.3.0rc1"}, UsageError, "not the start of a dev line"),
+    "below a candidate on main": ("2.0.0rc1", "1.2.0", {"to": "1.3.0"}, RefusedError, "which main declares"),
+    "a candidate's own line": ("2.0.0rc1", "2.0.0rc1", {"to": "2.0.0"}, RefusedError, "2.0.0.dev0 is below 2.0.0rc1"),
     "another number": ("1.2.0", "1.2.0", {"to": "1.3.0.dev4"}, UsageError, "not the start of a dev line"),
 }
 

@@ -39,6 +39,7 @@ def at(pyproject: str, path: str, text: str, **more: str) -> dict[str, str]:
 
 
 # Each project has one version in its files, between « and »: the marks are taken out.
+SCM = '[build-system]\nrequires = ["setuptools", "{}"]\nbuild-backend = "setuptools.build_meta"\n'
 CASES: dict[str, Files] = {
     "poetry": {"pyproject.toml": POETRY + NAMED_POETRY + f'version = "«{OLD}»"\n'},
     "poetry, literal quotes, comment": {"pyproject.toml": POETRY + NAMED_POETRY + f"version='«{OLD}»'# c\n"},
@@ -124,6 +125,9 @@ CASES: dict[str, Files] = {
     "setuptools file, space around": at(FILE, "VERSION", f"\r\n\t «{OLD}» \r\n\r\n"),
     "setuptools file, as text": at(FILE.replace('["VERSION"]', '"./VERSION"'), "VERSION", f"«{OLD}»\n"),
     "setup.cfg": at(SETUP + DYNAMIC, "setup.cfg", f"[metadata]\nversion = «{OLD}»\nname = x\n"),
+    "setup.cfg beside the file finder": at(
+        SCM.format("setuptools-scm>=8") + DYNAMIC, "setup.cfg", f"[metadata]\nversion = «{OLD}»\nname = x\n"
+    ),
     "setup.cfg alone": at(SETUP, "setup.cfg", f"[metadata]\nname = x-y\nversion = «{OLD}»\n"),
     "setup.cfg, BOM, CRLF, tabs": at(SETUP, "setup.cfg", f"{BOM}[metadata]\r\nname=x-y\r\nVersion\t:\t«{OLD}»\t\r\n"),
     "setup.cfg, no final newline": at(SETUP, "setup.cfg", f"[metadata]\nname=x-y\nversion=«{OLD}»"),

@@ -47,6 +47,9 @@ PROJECTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "poetry": ("poetry-core", "poetry.core.masonry.api", POETRY.format("1.3.0.dev0"), {SRC: EMPTY}),
     "setuptools-scm": (
         "setuptools-scm", "setuptools.build_meta", DYNAMIC + "[tool.setuptools_scm]\n", {SRC: EMPTY}),
+    "setuptools-scm that only finds files": (
+        "setuptools-scm", "setuptools.build_meta", DYNAMIC,
+        {SRC: EMPTY, "setup.cfg": "[metadata]\nversion=1.3.0.dev0\n"}),
     "hatch-vcs": (
         'hatchling", "hatch-vcs', "hatchling.build", DYNAMIC + '[tool.hatch.version]\nsource = "vcs"\n', {SRC: EMPTY}),
     "uv-dynamic-versioning": (

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from release_channels.errors import RefusedError
+from release_channels.errors import FailedError, RefusedError
 from release_channels.model.tags import ReachableTags, version_of
 from release_channels.project.edit import Edit
 from release_channels.project.files import nothing
 from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project, parse_project
 from release_channels.project.sources.cargo import spell
+from release_channels.release.build import refuse_other_version
 from tests.unit.test_sources import DYNAMIC, HATCH, MATURIN, NAMED_POETRY, PDM, SETUP, at, build, project
 
 PDV = build("poetry_dynamic_versioning.backend")
@@ -58,6 +59,12 @@ def test_a_version_in_tags_is_told_to_the_backend(text: str, variable: str) -> N
         (None, "v1.2.0", "1.2.1.dev0"),
         (None, "v1!1.2", "1!1.2.1.dev0"),
         (None, "v1.2.3.post1", "1.2.4.dev0"),
+        (None, "v2.0.0rc1", "2.0.1.dev0"),
+        (None, "v2.0.0-rc1", "2.0.1.dev0"),
+        (None, "v2.0.0.dev7", "2.0.0.dev0"),
+        (None, "v2.0.0rc1.dev1", "2.0.1.dev0"),
+        (None, "v2024.01.05", "2024.1.6.dev0"),
+        ("v1.2.0", "v2.0.0rc1", "1.2.0"),
         ("v1.2.0", "v1.2.0", "1.2.0"),
         ("v1.2.0.post1", "v1.2.0.post1", "1.2.0.post1"),
     ],
@@ -69,21 +76,71 @@ def test_tags_give_the_version_of_a_commit(exact: str | None, nearest: str | Non
     assert tagged(text).with_tags(ReachableTags(exact, nearest)).version == Version(version)
 
 
+SCM = {
+    # the requirement, and whether it takes the version from the tags without a table
+    "bare": ("setuptools-scm", False),
+    "lower bound": ("setuptools-scm>=8", False),
+    "with the extra": ("setuptools-scm[simple]", True),
+    "the extra and others": ("setuptools_scm[toml,simple]>=9.2", True),
+    "another extra": ("setuptools-scm[toml]>=6.2", False),
+    "the last that did by themselves": ("setuptools-scm>=9,<9.2", True),
+    "one of these": ("setuptools-scm==9.1.*", True),
+    "one of those before": ("setuptools-scm==8.3.1", False),
+    "before, with the extra": ("setuptools-scm[simple]<9", False),
+    "one of those after": ("setuptools-scm==10.3.4", False),
+    "one of those after, with the extra": ("setuptools-scm[simple]==10.3.4", True),
+}
+
+
+@pytest.mark.parametrize(("requirement", "is_inferred"), SCM.values(), ids=SCM)
+def test_setuptools_scm_without_a_table_is_a_version_source_only_where_its_own_rules_say_so(
+    requirement: str, is_inferred: bool
+) -> None:
+    """Where it only finds files, setup.cfg has the version; without one, both ways to switch it on are named."""
+    text = build("setuptools.build_meta", f'"setuptools", "{requirement}"') + DYNAMIC
+    found = project(at(text, "setup.cfg", "[metadata]\nversion = 1.1.1.dev0\n")).source
+    assert (found.is_written, found.path) == ((False, "") if is_inferred else (True, "setup.cfg"))
+    if not is_inferred:
+        with pytest.raises(RefusedError, match="setuptools-scm only finds files") as stop:
+            tagged(text)
+        assert "[tool.setuptools_scm], or" in stop.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [(TAGGED["pdm scm"][0], "switched on"), (HATCH + '[project]\nname = "x-y"\nversion = "1.1.1"\n', "in [project]")],
+)
+def test_what_is_built_has_the_version_of_the_plan(text: str, hint: str) -> None:
+    """A backend that takes its version from elsewhere is found at once, and told apart by where it was read."""
+    known = tagged(text)
+    refuse_other_version(["x_y-1.1.1.tar.gz", "x_y-1.1.1-py3-none-any.whl"], Version("1.1.1"), known)
+    for names in (["x_y-1.2.0.tar.gz"], ["x_y-1.1.1.tar.gz", "x_y-1.2.0-py3-none-any.whl"]):
+        with pytest.raises(FailedError, match=r"the plan is 1\.1\.1, from .*made 1\.2\.0") as stop:
+            refuse_other_version(names, Version("1.1.1"), known)
+        assert hint in stop.value.hint
+
+
 def test_tags_change_nothing_where_a_file_holds_the_version() -> None:
     """A version that is written is the file's, whatever is tagged."""
     static = tagged(HATCH + '[project]\nname = "x"\nversion = "1.0"\n', "v9.0", "v9.0")
     assert static.version == static.with_tags(ReachableTags("v8.0", "v8.0")).version == Version("1.0")
 
 
-@pytest.mark.parametrize(
-    "tag", ["1.2.0", "v1.2.0 ", "v01.2", "v1.2.0-rc1", "release", "V1.2.0", "vv1.2.0", "v1.2.0\n", "v"]
-)
+@pytest.mark.parametrize("tag", ["1.2.0", "v1.2.0 ", "release", "V1.2.0", "vv1.2.0", "v1.2.0\n", "v", "v1.2.0+x"])
 def test_a_tag_that_is_not_of_the_format_is_refused(tag: str) -> None:
     """A name that is not exactly the format around a version in normal form gives no version."""
-    assert version_of(tag, "v{version}") is None
+    assert version_of(tag, "v{version}") == (Version("1.2.0+x") if "+" in tag else None)
     with pytest.raises(RefusedError, match=r"is not 'v\{version\}' with a version") as stop:
         tagged(TAGGED["pdm scm"][0], nearest=tag)
     assert "v1.2.0" in stop.value.hint
+
+
+@pytest.mark.parametrize("tag", ["v01.2", "v1.2.0-rc1"])
+def test_a_release_tag_is_in_normal_form(tag: str) -> None:
+    """A tag in another spelling is counted by the tools that read tags, and is no release of its own."""
+    assert version_of(tag, "v{version}") is None
+    with pytest.raises(RefusedError, match=r"is not 'v\{version\}' with a version"):
+        tagged(TAGGED["pdm scm"][0], exact=tag)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from release_channels.model.tags import guess_format, looks_like_version, release_tags, tag_of, version_of, why_wrong
+from release_channels.model.tags import (
+    counted_tags,
+    guess_format,
+    looks_like_version,
+    release_tags,
+    tag_of,
+    version_of,
+    why_wrong,
+)
 
 WRONG = {
     "no prefix": ("1.2.3", "does not match tag-format v{version}"),
@@ -97,3 +105,28 @@ def test_a_tag_with_a_version_in_an_unknown_format_is_seen() -> None:
     """Dots or underscores between numbers look like a version."""
     names = ("2024.01.05", "rel_1_2_3", "nightly", "v2", "other/v1.0")
     assert [name for name in names if looks_like_version(name)] == ["2024.01.05", "rel_1_2_3", "other/v1.0"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "released", "releases"),
+    [
+        ("v1.0.0 v1", "", "v1.0.0"),
+        ("v1.0.0 v1.1 v2", "", "v1.0.0 v1.1 v2"),
+        ("v2.0.0rc1 v2", "", "v2"),
+        ("v1.1 v1 v2.1 v2", "1 1.1", "v1.1 v1 v2.1"),
+        ("v1.1.0 v1", "1.0", "v1.1.0"),
+        ("v1.0.0 v1!1", "", "v1.0.0 v1!1"),
+    ],
+)
+def test_a_lone_major_number_on_the_index_is_a_release(tags: str, released: str, releases: str) -> None:
+    """Where the index is known it decides, spelled as it is there: 1 is not 1.0."""
+    known = {Version(text) for text in released.split()}
+    assert sorted(release_tags("v{version}", tags.split(), known).values()) == sorted(releases.split())
+
+
+def test_the_tools_that_read_tags_count_more_than_releases() -> None:
+    """Dev and pre-releases count, in any spelling; local versions, other prefixes and moving tags do not."""
+    names = ["v1.0", "v1.0.0-rc1", "v01.0", "v1.1.dev3", "v1", "v1.2+x", "1.3", "vv1.4", "v1.5 ", "next"]
+    counted = {Version("1.0"): "v1.0", Version("1.0rc1"): "v1.0.0-rc1", Version("1.1.dev3"): "v1.1.dev3"}
+    assert counted_tags("v{version}", names) == counted
+    assert counted_tags("{version}", ["2024.01.05"]) == {Version("2024.1.5"): "2024.01.05"}

@@ -13,10 +13,11 @@ from release_channels.adapters.github import Pauses, connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adoption.noxfile import NOXFILE, OWN
 from release_channels.adoption.tasks_file import TASKS
+from release_channels.cli.context import reachable_tags
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
-from release_channels.model.tags import ReachableTags, guess_format, release_tags
+from release_channels.model.tags import guess_format, release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.project.plan_edits import bumped_files, unlisted_copies
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
@@ -101,10 +102,7 @@ def _with_version(project: Project, git: Git, tags: Sequence[str]) -> Project:
         return project
     configured = project.config.tag_format
     tag_format = (guess_format(project.name, tags) if configured == Config().tag_format else None) or configured
-    head = git.commit("HEAD").sha
-    here, before = (release_tags(tag_format, names) for names in (git.tags_at(head), git.tags_before(head)))
-    newest = (names[max(names)] if names else None for names in (here, before))
-    return project.with_tags(ReachableTags(*newest), tag_format)
+    return project.with_tags(reachable_tags(git, git.commit("HEAD").sha, tag_format), tag_format)
 
 
 def read_workflows(tree: Tree) -> dict[str, str]:

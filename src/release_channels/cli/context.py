@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
 from release_channels.model.observed import UNSHALLOW, Commit, IndexState
-from release_channels.model.tags import ReachableTags, release_tags
+from release_channels.model.tags import ReachableTags, counted_tags, release_tags
 from release_channels.project.files import Read
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 
@@ -45,10 +45,10 @@ def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[s
     if project.source.is_written:
         return project
     tag_format = project.config.tag_format
-    here = release_tags(tag_format, git.tags_at(commit.sha))
-    before = release_tags(tag_format, git.tags_before(commit.sha))
     if index == LOCAL:
-        return project.with_tags(ReachableTags(exact=_newest(here), nearest=_newest(before)))
+        return project.with_tags(reachable_tags(git, commit.sha, tag_format))
+    here = release_tags(tag_format, git.tags_at(commit.sha))
+    before = counted_tags(tag_format, git.tags_before(commit.sha))
     exact = _newest_shared(git, commit, project, here, env)
     if exact is not None:
         return project.with_tags(ReachableTags(exact=exact, nearest=exact))
@@ -59,6 +59,12 @@ def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[s
             hint=UNSHALLOW,
         )
     return project.with_tags(ReachableTags(nearest=_newest_shared(git, commit, project, before, env)))
+
+
+def reachable_tags(git: Git, revision: str, tag_format: str) -> ReachableTags:
+    """Find the tags of this clone that give a commit its version."""
+    here = release_tags(tag_format, git.tags_at(revision))
+    return ReachableTags(_newest(here), _newest(counted_tags(tag_format, git.tags_before(revision))))
 
 
 def _newest(tags: Mapping[Version, str]) -> str | None:
@@ -91,11 +97,22 @@ def open_index(
             patience=answer_seconds(env),
         )  # fmt: skip
         return
+    with open_local_index(project, root, None if offline else upstream_url(env)) as index:
+        yield index
+
+
+@contextmanager
+def open_local_index(project: Project, root: Path, upstream: str | None, port: int = 0) -> Iterator[Index]:
+    """Serve the local index of a project, with the project's limits, for as long as the block takes.
+
+    Raises: RefusedError if the port is taken.
+    """
     from release_channels.adapters.local_index_history import local_index_dir
     from release_channels.indexserver.server import serve
+    from release_channels.indexserver.upload_rules import Limits
 
-    upstream = None if offline else upstream_url(env)
-    with serve(local_index_dir(root), project=project.name, upstream=upstream) as running:
+    limits = Limits.of(project.config)
+    with serve(local_index_dir(root), project=project.name, upstream=upstream, limits=limits, port=port) as running:
         yield Index(
             LOCAL, running.simple_url, running.upload_url, Credentials.NONE,
             own_url=running.own_url, warnings=running.warnings,
@@ -141,9 +158,9 @@ class TaskContext:
         """Read the project's releases."""
         return read_index(self.index, self.project.name)
 
-    def tags(self) -> dict[Version, str]:
-        """Return the release tags, here and on the remote, by version."""
-        return release_tags(self.config.tag_format, self.git.tag_names(self.config.remote))
+    def tags(self, released: Collection[Version] = ()) -> dict[Version, str]:
+        """Return the release tags, here and on the remote, by version; `released` are the versions on the index."""
+        return release_tags(self.config.tag_format, self.git.tag_names(self.config.remote), released)
 
     def github(self) -> GitHub | None:
         """Connect to the repository on GitHub, if it is there."""

@@ -52,7 +52,7 @@ class BumpPlan:
 
 
 def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
-    """Make main's dev version final, everywhere it is written.
+    """Make main's dev version, or a pre-release, final, everywhere it is written.
 
     Where the version lives in git tags, a version that is named is written into the copies and the changelog.
 
@@ -68,9 +68,10 @@ def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bo
             "`invoke tag --version X.Y.Z` names it; `invoke bump --to X.Y.Z` writes changelog and copies before",
         )  # fmt: skip
     taken = _taken(context)
-    if not is_open(current) and not (request.to or request.part):
+    is_final = current.pre is None and not is_open(current)
+    if is_final and not (request.to or request.part):
         return _nothing(project, *_after_final(context, current, taken))
-    target = next_final(current, taken, to=request.to, part=request.part)
+    target = next_final(current, taken, to=request.to, part=request.part, is_declared=is_written)
     edits = (*plan_version(project, read, target, today), *_changelog(context, project, read, target, today))
     then = "`invoke tag`" if is_written else f"`invoke tag --version {target}`"
     plan = BumpPlan(
@@ -80,7 +81,7 @@ def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bo
 
 
 def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Outcome:
-    """Open the next dev line on main after a release.
+    """Open the next dev line on main after a release, or in place of a pre-release.
 
     Raises: RefusedError for a line that may not be opened; nothing is changed then.
     """
@@ -91,9 +92,11 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
         return _nothing(project, f"its version lives in {project.source.where}", "previews follow the newest tag")
     taken = _taken(context)
     newest = max(filter(binds, taken), default=None)
-    if is_open(current) and not (request.to or request.part) and (newest is None or newest < current):
+    is_line = current.pre is None and is_open(current)
+    if is_line and not (request.to or request.part) and (newest is None or newest < current):
         return _nothing(project, f"main is on the dev line {current} already", "`invoke bump` makes it final")
-    if not is_open(current) and current not in taken and not (request.to or request.part):
+    is_final = current.pre is None and not is_line
+    if is_final and current not in taken and not (request.to or request.part):
         raise RefusedError(
             f"main declares {current}, which is neither tagged nor on the index: it would be passed over",
             hint="`invoke tag` releases it; `invoke bump-dev --part patch` continues without it",
@@ -279,7 +282,8 @@ def _undo(branch: str) -> str:
 
 def _taken(context: TaskContext) -> set[Version]:
     """Return every version that is on the index or tagged."""
-    return set(context.read_index().releases) | set(context.tags())
+    released = set(context.read_index().releases)
+    return released | set(context.tags(released))
 
 
 def _nothing(project: Project, why: str, instead: str) -> Outcome:

@@ -74,7 +74,7 @@ def check_tag_preconditions(
         *_declared(context, version),
         *_chain(context, version),
         _tag(context, version, listed, sign=sign),
-        *_other_tags(context, version, listed),
+        *_other_tags(context, version, listed, state),
         index,
         *(_softened(row, context) for row in _runs(context, version)),
     )
@@ -248,11 +248,11 @@ def _tag(context: TaskContext, version: Version, listed: RemoteRefs, *, sign: bo
     return Row("tag", Answer.YES, f"{name} is here on this commit, not yet on {config.remote}")
 
 
-def _other_tags(context: TaskContext, version: Version, listed: RemoteRefs) -> Iterator[Row]:
+def _other_tags(context: TaskContext, version: Version, listed: RemoteRefs, state: IndexState) -> Iterator[Row]:
     """Request release tags that are above this version, or on the same commit: one commit is one release."""
     try:
         names = context.git.tag_names(context.config.remote, listed)
-        tags = release_tags(context.config.tag_format, names)
+        tags = release_tags(context.config.tag_format, names, state.releases)
         others = {other: name for other, name in tags.items() if other != version}
     except RefusedError as stop:
         yield Row("tag", Answer.NO, str(stop), stop.hint)

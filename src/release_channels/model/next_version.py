@@ -19,10 +19,13 @@ class Part(StrEnum):
     PATCH = "patch"
 
 
-def next_final(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
+def next_final(
+    current: Version, taken: Collection[Version], *, to: str = "", part: str = "", is_declared: bool = True
+) -> Version:
     """Return the final for main's dev line: `to`, else the newest final with `part` incremented, else the line's own.
 
-    `taken` are all versions on the index and all release tags.
+    `taken` are all versions on the index and all release tags. A pre-release on main becomes its own final, too.
+    Where no file declares main's version, the target may be below what was computed for it from the tags.
 
     Raises: UsageError for a target that is not a final; RefusedError for one that is not higher.
     """
@@ -34,19 +37,22 @@ def next_final(current: Version, taken: Collection[Version], *, to: str = "", pa
         target = raised(_newest(taken) or final_of(current), _part(part))
     else:
         target = final_of(current)
-    _must_go_up(target, current, taken)
+    _must_go_up(target, current, taken, floor=current if is_declared else target)
     return target
 
 
 def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part: str = "") -> Version:
     """Return the dev version for main after a release: `to`, else with `part` incremented, else the next patch.
 
-    It is above every published version except previews, so that installers pick its previews.
+    It is above every published version except previews, so that installers pick its previews. A pre-release on main
+    that is neither on the index nor tagged gets its own dev line, which is below it.
 
     Raises: UsageError for a target that is not a dev line; RefusedError for one that is not higher.
     """
     bound = max(filter(binds, taken), default=None)
     base = max(filter(None, (bound, final_of(current))))
+    own = Version(f"{final_of(current)}.dev0")
+    is_unreleased = current.pre is not None and current not in taken
     if to:
         target = _parse(to)
         if target.pre is not None or target.local is not None or (target.dev or 0) > 0:
@@ -55,8 +61,8 @@ def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part
     elif part:
         target = Version(f"{raised(base, _part(part))}.dev0")
     else:
-        target = next_dev_line(base)
-    _must_go_up(target, current, taken)
+        target = own if is_unreleased and (bound is None or bound < own) else next_dev_line(base)
+    _must_go_up(target, current, taken, floor=own if is_unreleased else current)
     if bound is not None and target < bound:
         raise RefusedError(
             f"{target} is below {bound}, which is published: installers would never pick its previews",
@@ -73,14 +79,14 @@ def raised(version: Version, part: Part) -> Version:
     return Version(epoch + ".".join(map(str, numbers[part])))
 
 
-def _must_go_up(target: Version, current: Version, taken: Collection[Version]) -> None:
+def _must_go_up(target: Version, current: Version, taken: Collection[Version], *, floor: Version) -> None:
     """Refuse a version that installers would not pick, or that is taken."""
     if target in taken:
         raise RefusedError(f"{target} is taken: it is on the index or tagged", hint=_next(taken))
     newest = _newest(taken)
     if newest is not None and target < newest:
         raise RefusedError(f"{target} is below {newest}, which is released", hint=_next(taken))
-    if target < current:
+    if target < floor:
         raise RefusedError(f"{target} is below {current}, which main declares", hint="versions on main only go up")
 
 

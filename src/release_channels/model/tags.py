@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
@@ -40,22 +40,52 @@ def tag_of(tag_format: str, version: Version) -> str:
 
 def version_of(name: str, tag_format: str) -> Version | None:
     """Parse the version in a tag's name; None unless the tag is exactly the format with a version in normal form."""
-    before, _, after = tag_format.partition("{version}")
-    if not (name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)):
-        return None
-    version = try_version(name[len(before) : len(name) - len(after)])
+    version = try_version(_between(name, tag_format))
     return version if version is not None and tag_of(tag_format, version) == name else None
 
 
-def release_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
+def counted_version(name: str, tag_format: str) -> Version | None:
+    """Parse the version in a tag's name as the tools that read tags do, in any spelling; None if there is none."""
+    text = _between(name, tag_format)
+    version = try_version(text) if _PLAIN.fullmatch(name) and text[:1].isdigit() else None
+    return version if version is not None and version.local is None else None
+
+
+def release_tags(tag_format: str, names: Iterable[str], released: Collection[Version] = ()) -> dict[Version, str]:
     """Return the release tags of final and post-releases among all tags, by version.
 
-    A lone major number (`v2` beside `v2.1.0`) is not a release but a name that moves with them.
+    A lone major number (`v2` beside `v2.1.0`) is not a release but a name that moves with them, unless the index has
+    it (`released`).
     """
-    found = [(version_of(name, tag_format), name) for name in names]
-    released = [(version, name) for version, name in found if version is not None and not version.is_prerelease]
-    longer = {version.major for version, _ in released if len(version.release) > 1}
-    return {version: name for version, name in released if len(version.release) > 1 or version.major not in longer}
+    found = {name: version for name in names if (version := version_of(name, tag_format)) is not None}
+    return _without_moving({name: version for name, version in found.items() if not version.is_prerelease}, released)
+
+
+def counted_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
+    """Return the tags that a version can come from, by version: dev and pre-releases too, in any spelling.
+
+    Source: the documentation of setuptools-scm, dunamai and pdm-backend: each counts such tags.
+    """
+    ordered = sorted(names, key=lambda name: version_of(name, tag_format) is not None)  # the normal form wins
+    found = {name: version for name in ordered if (version := counted_version(name, tag_format)) is not None}
+    return _without_moving(found, ())
+
+
+def _without_moving(tags: Mapping[str, Version], released: Collection[Version]) -> dict[Version, str]:
+    longer = {(each.epoch, each.major) for each in tags.values() if not each.is_prerelease and len(each.release) > 1}
+    on_index = set(map(str, released))  # 1 and 1.0 are equal versions, but not the same tag
+    return {
+        version: name
+        for name, version in tags.items()
+        if len(version.release) > 1 or str(version) in on_index or (version.epoch, version.major) not in longer
+    }
+
+
+def _between(name: str, tag_format: str) -> str:
+    """Return the text in place of the version; empty if the tag is not of the format."""
+    before, _, after = tag_format.partition("{version}")
+    fits = name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
+    return name[len(before) : len(name) - len(after)] if fits else ""
 
 
 def looks_like_version(name: str) -> bool:

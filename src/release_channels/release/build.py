@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -12,12 +12,19 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.clone import UMASK, clone_commit, filtered_files
-from release_channels.adapters.distributions import Kind, kind_of, read_members, sha256_of, sha256_of_pieces
+from release_channels.adapters.clone import UMASK, clone_commit, commit_edits, filtered_files
+from release_channels.adapters.distributions import (
+    Kind,
+    kind_of,
+    parse_file_name,
+    read_members,
+    sha256_of,
+    sha256_of_pieces,
+)
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git, clean_git_environment
 from release_channels.adapters.process import run_unchecked
-from release_channels.adapters.uv import sanitized_environment, uv_program
+from release_channels.adapters.uv import sanitized_environment, uv_program, without_pin
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.findings import Allowable
 from release_channels.model.manifest import Manifest, ManifestFile
@@ -35,6 +42,10 @@ from release_channels.release.step import ReleaseContext, Report, Step
 
 _SECONDS = 1800
 _CLONE = "source"
+# Source: meson-python's documentation: its sdist is what `meson dist` makes of the commit.
+_PACK_COMMITS = frozenset({"mesonpy"})
+# Source: uv's messages.
+_UNRESOLVED = "Failed to resolve requirements from `build-system.requires`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class BuildSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that give the build backend a version that no file contains."""
     build_constraints: str = ""
+    packs_commit: bool = False
+    """True if the build backend packs what git has at HEAD, and not the working tree."""
     build_environment: tuple[str, ...] = ()
     """Further variables that the build backend gets, by name."""
 
@@ -68,6 +81,7 @@ def build_spec(
         edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
         environment=project.source.environment(version),
         build_constraints=project.config.build_constraints,
+        packs_commit=project.build_backend in _PACK_COMMITS,
         build_environment=project.config.build_environment,
     )
 
@@ -81,7 +95,10 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
     clone_commit(recipe.repository, recipe.commit.sha, clone)
     for edit in recipe.edits:
         (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
+    if recipe.edits and recipe.packs_commit:
+        commit_edits(clone, recipe.commit.time)
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
+    words += without_pin(clone, workplace)
     env = build_environment(env, recipe.commit.time, recipe.build_environment) | dict(recipe.environment)
     wait_past_commit_second(recipe.commit.time)
     _uv_build("sdist", *words, "--sdist", cwd=clone, env=env)
@@ -101,7 +118,11 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
     try:
         done.or_raise()
     except CommandError as stop:
-        raise FailedError(f"the build backend could not build the {kind}", hint=stop.hint) from stop
+        what = f"the build backend could not build the {kind}"
+        if _UNRESOLVED in stop.hint:
+            by = ", by `exclude-newer` among uv's settings" if "`exclude-newer`" in stop.hint else ""
+            what = f"the build requirements of the {kind} cannot be resolved{by}"
+        raise FailedError(what, hint=stop.hint) from stop
 
 
 def build_environment(env: Mapping[str, str], epoch: int, more: Collection[str] = ()) -> dict[str, str]:
@@ -125,6 +146,7 @@ def _act(release: ReleaseContext) -> Report:
         with console.progress(f"building {release.project.name} {version}"):
             files, warnings = _build(release, build_spec_for_release(release, version), workplace)
             warnings += _check_filtered(files, release.project.config.allow)
+        refuse_other_version([file.name for file in files], version, release.project)
         manifest = Manifest(
             channel=release.plan.channel,
             project=release.project.name,
@@ -138,6 +160,21 @@ def _act(release: ReleaseContext) -> Report:
     names = " and ".join(file.name for file in manifest.files)
     text = f"built {names} from commit {release.observed.commit.short}"
     return Report(Result.DONE, text, warnings=warnings, files=manifest.files)
+
+
+def refuse_other_version(names: Iterable[str], version: Version, project: Project) -> None:
+    """Refuse files of another version than planned: the backend takes it from elsewhere than it was read from.
+
+    Raises: FailedError that names both versions; RefusedError for any other kind of file.
+    """
+    for name in names:
+        built = parse_file_name(name)[1]
+        if built != version:
+            tool = project.source.where
+            hint = "set the version where the backend reads it, or write `version` in [project]"
+            if not project.source.is_written:
+                hint = f"the backend did not get it from {tool}: is that switched on as its documentation says?"
+            raise FailedError(f"the plan is {version}, from {tool}, but the build backend made {built}", hint=hint)
 
 
 def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:

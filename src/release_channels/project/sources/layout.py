@@ -56,8 +56,14 @@ class SourceContext:
     @property
     def build_requires(self) -> frozenset[str]:
         """Return the normalized names of the build requirements."""
+        return frozenset(canonicalize_name(requirement.name) for requirement in self.build_requirements)
+
+    @property
+    def build_requirements(self) -> tuple[Requirement, ...]:
+        """Return the build requirements; one that is not valid is left out, since the build itself will say so."""
         requires = nested_table(self.document, "build-system", self.path).get("requires", [])
-        return frozenset(filter(None, map(_requirement_name, requires if isinstance(requires, list) else [])))
+        parsed = map(_requirement, requires if isinstance(requires, list) else [])
+        return tuple(requirement for requirement in parsed if requirement is not None)
 
 
 def assigned(context: SourceContext, path: str, name: str) -> VersionSource:
@@ -85,8 +91,8 @@ def unreadable(context: SourceContext, why: str) -> RefusedError:
     return RefusedError(f"{context.path} declares the version dynamic, and {why}: it cannot be rewritten", hint=STATIC)
 
 
-def _requirement_name(text: object) -> str:
+def _requirement(text: object) -> Requirement | None:
     try:
-        return canonicalize_name(Requirement(str(text)).name)
-    except InvalidRequirement:  # the build itself will say so
-        return ""
+        return Requirement(str(text))
+    except InvalidRequirement:
+        return None

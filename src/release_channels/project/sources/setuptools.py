@@ -7,13 +7,20 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
 from release_channels.errors import RefusedError
+from release_channels.model.version import try_version
 from release_channels.project.sources.base import Literal, LiteralVersion, TagTool, VersionSource
 from release_channels.project.sources.ini import find_version, parse_cfg
 from release_channels.project.sources.layout import SourceContext, assigned, tagged, unreadable
 from release_channels.project.sources.python_file import assigned_value, assigns, module_files, parse_python
 from release_channels.project.typed_toml import decode, nested_table, resolve_inside_project
 
+_SCM = "setuptools-scm"
+_INFERRED_SINCE, _SIMPLE_SINCE = Version("9.0"), Version("9.2")
 _USUAL_FILES = (".py", "/__init__.py", "/_version.py", "/version.py", "/__about__.py", "/__version__.py")
 _USUAL_NAMES = ("__version__", "VERSION", "version")
 
@@ -32,10 +39,7 @@ def setuptools_source(context: SourceContext) -> VersionSource:
         raise RefusedError(
             f"{place} is {directive!r}", hint='write {attr = "package.__version__"} or {file = "VERSION"}'
         )
-    if (
-        "setuptools_scm" in nested_table(context.document, "tool", context.path)
-        or "setuptools-scm" in context.build_requires
-    ):
+    if "setuptools_scm" in nested_table(context.document, "tool", context.path) or _is_inferred(context):
         return tagged(context, TagTool.SETUPTOOLS_SCM)
     content = context.read("setup.cfg")
     if content is not None:
@@ -46,7 +50,31 @@ def setuptools_source(context: SourceContext) -> VersionSource:
     content = context.read("setup.py")
     if content is not None:
         return _of_setup(context, decode(content, "setup.py"))
+    if _SCM in context.build_requires:
+        raise RefusedError(
+            f"{context.path} declares the version dynamic, but {_SCM} only finds files without a table of its own",
+            hint=f'write [tool.setuptools_scm], or "{_SCM}[simple]>={_SIMPLE_SINCE}" in the build requirements',
+        )
     raise unreadable(context, "setuptools has no setting for the version")
+
+
+def _is_inferred(context: SourceContext) -> bool:
+    """Check whether setuptools-scm takes the version from the tags without a table of its own.
+
+    Source: its changelog: 9.0 and 9.1 did so wherever they were required, later ones do by the extra `simple`.
+    """
+    for requirement in context.build_requirements:
+        if canonicalize_name(requirement.name) == _SCM:
+            newest = _newest_allowed(requirement.specifier)
+            return "simple" in requirement.extras if newest >= _SIMPLE_SINCE else newest >= _INFERRED_SINCE
+    return False
+
+
+def _newest_allowed(specifiers: SpecifierSet) -> Version:
+    """Return a version in the newest range that a requirement allows; the highest there is without an upper bound."""
+    named = (try_version(specifier.version.removesuffix(".*")) for specifier in specifiers)
+    known = {Version("9999"), Version("9.1.1"), Version("8.3.1"), *filter(None, named)}
+    return max(specifiers.filter(known, prereleases=True), default=Version("0"))
 
 
 def _of_cfg(context: SourceContext, text: str, version: str) -> VersionSource:

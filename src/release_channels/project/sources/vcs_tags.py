@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.model.tags import ReachableTags, version_of
-from release_channels.model.version import next_dev_line
+from release_channels.model.tags import ReachableTags, counted_version, version_of
+from release_channels.model.version import final_of, next_dev_line
 from release_channels.project.edit import Edit
 from release_channels.project.sources.base import TagTool
 
@@ -58,17 +58,22 @@ class TagVersion:
 
 
 def version_from_tags(tags: ReachableTags, tag_format: str) -> Version:
-    """Return the version of a commit: its own tag's, else the dev line after the nearest one.
+    """Return the version of a commit: its own release tag's, else the dev line after the nearest tag.
+
+    A tag of a dev release is on the dev line itself; after a pre-release comes the next line, above it.
 
     Raises: RefusedError for a tag that is not of the format.
     """
     if tags.exact is not None:
-        return _read(tags.exact, tag_format)
-    return FIRST if tags.nearest is None else next_dev_line(_read(tags.nearest, tag_format))
+        return _read(tags.exact, tag_format, version_of(tags.exact, tag_format))
+    if tags.nearest is None:
+        return FIRST
+    nearest = _read(tags.nearest, tag_format, counted_version(tags.nearest, tag_format))
+    is_open = nearest.dev is not None and nearest.pre is None
+    return Version(f"{final_of(nearest)}.dev0") if is_open else next_dev_line(nearest)
 
 
-def _read(tag: str, tag_format: str) -> Version:
-    version = version_of(tag, tag_format)
+def _read(tag: str, tag_format: str, version: Version | None) -> Version:
     if version is None:
         raise RefusedError(
             f"the tag {tag!r} is not {tag_format!r} with a version in its normal form",
