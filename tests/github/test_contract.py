@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from release_channels.errors import RefusedError
 from release_channels.rehearsal.github import Answer, GitHubState, serve_github
 from release_channels.rehearsal.github.contract import load_contract
 from release_channels.rehearsal.github.routes import ROUTES
@@ -78,6 +80,15 @@ def test_a_description_is_translated_once() -> None:
     assert taken["body"] == {**closed, "properties": {"a": {"type": "string"}}, "required": []}
     assert taken["refusals"] == ["404"]
     assert extractor.shared == {"user": {**closed, "required": ["id"], "properties": {"id": {"type": "integer"}}}}
+
+
+def test_without_its_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is served that nobody judges."""
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    load_contract.cache_clear()
+    with pytest.raises(RefusedError, match="jsonschema") as caught, serve_github(GitHubState(NAME)):
+        pass
+    assert "release-channels[rehearsal]" in caught.value.hint
 
 
 RELEASE = {"tag_name": "v1.0.0", "draft": True}
