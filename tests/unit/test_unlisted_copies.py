@@ -199,3 +199,13 @@ def test_the_entries_are_toml() -> None:
     assert read_toml(text)["tool"]["release-channels"]["version-files"] == [
         {"path": "demo/__init__.py", "pattern": '__version__ = "{version}"'}
     ]
+
+
+@pytest.mark.parametrize(("finals", "hint"), [([], "`invoke tag` releases it; "), ([Version("1.2.0")], "once it is")])
+def test_doctor_does_not_tell_to_release_what_is_tagged(finals: list[Version], hint: str) -> None:
+    """A final on main is to be tagged, or it is tagged and the next line is to be opened."""
+    demo = project('version = "1.2.0"\n')
+    (found,) = (
+        each for each in diagnose_project(demo, reading({}), (), finals) if "no previews are published" in str(each)
+    )
+    assert found.fix.startswith(hint)
