@@ -168,6 +168,14 @@ def test_the_public_pattern_is_tried_on_the_projects_tags() -> None:
     assert [finding.message for finding in findings] == ["its pattern also fits tags that are no releases: v2-docs"]
 
 
+def test_rules_that_github_does_not_report_are_unknown() -> None:
+    """Reviewers that are not reported are neither absent nor there, for previews as for releases."""
+    for wanted in (PREVIEWS, PUBLIC):
+        found = on_hub(with_environment(replace(wanted, has_rules=False), wanted.name))
+        (told,) = [finding for finding in found if "reviewers" in finding.message]
+        assert "are unknown: GitHub does not report them" in told.message
+
+
 def test_without_a_gate_no_provider_is_asked_for() -> None:
     """Nobody has to have a key for what is switched off."""
     bare = replace(SOUND, secrets={"": frozenset()})
@@ -393,6 +401,27 @@ def test_a_filter_of_the_tests_is_found(on: str, severity: DiagnosisSeverity, to
     found = diagnose_workflows(files, Config(), publishers(Config(), "acme/demo"), BUMPED)
     (finding,) = (finding for finding in found if finding.topic == "tests")
     assert (finding.severity, told in finding.message) == (severity, True), finding.message
+
+
+GROUPS: dict[str, tuple[str, DiagnosisSeverity]] = {
+    "none": ("", PASSED),
+    "of the branch": ("concurrency: {group: 'ci-${{ github.ref }}', cancel-in-progress: true}", WARNING),
+    "of the branch, and pending": ("concurrency: '${{ github.workflow }}-${{ github.ref }}'", WARNING),
+    "of a job": ("jobs: {a: {concurrency: one}}", WARNING),
+    "of the commit": ("concurrency: {group: 'ci-${{ github.sha }}', cancel-in-progress: true}", PASSED),
+    "of the pull request": ("concurrency: '${{ github.head_ref || github.run_id }}'", PASSED),
+    "a queue": ("concurrency: {group: 'ci-${{ github.ref }}', queue: max}", PASSED),
+}
+
+
+@pytest.mark.parametrize(("declared", "severity"), GROUPS.values(), ids=GROUPS)
+def test_tests_that_a_later_push_cancels_are_found(declared: str, severity: DiagnosisSeverity) -> None:
+    """A group that two commits of main share cancels the run of one of them."""
+    files = FILES | {".github/workflows/test.yml": f"on: push\n{declared}\n"}
+    found = diagnose_workflows(files, Config(), publishers(Config(), "acme/demo"))
+    (finding,) = (finding for finding in found if finding.topic == "tests")
+    assert finding.severity is severity
+    assert severity is PASSED or "a later push to main may cancel .github/workflows/test.yml" in finding.message
 
 
 def test_what_a_bump_changes_is_what_it_would_write() -> None:

@@ -239,6 +239,7 @@ def test_nothing_is_written_without_apply(hub: Hub, dry_run: bool, capsys: pytes
     assert hub.fingerprint() == before
     told = capsys.readouterr().out
     assert f"Internal preview  {NAME}" in told
+    assert "count letter by letter: type them as GitHub spells them" in " ".join(told.split())
     assert "gh workflow run internal-preview-release.yml --ref main -f do=preflight" in told
     assert "gh workflow run public-release.yml --ref v1.1.0 -f do=preflight" in told
     assert all(line.startswith("GET") for line in hub.running.requests)

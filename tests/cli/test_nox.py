@@ -341,13 +341,13 @@ def test_a_start_in_a_sub_directory(checkout: Repo) -> None:
 
 
 def test_a_project_below_the_top_of_its_repository_is_refused(make_repo: MakeRepo) -> None:
-    """Several projects in one repository are not in this version, and the message says where to start."""
+    """Several projects in one repository are not in this version, and the message names the other one."""
     sample = adopter()
     repo = make_repo(adopter(files={f"inner/{name}": content for name, content in sample.tree().items()}))
     before = picture(repo.root)
     screen = nox(repo.root / "inner", "-s", "preview")
     assert screen.code == 1
-    screen.sentence("is not the top of its repository", "keep noxfile.py next to pyproject.toml at the top")
+    screen.sentence("is not the top of its repository", "the top has another project")
     assert picture(repo.root) == before
 
 

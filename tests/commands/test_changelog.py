@@ -28,6 +28,15 @@ def test_a_linked_changelog_is_written_where_it_is(make_repo: MakeRepo, capsys: 
     assert "docs/changes.md has a section for 1.2.0" in capsys.readouterr().err
 
 
+def test_a_heading_without_a_link_is_warned_of(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the older headings lead somewhere that no rule tells for the new one, the plan says so."""
+    older = "\n## [1.1.0](https://forge.example.org/tide/gauge/milestone/7) - 2026-05-05\n\n- Old.\n"
+    repo = make_repo(Sample(files={"CHANGELOG.md": CHANGELOG + older}))
+    assert bump(repo, dry_run=True) == 0
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "warning: CHANGELOG.md: the heading of 1.2.0 has no link" in shown
+
+
 def test_a_changelog_out_of_the_project_is_refused(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     """What a link leads to out there is not this project's to write."""
     repo = make_repo(Sample())

@@ -11,6 +11,7 @@ from typing import Any
 import requests
 
 from release_channels.adapters.github import GitHub, Pauses, connect
+from release_channels.adapters.github.connect import USER_AGENT
 from release_channels.rehearsal.github import GitHubState, RunningGitHub, serve_github
 from release_channels.rehearsal.github.contract import load_contract
 from tests.support.repo import Repo
@@ -72,9 +73,9 @@ def open_hub(repo: Repo, **options: object) -> Iterator[Hub]:
 
 
 def api(hub: Hub, method: str, path: str, *, token: str | None = WRITER, **options: Any) -> requests.Response:
-    """Ask the stand-in below its repository, or at a whole address, without the library."""
+    """Ask the stand-in below its repository, or at a whole address, without the library and under its name."""
     url = path if path.startswith("http") else f"{hub.running.api_url}/repos/{NAME}{path}"
-    headers = {"X-GitHub-Api-Version": load_contract().api_version}
+    headers = {"User-Agent": USER_AGENT, "X-GitHub-Api-Version": load_contract().api_version}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     headers |= options.pop("headers", {})
     return requests.request(method, url, headers=headers, timeout=20, allow_redirects=False, **options)

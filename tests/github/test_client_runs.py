@@ -13,7 +13,7 @@ import pytest
 from release_channels.errors import RefusedError, UnansweredError
 from release_channels.model.github import WorkflowRun
 from release_channels.rehearsal.github import Answer
-from tests.github.hubs import NAME, READER, Hub
+from tests.github.hubs import NAME, READER, Hub, api
 
 SHA, OTHER = "a" * 40, "b" * 40
 LIMIT = 1 << 20
@@ -42,6 +42,14 @@ def test_a_run_is_read_whole(hub: Hub) -> None:
     )
 
 
+def test_a_run_without_an_attempt_has_none(hub: Hub) -> None:
+    """GitHub may leave out the attempt, and no number that anything states is taken for it."""
+    shown = api(hub, "GET", f"/actions/runs/{hub.state.add_run('test.yml', SHA)}").json()
+    del shown["run_attempt"]
+    hub.state.faults.append(lambda *_: Answer(200, shown))
+    assert hub.client().run(shown["id"]).attempt == 0
+
+
 def test_the_newest_run_is_of_this_workflow_commit_and_event(hub: Hub) -> None:
     """Runs of another file, commit or event are never taken for the one that is asked for."""
     hub.state.add_run("test.yml", SHA, conclusion="failure")
@@ -54,6 +62,21 @@ def test_the_newest_run_is_of_this_workflow_commit_and_event(hub: Hub) -> None:
 
     assert found is not None
     assert (found.id, found.is_green) == (wanted, True)
+
+
+def test_a_run_is_found_by_its_title_since_a_time(hub: Hub) -> None:
+    """The newest of exactly this title counts, and none that is older; GitHub is asked for no older ones."""
+    since = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+    for day in (1, 2, 3):
+        hub.state.clock = lambda day=day: datetime(2026, 11, day, 12, 0, tzinfo=UTC)  # type: ignore[misc]
+        hub.state.add_run("gate.yml", SHA, title="gate of a", event="workflow_run")
+        hub.state.add_run("gate.yml", SHA, title=f"gate of day {day}", event="workflow_run")
+
+    def number(title: str) -> int | None:
+        found = hub.client().find_run("gate.yml", title, event="workflow_run", since=since)
+        return found.number if found else None
+
+    assert [number(title) for title in ("gate of a", "gate of day 2", "gate of day 1", "gate")] == [5, 4, None, None]
 
 
 def test_any_event_counts_where_none_is_named(hub: Hub) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from release_channels.errors import RefusedError
 from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, TagRuleset
+from release_channels.rehearsal.github import Answer
 from tests.github.hubs import READER, WRITER, Hub, api
 
 ADMIN = "SECRET-admin-token"
@@ -152,14 +153,88 @@ def test_the_stand_in_keeps_the_rules_of_policies(admin: Hub) -> None:
     assert len(admin.state.environments["named"].policies) == 1
 
 
-@pytest.mark.parametrize("missing", ["name", "protection_rules", "deployment_branch_policy"])
-def test_an_answer_of_another_form_is_not_believed(admin: Hub, missing: str) -> None:
-    """A field that GitHub always sends and that is not there stops the reading."""
-    from release_channels.rehearsal.github.state import Answer
+def answer_with(hub: Hub, path: str, content: object) -> None:
+    """Answer one path with this content alone."""
+    hub.state.faults.append(lambda _, asked: Answer(200, content) if asked.endswith(path) else None)
 
-    whole: dict[str, Any] = {"name": "x", "protection_rules": [], "deployment_branch_policy": None}
-    whole.pop(missing)
-    admin.state.faults.append(lambda _, path: Answer(200, whole) if path.endswith("/environments/x") else None)
-    admin.state.add_environment("x")
+
+def test_an_environment_without_its_name_is_not_believed(admin: Hub) -> None:
+    """A field that GitHub always sends and that is not there stops the reading."""
+    answer_with(admin, "/environments/x", {"protection_rules": [], "deployment_branch_policy": None})
     with pytest.raises(RefusedError, match="cannot be used"):
         admin.client(ADMIN).settings.environment("x")
+
+
+@pytest.mark.parametrize(
+    ("shown", "read"),
+    [
+        pytest.param({}, Environment("x", has_rules=False), id="name alone"),
+        pytest.param({"protection_rules": []}, Environment("x"), id="no policy"),
+        pytest.param(
+            {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}},
+            Environment("x", DeploymentRefs.PROTECTED, has_rules=False),
+            id="no rules",
+        ),
+        pytest.param({"protection_rules": [{"type": "required_reviewers"}]}, None, id="reviewers of nobody"),
+    ],
+)
+def test_optional_fields_of_an_environment(admin: Hub, shown: dict[str, Any], read: Environment | None) -> None:
+    """What GitHub may leave out counts as no protection, and an environment with unknown rules is never overwritten."""
+    answer_with(admin, "/environments/x", {"name": "x", **shown})
+    settings = admin.client(ADMIN).settings
+    if read is None:
+        with pytest.raises(RefusedError, match="cannot be used"):
+            settings.environment("x")
+        return
+    assert settings.environment("x") == read
+    assert read.allows("tag", "anything") is (read.deployment_refs is DeploymentRefs.ALL)
+    before = admin.fingerprint()
+    if not read.has_rules:
+        with pytest.raises(RefusedError, match="does not report the reviewers and the wait timer of x"):
+            settings.put_environment(read)
+    assert admin.fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"rules": [{"type": "deletion"}]}, id="no conditions"),
+        pytest.param({"rules": [{"type": "deletion"}], "conditions": None}, id="conditions of none"),
+        pytest.param({"rules": [{"type": "deletion"}], "conditions": {"ref_name": {}}}, id="no patterns"),
+        pytest.param({"conditions": {"ref_name": {"include": ["~ALL"]}}}, id="no rules"),
+    ],
+)
+def test_optional_fields_of_a_ruleset(admin: Hub, more: dict[str, Any]) -> None:
+    """A ruleset that does not tell what it covers or restricts protects no tag."""
+    answer_with(admin, "/rulesets", [{"id": 7, "name": "tags", "enforcement": "active"}])
+    answer_with(admin, "/rulesets/7", {"id": 7, "name": "tags", "enforcement": "active", **more})
+    (ruleset,) = admin.client(ADMIN).settings.tag_rulesets()
+    assert not (ruleset.covers("v1.0.0") and ruleset.restricts)
+
+
+@pytest.mark.parametrize(
+    ("include", "tag", "covered"),
+    [
+        ("~ALL", "v1.0.0", True),
+        ("refs/tags/v*", "v1.0.0", True),
+        ("refs/tags/v*", "v1/0", False),
+        ("refs/tags/**/*", "v1.0.0", True),
+        ("refs/tags/**/*", "a/b/v1.0.0", True),
+        ("refs/tags/**", "v1.0.0", True),
+        ("refs/tags/**", "a/v1.0.0", False),
+        ("refs/**/v*", "a/v1.0.0", True),
+        ("**/*", "v1.0.0", True),
+        ("refs/tags/**/v1", "v1.0.0", False),
+        ("refs/heads/**/*", "v1.0.0", False),
+        ("refs/tags/[^v]*", "v1.0.0", False),
+        ("refs/tags/[^x]*", "v1.0.0", True),
+        ("v*", "v1.0.0", False),
+        ("refs/tags/V*", "v1.0.0", False),
+    ],
+)
+def test_a_ruleset_covers_what_its_patterns_fit(include: str, tag: str, covered: bool) -> None:
+    """A star stops at a slash, two of them and a slash are any number of directories, none too."""
+    nothing = frozenset[str]()
+    assert TagRuleset("tags", True, (include,), (), nothing).covers(tag) is covered
+    assert TagRuleset("tags", True, ("~ALL",), (include,), nothing).covers(tag) is not covered
+    assert TagRuleset("tags", False, (include,), (), nothing).covers(tag) is False

@@ -127,6 +127,13 @@ def test_an_operation_that_nobody_describes_is_a_breach(hub: Hub, path: str) -> 
     assert "describes no such operation" in breach
 
 
+@pytest.mark.parametrize("path", ["/compare/main...main?page=x&per_page=0", "/releases?per_page=many&dry=1", ""])
+def test_what_others_ask_is_not_judged(hub: Hub, path: str) -> None:
+    """A step of a project's own asks without a version, and GitHub passes over what it does not know."""
+    answer = api(hub, "GET", path, headers={"User-Agent": "curl", VERSION: None})
+    assert (answer.status_code, hub.running.warnings()) == (200, ())
+
+
 def test_a_breach_is_noted_where_a_fault_answers(hub: Hub) -> None:
     """What was asked is judged, whoever answers it."""
     hub.state.faults.append(lambda *_: Answer(503))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -232,6 +233,40 @@ def test_runs_are_filtered(hub: Hub) -> None:
     assert api(hub, "GET", f"/actions/workflows/{workflow_id}/runs").json()["total_count"] == 2
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (">=2026-11-02T12:00:00Z", [2, 3]),
+        (">2026-11-02T12:00:00Z", [3]),
+        ("<2026-11-02T14:00:00+02:00", [1]),
+        ("<=2026-11-02T14:00:00+02:00", [1, 2]),
+        ("2026-11-02T12:00:00Z", [2]),
+        ("2026-11-02", [2]),
+        (">2026-11-02", [3]),
+        (">=2026-11-04", []),
+    ],
+)
+def test_runs_are_filtered_by_their_time(hub: Hub, wanted: str, found: list[int]) -> None:
+    """A time or a day, as GitHub's search has them; a fraction of a second does not count."""
+    for day in (1, 2, 3):
+        hub.state.clock = lambda day=day: datetime(2026, 11, day, 12, 0, 0, 7, tzinfo=UTC)  # type: ignore[misc]
+        hub.state.add_run("test.yml", SHA)
+    listed = api(hub, "GET", "/actions/workflows/test.yml/runs", params={"created": wanted}).json()["workflow_runs"]
+    assert sorted(run["run_number"] for run in listed) == found
+
+
+def test_a_search_shows_a_thousand_runs(hub: Hub) -> None:
+    """Where a filter is given, the tenth page of a hundred is the last, though more are counted."""
+    for _ in range(1003):
+        hub.state.add_run("test.yml", SHA)
+    path = "/actions/runs?per_page=100&page="
+    assert len(api(hub, "GET", f"{path}11").json()["workflow_runs"]) == 3
+    tenth, after = (api(hub, "GET", f"{path}{page}&event=push") for page in (10, 11))
+    assert (tenth.json()["total_count"], tenth.json()["workflow_runs"][-1]["run_number"]) == (1003, 4)
+    assert "next" not in tenth.links
+    assert after.json()["workflow_runs"] == []
+
+
 def test_earlier_attempts_stay_visible(hub: Hub) -> None:
     """The run shows its newest attempt; the first one can still be asked for, with its jobs."""
     run_id = hub.state.add_run("test.yml", SHA, conclusion="failure")
@@ -367,8 +402,7 @@ def test_a_fault_of_the_stand_in_itself_is_reported(repo: Repo) -> None:
 
     state.clock = lambda: 1 // 0  # type: ignore[assignment,return-value]
     with serve_github(state) as running:
-        version = {"X-GitHub-Api-Version": "2022-11-28"}
-        answer = requests.get(f"{running.api_url}/repos/{NAME}", headers=version, timeout=20)
+        answer = requests.get(f"{running.api_url}/repos/{NAME}", timeout=20)
         assert answer.status_code == 500
         (warning,) = running.warnings()
     assert "ZeroDivisionError" in warning

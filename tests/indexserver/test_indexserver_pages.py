@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -19,7 +18,7 @@ from pypi_simple import PyPISimple
 from release_channels.adapters import process
 from release_channels.adapters.distributions import sha256_of
 from release_channels.errors import RefusedError
-from release_channels.indexserver.pages import PageFile, project_page
+from release_channels.indexserver.pages import PageFile, best_match, project_page
 from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.indexserver.upstream import Upstream
 from tests.indexserver.servers import JSON, PLAIN, clean_env, make_tls, page, post
@@ -288,7 +287,55 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
             second.__enter__()
 
 
-def test_importing_the_server_reads_no_index_client(tmp_path: Path) -> None:
-    """The client for the upstream index is imported where it is used."""
-    code = "import sys, release_channels.indexserver.server; sys.exit('pypi_simple' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0
+SLOW = """
+import sys
+from pathlib import Path
+from release_channels.indexserver.app import IndexApp
+import release_channels.indexserver.server
+
+environ = {"PATH_INFO": "/simple/demo-tool/", "REQUEST_METHOD": "GET"}
+answer = IndexApp(Path(sys.argv[1]), project="demo-tool")(environ, lambda status, headers: print(status))
+print(sorted({"pypi_simple", "werkzeug", "requests"} & sys.modules.keys()), len(b"".join(answer)) > 100)
+"""
+
+
+def test_a_page_is_served_without_slow_imports(tmp_path: Path) -> None:
+    """The client for the upstream index and werkzeug are imported where they are used: not for a project's page."""
+    make_wheel(tmp_path, PLAIN)
+    text = process.run(sys.executable, "-c", SLOW, tmp_path, cwd=tmp_path)
+    assert text.splitlines() == ["200 OK", "[] True"]
+
+
+KINDS = ("text/html", JSON, V1_HTML)
+WANTS: dict[str, tuple[str, str]] = {
+    "nothing": ("", "the default"),
+    "anything": ("*/*", "text/html"),
+    "anything of a kind": ("application/*", JSON),
+    "something else": ("image/png", "the default"),
+    "one": (V1_HTML, V1_HTML),
+    "one, in capitals": (V1_HTML.upper(), V1_HTML),
+    "one before anything": (f"*/*, {V1_HTML}", V1_HTML),
+    "one before its range": (f"application/*, {V1_HTML}", V1_HTML),
+    "the better one": (f"text/html;q=0.1, {V1_HTML};q=0.2, {JSON}", JSON),
+    "the first of equals": (f"{V1_HTML}, {JSON}", JSON),
+    "none of one": (f"text/html;q=0, {JSON};q=0.001", JSON),
+    "none at all": ("*/*;q=0", "the default"),
+    "another parameter": (f"text/html;level=1;q=0.5, {JSON};q=0.4", "text/html"),
+    "no number": (f"text/html;q=much, {JSON};q=0.1", JSON),
+    "a browser's": ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"),
+}
+
+
+@pytest.mark.parametrize(("accept", "kind"), WANTS.values(), ids=WANTS)
+def test_a_client_gets_what_it_likes_best(accept: str, kind: str) -> None:
+    """By quality, then by how exactly it is named, then in our order."""
+    assert best_match(accept, KINDS, "the default") == kind
+
+
+def test_a_head_has_no_body_and_a_wrong_method_says_the_right_one(index: RunningIndex) -> None:
+    """For pages as for files."""
+    head = requests.head(f"{index.simple_url}demo-tool/", timeout=20)
+    assert (head.status_code, head.content, int(head.headers["Content-Length"]) > 100) == (200, b"", True)
+    wrong = requests.post(index.simple_url, timeout=20)
+    assert (wrong.status_code, wrong.headers["Allow"]) == (405, "GET")
+    assert requests.get(index.upload_url, timeout=20).status_code == 405

@@ -24,6 +24,7 @@ from packaging.utils import canonicalize_name
 from werkzeug.test import EnvironBuilder
 
 from release_channels.adapters import process
+from release_channels.cli.context import open_local_index
 from release_channels.errors import CommandError
 from release_channels.indexserver.app import IndexApp
 from release_channels.indexserver.pages import PageFile
@@ -31,6 +32,7 @@ from release_channels.indexserver.server import RunningIndex, serve
 from release_channels.indexserver.storage import Storage
 from release_channels.indexserver.upload_rules import MIB, Limits, Upload, UploadRefused, check_release
 from release_channels.indexserver.uploads import Uploads
+from release_channels.project.pyproject import parse_project
 from tests.indexserver.servers import (
     PLAIN,
     clean_env,
@@ -44,6 +46,7 @@ from tests.indexserver.servers import (
     stored,
 )
 from tests.support.distributions import make_sdist, make_wheel
+from tests.support.projects import Sample
 
 Build = Callable[[Path], tuple[Path, dict[str, str] | None]]
 
@@ -357,6 +360,33 @@ def test_limits(root: Path, tmp_path: Path) -> None:
         assert post(index, make_sdist(tmp_path, PLAIN)).reason.startswith("Project size too large.")
         assert fingerprint(root, index) == before
         assert post(index, small).status_code == 200
+
+
+ROOMS: dict[str, tuple[str, Limits, str]] = {
+    "as usual": ("", Limits(), "OK"),
+    "more room": (
+        f"file-limit = {300 * MIB}\nproject-limit = {20480 * MIB}", Limits(300 * MIB, 20480 * MIB), "OK",
+    ),
+    "small files": (
+        "file-limit = 1000", Limits(file=1000), "File too large. Limit for project 'demo-tool' is 0.000953674 MB.",
+    ),
+    "a small project": (
+        "project-limit = 1000", Limits(project=1000),
+        "Project size too large. Limit for project 'demo-tool' total size is 9.31323e-07 GB.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "limits", "reason"), ROOMS.values(), ids=ROOMS)
+def test_a_project_practises_with_its_own_limits(tmp_path: Path, settings: str, limits: Limits, reason: str) -> None:
+    """What the real index gives a project more or less of, the local one does, too."""
+    project = parse_project(Sample(settings=f"{settings}\n").pyproject().encode())
+    assert Limits.of(project.config) == limits
+    with open_local_index(project, tmp_path, None) as index:
+        path = make_wheel(tmp_path / "dist", PLAIN)
+        with path.open("rb") as content:
+            answer = requests.post(index.upload_url, data=form_of(path), files={"content": content}, timeout=20)
+    assert answer.reason == reason
 
 
 def test_a_hand_made_file_is_reported_and_not_listed(index: RunningIndex, root: Path, tmp_path: Path) -> None:

@@ -77,6 +77,18 @@ def test_a_published_preview_is_told_everywhere(
         assert {"name": file.name, "size": file.size, "sha256": file.sha256} in told["files"]
 
 
+@pytest.mark.parametrize(("is_tool", "command"), [(True, "uv tool install"), (False, "uv pip install")])
+def test_users_are_told_the_command_that_fits(capsys: pytest.CaptureFixture[str], is_tool: bool, command: str) -> None:
+    """A library is no tool, which `uv tool install` would refuse."""
+    outcome = Outcome(Result.PUBLISHED, "demo", project="demo", index="pypi", is_tool=is_tool)
+    report_outcome(outcome, ActionsEnvironment(runs=False))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line.startswith("uv ")] == [
+        f"{command} --upgrade demo",
+        f"{command} --prerelease allow --upgrade demo",
+    ]
+
+
 def test_a_refusal_is_told_everywhere(
     repo: Repo, run_session: RunSession, runner: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -372,3 +372,43 @@ def test_filtered_files_are_judged_by_the_archive_that_contains_them(
     _commit(repo, {"pyproject.toml": pyproject.replace("[tool.release-channels]", entry)})
     assert _build(run_session, repo).result is Result.DONE
     assert _wheel(repo)["demo_tool/b.png"] == "other pointer"
+
+
+def test_a_pin_of_uv_does_not_rule_the_build(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """The uv of this tool builds, and what the project says of the build requirements still holds."""
+    pinned = own_backend(requires='"no-such-backend-requirement"')
+    text = str(pinned.files["pyproject.toml"])
+    repo = make_repo(Sample(files={**own_backend().files}))
+    _commit(
+        repo, {"pyproject.toml": f'{own_backend().files["pyproject.toml"]!s}\n[tool.uv]\nrequired-version = "<0.2"\n'}
+    )
+    assert _build(run_session, repo).result is Result.DONE
+    _commit(repo, {"pyproject.toml": f'{text}\n[tool.uv]\nrequired-version = "<0.2"\nno-index = true\n'})
+    outcome = _build(run_session, repo)
+    assert outcome.result is Result.FAILED
+    assert "the build requirements of the sdist cannot be resolved" in outcome.message
+    assert "no-such-backend-requirement" in outcome.hint
+
+
+def test_the_version_is_committed_where_the_backend_packs_the_commit(
+    make_repo: MakeRepo, run_session: RunSession
+) -> None:
+    """meson-python packs HEAD: the edit is committed in the clone, the same each time, and no commit is made here."""
+    sample = own_backend(settings="rebuild = false\n")
+    backend = str(sample.files["own_backend.py"]).replace(
+        'Path("pyproject.toml").read_text()',
+        'subprocess.run(["git", "show", "HEAD:pyproject.toml"], capture_output=True, text=True).stdout'
+        ' or Path("pyproject.toml").read_text()',
+    )
+    backend = backend.replace("import tomllib", "import subprocess\nimport tomllib")
+    head = 'add(archive, "HEAD", subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True).stdout)'
+    backend = backend.replace('add(archive, "PKG-INFO"', f'{head}\n        add(archive, "PKG-INFO"')
+    pyproject = str(sample.files["pyproject.toml"]).replace('"own_backend"', '"mesonpy"')
+    repo = make_repo(Sample(files={"pyproject.toml": pyproject, "mesonpy.py": backend}))
+    sha = repo.git("rev-parse", "HEAD")
+    assert _build(run_session, repo).result is Result.DONE
+    first = _sdist(repo)
+    assert "\nVersion: 1.2.0.dev1\n" in first["PKG-INFO"]
+    assert repo.git("rev-parse", "HEAD") == sha != first["HEAD"].strip()
+    assert _build(run_session, repo).result is Result.DONE
+    assert _sdist(repo) == first

@@ -230,6 +230,31 @@ def test_submodules_come_along_nested_ones_too(make_repo: MakeRepo, tmp_path: Pa
     _check_submodules(tmp_path / "clone")
 
 
+@pytest.mark.parametrize("form", ["../../../elsewhere", "/elsewhere"], ids=["climbs", "absolute"])
+def test_the_name_of_a_submodule_leads_to_no_other_repository(make_repo: MakeRepo, tmp_path: Path, form: str) -> None:
+    """A commit names its submodules: one must not bring files of whatever else lies on this machine into a release.
+
+    Source: git's own manual, gitmodules; git ignores such names.
+    """
+    private = Repo.create(tmp_path, {"private.txt": "private\n"})
+    private.root.rename(tmp_path / "elsewhere")
+    sha = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=tmp_path / "elsewhere", check=True, capture_output=True, text=True
+    ).stdout.strip()
+    outer = make_repo()
+    name = (
+        os.path.relpath(tmp_path / "elsewhere", outer.root / ".git" / "modules") if "." in form else tmp_path / form[1:]
+    )
+    outer.write({".gitmodules": f'[submodule "{name}"]\n\tpath = sub\n\turl = ./x\n'})
+    outer.git("add", ".gitmodules")
+    outer.git("update-index", "--add", "--cacheinfo", f"160000,{sha},sub")
+    outer.git("commit", "--quiet", "--message", "a submodule")
+    (outer.root / ".git" / "modules").mkdir()
+    with pytest.raises(RefusedError, match="the submodule sub is not here"):
+        clone_commit(outer.root, outer.git("rev-parse", "HEAD"), tmp_path / "clone")
+    assert not list((tmp_path / "clone").rglob("private.txt"))
+
+
 def test_a_submodule_that_only_git_holds_is_enough(make_repo: MakeRepo, tmp_path: Path) -> None:
     """After `git submodule deinit` the working tree is empty, and git's store still has the commit."""
     outer, sha = _with_submodule(make_repo)

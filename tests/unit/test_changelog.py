@@ -310,7 +310,9 @@ def test_a_link_in_the_project_is_followed(target: str, expected: str | None) ->
     assert find_changelog(Config(), read_links(target)) == expected
 
 
-@pytest.mark.parametrize("target", ["../changes.md", "/etc/changes.md", "docs/../../changes.md", "docs/circle.md"])
+@pytest.mark.parametrize(
+    "target", ["..", "../changes.md", "/etc/changes.md", "docs/../../changes.md", "docs/circle.md"]
+)
 def test_a_link_out_of_the_project_is_refused(target: str) -> None:
     """What it leads to is not the project's, or there is no end to it."""
     with pytest.raises(RefusedError, match=r"(CHANGELOG|circle)\.md is a symbolic link"):

@@ -6,12 +6,13 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release_channels.adapters.distributions import Kind, Member, MemberKind, UnreadableError
+from release_channels.adapters.distributions import Kind, Member, MemberKind, UnreadableError, has_programs
 from release_channels.errors import RefusedError
 from release_channels.model.findings import Finding, Severity
 from release_channels.release.checks.archive import Archive, read_archive
@@ -29,6 +30,22 @@ def complaint(path: Path) -> Finding:
     assert finding.file == path.name
     assert finding.hint
     return finding
+
+
+PROGRAMS: dict[str, tuple[dict[str, Any], bool]] = {
+    "console script": ({}, True),
+    "gui script": ({"scripts": {}, "instead": {"entry_points.txt": "[x]\na = b\n\n[gui_scripts]\na = b:c\n"}}, True),
+    "ready-made": ({"scripts": {}, "files": {"demo_tool-1.2.0.data/scripts/demo": b"\x7fELF"}}, True),
+    "library": ({"scripts": {}}, False),
+    "plugin": ({"scripts": {}, "instead": {"entry_points.txt": "[console_scripts]\n\n[pytest11]\na = b\n"}}, False),
+    "data": ({"scripts": {}, "files": {"demo_tool-1.2.0.data/data/demo": ""}}, False),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), PROGRAMS.values(), ids=PROGRAMS)
+def test_a_wheel_with_a_program_is_a_tool(tmp_path: Path, changes: dict[str, Any], expected: bool) -> None:
+    """`uv tool install` takes nothing else, so users of a library are told another command."""
+    assert has_programs(make_wheel(tmp_path, Recipe(**changes))) is expected
 
 
 @pytest.mark.parametrize("make", [make_wheel, make_sdist])

@@ -228,6 +228,13 @@ def test_what_a_wheel_should_not_install_is_found(
     assert_finding(run_checks(tmp_path, [wheel]), severity, WHEEL, message)
 
 
+@pytest.mark.parametrize("name", ["build", "docs", "tools"])
+def test_an_import_package_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """The package that the project is named after is what the wheel is for."""
+    recipe = Recipe(name=name, scripts={"x": f"{name}.cli:main"})
+    assert run_checks(tmp_path, make_release(tmp_path, recipe), project=name) == []
+
+
 SECRETS = {
     ".env": "KEY=1",
     ".env.production": "KEY=1",

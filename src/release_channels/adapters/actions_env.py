@@ -99,7 +99,10 @@ def read_rehearsal(env: Mapping[str, str] = os.environ) -> Rehearsal | None:
         raise RefusedError(f"the rehearsal file {name} cannot be read: {err}", hint=_LEAVE) from err
     simple, upload = (_address(content, key, name) for key in ("simple", "upload"))
     own, oidc = (_address(content, key, name) if content.get(key) else "" for key in ("own", "oidc"))
-    return Rehearsal(simple, upload, own, oidc, tuple(str(one) for one in content.get("installers") or ()))
+    installers = content.get("installers") or []
+    if not isinstance(installers, list):
+        raise RefusedError(f'the rehearsal file {name} gives as "installers" no list', hint=_LEAVE)
+    return Rehearsal(simple, upload, own, oidc, tuple(str(one) for one in installers))
 
 
 def _address(content: object, key: str, name: str) -> str:

@@ -41,5 +41,11 @@ def fetch_attested(index: Index, file: IndexFile) -> AttestedPublisher | None:
         return AttestedPublisher(
             file.name, str(made["repository"]), str(made["workflow"]), str(made.get("environment") or "")
         )
-    except (ValueError, LookupError, TypeError, AttributeError):  # of another form than specified: nothing is proven
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):  # of another form than specified: nothing is proven
         return None

@@ -38,6 +38,15 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
         clone_commit(_submodule_source(source, git_dirs, target, path, commit), commit, target / path)
 
 
+def commit_edits(clone: Path, time: int) -> None:
+    """Commit what was edited in a clone, with the time in seconds since the epoch, so that it is the same each time."""
+    who = {"NAME": "release-channels", "EMAIL": "release-channels@localhost", "DATE": f"{time} +0000"}
+    env = clean_git_environment(os.environ)
+    env |= {f"GIT_{role}_{what}": text for role in ("AUTHOR", "COMMITTER") for what, text in who.items()}
+    words = ("commit", "--quiet", "--all", "--allow-empty", "--no-verify", "--no-gpg-sign", "--message", "the version")
+    run("git", *words, cwd=clone, env=env, umask=UMASK)
+
+
 def filtered_files(clone: Path) -> tuple[str, ...]:
     """List the files of a clone that a filter such as Git LFS would fill in; they contain what git stores instead.
 
@@ -94,12 +103,16 @@ def _submodule_source(source: Path, git_dirs: Sequence[Path], target: Path, path
 
 
 def _submodule_names(target: Path, path: str) -> list[str]:
-    """List the names that .gitmodules gives to a path; a repository that was added by hand has none."""
+    """List the names that .gitmodules gives to a path; a repository that was added by hand has none.
+
+    A name that leads out of git's store of modules is ignored, as git does: the commit would name any repository here.
+    """
     words = ("config", "-z", "-f", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$")
     env = clean_git_environment(os.environ)
     entries = run_unchecked("git", *words, cwd=target, env=env).text.split("\0")[:-1]
     pairs = (entry.split("\n", 1) for entry in entries)
-    return [key.removeprefix("submodule.").removesuffix(".path") for key, at in pairs if at == path]
+    names = [key.removeprefix("submodule.").removesuffix(".path") for key, at in pairs if at == path]
+    return [name for name in names if not name.startswith("/") and ".." not in name.replace("\\", "/").split("/")]
 
 
 def _git_directories(source: Path) -> list[Path]:

@@ -37,6 +37,7 @@ MAX_TEXT = 64 * 1024 * 1024
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}", re.ASCII)
 _REBUILD = "build it again with the build session; do not repack distributions by hand"
 _PIECE = 1 << 20
+_PROGRAMS = re.compile(rb"^\s*\[\s*(console|gui)_scripts\s*\]\s*[^\[\s]", re.MULTILINE)
 _REASON = 300
 # The index takes stored and deflated members only.
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -221,6 +222,22 @@ def parse_metadata(metadata: bytes) -> RawMetadata:
     """Parse core metadata into the fields that the specification knows; others are left out."""
     raw, _unknown = parse_email(metadata)
     return raw
+
+
+def has_programs(wheel: Path) -> bool:
+    """Check whether a wheel has a program: an entry point of which installers make one, or a ready-made one.
+
+    Raises: UnreadableError if the file is missing or damaged.
+    Source: entry points specification, and binary distribution format, the `.data` directory.
+    """
+    for member, pieces in read_members(wheel):
+        parts = member.name.split("/")
+        if parts[0].endswith(".data") and parts[1:2] == ["scripts"]:
+            return True
+        is_entry_points = parts[0].endswith(".dist-info") and parts[1:] == ["entry_points.txt"]
+        if is_entry_points and _PROGRAMS.search(b"".join(pieces)):
+            return True
+    return False
 
 
 def sha256_of(path: Path) -> str:

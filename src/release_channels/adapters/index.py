@@ -8,13 +8,16 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from release_channels.adapters.actions_env import Rehearsal
 from release_channels.adapters.distributions import MAX_METADATA, parse_file_name
+from release_channels.adapters.index_page import ACCEPT, ListedFile, parse_page
 from release_channels.errors import RefusedError, UnansweredError, UsageError
 from release_channels.model.grammar import WEB_ADDRESS
 from release_channels.model.observed import IndexFile, IndexState
@@ -22,8 +25,7 @@ from release_channels.model.redact import redact_urls
 from release_channels.project.pyproject import UvIndex
 
 if TYPE_CHECKING:
-    from pypi_simple import DistributionPackage, ProjectPage, PyPISimple
-    from urllib3.util import Retry
+    from requests import Session
 
 LOCAL = "local"
 DEFAULT = "pypi"
@@ -32,8 +34,7 @@ _SECONDS = 30.0
 _MOST_SECONDS = 3600.0
 _REASON = 300
 PAGE_BYTES = 32 * 2**20
-_HTML_BYTES = 8 * 2**20
-"""An HTML page of 45,000 files, which takes ten seconds to parse; JSON takes a sixth."""
+_PIECE = 2**20
 _FILE_BYTES, _FILE_SECONDS = 4 * 2**30, 1800.0
 """The limits of a download whose size the index does not list."""
 
@@ -134,9 +135,10 @@ def read_index(index: Index, project: str) -> IndexState:
     from requests import RequestException
 
     try:
-        with _client(index) as client:
+        with _session(index) as session:
             # Caches in front of an index may be minutes old; what is decided on must be what it holds now.
-            page = fetch_page(client, project, index.patience, {"Cache-Control": "no-cache"})
+            headers = {"Cache-Control": "no-cache"}
+            page = fetch_page(session, index.simple_url, project, index.patience, headers)
     except (RequestException, ValueError) as err:
         raise UnansweredError(
             f"{index.title} did not answer: {reason_of(err)}",
@@ -145,64 +147,54 @@ def read_index(index: Index, project: str) -> IndexState:
     if page is None:
         return IndexState(index.name, warnings=index.warnings())
     releases: dict[Version, list[IndexFile]] = defaultdict(list)
-    for package in page.packages:
-        version = _version(package)
+    for listed in page:
+        version = listed.version
         if version is not None:
-            releases[version].append(_index_file(package))
+            releases[version].append(_index_file(listed))
     return IndexState(
         index.name, {version: tuple(files) for version, files in releases.items()}, warnings=index.warnings()
     )
 
 
 def fetch_page(
-    client: PyPISimple, project: str, patience: float, headers: Mapping[str, str] | None = None
-) -> ProjectPage | None:
+    session: Session, simple_url: str, project: str, patience: float, headers: Mapping[str, str] | None = None
+) -> tuple[ListedFile, ...] | None:
     """Fetch and parse a project's page; None if the index does not know the project.
 
     Raises: RequestException if there is no answer; ValueError for one that is not an index's page.
     """
-    from pypi_simple import ProjectPage, UnsupportedContentTypeError, UnsupportedRepoVersionError
-
-    headers = {"Accept": client.accept, **(headers or {})}
-    answer = client.s.get(client.get_project_url(project), timeout=patience, headers=headers)
+    name = canonicalize_name(project)
+    headers = {"Accept": ACCEPT, **(headers or {})}
+    answer = session.get(f"{simple_url.rstrip('/')}/{name}/", timeout=patience, headers=headers)
     if answer.status_code == 404:
         return None
     answer.raise_for_status()
-    if "json" not in answer.headers.get("content-type", "") and len(answer.content) > _HTML_BYTES:
-        raise ValueError(f"its page is larger than {_HTML_BYTES} bytes")
-    try:
-        page = ProjectPage.from_response(answer, project)
-    except (UnsupportedContentTypeError, UnsupportedRepoVersionError) as err:
-        raise ValueError(str(err)) from err
-    except _MALFORMED as err:
-        raise ValueError(f"its page is not an index's: {type(err).__name__}") from err
-    _require_listing(page)
-    return page
-
-
-# What the library lets through where a page has another form than it believes.
-_MALFORMED = (RecursionError, LookupError, TypeError, AttributeError)
-
-
-def _require_listing(page: ProjectPage) -> None:
-    """Make sure that a page is an index's: a login portal answers 200, too, and says nothing of what is published.
-
-    Raises: ValueError for a page that neither lists a file nor names the version of an index's interface.
-    Source: simple repository API, versioning (once PEP 629), which JSON needs and HTML should have.
-    """
-    if page.repository_version is None and not any(package.package_type for package in page.packages):
-        raise ValueError("the response is not a Simple API page (captive portal?)")
+    return parse_page(answer, name)
 
 
 def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
     """Fetch a file's core metadata, where the index serves it next to the file; None if it is not available."""
-    from pypi_simple import NoMetadataError
+    return _fetch(index, f"{file.url}.metadata", MAX_METADATA)
+
+
+def fetch_provenance(index: Index, file: IndexFile) -> str | None:
+    """Fetch what the index knows of a file's publisher, as it is; None if there is nothing, or it is not available."""
+    content = _fetch(index, file.provenance_url, PAGE_BYTES) if file.provenance_url else None
+    try:
+        return json.dumps(json.loads(content)) if content is not None else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _fetch(index: Index, url: str, size: int) -> bytes | None:
     from requests import RequestException
 
-    with _client(index, size=MAX_METADATA) as client:
+    with _session(index, size=size) as session:
         try:
-            return client.get_package_metadata_bytes(_package(file), verify=False, timeout=index.patience)
-        except (NoMetadataError, RequestException):
+            answer = session.get(url, timeout=index.patience)
+            answer.raise_for_status()
+            return answer.content
+        except RequestException:
             return None
 
 
@@ -213,100 +205,63 @@ def fetch_file(index: Index, file: IndexFile, directory: Path, seconds: float = 
 
     Raises: RefusedError for a name that is none of a distribution.
     """
-    from pypi_simple import DigestMismatchError
     from requests import RequestException
 
     parse_file_name(file.name)  # a name with a slash in it would lead out of the directory
-    target = directory / file.name
-    with _client(index, size=file.size or _FILE_BYTES, seconds=seconds) as client:
+    target, digest = directory / file.name, sha256()
+    with _session(index, size=file.size or _FILE_BYTES, seconds=seconds) as session:
         try:
-            client.download_package(_package(file), target, verify=bool(file.sha256), timeout=index.patience)
-        except (DigestMismatchError, RequestException):
+            answer = session.get(file.url, timeout=index.patience, stream=True)
+            answer.raise_for_status()
+            with target.open("wb") as out:
+                for piece in answer.iter_content(_PIECE):
+                    digest.update(piece)
+                    out.write(piece)
+        except RequestException:
+            target.unlink(missing_ok=True)
             return None
+    if file.sha256 and digest.hexdigest() != file.sha256:
+        target.unlink()
+        return None
     return target
 
 
-def fetch_provenance(index: Index, file: IndexFile) -> str | None:
-    """Fetch what the index knows of a file's publisher, as it is; None if there is nothing, or it is not available."""
-    from pypi_simple import NoProvenanceError
-    from requests import RequestException
-
-    with _client(index) as client:
-        try:
-            return json.dumps(client.get_provenance(_package(file), timeout=index.patience))
-        except (NoProvenanceError, RequestException, ValueError, RecursionError):
-            return None
-
-
-def _client(index: Index, *, size: int = PAGE_BYTES, seconds: float = 0.0) -> PyPISimple:
-    """Make a client that tries again, with growing pauses, when an index is overloaded.
+def _session(index: Index, *, size: int = PAGE_BYTES, seconds: float = 0.0) -> Session:
+    """Make a session that tries again, with growing pauses, when an index is overloaded.
 
     Each answer ends within `size` bytes and `seconds`, or else four times the index's patience.
     """
     from urllib3.util import Retry
+
+    from release_channels.adapters.bounded_http import Limits, bounded_session
 
     # An index that hangs is asked twice and not four times, and a Retry-After of an hour is not obeyed.
     retry = Retry(
         total=3, read=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False,
         respect_retry_after_header=False,
     )  # fmt: skip
-    return simple_client(index.simple_url, size, seconds or 4 * index.patience, retry)
+    return bounded_session(Limits(size, seconds or 4 * index.patience), retry)
 
 
-def simple_client(simple_url: str, size: int, seconds: float, retry: Retry | int = 0) -> PyPISimple:
-    """Make a client of an index each of whose answers ends within so many bytes and seconds."""
-    from pypi_simple import ACCEPT_JSON_PREFERRED, PyPISimple
-
-    from release_channels.adapters.bounded_http import Limits, bounded_session
-
-    # HTML knows neither sizes nor upload times.
-    session = bounded_session(Limits(size, seconds), retry)
-    return PyPISimple(simple_url, session=session, accept=ACCEPT_JSON_PREFERRED)
-
-
-def _index_file(package: DistributionPackage) -> IndexFile:
+def _index_file(listed: ListedFile) -> IndexFile:
     return IndexFile(
-        name=package.filename,
-        url=package.url,
-        sha256=package.digests.get("sha256"),
-        size=package.size,
-        requires_python=package.requires_python,
-        upload_time=package.upload_time,
-        yanked=package.is_yanked,
-        provenance_url=package.provenance_url,
+        name=listed.name,
+        url=listed.url,
+        sha256=listed.hashes.get("sha256"),
+        size=listed.size,
+        requires_python=listed.requires_python,
+        upload_time=listed.upload_time,
+        yanked=listed.yanked is not None,
+        provenance_url=listed.provenance_url,
     )
 
 
-def _package(file: IndexFile) -> DistributionPackage:
-    from pypi_simple import DistributionPackage
-
-    digests = {"sha256": file.sha256} if file.sha256 else {}
-    return DistributionPackage(
-        filename=file.name, url=file.url, project=None, version=None, package_type=None, digests=digests,
-        requires_python=None, has_sig=None, provenance_url=file.provenance_url,
-    )  # fmt: skip
-
-
-def _version(package: DistributionPackage) -> Version | None:
-    """Read the version out of a file name; None where there is none in it.
-
-    A version is taken by old kinds of files, too: an egg, a `.zip` or an installer.
-    """
-    try:
-        return parse_file_name(package.filename)[1]
-    except RefusedError:
-        pass
-    try:
-        is_old = not package.filename.endswith((".whl", ".tar.gz"))
-        return Version(package.version) if is_old and package.version else None
-    except ValueError:  # InvalidVersion is one, and so is a number of 5,000 digits
-        return None
-
-
 def _default_simple_url() -> str:
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+    """Return where the default index is read.
 
-    return PYPI_SIMPLE_ENDPOINT
+    Source: twine's constant for its uploads, and the index's documentation of both addresses.
+    """
+    return _twine("DEFAULT_REPOSITORY").replace("//upload.", "//").removesuffix("legacy/") + "simple/"
 
 
 def _twine(constant: str) -> str:

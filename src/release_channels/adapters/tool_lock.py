@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from release_channels.adapters import console
 
@@ -32,7 +32,7 @@ def locked_tool(root: Path) -> LockedTool | None:
             versions = [one["version"] for one in packages if one.get("name") == _TOOL]
             if versions:
                 return LockedTool(name, Version(versions[0]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidVersion):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue  # what cannot be read here, `uv run --frozen` refuses, and `doctor` names
     return None
 

@@ -6,8 +6,10 @@ import os
 import platform
 import re
 import sys
+import tomllib
 from collections.abc import Collection, Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -30,6 +32,15 @@ _PLACES = re.compile(
     r"|CONCURRENT_\w+)|PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT|TRUSTED_HOST|CACHE_DIR|DEFAULT_TIMEOUT)"
     # Without the proxy, whose address may hold a login, no index can be reached at all.
     r"|(HTTPS?|ALL)_PROXY|(https?|all)_proxy"
+)
+
+# The settings by which uv resolves and installs build requirements, and runs build backends.
+_OF_BUILDS = frozenset(
+    {"index", "index-url", "extra-index-url", "find-links", "no-index", "index-strategy", "keyring-provider"}
+    | {"exclude-newer", "exclude-newer-package", "resolution", "prerelease", "allow-insecure-host", "system-certs"}
+    | {"build-constraint-dependencies", "extra-build-dependencies", "extra-build-variables", "no-build-package"}
+    | {"config-settings", "config-settings-package", "no-build-isolation", "no-build-isolation-package"}
+    | {"no-binary", "no-binary-package", "no-build", "native-tls", "python-downloads", "python-preference"}
 )
 
 
@@ -73,6 +84,39 @@ def uv_program() -> str:
         return find_uv_bin()
     except FileNotFoundError as err:
         raise CommandError(f"uv is not where it was installed: {err}", hint="install release-channels again") from err
+
+
+def without_pin(project: Path, directory: Path) -> tuple[str, ...]:
+    """Return the words that let this uv work in a project that pins another one; `directory` takes a file for that."""
+    settings = settings_without_pin(project)
+    if settings is None:
+        return ()
+    file = directory / "uv.toml"
+    file.write_text(settings, encoding="utf-8")
+    return ("--config-file", str(file))
+
+
+def settings_without_pin(project: Path) -> str | None:
+    """Return the settings of a project that uv builds by, as a uv.toml without `required-version`.
+
+    None where that setting does not exclude the uv of this tool: then uv reads the project's files itself.
+
+    Source: uv's reference of settings; uv.toml comes before pyproject.toml.
+    """
+    own = project / "uv.toml"
+    file = own if own.is_file() else project / "pyproject.toml"
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        if file != own:
+            settings = settings["tool"]["uv"]
+        pin = SpecifierSet(str(settings["required-version"]))
+    except (OSError, ValueError, KeyError, TypeError):  # uv or the build backend reports what it cannot read
+        return None
+    if pin.contains(version("uv"), prereleases=True):
+        return None
+    import tomlkit
+
+    return tomlkit.dumps({key: settings[key] for key in settings if key in _OF_BUILDS})
 
 
 def python_for(requires_python: str | None, running: str = platform.python_version()) -> str:

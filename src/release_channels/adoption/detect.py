@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,6 +18,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.tags import guess_format
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.concurrency import concurrency_of
 from release_channels.model.workflow_semantics.file import Value, read_workflow
 from release_channels.model.workflow_semantics.triggers import filters_of, is_started, push_to
 
@@ -130,19 +132,33 @@ def _likely(files: Mapping[str, str], branch: str) -> Iterator[str]:
             yield name
 
 
-def describe_gap(on: Value, path: str, main: str, bumped: Collection[str]) -> str:
-    """Describe the pushes to main that do not start the tests, by their `on:`; empty where there are none.
+@dataclass(frozen=True, slots=True)
+class PushGap:
+    """Pushes to main without a finished test run: why, what to do, and whether that is so for every push."""
+
+    message: str
+    fix: str
+    is_total: bool = False
+
+
+def find_gap(tests: Value, path: str, main: str, bumped: Collection[str]) -> PushGap | None:
+    """Find the pushes to main after which the test workflow does not run, or may be cancelled; None without any.
 
     `bumped` are the files that the commit of a `bump` changes.
     """
+    on = tests["on"]
+    without = "a commit without a run gets no preview and no tag"
     if not is_started(on, push_to(main)):
         filters = filters_of(on["push"], "branches", "tags")
-        without = f"{path} does not run for a push to {main}, so no preview follows one"
-        return f"{without}: it has {filters}" if filters else without
-    paths = filters_of(on["push"], "paths")
-    if not paths:
-        return ""
-    without = "a commit without a run gets no preview and no tag"
-    if bumped and not is_started(on, push_to(main, bumped)):
-        without = f"the commit of `invoke bump` ({', '.join(bumped)}) gets no run, so `invoke tag` refuses it"
-    return f"{path} runs only for some pushes to {main}, by {paths}: {without}"
+        message = f"{path} does not run for a push to {main}, so no preview follows one"
+        fix = f"put `push: branches: [{main}]` under its `on:`"
+        return PushGap(f"{message}: it has {filters}" if filters else message, fix, is_total=True)
+    if paths := filters_of(on["push"], "paths"):
+        if bumped and not is_started(on, push_to(main, bumped)):
+            without = f"the commit of `invoke bump` ({', '.join(bumped)}) gets no run, so `invoke tag` refuses it"
+        message = f"{path} runs only for some pushes to {main}, by {paths}: {without}"
+        return PushGap(message, "remove the filter; steps that some changes do not need can have an `if:`")
+    if any(concurrency_of(place).cancels_commits for place in (tests, *tests["jobs"].table.values())):
+        message = f"a later push to {main} may cancel {path}, by its `concurrency`: {without}"
+        return PushGap(message, "let the group have `github.sha` for a push")
+    return None

@@ -9,8 +9,9 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.edits import all_or_nothing, apply_edits, show_edits
+from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
-from release_channels.adapters.process import run_unchecked
+from release_channels.adapters.process import CompletedProcess, run_unchecked
 from release_channels.adapters.uv import uv_program
 from release_channels.adoption.existing_workflows import (
     ExistingWorkflow,
@@ -104,9 +105,8 @@ class _Lock:
 
         uv takes a file's digest from the lock as it is, so that is compared here.
         """
-        words = ("lock", "--check", "--quiet", "--script", self.noxfile)
         there = (self.root / self.path).exists() and (self.root / self.noxfile).exists()
-        if not there or run_unchecked(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).code:
+        if not there or self._lock("--check").code:
             return False
         return self.wheel is None or sha256_of(self.wheel) in (self.root / self.path).read_text(encoding="utf-8")
 
@@ -118,13 +118,19 @@ class _Lock:
         path = self.root / self.path
         before = path.read_bytes() if path.exists() else None
         again = ("--upgrade-package", TOOL) if self.wheel else ()
-        words = ("lock", "--quiet", *again, "--script", self.noxfile)
         with console.progress(f"locking what {self.noxfile} needs"):
             try:
-                run_unchecked(uv_program(), *words, cwd=self.root, env=self.env, timeout=_SECONDS).or_raise()
+                self._lock(*again).or_raise()
             except CommandError as err:
                 raise FailedError(f"{self.path} cannot be made, so nothing was written", hint=err.hint) from err
         return path.read_bytes() != before
+
+    def _lock(self, *options: str) -> CompletedProcess:
+        """Lock from another directory, since [tool.uv] of the project is for its own lock."""
+        script = (self.root / self.noxfile).resolve()
+        with temporary_directory("lock") as elsewhere:
+            words = ("lock", "--quiet", *options, "--script", str(script))
+            return run_unchecked(uv_program(), *words, cwd=elsewhere, env=self.env, timeout=_SECONDS)
 
 
 def _tell(snapshot: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> None:

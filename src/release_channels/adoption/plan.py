@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from release_channels.adoption import noxfile as noxfiles
 from release_channels.adoption import tasks_file
-from release_channels.adoption.detect import describe_gap, foreign_settings, own_tests, test_session
+from release_channels.adoption.detect import find_gap, foreign_settings, own_tests, test_session
 from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.script_metadata import tool_requirement, with_requirement
 from release_channels.adoption.settings_table import with_settings
@@ -108,7 +108,8 @@ def plan_adoption(
     # A project of setuptools can do without the file, as long as no setting differs from its default.
     files = [_kept(PYPROJECT, snapshot.project.text or None, pyproject), noxfile] if pyproject else [noxfile]
     files += _tasks(snapshot, tasks, noxfile.path, notes)
-    files.append(_ignore(snapshot))
+    ignore = snapshot.files[".gitignore"]
+    files.append(_kept(".gitignore", ignore, with_ignored(ignore)))
     workflows, others = _workflows(snapshot, config, noxfile)
     return AdoptionPlan(
         files=(*files, *workflows),
@@ -182,13 +183,14 @@ def _tasks(snapshot: ProjectSnapshot, tasks: Collection[str], noxfile: str, note
     yield _kept(path, text, tasks_file.joined(parsed, tasks, lock))
 
 
-def _ignore(snapshot: ProjectSnapshot) -> PlannedFile:
-    text = snapshot.files[".gitignore"]
+def with_ignored(text: str | None) -> str:
+    """Return a .gitignore with what a release writes, and with every line of before as it was."""
     there = {line.strip().strip("/") for line in (text or "").splitlines()}
     missing = [line for line in _IGNORED if line.strip("/") not in there]
-    before = f"{text.rstrip()}\n" if text and text.strip() else ""
-    new = before + "".join(f"{line}\n" for line in missing) if missing else text or ""
-    return _kept(".gitignore", text, new)
+    old = text or ""
+    newline = "\r\n" if "\r\n" in old else "\n"
+    before = f"{old}{newline}" if missing and old and not old.endswith("\n") else old
+    return before + "".join(f"{line}{newline}" for line in missing)
 
 
 def _workflows(
@@ -249,9 +251,8 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
     elif snapshot.repository is None:
         yield f"the remote {snapshot.remote} is not on GitHub, where the workflows would run"
     tests = _tests_of(snapshot, config)
-    if tests is not None:
-        gap = describe_gap(tests["on"], config.test_workflow, config.main_branch, snapshot.bumped)
-        yield from (gap,) if gap else ()
+    if tests is not None and (gap := find_gap(tests, config.test_workflow, config.main_branch, snapshot.bumped)):
+        yield gap.message
     if config.gate.enabled:
         yield "the gate needs the secret of at least one model provider; a project without: `init --no-gate`"
 

@@ -74,6 +74,7 @@ def _show_publishers(context: TaskContext, wanted: Sequence[Publisher], *, is_ne
     console.result(f"Trusted publishers of {project} on the index. No token is stored in GitHub.", style="bold")
     for line in publisher_table(wanted):
         console.result(f"  {line}")
+    console.result("Owner, repository and workflow file count letter by letter: type them as GitHub spells them.")
     if not is_new:
         console.result(f"On the index, as an owner of {project}: Manage, Publishing, Add a new publisher, GitHub.")
         for publisher in wanted:

@@ -97,11 +97,22 @@ def open_index(
             patience=answer_seconds(env),
         )  # fmt: skip
         return
+    with open_local_index(project, root, None if offline else upstream_url(env)) as index:
+        yield index
+
+
+@contextmanager
+def open_local_index(project: Project, root: Path, upstream: str | None, port: int = 0) -> Iterator[Index]:
+    """Serve the local index of a project, with the project's limits, for as long as the block takes.
+
+    Raises: RefusedError if the port is taken.
+    """
     from release_channels.adapters.local_index_history import local_index_dir
     from release_channels.indexserver.server import serve
+    from release_channels.indexserver.upload_rules import Limits
 
-    upstream = None if offline else upstream_url(env)
-    with serve(local_index_dir(root), project=project.name, upstream=upstream) as running:
+    limits = Limits.of(project.config)
+    with serve(local_index_dir(root), project=project.name, upstream=upstream, limits=limits, port=port) as running:
         yield Index(
             LOCAL, running.simple_url, running.upload_url, Credentials.NONE,
             own_url=running.own_url, warnings=running.warnings,

@@ -88,8 +88,8 @@ def _commands(outcome: Outcome) -> list[str]:
     lines = ["install from the public channel:", "install from the preview channel:"]
     text: list[str] = []
     for line, channel in zip(lines, (Channel.PUBLIC, Channel.PREVIEW), strict=True):
-        commands = (pip_command(outcome.project, channel), uv_command(outcome.project, channel))
-        text += [line, *(f"  {shlex.join(words)}" for words in commands)]
+        by_uv = uv_command(outcome.project, channel, is_tool=outcome.is_tool)
+        text += [line, *(f"  {shlex.join(words)}" for words in (pip_command(outcome.project, channel), by_uv))]
     if outcome.index == LOCAL:
         text.append(f"these read the local index only while it is kept open: {_keep_open()} prints how")
     elif outcome.index != "pypi" or outcome.rehearsal:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.adapters.git import Git
-from release_channels.adapters.index import LOCAL, Credentials, Index, read_index, upstream_url
-from release_channels.adapters.local_index_history import local_index_dir
-from release_channels.cli.context import open_project
+from release_channels.adapters.index import Index, read_index, upstream_url
+from release_channels.cli.context import open_local_index, open_project
 from release_channels.errors import UsageError
-from release_channels.indexserver.server import serve
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import IndexState
 from release_channels.model.version import Channel
+from release_channels.project.pyproject import Project
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _LAST_PORT = 65535
@@ -44,15 +43,14 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
     git = Git.open(root)
     project = open_project(git, git.commit("HEAD"))
     try:
-        with serve(local_index_dir(root), project=project.name, upstream=upstream_url(), port=port) as running:
-            index = Index(LOCAL, running.simple_url, running.upload_url, Credentials.NONE, warnings=running.warnings)
+        with open_local_index(project, root, upstream_url(), port) as index:
             state = read_index(index, project.name)
             for warning in state.warnings:
                 console.warn(warning)
             if dry_run:
                 console.result(f"planned: the local index of {project.name} would be opened; {_holds(state)}")
                 return
-            _tell(project.name, index, state)
+            _tell(project, index, state)
             (stop or threading.Event()).wait()
     except KeyboardInterrupt:
         console.result("the local index is closed; its files stay, and the next run finds them")
@@ -63,14 +61,14 @@ def _holds(state: IndexState) -> str:
     return f"on it: {versions or 'nothing yet, `nox -s preview` puts a preview there'}"
 
 
-def _tell(project: str, index: Index, state: IndexState) -> None:
+def _tell(project: Project, index: Index, state: IndexState) -> None:
     """Describe what is on the index and how to install from it: commands that work while it is open."""
-    console.result(f"the local index of {project} is open at {index.simple_url} until Ctrl-C")
+    console.result(f"the local index of {project.name} is open at {index.simple_url} until Ctrl-C")
     console.result(_holds(state))
     for channel in Channel:
         console.result(f"install from the {channel} channel:")
         for variable, words in (
-            ("PIP_INDEX_URL", pip_command(project, channel)),
-            ("UV_DEFAULT_INDEX", uv_command(project, channel)),
+            ("PIP_INDEX_URL", pip_command(project.name, channel)),
+            ("UV_DEFAULT_INDEX", uv_command(project.name, channel, is_tool=bool(project.scripts))),
         ):
             console.result(f"  {variable}={index.simple_url} {shlex.join(words)}")

@@ -13,7 +13,7 @@ from release_channels.adapters import console
 from release_channels.adapters.edits import read_text, reader
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.process import run_unchecked
-from release_channels.adapters.uv import sanitized_environment, uv_program
+from release_channels.adapters.uv import sanitized_environment, uv_program, without_pin
 from release_channels.cli.context import TaskContext
 from release_channels.errors import CommandError, RefusedError
 from release_channels.project.changelog import has_section, parse_changelog
@@ -78,7 +78,9 @@ def _run(context: TaskContext, place: Path, version: Version, date: Date) -> Non
     words = ("towncrier", "build", "--yes", "--version", str(version), "--date", date.isoformat())
     env = sanitized_environment(context.env)
     try:
-        run_unchecked(uv_program(), "tool", "run", *words, cwd=place, env=env, timeout=_SECONDS).or_raise()
+        with temporary_directory("uv") as elsewhere:
+            start = (uv_program(), "tool", "run", *without_pin(place, elsewhere))
+            run_unchecked(*start, *words, cwd=place, env=env, timeout=_SECONDS).or_raise()
     except CommandError as stop:
         raise RefusedError(f"towncrier could not write the section for {version}", hint=stop.hint) from stop
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -65,6 +67,7 @@ class ChatModel:
     pause: float = 2.0
     """The delay in seconds before the one retry, where the server names none."""
     _deadline: float = field(default=0.0, repr=False)
+    _stream: Any = field(default=None, repr=False)
 
     def complete(
         self,
@@ -102,6 +105,9 @@ class ChatModel:
             self.configured.provider.limit: tokens,
             **({"tools": list(tools)} if tools else {}),
         }
+        timer = threading.Timer(left, self._hang_up)
+        timer.daemon = True
+        timer.start()
         try:
             raw = self.client.chat.completions.with_raw_response.create(**words, timeout=left)
             return _parse(raw.http_response.content)
@@ -109,12 +115,39 @@ class ChatModel:
         except openai.APIStatusError as err:
             raise _status(err) from None
         except (openai.APIConnectionError, httpx2.HTTPError) as err:
+            if time.monotonic() >= end:
+                raise ModelError(_late(left)) from None
             raise _connection(err, left) from None
         except openai.OpenAIError as err:
             raise ModelError(f"the client failed: {type(err).__name__}") from None
+        finally:
+            timer.cancel()
+
+    def watch(self, request: httpx2.Request) -> None:
+        """Keep the connection of a request, to end it at the deadline."""
+        request.extensions["trace"] = self._keep_stream
+
+    def _keep_stream(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keep what the client has connected. Source: httpcore's documentation of its trace extension."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._stream = info["return_value"]
+
+    def _hang_up(self) -> None:
+        """End the connection: the library's own wait begins again with each byte of a header."""
+        connected = self._stream and self._stream.get_extra_info("socket")
+        if connected:
+            with suppress(OSError):
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     def bound(self, response: httpx2.Response) -> None:
-        """Limit the time and the size of a response's body."""
+        """Limit the time and the size of a response's body, which must not be compressed: nobody asked for it.
+
+        Raises: DecodingError if it is.
+        """
+        import httpx2
+
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise httpx2.DecodingError("the response is compressed", request=response.request)
         response.stream = _bounded(response.stream, lambda: time.monotonic() > self._deadline)
 
 
@@ -139,7 +172,14 @@ def open_model(configured: Configured, env: Mapping[str, str], *, pause: float =
     model: ChatModel
     with (
         # No redirects: a response from another server is not the provider's.
-        httpx2.Client(follow_redirects=False, event_hooks={"response": [lambda got: model.bound(got)]}) as http,
+        httpx2.Client(
+            follow_redirects=False,
+            headers={"Accept-Encoding": "identity"},
+            event_hooks={
+                "request": [lambda request: model.watch(request)],
+                "response": [lambda got: model.bound(got)],
+            },
+        ) as http,
         openai.OpenAI(
             api_key=configured.key, base_url=configured.base_url, organization="", project="", max_retries=0,
             http_client=http,
@@ -211,7 +251,7 @@ def _connection(err: BaseException, seconds: float) -> ModelError:
 
     causes = list(_causes(err))
     if any(isinstance(cause, openai.APITimeoutError | httpx2.TimeoutException) for cause in causes):
-        return ModelError(f"no answer within {seconds:.0f} s")
+        return ModelError(_late(seconds))
     if any(isinstance(cause, ssl.SSLError) or "CERTIFICATE_VERIFY" in str(cause) for cause in causes):
         return ModelError("TLS: its certificate is not trusted")
     if any(isinstance(cause, httpx2.DecodingError) for cause in causes):
@@ -219,6 +259,10 @@ def _connection(err: BaseException, seconds: float) -> ModelError:
     if any(isinstance(cause, httpx2.RemoteProtocolError | httpx2.ReadError) for cause in causes):
         return ModelError("the response was cut short", may_pass=True)
     return ModelError("the connection failed", may_pass=True)
+
+
+def _late(seconds: float) -> str:
+    return f"no answer within {seconds:.0f} s"
 
 
 def _causes(err: BaseException | None) -> Iterator[BaseException]:

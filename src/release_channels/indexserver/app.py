@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from packaging.utils import NormalizedName, canonicalize_name
-from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import Map, Rule
-from werkzeug.utils import redirect, send_file
-from werkzeug.wrappers import Request, Response
 
 from release_channels.indexserver import pages
 from release_channels.indexserver.oidc import TokenIssuer, TokenRefused, TrustedPublishing
@@ -23,9 +22,32 @@ from release_channels.indexserver.uploads import Uploads
 from release_channels.indexserver.upstream import Upstream
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _MAX_STATUS = 1000
+_MAX_JSON = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer of text; werkzeug, half of the start of a local command, is imported for files and forms alone."""
+
+    body: str | bytes
+    content_type: str = "text/plain; charset=utf-8"
+    status: str | int = HTTPStatus.OK
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Send the answer; that of a HEAD has no body."""
+        status = f"{self.status} {HTTPStatus(self.status).phrase}" if isinstance(self.status, int) else self.status
+        body = self.body.encode() if isinstance(self.body, str) else self.body
+        length = ("Content-Length", str(len(body)))
+        start_response(status, [("Content-Type", self.content_type), length, *self.headers])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+# An endpoint gets the request and the parts of its path.
+_Endpoint = Callable[..., "WSGIApplication"]
 
 
 class IndexApp:
@@ -49,15 +71,10 @@ class IndexApp:
             self._storage, self.listing, limits=limits or Limits(), served=self._project, exchange=self._exchange
         )
         self._failures: list[str] = []
-        self._routes = self._map()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request; whatever happens, a client sees no traceback."""
-        request = Request(environ)
-        response = self._answer(request)
-        if request.method == "HEAD" or response.status_code == 304:
-            response.close()  # no server iterates over the body of these, so nothing else closes the file
-        return response(environ, start_response)
+        return self._answer(environ)(environ, start_response)
 
     def warnings(self) -> tuple[str, ...]:
         """Report what went wrong so far and did not stop the index."""
@@ -71,99 +88,114 @@ class IndexApp:
         files |= {file.name: _page_file(file) for file in self._storage.files() if file.project == project}
         return [files[name] for name in sorted(files)]
 
-    def _map(self) -> Map:
-        rules = [
-            Rule("/simple/", endpoint=self._root, methods=["GET"]),
-            Rule("/simple/<name>/", endpoint=self._page, methods=["GET"]),
-            Rule("/own/<name>/", endpoint=self._own_page, methods=["GET"]),
-            Rule("/files/<name>", endpoint=self._file, methods=["GET"]),
-            Rule("/legacy/", endpoint=self._upload, methods=["POST"], strict_slashes=False),
-        ]
+    def _routes(self) -> Iterator[tuple[str, str, _Endpoint]]:
+        yield "GET", "/simple/", self._root
+        yield "GET", "/simple/([^/]+)(/?)", self._page
+        yield "GET", "/own/([^/]+)/", self._own_page
+        yield "GET", "/files/([^/]+)", self._file
+        yield "POST", "/legacy/?", self._upload
         if self._exchange:
-            rules += [
-                Rule("/_/oidc/audience", endpoint=self._audience, methods=["GET"]),
-                Rule("/_/oidc/mint-token", endpoint=self._mint, methods=["POST"]),
-                Rule("/_/oidc/burn-token", endpoint=self._burn, methods=["POST"]),
-                Rule("/github/oidc/token", endpoint=self._identity, methods=["GET"]),
-            ]
-        return Map(rules)
+            yield "GET", "/_/oidc/audience", self._audience
+            yield "POST", "/_/oidc/mint-token", self._mint
+            yield "POST", "/_/oidc/burn-token", self._burn
+            yield "GET", "/github/oidc/token", self._identity
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, environ: WSGIEnvironment) -> WSGIApplication:
+        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")  # as WSGI passes text on
+        method = environ["REQUEST_METHOD"]
         try:
-            endpoint, values = self._routes.bind_to_environ(request.environ).match()
-            answer: Callable[..., Response] = endpoint
-            return answer(request, **values)
+            matches = [
+                (verb, found, endpoint)
+                for verb, route, endpoint in self._routes()
+                if (found := re.fullmatch(route, path))
+            ]
+            if not matches:
+                return _Answer("not found\n", status=HTTPStatus.NOT_FOUND)
+            verb, found, endpoint = matches[0]
+            if method != verb and (method, verb) != ("HEAD", "GET"):
+                return _Answer("not allowed\n", status=HTTPStatus.METHOD_NOT_ALLOWED, headers=(("Allow", verb),))
+            return endpoint(environ, *found.groups())
         except UploadRefused as err:
-            return _refusal(request, err)
-        except HTTPException as err:
-            response = err.get_response(request.environ)
-            assert isinstance(response, Response)
-            return response
+            return _refusal(environ, err)
         except Exception as err:  # noqa: BLE001  (the last resort of a server: this request fails, the index lives on)
-            self._failures.append(f"{request.method} {request.path} failed: {type(err).__name__}: {err}")
-            return Response("The local index failed here; its warnings say why.\n", status=500)
+            self._failures.append(f"{method} {path} failed: {type(err).__name__}: {err}")
+            return _Answer("The local index failed here; its warnings say why.\n", status=500)
 
-    def _root(self, request: Request) -> Response:
+    def _root(self, environ: WSGIEnvironment) -> WSGIApplication:
         projects = {file.project for file in self._storage.files()}
         if self._project is not None:
             projects = {self._project} if self.listing(self._project) else set()
-        return _page(request, lambda form: pages.root_page(sorted(projects), form))
+        return _page(environ, lambda form: pages.root_page(sorted(projects), form))
 
-    def _page(self, request: Request, name: str) -> Response:
+    def _page(self, environ: WSGIEnvironment, name: str, slash: str) -> WSGIApplication:
         project = canonicalize_name(name)
         if self._upstream_url and self._project not in (None, project):
-            return redirect(f"{self._upstream_url}/{quote(project)}/", 302)
-        if project != name:
-            return redirect(f"/simple/{quote(project)}/", 301)
-        return self._own_page(request, project)
+            return _redirect(f"{self._upstream_url}/{quote(project)}/", HTTPStatus.FOUND)
+        if project != name or not slash:
+            return _redirect(f"/simple/{quote(project)}/", HTTPStatus.MOVED_PERMANENTLY)
+        return self._own_page(environ, project)
 
-    def _own_page(self, request: Request, name: str) -> Response:
+    def _own_page(self, environ: WSGIEnvironment, name: str) -> WSGIApplication:
         """Show a project that is served here; other names are not known, and an installer asks its next index."""
         project = canonicalize_name(name)
         files = self.listing(project)
         if not files or self._project not in (None, project):
-            raise NotFound(f"No files of the project {project}.")
-        return _page(request, lambda form: pages.project_page(project, files, form))
+            return _Answer(f"No files of the project {project}.\n", status=HTTPStatus.NOT_FOUND)
+        return _page(environ, lambda form: pages.project_page(project, files, form))
 
-    def _file(self, request: Request, name: str) -> Response:
+    def _file(self, environ: WSGIEnvironment, name: str) -> WSGIApplication:
         file = self._storage.find(name.removesuffix(".metadata"))
         if file is None or (name.endswith(".metadata") and file.metadata_sha256 is None):
-            raise NotFound(f"No file {name}.")
+            return _Answer(f"No file {name}.\n", status=HTTPStatus.NOT_FOUND)
         if name.endswith(".metadata"):
-            return Response(self._storage.metadata(file.name), mimetype="text/plain")
-        return send_file(
-            self._storage.root / file.name, request.environ, "application/octet-stream",
-            etag=file.sha256, last_modified=file.stored,
-        )  # fmt: skip
+            return _Answer(self._storage.metadata(file.name))
+        return self._send_file(environ, file)
 
-    def _upload(self, request: Request) -> Response:
-        self._uploads.receive(request.environ)
-        return Response("")
+    def _send_file(self, environ: WSGIEnvironment, file: StoredFile) -> WSGIApplication:
+        """Send a file or a part of it, or say that it is unchanged."""
+        from werkzeug.exceptions import RequestedRangeNotSatisfiable
+        from werkzeug.utils import send_file
 
-    def _audience(self, _request: Request) -> Response:
+        try:
+            response = send_file(
+                self._storage.root / file.name, environ, "application/octet-stream",
+                etag=file.sha256, last_modified=file.stored,
+            )  # fmt: skip
+        except RequestedRangeNotSatisfiable as err:
+            return err.get_response(environ)
+        if environ["REQUEST_METHOD"] == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED:
+            response.close()  # no server iterates over the body of these, so nothing else closes the file
+        return response
+
+    def _upload(self, environ: WSGIEnvironment) -> WSGIApplication:
+        self._uploads.receive(environ)
+        return _Answer("")
+
+    def _audience(self, _environ: WSGIEnvironment) -> WSGIApplication:
         return _json({"audience": self._trusting.trusted.audience})
 
-    def _mint(self, request: Request) -> Response:
+    def _mint(self, environ: WSGIEnvironment) -> WSGIApplication:
         try:
-            minted = self._trusting.mint(_token_of(request))
+            minted = self._trusting.mint(_token_of(environ))
         except TokenRefused as err:
             errors = [{"code": err.code, "description": str(err)}]
             return _json({"message": "Token request failed", "errors": errors}, status=422)
         return _json({"success": True, "token": minted.token, "expires": minted.expires})
 
-    def _burn(self, request: Request) -> Response:
+    def _burn(self, environ: WSGIEnvironment) -> WSGIApplication:
         try:
-            self._trusting.burn(_token_of(request))
+            self._trusting.burn(_token_of(environ))
         except TokenRefused as err:
             return _json({"message": "Token request failed", "errors": [{"code": err.code}]}, status=422)
         return _json({"success": True})
 
-    def _identity(self, request: Request) -> Response:
+    def _identity(self, environ: WSGIEnvironment) -> WSGIApplication:
         """Issue an identity token, as GitHub would, to a job that shows its request token."""
         issuer = self._trusting.trusted.issuer
-        if request.headers.get("Authorization", "").partition(" ")[2] != issuer.request_token:
+        if environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2] != issuer.request_token:
             return _json({"message": "the request token is wrong"}, status=401)
-        return _json({"value": issuer.token({"aud": request.args.get("audience", "")})})
+        audience = parse_qs(environ.get("QUERY_STRING", "")).get("audience", [""])[0]
+        return _json({"value": issuer.token({"aud": audience})})
 
     @property
     def _trusting(self) -> TokenIssuer:
@@ -171,13 +203,15 @@ class IndexApp:
         return self._exchange
 
 
-def _page(request: Request, render: Callable[[str], str]) -> Response:
+def _page(environ: WSGIEnvironment, render: Callable[[str], str]) -> WSGIApplication:
     """Answer in the form that the client likes best; installers ask again each time, since an index changes."""
-    form = pages.OFFERED[request.accept_mimetypes.best_match(pages.OFFERED, pages.PLAIN_HTML)]
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
-    return Response(
-        render(form), content_type=form if form == pages.JSON else f"{form}; charset=utf-8", headers=headers
-    )
+    form = pages.OFFERED[pages.best_match(environ.get("HTTP_ACCEPT", ""), pages.OFFERED, pages.PLAIN_HTML)]
+    headers = (("Cache-Control", "no-cache"), ("Vary", "Accept"))
+    return _Answer(render(form), form if form == pages.JSON else f"{form}; charset=utf-8", headers=headers)
+
+
+def _redirect(address: str, status: HTTPStatus) -> WSGIApplication:
+    return _Answer(f"It is at {address}\n", status=status, headers=(("Location", address),))
 
 
 def _page_file(file: StoredFile) -> PageFile:
@@ -195,26 +229,27 @@ def _page_file(file: StoredFile) -> PageFile:
     )
 
 
-def _refusal(request: Request, err: UploadRefused) -> Response:
+def _refusal(environ: WSGIEnvironment, err: UploadRefused) -> WSGIApplication:
     """Refuse in the status line, where old clients look, and in the body, where new ones do."""
     printable = "".join(sign if sign.isprintable() else " " for sign in str(err))
     message = printable.encode("latin-1", "replace").decode("latin-1")[:_MAX_STATUS]
     status = f"{err.status} {message}"
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+    kinds = ("text/html", "application/json")
+    if pages.best_match(environ.get("HTTP_ACCEPT", ""), kinds, kinds[0]) == "application/json":
         title = "Forbidden" if err.status == 403 else "Bad Request"
         return _json({"message": message, "code": status, "title": title}, status=status)
-    return Response(f"{status}\n\n{message}\n", status=status, mimetype="text/plain")
+    return _Answer(f"{status}\n\n{message}\n", status=status)
 
 
-def _token_of(request: Request) -> str:
+def _token_of(environ: WSGIEnvironment) -> str:
     try:
-        token = json.loads(request.get_data())["token"]
-    except (ValueError, KeyError, TypeError) as err:
+        token = json.loads(environ["wsgi.input"].read(_MAX_JSON))["token"]
+    except (ValueError, KeyError, TypeError, RecursionError) as err:
         raise TokenRefused("invalid-payload", "the body is not a JSON object with a token") from err
     if not isinstance(token, str) or not token.isascii():
         raise TokenRefused("invalid-payload", "the token is not an ASCII text")
     return token
 
 
-def _json(value: object, status: int | str = 200) -> Response:
-    return Response(json.dumps(value), status=status, mimetype="application/json")
+def _json(value: object, status: int | str = 200) -> WSGIApplication:
+    return _Answer(json.dumps(value), "application/json", status)

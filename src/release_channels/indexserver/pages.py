@@ -6,7 +6,8 @@ Source: simple repository API specification (once PEP 503, 592, 629, 658, 691, 7
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
@@ -40,6 +41,29 @@ class PageFile:
     requires_python: str | None = None
     yanked: str | None = None
     metadata: Mapping[str, str] | None = None
+
+
+def best_match(accept: str, offered: Iterable[str], default: str) -> str:
+    """Return the offered type that an Accept header likes best, the first of equals; the default if it likes none.
+
+    Source: RFC 9110, section 12.5.1; a type that is named counts more than one that a range includes.
+    """
+    liked: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        kind, *parameters = (word.strip() for word in part.split(";"))
+        qualities = (word.removeprefix("q=") for word in parameters if word.startswith("q="))
+        liked[kind] = _quality(next(qualities, "1"))
+
+    def rank(kind: str) -> tuple[float, int]:
+        names = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+        return next(((liked[name], -place) for place, name in enumerate(names) if name in liked), (0.0, 0))
+
+    best = max(offered, key=rank)
+    return best if rank(best)[0] > 0 else default
+
+
+def _quality(text: str) -> float:
+    return float(text) if re.fullmatch(r"[01](\.[0-9]{0,3})?", text) else 0.0
 
 
 def project_page(project: NormalizedName, files: Sequence[PageFile], content_type: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -28,6 +28,7 @@ from release_channels.adapters.distributions import (
 )
 from release_channels.errors import RefusedError
 from release_channels.indexserver.pages import PageFile
+from release_channels.model.config import Config
 
 MIB = 1024 * 1024
 _EXTENSIONS = {"bdist_wheel": ".whl", "sdist": ".tar.gz"}
@@ -58,6 +59,11 @@ class Limits:
 
     file: int = 100 * MIB
     project: int = 10 * 1024 * MIB
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the limits of a project, to which the real index may have given more room."""
+        return cls(config.file_limit, config.project_limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from packaging.utils import NormalizedName
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
 
 from release_channels.indexserver import upload_rules
 from release_channels.indexserver.oidc import TokenIssuer
@@ -71,6 +69,9 @@ class Uploads:
 
     def _read(self, environ: WSGIEnvironment, directory: Path) -> Upload:
         """Parse the form; its files go straight to the directory, where the content gets its own name once checked."""
+        from werkzeug.exceptions import RequestEntityTooLarge
+        from werkzeug.formparser import FormDataParser
+
         with ExitStack() as parts:
 
             def open_part(*_: object, **_options: object) -> IO[bytes]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
-from release_channels.adapters.index import PAGE_BYTES, fetch_page, reason_of, simple_client
+from release_channels.adapters.bounded_http import Limits, bounded_session
+from release_channels.adapters.index import PAGE_BYTES, fetch_page, reason_of
+from release_channels.adapters.index_page import ListedFile
 from release_channels.indexserver.pages import PageFile
-
-if TYPE_CHECKING:
-    from pypi_simple import DistributionPackage
 
 _REMEMBERED = 60.0
 _TIMEOUT = 20.0
@@ -57,25 +55,25 @@ class Upstream:
 
         self._warning = ""
         try:
-            with simple_client(self._url, PAGE_BYTES, 4 * self._patience) as client:
-                page = fetch_page(client, self._project, self._patience)
+            with bounded_session(Limits(PAGE_BYTES, 4 * self._patience)) as session:
+                page = fetch_page(session, self._url, self._project, self._patience)
         except (RequestException, ValueError) as err:
             self._warning = f"the upstream index did not answer ({reason_of(err)}): only local files are considered"
             return ()
         if page is None:
             return ()
-        return tuple(_page_file(package) for package in page.packages)
+        return tuple(_page_file(listed) for listed in page)
 
 
-def _page_file(package: DistributionPackage) -> PageFile:
+def _page_file(listed: ListedFile) -> PageFile:
     return PageFile(
-        name=package.filename,
-        url=package.url,
-        version=package.version,
-        hashes=package.digests,
-        size=package.size,
-        upload_time=package.upload_time,
-        requires_python=package.requires_python,
-        yanked=(package.yanked_reason or "") if package.is_yanked else None,
-        metadata=(package.metadata_digests or {}) if package.has_metadata else None,
+        name=listed.name,
+        url=listed.url,
+        version=str(listed.version) if listed.version is not None else None,
+        hashes=listed.hashes,
+        size=listed.size,
+        upload_time=listed.upload_time,
+        requires_python=listed.requires_python,
+        yanked=listed.yanked,
+        metadata=listed.metadata,
     )

@@ -24,7 +24,7 @@ class WorkflowRun:
     """A workflow run, as of its newest attempt.
 
     `path` is the workflow's file, relative to the root of the repository that the run belongs to; `head_repository` is
-    the repository of its commit, such as a fork, and None if that was deleted.
+    the repository of its commit, such as a fork, and None if that was deleted. `attempt` is 0 if GitHub reports none.
     """
 
     id: int

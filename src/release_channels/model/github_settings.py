@@ -28,16 +28,25 @@ class Policy:
         return f"{self.kind} {self.pattern}"
 
     def allows(self, kind: str, name: str) -> bool:
-        """Check whether a branch or a tag may deploy.
+        """Check whether a branch or a tag may deploy."""
+        return kind == self.kind and fits_pattern(name, self.pattern)
 
-        Source: GitHub's documentation of environments: Ruby's File.fnmatch, so that `*` does not match a slash.
-        """
-        patterns, parts = self.pattern.split("/"), name.split("/")
-        return (
-            kind == self.kind
-            and len(patterns) == len(parts)
-            and all(fnmatchcase(part, pattern) for part, pattern in zip(parts, patterns, strict=True))
-        )
+
+def fits_pattern(name: str, pattern: str) -> bool:
+    """Check whether a pattern of branches or tags fits a name.
+
+    Source: GitHub's documentation of environments and rulesets: Ruby's File.fnmatch with FNM_PATHNAME, where `*` does
+    not match a slash, and `**/` stands for any number of directories, none too.
+    """
+    return _fit(tuple(name.split("/")), tuple(pattern.split("/")))
+
+
+def _fit(parts: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
+    if not parts or not patterns:
+        return not parts and not patterns
+    if patterns[0] == "**" and len(patterns) > 1:
+        return _fit(parts, patterns[1:]) or _fit(parts[1:], patterns)
+    return fnmatchcase(parts[0], patterns[0].replace("[^", "[!")) and _fit(parts[1:], patterns[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,10 @@ class Reviewer:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An environment and its protection rules; `admins_bypass` is None if GitHub does not report it."""
+    """An environment and its protection rules; `admins_bypass` is None if GitHub does not report it.
+
+    Without `has_rules` GitHub does not report reviewers and wait timer either: they are unknown, not absent.
+    """
 
     name: str
     deployment_refs: DeploymentRefs = DeploymentRefs.ALL
@@ -64,6 +76,7 @@ class Environment:
     wait_minutes: int = 0
     prevents_self_review: bool = False
     admins_bypass: bool | None = None
+    has_rules: bool = True
 
     def allows(self, kind: str, name: str) -> bool | None:
         """Check whether a branch or a tag may deploy; None if that depends on branch protection."""
@@ -81,6 +94,7 @@ class Environment:
         parts = [f"allows {admits}"]
         parts += [f"waits {self.wait_minutes} minutes"] if self.wait_minutes else []
         parts += [f"asks {', '.join(map(str, self.reviewers))}"] if self.reviewers else []
+        parts += [] if self.has_rules else ["reviewers and wait timer unknown"]
         return "; ".join(parts)
 
 
@@ -102,7 +116,7 @@ class TagRuleset:
         ref = f"refs/tags/{tag}"
 
         def matches(pattern: str) -> bool:
-            return pattern == "~ALL" or Policy("tag", pattern).allows("tag", ref)
+            return pattern == "~ALL" or fits_pattern(ref, pattern)
 
         return self.is_active and any(map(matches, self.includes)) and not any(map(matches, self.excludes))
 

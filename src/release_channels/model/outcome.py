@@ -48,6 +48,8 @@ class Outcome:
     rehearsal: bool = False
     warnings: tuple[str, ...] = ()
     files: tuple[ManifestFile, ...] = ()
+    is_tool: bool = True
+    """True if the project has a program, which `uv tool install` needs."""
 
     def __post_init__(self) -> None:
         """Redact URLs with logins in all texts."""

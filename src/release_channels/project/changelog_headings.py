@@ -31,14 +31,15 @@ _YANKED = re.compile("yanked", re.IGNORECASE)
 _PIECES = re.compile(r"\s+[-–—|]\s+|[()\[\]]|[,:]\s")
 _KNOWN_WORDS = frozenset({"version", "release", "changes", "in", "for", "notes", "what's", "new", "series"})
 _PHRASE = (
-    r"unreleased|not (?:yet )?released|(?:in|under) (?:active )?development|in progress|work in progress|wip|tb[ad]"
+    r"unreleased|not (?:yet )?released(?: yet)?|coming soon|(?:in|under) (?:active )?development"
+    r"|(?:work )?in progress|wip|tb[ad]"
     r"|to be (?:announced|determined|released)"
     r"|(?:\d{4}|\d\d[x?]{2}|[xy?]{4})[-/.](?:[\dxm?]{2})[-/.][xd?]{2}"
 )
 UNRELEASED = re.compile(rf"(?<!\w)(?:{_PHRASE})(?!\w)", re.IGNORECASE)
 """What marks a version as unreleased: words, or a date that is left open."""
 _NEXT = re.compile(
-    rf"(?:(?:version|release)\s+)?(?P<name>(?:{_PHRASE}|next|upcoming|pending|development|dev|main|master|trunk|head)"
+    rf"(?:(?:version|release)\s+)?(?P<name>(?:{_PHRASE}|next|upcoming|forthcoming|future|pending|development|dev|main|master|trunk|head)"
     rf"(?:\s+(?:version|release|changes))?)(?P<rest>(?:\W+(?:{_PHRASE}))?\W*)",
     re.IGNORECASE,
 )

@@ -47,29 +47,35 @@ class NewSection:
 
     @cached_property
     def title(self) -> str:
-        """The title of the new section; without its link if nothing tells where that would lead."""
-        title, template = self._written, self._template
-        urls = _URL.findall(title)
-        is_old = urls == _URL.findall(template.heading.source)
-        if urls and is_old and (ended := _URL.findall(self._ended(self.own.heading.source))):
-            return title.replace(urls[0], ended[0])
-        is_its_own = template is self.own and self.own.title.version is not None
-        is_lost = (is_old and not is_its_own) if urls else bool(self._new_key and not self._new_definition)
-        return self.document.plain(title) if is_lost and template.heading.is_linked else title
+        """The title of the new section; without a link if nothing tells where that would lead."""
+        if not self._template.heading.is_linked:
+            return self._written
+        return self._linked or self.document.plain(self._written)
 
     @property
     def is_linked(self) -> bool:
         """Check whether the title is meant to lead somewhere."""
-        return bool(self._new_definition or _URL.search(self.title)) or (
-            self._template.heading.is_linked and self.title == self._written
-        )
+        return bool(self._new_definition or (self._template.heading.is_linked and self._linked))
 
     @property
     def warning(self) -> str:
         """What the heading lacks."""
-        if self.is_linked or not self._template.heading.is_linked:
+        if self._linked or not self._template.heading.is_linked:
             return ""
         return f"the heading of {self.version} has no link: nothing in the changelog tells where it would lead"
+
+    @cached_property
+    def _linked(self) -> str:
+        """The title with its link; empty if that would lead where the template's does."""
+        title, template = self._written, self._template
+        urls = _URL.findall(title)
+        if not urls:
+            return title if self._new_definition or not self._new_key else ""
+        if urls != _URL.findall(template.heading.source):
+            return title
+        if ended := _URL.findall(self._ended(self.own.heading.source)):
+            return title.replace(urls[0], ended[0])
+        return title if template is self.own and template.title.version else ""
 
     @cached_property
     def _newline(self) -> str:
@@ -98,8 +104,8 @@ class NewSection:
         parts = (template.name, template.date, *template.extras)
         source = heading.source if all(part in heading.source for part in parts) else heading.title
         if self._template is not self.own:
-            before, _, after = source.rpartition(template.date) if template.date else (source, "", "")
-            title = self._renamed(_without(f"{before}{_DATE if template.date else ''}{after}", template.extras))
+            undated = _DATE.join(source.rsplit(template.date, 1)) if template.date else source
+            title = self._renamed(_without(undated, template.extras))
             return title.replace(_DATE, self._day(template.date))
         title = self._renamed(source)
         if template.version is not None:

@@ -20,7 +20,7 @@ class SymbolicLinkError(RefusedError):
         """Keep the target of a link, which is relative to the directory of the link."""
         super().__init__(message, hint=hint)
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-        self.target = "" if target.startswith(("/", "../")) else target
+        self.target = "" if f"{target}/".startswith(("/", "../")) else target
 
 
 def follow_links(path: str, read: Read) -> tuple[str, bytes | None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from release_channels.adapters.http_server import Tls
-from release_channels.adapters.index import reason_of
+from release_channels.adapters.index import PAGE_BYTES, fetch_page, reason_of
 from release_channels.adapters.process import run
 from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.errors import RefusedError
@@ -24,6 +24,7 @@ _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE",
 _PROGRAMS = ("bash", "git", "tar", "sh")
 # A package that every index has which serves installers: its page tells on which hosts the files lie.
 _PROBE = "pip"
+_SECONDS = 30.0
 # Source: uv's documentation of its environment variables: these words turn a switch off.
 _OFF = ("", "0", "n", "no", "f", "false", "off")
 _GIT_CONFIG = """[user]
@@ -159,18 +160,17 @@ def upstream_hosts(upstream: str) -> frozenset[str]:
 
     Raises: RefusedError if it does not answer.
     """
-    from pypi_simple import ACCEPT_JSON_PREFERRED, NoSuchProjectError, PyPISimple
     from requests import RequestException
+
+    from release_channels.adapters.bounded_http import Limits, bounded_session
 
     own = {urlsplit(upstream).hostname or ""}
     try:
-        with PyPISimple(upstream, accept=ACCEPT_JSON_PREFERRED) as client:
-            page = client.get_project_page(_PROBE, timeout=30)
-    except NoSuchProjectError:
-        return frozenset(own)
+        with bounded_session(Limits(PAGE_BYTES, 4 * _SECONDS)) as session:
+            page = fetch_page(session, upstream, _PROBE, _SECONDS)
     except (RequestException, ValueError) as err:
         raise RefusedError(
             f"the index that dependencies come from did not answer: {reason_of(err)}",
             hint="set UV_DEFAULT_INDEX to an index that answers",
         ) from err
-    return frozenset({*own, *(urlsplit(package.url).hostname or "" for package in page.packages)})
+    return frozenset({*own, *(urlsplit(listed.url).hostname or "" for listed in page or ())})

@@ -16,6 +16,7 @@ from release_channels.adapters.process import run
 from release_channels.adoption.publishers import wanted_environments
 from release_channels.indexserver.oidc import Issuer, Publisher, TrustedPublishing
 from release_channels.indexserver.server import RunningIndex, serve
+from release_channels.indexserver.upload_rules import Limits
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
 from release_channels.model.observed import Commit
@@ -138,7 +139,7 @@ def create_environment(
         index = stack.enter_context(
             serve(
                 directory / "index", project=project.name, upstream=upstream, trusted=publishing, tls=tls,
-                wrap=fault_injector.wrap,
+                limits=Limits.of(config), wrap=fault_injector.wrap,
             )
         )  # fmt: skip
         github = stack.enter_context(serve_github(state, tls=tls))

@@ -20,10 +20,10 @@ from release_channels.cli.run import session_run
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.observed import Commit
 from release_channels.model.outcome import Outcome, Result
+from release_channels.model.verification import WORKFLOWS
 from release_channels.project.pyproject import Project
 from release_channels.rehearsal.actions.act import find_act
 from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
-from release_channels.rehearsal.actions.workflow import DIRECTORY
 from release_channels.rehearsal.end_users import make_end_users
 from release_channels.rehearsal.environment import create_environment
 from release_channels.rehearsal.faults.run import (
@@ -82,7 +82,7 @@ def _require_workflows(git: Git, commit: Commit, project: Project, options: Rehe
     wanted = [config.test_workflow, *([config.gate_workflow] if config.gate.enabled else [])]
     by_part = {"preview": config.preview_workflow, "public": config.public_workflow}
     wanted += [file for part, file in by_part.items() if options.only in ("", part)]
-    paths = [f"{DIRECTORY}/{file}" for file in wanted]
+    paths = [f"{WORKFLOWS}/{file}" for file in wanted]
     if missing := sorted({*paths} - {*git.files_at(commit.sha)}):
         raise RefusedError(
             f"the commit {commit.sha[:12]} lacks {', '.join(missing)}",

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.clone import UMASK, clone_commit, filtered_files
+from release_channels.adapters.clone import UMASK, clone_commit, commit_edits, filtered_files
 from release_channels.adapters.distributions import (
     Kind,
     kind_of,
@@ -24,7 +24,7 @@ from release_channels.adapters.distributions import (
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git, clean_git_environment
 from release_channels.adapters.process import run_unchecked
-from release_channels.adapters.uv import sanitized_environment, uv_program
+from release_channels.adapters.uv import sanitized_environment, uv_program, without_pin
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.findings import Allowable
 from release_channels.model.manifest import Manifest, ManifestFile
@@ -42,6 +42,10 @@ from release_channels.release.step import ReleaseContext, Report, Step
 
 _SECONDS = 1800
 _CLONE = "source"
+# Source: meson-python's documentation: its sdist is what `meson dist` makes of the commit.
+_PACK_COMMITS = frozenset({"mesonpy"})
+# Source: uv's messages.
+_UNRESOLVED = "Failed to resolve requirements from `build-system.requires`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class BuildSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that give the build backend a version that no file contains."""
     build_constraints: str = ""
+    packs_commit: bool = False
+    """True if the build backend packs what git has at HEAD, and not the working tree."""
     build_environment: tuple[str, ...] = ()
     """Further variables that the build backend gets, by name."""
 
@@ -75,6 +81,7 @@ def build_spec(
         edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
         environment=project.source.environment(version),
         build_constraints=project.config.build_constraints,
+        packs_commit=project.build_backend in _PACK_COMMITS,
         build_environment=project.config.build_environment,
     )
 
@@ -88,7 +95,10 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
     clone_commit(recipe.repository, recipe.commit.sha, clone)
     for edit in recipe.edits:
         (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
+    if recipe.edits and recipe.packs_commit:
+        commit_edits(clone, recipe.commit.time)
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
+    words += without_pin(clone, workplace)
     env = build_environment(env, recipe.commit.time, recipe.build_environment) | dict(recipe.environment)
     wait_past_commit_second(recipe.commit.time)
     _uv_build("sdist", *words, "--sdist", cwd=clone, env=env)
@@ -108,7 +118,11 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
     try:
         done.or_raise()
     except CommandError as stop:
-        raise FailedError(f"the build backend could not build the {kind}", hint=stop.hint) from stop
+        what = f"the build backend could not build the {kind}"
+        if _UNRESOLVED in stop.hint:
+            by = ", by `exclude-newer` among uv's settings" if "`exclude-newer`" in stop.hint else ""
+            what = f"the build requirements of the {kind} cannot be resolved{by}"
+        raise FailedError(what, hint=stop.hint) from stop
 
 
 def build_environment(env: Mapping[str, str], epoch: int, more: Collection[str] = ()) -> dict[str, str]:

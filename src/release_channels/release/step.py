@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import read_rehearsal
+from release_channels.adapters.distributions import UnreadableError, has_programs
 from release_channels.adapters.index import Index
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.model.decide import Plan
@@ -16,6 +18,7 @@ from release_channels.model.manifest import ManifestFile
 from release_channels.model.observed import Observed
 from release_channels.model.outcome import Outcome, Result
 from release_channels.project.pyproject import Project
+from release_channels.release.dist_dir import DIST
 
 if TYPE_CHECKING:
     from release_channels.release.rebuild import ConcurrentRebuild
@@ -124,7 +127,17 @@ def _reached(release: ReleaseContext, reports: list[Report]) -> Outcome:
         publish=text.result is not Result.ALREADY,
         warnings=_warnings(release, reports),
         files=_files(reports),
+        is_tool=_is_tool(release, _files(reports)),
     )
+
+
+def _is_tool(release: ReleaseContext, files: tuple[ManifestFile, ...]) -> bool:
+    """Check whether the built wheel has a program; without it, whether pyproject.toml declares one."""
+    wheels = [release.root / DIST / file.name for file in files if file.name.endswith(".whl")]
+    if wheels and wheels[0].is_file():
+        with suppress(UnreadableError):
+            return has_programs(wheels[0])
+    return bool(release.project.scripts)
 
 
 def _stopped(release: ReleaseContext, step: Step, stop: ReleaseError, reports: list[Report]) -> Outcome:

@@ -63,12 +63,12 @@ def _look_inside(copy: Path, manifest: Manifest) -> None:
 
     A build of another job may have been checked by nobody, so what no installer should be given is refused here, too.
     """
-    refuse_unsafe_archive(copy)
     inside = read_distribution(copy)
     if canonicalize_name(inside.name) != canonicalize_name(manifest.project):
         raise RefusedError(f"{copy.name} is of the project {inside.name}, not {manifest.project}", hint=_REBUILD)
     if inside.version != manifest.version:
         raise RefusedError(f"{copy.name} has version {inside.version}, not {manifest.version}", hint=_REBUILD)
+    refuse_unsafe_archive(copy)
 
 
 def recheck_tag(release: ReleaseContext) -> None:

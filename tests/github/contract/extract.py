@@ -44,8 +44,12 @@ UNDECLARED = {
     "404": "what is not there or not visible",
     "422": "a body or a parameter that is not valid",
 }
-# Likewise what it sends and does not describe: the field, the form that it has in truth, and where that is known from.
+# Likewise fields and parameters: the form that they have in truth, and where that is known from.
 UNDESCRIBED = {
+    "query created": (
+        {"type": "string", "pattern": r"^([<>]=?)?\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d))?$"},
+        "the reference has it in the syntax of GitHub's search, its schema as one moment",
+    ),
     "environment can_admins_bypass": ({"type": "boolean"}, "not in the description, and read by the clients of others"),
     "release-asset state": (
         {"enum": ["uploaded", "open", "starter"]},
@@ -167,7 +171,9 @@ def extract(description: Mapping[str, Any]) -> dict[str, Any]:
     operations = {route.operation: extractor.operation(route.operation) for route in ROUTES}
     for name, (schema, _) in UNDESCRIBED.items():
         shared, field = name.split()
-        extractor.shared[shared]["properties"][field] = schema
+        queries = [one["query"] for one in operations.values() if field in one["query"]["properties"]]
+        for described in queries if shared == "query" else [extractor.shared[shared]]:
+            described["properties"][field] = schema
     return {
         "about": {"source": PACKAGE, "sha256": SHA256, "api_version": API_VERSION},
         "undeclared": UNDECLARED,

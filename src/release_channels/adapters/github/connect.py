@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import github
 
 SECONDS = 30
+USER_AGENT = "release-channels"
 _GH_SECONDS = 10
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN")
 _ADDRESS = "GITHUB_API_URL"
@@ -91,7 +92,7 @@ def _client(base: str, token: Token | None, pauses: Pauses) -> github.Github:
             base_url=base,
             auth=github.Auth.Token(token.value) if token else None,
             timeout=SECONDS,
-            user_agent="release-channels",
+            user_agent=USER_AGENT,
             api_version=_API_VERSION,
             per_page=100,
             retry=None,  # what may be repeated is known here, not below

@@ -36,11 +36,14 @@ _SHA256 = "sha256:"
 
 
 def parse_run(run: github.WorkflowRun.WorkflowRun) -> WorkflowRun:
-    """Read a run; `path` may carry the ref of the workflow behind an `@`."""
+    """Read a run; `path` may carry the ref of the workflow behind an `@`.
+
+    Source: GitHub's REST reference: the attempt is optional; 0 is none that anything else states.
+    """
     return WorkflowRun(
         id=sure(run.id),
         number=sure(run.run_number),
-        attempt=sure(run.run_attempt),
+        attempt=run.run_attempt or 0,
         path=sure(run.path).partition("@")[0],
         repository=sure(_full_name(run.repository)),
         event=sure(run.event),

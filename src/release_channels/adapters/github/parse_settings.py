@@ -15,17 +15,21 @@ def parse_repository(answer: Any) -> tuple[bool, str]:
 
 
 def parse_environment(answer: Any) -> Environment:
-    """Parse an environment without its policies, which GitHub lists apart."""
-    rules = {rule["type"]: rule for rule in parse_list(answer, "protection_rules")}
-    review = rules.get("required_reviewers", {"reviewers": [], "prevent_self_review": False})
+    """Parse an environment without its policies, which GitHub lists apart.
+
+    Source: GitHub's REST reference: rules and policy are optional; what is not there is taken as no protection.
+    """
+    rules = {rule["type"]: rule for rule in parse_list({"protection_rules": [], **answer}, "protection_rules")}
+    review = rules.get("required_reviewers", {"reviewers": []})
     bypass = answer.get("can_admins_bypass")
     return Environment(
         name=str(answer["name"]),
-        deployment_refs=_admits(answer["deployment_branch_policy"]),
+        deployment_refs=_admits(answer.get("deployment_branch_policy")),
         reviewers=tuple(_reviewer(entry) for entry in parse_list(review, "reviewers")),
         wait_minutes=int(rules["wait_timer"]["wait_timer"]) if "wait_timer" in rules else 0,
         prevents_self_review=bool(review.get("prevent_self_review")),
         admins_bypass=None if bypass is None else _bool(bypass),
+        has_rules="protection_rules" in answer,
     )
 
 
@@ -52,14 +56,17 @@ def write_environment(environment: Environment) -> dict[str, Any]:
 
 
 def parse_ruleset(answer: Any) -> TagRuleset:
-    """Read a ruleset."""
-    refs = (answer.get("conditions") or {}).get("ref_name") or {"include": [], "exclude": []}
+    """Read a ruleset; one without conditions covers no ref, one without rules restricts nothing.
+
+    Source: GitHub's REST reference: both are optional.
+    """
+    refs = (answer.get("conditions") or {}).get("ref_name") or {}
     return TagRuleset(
         name=str(answer["name"]),
         is_active=answer["enforcement"] == "active",
-        includes=tuple(map(str, refs["include"])),
-        excludes=tuple(map(str, refs["exclude"])),
-        restricts=frozenset(str(rule["type"]) for rule in parse_list(answer, "rules")),
+        includes=tuple(map(str, refs.get("include", ()))),
+        excludes=tuple(map(str, refs.get("exclude", ()))),
+        restricts=frozenset(str(rule["type"]) for rule in parse_list({"rules": [], **answer}, "rules")),
     )
 
 

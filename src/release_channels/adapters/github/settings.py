@@ -10,6 +10,7 @@ from urllib.parse import quote
 from release_channels.adapters.github import parse_settings as parse
 from release_channels.adapters.github.errors import NotFoundError, RetryingClient
 from release_channels.adapters.github.parse import parse_list
+from release_channels.errors import RefusedError
 from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, TagRuleset
 
 _PAGE = 100
@@ -64,8 +65,14 @@ class Settings:
     def put_environment(self, environment: Environment) -> None:
         """Create an environment, or bring its rules to what is given.
 
-        Source: GitHub's REST reference, create or update an environment: what is not sent is taken away.
+        Raises: RefusedError if its rules are unknown, since what is not sent is taken away.
+        Source: GitHub's REST reference, create or update an environment.
         """
+        if not environment.has_rules:
+            raise RefusedError(
+                f"GitHub does not report the reviewers and the wait timer of {environment.name}, which would be lost",
+                hint="set up this environment by hand, on the settings page of the repository",
+            )
         sent = parse.write_environment(environment)
         self.answers.write(
             f"set up the environment {environment.name}",

@@ -9,7 +9,7 @@ from datetime import date
 from packaging.version import Version
 
 from release_channels.adapters.tool_lock import LockedTool
-from release_channels.adoption.detect import describe_gap
+from release_channels.adoption.detect import find_gap
 from release_channels.adoption.doctor.diagnosis import Diagnosis, error, passed, warning
 from release_channels.adoption.plan import AdoptionPlan
 from release_channels.adoption.publishers import Publisher
@@ -19,7 +19,6 @@ from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Line, final_of, line_of
 from release_channels.model.workflow_semantics.file import environment_of, read_workflow, steps_of
 from release_channels.model.workflow_semantics.permissions import write_permissions
-from release_channels.model.workflow_semantics.triggers import is_started, push_to
 from release_channels.project.changelog import find_changelog, named_changelog, read_changelog
 from release_channels.project.changelog_edit import plan_release
 from release_channels.project.files import Read, follow_links
@@ -173,15 +172,13 @@ def _tests(workflows: Mapping[str, str], config: Config, bumped: Collection[str]
             "`init` writes one; another file is named by `test-workflow` in [tool.release-channels]",
         )  # fmt: skip
     try:
-        on = read_workflow(workflows[path], path)["on"]
+        tests = read_workflow(workflows[path], path)
     except RefusedError as stop:
         return error(AREA, "tests", str(stop), stop.hint)
-    if not (gap := describe_gap(on, path, config.main_branch, bumped)):
+    gap = find_gap(tests, path, config.main_branch, bumped)
+    if gap is None:
         return passed(AREA, "tests", f"{path} runs for each push to {config.main_branch}")
-    if is_started(on, push_to(config.main_branch)):
-        fix = "remove the filter; steps that some changes do not need can have an `if:`"
-        return warning(AREA, "tests", gap, fix)
-    return error(AREA, "tests", gap, f"put `push: branches: [{config.main_branch}]` under its `on:`")
+    return (error if gap.is_total else warning)(AREA, "tests", gap.message, gap.fix)
 
 
 def _tagging(path: str, text: str) -> Iterator[Diagnosis]:

@@ -54,6 +54,9 @@ def _environment(
     yield from _policies(environment, wanted)
     if wanted.policy.kind == "tag":
         yield from _tags_let_in(environment, config, tags)
+    if not environment.has_rules:
+        yield unknown(AREA, topic, "its reviewers and its wait timer are unknown: GitHub does not report them", _TOKEN)
+    elif wanted.policy.kind == "tag":
         yield from _approval(environment)
     elif environment.reviewers or environment.wait_minutes:
         yield error(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from release_channels.model.workflow_semantics.file import Value
 
 _LONGEST_QUEUE = 100
+_OF_ONE_COMMIT = ("github.sha", "github.run_id", "github.run_number", "github.event.after", "github.event.head_commit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Concurrency:
     def keeps_all(self) -> bool:
         """True if a run is cancelled only where the longest queue is full."""
         return not self.cancels and self.queue == _LONGEST_QUEUE
+
+    @property
+    def cancels_commits(self) -> bool:
+        """True if runs for two commits of one branch may be of one group, and one of them is cancelled."""
+        return bool(self.group) and not self.keeps_all and not any(own in self.group for own in _OF_ONE_COMMIT)
 
 
 def concurrency_of(workflow: Value) -> Concurrency:

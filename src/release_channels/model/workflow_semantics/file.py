@@ -61,6 +61,8 @@ def read_workflow(text: str, path: str) -> Value:
         node = yaml.compose(text, Loader=yaml.BaseLoader)  # every scalar stays the text that it is
     except yaml.YAMLError as err:
         raise RefusedError(f"{path} is not YAML: {' '.join(str(err).split())}", hint="fix it") from err
+    except RecursionError as err:
+        raise RefusedError(f"{path} is nested too deep", hint="fix it") from err
     if not isinstance(node, yaml.MappingNode):
         raise RefusedError(f"{path} is not a workflow", hint="a workflow file is a table with `on` and `jobs`")
     return _value(node, path)

@@ -13,7 +13,9 @@ from typing import Any
 from release_channels.adapters import console
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.config import Config
+from release_channels.model.verification import WORKFLOWS
 from release_channels.model.workflow_semantics.concurrency import Concurrency, cancelled_runs
+from release_channels.model.workflow_semantics.file import is_workflow
 from release_channels.model.workflow_semantics.patterns import matches
 from release_channels.model.workflow_semantics.triggers import Event, announced_refs, is_started
 from release_channels.rehearsal.actions.act import ActResult, find_act, run_act
@@ -23,7 +25,7 @@ from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResu
 from release_channels.rehearsal.actions.run_files import keep_log, mapped_actions, prepare
 from release_channels.rehearsal.actions.run_name import title_of
 from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, RunnerSession
-from release_channels.rehearsal.actions.workflow import DIRECTORY, Workflow, parse_workflow
+from release_channels.rehearsal.actions.workflow import Workflow, parse_workflow
 from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.github.payloads import Site
 from release_channels.rehearsal.github.runs import show_run
@@ -92,9 +94,9 @@ class WorkflowDispatcher:
 
         Raises: RefusedError for a file of the release that cannot be rehearsed.
         """
-        listed = self.environment.git("ls-tree", "--name-only", sha, f"{DIRECTORY}/", at=self.environment.remote)
+        listed = self.environment.git("ls-tree", "--name-only", sha, f"{WORKFLOWS}/", at=self.environment.remote)
         for path in listed.splitlines():
-            if not path.endswith((".yml", ".yaml")):
+            if not is_workflow(path):
                 continue
             text = self.environment.git("show", f"{sha}:{path}", at=self.environment.remote)
             try:
@@ -111,7 +113,7 @@ class WorkflowDispatcher:
         """
         found = next((one for one in self.workflows(sha or self.main) if one.file == file), None)
         if found is None:
-            raise RefusedError(f"{DIRECTORY}/{file} does not exist", hint="`invoke init` writes the workflow files")
+            raise RefusedError(f"{WORKFLOWS}/{file} does not exist", hint="`invoke init` writes the workflow files")
         return found
 
     @property
@@ -126,7 +128,7 @@ class WorkflowDispatcher:
     ) -> WorkflowRunResult:
         """Dispatch a workflow on a ref."""
         sha = self.environment.git("rev-parse", f"{ref}^{{commit}}", at=self.environment.remote)
-        payload = {**self._payload(), "ref": ref, "inputs": dict(inputs), "workflow": f"{DIRECTORY}/{file}"}
+        payload = {**self._payload(), "ref": ref, "inputs": dict(inputs), "workflow": f"{WORKFLOWS}/{file}"}
         return self.run(self.workflow(file, sha), Event("workflow_dispatch", ref, sha, payload), changes)
 
     def completed(self, ran: WorkflowRunResult) -> Event:

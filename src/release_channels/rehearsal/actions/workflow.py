@@ -10,8 +10,6 @@ from release_channels.model.workflow_semantics.concurrency import Concurrency, c
 from release_channels.model.workflow_semantics.file import Value, environment_of, read_workflow, title_of_workflow
 from release_channels.model.workflow_semantics.permissions import permissions_of
 
-DIRECTORY = ".github/workflows"
-
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStep:

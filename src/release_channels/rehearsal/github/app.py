@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
+from release_channels.adapters.github.connect import USER_AGENT
 from release_channels.rehearsal.github import artifacts
 from release_channels.rehearsal.github.contract import load_contract
 from release_channels.rehearsal.github.http import Call, Listing, Refused, broken, no_access, not_found, rate_limited
@@ -43,7 +44,12 @@ class GitHubApp:
         return Response(answer.body(), status=answer.status, headers=headers)(environ, start_response)
 
     def _breach(self, request: Request, sent: bytes) -> str:
-        """Return what a request does against the contract, and note it; nothing where it keeps it."""
+        """Return what a request of the client does against the contract, and note it; nothing where it keeps it.
+
+        What others ask in a rehearsal, such as a step of a project's own, GitHub would take as it is.
+        """
+        if request.headers.get("User-Agent") != USER_AGENT:
+            return ""
         try:
             route, _ = self._match(request)
             breach = self._contract.check_request(route.operation, request, sent) if route else ""
@@ -141,7 +147,7 @@ def _dispatch(request: Request, route: Route, call: Call, breach: str) -> Answer
         raise Refused(422, f"Invalid request.\n\n{breach}")
     reply = route.handler(call)
     if isinstance(reply, Listing):
-        return _page(request, call.site, reply)
+        return _page(request, call, reply)
     return reply if isinstance(reply, Answer) else Answer(200, reply)
 
 
@@ -158,19 +164,19 @@ def _authorize(call: Call, route: Route) -> None:
         raise no_access()
 
 
-def _page(request: Request, site: Site, listing: Listing) -> Answer:
+def _page(request: Request, call: Call, listing: Listing) -> Answer:
     """Send one page of a list, with links to the others.
 
     Source: GitHub's REST reference, pagination: 30 entries unless asked otherwise, 100 at most.
     """
-    size = min(max(request.args.get("per_page", 30, int), 1), 100)
-    page = max(request.args.get("page", 1, int), 1)
-    last = max(math.ceil(len(listing.items) / size), 1)
-    items = list(listing.items[(page - 1) * size : page * size])
+    size, page = min(call.number("per_page", 30), 100), call.number("page", 1)
+    reached = listing.items[: listing.most]
+    last = max(math.ceil(len(reached) / size), 1)
+    items = [listing.show(item) for item in reached[(page - 1) * size : page * size]]
     content = {"total_count": len(listing.items), listing.key: items} if listing.key else items
     links = {"prev": page - 1, "next": page + 1, "first": 1, "last": last}
     shown = {rel: to for rel, to in links.items() if 1 <= to <= last and to != page}
-    header = ", ".join(f'<{_with_page(request, site, to)}>; rel="{rel}"' for rel, to in shown.items())
+    header = ", ".join(f'<{_with_page(request, call.site, to)}>; rel="{rel}"' for rel, to in shown.items())
     return Answer(200, content, {"Link": header} if header else {})
 
 

@@ -35,7 +35,7 @@ class Contract:
         self._validator = validator
 
     def check_request(self, operation: str, request: Request, body: bytes) -> str:
-        """Return what is wrong with a request, or nothing."""
+        """Return the breach of the contract by a request, or an empty text."""
         described = self.operations[operation]
         if request.headers.get(VERSION_HEADER) != self.api_version:
             return f"{VERSION_HEADER} is not {self.api_version}"
@@ -51,10 +51,10 @@ class Contract:
         try:
             return self._problem(json.loads(body or b"{}"), described["body"])
         except ValueError:
-            return "the body is no JSON"
+            return "the body is not JSON"
 
     def check_answer(self, operation: str, answer: Answer) -> str:
-        """Return what is wrong with an answer, or nothing; the page of a server that fails may be anything.
+        """Return the breach of the contract by an answer, or an empty text; any page stands for a server that fails.
 
         Source: GitHub's description, and for the statuses that it leaves out the list in `contract.json`.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,10 +19,15 @@ DOCS = "https://docs.github.com/rest"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list that is sent in pages; with a key it is wrapped as `{total_count, key: […]}`."""
+    """A list that is sent in pages; with a key it is wrapped as `{total_count, key: […]}`.
+
+    `show` writes an item as it is sent; of a long list no page shows more than the first `most`, which are all counted.
+    """
 
     items: Sequence[Any]
     key: str = ""
+    show: Callable[[Any], Any] = lambda item: item
+    most: int | None = None
 
 
 # A handler returns a whole answer, a list to be sent in pages, or the content of an answer with status 200.
@@ -53,6 +58,11 @@ class Call:
     def may(self, area: str, level: str) -> bool:
         """Return whether the token has a right; who may write may read."""
         return f"{area}: write" in self.rights or (level == "read" and f"{area}: read" in self.rights)
+
+    def number(self, key: str, default: int) -> int:
+        """Read a parameter that is a positive number; anything else counts as not sent."""
+        text = self.query.get(key, "")
+        return int(text) if text.isdecimal() and int(text) else default
 
     def sent(self) -> dict[str, Any]:
         """Read the JSON object that was sent.

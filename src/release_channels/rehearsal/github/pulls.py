@@ -49,7 +49,7 @@ def get_pull(call: Call) -> dict[str, Any]:
 
 
 def _follow(call: Call, pull: StoredPull) -> StoredPull:
-    """Let an open pull request follow its branches; it is closed when one of them is deleted, and keeps its commits.
+    """Move an open pull request with its branches; it is closed when one of them is deleted, and keeps its commits.
 
     Source: GitHub's documentation of deleting branches.
     """

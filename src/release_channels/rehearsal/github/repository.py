@@ -32,8 +32,8 @@ def compare(call: Call) -> dict[str, Any]:
         raise Refused(404, f"No common ancestor between {base_name} and {head_name}.")
     ahead, behind = history.count(base, head), history.count(head, base)
     status = {(False, False): "identical", (True, False): "ahead", (False, True): "behind"}
-    size = int(call.query.get("per_page", _PAGE))
-    start = (int(call.query.get("page", 1)) - 1) * size
+    size = call.number("per_page", _PAGE)
+    start = (call.number("page", 1) - 1) * size
     commits = history.between(base, head)[start : start + size]
     return call.site.show(
         "comparison",

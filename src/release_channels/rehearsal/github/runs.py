@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from operator import eq, ge, gt, le, lt
 from typing import Any
 
 import yaml
@@ -14,6 +17,8 @@ from release_channels.rehearsal.github.payloads import Site, node
 from release_channels.rehearsal.github.state import Answer, Attempt, StoredJob, StoredRun
 
 _EVENT = "workflow_dispatch"
+# Source: GitHub's REST reference, list workflow runs: at most this many where a filter is given.
+_MOST_FOUND = 1000
 
 
 def list_runs(call: Call) -> Listing:
@@ -24,17 +29,30 @@ def list_runs(call: Call) -> Listing:
         if not known:
             raise not_found()
         runs = [run for run in runs if run.workflow in known]
-    for key, read in _FILTERS.items():
-        if wanted := call.query.get(key):
-            runs = [run for run in runs if wanted in read(run)]
-    return Listing([show_run(call.site, run) for run in runs], "workflow_runs")
+    asked_by = {key: wanted for key, wanted in call.query.items() if key in _FILTERS and wanted}
+    runs = [run for run in runs if all(_FILTERS[key](run, wanted) for key, wanted in asked_by.items())]
+    return Listing(runs, "workflow_runs", partial(show_run, call.site), _MOST_FOUND if asked_by else None)
 
 
-_FILTERS: Mapping[str, Any] = {
-    "head_sha": lambda run: (run.sha,),
-    "event": lambda run: (run.event,),
-    "branch": lambda run: (run.branch,),
-    "status": lambda run: (run.now.status, run.now.conclusion),
+def _was_created(run: StoredRun, wanted: str) -> bool:
+    """Check the time of a run against `>=TIME` and the like, where a time may be a day.
+
+    Source: GitHub's documentation of its search syntax, dates.
+    """
+    text = wanted.lstrip("<>=")
+    asked = datetime.fromisoformat(text)
+    if "T" not in text:
+        return _COMPARE[wanted.removesuffix(text)](run.created_at.date(), asked.date())
+    return _COMPARE[wanted.removesuffix(text)](run.created_at.replace(microsecond=0), asked)
+
+
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {">=": ge, ">": gt, "<=": le, "<": lt, "": eq}
+_FILTERS: Mapping[str, Callable[[StoredRun, str], bool]] = {
+    "head_sha": lambda run, wanted: run.sha == wanted,
+    "event": lambda run, wanted: run.event == wanted,
+    "branch": lambda run, wanted: run.branch == wanted,
+    "status": lambda run, wanted: wanted in (run.now.status, run.now.conclusion),
+    "created": _was_created,
 }
 
 

@@ -32,7 +32,7 @@ def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Arch
     yield from check_secrets(archive, previous)
     yield from check_bytecode(archive)
     if archive.kind is Kind.WHEEL:
-        yield from check_top_level(archive)
+        yield from check_top_level(subject, archive)
         yield from check_hidden(archive)
         yield from check_new_packages(subject, archive, previous)
 
@@ -71,11 +71,16 @@ def check_bytecode(archive: Archive) -> Iterator[Finding]:
         yield warning(archive.name, f"contains compiled Python files: {summarize(compiled)}", _OUT)
 
 
-def check_top_level(archive: Archive) -> Iterator[Finding]:
+def check_top_level(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
     """Find what a wheel would drop into everybody's site-packages next to the import package."""
     for top, paths in _tops(archive).items():
-        if not top.startswith(".") and (problem := _problem(top, paths)):
+        if not top.startswith(".") and not _is_own(subject, top) and (problem := _problem(top, paths)):
             yield warning(archive.name, f"installs {problem[0]}", problem[1])
+
+
+def _is_own(subject: CheckContext, top: str) -> bool:
+    """Return whether a directory is the import package that the project is named after, as `build` is."""
+    return canonicalize_name(top) == canonicalize_name(subject.project)
 
 
 def _problem(top: str, paths: list[str]) -> tuple[str, str] | None:

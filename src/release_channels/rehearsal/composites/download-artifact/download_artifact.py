@@ -21,8 +21,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def ask(address: str, token: str = "") -> bytes:
     """Get one address."""
-    headers = {"User-Agent": "download-artifact", "X-GitHub-Api-Version": "2022-11-28"}
-    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"User-Agent": "download-artifact", **({"Authorization": f"Bearer {token}"} if token else {})}
     opener = urllib.request.build_opener(NoRedirect)
     try:
         with opener.open(urllib.request.Request(address, headers=headers), timeout=60) as answer:

@@ -1,0 +1,149 @@
+"""A project's page on an index: JSON is parsed here, HTML by the library for it, which costs half a second to import.
+
+Source: simple repository API specification (once PEP 503, 629, 658, 691, 700, 714 and 740).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from release_channels.adapters.distributions import parse_file_name
+from release_channels.errors import RefusedError
+
+if TYPE_CHECKING:
+    from requests import Response
+
+ACCEPT = ", ".join((
+    "application/vnd.pypi.simple.v1+json",
+    "application/vnd.pypi.simple.v1+html;q=0.2",
+    "text/html;q=0.1",
+))  # fmt: skip
+"""JSON before HTML, which knows neither sizes nor upload times."""
+_HTML_BYTES = 8 * 2**20
+"""An HTML page of 45,000 files, which takes ten seconds to parse; JSON takes a sixth."""
+# What a page of another form than the specification's raises while it is read.
+_MALFORMED = (RecursionError, LookupError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """One file of a page; what is None is unknown, and `yanked` is the reason of a yanked file."""
+
+    name: str
+    url: str
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+    upload_time: datetime | None = None
+    requires_python: str | None = None
+    yanked: str | None = None
+    metadata: Mapping[str, str] | None = None
+    """The digests of the metadata that is served beside the file; None where it is not."""
+    provenance_url: str | None = None
+
+    @property
+    def version(self) -> Version | None:
+        """Return the version in the file's name, of old kinds of files, too: an egg, a `.zip` or an installer."""
+        try:
+            return parse_file_name(self.name)[1]
+        except RefusedError:
+            return None if self.name.endswith((".whl", ".tar.gz")) else _old_version(self.name)
+
+
+def parse_page(answer: Response, project: NormalizedName) -> tuple[ListedFile, ...]:
+    """Parse a project's page.
+
+    Raises: ValueError for what is not an index's page, such as a login portal's, which answers 200, too.
+    """
+    kind = answer.headers.get("content-type", "")
+    try:
+        if "json" in kind:
+            return _parse_json(answer)
+        if len(answer.content) > _HTML_BYTES:
+            raise ValueError(f"its page is larger than {_HTML_BYTES} bytes")
+        return _parse_html(answer, project)
+    except _MALFORMED as err:
+        raise ValueError(f"its page is not an index's: {type(err).__name__}") from err
+
+
+def _parse_json(answer: Response) -> tuple[ListedFile, ...]:
+    page = json.loads(answer.content)
+    version = page["meta"]["api-version"]
+    if not isinstance(version, str) or version.partition(".")[0] != "1":
+        raise ValueError(f"its page has the version {version!r} of the interface, which is not known")
+    return tuple(_file_of(entry, answer.url) for entry in page["files"])
+
+
+def _file_of(entry: Mapping[str, Any], base: str) -> ListedFile:
+    name, uploaded, yanked = _text(entry, "filename") or "", _text(entry, "upload-time"), entry.get("yanked", False)
+    size = entry.get("size")
+    if not isinstance(size, int | None) or not isinstance(yanked, bool | str):
+        raise TypeError(f"size or yanked of {name[:80]!r}")
+    return ListedFile(
+        name=name,
+        url=urljoin(base, _text(entry, "url") or ""),
+        hashes=_digests(entry.get("hashes", {})),
+        size=size,
+        upload_time=datetime.fromisoformat(uploaded) if uploaded else None,
+        requires_python=_text(entry, "requires-python"),
+        yanked=None if yanked is False else yanked if isinstance(yanked, str) else "",
+        metadata=_metadata(entry.get("core-metadata")),
+        provenance_url=_text(entry, "provenance"),
+    )
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str | None:
+    value = entry[key] if key in ("filename", "url") else entry.get(key)
+    if not isinstance(value, str | None):
+        raise TypeError(f"{key} is {type(value).__name__}")
+    return value
+
+
+def _digests(value: Mapping[str, Any]) -> Mapping[str, str]:
+    return {name: digest for name, digest in value.items() if isinstance(digest, str)}
+
+
+def _metadata(value: object) -> Mapping[str, str] | None:
+    return _digests(value) if isinstance(value, Mapping) else {} if value is True else None
+
+
+def _parse_html(answer: Response, project: NormalizedName) -> tuple[ListedFile, ...]:
+    from pypi_simple import ProjectPage, UnsupportedContentTypeError, UnsupportedRepoVersionError
+
+    try:
+        page = ProjectPage.from_response(answer, project)
+    except (UnsupportedContentTypeError, UnsupportedRepoVersionError) as err:
+        raise ValueError(str(err)) from err
+    # The version of the interface should be in it, and a page without one lists at least one file.
+    if page.repository_version is None and not any(package.package_type for package in page.packages):
+        raise ValueError("the response is not a Simple API page (captive portal?)")
+    return tuple(
+        ListedFile(
+            name=package.filename,
+            url=package.url,
+            hashes=package.digests,
+            size=package.size,
+            upload_time=package.upload_time,
+            requires_python=package.requires_python,
+            yanked=(package.yanked_reason or "") if package.is_yanked else None,
+            metadata=(package.metadata_digests or {}) if package.has_metadata else None,
+            provenance_url=package.provenance_url,
+        )
+        for package in page.packages
+    )
+
+
+def _old_version(name: str) -> Version | None:
+    from pypi_simple import UnparsableFilenameError, parse_filename
+
+    try:
+        return Version(parse_filename(name)[1])
+    except (UnparsableFilenameError, ValueError):  # InvalidVersion is one, and so is a number of 5,000 digits
+        return None
