@@ -258,6 +258,9 @@ def test_a_version_in_git_tags_needs_no_bump(make_repo: MakeRepo, capsys: pytest
     out = capsys.readouterr().out
     assert "its version lives in the git tags (hatch-vcs); `invoke tag --version X.Y.Z`" in out
     assert "`invoke bump --to X.Y.Z` writes changelog and copies" in out
+    assert bump(repo, to="1.2.0") == 0
+    assert "no file has to change for 1.2.0, which lives in the git tags" in capsys.readouterr().out
+    assert repo.fingerprint() == before
 
 
 def test_a_version_in_git_tags_has_a_changelog_and_copies_all_the_same(

@@ -405,3 +405,44 @@ def test_spellings_of_one_version_are_no_finding(
     subject = make_subject(files[0].parent, files, version=Version(recipe.version))
     for archive in map(read_archive, files):
         assert [*check_identity(subject, archive), *check_metadata(archive)] == []
+
+
+OTHER_VERSION = {
+    "package": ("demo_tool/__init__.py", "__version__ = '1.2.0.dev0'\n"),
+    "written by a build": ("demo_tool/_version.py", "version: str\n__version__: str\n__version__ = version = '1.1'\n"),
+    "version of _version.py": ("demo_tool/_version.py", "version = '1.1'\n"),
+    "__about__": ("demo_tool/__about__.py", "__version__: str = '1.3'\n__version_info__ = (1, 1)\n"),
+    "a module beside": ("demo_tool.py", "__version__ = '0.9'\n"),
+}
+SAME_VERSION = {
+    "the same": ("demo_tool/__init__.py", "__version__ = '1.2.0'\n"),
+    "another spelling": ("demo_tool/__init__.py", "__version__ = 'v1.2'\n"),
+    "with the commit": ("demo_tool/_version.py", "__version__ = '1.2.0+gabc'\n"),
+    "computed": ("demo_tool/__init__.py", "from a import version\n__version__ = version('demo-tool')\n"),
+    "a fall-back": ("demo_tool/__init__.py", "__version__ = '0'\ntry:\n    from .v import __version__\nfinally: ...\n"),
+    "no version": ("demo_tool/__init__.py", "__version__ = 'unknown'\n"),
+    "not Python": ("demo_tool/__init__.py", "__version__ = = '1'\n"),
+    "of a protocol": ("demo_tool/version.py", "version = '2'\n"),
+    "a package below": ("demo_tool/vendored/__init__.py", "__version__ = '9'\n"),
+    "another package": ("demo_tool_plugin/__init__.py", "__version__ = '9'\n"),
+}
+
+
+@pytest.mark.parametrize(("path", "text"), OTHER_VERSION.values(), ids=OTHER_VERSION)
+def test_a_module_with_an_old_version_is_no_final(tmp_path: Path, path: str, text: str) -> None:
+    """What users ask for `__version__` is what they installed; a preview only gets a warning."""
+    files = make_release(tmp_path, Recipe(files={path: text}))
+    message = f"{path} says version"
+    assert_finding(run_checks(tmp_path, files), ERROR, WHEEL, message)
+    (found,) = (each for each in run_checks(tmp_path, files) if message in each.message)
+    assert found.case == f"module-versions:{path}"
+    dev = make_release(tmp_path, Recipe(version="1.2.0.dev7", files={path: text}))
+    findings = run_checks(tmp_path, dev, version=Version("1.2.0.dev7"), channel=Channel.PREVIEW)
+    assert_finding(findings, WARNING, dev[1].name, message)
+
+
+@pytest.mark.parametrize(("path", "text"), SAME_VERSION.values(), ids=SAME_VERSION)
+def test_a_module_with_the_version_or_with_none_is_fine(tmp_path: Path, path: str, text: str) -> None:
+    """What is computed, no version, or not the project's own is not compared."""
+    files = make_release(tmp_path, Recipe(files={path: text}))
+    assert not [each for each in run_checks(tmp_path, files) if "says version" in each.message]

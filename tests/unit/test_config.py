@@ -155,7 +155,7 @@ REFUSED = {
                             "version-files[0].pattern", "one line"),
     "allow is text": ({"allow": "secrets:x"}, "tool.release-channels.allow is 'secrets:x'", '["one", "two"]'),
     "allow without a kind": ({"allow": ["server.key"]}, 'tool.release-channels.allow[0] is "server.key"',
-                             "secrets, lost-scripts, broken-scripts, prerelease-dependencies, filtered-files"),
+                             "broken-scripts, prerelease-dependencies, filtered-files, module-versions"),
     "allow of another kind": ({"allow": ["secrets:x", "secret:y"]}, 'allow[1] is "secret:y"', "the kinds are secrets,"),
     "allow without a case": ({"allow": ["secrets: "]}, 'allow[0] is "secrets: "', '"KIND:CASE"'),
     "a number": (3, "[tool.release-channels] is not a table", "write [tool.release-channels]"),

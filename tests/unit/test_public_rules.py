@@ -104,3 +104,12 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 def test_a_lightweight_tag_is_as_good_unless_configured() -> None:
     """By default only the commit counts."""
     assert plan(world("1.2.3", tag=Tag("v1.2.3", HERE, Relation.SAME, annotated=False))).verdict is Verdict.PUBLISH
+
+
+@pytest.mark.parametrize("version", ["1.2.3.dev0", "2.0rc1"])
+def test_where_tags_give_the_version_no_bump_is_named(version: str) -> None:
+    """No file contains it, so the tag of the final is the way."""
+    final = version.partition("rc")[0].removesuffix(".dev0")
+    assert f"`invoke tag --version {final}`" in plan(world(version, is_written=False)).hint
+    assert "bump" not in plan(world(version, is_written=False)).hint
+    assert "`invoke bump`" in plan(world(version)).hint

@@ -166,6 +166,10 @@ REFUSED = {
         at(SETUP, "setup.py", "setup(name=f(), version='1')"), "no name in plain text", 'name="'),
     "setup.py calls it twice": (
         at(SETUP, "setup.py", "setup(name='x')\nsetup(name='y')"), "no name in plain text", 'name="'),
+    "versioneer": (
+        at(SETUP, "setup.py", "import versioneer\nsetup(name='x-y', version=versioneer.get_version())\n",
+           **{"x_y/__init__.py": "__version__ = '1.0'\n"}),
+        "takes the version from versioneer", "[tool.setuptools_scm]"),
     "setuptools is told nothing": (at(SETUP + DYNAMIC, "a", ""), "has no setting for the version", "[project]"),
     "setup.cfg is none": (at(SETUP + DYNAMIC, "setup.cfg", "version = 1\n"), "setup.cfg cannot be read", "correct"),
     "setup.cfg has it twice": (at(SETUP + DYNAMIC, "setup.cfg", "[metadata]\nversion=1\nversion=2\n"), "cannot be read",

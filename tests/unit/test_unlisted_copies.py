@@ -51,6 +51,16 @@ FOUND: dict[str, tuple[str, str, list[str]]] = {
         "Dockerfile", 'LABEL version="@"\nLABEL org.opencontainers.image.version="@"\n',
         ['LABEL version="{version}"', 'org.opencontainers.image.version="{version}"'],
     ),
+    "crates of a workspace": (
+        "crates/a/Cargo.toml", '[workspace.package]\nversion = "1.2.0-dev0"\n[dependencies]\nb = "1.2.0-dev0"\n',
+        ['version = "{version}"'],
+    ),
+    "meson over lines": ("meson.build", "project(\n  'x',\n  'c',\n  version : '@',\n)\n", ["version : '{version}'"]),
+    "written by a build once": (
+        "src/demo/_version.py", "version: str\n__version__ = version = '@'\n", ["__version__ = version = '{version}'"],
+    ),
+    "VERSION": ("VERSION", "@\n", ["{version}"]),
+    "VERSION.txt of the package": ("src/demo/VERSION.txt", "@", ["{version}"]),
     "crate": ("Cargo.toml", '[package]\nname = "x"\nversion = "1.2.0-dev0"\n', ['version = "{version}"']),
     "meson": ("meson.build", "project('x', version: '@', meson_version: '>=1.2.0')\n", ["version: '{version}'"]),
     "documentation": ("docs/source/conf.py", 'release = "@"\nversion = "1.2"\n', ['release = "{version}"']),
@@ -192,6 +202,13 @@ def test_the_source_of_the_version_is_no_copy(text: str, paths: list[str]) -> No
     assert [copy.path for copy in unlisted_copies(demo, reading(files), files)] == paths
 
 
+def test_a_file_that_is_nothing_but_the_version_can_be_listed() -> None:
+    """Its entry is taken as a setting, and written."""
+    demo = project('version = "1.2.0.dev0"\n' + LISTED.format("VERSION", "{version}"))
+    (edit,) = plan_copies(demo.config.version_files, reading({"VERSION": "1.2.0.dev0\n"}), NEW, None)
+    assert edit.new == f"{NEW}\n"
+
+
 def test_the_entries_are_toml() -> None:
     """What is proposed can be pasted, quotes and all; a copy that no pattern can name is left out."""
     files = {"demo/__init__.py": '__version__ = "1.2.0.dev0"\n', "a/__init__.py": '__version__ = "1.0"\n' * 2}
@@ -199,3 +216,13 @@ def test_the_entries_are_toml() -> None:
     assert read_toml(text)["tool"]["release-channels"]["version-files"] == [
         {"path": "demo/__init__.py", "pattern": '__version__ = "{version}"'}
     ]
+
+
+@pytest.mark.parametrize(("finals", "hint"), [([], "`invoke tag` releases it; "), ([Version("1.2.0")], "once it is")])
+def test_doctor_does_not_tell_to_release_what_is_tagged(finals: list[Version], hint: str) -> None:
+    """A final on main is to be tagged, or it is tagged and the next line is to be opened."""
+    demo = project('version = "1.2.0"\n')
+    (found,) = (
+        each for each in diagnose_project(demo, reading({}), (), finals) if "no previews are published" in str(each)
+    )
+    assert found.fix.startswith(hint)

@@ -34,6 +34,9 @@ stays that of the newest.
 With `follows = "finals"` a copy keeps the newest final between releases: `bump` writes it, `bump-dev` and previews
 leave it, and on a dev line it has to be a final before main's version; `doctor` compares it with the newest tag.
 
+`check` also reads the `__version__` that the modules of the wheel carry, listed or not, and compares it with the
+metadata.
+
 ```toml
 [[{TABLE}.version-files]]
 path = "CITATION.cff"

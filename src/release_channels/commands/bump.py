@@ -115,10 +115,11 @@ def _refuse_practice(context: TaskContext, request: BumpRequest) -> None:
 
 def _after_final(context: TaskContext, current: Version, taken: set[Version]) -> tuple[str, str]:
     """Explain why there is nothing to make final, and what comes next instead."""
-    if current != context.project.version:
+    if current != context.project.version and current not in taken:
         return f"the working tree declares {current} already", "commit that and merge it, then `invoke tag` releases it"
     if current in taken:
-        return f"main declares {current}, which is released", "`invoke bump-dev` opens the next dev line"
+        where = "main" if current == context.project.version else "the working tree"
+        return f"{where} declares {current}, which is released", "`invoke bump-dev` opens the next dev line"
     return f"main declares {current}, which is final already", "`invoke tag` releases it"
 
 
@@ -152,7 +153,10 @@ def _each_file_once(edits: tuple[Change, ...]) -> tuple[Change, ...]:
 
 def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dry_run: bool) -> Outcome:
     if not plan.edits:
-        return _nothing(context.project, f"the files declare {plan.target} already", plan.then)
+        already = f"the files declare {plan.target} already"
+        if not context.project.source.is_written:
+            already = f"no file has to change for {plan.target}, which lives in {context.project.source.where}"
+        return _nothing(context.project, already, plan.then)
     console.say(f"{context.project.name}: {plan.current} -> {plan.target}", style="bold")
     show_edits(plan.edits)
     paths = [edit.path for edit in plan.edits]

@@ -104,7 +104,8 @@ def _commit(context: TaskContext, version: Version, state: IndexState, listed: R
     config = context.config
     main = f"{config.remote}/{config.main_branch}"
     is_normal = not context.project.source.plan(context.project.version)
-    seen = Observed(context.project.name, version, context.commit, state, is_normal=is_normal)
+    is_written = context.project.source.is_written
+    seen = Observed(context.project.name, version, context.commit, state, is_written, is_normal)
     for row in _rows("version", check_version(seen), f"{version} is a public version in normal form"):
         bumped = _bumped(context) if row.answer is Answer.NO else ""
         yield replace(row, hint=bumped) if bumped else row

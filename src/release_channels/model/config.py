@@ -160,7 +160,8 @@ def _check_version_file(file: VersionFile, path: str) -> None:
             hint='it must contain {version} once or {date} once, or both: "version: {version}"',
         )
     rest = file.pattern.replace("{version}", "").replace("{date}", "")
-    if "\n" in file.pattern or not rest.strip():
+    # A file that is nothing but the version needs no text around it.
+    if "\n" in file.pattern or not (rest.strip() or file.pattern == "{version}"):
         raise RefusedError(
             f'{path}.pattern is "{file.pattern}"', hint="write one line, with literal text around the placeholder"
         )

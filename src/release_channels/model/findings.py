@@ -39,6 +39,7 @@ class Allowable(StrEnum):
     BROKEN_SCRIPTS = "broken-scripts"
     PRERELEASE_DEPENDENCIES = "prerelease-dependencies"
     FILTERED_FILES = "filtered-files"
+    MODULE_VERSIONS = "module-versions"
 
     def case(self, name: str) -> str:
         """Return the entry of `allow` for one file, script or dependency."""

@@ -47,15 +47,22 @@ def check_version(observed: Observed) -> Iterator[Finding]:
     try:
         line = line_of(version)
     except RefusedError as stop:
-        yield _error(str(stop), stop.hint)
+        yield _error(str(stop), stop.hint if observed.is_written else _name_final(version))
         return
     if line is Line.DEV:
         yield _error(
             f"the commit declares {version}, a dev release",
-            f"make it final first: `invoke bump` writes {final_of(version)}",
+            f"make it final first: `invoke bump` writes {final_of(version)}"
+            if observed.is_written
+            else _name_final(version),
         )
     elif not observed.is_normal:
         yield _error(f"the version {version} is not written in normal form", f'write "{version}" and commit that')
+
+
+def _name_final(version: Version) -> str:
+    """Suggest the final where no file contains the version, so that the tag gives it."""
+    return f"the tag gives the version: `invoke tag --version {final_of(version)}`"
 
 
 def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ _NUMBER = r"v?(?P<version>[0-9][0-9A-Za-z.!+_-]*)"
 _STRING = rf"[\"']{_NUMBER}[\"']"
 _SCALAR = rf"[\"']?{_NUMBER}[\"']?"
 _DATE = r"[\"']?(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[\"']?"
-_ASSIGNED = r"[ \t]*(?::[ \t]*[\w.\[\]]+[ \t]*)?=[ \t]*"
+_ASSIGNED = r"[ \t]*(?::[ \t]*[\w.\[\]]+[ \t]*)?=[ \t]*(?:\w+[ \t]*=[ \t]*)*"
 _MODULE = r"(__init__|_?version|__version__|_?_?about_?_?|_meta|__meta__|__pkg_info__)\.py"
 _FOREIGN = re.compile(r"(^|/)(tests?|testing|examples?|_?vendor(ed)?|third_party|node_modules)/", re.IGNORECASE)
 
@@ -53,6 +53,7 @@ _KINDS = (
     ),
     _Kind(r"(.+/)?Cargo\.toml", rf"^version[ \t]*=[ \t]*{_STRING}", follows=Follows.FINALS),
     _Kind(r"(.+/)?meson\.build", rf"(?<!\w)version[ \t]*:[ \t]*{_STRING}"),
+    _Kind(r"(((src|lib|python)/)?[^/]+/)?VERSION(\.txt)?", rf"\A{_NUMBER}[ \t]*(?![^\r\n])"),
     _Kind(r"docs?/(.+/)?conf\.py", rf"^(?:release|version){_ASSIGNED}{_STRING}"),
 )
 

@@ -38,7 +38,7 @@ def diagnose_project(
     yield passed(AREA, "configuration", "every setting is known and of its type")
     source = project.source.where
     if project.source.is_written:
-        yield _version(project, source)
+        yield _version(project, source, is_tagged=project.version in finals)
     else:
         yield passed(AREA, "version", f"comes from {source}")
     try:
@@ -55,7 +55,7 @@ def diagnose_project(
     yield _changelog(project, read)
 
 
-def _version(project: Project, source: str) -> Diagnosis:
+def _version(project: Project, source: str, *, is_tagged: bool) -> Diagnosis:
     try:
         line = line_of(project.version)
     except RefusedError as stop:
@@ -65,7 +65,8 @@ def _version(project: Project, source: str) -> Diagnosis:
     if line is Line.FINAL:
         return warning(
             AREA, "version", f"{source} contains {project.version}, a public version: no previews are published now",
-            "`invoke tag` releases it; once it is published, `invoke bump-dev` opens the next line",
+            ("" if is_tagged else "`invoke tag` releases it; ")
+            + "once it is published, `invoke bump-dev` opens the next line",
         )  # fmt: skip
     return passed(AREA, "version", f"{project.version}, from {source}: previews sort before their public release")
 

@@ -70,6 +70,18 @@ def assigned_value(tree: ast.Module, name: str) -> ast.expr | None:
     return next((node.value for node in _assignments(tree, name)), None)
 
 
+def only_text(text: str, name: str, path: str) -> str | None:
+    """Return the string that a Python file gives to a name once, at its top level; None if it has no or another value.
+
+    Raises: RefusedError for a file that is not Python.
+    """
+    tree = parse_python(text, path)
+    # A file that a build writes may declare the types first, which binds nothing.
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.AnnAssign) and node.value is None)]
+    value = assigned_value(tree, name)
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+
+
 def assigns(text: str, name: str, path: str) -> bool:
     """Check whether a Python file assigns a string to a name at its top level, among other uses."""
     return any(_is_text(node.value) for node in _assignments(parse_python(text, path), name))

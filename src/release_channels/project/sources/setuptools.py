@@ -96,6 +96,11 @@ def _of_setup(context: SourceContext, text: str) -> VersionSource:
     keywords = read_keywords(text, "setup.py")
     if "use_scm_version" in keywords:
         return tagged(context, TagTool.SETUPTOOLS_SCM)
+    if ast.unparse(keywords.get("version", ast.Constant(None))).startswith("versioneer."):
+        raise RefusedError(
+            "setup.py takes the version from versioneer, which reads git tags alone: no build can be given another",
+            hint="setuptools-scm reads the same tags: write [tool.setuptools_scm], and take versioneer out",
+        )
     match keywords.get("version"):
         case ast.Constant():
             return LiteralVersion.of("setup.py", "setup.py version", text, find_keyword("version", "setup.py"))

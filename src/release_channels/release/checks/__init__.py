@@ -14,6 +14,7 @@ from release_channels.release.checks import (
     entry_points,
     filenames,
     metadata,
+    module_versions,
     size_limits,
     unwanted_files,
 )
@@ -91,5 +92,6 @@ def _check_archive(subject: CheckContext, archive: Archive, previous: Archive | 
     yield from size_limits.check_ratio(archive)
     yield from unwanted_files.check_unwanted_files(subject, archive, previous)
     if archive.kind is Kind.WHEEL:
+        yield from module_versions.check_module_versions(subject, archive)
         yield from entry_points.check_entry_points(archive)
         yield from entry_points.check_lost_scripts(subject, archive, previous)

@@ -23,7 +23,9 @@ from release_channels.adapters.distributions import (
 from release_channels.errors import RefusedError
 
 _KEPT = re.compile(
-    r"[^/]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt)|[^/]+/PKG-INFO|(.*/)?[^/]+\.(pem|key)", re.IGNORECASE
+    r"[^/]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt)|[^/]+/PKG-INFO|(.*/)?[^/]+\.(pem|key)"
+    r"|[^/]+(/(__init__|_?version|__version__|__about__))?\.py",
+    re.IGNORECASE,
 )
 
 

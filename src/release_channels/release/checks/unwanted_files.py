@@ -56,7 +56,7 @@ def check_secrets(archive: Archive, previous: Archive | None) -> Iterator[Findin
 def _is_secret(archive: Archive, member: Member) -> bool:
     """Judge by the name, and by the content where a name does not tell: most .pem files are public certificates."""
     base = member.base.lower()
-    content = archive.texts.get(member.name, b"")
+    content = b"" if base.endswith(".py") else archive.texts.get(member.name, b"")
     if base.endswith(".pem") or _PUBLIC.search(content):
         return b"PRIVATE KEY-----" in content
     if base.startswith(".env."):
