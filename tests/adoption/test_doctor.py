@@ -341,7 +341,7 @@ CHANGELOGS = {
 def test_a_changelog_from_which_nothing_can_be_released_is_found(
     text: str, severity: DiagnosisSeverity, told: str
 ) -> None:
-    """`invoke bump` refuses it, and that is known before anybody rehearses."""
+    """`release-channels bump` refuses it, and that is known before anybody rehearses."""
     project = parse_project(Sample().pyproject().encode(), "pyproject.toml")
     read = {"CHANGELOG.md": f"# Changelog\n\n{text}".encode(), "pyproject.toml": project.text.encode()}.get
     finding = next(finding for finding in diagnose_project(project, read) if finding.topic == "changelog")
@@ -350,7 +350,7 @@ def test_a_changelog_from_which_nothing_can_be_released_is_found(
 
 
 def test_a_changelog_is_not_asked_for_news_where_main_holds_the_final() -> None:
-    """`invoke bump` has nothing to do there, and reads no changelog."""
+    """`release-channels bump` has nothing to do there, and reads no changelog."""
     project = parse_project(Sample(version="1.2.0").pyproject().encode(), "pyproject.toml")
     text = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n"
     read = {"CHANGELOG.md": text.encode(), "pyproject.toml": project.text.encode()}.get

@@ -188,11 +188,12 @@ def test_without_the_tool_the_tasks_are_listed_and_say_how_to_get_it(
     env = {"PYTHONPATH": str(hidden)}
     listed = run(BIN / "invoke", "--list", cwd=repo.root, env=env)
     assert "  tag                Release task; needs release-channels." in listed.out
-    told = run(BIN / "invoke", "tag", cwd=repo.root, env=env)
-    assert told.code == 1
-    told.sentence(
-        "uv tool install invoke --with release-channels", "uvx release-channels@VERSION TASK", "noxfile.py.lock"
-    )
+    for words in (["tag"], ["tag", "--commit", "HEAD"], ["resume", "v1.0.0", "--help"]):
+        told = run(BIN / "invoke", *words, cwd=repo.root, env=env)
+        assert told.code == 1
+        told.sentence(
+            "uv tool install invoke --with release-channels", "uvx release-channels@VERSION TASK", "noxfile.py.lock"
+        )
     if text:
         assert run(BIN / "invoke", "docs", "bump", cwd=repo.root, env=env).out == "my pages\nmy bump\n"
 

@@ -23,6 +23,9 @@ SCRIPT = BIN / "release-channels"
         pytest.param(["rehearse"], "'rehearse' is not a task", "it is a session: `nox -s rehearse`", id="session"),
         pytest.param(["bmup"], "'bmup' is not a task", "did you mean `release-channels bump`?", id="misspelt task"),
         pytest.param(["tag", "--nosuch"], "'--nosuch' is not an option of tag", "--help tag", id="option"),
+        pytest.param(
+            ["status", "--indx", "local"], "option of status", "did you mean `--index`?", id="misspelt option"
+        ),
         pytest.param(["--nosuch"], "'--nosuch' is not an option of release-channels", "--list", id="core option"),
         pytest.param(["status", "--index"], "--index needs a value", "--help status", id="no value"),
         pytest.param(["resume"], "did not receive required positional arguments: 'tag'", "--help resume", id="no tag"),
@@ -31,9 +34,10 @@ SCRIPT = BIN / "release-channels"
 def test_a_command_line_that_cannot_be_read_gets_a_next_step(
     tmp_path: Path, offline: None, words: list[str], told: str, then: str
 ) -> None:
-    """A sentence and what to type instead, and 1 as the exit code."""
+    """A sentence, what to type instead and the next command, and 2 as the exit code."""
     screen = run(SCRIPT, *words, cwd=tmp_path)
-    assert screen.code == 1
+    assert screen.code == 2
+    assert screen.err.splitlines()[-1].startswith(("next: release-channels ", "next: nox -s "))
     screen.sentence(told, then)
 
 

@@ -132,8 +132,8 @@ def test_the_train_runs_through_the_tasks_alone(
     later(repo)
     closed = run_session(repo)
     assert reason(closed) == (Result.REFUSED, "line closed")
-    assert "invoke bump-dev" in closed.hint
-    assert run_task(repo.root, tasks.status, index="local") == 1
+    assert "release-channels bump-dev" in closed.hint
+    assert run_task(repo.root, tasks.status, index="local", exit_code=True) == 1
     assert users.get() == ("1.2.0", "1.2.0")
 
     assert bump_dev(repo, commit=True) == 0
@@ -142,7 +142,7 @@ def test_the_train_runs_through_the_tasks_alone(
     assert (last.result, last.version) == (Result.PUBLISHED, "1.2.1.dev2")
     assert users.get() == ("1.2.0", "1.2.1.dev2")
     assert index_versions(repo) == {"1.1.0", "1.2.0.dev1", "1.2.0", "1.2.1.dev2"}
-    assert run_task(repo.root, tasks.status, index="local") == 0
+    assert run_task(repo.root, tasks.status, index="local", exit_code=True) == 0
 
 
 @pytest.mark.full

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from release_channels.errors import ReleaseError
@@ -59,6 +61,11 @@ def results() -> Console:
 def messages() -> Console:
     """The console for everything on the way there (stderr)."""
     return _picture or _messages()
+
+
+def is_one_screen() -> bool:
+    """Return whether stdout and stderr are shown together, so that nothing need be printed on both."""
+    return results().is_terminal and messages().is_terminal
 
 
 @cache
@@ -118,11 +125,17 @@ def _inert(text: str) -> str:
     Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
     """
     # What no encoding can carry, such as half a surrogate pair, is shown escaped; so is nobody's password.
-    text = _redact(text).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = _redact(_through_invoke(text)).encode("utf-8", "backslashreplace").decode("utf-8")
     plain = redact_urls(_CONTROLS.sub("", text))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 
 
+def _through_invoke(text: str) -> str:
+    """Replace the program in the commands of a text by invoke, where the user came through it."""
+    return _PROGRAM.sub("invoke ", text) if Path(sys.argv[0]).stem in ("invoke", "inv") else text
+
+
+_PROGRAM = re.compile(r"(?<=`)release-channels (?=[a-z])|(?<=^next: )release-channels (?=[a-z])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
@@ -140,8 +153,19 @@ def show(what: RenderableType, *, wide: bool = False) -> None:
 def error(stop: ReleaseError) -> None:
     """Print what is wrong and what to do about it."""
     say(f"error: {stop}", style="bold red")
-    if stop.hint:
-        say("\n".join(f"  {line}" for line in stop.hint.splitlines()))
+    hint(stop.hint)
+
+
+def hint(text: str) -> None:
+    """Print what to do about a problem, indented."""
+    if text:
+        say("\n".join(f"  {line}" for line in text.splitlines()))
+
+
+def next_step(command: str) -> None:
+    """Print the next command, as the last line of a run."""
+    if command:
+        say(f"next: {command}", style="bold")
 
 
 def command(argv: Sequence[str]) -> None:

@@ -245,10 +245,10 @@ def _next_steps(root: Path, plan: AdoptionPlan, snapshot: ProjectSnapshot) -> No
         f"look at it with `git -C {root} status`, and commit it",
         f"`nox{option} -s preview` publishes a preview to the local index, on this machine alone",
         f"`nox{option} -s rehearse` practises the whole release here, with these workflow files",
-        "`invoke doctor` looks for what would make a release fail",
+        "`release-channels doctor` looks for what would make a release fail",
     ]
     if snapshot.repository:
-        steps.append("`invoke setup-publishing` shows the one-time set-up of the index and of GitHub")
+        steps.append("`release-channels setup-publishing` shows the one-time set-up of the index and of GitHub")
     console.say("next", style="bold")
     for number, step in enumerate(steps, 1):
         console.say(f"  {number}. {step}")

@@ -234,7 +234,7 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
     if snapshot.project.source.is_written and not version.is_devrelease:
         yield (
             f"main declares {version}, which is not a dev release: previews are published once it does "
-            "(`invoke bump-dev` opens the next line)"
+            "(`release-channels bump-dev` opens the next line)"
         )
     others = [name for name in snapshot.tags if looks_like_version(name)]
     if others and not release_tags(config.tag_format, snapshot.tags):

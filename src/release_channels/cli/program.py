@@ -9,10 +9,12 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from invoke.collection import Collection
-from invoke.exceptions import ParseError
+from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from release_channels.adapters import console
+from release_channels.errors import UsageError
+from release_channels.model.next_step import first_command
 from release_channels.model.session_names import SESSION_NAMES
 
 NAME = "release-channels"
@@ -57,7 +59,7 @@ class TaskProgram(Program):
     def _explain(self, err: ParseError) -> NoReturn:
         """Describe what cannot be read, and what can be typed instead.
 
-        Raises: ParseError, which invoke prints before it leaves with 1.
+        Raises: Exit with the code of a wrong request.
         """
         task = err.context.name if err.context is not None else None
         names = sorted(self.namespace.task_names) if self.namespace is not None else []
@@ -70,8 +72,13 @@ class TaskProgram(Program):
             text = f"{word[:60]!r} is not {what}"
             if word in SESSION_NAMES:
                 hint = f"it is a session: `nox -s {word}`"
+            elif word.startswith("-"):
+                options = [] if err.context is None else [flag for flag in err.context.flags if flag.startswith("--")]
+                if close := difflib.get_close_matches(word, options, n=1):
+                    hint = f"did you mean `{close[0]}`? {hint}"
             elif close := difflib.get_close_matches(word, names, n=1):
                 hint = f"did you mean `{NAME} {close[0]}`? {hint}"
         elif found := _NO_VALUE.search(text):
             text = f"--{found['name']} needs a value"
-        raise ParseError(f"error: {text}\n  {hint}", err.context) from err
+        message = f"error: {text}\n  {hint}\nnext: {first_command(hint)}"
+        raise Exit(message, code=UsageError.exit_code) from err

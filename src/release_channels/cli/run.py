@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from release_channels.adapters.interrupts import terminate_gracefully
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
-from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.errors import RefusedError, ReleaseError, UnansweredError, UsageError
+from release_channels.model.next_step import PROGRAM, first_command, name_index
 from release_channels.model.outcome import Outcome, Result
 
 if TYPE_CHECKING:
@@ -44,6 +46,14 @@ class Run:
     """What the run is about, as far as it is known: the outcome of an error carries it, too."""
     outcome: Outcome = Outcome(Result.FAILED, "the run ended without an outcome")
     is_reported: bool = False
+    reports_itself: bool = False
+    """True if the run has no outcome, and an error is printed alone."""
+    index: str = "pypi"
+    """The index in use, which the commands of hints name."""
+    next: str = ""
+    """The next command, from the observed state; empty while that is unknown."""
+    again: str = ""
+    """The command to try again, where neither the state nor a hint names one."""
     exit_code: int = 0
     interrupt: KeyboardInterrupt | None = None
 
@@ -54,8 +64,14 @@ class Run:
         """
         options = parse_options(kind, self.name, words)
         console.set_verbose(options.verbose)
+        self.index = getattr(options, "index", None) or "local"
+        self.again = shlex.join(["nox", "-s", self.name, *(["--", *words] if words else [])])
         self.dry_run = self.dry_run or options.dry_run
         return replace(options, dry_run=self.dry_run)
+
+    def next_after(self, hint: str) -> str:
+        """Return the next command after an error: by the observed state, else the first that its hint names."""
+        return self.next or first_command(hint) or self.again
 
 
 @contextmanager
@@ -78,6 +94,7 @@ def session_run(
     """
     hint = retry_hint or f"`nox -s {name}` with the same options continues from the current state"
     run = Run(name, root, read_actions(env), hint, dry_run, rehearsal or is_rehearsal(env), redact)
+    run.again = f"nox -s {name} -- --help"
     with terminate_gracefully():
         with _catch_errors(run):
             warn_on_version_mismatch(root)
@@ -97,7 +114,8 @@ def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
     """
     from invoke.exceptions import Exit
 
-    run = Run("", root, read_actions(os.environ), _TASK_RETRY, rehearsal=is_rehearsal())
+    run = Run("", root, read_actions(os.environ), _TASK_RETRY, rehearsal=is_rehearsal(), reports_itself=reports_itself)
+    run.again = f"{PROGRAM} --list"
     with terminate_gracefully():
         with _catch_errors(run):
             yield run
@@ -116,19 +134,31 @@ class TaskRun:
     context: TaskContext
 
 
+FindNext = Callable[["TaskContext"], str]
+"""Return the next command, from the state as it is now; empty if it cannot be told."""
+
+
 @contextmanager
-def open_task(root: Path, index: str, *, revision: str = "HEAD", reports_itself: bool = False) -> Iterator[TaskRun]:
-    """Run a task that looks at a commit of the project and at an index.
+def open_task(
+    root: Path, index: str, find_next: FindNext, *, revision: str = "HEAD", reports_itself: bool = False
+) -> Iterator[TaskRun]:
+    """Run a task that looks at a commit of the project and at an index, and then find what comes next.
 
     Raises: Exit with the code for the shell, unless that is 0.
     """
     from release_channels.cli.context import open_context
 
-    with (
-        task_run(root, reports_itself=reports_itself) as run,
-        open_context(root, os.environ, index=index, revision=revision) as context,
-    ):
-        yield TaskRun(run, context)
+    with task_run(root, reports_itself=reports_itself) as run:
+        run.index = index
+        with open_context(root, os.environ, index=index, revision=revision) as context:
+            try:
+                yield TaskRun(run, context)
+            except ReleaseError as stop:
+                if not isinstance(stop, UnansweredError):  # it would be waited for once more
+                    run.next = find_next(context)
+                raise
+            if not (reports_itself or run.is_reported):
+                run.outcome = replace(run.outcome, next=find_next(context))
 
 
 @contextmanager
@@ -148,17 +178,22 @@ def _catch_errors(run: Run) -> Iterator[None]:
     run.outcome = replace(
         run.outcome,
         rehearsal=run.rehearsal,
-        message=run.redact(run.outcome.message),
-        hint=run.redact(run.outcome.hint),
+        message=name_index(run.redact(run.outcome.message), run.index),
+        hint=name_index(run.redact(run.outcome.hint), run.index),
+        next=run.redact(run.outcome.next),
         warnings=tuple(run.redact(warning) for warning in run.outcome.warnings),
     )
 
 
 def _report_error(run: Run, stop: ReleaseError) -> Outcome:
-    """Print an error and turn it into an outcome."""
-    console.error(stop)
+    """Turn an error into an outcome; one that nothing else would report is printed."""
     result = Result.REFUSED if isinstance(stop, RefusedError | UsageError) else Result.FAILED
-    return replace(run.about, result=result, message=str(stop), hint=stop.hint)
+    hint = name_index(stop.hint, run.index)
+    following = run.next_after(hint)
+    if run.reports_itself:
+        console.error(type(stop)(str(stop), hint=hint))
+        console.next_step(following)
+    return replace(run.about, result=result, message=str(stop), hint=hint, next=following)
 
 
 def _report_internal_error(run: Run, bug: Exception) -> Outcome:

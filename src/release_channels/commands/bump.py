@@ -16,6 +16,7 @@ from release_channels.cli.context import TaskContext
 from release_channels.commands.practice_guard import refuse_practice
 from release_channels.commands.towncrier import plan_news
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
+from release_channels.model.next_step import bump_subject
 from release_channels.model.next_version import is_open, next_dev, next_final
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import binds
@@ -70,16 +71,17 @@ def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bo
     if not is_written and not (request.to or request.part):
         return _nothing(
             project, f"its version lives in {project.source.where}",
-            "`invoke tag --version X.Y.Z` names it; `invoke bump --to X.Y.Z` writes changelog and copies before",
+            "`release-channels tag --version X.Y.Z` names it; "
+            "`release-channels bump --to X.Y.Z` writes changelog and copies before",
         )  # fmt: skip
     taken = _taken(context)
     if not is_open(current) and not (request.to or request.part):
         return _nothing(project, *_after_final(context, current, taken))
     target = next_final(current, taken, to=request.to, part=request.part)
     edits = (*plan_version(project, read, target, today), *_changelog(context, project, read, target, today))
-    then = "`invoke tag`" if is_written else f"`invoke tag --version {target}`"
+    then = "`release-channels tag`" if is_written else f"`release-channels tag --version {target}`"
     plan = BumpPlan(
-        current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", f"merge it, then {then}"
+        current, target, _each_file_once(edits), bump_subject(target), f"release-{target}", f"merge it, then {then}"
     )
     return _carry_out(context, plan, request, dry_run=dry_run)
 
@@ -97,16 +99,16 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
     taken = _taken(context)
     newest = max(filter(binds, taken), default=None)
     if is_open(current) and not (request.to or request.part) and (newest is None or newest < current):
-        return _nothing(project, f"main is on the dev line {current} already", "`invoke bump` makes it final")
+        return _nothing(project, f"main is on the dev line {current} already", "`release-channels bump` makes it final")
     if not is_open(current) and current not in taken and not (request.to or request.part):
         raise RefusedError(
             f"main declares {current}, which is neither tagged nor on the index: it would be passed over",
-            hint="`invoke tag` releases it; `invoke bump-dev --part patch` continues without it",
+            hint="`release-channels tag` releases it; `release-channels bump-dev --part patch` continues without it",
         )
     target = next_dev(current, taken, to=request.to, part=request.part)
     edits = plan_version(project, read, target, None)
-    subject, branch = f"Open the dev line {target}", f"open-{target}"
-    plan = BumpPlan(current, target, edits, subject, branch, "merge it, and previews continue")
+    branch, then = f"open-{target}", "merge it, and previews continue"
+    plan = BumpPlan(current, target, edits, bump_subject(target), branch, then)
     return _carry_out(context, plan, request, dry_run=dry_run)
 
 
@@ -118,10 +120,13 @@ def _refuse_practice(context: TaskContext, request: BumpRequest) -> None:
 def _after_final(context: TaskContext, current: Version, taken: set[Version]) -> tuple[str, str]:
     """Explain why there is nothing to make final, and what comes next instead."""
     if current != context.project.version:
-        return f"the working tree declares {current} already", "commit that and merge it, then `invoke tag` releases it"
+        return (
+            f"the working tree declares {current} already",
+            "commit that and merge it, then `release-channels tag` releases it",
+        )
     if current in taken:
-        return f"main declares {current}, which is released", "`invoke bump-dev` opens the next dev line"
-    return f"main declares {current}, which is final already", "`invoke tag` releases it"
+        return f"main declares {current}, which is released", "`release-channels bump-dev` opens the next dev line"
+    return f"main declares {current}, which is final already", "`release-channels tag` releases it"
 
 
 def _changelog(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:

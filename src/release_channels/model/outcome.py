@@ -36,6 +36,8 @@ class Outcome:
     result: Result
     message: str
     hint: str = ""
+    next: str = ""
+    """The next command, from the state after the run."""
     channel: str = ""
     project: str = ""
     version: str = ""
@@ -53,6 +55,7 @@ class Outcome:
         """Redact URLs with logins in all texts."""
         object.__setattr__(self, "message", redact_urls(self.message))
         object.__setattr__(self, "hint", redact_urls(self.hint))
+        object.__setattr__(self, "next", redact_urls(self.next))
         object.__setattr__(self, "warnings", tuple(redact_urls(warning) for warning in self.warnings))
 
     @property
@@ -67,6 +70,7 @@ class Outcome:
             "outcome": self.result.value,
             "message": self.message,
             "hint": self.hint,
+            "next": self.next,
             "channel": self.channel,
             "project": self.project,
             "version": self.version,

@@ -65,7 +65,7 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
         return next((name for name in _NAMES if read(name) is not None), None)
     if read(path) is None:
         where = "tool.towncrier.filename" if config.changelog == AUTO else "tool.release-channels.changelog"
-        made = "`invoke bump` lets towncrier make it" if path == news_file else "add the file and commit it"
+        made = "`release-channels bump` lets towncrier make it" if path == news_file else "add the file and commit it"
         raise RefusedError(f"there is no {path}", hint=f"{made}, or correct {where}")
     return path
 

@@ -261,7 +261,7 @@ class Scenario:
         return f"nox -s build -- {' '.join(words)}", f"{len(here)} files of {version} are identical"
 
     def _status(self) -> tuple[str, str]:
-        done = self.maintainer.task("status")
+        done = self.maintainer.task("status", "--exit-code")
         if done.code:
             raise FailedError("`invoke status` reports unfinished work", hint=done.text)
         return "invoke status", next(line for line in done.text.splitlines() if line.startswith("next:"))
