@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,9 +157,11 @@ def install_commands(_: Context, channel: str = "", format: str = "text", write:
     help={
         "path": "the top of the project, here by default",
         "tool": "what brings release-channels: a requirement, or the path of a wheel or checkout",
-        "gate": "with or without a live gate (--no-gate); as it is configured by default",
+        "gate": "with a live gate; by default where the project calls a model",
+        "no_gate": "without a live gate",
         "update": "also replace what differs, where git can restore it",
         "check": "write nothing, and fail where something differs",
+        "commit": "commit the files, and open the dev line where main declares a released version",
         "dry_run": DRY,
     }
 )
@@ -166,19 +169,24 @@ def init(
     context: Context,
     path: str = ".",
     tool: str = "",
-    gate: bool = True,
+    gate: bool = False,
+    no_gate: bool = False,
     update: bool = False,
     check: bool = False,
+    commit: bool = False,
     dry_run: bool = False,
 ) -> None:
     """Once: write the files that both channels need."""
     from release_channels.adoption.init import InitRequest, init
     from release_channels.cli.run import task_run
+    from release_channels.commands.bump import open_dev_line
+    from release_channels.commands.status import read_next_here
 
-    # Only --no-gate says anything: a gate is the default, and what is configured stays.
-    request = InitRequest(tuple(ns.task_names), tool, None if gate else False, update, check)
     with task_run(Path.cwd()) as run:
-        run.outcome = init(Path(path), request, os.environ, dry_run=_dry(context, dry_run))
+        request = InitRequest(tuple(ns.task_names), tool, _choose(gate, no_gate), update, check, commit)
+        run.outcome = init(Path(path), request, os.environ, dry_run=_dry(context, dry_run), open_dev_line=open_dev_line)
+        if run.outcome.result.is_good and not run.outcome.next:
+            run.outcome = replace(run.outcome, next=read_next_here(Path(path)))
 
 
 @task(help={"json": "for programs", "index": INDEX})
@@ -212,6 +220,18 @@ def _open_task(index: str, *, revision: str = "HEAD", reports_itself: bool = Fal
     from release_channels.commands.status import read_next
 
     return open_task(Path.cwd(), index, read_next, revision=revision, reports_itself=reports_itself)
+
+
+def _choose(wanted: bool, unwanted: bool) -> bool | None:
+    """Return which of two opposite options was given; None for neither.
+
+    Raises: UsageError for both.
+    """
+    from release_channels.errors import UsageError
+
+    if wanted and unwanted:
+        raise UsageError("--gate and --no-gate exclude each other", hint="leave one of them out")
+    return wanted or (False if unwanted else None)
 
 
 def _dry(context: Context, dry_run: bool) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.noxfile import NOXFILE, TestSession, parse_noxfile
@@ -19,6 +22,12 @@ from release_channels.model.config import Config
 from release_channels.model.tags import guess_format
 from release_channels.model.verification import WORKFLOWS
 
+_MODEL_CLIENTS = frozenset(
+    {
+        "anthropic", "cohere", "google-genai", "google-generativeai", "groq", "huggingface-hub", "langchain",
+        "litellm", "llama-index", "mistralai", "ollama", "openai", "pydantic-ai", "transformers",
+    }
+)  # fmt: skip
 _TEST_NAMES = ("test", "tests", "ci", "pytest", "python-package", "check", "checks", "build", "main")
 _PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
@@ -40,9 +49,30 @@ def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, obj
         wanted["tag-format"] = tag_format
     if (workflow := _test_workflow(found, config)) not in ("", default.test_workflow):
         wanted["test-workflow"] = workflow
+    if gate is None and not gate_fits(found):
+        gate = False
     if gate is not None and gate is not default.gate.enabled:
         wanted["gate.enabled"] = gate
     return missing_settings(found.project.text, wanted)
+
+
+def gate_fits(found: ProjectSnapshot) -> bool:
+    """Return whether a live gate is proposed: the project has adopted one, evaluates already, or calls a model."""
+    config = found.project.config
+    adopted = (config.gate_workflow, config.preview_workflow)
+    if any(f"{WORKFLOWS}/{name}" in found.workflows for name in adopted):
+        return True
+    if any("eval" in re.split(r"[^a-z]+", PurePosixPath(path).stem.lower()) for path in found.workflows):
+        return True
+    return not _MODEL_CLIENTS.isdisjoint(_dependencies(found.pyproject.get("project", {})))
+
+
+def _dependencies(project: Mapping[str, Any]) -> Iterator[str]:
+    """List the names of the project's dependencies, those of its extras included."""
+    extras = project.get("optional-dependencies", {})
+    for line in (*project.get("dependencies", []), *(line for lines in extras.values() for line in lines)):
+        with suppress(InvalidRequirement):
+            yield canonicalize_name(Requirement(str(line)).name)
 
 
 def own_tests(found: ProjectSnapshot, config: Config, noxfile: str = "", path: str = NOXFILE) -> Tests | None:

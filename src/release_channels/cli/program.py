@@ -14,7 +14,7 @@ from invoke.program import Program
 
 from release_channels.adapters import console
 from release_channels.errors import UsageError
-from release_channels.model.next_step import first_command
+from release_channels.model.outcome import first_command
 from release_channels.model.session_names import SESSION_NAMES
 
 NAME = "release-channels"

@@ -14,7 +14,7 @@ from release_channels.adapters.index import LOCAL, Index
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.model.decide import Plan, Verdict
 from release_channels.model.observed import Observed
-from release_channels.model.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result, name_index
 from release_channels.model.version import Channel
 
 _STYLES = {
@@ -33,14 +33,16 @@ def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]
     """Show what was decided and on what grounds; a dry run and a real one show the same."""
     version = f" {plan.version}" if plan.version else ""
     console.say(f"{plan.project}{version}: {plan.channel} channel, {index.title}", style="bold")
+    is_reported_below = plan.verdict is not Verdict.PUBLISH and console.is_one_screen()
     rows = [
         ("commit", f"{observed.commit.short}, {warn_uncommitted(observed.uncommitted)}"),
         ("it holds", str(observed.version)),
         ("tag", observed.tag.name if observed.tag else ""),
         ("number", plan.numbered),
         ("on the index", _on_index(observed)),
-        ("decision", f"{plan.reason}: {plan.message}" if plan.verdict is Verdict.PUBLISH else ""),
-        ("steps", ", ".join(steps) if plan.verdict is Verdict.PUBLISH else ""),
+        ("decision", f"{plan.reason}: {plan.message}" if not is_reported_below else ""),
+        ("to do", name_index(plan.hint, index.name) if not is_reported_below else ""),
+        ("steps", ", ".join(steps) if plan.version and not plan.hint else ""),
     ]
     for name, value in rows:
         if value:

@@ -19,8 +19,7 @@ from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError, UsageError
-from release_channels.model.next_step import PROGRAM, first_command, name_index
-from release_channels.model.outcome import Outcome, Result
+from release_channels.model.outcome import PROGRAM, Outcome, Result, first_command, name_index
 
 if TYPE_CHECKING:
     from release_channels.cli.context import TaskContext

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from packaging.version import Version
 
@@ -12,7 +14,8 @@ from release_channels.adapters import console
 from release_channels.adapters.edits import apply_edits, show_edits
 from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.adapters.github import GitHub
-from release_channels.cli.context import TaskContext
+from release_channels.adapters.index import LOCAL
+from release_channels.cli.context import TaskContext, open_context
 from release_channels.commands.practice_guard import refuse_practice
 from release_channels.commands.towncrier import plan_news
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
@@ -110,6 +113,12 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
     branch, then = f"open-{target}", "merge it, and previews continue"
     plan = BumpPlan(current, target, edits, bump_subject(target), branch, then)
     return _carry_out(context, plan, request, dry_run=dry_run)
+
+
+def open_dev_line(root: Path) -> str:
+    """Open the next dev line of a project that was just adopted, in a commit, and describe it."""
+    with open_context(root, os.environ, index=LOCAL) as context:
+        return bump_dev(context, BumpRequest(commit=True), dry_run=False).message
 
 
 def _refuse_practice(context: TaskContext, request: BumpRequest) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from packaging.version import Version
 
@@ -15,7 +17,7 @@ from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import FOR_PRACTICE, LOCAL
 from release_channels.adapters.observe import observe
-from release_channels.cli.context import TaskContext, open_project
+from release_channels.cli.context import TaskContext, open_context, open_project
 from release_channels.commands.practice_guard import pushes_for_real
 from release_channels.commands.status_view import StatusReport
 from release_channels.errors import ReleaseError, UnansweredError
@@ -80,6 +82,15 @@ def read_next(context: TaskContext) -> str:
         project = open_project(context.git, commit, index=context.index.name, env=context.env)
         return read_status(replace(context, commit=commit, project=project)).next.command
     except ReleaseError:  # what cannot be read was reported by the run itself
+        return ""
+
+
+def read_next_here(root: Path) -> str:
+    """Read the next command of a project that practises on its local index; empty if it cannot be read."""
+    try:
+        with open_context(root, os.environ, index=LOCAL) as context:
+            return read_next(context)
+    except ReleaseError:
         return ""
 
 

@@ -20,6 +20,7 @@ from release_channels.model.config import ProofPolicy
 from release_channels.model.findings import Finding, Severity
 from release_channels.model.github import WorkflowRun
 from release_channels.model.observed import UNSHALLOW, IndexState, Observed, Relation
+from release_channels.model.outcome import name_index
 from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.version import Channel
@@ -77,14 +78,14 @@ def check_tag_preconditions(
     )
 
 
-def show(rows: tuple[Row, ...]) -> None:
+def show(rows: tuple[Row, ...], index: str) -> None:
     """Show the report, a line a question; what to do about a no is said by the refusal."""
     styles = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNKNOWN: "yellow"}
     signs = {Answer.YES: "ok", Answer.NO: "no", Answer.UNKNOWN: "?"}
     for row in rows:
         console.say(f"  {signs[row.answer]:<3} {row.topic:<10} {row.message}", style=styles[row.answer])
         if row.hint and row.answer is Answer.UNKNOWN:
-            console.say("\n".join(f"      {line}" for line in row.hint.splitlines()))
+            console.say(name_index("\n".join(f"      {line}" for line in row.hint.splitlines()), index))
 
 
 def _tree(context: TaskContext) -> Iterator[Row]:

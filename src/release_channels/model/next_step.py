@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass
 
 from packaging.version import Version
 
+from release_channels.model.outcome import DEFAULT_INDEX, PROGRAM
 from release_channels.model.plan import Plan, Reason
 from release_channels.model.version import final_of, next_dev_line
-
-PROGRAM = "release-channels"
-_DEFAULT_INDEX = "pypi"
-_TASK_COMMAND = re.compile(rf"`{PROGRAM} (?:bump-dev|bump|tag|status|resume|yank|doctor)\b(?![^`]*--index)[^`]*")
-_COMMAND = re.compile(rf"`((?:{PROGRAM}|nox|git|gh|uv|uvx) [^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +127,5 @@ def bump_subject(version: Version) -> str:
 
 def task_command(*words: str, index: str) -> str:
     """Format a task's command, with `--index` unless it is the default one."""
-    option = () if index == _DEFAULT_INDEX else ("--index", index)
+    option = () if index == DEFAULT_INDEX else ("--index", index)
     return shlex.join((PROGRAM, *words, *option))
-
-
-def name_index(text: str, index: str) -> str:
-    """Add the index in use to the tasks' commands in a text, where they name none."""
-    if index == _DEFAULT_INDEX:
-        return text
-    return _TASK_COMMAND.sub(lambda found: f"{found[0]} --index {index}", text)
-
-
-def first_command(text: str) -> str:
-    """Return the first command that a text names; empty if it names none."""
-    found = _COMMAND.search(text)
-    return found[1] if found else ""

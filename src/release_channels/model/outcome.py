@@ -10,6 +10,11 @@ from enum import StrEnum
 from release_channels.model.manifest import ManifestFile
 from release_channels.model.redact import redact_urls
 
+PROGRAM = "release-channels"
+DEFAULT_INDEX = "pypi"
+_TASK_COMMAND = re.compile(rf"`{PROGRAM} (?:bump-dev|bump|tag|status|resume|yank|doctor)\b(?![^`]*--index)[^`]*")
+_COMMAND = re.compile(rf"`((?:{PROGRAM}|nox|git|gh|uv|uvx) [^`]+)`")
+
 
 class Result(StrEnum):
     """The result of a run."""
@@ -107,6 +112,19 @@ class Outcome:
             lines += [f"| {_plain(f.name)} | {f.size} | `{f.sha256}` |" for f in self.files]
         lines += ["", *(f"- warning: {_plain(warning)}" for warning in self.warnings)]
         return "\n".join(lines).rstrip() + "\n\n"
+
+
+def name_index(text: str, index: str) -> str:
+    """Add the index in use to the tasks' commands in a text, where they name none."""
+    if index == DEFAULT_INDEX:
+        return text
+    return _TASK_COMMAND.sub(lambda found: f"{found[0]} --index {index}", text)
+
+
+def first_command(text: str) -> str:
+    """Return the first command that a text names; empty if it names none."""
+    found = _COMMAND.search(text)
+    return found[1] if found else ""
 
 
 def _plain(text: str) -> str:

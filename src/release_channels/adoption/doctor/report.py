@@ -14,7 +14,7 @@ from release_channels.adoption.doctor.diagnosis import (
     to_json,
 )
 from release_channels.cli.context import TaskContext
-from release_channels.model.next_step import name_index
+from release_channels.model.outcome import name_index
 
 _STYLES = {
     DiagnosisSeverity.PASSED: "green",
