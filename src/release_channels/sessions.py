@@ -12,6 +12,7 @@ from release_channels.model.session_names import BUILD_AND_CHECK, PREVIEW, PUBLI
 if TYPE_CHECKING:
     from nox import Session
 
+    from release_channels.cli.context import TaskContext
     from release_channels.model.outcome import Outcome
 
 
@@ -147,9 +148,16 @@ def _run(session: Session, *steps: str, channel: str = "") -> None:
     outcome = run_pipeline(
         session.name, steps, session.posargs,
         root=Path.cwd(), channel=Channel(channel) if channel else None, dry_run=_only_install(session),
+        find_next=_find_next if session.name in ("preview", "public") else None,
     )  # fmt: skip
     if not outcome.result.is_good:
         session.error(str(outcome.result))  # the reason stands above already
+
+
+def _find_next(context: TaskContext) -> str:
+    from release_channels.commands.status import read_next
+
+    return read_next(context)
 
 
 def _run_alone(session: Session, run: Callable[..., Outcome]) -> None:

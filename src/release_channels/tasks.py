@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import task
+
+if TYPE_CHECKING:
+    from release_channels.cli.run import TaskRun
 
 INDEX = "which index to look at: pypi, testpypi, local, or a [[tool.uv.index]] of the project"
 DRY = "show what would be done and do nothing"
@@ -28,11 +34,10 @@ def bump(
     dry_run: bool = False,
 ) -> None:
     """Make main's dev version final, everywhere it is written."""
-    from release_channels.cli.run import open_task
     from release_channels.commands.bump import BumpRequest, bump
 
     request = BumpRequest(to, part, commit, pull_request)
-    with open_task(Path.cwd(), index) as task:
+    with _open_task(index) as task:
         today = datetime.now(UTC).date()
         task.run.outcome = bump(task.context, request, today=today, dry_run=_dry(context, dry_run))
 
@@ -48,11 +53,10 @@ def bump_dev(
     dry_run: bool = False,
 ) -> None:
     """Move main to the next dev version, after a release."""
-    from release_channels.cli.run import open_task
     from release_channels.commands.bump import BumpRequest, bump_dev
 
     request = BumpRequest(to, part, commit, pull_request)
-    with open_task(Path.cwd(), index) as task:
+    with _open_task(index) as task:
         task.run.outcome = bump_dev(task.context, request, dry_run=_dry(context, dry_run))
 
 
@@ -78,23 +82,21 @@ def tag(
     dry_run: bool = False,
 ) -> None:
     """Check everything, then create and push the release tag."""
-    from release_channels.cli.run import open_task
     from release_channels.commands.tag import TagRequest, tag
 
     request = TagRequest(version, sign, wait, watch, names_commit=bool(commit))
-    with open_task(Path.cwd(), index, revision=commit or "HEAD") as task:
+    with _open_task(index, revision=commit or "HEAD") as task:
         task.run.outcome = tag(task.context, request, dry_run=_dry(context, dry_run))
 
 
-@task(help={"json": "for programs", "exit_code": "exit with 1 while a step waits to be done", "index": INDEX})
+@task(help={"json": "for programs", "exit_code": "exit 1 while a step waits to be done", "index": INDEX})
 def status(_: Context, json: bool = False, exit_code: bool = False, index: str = "pypi") -> None:
     """Show both channels, what is unfinished, and what is next."""
-    from release_channels.cli.run import open_task
     from release_channels.commands.status import print_status
 
-    with open_task(Path.cwd(), index, reports_itself=True) as task:
-        waits = print_status(task.context, as_json=json)
-        task.run.exit_code = int(waits and exit_code)
+    with _open_task(index, reports_itself=True) as task:
+        converged = print_status(task.context, as_json=json)
+        task.run.exit_code = int(exit_code and not converged)
 
 
 @task(
@@ -106,20 +108,18 @@ def status(_: Context, json: bool = False, exit_code: bool = False, index: str =
 )
 def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -> None:
     """Emergency: complete an interrupted public release."""
-    from release_channels.cli.run import open_task
     from release_channels.commands.resume import resume
 
-    with open_task(Path.cwd(), index or "pypi") as task:
+    with _open_task(index or "pypi") as task:
         resume(task, tag, publishes=bool(index), dry_run=_dry(context, dry_run))
 
 
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
 def yank(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
     """Emergency: show how to yank a release, then check it."""
-    from release_channels.cli.run import open_task
     from release_channels.commands.yank import yank
 
-    with open_task(Path.cwd(), index) as task:
+    with _open_task(index) as task:
         task.run.outcome = yank(task.context, version, reason=reason)
 
 
@@ -157,9 +157,11 @@ def install_commands(_: Context, channel: str = "", format: str = "text", write:
     help={
         "path": "the top of the project, here by default",
         "tool": "what brings release-channels: a requirement, or the path of a wheel or checkout",
-        "gate": "with or without a live gate (--no-gate); as it is configured by default",
+        "gate": "with a live gate; by default where the project calls a model",
+        "no_gate": "without a live gate",
         "update": "also replace what differs, where git can restore it",
         "check": "write nothing, and fail where something differs",
+        "commit": "commit the files, and open the dev line where main declares a released version",
         "dry_run": DRY,
     }
 )
@@ -167,29 +169,34 @@ def init(
     context: Context,
     path: str = ".",
     tool: str = "",
-    gate: bool = True,
+    gate: bool = False,
+    no_gate: bool = False,
     update: bool = False,
     check: bool = False,
+    commit: bool = False,
     dry_run: bool = False,
 ) -> None:
     """Once: write the files that both channels need."""
     from release_channels.adoption.init import InitRequest, init
     from release_channels.cli.run import task_run
+    from release_channels.commands.bump import open_dev_line
+    from release_channels.commands.status import read_next_here
 
-    # Only --no-gate says anything: a gate is the default, and what is configured stays.
-    request = InitRequest(tuple(ns.task_names), tool, None if gate else False, update, check)
     with task_run(Path.cwd()) as run:
-        run.outcome = init(Path(path), request, os.environ, dry_run=_dry(context, dry_run))
+        request = InitRequest(tuple(ns.task_names), tool, _choose(gate, no_gate), update, check, commit)
+        run.outcome = init(Path(path), request, os.environ, dry_run=_dry(context, dry_run), open_dev_line=open_dev_line)
+        if run.outcome.result.is_good and not run.outcome.next:
+            run.outcome = replace(run.outcome, next=read_next_here(Path(path)))
 
 
 @task(help={"json": "for programs", "index": INDEX})
 def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
     """Once: find what would make a release fail."""
     from release_channels.adoption.doctor.report import print_diagnosis
-    from release_channels.cli.run import open_task
+    from release_channels.commands.status import read_next
 
-    with open_task(Path.cwd(), index, reports_itself=True) as task:
-        task.run.exit_code = print_diagnosis(task.context, tuple(ns.task_names), as_json=json)
+    with _open_task(index, reports_itself=True) as task:
+        task.run.exit_code = print_diagnosis(task.context, tuple(ns.task_names), read_next, as_json=json)
 
 
 @task(
@@ -202,10 +209,29 @@ def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
 def setup_publishing(context: Context, apply: bool = False, index: str = "pypi", dry_run: bool = False) -> None:
     """Once: show the set-up of the index and of GitHub."""
     from release_channels.adoption.setup_publishing import setup_publishing
-    from release_channels.cli.run import open_task
 
-    with open_task(Path.cwd(), index) as task:
+    with _open_task(index) as task:
         task.run.outcome = setup_publishing(task.context, apply=apply, dry_run=_dry(context, dry_run))
+
+
+def _open_task(index: str, *, revision: str = "HEAD", reports_itself: bool = False) -> AbstractContextManager[TaskRun]:
+    """Run a task on the project here; what comes next is read from the state that it leaves."""
+    from release_channels.cli.run import open_task
+    from release_channels.commands.status import read_next
+
+    return open_task(Path.cwd(), index, read_next, revision=revision, reports_itself=reports_itself)
+
+
+def _choose(wanted: bool, unwanted: bool) -> bool | None:
+    """Return which of two opposite options was given; None for neither.
+
+    Raises: UsageError for both.
+    """
+    from release_channels.errors import UsageError
+
+    if wanted and unwanted:
+        raise UsageError("--gate and --no-gate exclude each other", hint="leave one of them out")
+    return wanted or (False if unwanted else None)
 
 
 def _dry(context: Context, dry_run: bool) -> bool:

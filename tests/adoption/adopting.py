@@ -27,7 +27,7 @@ def adopt(
     repo: Repo,
     *,
     tool: str = TOOL,
-    gate: bool | None = None,
+    gate: bool | None = True,
     update: bool = False,
     check: bool = False,
     dry_run: bool = False,

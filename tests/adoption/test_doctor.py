@@ -369,12 +369,12 @@ FILTERED: dict[str, tuple[str, DiagnosisSeverity, str]] = {
     "paths, not a bump's": (
         "{push: {paths: ['src/**']}}",
         WARNING,
-        "by `paths: [src/**]`: the commit of `invoke bump` (CHANGELOG.md, pyproject.toml) gets no run",
+        "by `paths: [src/**]`: the commit of `release-channels bump` (CHANGELOG.md, pyproject.toml) gets no run",
     ),
     "paths ignored, a bump's": (
         "{push: {branches: [main], paths-ignore: ['*.md', pyproject.toml]}}",
         WARNING,
-        "gets no run, so `invoke tag` refuses it",
+        "gets no run, so `release-channels tag` refuses it",
     ),
     "paths, a bump's too": (
         "{push: {paths: ['src/**', '*.toml']}}",
@@ -384,7 +384,7 @@ FILTERED: dict[str, tuple[str, DiagnosisSeverity, str]] = {
     "paths taken back": (
         "{push: {paths: ['**', '!*.toml', '!*.md']}}",
         WARNING,
-        "gets no run, so `invoke tag` refuses it",
+        "gets no run, so `release-channels tag` refuses it",
     ),
     "paths ignored, not a bump's": (
         "{push: {paths-ignore: ['docs/**']}}",
@@ -453,7 +453,7 @@ CHANGELOGS = {
 def test_a_changelog_from_which_nothing_can_be_released_is_found(
     text: str, severity: DiagnosisSeverity, told: str
 ) -> None:
-    """`invoke bump` refuses it, and that is known before anybody rehearses."""
+    """`release-channels bump` refuses it, and that is known before anybody rehearses."""
     project = parse_project(Sample().pyproject().encode(), "pyproject.toml")
     read = {"CHANGELOG.md": f"# Changelog\n\n{text}".encode(), "pyproject.toml": project.text.encode()}.get
     finding = next(finding for finding in diagnose_project(project, read) if finding.topic == "changelog")
@@ -462,7 +462,7 @@ def test_a_changelog_from_which_nothing_can_be_released_is_found(
 
 
 def test_a_changelog_is_not_asked_for_news_where_main_holds_the_final() -> None:
-    """`invoke bump` has nothing to do there, and reads no changelog."""
+    """`release-channels bump` has nothing to do there, and reads no changelog."""
     project = parse_project(Sample(version="1.2.0").pyproject().encode(), "pyproject.toml")
     text = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n"
     read = {"CHANGELOG.md": text.encode(), "pyproject.toml": project.text.encode()}.get

@@ -11,19 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from release_channels import tasks
+from release_channels.adoption.detect import foreign_settings
+from release_channels.adoption.inspect import inspect_project
 from release_channels.adoption.workflows.rules import check_workflows
 from release_channels.errors import FailedError, RefusedError, UsageError
 from release_channels.model.outcome import Result
 from tests.adoption.adopting import TOOL, adopt, files
 from tests.cli.screen import BIN, run
+from tests.commands.doing import run_task
 from tests.commands.test_bump import vcs_pyproject
 from tests.conftest import MakeRepo, RunSession
-from tests.support.distributions import Recipe, make_wheel
+from tests.support.distributions import Recipe, make_release, make_wheel
 from tests.support.projects import BACKENDS, Sample
+from tests.support.releasing import index_of
 from tests.support.repo import Repo
 
 pytestmark = pytest.mark.usefixtures("locking")
 INIT = (BIN / "release-channels", "init", "--tool", TOOL)
+INTEGRATION = ".github/workflows/integration-eval.yml"
 PREVIEW = ".github/workflows/internal-preview-release.yml"
 NEW = {
     "noxfile.py",
@@ -188,11 +194,12 @@ def test_without_the_tool_the_tasks_are_listed_and_say_how_to_get_it(
     env = {"PYTHONPATH": str(hidden)}
     listed = run(BIN / "invoke", "--list", cwd=repo.root, env=env)
     assert "  tag                Release task; needs release-channels." in listed.out
-    told = run(BIN / "invoke", "tag", cwd=repo.root, env=env)
-    assert told.code == 1
-    told.sentence(
-        "uv tool install invoke --with release-channels", "uvx release-channels@VERSION TASK", "noxfile.py.lock"
-    )
+    for words in (["tag"], ["tag", "--commit", "HEAD"], ["resume", "v1.0.0", "--help"]):
+        told = run(BIN / "invoke", *words, cwd=repo.root, env=env)
+        assert told.code == 1
+        told.sentence(
+            "uv tool install invoke --with release-channels", "uvx release-channels@VERSION TASK", "noxfile.py.lock"
+        )
     if text:
         assert run(BIN / "invoke", "docs", "bump", cwd=repo.root, env=env).out == "my pages\nmy bump\n"
 
@@ -345,7 +352,10 @@ def test_a_filter_of_the_tests_is_noted(make_repo: MakeRepo, capsys: pytest.Capt
     tests = "on: {push: {paths: ['src/**']}}\njobs:\n  go:\n    runs-on: x\n    steps:\n      - run: pytest\n"
     repo = adopted(make_repo, {".github/workflows/test.yml": tests})
     shown = " ".join(capsys.readouterr().err.split())
-    assert "test.yml runs only for some pushes to main, by `paths: [src/**]`: the commit of `invoke bump`" in shown
+    assert (
+        "test.yml runs only for some pushes to main, by `paths: [src/**]`: the commit of `release-channels bump`"
+        in shown
+    )
     assert (repo.root / ".github/workflows/test.yml").read_text() == tests
 
 
@@ -385,7 +395,7 @@ def test_a_tool_that_cannot_be_locked_leaves_nothing_behind(make_repo: MakeRepo)
 
 
 @pytest.mark.parametrize(
-    ("gate", "extras"), [(None, "[gate,rehearsal]"), (False, "[rehearsal]")], ids=["with a gate", "without"]
+    ("gate", "extras"), [(True, "[gate,rehearsal]"), (False, "[rehearsal]")], ids=["with a gate", "without"]
 )
 def test_the_block_brings_what_gate_and_rehearsal_need(
     make_repo: MakeRepo, gate: bool | None, extras: str, capsys: pytest.CaptureFixture[str]
@@ -528,3 +538,59 @@ def _is_within(lines: list[str], longer: list[str]) -> bool:
     """Tell whether all lines are there, in their order."""
     rest = iter(longer)
     return all(line in rest for line in lines)
+
+
+CALLS_A_MODEL = Sample(dependencies=("OpenAI >= 1",))
+EVALUATES = Sample(files={".github/workflows/nightly-eval.yml": "on: push\njobs: {}\n"})
+
+
+@pytest.mark.parametrize(
+    ("sample", "settings"),
+    [
+        pytest.param(Sample(), {"gate.enabled": False}, id="a word counter"),
+        pytest.param(CALLS_A_MODEL, {}, id="calls a model"),
+        pytest.param(EVALUATES, {}, id="evaluates already"),
+        pytest.param(Sample(files={INTEGRATION: "on: push\njobs: {}\n"}), {}, id="adopted with a gate"),
+    ],
+)
+def test_a_live_gate_is_proposed_where_it_fits(
+    make_repo: MakeRepo, sample: Sample, settings: dict[str, object]
+) -> None:
+    """Otherwise it is off, and with --gate it is on."""
+    snapshot = inspect_project(make_repo(sample).root, {}, asks_github=False)
+    assert foreign_settings(snapshot, None) == settings
+    assert "gate.enabled" not in foreign_settings(snapshot, True)
+
+
+def test_switching_the_gate_off_leaves_nothing_half_done(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What nobody edited follows the setting, the gate's workflow is named, and an update removes it."""
+    repo = adopted(make_repo)
+    assert "integration-eval" in (repo.root / PREVIEW).read_text()
+    adopt(repo, gate=False)
+    assert "integration-eval" not in (repo.root / PREVIEW).read_text()
+    with pytest.raises(RefusedError, match="integration-eval"):
+        adopt(repo, gate=None, check=True)
+    repo.commit("without a gate")
+    adopt(repo, gate=None, update=True)
+    assert not (repo.root / INTEGRATION).exists()
+    assert adopt(repo, gate=None, check=True).message == "every file is as it should be"
+
+
+def test_init_commits_its_files_and_opens_the_dev_line(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where main declares a released final, previews can follow at once; each screen names the next command."""
+    repo = make_repo(Sample(version="1.2.0"))
+    repo.tag("v1.2.0")
+    repo.git("push", "--quiet", "origin", "main", "v1.2.0")
+    make_release(index_of(repo), Recipe(version="1.2.0"))
+    (index_of(repo).parent / ".gitignore").write_text("*\n")
+    assert run_task(repo.root, tasks.init, tool=TOOL) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == "next: release-channels init --commit"
+    assert run_task(repo.root, tasks.init, tool=TOOL, commit=True) == 0
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1] == "next: git push origin main"
+    assert repo.git("log", "--format=%s", "-2").splitlines() == [
+        "Open the dev line 1.2.1.dev0", "Add the release channels",
+    ]  # fmt: skip
+    assert repo.git("status", "--porcelain") == ""

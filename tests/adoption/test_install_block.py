@@ -83,7 +83,9 @@ def test_the_task_prints_writes_and_guards(tmp_path: Path, offline: None) -> Non
     assert commands_in(printed.out)[0] == "python -m pip install --upgrade demo-tool"
     red = run(*words, "--check", cwd=tmp_path)
     assert red.code == 1
-    red.sentence("README.md does not contain today's install commands", "invoke install-commands --write README.md")
+    red.sentence(
+        "README.md does not contain today's install commands", "release-channels install-commands --write README.md"
+    )
     assert readme.read_text() == EMPTY
     assert run(*words, "--write", "README.md", cwd=tmp_path).code == 0
     assert run(*words, "--check", cwd=tmp_path).code == 0

@@ -24,6 +24,9 @@ SCRIPT = BIN / "release-channels"
         pytest.param(["bmup"], "'bmup' is not a task", "did you mean `release-channels bump`?", id="misspelt task"),
         pytest.param(["tag", "--nosuch"], "'--nosuch' is not an option of tag", "--help tag", id="option"),
         pytest.param(
+            ["status", "--indx", "local"], "option of status", "did you mean `--index`?", id="misspelt option"
+        ),
+        pytest.param(
             ["--status"], "'--status' is not an option of release-channels", "--list", id="option like a task"
         ),
         pytest.param(["--nosuch"], "'--nosuch' is not an option of release-channels", "--list", id="core option"),
@@ -34,11 +37,12 @@ SCRIPT = BIN / "release-channels"
 def test_a_command_line_that_cannot_be_read_gets_a_next_step(
     tmp_path: Path, offline: None, words: list[str], told: str, then: str
 ) -> None:
-    """A sentence and what to type instead, and 2 as the exit code; an option is never taken for a task."""
+    """A sentence, what to type instead and the next command, and 2 as the exit code."""
     screen = run(SCRIPT, *words, cwd=tmp_path)
     assert screen.code == 2
+    assert screen.err.splitlines()[-1].startswith(("next: release-channels ", "next: nox -s "))
     screen.sentence(told, then)
-    assert not words[-1].startswith("--") or "did you mean" not in screen.text
+    assert "did you mean `release-channels" not in screen.text or not words[-1].startswith("--")
 
 
 @pytest.mark.parametrize(

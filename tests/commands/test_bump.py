@@ -200,9 +200,24 @@ def test_a_version_that_may_not_be_written_is_refused(
 
 
 NOTHING = {
-    "a final": ("1.2.0", [], bump, "main declares 1.2.0, which is final already; `invoke tag` releases it"),
-    "released": ("1.2.0", ["1.2.0"], bump, "main declares 1.2.0, which is released; `invoke bump-dev`"),
-    "a dev line": ("1.2.0.dev0", ["1.1.0"], bump_dev, "main is on the dev line 1.2.0.dev0 already; `invoke bump`"),
+    "a final": (
+        "1.2.0",
+        [],
+        bump,
+        "main declares 1.2.0, which is final already; `release-channels tag --index local` releases it",
+    ),
+    "released": (
+        "1.2.0",
+        ["1.2.0"],
+        bump,
+        "main declares 1.2.0, which is released; `release-channels bump-dev --index local`",
+    ),
+    "a dev line": (
+        "1.2.0.dev0",
+        ["1.1.0"],
+        bump_dev,
+        "main is on the dev line 1.2.0.dev0 already; `release-channels bump --index local`",
+    ),
 }
 
 
@@ -256,8 +271,8 @@ def test_a_version_in_git_tags_needs_no_bump(make_repo: MakeRepo, capsys: pytest
     assert (bump(repo, commit=True), bump_dev(repo, commit=True)) == (0, 0)
     assert repo.fingerprint() == before
     out = capsys.readouterr().out
-    assert "its version lives in the git tags (hatch-vcs); `invoke tag --version X.Y.Z`" in out
-    assert "`invoke bump --to X.Y.Z` writes changelog and copies" in out
+    assert "its version lives in the git tags (hatch-vcs); `release-channels tag --version X.Y.Z --index local`" in out
+    assert "`release-channels bump --to X.Y.Z --index local` writes changelog and copies" in out
     assert bump(repo, to="1.2.0") == 0
     assert "no file has to change for 1.2.0, which lives in the git tags" in capsys.readouterr().out
     assert repo.fingerprint() == before
@@ -277,13 +292,13 @@ def test_a_version_in_git_tags_has_a_changelog_and_copies_all_the_same(
     assert repo.fingerprint() == before
     said = capsys.readouterr().err
     assert "CHANGELOG.md has no section for 1.2.0" in said
-    assert "`invoke bump --to 1.2.0` turns what is unreleased into it" in said
-    assert "`invoke bump --to 1.2.0` writes them all" in said
+    assert "`release-channels bump --to 1.2.0 --index local` turns what is unreleased into it" in said
+    assert "`release-channels bump --to 1.2.0 --index local` writes them all" in said
     assert bump(repo, to="1.2.0", commit=True) == 0
     assert "1.1.1.dev0 becomes 1.2.0 in CITATION.cff, CHANGELOG.md" in capsys.readouterr().out
     assert (repo.root / "CITATION.cff").read_text() == "version: 1.2.0\n"
     assert bump(repo, to="1.2.0") == 0
-    assert "merge it, then `invoke tag --version 1.2.0`" in capsys.readouterr().out
+    assert "merge it, then `release-channels tag --version 1.2.0 --index local`" in capsys.readouterr().out
     repo.git("push", "--quiet")
     assert tag(repo, version="1.2.0", dry_run=True) == 0
 
@@ -496,7 +511,7 @@ def test_a_final_that_was_never_released_is_not_passed_over(
     repo = make_repo(Sample(version="1.2.0"))
     before = repo.fingerprint()
     assert bump_dev(repo) == 1
-    assert "`invoke tag` releases it" in capsys.readouterr().err
+    assert "`release-channels tag --index local` releases it" in capsys.readouterr().err
     assert repo.fingerprint() == before
     assert bump_dev(repo, part="patch") == 0
 

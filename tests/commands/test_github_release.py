@@ -240,7 +240,7 @@ def test_a_published_release_that_differs_is_refused(
     outcome = refuses(released, hub, announce)
     assert message in outcome.message
     assert ("cannot be fixed" in outcome.hint) is immutable
-    assert (f"invoke resume {TAG}" in outcome.hint) is not immutable
+    assert (f"release-channels resume {TAG}" in outcome.hint) is not immutable
 
 
 def test_an_immutable_release_that_agrees_is_success(

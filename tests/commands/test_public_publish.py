@@ -158,11 +158,11 @@ def test_a_lightweight_tag_is_refused_where_annotated_ones_are_asked_for(make_re
 
 
 def test_a_commit_without_a_tag_is_refused(make_repo: MakeRepo) -> None:
-    """From HEAD, the tag that its version would have is looked for; none is refused, and `invoke tag` is named."""
+    """From HEAD, the tag that its version would have is looked for; none is refused, with the command that makes it."""
     repo = make_repo(Sample(version="1.2.3"))
     outcome = refused(repo)
     assert "no release tag is on commit" in outcome.message
-    assert "invoke tag" in outcome.hint
+    assert "release-channels tag" in outcome.hint
 
 
 def test_a_tag_that_is_here_alone_is_refused(make_repo: MakeRepo) -> None:

@@ -20,6 +20,7 @@ from release_channels import tasks
 from release_channels.adapters.build_artifact import unpack_build_artifact
 from release_channels.cli.run import open_task
 from release_channels.commands.resume import resume
+from release_channels.commands.status import read_next
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.outcome import Outcome, Result
@@ -43,7 +44,7 @@ UNSTEADY = f"{RANDOM}def during(kind):\n    Path('noise.txt').write_text(os.uran
 
 def finish(repo: Repo, tag: str = TAG, *, publishes: bool = True, dry_run: bool = False) -> Outcome:
     """Resume on the local index, with waits cut short."""
-    with suppress(Exit), open_task(repo.root, "local") as task:
+    with suppress(Exit), open_task(repo.root, "local", read_next) as task:
         resume(task, tag, publishes=publishes, dry_run=dry_run, patience=PATIENCE)
     return task.run.outcome
 
@@ -123,7 +124,7 @@ def test_without_an_index_only_the_plan_is_shown(released: Repo, hub: Hub, capsy
     outcome = finish(released, publishes=False)
     shown = capsys.readouterr()
     assert (outcome.result, outcome.message) == (
-        Result.PLANNED, f"to finish {TAG}, `invoke resume {TAG} --index local`",
+        Result.PLANNED, f"to finish {TAG}, `release-channels resume {TAG} --index local`",
     )  # fmt: skip
     until = datetime.now(UTC) + timedelta(days=14)
     assert f"until         {until:%Y-%m-%d}" in shown.err
@@ -168,7 +169,12 @@ REFUSED: dict[str, tuple[str, Callable[[Repo], None], str, str]] = {
     "a candidate": ("v1.2.0rc1", nothing, "'v1.2.0rc1' is not a release tag", "final"),
     "unknown": ("v9.9.9", nothing, "there is no tag v9.9.9", f"the newest is {TAG}"),
     "moved": (TAG, move_tag, f"the tag {TAG} was moved", "never moved"),
-    "not pushed": (TAG, take_tag_from_remote, f"the tag {TAG} is here and not on origin", "invoke tag --commit"),
+    "not pushed": (
+        TAG,
+        take_tag_from_remote,
+        f"the tag {TAG} is here and not on origin",
+        "release-channels tag --commit",
+    ),
     "too late": (
         TAG,
         drop_sdist_and_age,
@@ -309,7 +315,7 @@ def test_other_bytes_alone_spend_no_version(unsteady: Repo, whole: bool) -> None
     outcome = public_steps(unsteady, "build", "public-publish")
     assert outcome.result is Result.REFUSED
     assert on_index(unsteady) == index
-    assert f"`invoke resume {TAG} --index local`" in outcome.hint
+    assert f"`release-channels resume {TAG} --index local`" in outcome.hint
     assert "yank" not in outcome.hint
     assert ("1.2.0 is complete on the local index, built with other bytes here" in outcome.message) is whole
     assert (f"has {WHEEL} with other bytes: sha256" in outcome.message) is not whole

@@ -73,9 +73,9 @@ def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
 
     assert station() == "nox -s preview"
     preview(repo)
-    assert station() == "invoke bump --index local"
+    assert station() == "release-channels bump --index local"
     bump(repo)
-    assert station() == "commit it, then `invoke status` again"
+    assert station() == "git commit --all --message 'Release 1.2.0'"
     assert rows(look(repo))["here"] == "the working tree declares 1.2.0, uncommitted"
     repo.git("commit", "--quiet", "--all", "--message", "Release 1.2.0")
     assert station() == "git push origin main"
@@ -84,23 +84,25 @@ def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
     assert station() == "merge the branch release-1.2.0"
     repo.git("switch", "--quiet", "main")
     push(repo)
-    assert station() == "invoke tag --index local"
+    assert station() == "release-channels tag --index local"
     tag(repo)
-    assert station() == f"invoke resume {TAG} --index local"
+    assert station() == f"release-channels resume {TAG} --index local"
     assert public_steps(repo, "build", "public-publish").result is Result.PUBLISHED
     (index_of(repo) / SDIST).unlink()
-    assert station() == f"invoke resume {TAG} --index local"
+    assert station() == f"release-channels resume {TAG} --index local"
     assert public_steps(repo, "public-publish").result is Result.PUBLISHED
-    assert station() == "invoke bump-dev --index local"
+    assert station() == "release-channels bump-dev --index local"
     repo.commit("a later commit")
     push(repo)
-    assert station() == "invoke bump-dev --index local"
+    assert station() == "release-channels bump-dev --index local"
     bump_dev(repo, commit=True)
     push(repo)
     assert station() == "nox -s preview"
     preview(repo)
-    assert station() == "invoke bump --index local"
-    assert [converged for converged, _ in met] == [command == "invoke bump --index local" for _, command in met]
+    assert station() == "release-channels bump --index local"
+    assert [converged for converged, _ in met] == [
+        command == "release-channels bump --index local" for _, command in met
+    ]
 
 
 @pytest.mark.parametrize(("there", "line"), [("1.3.0", "1.3.1"), ("2.0.0rc1", "2.0.1")])
@@ -109,8 +111,8 @@ def test_a_dev_line_behind_the_index_is_reopened(make_repo: MakeRepo, there: str
     repo = make_repo(sample("1.2.0.dev0"))
     put_on_index(repo, there)
     seen = look(repo)
-    assert (seen.next.converged, seen.next.command) == (False, "invoke bump-dev --index local")
-    assert f"`invoke bump-dev --to {line}` (writes {line}.dev0)" in seen.next.why
+    assert (seen.next.converged, seen.next.command) == (False, "release-channels bump-dev --index local")
+    assert f"`release-channels bump-dev --to {line}` (writes {line}.dev0)" in seen.next.why
     assert rows(seen)["main"].startswith("1.2.0.dev0, a dev line behind the index (commit ")
     bump_dev(repo, commit=True)
     push(repo)
@@ -127,7 +129,7 @@ def test_main_is_read_on_the_remote(make_repo: MakeRepo) -> None:
     assert (str(seen.seen.version), seen.seen.commit.sha, seen.next.command) == (
         "1.2.0",
         tip,
-        "invoke tag --index local",
+        "release-channels tag --index local",
     )
 
 
@@ -161,14 +163,14 @@ def test_a_draft_is_a_release_in_flight(released: Repo, hub: Hub) -> None:
     """All files are out and the GitHub Release is a draft, or missing: it is to be resumed."""
     missing = look(released)
     assert (missing.unfinished, missing.next.command) == (
-        "it has no GitHub Release", f"invoke resume {TAG} --index local",
+        "it has no GitHub Release", f"release-channels resume {TAG} --index local",
     )  # fmt: skip
     state = hub.state
     made = StoredRelease(state.new_id(), TAG, TAG, "", "main", True, False, state.clock())
     state.releases[made.id] = made
     seen = look(released)
     assert (seen.unfinished, seen.next.command) == (
-        "its GitHub Release is a draft", f"invoke resume {TAG} --index local",
+        "its GitHub Release is a draft", f"release-channels resume {TAG} --index local",
     )  # fmt: skip
     assert rows(seen)["github"].startswith("a draft with 0 files: ")
 
@@ -177,7 +179,7 @@ def test_a_whole_release_leaves_the_next_dev_line(released: Repo, hub: Hub, run_
     """Once the GitHub Release is out, what remains is bump-dev."""
     whole(released, run_session)
     seen = look(released)
-    assert (seen.unfinished, seen.next.command) == ("", "invoke bump-dev --index local")
+    assert (seen.unfinished, seen.next.command) == ("", "release-channels bump-dev --index local")
     assert rows(seen)["github"].startswith("published with 3 files: ")
 
 
@@ -195,7 +197,7 @@ def test_a_release_in_flight_shows_files_hashes_and_the_last_day(released: Repo,
     assert told["public"].startswith("1.2.0, 2 days ago, commit ")
 
     late = look(released, began + timedelta(days=15))
-    assert (late.unfinished, late.next.command) == ("", "invoke bump-dev --index local")
+    assert (late.unfinished, late.next.command) == ("", "release-channels bump-dev --index local")
     assert "1.2.0 is not whole" in rows(late)["spent"]
 
 
@@ -205,11 +207,11 @@ def test_while_the_release_workflow_is_at_work_it_is_watched(released: Repo, hub
     sha = released.git("rev-parse", "HEAD")
     run = hub.state.add_run("public-release.yml", sha, status="in_progress", branch=TAG)
     seen = look(released)
-    assert seen.next.command == f"invoke tag --commit {TAG} --watch --index local"
+    assert seen.next.command == f"release-channels tag --commit {TAG} --watch --index local"
     assert "public-release.yml is in progress" in seen.next.why
     hub.state.set_run(run, "completed", "failure")
     seen = look(released)
-    assert seen.next.command == f"invoke resume {TAG} --index local"
+    assert seen.next.command == f"release-channels resume {TAG} --index local"
     assert "public-release.yml ended with failure" in seen.next.why
 
 
@@ -245,7 +247,7 @@ def test_a_silent_github_is_asked_once(released: Repo, hub: Hub) -> None:
     seen = look(released)
     assert [what for what in seen.unseen if "failed with 502" in what] == list(seen.unseen)
     assert len(seen.unseen) == 1
-    assert seen.next.command == "invoke bump-dev --index local"
+    assert seen.next.command == "release-channels bump-dev --index local"
 
 
 def test_a_yanked_release_is_done_with(released: Repo, hub: Hub) -> None:
@@ -253,7 +255,7 @@ def test_a_yanked_release_is_done_with(released: Repo, hub: Hub) -> None:
     for name in (WHEEL, SDIST):
         (index_of(released) / f"{name}.yanked").write_text("broken")
     seen = look(released)
-    assert seen.next.command == "invoke bump-dev --index local"
+    assert seen.next.command == "release-channels bump-dev --index local"
     assert rows(seen)["public"].endswith(", yanked")
 
 
@@ -266,7 +268,7 @@ def test_practice_is_not_looked_for_on_the_real_github(make_repo: MakeRepo) -> N
 def test_the_task_tells_and_exits(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With --exit-code 1 while something waits, for people and for programs alike; otherwise 0."""
+    """With --exit-code, 0 where nothing waits and 1 where something does; without, 0 where it can be told."""
     repo = make_repo(sample("1.2.0.dev0"))
     assert run_task(repo.root, tasks.status, index="local") == 0
     capsys.readouterr()
@@ -280,7 +282,7 @@ def test_the_task_tells_and_exits(
     capsys.readouterr()
     assert run_task(repo.root, tasks.status, index="local", exit_code=True) == 0
     shown = capsys.readouterr().out
-    assert "next: invoke bump --index local\n" in shown
+    assert "next: release-channels bump --index local\n" in shown
     assert "1.2.0.dev1, just now, commit " in shown
 
 
@@ -300,17 +302,17 @@ def test_previews_on_the_index_that_are_not_built_yet(
         monkeypatch.setenv("RELEASE_CHANNELS_REHEARSAL", str(file))
         hub.state.releases[1] = StoredRelease(1, TAG, TAG, "", "main", False, False, hub.state.clock())
         expected: list[tuple[str, Callable[[], object], str, str]] = [
-            ("test.yml", lambda: None, "check the workflow", "test.yml has not run"),
+            ("test.yml", lambda: None, "release-channels doctor", "test.yml has not run"),
             (
                 "test.yml",
                 lambda: hub.state.add_run("test.yml", sha, status="in_progress"),
-                "wait, ",
+                "release-channels status",
                 "test.yml is in p",
             ),
             (
                 "test.yml",
                 lambda: hub.state.add_run("test.yml", sha),
-                "check the workflow",
+                "release-channels doctor",
                 "integration-eval.yml has",
             ),
         ]

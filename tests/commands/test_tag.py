@@ -497,7 +497,7 @@ def test_code_after_the_version_is_tagged_only_where_the_commit_is_named(
     assert tag(ready, commit) == code
     told = capsys.readouterr().err
     assert said in told
-    assert ("`invoke tag --commit HEAD` releases them, too" in told) is (code == 1)
+    assert ("`release-channels tag --commit HEAD --index local` releases them, too" in told) is (code == 1)
     assert (ready.fingerprint() == before) is (code == 1)
 
 
@@ -510,7 +510,10 @@ def test_ten_subjects_are_shown_at_most(ready: Repo, capsys: pytest.CaptureFixtu
     shown = [line.partition(" ")[2] for line in lines if " number " in f" {line}"][:10]
     assert shown == [f"number {number}" for number in range(11, 1, -1)]
     assert "and 2 more" in lines
-    assert f"`invoke tag --commit HEAD` releases them, too; `--commit {setter}` leaves them out" in lines
+    assert (
+        f"`release-channels tag --commit HEAD --index local` releases them, too; `--commit {setter}` leaves them out"
+        in lines
+    )
 
 
 def test_where_history_is_cut_off_the_commits_are_not_known(
@@ -629,7 +632,7 @@ def test_a_version_in_git_tags_is_named(make_repo: MakeRepo, capsys: pytest.Capt
     repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
     before = repo.fingerprint()
     assert tag(repo) == 2
-    assert "invoke tag --version X.Y.Z" in capsys.readouterr().err
+    assert "release-channels tag --version X.Y.Z --index local" in capsys.readouterr().err
     assert tag(repo, version="1.0.0rc1") == 1
     assert repo.fingerprint() == before
     assert tag(repo, version="1.0.0") == 0
@@ -740,7 +743,7 @@ def test_watch_follows_the_release_to_its_end(
     else:
         with pytest.raises(FailedError, match=r"v1\.2\.0 is on origin, and public-release\.yml ended failure") as stop:
             followed(ready, TagRequest(watch=True), steps)
-        assert "invoke resume v1.2.0" in stop.value.hint
+        assert "release-channels resume v1.2.0" in stop.value.hint
     told = capsys.readouterr().err
     assert "public-release.yml has not started" in told
     assert "waiting for approval by ada, " in told

@@ -132,7 +132,7 @@ def test_the_train_runs_through_the_tasks_alone(
     later(repo)
     closed = run_session(repo)
     assert reason(closed) == (Result.REFUSED, "line closed")
-    assert "invoke bump-dev" in closed.hint
+    assert "release-channels bump-dev" in closed.hint
     assert run_task(repo.root, tasks.status, index="local", exit_code=True) == 1
     assert run_task(repo.root, tasks.status, index="local") == 0
     assert users.get() == ("1.2.0", "1.2.0")

@@ -50,7 +50,7 @@ def test_it_says_what_to_do_and_what_everybody_gets(repo: Repo, capsys: pytest.C
     assert (outcome.result, outcome.version, outcome.hint) == (
         Result.PLANNED, "1.2.0", "the next version to cut is 1.3.0",
     )  # fmt: skip
-    assert "run `invoke yank 1.2.0 --index local` again to check" in outcome.message
+    assert "run `release-channels yank 1.2.0 --index local` again to check" in outcome.message
     for line in (
         "once 1.2.0 is yanked:",
         "  public channel users get   1.1.0",
@@ -85,7 +85,7 @@ def test_on_a_real_index_the_page_and_the_button_are_named(
     shown = capsys.readouterr().out.splitlines()
     assert f"  open    {host}/manage/project/demo-tool/release/1.2.0/" in shown
     assert "  press   Options, then Yank, and type the version to confirm" in shown
-    assert "run `invoke yank 1.2.0` again" in outcome.message
+    assert "run `release-channels yank 1.2.0` again" in outcome.message
 
 
 def test_run_again_it_sees_the_yank(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:

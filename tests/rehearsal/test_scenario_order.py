@@ -174,7 +174,7 @@ def test_a_release_that_fails_stops_what_would_follow_it(tmp_path: Path) -> None
 def test_a_finished_run_is_not_called_broken_off_where_a_task_fails(tmp_path: Path) -> None:
     """The preview has ended well by then, and the task is what is told."""
     scenario = ride(World(tmp_path, {f"{TEST} 2": 0.2}, hands_fail_at="tag"))
-    with pytest.raises(FailedError, match=r"^`invoke tag` exited 1"):
+    with pytest.raises(FailedError, match=r"^`release-channels tag` exited 1"):
         scenario.run()
     told = [stage.outcome for stage in scenario.log.stages]
     assert "cancelled: an earlier stage failed" not in told
@@ -184,5 +184,5 @@ def test_a_finished_run_is_not_called_broken_off_where_a_task_fails(tmp_path: Pa
 def test_a_bug_beside_does_not_hide_what_stopped_the_train(tmp_path: Path) -> None:
     """It would be told in the place of an error that somebody can fix."""
     scenario = ride(World(tmp_path, {f"{TEST} 2": 0.2}, buggy={f"{PREVIEW} 1"}, hands_fail_at="bump"))
-    with pytest.raises(FailedError, match=r"^`invoke bump` exited 1"):
+    with pytest.raises(FailedError, match=r"^`release-channels bump` exited 1"):
         scenario.run()

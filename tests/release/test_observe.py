@@ -93,7 +93,7 @@ class Case:
 
 
 DEV = "1.2.0.dev0"
-REOPEN = "open the next dev line: `invoke bump-dev --to 1.2.1` (writes 1.2.1.dev0)"
+REOPEN = "open the next dev line: `release-channels bump-dev --to 1.2.1 --index local` (writes 1.2.1.dev0)"
 CASES = {
     "open": Case(DEV, ("1.1.0", "1.2.0.dev3@old"), Result.PLANNED, "open: "),
     "staged": Case("1.2.0", ("1.1.0", "1.2.0.dev9@old"), Result.SKIPPED, "staged: "),

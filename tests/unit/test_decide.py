@@ -231,7 +231,10 @@ def test_where_versions_live_in_tags_a_tag_is_missing() -> None:
     made = plan(replace(observed("1.0.dev0", "1.0"), is_written=False))
     assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.BEHIND)
     assert "bump-dev" not in made.hint
-    assert "`git fetch --tags`, and push the tag that the remote lacks; `invoke tag --version 1.0.1`" in made.hint
+    assert (
+        "`git fetch --tags`, and push the tag that the remote lacks; `release-channels tag --version 1.0.1`"
+        in made.hint
+    )
 
 
 @pytest.mark.parametrize("row", [row for row in REFUSED if REFUSED[row][1] is Reason.BEHIND])

@@ -13,6 +13,7 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
 
 from release_channels.adapters.actions_env import REHEARSAL, read_actions, read_rehearsal
 from release_channels.adapters.actions_event import parse_event_run, read_dispatch_input

@@ -110,6 +110,6 @@ def test_a_lightweight_tag_is_as_good_unless_configured() -> None:
 def test_where_tags_give_the_version_no_bump_is_named(version: str) -> None:
     """No file contains it, so the tag of the final is the way."""
     final = version.partition("rc")[0].removesuffix(".dev0")
-    assert f"`invoke tag --version {final}`" in plan(world(version, is_written=False)).hint
+    assert f"`release-channels tag --version {final}`" in plan(world(version, is_written=False)).hint
     assert "bump" not in plan(world(version, is_written=False)).hint
-    assert "`invoke bump`" in plan(world(version)).hint
+    assert "`release-channels bump`" in plan(world(version)).hint

@@ -9,14 +9,12 @@ import pytest
 from packaging.version import Version
 
 from release_channels.model.github import GitHubRelease, asset_name
+from release_channels.model.next_step import ReleaseStatus, UnmergedBump, next_step
 from release_channels.model.observed import IndexFile, IndexState
 from release_channels.model.plan import Plan, Reason, Verdict
 from release_channels.model.status import (
-    ReleaseStatus,
-    UnmergedBump,
     files_close_at,
     humanize_age,
-    next_command,
     quota_usage,
     unfinished,
     unrecoverable,
@@ -35,42 +33,51 @@ def standing(
 
 
 NEXT = {
-    "all is out": (standing("1.2.dev0", Reason.OPEN), True, "invoke bump"),
-    "not known how far": (standing("1.2.dev0", Reason.OPEN, None), True, "invoke bump"),
-    "staged": (standing("1.2", Reason.STAGED), False, "invoke tag"),
-    "released": (standing("1.2", Reason.RELEASED), False, "invoke bump-dev"),
-    "closed": (standing("1.2", Reason.CLOSED, 3), False, "invoke bump-dev"),
-    "behind": (standing("1.2.dev0", Reason.BEHIND, 3), False, "invoke bump-dev"),
+    "all is out": (standing("1.2.dev0", Reason.OPEN), True, "release-channels bump"),
+    "not known how far": (standing("1.2.dev0", Reason.OPEN, None), True, "release-channels bump"),
+    "staged": (standing("1.2", Reason.STAGED), False, "release-channels tag"),
+    "released": (standing("1.2", Reason.RELEASED), False, "release-channels bump-dev"),
+    "closed": (standing("1.2", Reason.CLOSED, 3), False, "release-channels bump-dev"),
+    "behind": (standing("1.2.dev0", Reason.BEHIND, 3), False, "release-channels bump-dev"),
     "behind, versions in tags": (
         standing("1.2.dev0", Reason.BEHIND, 3, is_written=False),
         False,
         "git fetch --tags",
     ),
-    "superseded": (standing("1.2.dev0", Reason.SUPERSEDED), False, "invoke bump-dev"),
+    "superseded": (standing("1.2.dev0", Reason.SUPERSEDED), False, "release-channels bump-dev"),
     "unfit": (standing("1.2rc1", Reason.UNFIT), False, "fix the version on main"),
-    "half out": (standing("1.2", Reason.CLOSED, unfinished="x"), False, "invoke resume v1.1 --index pypi"),
+    "half out": (standing("1.2", Reason.CLOSED, unfinished="x"), False, "release-channels resume v1.1 --index pypi"),
     "half out, main went on": (
         standing("1.3.dev0", Reason.OPEN, 2, unfinished="x"),
         False,
-        "invoke resume v1.1 --index pypi",
+        "release-channels resume v1.1 --index pypi",
     ),
     "half out, at work": (
         standing("1.2", Reason.STAGED, unfinished="x", is_running=True),
         False,
-        "invoke tag --commit v1.1 --watch",
+        "release-channels tag --commit v1.1 --watch",
     ),
-    "previews missing": (standing("1.2.dev0", Reason.OPEN, 1), False, "check the workflow"),
+    "previews missing": (standing("1.2.dev0", Reason.OPEN, 1), False, "release-channels doctor"),
+    "previews without workflows": (
+        standing("1.2.dev0", Reason.OPEN, 1, has_workflows=False),
+        False,
+        "nox -s preview",
+    ),
     "previews on their way": (
         standing("1.2.dev0", Reason.OPEN, 1, is_running=True),
         False,
-        "wait, then `invoke status` again",
+        "release-channels status",
     ),
     "previews missing in practice": (standing("1.2.dev0", Reason.OPEN, 2, "local"), False, "nox -s preview"),
-    "versions in tags": (standing("1.2.dev0", Reason.OPEN, is_written=False), True, "invoke tag --version 1.2"),
+    "versions in tags": (
+        standing("1.2.dev0", Reason.OPEN, is_written=False),
+        True,
+        "release-channels tag --version 1.2",
+    ),
     "versions in tags, at one": (
         standing("1.2", Reason.RELEASED, 3, is_written=False),
         True,
-        "invoke tag --version 1.2.1",
+        "release-channels tag --version 1.2.1",
     ),
     "bumped, not merged": (
         standing("1.2.dev0", Reason.OPEN, 1, ahead=UnmergedBump("here", "git push")),
@@ -80,45 +87,54 @@ NEXT = {
     "half out, and bumped": (
         standing("1.2", Reason.CLOSED, unfinished="x", ahead=UnmergedBump("here", "git push")),
         False,
-        "invoke resume v1.1 --index pypi",
+        "release-channels resume v1.1 --index pypi",
     ),
-    "in practice": (standing("1.2.dev0", Reason.OPEN, index="local"), True, "invoke bump --index local"),
-    "closed, in practice": (standing("1.2", Reason.CLOSED, 3, "local"), False, "invoke bump-dev --index local"),
-    "staged, in practice": (standing("1.2", Reason.STAGED, 0, "local"), False, "invoke tag --index local"),
+    "in practice": (standing("1.2.dev0", Reason.OPEN, index="local"), True, "release-channels bump --index local"),
+    "closed, in practice": (
+        standing("1.2", Reason.CLOSED, 3, "local"),
+        False,
+        "release-channels bump-dev --index local",
+    ),
+    "staged, in practice": (
+        standing("1.2", Reason.STAGED, 0, "local", has_workflows=False),
+        False,
+        "release-channels tag --index local",
+    ),
+    "staged, in practice, with a real remote": (standing("1.2", Reason.STAGED, 0, "local"), False, "nox -s rehearse"),
     "versions in tags, in practice": (
         standing("1.2.dev0", Reason.OPEN, 0, "local", is_written=False),
         True,
-        "invoke tag --version 1.2 --index local",
+        "release-channels tag --version 1.2 --index local",
     ),
     "a post-release's line": (
         standing("1.2.post1.dev0", Reason.OPEN, is_written=False),
         True,
-        "invoke tag --version 1.2.post1",
+        "release-channels tag --version 1.2.post1",
     ),
 }
 
 
 @pytest.mark.parametrize(("seen", "converged", "command"), NEXT.values(), ids=NEXT)
-def test_there_is_one_next_command(seen: ReleaseStatus, converged: bool, command: str) -> None:
+def test_there_is_one_next_step(seen: ReleaseStatus, converged: bool, command: str) -> None:
     """What is half done comes first, then main, then the previews; where all is out, the next release."""
-    told = next_command(seen)
+    told = next_step(seen)
     assert (told.converged, told.command) == (converged, command)
     assert told.why
 
 
 def test_what_is_behind_says_what_the_plan_advises() -> None:
     """The refusal of a preview and the status name the same way on."""
-    assert next_command(standing("1.2.dev0", Reason.BEHIND)).why.endswith(
+    assert next_step(standing("1.2.dev0", Reason.BEHIND)).why.endswith(
         "installers would never pick its previews; the hint"
     )
 
 
 def test_the_reason_counts_in_plain_words() -> None:
     """One commit is, two are; and what the workflow does is told along."""
-    one = next_command(standing("1.2.dev0", Reason.OPEN, 1, workflow="test.yml is queued", is_running=True))
-    two = next_command(standing("1.2.dev0", Reason.OPEN, 2))
+    one = next_step(standing("1.2.dev0", Reason.OPEN, 1, workflow="test.yml is queued", is_running=True))
+    two = next_step(standing("1.2.dev0", Reason.OPEN, 2))
     assert one.why == "1 commit on main is in no preview yet: test.yml is queued"
-    assert two.why == "2 commits on main are in no preview: see why it did not pass"
+    assert two.why == "2 commits on main are in no preview: see why its workflows did not pass"
 
 
 def file(name: str, age: timedelta | None = DAY, *, yanked: bool = False, size: int | None = None) -> IndexFile:

@@ -218,7 +218,9 @@ def test_the_entries_are_toml() -> None:
     ]
 
 
-@pytest.mark.parametrize(("finals", "hint"), [([], "`invoke tag` releases it; "), ([Version("1.2.0")], "once it is")])
+@pytest.mark.parametrize(
+    ("finals", "hint"), [([], "`release-channels tag` releases it; "), ([Version("1.2.0")], "once it is")]
+)
 def test_doctor_does_not_tell_to_release_what_is_tagged(finals: list[Version], hint: str) -> None:
     """A final on main is to be tagged, or it is tagged and the next line is to be opened."""
     demo = project('version = "1.2.0"\n')

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from release_channels.errors import ReleaseError
 from release_channels.model.redact import printable, redact_urls
-from release_channels.model.session_names import TypedCommands
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,7 +22,6 @@ _WIDE = 160
 _verbose = False
 _picture: Console | None = None
 _redact: Callable[[str], str] = str
-_commands = TypedCommands()
 
 
 def set_verbose(verbose: bool) -> None:
@@ -53,12 +53,6 @@ def set_redactor(redact: Callable[[str], str]) -> None:
     _redact = redact
 
 
-def set_commands(commands: TypedCommands) -> None:
-    """Show the commands of all further messages as the user types them."""
-    global _commands
-    _commands = commands
-
-
 def results() -> Console:
     """The console for what was asked for (stdout)."""
     return _picture or _results()
@@ -67,6 +61,11 @@ def results() -> Console:
 def messages() -> Console:
     """The console for everything on the way there (stderr)."""
     return _picture or _messages()
+
+
+def is_one_screen() -> bool:
+    """Return whether stdout and stderr are shown together, so that nothing need be printed on both."""
+    return results().is_terminal and messages().is_terminal
 
 
 @cache
@@ -125,10 +124,16 @@ def _inert(text: str) -> str:
 
     Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
     """
-    plain = redact_urls(printable(_redact(_commands.rewrite(text))))
+    plain = redact_urls(printable(_redact(_through_invoke(text))))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 
 
+def _through_invoke(text: str) -> str:
+    """Replace the program in the commands of a text by invoke, where the user came through it."""
+    return _PROGRAM.sub("invoke ", text) if Path(sys.argv[0]).stem in ("invoke", "inv") else text
+
+
+_PROGRAM = re.compile(r"(?<=`)release-channels (?=[a-z])|(?<=^next: )release-channels (?=[a-z])")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 
@@ -145,8 +150,19 @@ def show(what: RenderableType, *, wide: bool = False) -> None:
 def error(stop: ReleaseError) -> None:
     """Print what is wrong and what to do about it."""
     say(f"error: {stop}", style="bold red")
-    if stop.hint:
-        say("\n".join(f"  {line}" for line in stop.hint.splitlines()))
+    hint(stop.hint)
+
+
+def hint(text: str) -> None:
+    """Print what to do about a problem, indented."""
+    if text:
+        say("\n".join(f"  {line}" for line in text.splitlines()))
+
+
+def next_step(command: str) -> None:
+    """Print the next command, as the last line of a run."""
+    if command:
+        say(f"next: {command}", style="bold")
 
 
 def command(argv: Sequence[str]) -> None:

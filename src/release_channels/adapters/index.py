@@ -274,6 +274,9 @@ def reason_of(err: Exception) -> str:
     """Return in one line why a request failed, without object addresses and passwords."""
     cause = next(iter(err.args), None)
     reason = getattr(cause, "reason", None) or err
-    text = redact_urls(" ".join(str(reason).split()))
+    behind_proxy = getattr(reason, "original_error", None)  # urllib3's ProxyError prints as a pair of objects
+    text = redact_urls(" ".join(str(behind_proxy or reason).split()))
     text = text.rpartition(">: ")[2] or text
+    if behind_proxy is not None:
+        text = f"cannot connect to the proxy: {text.rpartition('] ')[2]}"
     return (text or type(err).__name__)[:_REASON]

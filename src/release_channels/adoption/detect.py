@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.noxfile import NOXFILE, TestSession, parse_noxfile
@@ -22,6 +25,12 @@ from release_channels.model.workflow_semantics.concurrency import concurrency_of
 from release_channels.model.workflow_semantics.file import Value, read_workflow
 from release_channels.model.workflow_semantics.triggers import filters_of, is_started, push_to
 
+_MODEL_CLIENTS = frozenset(
+    {
+        "anthropic", "cohere", "google-genai", "google-generativeai", "groq", "huggingface-hub", "langchain",
+        "litellm", "llama-index", "mistralai", "ollama", "openai", "pydantic-ai", "transformers",
+    }
+)  # fmt: skip
 _TEST_NAMES = ("test", "tests", "ci", "pytest", "python-package", "check", "checks", "build", "main")
 _PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
@@ -43,9 +52,30 @@ def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, obj
         wanted["tag-format"] = tag_format
     if (workflow := _test_workflow(found, config)) not in ("", default.test_workflow):
         wanted["test-workflow"] = workflow
+    if gate is None and not gate_fits(found):
+        gate = False
     if gate is not None and gate is not default.gate.enabled:
         wanted["gate.enabled"] = gate
     return missing_settings(found.project.text, wanted)
+
+
+def gate_fits(found: ProjectSnapshot) -> bool:
+    """Return whether a live gate is proposed: the project has adopted one, evaluates already, or calls a model."""
+    config = found.project.config
+    adopted = (config.gate_workflow, config.preview_workflow)
+    if any(f"{WORKFLOWS}/{name}" in found.workflows for name in adopted):
+        return True
+    if any("eval" in re.split(r"[^a-z]+", PurePosixPath(path).stem.lower()) for path in found.workflows):
+        return True
+    return not _MODEL_CLIENTS.isdisjoint(_dependencies(found.pyproject.get("project", {})))
+
+
+def _dependencies(project: Mapping[str, Any]) -> Iterator[str]:
+    """List the names of the project's dependencies, those of its extras included."""
+    extras = project.get("optional-dependencies", {})
+    for line in (*project.get("dependencies", []), *(line for lines in extras.values() for line in lines)):
+        with suppress(InvalidRequirement):
+            yield canonicalize_name(Requirement(str(line)).name)
 
 
 def own_tests(found: ProjectSnapshot, config: Config, noxfile: str = "", path: str = NOXFILE) -> Tests | None:
@@ -155,7 +185,10 @@ def find_gap(tests: Value, path: str, main: str, bumped: Collection[str]) -> Pus
         return PushGap(f"{message}: it has {filters}" if filters else message, fix, is_total=True)
     if paths := filters_of(on["push"], "paths"):
         if bumped and not is_started(on, push_to(main, bumped)):
-            without = f"the commit of `invoke bump` ({', '.join(bumped)}) gets no run, so `invoke tag` refuses it"
+            without = (
+                f"the commit of `release-channels bump` ({', '.join(bumped)}) gets no run, "
+                "so `release-channels tag` refuses it"
+            )
         message = f"{path} runs only for some pushes to {main}, by {paths}: {without}"
         return PushGap(message, "remove the filter; steps that some changes do not need can have an `if:`")
     if any(concurrency_of(place).cancels_commits for place in (tests, *tests["jobs"].table.values())):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.edits import all_or_nothing, apply_edits, show_edits
 from release_channels.adapters.files import temporary_directory
-from release_channels.adapters.git import Git
+from release_channels.adapters.git import Git, commit_files
 from release_channels.adapters.process import CompletedProcess, run_unchecked
 from release_channels.adapters.uv import uv_program
 from release_channels.adoption.existing_workflows import (
@@ -27,9 +27,11 @@ from release_channels.adoption.workflows.rules import RuleViolation
 from release_channels.errors import CommandError, FailedError, RefusedError, UsageError
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.session_names import SESSION_NAMES
+from release_channels.model.tags import release_tags
 from release_channels.project.unlisted_copies import UnlistedCopy, entries_for
 
 _SECONDS = 300
+_SUBJECT = "Add the release channels"
 _SHOWN = 5
 """How many broken rules of a file are named when nobody asked for all."""
 
@@ -44,9 +46,18 @@ class InitRequest:
     gate: bool | None = None
     update: bool = False
     check: bool = False
+    commit: bool = False
+    """Commit the files, and open the dev line where main declares a released final."""
 
 
-def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: bool = False) -> Outcome:
+def init(
+    root: Path,
+    request: InitRequest,
+    env: Mapping[str, str],
+    *,
+    dry_run: bool = False,
+    open_dev_line: Callable[[Path], str] | None = None,
+) -> Outcome:
     """Bring the files of an adoption into a project, or with `check` only say what is missing.
 
     Raises: RefusedError where there is nothing to adopt, where `check` finds a difference, and where an update would
@@ -69,12 +80,44 @@ def init(root: Path, request: InitRequest, env: Mapping[str, str], *, dry_run: b
     files = files_to_write(plan, update=request.update)
     if dry_run:
         return Outcome(Result.PLANNED, f"{len(files)} files would be written; nothing was", project=project)
-    _refuse_loss(root, files)
-    with all_or_nothing(root, [lock.path, *(file.path for file in files)]):
-        apply_edits(root, [file.change for file in files])
+    changes = [file.change for file in files] + list(plan.orphans if request.update else ())
+    added = {file.path for file in files if file.is_addition}
+    _refuse_loss(root, [change.path for change in changes if change.path not in added])
+    with all_or_nothing(root, [lock.path, *(change.path for change in changes)]):
+        apply_edits(root, changes)
         renewed = lock.renew()
     _next_steps(root, plan, snapshot)
-    return _outcome(plan, files, renewed, project, update=request.update)
+    outcome = _outcome(plan, files, renewed, project, update=request.update)
+    paths = (lock.path, *(file.path for file in plan.files), *(orphan.path for orphan in plan.orphans))
+    if not request.commit:
+        return replace(outcome, next=f"{TOOL} init --commit" if _uncommitted(root, paths) else "")
+    done = [outcome.message, _commit(root, paths)]
+    if open_dev_line is not None and _is_released(snapshot, plan):
+        done.append(open_dev_line(root))
+    return replace(outcome, message="; ".join(filter(None, done)))
+
+
+def _commit(root: Path, paths: Sequence[str]) -> str:
+    """Commit the files of the adoption that git does not have as they are, and describe the commit."""
+    git, changed = Git.open(root), _uncommitted(root, paths)
+    if not changed:
+        return ""
+    commit = commit_files(root, changed, _SUBJECT, new=[path for path in changed if not git.tracks(path)])
+    return f"commit {commit[:12]} has {'it' if len(changed) == 1 else 'them'}"
+
+
+def _uncommitted(root: Path, paths: Sequence[str]) -> list[str]:
+    """List the files that git does not have as they are; git itself names a new directory and not its files."""
+    git = Git.open(root)
+    changed = git.uncommitted()
+    return [path for path in paths if path in changed or ((root / path).exists() and not git.tracks(path))]
+
+
+def _is_released(snapshot: ProjectSnapshot, plan: AdoptionPlan) -> bool:
+    """Return whether main declares a final that has its release tag, so that no preview could follow it."""
+    project = snapshot.project
+    tagged = release_tags(plan.config.tag_format, snapshot.tags)
+    return project.source.is_written and not project.version.is_prerelease and project.version in tagged
 
 
 def _plan(snapshot: ProjectSnapshot, tool: ToolSource, request: InitRequest) -> AdoptionPlan:
@@ -199,8 +242,10 @@ def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:
         why = f": {file.why}" if file.why else ""
         console.say(f"  {file.path}: {file.kind}{why}")
     console.say(f"  {lock.path}: {'as it should be' if lock.fits() else 'to be made'}")
+    for orphan in plan.orphans:
+        console.say(f"  {orphan.path}: not used any more, `release-channels init --update` removes it", style="yellow")
     for file in plan.files:
-        if file.kind is Kind.ADDS or (whole and file.kind in (Kind.DRIFTED, Kind.EDITED)):
+        if file.kind in (Kind.ADDS, Kind.RENEWED) or (whole and file.kind in (Kind.DRIFTED, Kind.EDITED)):
             show_edits([file.change])
     for path in dict.fromkeys(violation.path for violation in plan.broken):
         _show_broken([violation for violation in plan.broken if violation.path == path], whole=whole)
@@ -219,6 +264,7 @@ def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
     Raises: RefusedError where something differs.
     """
     wrong = [file.path for file in plan.files if not file.is_fine]
+    wrong += [orphan.path for orphan in plan.orphans]
     wrong += [] if lock.fits() else [lock.path]
     wrong += [f"{violation.path}:{violation.line}" for violation in plan.others_broken]
     if wrong:
@@ -226,17 +272,18 @@ def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
             f"not as it should be: {', '.join(wrong)}",
             hint="`release-channels init` writes what is missing; `--update` also replaces what differs",
         )
-    return Outcome(Result.DONE, "every file is as it should be", project=project)
+    edited = [file.path for file in plan.files if file.kind is Kind.EDITED]
+    text = "every file is as it should be" + (f", or edited and keeps the rules: {', '.join(edited)}" if edited else "")
+    return Outcome(Result.DONE, text, project=project)
 
 
-def _refuse_loss(root: Path, files: Sequence[PlannedFile]) -> None:
+def _refuse_loss(root: Path, replaced: Sequence[str]) -> None:
     """Refuse to replace what git could not bring back.
 
     Raises: RefusedError that names the files.
     """
     git = Git.open(root)
     uncommitted = set(git.uncommitted())
-    replaced = [file.path for file in files if not file.is_addition]
     lost = [path for path in replaced if path in uncommitted or not git.tracks(path)]
     if lost:
         raise RefusedError(
@@ -251,10 +298,10 @@ def _next_steps(root: Path, plan: AdoptionPlan, snapshot: ProjectSnapshot) -> No
         f"look at it with `git -C {root} status`, and commit it",
         f"`nox{option} -s preview` publishes a preview to the local index, on this machine alone",
         f"`nox{option} -s rehearse` practises the whole release here, with these workflow files",
-        "`invoke doctor` looks for what would make a release fail",
+        "`release-channels doctor` looks for what would make a release fail",
     ]
     if snapshot.repository:
-        steps.append("`invoke setup-publishing` shows the one-time set-up of the index and of GitHub")
+        steps.append("`release-channels setup-publishing` shows the one-time set-up of the index and of GitHub")
     console.say("next", style="bold")
     for number, step in enumerate(steps, 1):
         console.say(f"  {number}. {step}")

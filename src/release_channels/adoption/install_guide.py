@@ -236,7 +236,7 @@ def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False)
     elif check:
         raise RefusedError(
             f"{file} does not contain today's install commands",
-            hint=f"`invoke install-commands --write {file}` fixes it",
+            hint=f"`release-channels install-commands --write {file}` fixes it",
         )
     else:
         atomic_write(root / file, wanted)

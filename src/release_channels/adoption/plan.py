@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from release_channels.adoption import noxfile as noxfiles
@@ -19,7 +19,7 @@ from release_channels.model.config import Config, parse_config
 from release_channels.model.tags import looks_like_version, release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.workflow_semantics.file import Value, read_workflow
-from release_channels.project.edit import Change, Creation, Edit
+from release_channels.project.edit import Change, Creation, Edit, Removal
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.typed_toml import parse_toml
 
@@ -33,6 +33,7 @@ class Kind(StrEnum):
     SAME = "as it should be"
     NEW = "new"
     ADDS = "lines appended"
+    RENEWED = "of other settings, never edited"
     EDITED = "edited, keeps the rules"
     DRIFTED = "differs"
 
@@ -55,8 +56,8 @@ class PlannedFile:
 
     @property
     def is_addition(self) -> bool:
-        """True if writing it loses no line."""
-        return self.kind in (Kind.NEW, Kind.ADDS)
+        """True if writing it loses nothing that anybody wrote."""
+        return self.kind in (Kind.NEW, Kind.ADDS, Kind.RENEWED)
 
     @property
     def is_fine(self) -> bool:
@@ -76,6 +77,8 @@ class AdoptionPlan:
     """What the noxfile names as the tool, once everything is written; empty in the tool's own repository."""
     others_broken: tuple[RuleViolation, ...]
     notes: tuple[str, ...]
+    orphans: tuple[Removal, ...] = ()
+    """The workflow files that an adoption wrote and that the settings do not use any more."""
 
     @property
     def broken(self) -> tuple[RuleViolation, ...]:
@@ -85,7 +88,7 @@ class AdoptionPlan:
     @property
     def is_reached(self) -> bool:
         """True if there is nothing to write and no rule is broken."""
-        return all(file.is_fine for file in self.files) and not self.broken
+        return all(file.is_fine for file in self.files) and not self.broken and not self.orphans
 
 
 def plan_adoption(
@@ -110,7 +113,7 @@ def plan_adoption(
     files += _tasks(snapshot, tasks, noxfile.path, notes)
     ignore = snapshot.files[".gitignore"]
     files.append(_kept(".gitignore", ignore, with_ignored(ignore)))
-    workflows, others = _workflows(snapshot, config, noxfile)
+    workflows, orphans, others = _workflows(snapshot, config, noxfile)
     return AdoptionPlan(
         files=(*files, *workflows),
         config=config,
@@ -118,6 +121,7 @@ def plan_adoption(
         requirement=tool_requirement(noxfile.new, noxfile.path) or tool.requirement,
         others_broken=others,
         notes=(*notes, *_notes(snapshot, config)),
+        orphans=orphans,
     )
 
 
@@ -195,8 +199,8 @@ def with_ignored(text: str | None) -> str:
 
 def _workflows(
     snapshot: ProjectSnapshot, config: Config, noxfile: PlannedFile
-) -> tuple[list[PlannedFile], tuple[RuleViolation, ...]]:
-    """Hold each workflow file against its template, and all of them against the rules."""
+) -> tuple[list[PlannedFile], tuple[Removal, ...], tuple[RuleViolation, ...]]:
+    """Hold each workflow file against its template, and all of them against the rules; list those without a use."""
     tests = _tests_of(snapshot, config)
     adoption = Adoption(
         config,
@@ -207,14 +211,27 @@ def _workflows(
         has_submodules=snapshot.has_submodules,
     )
     rendered = render(adoption)
+    # With the gate switched the other way: files of it are never edited, or have no use.
+    switched = replace(config, gate=replace(config.gate, enabled=not config.gate.enabled))
+    others = render(replace(adoption, config=switched))
     broken = check_workflows(snapshot.workflows, config)
-    planned = [_workflow(path, snapshot.workflows.get(path), text, broken) for path, text in rendered.items()]
-    return planned, tuple(violation for violation in broken if violation.path not in rendered)
+    planned = [
+        _workflow(path, snapshot.workflows.get(path), text, broken, others.get(path)) for path, text in rendered.items()
+    ]
+    unused = (others.keys() - rendered.keys()) & snapshot.workflows.keys()
+    orphans = sorted(path for path in unused if "-s gate" in snapshot.workflows[path])
+    removals = tuple(Removal(path, snapshot.workflows[path].encode()) for path in orphans)
+    return planned, removals, tuple(violation for violation in broken if violation.path not in rendered)
 
 
-def _workflow(path: str, old: str | None, new: str, broken: tuple[RuleViolation, ...]) -> PlannedFile:
+def _workflow(
+    path: str, old: str | None, new: str, broken: tuple[RuleViolation, ...], other: str | None = None
+) -> PlannedFile:
+    """Decide one workflow file; `other` is its text with the gate switched the other way."""
     if old is None or old == new:
         return _kept(path, old, new)
+    if old == other:
+        return PlannedFile(path, old, new, Kind.RENEWED)
     own = tuple(violation for violation in broken if violation.path == path)
     return PlannedFile(path, old, new, Kind.DRIFTED if own else Kind.EDITED, "it breaks rules" if own else "", own)
 
@@ -238,7 +255,8 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
     if snapshot.project.source.is_written and (version.pre is not None or not version.is_devrelease):
         yield (
             f"main declares {version}, which is not a dev line: previews are published once it does "
-            f"({'' if version.is_prerelease else 'once it is released, '}`invoke bump-dev` opens the next line)"
+            f"({'' if version.is_prerelease else 'once it is released, '}"
+            "`release-channels bump-dev` opens the next line)"
         )
     others = [name for name in snapshot.tags if looks_like_version(name)]
     if others and not release_tags(config.tag_format, snapshot.tags):
@@ -255,6 +273,8 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
         yield gap.message
     if config.gate.enabled:
         yield "the gate needs the secret of at least one model provider; a project without: `init --no-gate`"
+    else:
+        yield "no live gate: previews follow the tests; to have one, `gate.enabled = true` and `init --gate`"
 
 
 def files_to_write(plan: AdoptionPlan, *, update: bool) -> tuple[PlannedFile, ...]:

@@ -172,10 +172,11 @@ def _planned(context: TaskContext, wanted: Sequence[Publisher], plans: Sequence[
                 "the first release tag whose workflow has a preflight"
             )
     if plans is not None and all(plan.is_reached for plan in plans):
-        message = "GitHub is set up; `invoke setup-publishing --apply` tries the publishers out"
+        message = "GitHub is set up; `release-channels setup-publishing --apply` tries the publishers out"
         return Outcome(Result.DONE, message, project=context.project.name)
     message = (
-        "nothing was changed; once the publishers are on the index, `invoke setup-publishing --apply` does the rest"
+        "nothing was changed; once the publishers are on the index, "
+        "`release-channels setup-publishing --apply` does the rest"
     )
     return Outcome(Result.PLANNED, message, project=context.project.name)
 

@@ -11,7 +11,6 @@ from release_channels.errors import RefusedError
 TASKS = "tasks.py"
 _COLLECTIONS = ("ns", "namespace")
 _HEAD = '"""The tasks of this project: `invoke --list`."""\n'
-_SYS = "import sys  # noqa: E402\n\n"
 _PART = '''
 # The release tasks; where release-channels is not installed, each of them says how to get it.
 import sys  # noqa: E402
@@ -24,18 +23,21 @@ except ModuleNotFoundError:
 
     def join_release_tasks(own: Collection) -> Collection:
         """Name the release tasks all the same."""
+        how = (
+            "this is a task of release-channels, which is not installed here: `uv tool install invoke --with "
+            "release-channels`, or `uvx release-channels@VERSION TASK`, VERSION as in {lock}"
+        )
 
         def missing(context: object) -> None:
             """Release task; needs release-channels."""
-            raise Exit(
-                "this is a task of release-channels, which is not installed here: `uv tool install invoke --with "
-                "release-channels`, or `uvx release-channels@VERSION TASK`, VERSION as in {lock}"
-            )
+            raise Exit(how)
 
         for name in (
 {names}
         ):
             if name not in own.task_names:
+                if name in sys.argv[1:]:  # its options are not known here, and invoke would stop at the first
+                    raise Exit(how)
                 own.add_task(task(missing), name=name)
         return own
 
@@ -79,7 +81,7 @@ def parse_tasks(text: str, path: str = TASKS) -> TasksFile:
 def new_tasks(names: Collection[str], lock: str) -> str:
     """Return the text of a tasks.py with only the release tasks; `lock` is the lock file that pins release-channels."""
     part = _part("ns", "Collection()", names, lock)
-    return _HEAD + part.replace(_SYS, "").replace("  # noqa: E402", "")
+    return _HEAD + part.replace("  # noqa: E402", "")
 
 
 def joined(tasks: TasksFile, names: Collection[str], lock: str) -> str:
@@ -88,8 +90,6 @@ def joined(tasks: TasksFile, names: Collection[str], lock: str) -> str:
         return tasks.text
     own = tasks.collection or "Collection.from_module(sys.modules[__name__])"
     part = _part(tasks.collection or "ns", own, names, lock)
-    if tasks.collection:
-        part = part.replace(_SYS, "")
     return tasks.text.rstrip("\n") + "\n\n" + part
 
 

@@ -14,10 +14,10 @@ from invoke.program import Program
 
 from release_channels.adapters import console
 from release_channels.errors import UsageError
+from release_channels.model.outcome import first_command
 from release_channels.model.session_names import SESSION_NAMES
 
 NAME = "release-channels"
-WRONG_REQUEST = UsageError.exit_code
 _UNKNOWN = re.compile(r"No idea what '(?P<word>.*)' is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: (?P<name>[\w-]+).*needed value and was not given one", re.DOTALL)
 
@@ -59,7 +59,7 @@ class TaskProgram(Program):
     def _explain(self, err: ParseError) -> NoReturn:
         """Describe what cannot be read, and what can be typed instead.
 
-        Raises: Exit with 2, whose message invoke prints.
+        Raises: Exit with the code of a wrong request.
         """
         task = err.context.name if err.context is not None else None
         names = sorted(self.namespace.task_names) if self.namespace is not None else []
@@ -72,8 +72,13 @@ class TaskProgram(Program):
             text = f"{word[:60]!r} is not {what}"
             if word in SESSION_NAMES:
                 hint = f"it is a session: `nox -s {word}`"
-            elif not word.startswith("-") and (close := difflib.get_close_matches(word, names, n=1)):
+            elif word.startswith("-"):
+                options = [] if err.context is None else [flag for flag in err.context.flags if flag.startswith("--")]
+                if close := difflib.get_close_matches(word, options, n=1):
+                    hint = f"did you mean `{close[0]}`? {hint}"
+            elif close := difflib.get_close_matches(word, names, n=1):
                 hint = f"did you mean `{NAME} {close[0]}`? {hint}"
         elif found := _NO_VALUE.search(text):
             text = f"--{found['name']} needs a value"
-        raise Exit(f"error: {text}\n  {hint}", code=WRONG_REQUEST) from err
+        message = f"error: {text}\n  {hint}\nnext: {first_command(hint)}"
+        raise Exit(message, code=UsageError.exit_code) from err

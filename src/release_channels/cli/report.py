@@ -11,10 +11,10 @@ from release_channels.adapters import console
 from release_channels.adapters.actions_env import ActionsEnvironment, annotation, write_output, write_summary
 from release_channels.adapters.files import STATE, atomic_write, state_directory
 from release_channels.adapters.index import LOCAL, Index
-from release_channels.errors import RefusedError
-from release_channels.model.decide import Plan
+from release_channels.errors import RefusedError, ReleaseError
+from release_channels.model.decide import Plan, Verdict
 from release_channels.model.observed import Observed
-from release_channels.model.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result, name_index
 from release_channels.model.version import Channel
 
 _STYLES = {
@@ -33,14 +33,15 @@ def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]
     """Show what was decided and on what grounds; a dry run and a real one show the same."""
     version = f" {plan.version}" if plan.version else ""
     console.say(f"{plan.project}{version}: {plan.channel} channel, {index.title}", style="bold")
+    is_reported_below = plan.verdict is not Verdict.PUBLISH and console.is_one_screen()
     rows = [
         ("commit", f"{observed.commit.short}, {warn_uncommitted(observed.uncommitted)}"),
         ("it holds", str(observed.version)),
         ("tag", observed.tag.name if observed.tag else ""),
         ("number", plan.numbered),
         ("on the index", _on_index(observed)),
-        ("decision", f"{plan.reason}: {plan.message}"),
-        ("to do", plan.hint),
+        ("decision", f"{plan.reason}: {plan.message}" if not is_reported_below else ""),
+        ("to do", name_index(plan.hint, index.name) if not is_reported_below else ""),
         ("steps", ", ".join(steps) if plan.version and not plan.hint else ""),
     ]
     for name, value in rows:
@@ -63,7 +64,20 @@ def report_outcome(outcome: Outcome, actions: ActionsEnvironment, root: Path | N
         _write(outcome, actions, root)
     except (OSError, RefusedError) as err:  # the run is over: its outcome must be reported anyway
         console.warn(f"the outcome could not be written to a file: {err}")
+    _report_end(outcome)
+    console.next_step(outcome.next)
+
+
+def _report_end(outcome: Outcome) -> None:
+    """Print the outcome as the last line of stdout; a terminal shows a refusal once, and stderr alone explains it."""
+    # Every error has a next command; an interrupt has none, and its outcome says everything.
+    is_error = not outcome.result.is_good and bool(outcome.next)
+    is_explained = is_error and not console.is_one_screen()
+    if is_explained:
+        console.error(ReleaseError(outcome.message, hint=outcome.hint))
     console.result(outcome.line, style=_STYLES[outcome.result])
+    if is_error and not is_explained:
+        console.hint(outcome.hint)
 
 
 def _write(outcome: Outcome, actions: ActionsEnvironment, root: Path | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,10 +18,9 @@ from release_channels.adapters.interrupts import terminate_gracefully
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
-from release_channels.errors import RefusedError, ReleaseError, UsageError
-from release_channels.model.outcome import Outcome, Result
+from release_channels.errors import RefusedError, ReleaseError, UnansweredError, UsageError
+from release_channels.model.outcome import PROGRAM, Outcome, Result, first_command, name_index
 from release_channels.model.redact import printable
-from release_channels.model.session_names import DEFAULT_INDEX, PROGRAM, TypedCommands
 
 if TYPE_CHECKING:
     from release_channels.cli.context import TaskContext
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """The exit code after Ctrl-C. Source: POSIX shells, 128 + SIGINT."""
 
-_INVOKE = ("invoke", "inv")
 _TASK_RETRY = "run the same command again; it continues from the current state"
 
 
@@ -48,6 +46,14 @@ class Run:
     """What the run is about, as far as it is known: the outcome of an error carries it, too."""
     outcome: Outcome = Outcome(Result.FAILED, "the run ended without an outcome")
     is_reported: bool = False
+    reports_itself: bool = False
+    """True if the run has no outcome, and an error is printed alone."""
+    index: str = "pypi"
+    """The index in use, which the commands of hints name."""
+    next: str = ""
+    """The next command, from the observed state; empty while that is unknown."""
+    again: str = ""
+    """The command to try again, where neither the state nor a hint names one."""
     exit_code: int = 0
     interrupt: KeyboardInterrupt | None = None
 
@@ -58,8 +64,14 @@ class Run:
         """
         options = parse_options(kind, self.name, words)
         console.set_verbose(options.verbose)
+        self.index = getattr(options, "index", None) or "local"
+        self.again = shlex.join(["nox", "-s", self.name, *(["--", *words] if words else [])])
         self.dry_run = self.dry_run or options.dry_run
         return replace(options, dry_run=self.dry_run)
+
+    def next_after(self, hint: str) -> str:
+        """Return the next command after an error: by the observed state, else the first that its hint names."""
+        return self.next or first_command(hint) or self.again
 
 
 @contextmanager
@@ -82,7 +94,7 @@ def session_run(
     """
     hint = retry_hint or f"`nox -s {name}` with the same options continues from the current state"
     run = Run(name, root, read_actions(env), hint, dry_run, rehearsal or is_rehearsal(env), redact)
-    console.set_commands(TypedCommands())
+    run.again = f"nox -s {name} -- --help"
     with terminate_gracefully():
         with _catch_errors(run):
             warn_on_version_mismatch(root)
@@ -95,17 +107,15 @@ def session_run(
 
 
 @contextmanager
-def task_run(root: Path, index: str = DEFAULT_INDEX, *, reports_itself: bool = False) -> Iterator[Run]:
+def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
     """Run a task and report its outcome; a task that reports itself has none, and its errors are printed alone.
-
-    Commands in its messages name the index.
 
     Raises: Exit with the code for the shell, unless that is 0.
     """
     from invoke.exceptions import Exit
 
-    run = Run("", root, read_actions(os.environ), _TASK_RETRY, rehearsal=is_rehearsal())
-    console.set_commands(TypedCommands(_typed_program(), index))
+    run = Run("", root, read_actions(os.environ), _TASK_RETRY, rehearsal=is_rehearsal(), reports_itself=reports_itself)
+    run.again = f"{PROGRAM} --list"
     with terminate_gracefully():
         with _catch_errors(run):
             yield run
@@ -124,24 +134,31 @@ class TaskRun:
     context: TaskContext
 
 
+FindNext = Callable[["TaskContext"], str]
+"""Return the next command, from the state as it is now; empty if it cannot be told."""
+
+
 @contextmanager
-def open_task(root: Path, index: str, *, revision: str = "HEAD", reports_itself: bool = False) -> Iterator[TaskRun]:
-    """Run a task that looks at a commit of the project and at an index.
+def open_task(
+    root: Path, index: str, find_next: FindNext, *, revision: str = "HEAD", reports_itself: bool = False
+) -> Iterator[TaskRun]:
+    """Run a task that looks at a commit of the project and at an index, and then find what comes next.
 
     Raises: Exit with the code for the shell, unless that is 0.
     """
     from release_channels.cli.context import open_context
 
-    with (
-        task_run(root, index, reports_itself=reports_itself) as run,
-        open_context(root, os.environ, index=index, revision=revision) as context,
-    ):
-        yield TaskRun(run, context)
-
-
-def _typed_program() -> str:
-    """Return the program that the user came through: invoke, or the console script, which is there for every face."""
-    return "invoke" if Path(sys.argv[0]).name in _INVOKE else PROGRAM
+    with task_run(root, reports_itself=reports_itself) as run:
+        run.index = index
+        with open_context(root, os.environ, index=index, revision=revision) as context:
+            try:
+                yield TaskRun(run, context)
+            except ReleaseError as stop:
+                if not isinstance(stop, UnansweredError):  # it would be waited for once more
+                    run.next = find_next(context)
+                raise
+            if not (reports_itself or run.is_reported):
+                run.outcome = replace(run.outcome, next=find_next(context))
 
 
 @contextmanager
@@ -161,17 +178,22 @@ def _catch_errors(run: Run) -> Iterator[None]:
     run.outcome = replace(
         run.outcome,
         rehearsal=run.rehearsal,
-        message=run.redact(run.outcome.message),
-        hint=run.redact(run.outcome.hint),
+        message=name_index(run.redact(run.outcome.message), run.index),
+        hint=name_index(run.redact(run.outcome.hint), run.index),
+        next=run.redact(run.outcome.next),
         warnings=tuple(run.redact(warning) for warning in run.outcome.warnings),
     )
 
 
 def _report_error(run: Run, stop: ReleaseError) -> Outcome:
-    """Print an error and turn it into an outcome."""
-    console.error(stop)
+    """Turn an error into an outcome; one that nothing else would report is printed."""
     result = Result.REFUSED if isinstance(stop, RefusedError | UsageError) else Result.FAILED
-    return replace(run.about, result=result, message=str(stop), hint=stop.hint)
+    hint = name_index(stop.hint, run.index)
+    following = run.next_after(hint)
+    if run.reports_itself:
+        console.error(type(stop)(str(stop), hint=hint))
+        console.next_step(following)
+    return replace(run.about, result=result, message=str(stop), hint=hint, next=following)
 
 
 def _report_internal_error(run: Run, bug: Exception) -> Outcome:

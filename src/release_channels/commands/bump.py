@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from packaging.version import Version
 
@@ -12,10 +14,12 @@ from release_channels.adapters import console
 from release_channels.adapters.edits import apply_edits, show_edits
 from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.adapters.github import GitHub
-from release_channels.cli.context import TaskContext
+from release_channels.adapters.index import LOCAL
+from release_channels.cli.context import TaskContext, open_context
 from release_channels.commands.practice_guard import refuse_practice
 from release_channels.commands.towncrier import plan_news
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
+from release_channels.model.next_step import bump_subject
 from release_channels.model.next_version import is_open, next_dev, next_final
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import binds
@@ -65,7 +69,8 @@ def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bo
     if not is_written and not (request.to or request.part):
         return _nothing(
             project, f"its version lives in {project.source.where}",
-            "`invoke tag --version X.Y.Z` names it; `invoke bump --to X.Y.Z` writes changelog and copies before",
+            "`release-channels tag --version X.Y.Z` names it; "
+            "`release-channels bump --to X.Y.Z` writes changelog and copies before",
         )  # fmt: skip
     taken = _taken(context)
     is_final = current.pre is None and not is_open(current)
@@ -73,9 +78,9 @@ def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bo
         return _nothing(project, *_after_final(context, current, taken))
     target = next_final(current, taken, to=request.to, part=request.part, is_declared=is_written)
     edits = (*plan_version(project, read, target, today), *_changelog(context, project, read, target, today))
-    then = "`invoke tag`" if is_written else f"`invoke tag --version {target}`"
+    then = "`release-channels tag`" if is_written else f"`release-channels tag --version {target}`"
     plan = BumpPlan(
-        current, target, _each_file_once(edits), f"Release {target}", f"release-{target}", f"merge it, then {then}"
+        current, target, _each_file_once(edits), bump_subject(target), f"release-{target}", f"merge it, then {then}"
     )
     return _carry_out(context, plan, request, dry_run=dry_run)
 
@@ -94,18 +99,24 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
     newest = max(filter(binds, taken), default=None)
     is_line = current.pre is None and is_open(current)
     if is_line and not (request.to or request.part) and (newest is None or newest < current):
-        return _nothing(project, f"main is on the dev line {current} already", "`invoke bump` makes it final")
+        return _nothing(project, f"main is on the dev line {current} already", "`release-channels bump` makes it final")
     is_final = current.pre is None and not is_line
     if is_final and current not in taken and not (request.to or request.part):
         raise RefusedError(
             f"main declares {current}, which is neither tagged nor on the index: it would be passed over",
-            hint="`invoke tag` releases it; `invoke bump-dev --part patch` continues without it",
+            hint="`release-channels tag` releases it; `release-channels bump-dev --part patch` continues without it",
         )
     target = next_dev(current, taken, to=request.to, part=request.part)
     edits = plan_version(project, read, target, None)
-    subject, branch = f"Open the dev line {target}", f"open-{target}"
-    plan = BumpPlan(current, target, edits, subject, branch, "merge it, and previews continue")
+    branch, then = f"open-{target}", "merge it, and previews continue"
+    plan = BumpPlan(current, target, edits, bump_subject(target), branch, then)
     return _carry_out(context, plan, request, dry_run=dry_run)
+
+
+def open_dev_line(root: Path) -> str:
+    """Open the next dev line of a project that was just adopted, in a commit, and describe it."""
+    with open_context(root, os.environ, index=LOCAL) as context:
+        return bump_dev(context, BumpRequest(commit=True), dry_run=False).message
 
 
 def _refuse_practice(context: TaskContext, request: BumpRequest) -> None:
@@ -116,11 +127,14 @@ def _refuse_practice(context: TaskContext, request: BumpRequest) -> None:
 def _after_final(context: TaskContext, current: Version, taken: set[Version]) -> tuple[str, str]:
     """Explain why there is nothing to make final, and what comes next instead."""
     if current != context.project.version and current not in taken:
-        return f"the working tree declares {current} already", "commit that and merge it, then `invoke tag` releases it"
+        return (
+            f"the working tree declares {current} already",
+            "commit that and merge it, then `release-channels tag` releases it",
+        )
     if current in taken:
         where = "main" if current == context.project.version else "the working tree"
-        return f"{where} declares {current}, which is released", "`invoke bump-dev` opens the next dev line"
-    return f"main declares {current}, which is final already", "`invoke tag` releases it"
+        return f"{where} declares {current}, which is released", "`release-channels bump-dev` opens the next dev line"
+    return f"main declares {current}, which is final already", "`release-channels tag` releases it"
 
 
 def _changelog(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:

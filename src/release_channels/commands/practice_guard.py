@@ -14,17 +14,21 @@ def refuse_practice(context: TaskContext, what: str, instead: str) -> None:
 
     Raises: RefusedError where the index is for practice and the remote is on GitHub; a rehearsal may do it.
     """
-    if context.index.name not in FOR_PRACTICE or _is_rehearsed(context):
-        return
+    if context.index.name in FOR_PRACTICE and pushes_for_real(context):
+        raise RefusedError(
+            f"{context.index.title} is for practice, and {what} would be real: {context.config.remote} is on GitHub",
+            hint=f"`nox -s rehearse` practises the whole release and pushes nothing; {instead}",
+        )
+
+
+def pushes_for_real(context: TaskContext) -> bool:
+    """Return whether a push would start workflows on GitHub; in a rehearsal none is real."""
+    if _is_rehearsed(context):
+        return False
     remote = context.config.remote
     addresses = (context.git.remote_url(remote) or "", *context.git.push_addresses(remote))
     # An address that only an ssh configuration understands may lead there, where the settings name a repository.
-    real = any(is_on_github(url) or (context.config.repository and is_off_machine(url)) for url in addresses)
-    if real:
-        raise RefusedError(
-            f"{context.index.title} is for practice, and {what} would be real: {remote} is on GitHub",
-            hint=f"`nox -s rehearse` practises the whole release and pushes nothing; {instead}",
-        )
+    return any(is_on_github(url) or (context.config.repository and is_off_machine(url)) for url in addresses)
 
 
 def _is_rehearsed(context: TaskContext) -> bool:

@@ -18,6 +18,7 @@ from release_channels.adapters.files import checkout_lock, temporary_directory
 from release_channels.adapters.index import fetch_file
 from release_channels.cli.context import TaskContext
 from release_channels.cli.run import TaskRun
+from release_channels.commands.status import read_next
 from release_channels.errors import RefusedError, UnansweredError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile, Tag
@@ -107,7 +108,7 @@ def resume(
         run.outcome = _finish(context, plan, dry_run=dry_run, patience=patience)
         run.is_reported = True
     else:
-        message = f"to finish {tag}, `invoke resume {tag} --index {context.index.name}`"
+        message = f"to finish {tag}, `release-channels resume {tag} --index {context.index.name}`"
         run.outcome = replace(run.about, result=Result.PLANNED, message=message)
 
 
@@ -130,7 +131,8 @@ def _find_tag(context: TaskContext, name: str) -> Tag:
     there = context.git.remote_tag(name, sha, remote)
     if there is None:
         raise RefusedError(
-            f"the tag {name} is here and not on {remote}", hint=f"`invoke tag --commit {name}` checks and pushes it"
+            f"the tag {name} is here and not on {remote}",
+            hint=f"`release-channels tag --commit {name}` checks and pushes it",
         )
     if there.commit != here.commit:
         raise RefusedError(
@@ -149,6 +151,7 @@ def _finish(context: TaskContext, plan: Resumption, *, dry_run: bool, patience: 
         dry_run=dry_run,
         env=context.env,
         patience=patience,
+        find_next=read_next,
     )
     if dry_run or not plan.there:
         return run("public", PUBLIC)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from packaging.version import Version
 
@@ -13,15 +15,17 @@ from release_channels.adapters import console
 from release_channels.adapters.actions_env import is_loopback
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
-from release_channels.adapters.index import LOCAL
+from release_channels.adapters.index import FOR_PRACTICE, LOCAL
 from release_channels.adapters.observe import observe
-from release_channels.cli.context import TaskContext, open_project
+from release_channels.cli.context import TaskContext, open_context, open_project
+from release_channels.commands.practice_guard import pushes_for_real
 from release_channels.commands.status_view import StatusReport
 from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.model.decide import Plan, Reason, Request, decide
-from release_channels.model.github import Deployment, GitHubRelease, WorkflowRun
+from release_channels.model.github import Deployment, GitHubRelease, WorkflowRun, repository_name
+from release_channels.model.next_step import ReleaseStatus, UnmergedBump, commit_command, next_step
 from release_channels.model.observed import Commit, Observed, Relation
-from release_channels.model.status import ReleaseStatus, UnmergedBump, next_command, unfinished
+from release_channels.model.status import unfinished
 from release_channels.model.tags import release_tags
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import Project
@@ -62,13 +66,32 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
 
 
 def print_status(context: TaskContext, *, as_json: bool) -> bool:
-    """Print the state of both channels; return whether a step waits to be done."""
+    """Print where the project stands, and return whether nothing waits to be done."""
     report = read_status(context)
     if as_json:
         console.result(report.to_json())
     else:
         show_status(report)
-    return not report.next.converged
+    return report.next.converged
+
+
+def read_next(context: TaskContext) -> str:
+    """Read the next command from the state as it is now; empty if it cannot be read."""
+    try:
+        commit = context.git.commit("HEAD")
+        project = open_project(context.git, commit, index=context.index.name, env=context.env)
+        return read_status(replace(context, commit=commit, project=project)).next.command
+    except ReleaseError:  # what cannot be read was reported by the run itself
+        return ""
+
+
+def read_next_here(root: Path) -> str:
+    """Read the next command of a project that practises on its local index; empty if it cannot be read."""
+    try:
+        with open_context(root, os.environ, index=LOCAL) as context:
+            return read_next(context)
+    except ReleaseError:
+        return ""
 
 
 def show_status(picture: StatusReport) -> None:
@@ -99,7 +122,7 @@ def _read(
     ahead = _ahead(context, github, tip, project)
     standing = ReleaseStatus(
         project.version, plan, behind, tag, lacks, workflow, is_running,
-        is_written=project.source.is_written, ahead=ahead,
+        is_written=project.source.is_written, ahead=ahead, has_workflows=_has_workflows(context),
     )  # fmt: skip
     newest = seen.index.newest_final()
     return StatusReport(
@@ -116,9 +139,17 @@ def _read(
         config=project.config,
         now=now,
         ahead=ahead,
-        next=next_command(standing),
+        next=next_step(standing),
         unseen=tuple(github.unseen),
     )
+
+
+def _has_workflows(context: TaskContext) -> bool:
+    """Return whether a push starts workflows that publish; in practice, whether it would in earnest."""
+    if context.index.name in FOR_PRACTICE:
+        return pushes_for_real(context)
+    remote_url = context.git.remote_url(context.config.remote)
+    return repository_name(context.config.repository, remote_url, context.env) is not None
 
 
 def _main(context: TaskContext, unseen: list[str]) -> tuple[Commit, Project]:
@@ -260,7 +291,7 @@ def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump
     config, head = context.config, context.project.version
     there = context.working_tree()[0].version
     if there != head:
-        return UnmergedBump(f"the working tree declares {there}, uncommitted", "commit it, then `invoke status` again")
+        return UnmergedBump(f"the working tree declares {there}, uncommitted", commit_command(there))
     if head == main.version:
         return None
     branch = context.git.branch() or "HEAD"

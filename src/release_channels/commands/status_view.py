@@ -12,10 +12,11 @@ from packaging.version import Version
 
 from release_channels.model.config import Config
 from release_channels.model.github import Deployment, GitHubRelease
+from release_channels.model.next_step import NextStep, UnmergedBump
 from release_channels.model.observed import IndexFile, Observed
 from release_channels.model.plan import Plan, Reason
 from release_channels.model.redact import printable
-from release_channels.model.status import NextStep, UnmergedBump, files_close_at, humanize_age, quota_usage
+from release_channels.model.status import files_close_at, humanize_age, quota_usage
 
 if TYPE_CHECKING:
     from rich.table import Table

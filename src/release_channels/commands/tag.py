@@ -10,6 +10,7 @@ from release_channels.adapters import console
 from release_channels.adapters.git import create_tag, delete_tag, push_tag
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.follow_run import Waiting, wait_for_run
+from release_channels.adapters.index import LOCAL
 from release_channels.cli.context import TaskContext
 from release_channels.commands.practice_guard import refuse_practice
 from release_channels.commands.tag_checks import Answer, Row, check_tag_preconditions, show
@@ -43,7 +44,7 @@ def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Wa
     waiting = waiting or Waiting()
     version = _version(context, request)
     name = tag_of(context.config.tag_format, version)
-    refuse_practice(context, f"the tag {name}", "`invoke tag` makes the real one")
+    refuse_practice(context, f"the tag {name}", "`release-channels tag --index pypi` makes the real one")
     remote = context.config.remote
     there = context.git.remote_tag(name, context.commit.sha, remote)
     # A tag that should never have been made, such as one of a dev release, is asked about all the same.
@@ -64,7 +65,7 @@ def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Wa
 def _ask(context: TaskContext, request: TagRequest, version: Version, name: str) -> tuple[Row, ...]:
     console.say(f"{context.project.name} {version}: tag {name} on commit {context.commit.short}", style="bold")
     rows = check_tag_preconditions(context, version, sign=request.sign, names_commit=request.names_commit)
-    show(rows)
+    show(rows, context.index.name)
     return rows
 
 
@@ -95,7 +96,9 @@ def _tag(
             hint="look at the remote's tags",
         )
     text = f"the tag {name} is on {context.config.remote}, on commit {context.commit.short}"
-    return _outcome(context, version, Result.DONE, f"{text}; {context.config.public_workflow} takes over")
+    if context.index.name != LOCAL:
+        text += f"; {context.config.public_workflow} takes over"
+    return _outcome(context, version, Result.DONE, text)
 
 
 def _make_and_push(context: TaskContext, version: Version, name: str, *, sign: bool) -> None:
@@ -146,13 +149,13 @@ def _version(context: TaskContext, request: TagRequest) -> Version:
         if request.version and parse_project_version(request.version) != context.project.version:
             raise UsageError(
                 f"--version {request.version}, but the commit declares {context.project.version}",
-                hint="leave --version out: the commit says it; `invoke bump --to` changes it",
+                hint="leave --version out: the commit says it; `release-channels bump --to` changes it",
             )
         return context.project.version
     if not request.version and not context.project.version.is_prerelease:
         return context.project.version  # a release tag is on this very commit
     if not request.version:
-        raise UsageError("which version? it lives in git tags here", hint="`invoke tag --version X.Y.Z`")
+        raise UsageError("which version? it lives in git tags here", hint="`release-channels tag --version X.Y.Z`")
     return parse_project_version(request.version)
 
 
@@ -183,7 +186,7 @@ def _watch(context: TaskContext, outcome: Outcome, name: str, waiting: Waiting) 
     if not run.is_green:
         raise FailedError(
             f"{name} is on {context.config.remote}, and {workflow} ended {run.conclusion} for it",
-            hint=f"see {run.url}; `invoke resume {name}` says what is missing",
+            hint=f"see {run.url}; `release-channels resume {name}` says what is missing",
         )
     return replace(outcome, result=Result.PUBLISHED, message=f"{workflow} released {name}: {run.url}")
 

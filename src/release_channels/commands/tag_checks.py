@@ -20,6 +20,7 @@ from release_channels.model.config import ProofPolicy
 from release_channels.model.findings import Finding, Severity
 from release_channels.model.github import WorkflowRun
 from release_channels.model.observed import UNSHALLOW, IndexState, Observed, Relation
+from release_channels.model.outcome import name_index
 from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.version import Channel
@@ -80,14 +81,14 @@ def check_tag_preconditions(
     )
 
 
-def show(rows: tuple[Row, ...]) -> None:
-    """Show the report, a line a question."""
+def show(rows: tuple[Row, ...], index: str) -> None:
+    """Show the report, a line a question; what to do about a no is said by the refusal."""
     styles = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNKNOWN: "yellow"}
     signs = {Answer.YES: "ok", Answer.NO: "no", Answer.UNKNOWN: "?"}
     for row in rows:
         console.say(f"  {signs[row.answer]:<3} {row.topic:<10} {row.message}", style=styles[row.answer])
-        if row.hint and row.answer is not Answer.YES:
-            console.say("\n".join(f"      {line}" for line in row.hint.splitlines()))
+        if row.hint and row.answer is Answer.UNKNOWN:
+            console.say(name_index("\n".join(f"      {line}" for line in row.hint.splitlines()), index))
 
 
 def _tree(context: TaskContext) -> Iterator[Row]:
@@ -141,7 +142,7 @@ def _since(context: TaskContext, version: Version, *, names_commit: bool) -> Ite
     if since.code and not names_commit:
         answer = Answer.NO
         other = f"; `--commit {since.setter.name}` leaves them out" if since.setter else ""
-        lines.append(f"`invoke tag --commit HEAD` releases them, too{other}")
+        lines.append(f"`release-channels tag --commit HEAD` releases them, too{other}")
     message = f"{context.commit.short} is {counted} after the one that set {version}"
     yield Row("since", answer, message, "\n".join(lines))
 
@@ -228,7 +229,7 @@ def _changelog(context: TaskContext, version: Version) -> Row:
 
 def _bump(context: TaskContext, version: Version) -> str:
     """Format the command that writes a version; where it lives in git tags, it has to be named."""
-    return "`invoke bump`" if context.project.source.is_written else f"`invoke bump --to {version}`"
+    return "`release-channels bump`" if context.project.source.is_written else f"`release-channels bump --to {version}`"
 
 
 def _tag(context: TaskContext, version: Version, listed: RemoteRefs, *, sign: bool) -> Row:
@@ -241,7 +242,7 @@ def _tag(context: TaskContext, version: Version, listed: RemoteRefs, *, sign: bo
             return Row("tag", Answer.NO, f"{name} exists {where}, on commit {tag.commit[:12]}", _ELSEWHERE[tag is here])
     if here is None:
         return Row("tag", Answer.YES, f"{name} is free, here and on {config.remote}")
-    again = f"`git tag --delete {name}`, and `invoke tag` makes it again"
+    again = f"`git tag --delete {name}`, and `release-channels tag` makes it again"
     if config.annotated_tags and not here.annotated:
         return Row("tag", Answer.NO, f"{name} is here, lightweight, and annotated-tags asks for annotated ones", again)
     if sign and not git.is_signed(name):

@@ -28,7 +28,7 @@ def yank(context: TaskContext, text: str, *, reason: str = "") -> Outcome:
     version, title = plan.version, context.index.title
     if plan.is_yanked:
         return _outcome(context, plan, Result.DONE, f"{version} is yanked on {title}: nobody is offered it any more")
-    again = f"run `invoke yank {version}{_index_option(context)}` again to check"
+    again = f"run `release-channels yank {version}{_index_option(context)}` again to check"
     if plan.partly:
         left = ", ".join(plan.partly)
         return _outcome(

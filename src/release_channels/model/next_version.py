@@ -32,7 +32,7 @@ def next_final(
     if to:
         target = _parse(to)
         if target.is_prerelease or target.local is not None:
-            raise UsageError(f"{target} is not a final", hint=f"`invoke bump --to {final_of(target)}`")
+            raise UsageError(f"{target} is not a final", hint=f"`release-channels bump --to {final_of(target)}`")
     elif part:
         target = raised(_newest(taken) or final_of(current), _part(part))
     else:

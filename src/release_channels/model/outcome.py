@@ -10,6 +10,11 @@ from enum import StrEnum
 from release_channels.model.manifest import ManifestFile
 from release_channels.model.redact import redact_urls
 
+PROGRAM = "release-channels"
+DEFAULT_INDEX = "pypi"
+_TASK_COMMAND = re.compile(rf"`{PROGRAM} (?:bump-dev|bump|tag|status|resume|yank|doctor)\b(?![^`]*--index)[^`]*")
+_COMMAND = re.compile(rf"`((?:{PROGRAM}|nox|git|gh|uv|uvx) [^`]+)`")
+
 
 class Result(StrEnum):
     """The result of a run."""
@@ -36,6 +41,8 @@ class Outcome:
     result: Result
     message: str
     hint: str = ""
+    next: str = ""
+    """The next command, from the state after the run."""
     channel: str = ""
     project: str = ""
     version: str = ""
@@ -55,6 +62,7 @@ class Outcome:
         """Redact URLs with logins in all texts."""
         object.__setattr__(self, "message", redact_urls(self.message))
         object.__setattr__(self, "hint", redact_urls(self.hint))
+        object.__setattr__(self, "next", redact_urls(self.next))
         object.__setattr__(self, "warnings", tuple(redact_urls(warning) for warning in self.warnings))
 
     @property
@@ -69,6 +77,7 @@ class Outcome:
             "outcome": self.result.value,
             "message": self.message,
             "hint": self.hint,
+            "next": self.next,
             "channel": self.channel,
             "project": self.project,
             "version": self.version,
@@ -105,6 +114,19 @@ class Outcome:
             lines += [f"| {_plain(f.name)} | {f.size} | `{f.sha256}` |" for f in self.files]
         lines += ["", *(f"- warning: {_plain(warning)}" for warning in self.warnings)]
         return "\n".join(lines).rstrip() + "\n\n"
+
+
+def name_index(text: str, index: str) -> str:
+    """Add the index in use to the tasks' commands in a text, where they name none."""
+    if index == DEFAULT_INDEX:
+        return text
+    return _TASK_COMMAND.sub(lambda found: f"{found[0]} --index {index}", text)
+
+
+def first_command(text: str) -> str:
+    """Return the first command that a text names; empty if it names none."""
+    found = _COMMAND.search(text)
+    return found[1] if found else ""
 
 
 def _plain(text: str) -> str:

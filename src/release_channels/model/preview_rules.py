@@ -223,9 +223,9 @@ def _reopen(observed: Observed) -> str:
     if not observed.is_written:
         return (
             "previews follow the newest release tag: `git fetch --tags`, and push the tag that the remote lacks; "
-            f"`invoke tag --version {final_of(line)}` is above every published version"
+            f"`release-channels tag --version {final_of(line)}` is above every published version"
         )
-    return f"open the next dev line: `invoke bump-dev --to {final_of(line)}` (writes {line})"
+    return f"open the next dev line: `release-channels bump-dev --to {final_of(line)}` (writes {line})"
 
 
 def _in_tag(observed: Observed) -> bool:

@@ -52,7 +52,7 @@ def check_version(observed: Observed) -> Iterator[Finding]:
     if line is Line.DEV:
         yield _error(
             f"the commit declares {version}, a dev release",
-            f"make it final first: `invoke bump` writes {final_of(version)}"
+            f"make it final first: `release-channels bump` writes {final_of(version)}"
             if observed.is_written
             else _name_final(version),
         )
@@ -62,14 +62,16 @@ def check_version(observed: Observed) -> Iterator[Finding]:
 
 def _name_final(version: Version) -> str:
     """Suggest the final where no file contains the version, so that the tag gives it."""
-    return f"the tag gives the version: `invoke tag --version {final_of(version)}`"
+    return f"the tag gives the version: `release-channels tag --version {final_of(version)}`"
 
 
 def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[Finding]:
     """Check that the tag is the one that tag-format gives for the version, and that it is on this commit."""
     if request.tag is None:
         expected = tag_of(config.tag_format, observed.version)
-        yield _error(f"no release tag is on commit {observed.commit.short}", f"`invoke tag` creates it: {expected}")
+        yield _error(
+            f"no release tag is on commit {observed.commit.short}", f"`release-channels tag` creates it: {expected}"
+        )
         return
     wrong = why_wrong(request.tag, observed.version, config.tag_format)
     if wrong:
@@ -77,7 +79,7 @@ def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[
         return
     tag = observed.tag
     if tag is None:
-        yield _error(f"there is no tag {request.tag}", "`invoke tag` creates and pushes it")
+        yield _error(f"there is no tag {request.tag}", "`release-channels tag` creates and pushes it")
     elif tag.relation is not Relation.SAME:
         yield _error(
             f"the tag {tag.name} points to commit {tag.commit[:12]}, not to {observed.commit.short}",
@@ -86,7 +88,7 @@ def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[
     elif config.annotated_tags and not tag.annotated:
         yield _error(
             f"the tag {tag.name} is lightweight, but annotated-tags is set",
-            f"delete it (`git push --delete {config.remote} {tag.name}`) and run `invoke tag`",
+            f"delete it (`git push --delete {config.remote} {tag.name}`) and run `release-channels tag`",
         )
 
 

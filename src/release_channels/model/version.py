@@ -85,8 +85,8 @@ def line_of(version: Version) -> Line:
         base = _text(version.epoch, version.release)
         raise RefusedError(
             f"{version} is a pre-release ({version.pre[0]}{version.pre[1]}): no channel publishes it",
-            hint=f'main declares either a dev line ("{base}.dev0"), as `invoke bump-dev` opens it, '
-            f'or the final ("{base}"), as `invoke bump` writes it',
+            hint=f'main declares either a dev line ("{base}.dev0"), as `release-channels bump-dev` opens it, '
+            f'or the final ("{base}"), as `release-channels bump` writes it',
         )
     return Line.FINAL if version.dev is None else Line.DEV
 

@@ -116,7 +116,9 @@ class Scenario:
         self._visit("tag", lambda: (f"invoke {' '.join(words)}", self.maintainer.do(*words)))
         pushed = self.dispatcher.pushed()
         if len(pushed) != 1:
-            raise FailedError(f"`invoke tag` pushed {len(pushed)} refs, not one", hint="see what the task said")
+            raise FailedError(
+                f"`release-channels tag` pushed {len(pushed)} refs, not one", hint="see what the task said"
+            )
         return pushed[0]
 
     def bump(self, name: str, *task: str) -> WorkflowRunResult | None:
@@ -263,7 +265,7 @@ class Scenario:
     def _status(self) -> tuple[str, str]:
         done = self.maintainer.task("status", "--exit-code")
         if done.code:
-            raise FailedError("`invoke status` reports unfinished work", hint=done.text)
+            raise FailedError("`release-channels status` reports unfinished work", hint=done.text)
         return "invoke status", next(line for line in done.text.splitlines() if line.startswith("next:"))
 
 

@@ -61,7 +61,9 @@ def _texts(release: ReleaseContext) -> Iterator[Finding]:
     git, sha = Git(release.root), release.observed.commit.sha
     read = git.files(sha)
     for wrong in disagreements(project, read):
-        yield Finding(Severity.ERROR, "", wrong, "`invoke bump` and `invoke bump-dev` write them all")
+        yield Finding(
+            Severity.ERROR, "", wrong, "`release-channels bump` and `release-channels bump-dev` write them all"
+        )
     for mention in old_mentions(project, read, project.version, git.files_at(sha)):
         where = f"{mention.path}, line {mention.line}"
         yield Finding(Severity.NOTE, "", f"{where}, names {mention.version}", "is that still meant?")

@@ -180,7 +180,7 @@ def _mend(there: GitHubRelease, release: ReleaseContext) -> str:
 
 
 def _again(release: ReleaseContext, tag: str) -> str:
-    return f"`invoke resume {tag} --index {release.index.name}` makes it again"
+    return f"`release-channels resume {tag} --index {release.index.name}` makes it again"
 
 
 def _is_same(asset: Asset, path: Path) -> bool:

@@ -18,16 +18,15 @@ from release_channels.adapters.files import checkout_lock
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import LOCAL, Index, upstream_url
 from release_channels.adapters.observe import observe
-from release_channels.cli.context import open_index, open_project
+from release_channels.cli.context import TaskContext, open_index, open_project
 from release_channels.cli.options import Options
 from release_channels.cli.report import show_plan
-from release_channels.cli.run import session_run
+from release_channels.cli.run import FindNext, session_run
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
 from release_channels.model.observed import Commit, Observed
 from release_channels.model.outcome import Outcome, Result
-from release_channels.model.session_names import DEFAULT_INDEX, TypedCommands
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import VerifiedRun
 from release_channels.model.version import Channel
@@ -52,6 +51,7 @@ def run_pipeline(
     env: Mapping[str, str] = os.environ,
     patience: Timeouts | None = None,
     intermediate: bool = False,
+    find_next: FindNext | None = None,
 ) -> Outcome:
     """Run one release session from its options to its outcome; errors end in an outcome, never in a traceback.
 
@@ -62,9 +62,10 @@ def run_pipeline(
     """
     with session_run(name, root, env, dry_run=dry_run, intermediate=intermediate) as run:
         options = run.parse(Options, words)
-        console.set_commands(TypedCommands(index=options.index or (DEFAULT_INDEX if run.actions.runs else LOCAL)))
-        job = Job(tuple(steps), channel, options, root, env, run.actions, patience or Timeouts())
+        job = Job(tuple(steps), channel, options, root, env, run.actions, patience or Timeouts(), find_next)
         run.outcome = release(job)
+        if not run.outcome.result.is_good and not run.outcome.next:
+            run.outcome = replace(run.outcome, next=run.next_after(run.outcome.hint))
     return run.outcome
 
 
@@ -79,6 +80,8 @@ class Job:
     env: Mapping[str, str]
     actions: ActionsEnvironment
     patience: Timeouts
+    find_next: FindNext | None = None
+    """Return the next command after the run; not asked in a workflow, where nobody types it."""
 
     @property
     def builds(self) -> bool:
@@ -105,20 +108,28 @@ def release(job: Job) -> Outcome:
     _refuse_conflict(job)
     with ExitStack() as stack:
         opened = _open(job, stack)
-        request = _request(job, opened)
-        observed = observe(opened.git, opened.project, opened.commit, opened.index, request, env=job.env)
-        plan = decide(observed, request, opened.project.config)
-        show_plan(plan, observed, opened.index, job.steps)
-        if plan.verdict is not Verdict.PUBLISH:
-            return _not_published(plan, request)
-        gated = _gated_files(job, opened, plan)
-        plan = replace(plan, warnings=plan.warnings + gated.warnings)
-        if job.options.dry_run:
-            return _planned(job, opened, plan)
-        if job.options.source is not None:
-            import_build(job.root, Path(job.options.source))
-        context = _release_context(job, opened, plan, observed, gated, stack)
-        return replace(run_steps([load_step(name) for name in job.steps], context), run_number=request.run)
+        outcome = _release(job, opened, stack)
+        if job.find_next is None or job.actions.runs:
+            return outcome
+        context = TaskContext(opened.git, opened.commit, opened.project, opened.index, job.env)
+        return replace(outcome, next=job.find_next(context))
+
+
+def _release(job: Job, opened: Opened, stack: ExitStack) -> Outcome:
+    request = _request(job, opened)
+    observed = observe(opened.git, opened.project, opened.commit, opened.index, request, env=job.env)
+    plan = decide(observed, request, opened.project.config)
+    show_plan(plan, observed, opened.index, job.steps)
+    if plan.verdict is not Verdict.PUBLISH:
+        return _not_published(plan, request)
+    gated = _gated_files(job, opened, plan)
+    plan = replace(plan, warnings=plan.warnings + gated.warnings)
+    if job.options.dry_run:
+        return _planned(job, opened, plan)
+    if job.options.source is not None:
+        import_build(job.root, Path(job.options.source))
+    context = _release_context(job, opened, plan, observed, gated, stack)
+    return replace(run_steps([load_step(name) for name in job.steps], context), run_number=request.run)
 
 
 def load_step(name: str) -> Step:

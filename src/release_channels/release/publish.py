@@ -86,7 +86,7 @@ def _compare(release: ReleaseContext, manifest: Manifest) -> tuple[ManifestFile,
 def _other_bytes(release: ReleaseContext, manifest: Manifest, why: str, there: Mapping[str, IndexFile]) -> RefusedError:
     """Explain what different bytes mean for a public release: complete, or to be completed with the first bytes."""
     tag = tag_of(release.project.config.tag_format, manifest.version)
-    resume = f"`invoke resume {tag} --index {release.index.name}`"
+    resume = f"`release-channels resume {tag} --index {release.index.name}`"
     if {name.endswith(".whl") for name in there} == {True, False}:
         return RefusedError(
             f"{manifest.version} is complete on {release.index.title}, built with other bytes here: nothing to upload",

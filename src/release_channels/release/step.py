@@ -91,7 +91,6 @@ def run_steps(steps: Sequence[Step], release: ReleaseContext) -> Outcome:
         try:
             report = step.act(release)
         except ReleaseError as stop:
-            console.error(stop)
             return _stopped(release, step, stop, reports)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(_far(step, str(stop), reports)) from stop

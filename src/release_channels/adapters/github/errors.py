@@ -148,7 +148,7 @@ class RetryingClient:
 
 # What the library lets through when an answer has another form than it believes.
 _UNUSABLE = (AssertionError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
-_LOOK = "fix what it names and try again; `invoke status` shows what is there"
+_LOOK = "fix what it names and try again; `release-channels status` shows what is there"
 
 
 def _rights(needs: str) -> str:

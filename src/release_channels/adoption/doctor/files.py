@@ -46,7 +46,7 @@ def diagnose_project(
     except RefusedError as stop:
         copies = CopyReport((), (str(stop),))
     if copies.differing:
-        hint = "write the same version everywhere: `invoke bump` does from now on"
+        hint = "write the same version everywhere: `release-channels bump` does from now on"
         yield error(AREA, "copies", "; ".join(copies.differing), hint)
     elif unlisted:
         yield warning(AREA, "copies", copies.describe(unlisted), entries_for(unlisted))
@@ -65,8 +65,8 @@ def _version(project: Project, source: str, *, is_tagged: bool) -> Diagnosis:
     if line is Line.FINAL:
         return warning(
             AREA, "version", f"{source} contains {project.version}, a public version: no previews are published now",
-            ("" if is_tagged else "`invoke tag` releases it; ")
-            + "once it is published, `invoke bump-dev` opens the next line",
+            ("" if is_tagged else "`release-channels tag` releases it; ")
+            + "once it is published, `release-channels bump-dev` opens the next line",
         )  # fmt: skip
     return passed(AREA, "version", f"{project.version}, from {source}: previews sort before their public release")
 
@@ -75,7 +75,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
         news = project.news_file(final_of(project.version))
         if news and named_changelog(project.config, news) == news and follow_links(news, read)[1] is None:
-            return passed(AREA, "changelog", f"{news} is not there yet; `invoke bump` lets towncrier make it")
+            return passed(AREA, "changelog", f"{news} is not there yet; `release-channels bump` lets towncrier make it")
         path = find_changelog(project.config, read, news)
         if path is None:
             return passed(AREA, "changelog", "there is none; GitHub's own notes are used")
@@ -87,7 +87,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
             # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
             plan_release(document, final_of(project.version), date(2000, 1, 1), path, project.config.tag_format)
     except RefusedError as stop:
-        return warning(AREA, "changelog", f"{stop}: so far `invoke bump` would refuse", stop.hint)
+        return warning(AREA, "changelog", f"{stop}: so far `release-channels bump` would refuse", stop.hint)
     return passed(AREA, "changelog", f"{path} can be read")
 
 
@@ -194,6 +194,7 @@ def _tagging(path: str, text: str) -> Iterator[Diagnosis]:
         if _TAGGING.search(step["run"].text):
             yield warning(
                 AREA, "tagging", f"{path}:{step['run'].line} makes or pushes a tag",
-                "a tag that is pushed with the job's own token starts no workflow: `invoke tag` is a person's act",
+                "a tag that is pushed with the job's own token starts no workflow: "
+                "`release-channels tag` is a person's act",
             )  # fmt: skip
             return

@@ -15,7 +15,7 @@ from release_channels.model.github_settings import DeploymentRefs, Environment, 
 from release_channels.model.tags import release_tags, tag_of
 
 AREA = "github"
-_APPLY = "`invoke setup-publishing --apply` sets it up"
+_APPLY = "`release-channels setup-publishing --apply` sets it up"
 _BY_HAND = "on GitHub: Settings, Environments"
 _LITELLM_ADDRESS = "LITELLM_BASE_URL"
 _TOKEN = "a token in GH_TOKEN that may read it (`gh auth login`)"

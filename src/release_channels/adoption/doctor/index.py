@@ -92,7 +92,7 @@ def diagnose_index(state: IndexState, plan: Plan, config: Config, now: datetime)
     if not state.releases:
         yield warning(
             INDEX, "project", f"{plan.project} has no file on {state.index} yet",
-            "`invoke setup-publishing` says how to register the first publisher",
+            "`release-channels setup-publishing` says how to register the first publisher",
         )  # fmt: skip
         return
     yield passed(
@@ -135,7 +135,7 @@ def diagnose_publishers(
             yield error(
                 INDEX, topic, f"{file.file} was published by {', '.join(value or 'none' for value in file.values)}; "
                 f"the settings say {text}",
-                "put settings and publisher in step: `invoke setup-publishing` shows the values",
+                "put settings and publisher in step: `release-channels setup-publishing` shows the values",
             )  # fmt: skip
         elif not publisher.repository:
             published = f"; {file.file} was published by {file.values[0]}" if file else ""
@@ -149,7 +149,7 @@ def diagnose_publishers(
         elif file is None:
             yield declared(
                 INDEX, topic, f"{text}: no attested file tells, and only the owners of {project} see it on the index",
-                "`invoke setup-publishing --apply` lets the workflow show its identity to the index",
+                "`release-channels setup-publishing --apply` lets the workflow show its identity to the index",
             )  # fmt: skip
         else:
             yield passed(INDEX, topic, f"{text}: {file.file} was published by it")

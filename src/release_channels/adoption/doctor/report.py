@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from release_channels.adapters import console
 from release_channels.adoption.doctor import examine
@@ -14,6 +14,7 @@ from release_channels.adoption.doctor.diagnosis import (
     to_json,
 )
 from release_channels.cli.context import TaskContext
+from release_channels.model.outcome import name_index
 
 _STYLES = {
     DiagnosisSeverity.PASSED: "green",
@@ -22,21 +23,27 @@ _STYLES = {
 }
 
 
-def print_diagnosis(context: TaskContext, tasks: tuple[str, ...], *, as_json: bool) -> int:
-    """Print what would make a release fail, as lines or as JSON; return 1 if anything would, otherwise 0."""
+def print_diagnosis(
+    context: TaskContext, tasks: tuple[str, ...], find_next: Callable[[TaskContext], str], *, as_json: bool
+) -> int:
+    """Print what would make a release fail, as lines or as JSON; return 1 if anything would, otherwise 0.
+
+    The lines end with the next command.
+    """
     with console.progress("looking at files, git, GitHub and the index"):
         findings = examine(context, tasks)
     if as_json:
         console.result(to_json(context.project.name, findings))
     else:
-        _print(findings)
+        _print(findings, context.index.name)
+        console.next_step(find_next(context))
     return int(any(finding.severity is DiagnosisSeverity.ERROR for finding in findings))
 
 
-def _print(findings: Sequence[Diagnosis]) -> None:
+def _print(findings: Sequence[Diagnosis], index: str) -> None:
     order = list(DiagnosisSeverity)
     for finding in sorted(findings, key=lambda finding: order.index(finding.severity)):
-        _print_finding(finding)
+        _print_finding(finding, index)
     for held, what in GUARANTEES:
         console.result(f"{held}: {what}")
     errors, warnings, passed = count_severities(findings).values()
@@ -46,13 +53,13 @@ def _print(findings: Sequence[Diagnosis]) -> None:
     )
 
 
-def _print_finding(finding: Diagnosis) -> None:
+def _print_finding(finding: Diagnosis, index: str) -> None:
     """Print a finding and its fix as lines that only the terminal wraps: commands and paths in them are copied."""
     rating = f"{finding.severity} ({finding.certainty})"
     console.result(f"{rating:<18} {finding.area}: {finding.topic}: {finding.message}", style=_STYLES[finding.severity])
     for label, text in (("fix", finding.fix), ("to verify", finding.verify)):
         if text:
-            console.result(f"  {label}: {text}".replace("\n", "\n  "))
+            console.result(name_index(f"  {label}: {text}".replace("\n", "\n  "), index))
 
 
 def _count(number: int, noun: str) -> str:

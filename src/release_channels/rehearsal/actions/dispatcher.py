@@ -113,7 +113,9 @@ class WorkflowDispatcher:
         """
         found = next((one for one in self.workflows(sha or self.main) if one.file == file), None)
         if found is None:
-            raise RefusedError(f"{WORKFLOWS}/{file} does not exist", hint="`invoke init` writes the workflow files")
+            raise RefusedError(
+                f"{WORKFLOWS}/{file} does not exist", hint="`release-channels init` writes the workflow files"
+            )
         return found
 
     @property

@@ -61,7 +61,9 @@ def _publishing_step(context: FaultContext) -> tuple[str, str]:
         for step in job.steps:
             if f"{context.channel}-publish" in step.run:
                 return job.id, step.id
-    raise RefusedError(f"{context.workflow.file} has no step that publishes", hint="`invoke doctor` compares the files")
+    raise RefusedError(
+        f"{context.workflow.file} has no step that publishes", hint="`release-channels doctor` compares the files"
+    )
 
 
 @contextmanager

@@ -1,0 +1,131 @@
+"""The next step of a release: one command, from the observed state. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from release_channels.model.outcome import DEFAULT_INDEX, PROGRAM
+from release_channels.model.plan import Plan, Reason
+from release_channels.model.version import final_of, next_dev_line
+
+
+@dataclass(frozen=True, slots=True)
+class UnmergedBump:
+    """A version that main does not have yet: where it is, and how to merge it."""
+
+    where: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseStatus:
+    """The observed release status; None means unknown."""
+
+    main: Version
+    preview: Plan
+    commits_since_preview: int | None
+    """The number of commits on main since the newest preview; every commit if there is none."""
+    tag: str | None
+    """The tag of main's version, or of the newest final, if it exists."""
+    unfinished: str = ""
+    """Missing parts of the tagged release; empty if it is complete."""
+    workflow: str = ""
+    """The state of the workflow that comes next, as far as GitHub reports it."""
+    is_running: bool = False
+    """True if that workflow is running."""
+    is_written: bool = True
+    """True if the version is in a file; otherwise it comes from git tags."""
+    ahead: UnmergedBump | None = None
+    """The version that this clone has and main does not have yet."""
+    has_workflows: bool = True
+    """True if the remote is on GitHub, where workflows publish."""
+
+    def task(self, *words: str) -> str:
+        """Format a task's command, with `--index` unless it is the default one."""
+        return task_command(*words, index=self.preview.index)
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The next command and the reason for it; `converged` if nothing is pending."""
+
+    converged: bool
+    command: str
+    why: str
+
+
+def next_step(status: ReleaseStatus) -> NextStep:
+    """Return the next command."""
+    main, reason, practises = status.main, status.preview.reason, status.preview.index == "local"
+    if status.unfinished:
+        return _finish(status)
+    if status.ahead is not None:
+        return NextStep(False, status.ahead.then, status.ahead.where)
+    if reason in (Reason.CLOSED, Reason.RELEASED) and status.is_written:
+        return NextStep(False, status.task("bump-dev"), f"{main} is published, but main still declares it")
+    if reason in (Reason.BEHIND, Reason.SUPERSEDED):
+        behind = (
+            f"main's dev version {main} is older than the latest release, so installers would never pick its previews"
+        )
+        why = "; ".join(filter(None, (behind, status.preview.hint)))
+        return NextStep(False, status.task("bump-dev") if status.is_written else "git fetch --tags", why)
+    if reason is Reason.STAGED and practises and status.has_workflows:
+        return NextStep(False, "nox -s rehearse", f"main declares {main}; its tag would be real, and this practises it")
+    if reason is Reason.STAGED:
+        return NextStep(False, status.task("tag"), f"main declares {main}, which is not tagged yet")
+    if reason in (Reason.UNFIT, Reason.RESTARTED, Reason.TAKEN):
+        return NextStep(False, "fix the version on main", f"{status.preview.message}; {status.preview.hint}")
+    if status.commits_since_preview and reason is not Reason.RELEASED:
+        return _wait_for_preview(status)
+    return NextStep(True, _next_release(status), "nothing is pending; this starts the next public release")
+
+
+def _finish(status: ReleaseStatus) -> NextStep:
+    if status.is_running:
+        watch = status.task("tag", "--commit", str(status.tag), "--watch")
+        return NextStep(False, watch, f"{status.tag}: {status.unfinished}; {status.workflow}")
+    suffix = f"; {status.workflow}" if status.workflow else ""
+    return NextStep(
+        False,
+        f"{PROGRAM} resume {status.tag} --index {status.preview.index}",
+        f"{status.tag} is tagged, but {status.unfinished}{suffix}",
+    )  # fmt: skip
+
+
+def _wait_for_preview(status: ReleaseStatus) -> NextStep:
+    count = status.commits_since_preview
+    why = f"{count} commit{'s' if count != 1 else ''} on main {'are' if count != 1 else 'is'} in no preview"
+    if status.preview.index == "local":
+        return NextStep(False, "nox -s preview", why)
+    if not status.has_workflows:
+        return NextStep(False, "nox -s preview", f"{why}; the remote is not on GitHub, so this practises one here")
+    if status.is_running:
+        return NextStep(False, status.task("status"), f"{why} yet: {status.workflow}")
+    return NextStep(False, status.task("doctor"), f"{why}: {status.workflow or 'see why its workflows did not pass'}")
+
+
+def _next_release(status: ReleaseStatus) -> str:
+    if status.is_written:
+        return status.task("bump")
+    at_tag = status.preview.reason is Reason.RELEASED
+    following = final_of(next_dev_line(status.main) if at_tag else status.main)
+    return status.task("tag", "--version", str(following))
+
+
+def commit_command(version: Version) -> str:
+    """Return the command that commits a version which the working tree declares."""
+    return shlex.join(["git", "commit", "--all", "--message", bump_subject(version)])
+
+
+def bump_subject(version: Version) -> str:
+    """Return the subject of the commit that sets a version."""
+    return f"Open the dev line {version}" if version.is_prerelease else f"Release {version}"
+
+
+def task_command(*words: str, index: str) -> str:
+    """Format a task's command, with `--index` unless it is the default one."""
+    option = () if index == DEFAULT_INDEX else ("--index", index)
+    return shlex.join((PROGRAM, *words, *option))
