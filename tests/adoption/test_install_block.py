@@ -117,4 +117,4 @@ def test_where_there_is_no_project_a_sentence_says_so(tmp_path: Path, offline: N
     """An empty directory is not a place to ask in."""
     screen = run(SCRIPT, "install-commands", cwd=tmp_path)
     assert screen.code == 1
-    screen.sentence("there is no pyproject.toml in")
+    screen.sentence("there is no pyproject.toml", "a release is made from a project")

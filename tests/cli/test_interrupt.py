@@ -35,7 +35,7 @@ from hatchling import build as _hatchling
 _WAIT = "import pathlib, sys, time\\nwhile pathlib.Path(sys.argv[1]).exists():\\n    time.sleep(0.05)"
 
 def build_sdist(*words):
-    slow = pathlib.Path(os.environ["FACES_MARKS"], "slow")
+    slow = pathlib.Path("MARKS", "slow")
     phase = "check" if "release-channels-rebuild" in os.getcwd() else "build"
     if slow.exists() and slow.read_text() == phase:
         slow.with_name(f"{phase} built").touch()
@@ -46,7 +46,7 @@ def build_sdist(*words):
 _SLOW_IMPORT = """
 import os, pathlib, sys, time
 
-slow = pathlib.Path(os.environ.get("FACES_MARKS", "/nowhere"), "slow")
+slow = pathlib.Path("MARKS", "slow")
 phase = slow.read_text() if slow.exists() else "none"
 if f"release-channels-{phase}" in sys.prefix:
     slow.with_name(f"{phase} imported").touch()
@@ -97,7 +97,7 @@ class Stage:
         """The variables of a run; every process that it starts gets them, too."""
         name, _, value = self.marker.partition("=")
         login = {"UV_PUBLISH_USERNAME": "somebody", "UV_PUBLISH_PASSWORD": "something"}
-        return {"FACES_MARKS": str(self.marks), "TMPDIR": str(self.temporary), name: value, **login}
+        return {"TMPDIR": str(self.temporary), name: value, **login}
 
     @property
     def slow(self) -> Path:
@@ -118,12 +118,12 @@ def stage(make_repo: MakeRepo, tmp_path: Path, upstream: str) -> Iterator[Stage]
     with serve(files, project="demo-tool", upstream=upstream, wrap=lambda app: _slow_uploads(app, marks)) as index:
         named = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{index.simple_url}"\npublish-url = "{index.upload_url}"\n'
         backend = 'build-backend = "slow"\nbackend-path = ["backend"]'
-        sample = adopter(backend="hatchling", tail=named)
+        sample = adopter(backend="hatchling", tail=named, settings='build-environment = ["FACES_RUN"]\n')
         pyproject = sample.pyproject().replace('build-backend = "hatchling.build"', backend)
         changed = {
             "pyproject.toml": pyproject,
-            "backend/slow.py": _SLOW_BACKEND,
-            "src/demo_tool/__init__.py": _SLOW_IMPORT,
+            "backend/slow.py": _SLOW_BACKEND.replace("MARKS", str(marks)),
+            "src/demo_tool/__init__.py": _SLOW_IMPORT.replace("MARKS", str(marks)),
         }
         words = ("-s", "preview", "--", "--index", "mine", "--run-number", "5")
         yield Stage(make_repo(adopter(files=changed)), marks, temporary, files, f"FACES_RUN={uuid.uuid4().hex}", words)

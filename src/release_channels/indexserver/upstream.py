@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from packaging.utils import NormalizedName
 
-from release_channels.adapters.bounded_http import Limits, bounded_session
 from release_channels.adapters.index import PAGE_BYTES, fetch_page, reason_of
 from release_channels.adapters.index_page import ListedFile
 from release_channels.indexserver.pages import PageFile
@@ -52,6 +51,8 @@ class Upstream:
 
     def _read(self) -> tuple[PageFile, ...]:
         from requests import RequestException
+
+        from release_channels.adapters.bounded_http import Limits, bounded_session
 
         self._warning = ""
         try:
