@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import sys
+import threading
 import tomllib
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -73,6 +74,11 @@ _NEEDED = re.compile(
 )
 
 
+# The search reads sysconfig, whose first reading is not safe where threads begin with it together.
+# Source: CPython's sysconfig, which publishes its variables before they are complete (seen with 3.11.7).
+_first_search = threading.Lock()
+
+
 @cache
 def uv_program() -> str:
     """Find the uv that came with this tool.
@@ -82,7 +88,8 @@ def uv_program() -> str:
     from uv import find_uv_bin
 
     try:
-        return find_uv_bin()
+        with _first_search:
+            return find_uv_bin()
     except FileNotFoundError as err:
         raise CommandError(f"uv is not where it was installed: {err}", hint="install release-channels again") from err
 

@@ -1,0 +1,35 @@
+"""uv is found once, also by threads that begin together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+TOGETHER = """
+import sys, threading
+from release_channels.adapters.uv import uv_program
+
+sys.setswitchinterval(1e-6)
+barrier, errors = threading.Barrier(16), []
+
+def search():
+    barrier.wait()
+    try:
+        uv_program()
+    except Exception as err:
+        errors.append(repr(err))
+
+threads = [threading.Thread(target=search) for _ in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(errors)
+"""
+
+
+def test_threads_that_begin_together_find_uv(tmp_path: Path) -> None:
+    """The checks of two files start in threads, and the first of them may be the first to look for uv."""
+    done = subprocess.run([sys.executable, "-c", TOGETHER], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
