@@ -33,6 +33,7 @@ def practise(repo: Repo, *words: str) -> Outcome:
     return outcome
 
 
+@pytest.mark.full
 def test_a_preview_is_rehearsed_and_a_fault_is_seen(
     adopted: Adopted, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -395,6 +395,7 @@ def test_a_resolution_that_does_not_end_is_explained_and_the_narrow_form_is_trie
     assert leftovers() == []
 
 
+@pytest.mark.full
 def test_an_index_that_answers_slowly_ends_in_time_and_names_the_setting(shop: Shop) -> None:
     """Where no form ends in time, the failure says how long it took and what was being done."""
     recipe = replace(PREVIEW, requires=["demo-dep"])
