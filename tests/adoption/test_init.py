@@ -322,8 +322,10 @@ def test_a_workflow_that_uploads_in_another_way_is_named(make_repo: MakeRepo) ->
     publish = "on: push\njobs:\n  go:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: twine upload dist/*\n"
     repo = adopted(make_repo, {".github/workflows/publish.yml": publish})
     assert (repo.root / ".github/workflows/publish.yml").read_text() == publish
-    with pytest.raises(RefusedError, match=r"\.github/workflows/publish\.yml:6"):
+    with pytest.raises(RefusedError, match=r"\.github/workflows/publish\.yml:6") as stop:
         adopt(repo, check=True)
+    assert "--update" not in stop.value.hint
+    assert "by hand" in stop.value.hint
 
 
 def test_workflows_of_its_own_are_listed_with_what_runs_twice(

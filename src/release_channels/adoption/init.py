@@ -266,11 +266,13 @@ def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
     wrong = [file.path for file in plan.files if not file.is_fine]
     wrong += [orphan.path for orphan in plan.orphans]
     wrong += [] if lock.fits() else [lock.path]
-    wrong += [f"{violation.path}:{violation.line}" for violation in plan.others_broken]
-    if wrong:
+    others = [f"{violation.path}:{violation.line}" for violation in plan.others_broken]
+    if wrong or others:
+        ours = "`release-channels init` writes what is missing; `--update` also replaces what differs" if wrong else ""
+        theirs = f"edit by hand: {', '.join(others)}; `release-channels doctor` says what to do" if others else ""
         raise RefusedError(
-            f"not as it should be: {', '.join(wrong)}",
-            hint="`release-channels init` writes what is missing; `--update` also replaces what differs",
+            f"not as it should be: {', '.join([*wrong, *others])}",
+            hint="\n".join(filter(None, (ours, theirs))),
         )
     edited = [file.path for file in plan.files if file.kind is Kind.EDITED]
     text = "every file is as it should be" + (f", or edited and keeps the rules: {', '.join(edited)}" if edited else "")

@@ -282,7 +282,7 @@ def _on_index(state: IndexState, version: Version, where: str) -> Row:
 def _runs(context: TaskContext, version: Version) -> Iterator[Row]:
     """Request the newest attempts of tests and gate, as the public channel will."""
     config, commit = context.config, context.commit
-    workflows = {"tests": config.test_workflow, "gate": config.gate_workflow}
+    workflows = {"tests": config.test_workflow} | ({"gate": config.gate_workflow} if config.gate.enabled else {})
     try:
         github = context.github()
         if github is None:
@@ -292,7 +292,8 @@ def _runs(context: TaskContext, version: Version) -> Iterator[Row]:
         with github:
             test = github.newest_run(config.test_workflow, commit.sha)
             yield judge_run(test, workflows.pop("tests"), commit.short)
-            yield _gate(ProvenanceQuery(github, config), test, version)
+            if "gate" in workflows:
+                yield _gate(ProvenanceQuery(github, config), test, version)
     except ReleaseError as stop:
         for topic, workflow in workflows.items():
             yield Row(topic, Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
@@ -301,8 +302,6 @@ def _runs(context: TaskContext, version: Version) -> Iterator[Row]:
 def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) -> Row:
     """Request the gate's run that followed the tests, and for what it says of the version."""
     workflow = inquiry.config.gate_workflow
-    if not inquiry.config.gate.enabled:
-        return Row("gate", Answer.YES, "the project has none: gate.enabled is false")
     if test is None or not test.is_green:
         return Row("gate", Answer.NO, f"{workflow} follows the tests, which have not passed", "use --wait")
     try:
