@@ -65,9 +65,9 @@ class Screen:
 
     @property
     def plan(self) -> list[str]:
-        """The lines of the plan, without what nox says around them."""
+        """The lines of the plan, without what nox says around them and what comes next."""
         lines = self.err.splitlines()
-        return [line for line in lines if not line.startswith("nox >")]
+        return [line for line in lines if not line.startswith(("nox >", "next:"))]
 
     def sentence(self, *parts: str) -> None:
         """Read each part on the screen, whatever the line breaks."""

@@ -321,7 +321,19 @@ def vcs_pyproject() -> str:
     )  # fmt: skip
 
 
+LATE = '\n[[tool.release-channels.version-files]]\npath = "VERSION"\npattern = "{version}"\n'
 DRY = {"--dry": ["--dry", "bump"], "-R": ["-R", "bump"], "--dry-run": ["bump", "--dry-run"]}
+
+
+def test_a_copy_that_was_listed_late_is_written_although_main_is_final(make_repo: MakeRepo) -> None:
+    """The version stays; the copy follows, in one commit, and a second run has nothing to do."""
+    repo = make_repo(Sample(version="1.2.0", files={"VERSION": "1.1.0\n"}, tail=LATE))
+    assert bump(repo, commit=True) == 0
+    assert (repo.root / "VERSION").read_text() == "1.2.0\n"
+    assert repo.git("log", "-1", "--format=%s") == "Write 1.2.0 everywhere"
+    head = repo.git("rev-parse", "HEAD")
+    assert bump(repo, commit=True) == 0
+    assert repo.git("rev-parse", "HEAD") == head
 
 
 @pytest.mark.parametrize("words", some_of(DRY, "-R"))

@@ -12,7 +12,7 @@ from release_channels import tasks
 from release_channels.commands.status import read_next
 from release_channels.model.version import Channel
 from release_channels.release import pipeline
-from tests.commands.doing import bump, bump_dev, run_task, tag
+from tests.commands.doing import bump, bump_dev, run_task, some_of, tag
 from tests.conftest import MakeRepo
 from tests.support.distributions import make_sdist
 from tests.support.releasing import CHANGELOG, TAG, index_of, put_on_index, sample, tagged
@@ -109,7 +109,9 @@ COMMANDS: dict[str, Callable[[Repo], object]] = {
 }
 
 
-@pytest.mark.parametrize(("make", "expected"), STATES.values(), ids=STATES)
+@pytest.mark.parametrize(
+    ("make", "expected"), some_of(STATES, "a dev line, previewed", "a final, not tagged", "half published")
+)
 def test_every_command_ends_with_the_same_next_step(
     make_repo: MakeRepo,
     capsys: pytest.CaptureFixture[str],

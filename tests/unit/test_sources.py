@@ -198,12 +198,13 @@ CASES: dict[str, Files] = {
     },
     "setup.py reads a file": at(
         SETUP, "x_y/__init__.py", PLAIN,
-        **{"setup.py": "import re\nfrom setuptools import setup\nv = re.search('a', open('b').read()).group(1)\n"
-           "setup(name='x-y', version=v)\n"},
+        **{"setup.py": "import re\nfrom setuptools import setup\n"
+           "v = re.search('a', open('x_y/__init__.py').read()).group(1)\nsetup(name='x-y', version=v)\n"},
     ),
     "setup.py runs a file": at(
         SETUP + DYNAMIC, "src/x_y/_version.py", f"VERSION = '«{OLD}»'\n",
-        **{"setup.py": "from setuptools import setup\nsetup(version=read()['VERSION'])\n", "src/x_y/__init__.py": ""},
+        **{"setup.py": "from setuptools import setup\nsetup(version=read('_version.py')['VERSION'])\n",
+           "src/x_y/__init__.py": ""},
     ),
     "static beside a plugin": {"pyproject.toml": SETUP + NAME + f'version = "«{OLD}»"\n[tool.setuptools_scm]\n'},
 }  # fmt: skip
@@ -235,7 +236,7 @@ def plan(files: Files, version: str) -> dict[str, str]:
 
 JOINED = {
     "map": ("(«1, 0, 0, 'dev0'»)", "__version__ = '.'.join(map(str, V))"),
-    "generator": ("[«1, 0, 0, 'dev0'»]", "__version__ = '.'.join(str(part) for part in V)"),
+    "generator": ("(«1, 0, 0, 'dev0'»)", "__version__ = '.'.join(str(part) for part in V)"),
     "list": ("(\n    «1, 0,\n    0, 'dev0'»,\n)", "__version__ = '.'.join([str(part) for part in V])"),
     "texts": ("(«'1', '0', '0', 'dev0'»)", "__version__ = '.'.join(map(str, V))"),
 }

@@ -47,6 +47,8 @@ PYTHON = {
     "joined tuple of names": ("a = 1\n__version__ = '.'.join(map(str, (a, 0)))\n", "is computed"),
     "joined by something else": ("__version__ = '-'.join(map(str, (1, 0)))\n", "is computed"),
     "joined tuple, changed": ("V = (1, 0)\nV = (1, 1)\n__version__ = '.'.join(map(str, V))\n", "is computed"),
+    "joined list, which can change": ("V = [1, 0]\nV.append(2)\n__version__ = '.'.join(map(str, V))\n", "is computed"),
+    "joined, each changed": ("__version__ = '.'.join(str(x + 1) for x in (1, 0))\n", "is computed"),
     "joined, but filtered": ("__version__ = '.'.join(str(x) for x in (1, 0) if x)\n", "is computed"),
     "sum": ("__version__ = '1.0' + '.dev0'\n", "is computed"),
     "texts side by side": ("__version__ = '1.' '0'\n", "is concatenated from several strings"),
@@ -158,9 +160,16 @@ REFUSED = {
     "directive is a text": (at(ATTR.replace('{attr = "x.__version__"}', '"1.0"'), "a", ""), "is '1.0'", "attr ="),
     "setup.py": (at(SETUP + DYNAMIC, "setup.py", ""), "computes the version, and no usual file", "`__version__"),
     "setup.py, two places": (
-        {"pyproject.toml": SETUP + DYNAMIC, "setup.py": "setup(version=f())", "x_y/__init__.py": "VERSION = '1'\n",
-         "x_y/version.py": "version = '1'\n"},
+        {"pyproject.toml": SETUP + DYNAMIC, "setup.py": "setup(version=f('__init__.py', 'version.py'))",
+         "x_y/__init__.py": "VERSION = '1'\n", "x_y/version.py": "version = '1'\n"},
         "computes the version, and 2 places", "`__version__"),
+    "setup.py reads another file": (
+        {"pyproject.toml": SETUP + DYNAMIC, "setup.py": "setup(version=open('VERSION.txt').read())",
+         "x_y/__init__.py": "__version__ = '1'\n"},
+        "computes the version, and no usual file", "`__version__"),
+    "setup.py, a name of a function": (
+        at(SETUP, "setup.py", "v = '1'\ndef main():\n    v = '2'\n    setup(name='x-y', version=v)"),
+        "no name in plain text", 'name="'),
     "setup.py is not Python": (at(SETUP + DYNAMIC, "setup.py", "print 'a'"), "cannot be parsed as Python", "correct"),
     "setup.py without a name": (
         at(SETUP, "setup.py", "setup(name=f(), version='1')"), "no name in plain text", 'name="'),

@@ -35,7 +35,13 @@ def standing(
 NEXT = {
     "all is out": (standing("1.2.dev0", Reason.OPEN), True, "release-channels bump"),
     "not known how far": (standing("1.2.dev0", Reason.OPEN, None), True, "release-channels bump"),
-    "staged": (standing("1.2", Reason.STAGED), False, "release-channels tag"),
+    "staged": (standing("1.2", Reason.STAGED, tag=None), False, "release-channels tag"),
+    "tagged before the release workflows": (standing("1.1", Reason.STAGED), False, "release-channels bump-dev"),
+    "half out, only practised": (
+        standing("1.2", Reason.CLOSED, unfinished="x", has_workflows=False),
+        False,
+        "release-channels status --index local",
+    ),
     "released": (standing("1.2", Reason.RELEASED), False, "release-channels bump-dev"),
     "closed": (standing("1.2", Reason.CLOSED, 3), False, "release-channels bump-dev"),
     "behind": (standing("1.2.dev0", Reason.BEHIND, 3), False, "release-channels bump-dev"),
@@ -96,13 +102,22 @@ NEXT = {
         "release-channels bump-dev --index local",
     ),
     "staged, in practice": (
-        standing("1.2", Reason.STAGED, 0, "local", has_workflows=False),
+        standing("1.2", Reason.STAGED, 0, "local", has_workflows=False, tag=None),
         False,
         "release-channels tag --index local",
     ),
-    "staged, in practice, with a real remote": (standing("1.2", Reason.STAGED, 0, "local"), False, "nox -s rehearse"),
-    "versions in tags, in practice": (
+    "staged, in practice, with a real remote": (
+        standing("1.2", Reason.STAGED, 0, "local", tag=None),
+        False,
+        "nox -s rehearse",
+    ),
+    "versions in tags, in practice with a real remote": (
         standing("1.2.dev0", Reason.OPEN, 0, "local", is_written=False),
+        True,
+        "nox -s rehearse",
+    ),
+    "versions in tags, in practice": (
+        standing("1.2.dev0", Reason.OPEN, 0, "local", is_written=False, has_workflows=False),
         True,
         "release-channels tag --version 1.2 --index local",
     ),

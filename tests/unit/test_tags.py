@@ -84,6 +84,8 @@ FORMATS_FOUND = {
     "the newest decides": (["1.0", "1.1", "1.2", "1.3", "v25.7.0"], "v{version}"),
     "a major that moves is not the newest": (["1.0.0", "1.1.0", "v1", "2.0.0", "v2.0", "v2"], "v{version}"),
     "pre-releases do not decide": (["1.0", "v2.0rc1"], "{version}"),
+    "a nightly without a prefix": (["v1.0.0", "v1.1.0", "20261101"], "v{version}"),
+    "single numbers alone": (["v1", "v2"], "v{version}"),
     "release_": (["release_1.2"], "release_{version}"),
     "rel-": (["rel-1.2"], "rel-{version}"),
     "v.": (["v.5.2.0"], "v.{version}"),

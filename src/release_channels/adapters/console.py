@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shlex
 import sys
@@ -129,8 +130,13 @@ def _inert(text: str) -> str:
 
 
 def _through_invoke(text: str) -> str:
-    """Replace the program in the commands of a text by invoke, where the user came through it."""
-    return _PROGRAM.sub("invoke ", text) if Path(sys.argv[0]).stem in ("invoke", "inv") else text
+    """Write the commands of a text as the user types them: through invoke or `uv run`, where the run came from there.
+
+    Source: uv's documentation of environment variables, `UV_RUN_RECURSION_DEPTH`.
+    """
+    if Path(sys.argv[0]).stem in ("invoke", "inv"):
+        return _PROGRAM.sub("invoke ", text)
+    return _PROGRAM.sub(r"uv run \g<0>", text) if "UV_RUN_RECURSION_DEPTH" in os.environ else text
 
 
 _PROGRAM = re.compile(r"(?<=`)release-channels (?=[a-z])|(?<=^next: )release-channels (?=[a-z])")

@@ -183,7 +183,7 @@ class Git:
         top = Path(asked.text)
         if top.resolve() != directory.resolve():
             where = "keep noxfile.py next to pyproject.toml at the top, and start there"
-            if (top / "pyproject.toml").exists():
+            if (top / "pyproject.toml").exists() and (directory / "pyproject.toml").exists():
                 where = "the top has another project; move this one into a repository of its own"
             raise RefusedError(
                 f"{directory} is not the top of its repository, {top} is", hint=f"one project per repository: {where}"

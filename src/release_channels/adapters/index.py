@@ -11,6 +11,7 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -174,7 +175,8 @@ def fetch_page(
 
 def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
     """Fetch a file's core metadata, where the index serves it next to the file; None if it is not available."""
-    return _fetch(index, f"{file.url}.metadata", MAX_METADATA)
+    url = urlsplit(file.url)  # a signed address has a query behind the file's name
+    return _fetch(index, url._replace(path=f"{url.path}.metadata").geturl(), MAX_METADATA)
 
 
 def fetch_provenance(index: Index, file: IndexFile) -> str | None:

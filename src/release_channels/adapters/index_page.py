@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import urldefrag, urljoin
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -78,17 +78,22 @@ def _parse_json(answer: Response) -> tuple[ListedFile, ...]:
     version = page["meta"]["api-version"]
     if not isinstance(version, str) or version.partition(".")[0] != "1":
         raise ValueError(f"its page has the version {version!r} of the interface, which is not known")
+    if not isinstance(page["files"], list):
+        raise TypeError(f"files is {type(page['files']).__name__}")
     return tuple(_file_of(entry, answer.url) for entry in page["files"])
 
 
 def _file_of(entry: Mapping[str, Any], base: str) -> ListedFile:
-    name, uploaded, yanked = _text(entry, "filename") or "", _text(entry, "upload-time"), entry.get("yanked", False)
+    name, url = entry["filename"], entry["url"]
+    if not isinstance(name, str) or not isinstance(url, str):
+        raise TypeError("a file without a name or an address")
+    uploaded, yanked = _text(entry, "upload-time"), entry.get("yanked", False)
     size = entry.get("size")
     if not isinstance(size, int | None) or not isinstance(yanked, bool | str):
         raise TypeError(f"size or yanked of {name[:80]!r}")
     return ListedFile(
         name=name,
-        url=urljoin(base, _text(entry, "url") or ""),
+        url=urldefrag(urljoin(base, url)).url,
         hashes=_digests(entry.get("hashes", {})),
         size=size,
         upload_time=datetime.fromisoformat(uploaded) if uploaded else None,
@@ -100,7 +105,7 @@ def _file_of(entry: Mapping[str, Any], base: str) -> ListedFile:
 
 
 def _text(entry: Mapping[str, Any], key: str) -> str | None:
-    value = entry[key] if key in ("filename", "url") else entry.get(key)
+    value = entry.get(key)
     if not isinstance(value, str | None):
         raise TypeError(f"{key} is {type(value).__name__}")
     return value

@@ -59,6 +59,8 @@ _NEEDED = re.compile(
             # compilers, and what drives them
             r"CC|CXX|CPP|FC|F77|F90|LD|AR|AS|NM|RANLIB|STRIP|OBJCOPY|WINDRES|MAKE|LIBS|LDSHARED|INCLUDE|LIB|LIBPATH|CPATH",
             r"[A-Z0-9_]*FLAGS|[A-Z0-9_]+_(PATH|DIR|DIRS|ROOT|HOME|PREFIX|VERSION|TARGET|NUM_THREADS)",
+            r"(CC|CXX|AR|LD|RANLIB|CFLAGS|CXXFLAGS|CPPFLAGS|LDFLAGS|ARFLAGS)_\w+|PKG_CONFIG|CMAKE|NINJA|NVCC|CUDACXX",
+            r"(PYO3|MATURIN|OPENSSL|BOOST|DISTUTILS|PROJ)_\w+|MKLROOT|FORCE_CUDA|UNIVERSALCRTSDKDIR|AWS_CA_BUNDLE",
             r"(CMAKE|MESON|NINJA|PKG_CONFIG|CCACHE|SCCACHE|CARGO|RUST|RUSTC|RUSTUP|CGO|CUDA|ROCM|HIP|CONDA|NIX|DYLD)_\w+",
             r"(AUDITWHEEL|CIBW|CYTHON|MYPY|MYPYC|NPY|SKBUILD|SWIG|VCPKG|TORCH|MACOSX)_\w+|CIBUILDWHEEL|RUSTC|RUSTDOC",
             r"GO(PATH|ROOT|BIN|ENV|OS|ARCH|CACHE|MODCACHE|PROXY|SUMDB|TOOLCHAIN|111MODULE)|SDKROOT|DEVELOPER_DIR",
@@ -159,6 +161,10 @@ def python_of(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+# Settings whose value holds tokens among other things.
+_CARRIER = re.compile(r"NIX_CONFIG$|VCPKG_BINARY_SOURCES$|CIBW_ENVIRONMENT", re.IGNORECASE)
+
+
 def sanitized_environment(env: Mapping[str, str] = os.environ, more: Collection[str] = ()) -> dict[str, str]:
     """An environment for foreign code: what programs need, where indexes and caches are, and what is in `more`.
 
@@ -176,5 +182,5 @@ def sanitized_environment(env: Mapping[str, str] = os.environ, more: Collection[
 
 def _is_withheld(name: str, value: str) -> bool:
     """Check for a secret by its name, or by its value: a URL with a login."""
-    withheld = is_secret_name(name) or _ACCESS.search(name) is not None
+    withheld = is_secret_name(name) or _ACCESS.search(name) is not None or _CARRIER.match(name) is not None
     return withheld or name.startswith(_OF_INSTALLERS) or redact_urls(value) != value

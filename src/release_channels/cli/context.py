@@ -47,7 +47,7 @@ def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[s
     tag_format = project.config.tag_format
     if index == LOCAL:
         return project.with_tags(reachable_tags(git, commit.sha, tag_format))
-    here = release_tags(tag_format, git.tags_at(commit.sha))
+    here = _releases_here(git, commit.sha, tag_format)
     before = counted_tags(tag_format, git.tags_before(commit.sha))
     exact = _newest_shared(git, commit, project, here, env)
     if exact is not None:
@@ -63,8 +63,15 @@ def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[s
 
 def reachable_tags(git: Git, revision: str, tag_format: str) -> ReachableTags:
     """Find the tags of this clone that give a commit its version."""
-    here = release_tags(tag_format, git.tags_at(revision))
+    here = _releases_here(git, revision, tag_format)
     return ReachableTags(_newest(here), _newest(counted_tags(tag_format, git.tags_before(revision))))
+
+
+def _releases_here(git: Git, revision: str, tag_format: str) -> Mapping[Version, str]:
+    """Return the release tags on a commit; whether one only moves with the releases is told by those before it."""
+    names = set(git.tags_at(revision))
+    releases = release_tags(tag_format, {*names, *git.tags_before(revision)})
+    return {version: name for version, name in releases.items() if name in names}
 
 
 def _newest(tags: Mapping[Version, str]) -> str | None:

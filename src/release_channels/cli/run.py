@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from release_channels.adapters.interrupts import terminate_gracefully
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
-from release_channels.errors import RefusedError, ReleaseError, UnansweredError, UsageError
+from release_channels.errors import CommandError, RefusedError, ReleaseError, UnansweredError, UsageError
 from release_channels.model.outcome import PROGRAM, Outcome, Result, first_command, name_index
 from release_channels.model.redact import printable
 
@@ -154,11 +155,26 @@ def open_task(
             try:
                 yield TaskRun(run, context)
             except ReleaseError as stop:
-                if not isinstance(stop, UnansweredError):  # it would be waited for once more
-                    run.next = find_next(context)
+                if not isinstance(stop, UnansweredError | CommandError):  # it would be waited for once more
+                    run.next = _other_than_typed(read_safely(find_next, context), stop.hint)
                 raise
             if not (reports_itself or run.is_reported):
-                run.outcome = replace(run.outcome, next=find_next(context))
+                run.outcome = replace(run.outcome, next=read_safely(find_next, context))
+
+
+def read_safely(find_next: FindNext, context: TaskContext) -> str:
+    """Return the next command; empty where it cannot be read: what is done is done, and its outcome stands."""
+    try:
+        return find_next(context)
+    except (Exception, KeyboardInterrupt) as err:  # noqa: BLE001 - nothing here may change how the run ended
+        console.output(f"the next step could not be read: {err!r}")
+        return ""
+
+
+def _other_than_typed(command: str, hint: str) -> str:
+    """Return the next command, unless it is the task that was refused just now and the hint names another one."""
+    repeats = command.split()[1:2] == sys.argv[1:2] and command.startswith(PROGRAM)
+    return "" if repeats and first_command(hint) else command
 
 
 @contextmanager

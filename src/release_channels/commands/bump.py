@@ -75,7 +75,13 @@ def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bo
     taken = _taken(context)
     is_final = current.pre is None and not is_open(current)
     if is_final and not (request.to or request.part):
-        return _nothing(project, *_after_final(context, current, taken))
+        late = plan_version(project, read, current, today) if is_written and current not in taken else ()
+        if not late:
+            return _nothing(project, *_after_final(context, current, taken))
+        # A copy that was listed after the version had been made final.
+        text, branch = f"Write {current} everywhere", f"copies-{current}"
+        then = "merge it, then `release-channels tag --commit HEAD`"
+        return _carry_out(context, BumpPlan(current, current, late, text, branch, then), request, dry_run=dry_run)
     target = next_final(current, taken, to=request.to, part=request.part, is_declared=is_written)
     edits = (*plan_version(project, read, target, today), *_changelog(context, project, read, target, today))
     then = "`release-channels tag`" if is_written else f"`release-channels tag --version {target}`"

@@ -12,7 +12,9 @@ from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 
 _MOST = 200
 """How many commits are looked at, along first parents."""
-_TEXT = re.compile(r"docs?/.*|.*\.(md|rst)", re.IGNORECASE)
+_TEXT = re.compile(
+    r"docs?/.*|.*\.(md|rst)|\.github/.*|\.gitignore|tasks\.py|(release_)?noxfile\.py(\.lock)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class CommitsSince:
     setter: FirstParent | None
     after: tuple[FirstParent, ...]
     code: tuple[FirstParent, ...]
-    """Those that change more than texts and copies of the version."""
+    """Those that change more than texts, copies of the version, and the files that `init` writes."""
 
 
 def commits_since_version(git: Git, sha: str, project: Project) -> CommitsSince | None:

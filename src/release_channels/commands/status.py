@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +24,10 @@ from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.model.decide import Plan, Reason, Request, decide
 from release_channels.model.github import Deployment, GitHubRelease, WorkflowRun, repository_name
 from release_channels.model.next_step import ReleaseStatus, UnmergedBump, commit_command, next_step
-from release_channels.model.observed import Commit, Observed, Relation
+from release_channels.model.observed import Commit, IndexFile, Observed, Relation
 from release_channels.model.status import unfinished
 from release_channels.model.tags import release_tags
+from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Channel
 from release_channels.project.pyproject import Project
 
@@ -116,7 +117,7 @@ def _read(
     tag = tags.get(subject) if subject else None
     release, asked = _github_release(github, tag)
     files = seen.index.releases.get(subject, ()) if subject else ()
-    lacks = unfinished(files, release, now, asked=asked) if tag else ""
+    lacks = unfinished(files, release, now, asked=asked) if tag and not _predates(context, tag, tip, files) else ""
     behind = _behind(context, seen, tip)
     workflow, is_running = _workflow(context, github, tip, tag if lacks else None, plan, behind)
     ahead = _ahead(context, github, tip, project)
@@ -142,6 +143,15 @@ def _read(
         next=next_step(standing),
         unseen=tuple(github.unseen),
     )
+
+
+def _predates(context: TaskContext, tag: str, tip: Commit, files: Collection[IndexFile]) -> bool:
+    """Return whether a tag is older than the release workflows: nothing that they do is missing then."""
+    if files or context.index.name in FOR_PRACTICE:
+        return False
+    path = f"{WORKFLOWS}/{context.config.public_workflow}"
+    tagged = _commit_of(context, tag, tip)
+    return tagged is not None and context.git.read_file(tagged, path) is None
 
 
 def _has_workflows(context: TaskContext) -> bool:

@@ -72,6 +72,9 @@ def next_step(status: ReleaseStatus) -> NextStep:
         )
         why = "; ".join(filter(None, (behind, status.preview.hint)))
         return NextStep(False, status.task("bump-dev") if status.is_written else "git fetch --tags", why)
+    if reason is Reason.STAGED and status.tag and status.is_written:
+        why = f"{status.tag} is older than the release workflows, and main still declares {main}"
+        return NextStep(False, status.task("bump-dev"), why)
     if reason is Reason.STAGED and practises and status.has_workflows:
         return NextStep(False, "nox -s rehearse", f"main declares {main}; its tag would be real, and this practises it")
     if reason is Reason.STAGED:
@@ -84,6 +87,9 @@ def next_step(status: ReleaseStatus) -> NextStep:
 
 
 def _finish(status: ReleaseStatus) -> NextStep:
+    if not status.has_workflows and status.preview.index == DEFAULT_INDEX:
+        why = f"{status.tag}: {status.unfinished}; the remote is not on GitHub, so releases are practised alone"
+        return NextStep(False, f"{PROGRAM} status --index local", why)
     if status.is_running:
         watch = status.task("tag", "--commit", str(status.tag), "--watch")
         return NextStep(False, watch, f"{status.tag}: {status.unfinished}; {status.workflow}")
@@ -108,6 +114,8 @@ def _wait_for_preview(status: ReleaseStatus) -> NextStep:
 
 
 def _next_release(status: ReleaseStatus) -> str:
+    if not status.is_written and status.has_workflows and status.preview.index != DEFAULT_INDEX:
+        return "nox -s rehearse"  # the tag would be real
     if status.is_written:
         return status.task("bump")
     at_tag = status.preview.reason is Reason.RELEASED

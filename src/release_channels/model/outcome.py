@@ -13,6 +13,8 @@ from release_channels.model.redact import redact_urls
 PROGRAM = "release-channels"
 DEFAULT_INDEX = "pypi"
 _TASK_COMMAND = re.compile(rf"`{PROGRAM} (?:bump-dev|bump|tag|status|resume|yank|doctor)\b(?![^`]*--index)[^`]*")
+# Commands that delete or overwrite, and those with a place for the user to fill in.
+_NOT_NEXT = re.compile(r" (--delete|-d|-D|--force|-f|rm|reset|clean)\b|…|X\.Y|\b(NAME|VERSION|REV|TAG|FILE|DIR)\b")
 _COMMAND = re.compile(rf"`((?:{PROGRAM}|nox|git|gh|uv|uvx) [^`]+)`")
 
 
@@ -124,9 +126,9 @@ def name_index(text: str, index: str) -> str:
 
 
 def first_command(text: str) -> str:
-    """Return the first command that a text names; empty if it names none."""
-    found = _COMMAND.search(text)
-    return found[1] if found else ""
+    """Return the first command of a text that can be typed as it is and takes nothing away; empty if it names none."""
+    commands = (found[1] for found in _COMMAND.finditer(text))
+    return next((command for command in commands if not _NOT_NEXT.search(command)), "")
 
 
 def _plain(text: str) -> str:

@@ -102,7 +102,10 @@ def guess_format(project: str, names: Sequence[str]) -> str | None:
         one.replace("NAME", name) for one in _USUAL for name in dict.fromkeys((project, canonicalize_name(project)))
     ]
     releases = {one: set(release_tags(one, names).values()) for one in formats}
-    return next((one for name in reversed(names) for one in formats if name in releases[one]), None)
+    found = [(one, name) for name in reversed(names) for one in formats if name in releases[one]]
+    # A lone number may be a nightly or a name that moves; it decides only where nothing longer does.
+    longer = (one for one, name in found if looks_like_version(name))
+    return next(longer, found[0][0] if found else None)
 
 
 def why_wrong(name: str, version: Version, tag_format: str) -> str:

@@ -40,7 +40,7 @@ class Maintainer:
         """
         done = self.task(*words)
         if done.code:
-            raise FailedError(f"`invoke {' '.join(words)}` exited {done.code}", hint=done.text)
+            raise FailedError(f"`release-channels {' '.join(words)}` exited {done.code}", hint=done.text)
         return outcome_line(done)
 
     @property

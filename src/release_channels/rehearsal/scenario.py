@@ -113,7 +113,7 @@ class Scenario:
         self.maintainer.catch_up()
         named = () if self.version == final else ("--version", str(final))
         words = ("tag", *named, *(() if is_bumped else ("--commit", "HEAD")))
-        self._visit("tag", lambda: (f"invoke {' '.join(words)}", self.maintainer.do(*words)))
+        self._visit("tag", lambda: (f"release-channels {' '.join(words)}", self.maintainer.do(*words)))
         pushed = self.dispatcher.pushed()
         if len(pushed) != 1:
             raise FailedError(
@@ -124,7 +124,7 @@ class Scenario:
     def bump(self, name: str, *task: str) -> WorkflowRunResult | None:
         """Make a task open a pull request, merge it, and follow main up to the preview; give the last run, if any."""
         self.maintainer.catch_up()
-        self._visit(name, lambda: (f"invoke {' '.join(task)}", self.maintainer.do(*task)))
+        self._visit(name, lambda: (f"release-channels {' '.join(task)}", self.maintainer.do(*task)))
         if not self.maintainer.is_open:
             return None
         self._visit("merge", lambda: ("git merge, git push", self.maintainer.merge()))

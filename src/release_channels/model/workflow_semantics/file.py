@@ -65,7 +65,10 @@ def read_workflow(text: str, path: str) -> Value:
         raise RefusedError(f"{path} is nested too deep", hint="fix it") from err
     if not isinstance(node, yaml.MappingNode):
         raise RefusedError(f"{path} is not a workflow", hint="a workflow file is a table with `on` and `jobs`")
-    return _value(node, path)
+    try:
+        return _value(node, path)
+    except RecursionError as err:
+        raise RefusedError(f"{path} contains itself, by an alias", hint="fix it") from err
 
 
 def is_workflow(path: str) -> bool:

@@ -107,29 +107,29 @@ def _of_name(text: str, name: str, path: str) -> Literal:
     return _of_numbers(text, tree, numbers, name, path) if numbers else locate_string(text, tree, value, name, path)
 
 
-def _joined(tree: ast.Module, value: ast.expr | None) -> ast.Tuple | ast.List | None:
+def _joined(tree: ast.Module, value: ast.expr | None) -> ast.Tuple | None:
     """Return the literal tuple that `".".join(map(str, …))` or `".".join(str(x) for x in …)` makes a version of."""
     match value:
-        case ast.Call(func=ast.Attribute(value=ast.Constant(value="."), attr="join"), args=[inner]):
-            pass
-        case _:
-            return None
-    match inner:
-        case ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="str"), parts]):
-            pass
-        case (
-            ast.GeneratorExp(elt=ast.Call(func=ast.Name(id="str")), generators=[ast.comprehension(iter=parts, ifs=[])])
-            | ast.ListComp(elt=ast.Call(func=ast.Name(id="str")), generators=[ast.comprehension(iter=parts, ifs=[])])
-        ):
-            pass
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value="."), attr="join"), args=[inner], keywords=[]):
+            parts = _joined_parts(inner)
         case _:
             return None
     if isinstance(parts, ast.Name):
-        parts = assigned_value(tree, parts.id) or parts
-    return parts if isinstance(parts, ast.Tuple | ast.List) and parts.elts else None
+        parts = assigned_value(tree, parts.id)
+    return parts if isinstance(parts, ast.Tuple) and parts.elts else None  # a list may be changed after it is made
 
 
-def _of_numbers(text: str, tree: ast.Module, numbers: ast.Tuple | ast.List, name: str, path: str) -> Literal:
+def _joined_parts(inner: ast.expr) -> ast.expr | None:
+    match inner:
+        case ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="str"), parts], keywords=[]):
+            return parts
+        case ast.GeneratorExp(elt=elt, generators=[each]) | ast.ListComp(elt=elt, generators=[each]):
+            plain = isinstance(each.target, ast.Name) and ast.unparse(elt) == f"str({each.target.id})"
+            return each.iter if plain and not each.ifs else None
+    return None
+
+
+def _of_numbers(text: str, tree: ast.Module, numbers: ast.Tuple, name: str, path: str) -> Literal:
     """Find the numbers between the parentheses of a tuple that is joined to a version."""
     parts = [element.value for element in numbers.elts if isinstance(element, ast.Constant)]
     start, end = _span(text, numbers.elts[0])[0], _span(text, numbers.elts[-1])[1]

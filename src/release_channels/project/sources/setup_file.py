@@ -47,6 +47,12 @@ def find_keyword(name: str, path: str) -> Callable[[str], Literal]:
 
 def _keywords(tree: ast.Module) -> Mapping[str, ast.expr]:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) in _SETUP]
+    # In a function, a name may be another one than that of the file.
+    scopes = [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    if any(call in set(ast.walk(scope)) for call in calls for scope in scopes):
+        return {}
     return {
         keyword.arg: keyword.value for call in calls for keyword in call.keywords if keyword.arg and len(calls) == 1
     }

@@ -94,7 +94,8 @@ def _of_setup(context: SourceContext, text: str) -> VersionSource:
     from release_channels.project.sources.setup_file import find_keyword, read_keywords
 
     keywords = read_keywords(text, "setup.py")
-    if "use_scm_version" in keywords:
+    scm = keywords.get("use_scm_version")
+    if scm is not None and not (isinstance(scm, ast.Constant) and not scm.value):
         return tagged(context, TagTool.SETUPTOOLS_SCM)
     if ast.unparse(keywords.get("version", ast.Constant(None))).startswith("versioneer."):
         raise RefusedError(
@@ -115,13 +116,18 @@ def _of_setup(context: SourceContext, text: str) -> VersionSource:
 
 
 def _only_literal(context: SourceContext) -> VersionSource:
-    """Return the version that one file of the package assigns, in the usual files and under the usual names."""
+    """Return the version that one file of the package assigns, in the usual files and under the usual names.
+
+    The file has to be named in setup.py, which then reads it; the build shows whether that is the version it passes on.
+    """
+    text = decode(context.read("setup.py"), "setup.py")
     package = re.sub(r"[-_.]+", "_", context.name)
     folders = (f"{base}{name}" for base in ("", "src/") for name in dict.fromkeys((package, package.lower())))
     files = [f"{folder}{end}" for folder in folders for end in _USUAL_FILES]
     found = [
         (path, name)
         for path in files
+        if path.rpartition("/")[2] in text
         for content in [context.read(path)]
         for name in _USUAL_NAMES
         if content is not None and assigns(decode(content, path), name, path)

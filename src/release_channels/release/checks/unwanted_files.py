@@ -26,6 +26,12 @@ _DIRECTORIES = frozenset(
 )
 _FILES = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py"})
 
+# Tokens of an index, GitHub, GitLab, AWS, Slack and model providers: their prefixes, and enough behind them.
+_TOKEN = re.compile(
+    rb"pypi-[A-Za-z0-9_-]{16}|gh[oprsu]_[A-Za-z0-9]{20}|github_pat_\w{20}|glpat-[\w-]{16}|(AKIA|ASIA)[A-Z0-9]{16}"
+    rb"|xox[abprs]-[A-Za-z0-9-]{10}|sk-[A-Za-z0-9_-]{20}"
+)
+
 
 def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
     """Find files that do not belong into an archive."""
@@ -40,7 +46,8 @@ def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Arch
 def check_secrets(archive: Archive, previous: Archive | None) -> Iterator[Finding]:
     """Find files that hold credentials; once published they are public for good.
 
-    A warning is enough for the tests of an sdist, which nothing installs, and for what the last release published.
+    A warning is enough for the tests of an sdist, unless there is a token in the form that a service gives out, and
+    for what the last release published.
     """
     public = set(previous.digests.values()) if previous else set()
     for member in archive.files:
@@ -48,7 +55,9 @@ def check_secrets(archive: Archive, previous: Archive | None) -> Iterator[Findin
             continue
         path = member.name if archive.kind is Kind.WHEEL else member.name.partition("/")[2]
         is_test = archive.kind is Kind.SDIST and not _TESTS.isdisjoint(path.lower().split("/")[:-1])
-        report = warning if is_test or archive.digests.get(member.name) in public else error
+        is_live = _TOKEN.search(archive.texts.get(member.name, b"")) is not None
+        is_known = archive.digests.get(member.name) in public
+        report = warning if (is_test and not is_live) or is_known else error
         hint = f"{_OUT}, and replace what was in it"
         yield report(archive.name, f"contains a file for secrets: {path}", hint, Allowable.SECRETS.case(path))
 
@@ -58,7 +67,7 @@ def _is_secret(archive: Archive, member: Member) -> bool:
     base = member.base.lower()
     content = b"" if base.endswith(".py") else archive.texts.get(member.name, b"")
     if base.endswith(".pem") or _PUBLIC.search(content):
-        return b"PRIVATE KEY-----" in content
+        return b"PRIVATE KEY" in content
     if base.startswith(".env."):
         return not base.endswith(_SAMPLES)
     return base in _SECRETS or base.endswith(".key")
