@@ -259,6 +259,29 @@ def test_secrets_are_found_in_both_files(tmp_path: Path, name: str, text: str) -
     assert [each.severity for each in findings] == [NOTE, NOTE]
 
 
+# Assembled here, so that nobody takes this file for one that leaks them.
+TOKENS = {
+    "index": "pypi-" + "AgEIcHlwaS5vcmc" * 2,
+    "GitHub": "ghp_" + "a1B2c3D4e5" * 3,
+    "AWS": "AKIA" + "ABCDEFGH12345678",
+    "model": "sk-" + "proj0123456789abcdefgh",
+}
+
+
+@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
+def test_a_token_below_the_tests_of_an_sdist_is_an_error(tmp_path: Path, token: str) -> None:
+    """Nothing installs the file, but whoever downloads the sdist reads it."""
+    recipe = Recipe(sdist_files={"tests/.env": f"UPLOAD={token}"})
+    assert_finding(run_checks(tmp_path, make_release(tmp_path, recipe)), ERROR, SDIST, ": tests/.env")
+
+
+def test_a_private_key_behind_a_certificate_is_found(tmp_path: Path) -> None:
+    """The first block of a file says nothing of the ones after it."""
+    text = "-----BEGIN CERTIFICATE-----\n-----BEGIN PGP PRIVATE KEY BLOCK-----\n"
+    recipe = Recipe(files={"demo_tool/data/all.key": text})
+    assert_finding(run_checks(tmp_path, make_release(tmp_path, recipe)), ERROR, WHEEL, ": demo_tool/data/all.key")
+
+
 @pytest.mark.parametrize(("name", "text"), SECRETS.items(), ids=SECRETS)
 def test_secrets_of_the_tests_are_a_warning_in_an_sdist_alone(tmp_path: Path, name: str, text: str) -> None:
     """Nothing installs the tests of an sdist; in a wheel every user gets them."""

@@ -24,7 +24,8 @@ from release_channels.errors import RefusedError
 
 _KEPT = re.compile(
     r"[^/]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt)|[^/]+/PKG-INFO|(.*/)?[^/]+\.(pem|key)"
-    r"|[^/]+(/(__init__|_?version|__version__|__about__))?\.py",
+    r"|[^/]+(/(__init__|_?version|__version__|__about__))?\.py"
+    r"|(.*/)?(\.env(\.[^/]*)?|[._]netrc|\.pypirc|\.git-credentials)",
     re.IGNORECASE,
 )
 

@@ -1,0 +1,25 @@
+"""Workflow files that are no workflow: each is refused by its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from release_channels.errors import RefusedError
+from release_channels.model.workflow_semantics.file import read_workflow
+
+REFUSED = {
+    "not YAML": ("a: [", "is not YAML"),
+    "a list": ("- a", "is not a workflow"),
+    "nothing": ("", "is not a workflow"),
+    "an alias of itself": ("jobs: &a\n  x: *a\n", "contains itself"),
+    "a list of itself": ("on: &a [*a]\n", "contains itself"),
+    "a key twice": ("on: push\non: pull_request\n", "duplicate key 'on'"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_workflow_is_refused_by_name(text: str, message: str) -> None:
+    """The message names the file, and nothing ends as a bug."""
+    with pytest.raises(RefusedError, match=message) as stop:
+        read_workflow(text, "other.yml")
+    assert str(stop.value).startswith("other.yml")
