@@ -325,6 +325,19 @@ LATE = '\n[[tool.release-channels.version-files]]\npath = "VERSION"\npattern = "
 DRY = {"--dry": ["--dry", "bump"], "-R": ["-R", "bump"], "--dry-run": ["bump", "--dry-run"]}
 
 
+def test_a_version_whose_copy_would_stay_behind_is_not_made_final(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing moves, and the entry to paste is shown; `tag` would refuse it after the push."""
+    repo = make_repo(Sample(version="1.2.0.dev0", files={"src/demo_tool/_version.py": '__version__ = "1.2.0.dev0"\n'}))
+    before = repo.fingerprint()
+    assert bump(repo, commit=True) == 1
+    assert repo.fingerprint() == before
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "src/demo_tool/_version.py holds 1.2.0.dev0, and no setting lets it follow the version" in shown
+    assert 'path = "src/demo_tool/_version.py"' in shown
+
+
 def test_a_copy_that_was_listed_late_is_written_although_main_is_final(make_repo: MakeRepo) -> None:
     """The version stays; the copy follows, in one commit, and a second run has nothing to do."""
     repo = make_repo(Sample(version="1.2.0", files={"VERSION": "1.1.0\n"}, tail=LATE))

@@ -27,8 +27,9 @@ from release_channels.project.changelog import find_changelog, has_section, name
 from release_channels.project.changelog_edit import plan_release
 from release_channels.project.edit import Change
 from release_channels.project.files import Read, follow_links
-from release_channels.project.plan_edits import plan_version
+from release_channels.project.plan_edits import plan_version, unlisted_copies
 from release_channels.project.pyproject import Project
+from release_channels.project.unlisted_copies import entries_for
 
 _FEW = 5
 
@@ -83,6 +84,7 @@ def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bo
         then = "merge it, then `release-channels tag --commit HEAD`"
         return _carry_out(context, BumpPlan(current, current, late, text, branch, then), request, dry_run=dry_run)
     target = next_final(current, taken, to=request.to, part=request.part, is_declared=is_written)
+    _refuse_stale_copies(context, project, read, target)
     edits = (*plan_version(project, read, target, today), *_changelog(context, project, read, target, today))
     then = "`release-channels tag`" if is_written else f"`release-channels tag --version {target}`"
     plan = BumpPlan(
@@ -141,6 +143,17 @@ def _after_final(context: TaskContext, current: Version, taken: set[Version]) ->
         where = "main" if current == context.project.version else "the working tree"
         return f"{where} declares {current}, which is released", "`release-channels bump-dev` opens the next dev line"
     return f"main declares {current}, which is final already", "`release-channels tag` releases it"
+
+
+def _refuse_stale_copies(context: TaskContext, project: Project, read: Read, target: Version) -> None:
+    """Refuse to make a version final while a copy of it would stay behind: `tag` refuses that, after the push.
+
+    Raises: RefusedError with the entries that let the copies follow.
+    """
+    unlisted = unlisted_copies(project, read, context.git.tracked_files(), target)
+    if stale := [copy for copy in unlisted if copy.version not in (None, target)]:
+        held = ", ".join(f"{copy.path} holds {copy.text}" for copy in stale)
+        raise RefusedError(f"{held}, and no setting lets it follow the version", hint=entries_for(stale))
 
 
 def _changelog(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
