@@ -48,12 +48,15 @@ BRINGS = {
 }
 
 
+NO_GATE, GATE = ("--no-gate",), ("--gate",)
+
+
 @dataclass(frozen=True)
 class Case:
     """A project as it is before, and how its rehearsal is started."""
 
     backend: str
-    init: tuple[str, ...] = ()
+    init: tuple[str, ...] = GATE
     own: str = ""
     """Its own noxfile, beside which it has a tasks file."""
     is_locked: bool = False
@@ -109,7 +112,6 @@ class Case:
         return BRINGS[self.part].format(final="1.2.1" if self.is_released else "1.2.0")
 
 
-NO_GATE = ("--no-gate",)
 # What the project has that this tool was made for: an extra that needs a pre-release, a citation file with an older
 # version, two programs, and workflows that have nothing to do with a release, with actions of which none is known here.
 _OTHERS = {
@@ -178,7 +180,7 @@ def check(screen: Screen, case: Case) -> None:
     assert screen.code == 0, screen.text
     rows = table(screen.out)
     assert [name for name in rows if name != "gate"] == case.stages
-    assert ("gate" in rows) is (not case.init)
+    assert ("gate" in rows) is (case.init == GATE)
     assert rows["compare"][1].endswith(" are identical")
     what = f"the {case.part} part of the scenario" if case.part else "the whole scenario"
     assert screen.last.startswith(f"done: demo-tool: {what} ran in ")
