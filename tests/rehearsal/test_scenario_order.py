@@ -88,7 +88,7 @@ class World:
         """Do a task."""
         self.told.append(words[0])
         if words[0] == self.hands_fail_at:
-            raise FailedError(f"`invoke {words[0]}` exited 1", hint="")
+            raise FailedError(f"`release-channels {words[0]}` exited 1", hint="")
         self.is_open = words[0] != "tag" and self.is_written
         self.refs = {"refs/tags/v1.2.0": "c1"} if words[0] == "tag" else {}
         return "done"

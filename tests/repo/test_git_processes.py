@@ -34,7 +34,7 @@ def test_a_tag_starts_few_git_processes(
         assert tag(repo) == 0
     commands = processes.commands()
     assert len(commands) <= 22, commands
-    assert [words[0] for words in commands].count("ls-remote") == 3
+    assert [words[0] for words in commands].count("ls-remote") == 5
 
 
 def test_the_decision_for_a_preview_starts_few_git_processes(

@@ -12,9 +12,7 @@ from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 
 _MOST = 200
 """How many commits are looked at, along first parents."""
-_TEXT = re.compile(
-    r"docs?/.*|.*\.(md|rst)|\.github/.*|\.gitignore|tasks\.py|(release_)?noxfile\.py(\.lock)?", re.IGNORECASE
-)
+_TEXT = re.compile(r"docs?/.*|.*\.(md|rst)|\.gitignore|tasks\.py|(release_)?noxfile\.py(\.lock)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class CommitsSince:
     setter: FirstParent | None
     after: tuple[FirstParent, ...]
     code: tuple[FirstParent, ...]
-    """Those that change more than texts, copies of the version, and the files that `init` writes."""
+    """Those that change more than texts, copies of the version, and how sessions and tasks start."""
 
 
 def commits_since_version(git: Git, sha: str, project: Project) -> CommitsSince | None:

@@ -266,7 +266,7 @@ class Scenario:
         done = self.maintainer.task("status", "--exit-code")
         if done.code:
             raise FailedError("`release-channels status` reports unfinished work", hint=done.text)
-        return "invoke status", next(line for line in done.text.splitlines() if line.startswith("next:"))
+        return "release-channels status", next(line for line in done.text.splitlines() if line.startswith("next:"))
 
 
 def _not_started(file: str = "") -> FailedError:
