@@ -74,7 +74,7 @@ def _sentence(text: str, prefix: str) -> str:
 
 
 def _fresh_tasks() -> Collection:
-    """Load the tasks anew: invoke takes the help texts out of a task when they are first asked for."""
+    """Load a second copy of the tasks: invoke removes the help texts of a task when it first reads them."""
     spec = find_spec("release_channels.tasks")
     assert spec is not None
     assert spec.loader is not None

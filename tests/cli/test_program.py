@@ -12,6 +12,7 @@ from release_channels.cli.program import TaskProgram
 from release_channels.tasks import ns
 from tests.cli.screen import BIN, adopter, nox, picture, run
 from tests.conftest import MakeRepo
+from tests.support.projects import Sample
 
 SCRIPT = BIN / "release-channels"
 
@@ -43,6 +44,17 @@ def test_a_command_line_that_cannot_be_read_gets_a_next_step(
     assert screen.err.splitlines()[-1].startswith(("next: release-channels ", "next: nox -s "))
     screen.sentence(told, then)
     assert "did you mean `release-channels" not in screen.text or not words[-1].startswith("--")
+
+
+def test_the_next_step_is_never_what_was_refused_just_now(make_repo: MakeRepo) -> None:
+    """Where code came after the version, `tag` alone is refused again; its hint names what releases that, too."""
+    repo = make_repo(Sample(version="1.2.0"))
+    repo.commit("more", {"src/demo_tool/more.py": ""})
+    repo.git("push", "--quiet", "origin", "main")
+    before = repo.fingerprint()
+    screen = run(SCRIPT, "tag", "--index", "local", cwd=repo.root)
+    assert (screen.code, screen.err.splitlines()[-1]) == (1, "next: release-channels tag --commit HEAD --index local")
+    assert repo.fingerprint() == before
 
 
 @pytest.mark.parametrize(

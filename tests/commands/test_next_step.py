@@ -119,7 +119,7 @@ def test_every_command_ends_with_the_same_next_step(
     make: Callable[[MakeRepo], Repo],
     expected: str,
 ) -> None:
-    """Whether it did its work, planned it or refused it: one line, one command, with the index in use."""
+    """After work, a plan or a refusal there is one line with one command, for the index in use."""
     repo = make(make_repo)
     before = repo.fingerprint()
     told: dict[str, list[str]] = {}

@@ -8,14 +8,17 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from release_channels import tasks
 from release_channels.cli.context import open_context
-from release_channels.commands.status import read_status
+from release_channels.commands.status import read_next, read_next_here, read_status
 from release_channels.commands.status_view import StatusReport
+from release_channels.errors import RefusedError
+from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
 from release_channels.rehearsal.github.http import broken
@@ -23,8 +26,12 @@ from release_channels.rehearsal.github.state import StoredRelease
 from tests.commands.doing import bump, bump_dev, run_task, tag
 from tests.conftest import MakeRepo, RunSession
 from tests.github.hubs import READER, Hub
+from tests.support.projects import Sample
 from tests.support.releasing import CHANGELOG, TAG, index_of, public_steps, put_on_index, sample, tagged
 from tests.support.repo import Repo
+
+if TYPE_CHECKING:
+    from release_channels.cli.context import TaskContext
 
 WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
 
@@ -257,6 +264,39 @@ def test_a_yanked_release_is_done_with(released: Repo, hub: Hub) -> None:
     seen = look(released)
     assert seen.next.command == "release-channels bump-dev --index local"
     assert rows(seen)["public"].endswith(", yanked")
+
+
+def test_a_tag_that_is_older_than_the_workflows_lacks_nothing(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """It was never meant to be published by them; a tag with the workflow is a release that was cut short."""
+    with serve(tmp_path / "index", project="demo-tool") as index:
+        own = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{index.simple_url}"\npublish-url = "{index.upload_url}"\n'
+        repo = make_repo(Sample(version="1.2.0", tail=own))
+        repo.tag(TAG)
+        repo.git("push", "--quiet", "--tags", "origin")
+        seen = look(repo, index="mine")
+        assert (seen.unfinished, seen.next.command) == ("", "release-channels bump-dev --index mine")
+        repo.commit("adopt", {".github/workflows/public-release.yml": "on: push\n"})
+        repo.git("tag", "--force", "--annotate", "--message", TAG, TAG)
+        repo.git("push", "--quiet", "--force", "--tags", "origin", "main")
+        assert look(repo, index="mine").next.command == f"release-channels resume {TAG} --index mine"
+
+
+ERRORS = [KeyboardInterrupt(), UnicodeDecodeError("utf-8", b"", 0, 1, "x"), RefusedError("x"), RecursionError()]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_what_goes_wrong_while_the_next_step_is_read_changes_nothing(error: BaseException) -> None:
+    """The run is over: Ctrl-C and bugs leave the line out, and what was published or pushed is reported."""
+
+    def fail(_revision: str) -> None:
+        raise error
+
+    assert read_next(cast("TaskContext", SimpleNamespace(git=SimpleNamespace(commit=fail)))) == ""
+
+
+def test_the_next_step_of_no_project_is_left_out(tmp_path: Path) -> None:
+    """As after an `init` whose project cannot be opened."""
+    assert read_next_here(tmp_path) == ""
 
 
 def test_practice_is_not_looked_for_on_the_real_github(make_repo: MakeRepo) -> None:

@@ -73,7 +73,7 @@ def open_hub(repo: Repo, **options: object) -> Iterator[Hub]:
 
 
 def api(hub: Hub, method: str, path: str, *, token: str | None = WRITER, **options: Any) -> requests.Response:
-    """Ask the stand-in below its repository, or at a whole address, without the library and under its name."""
+    """Send a request to the double, below its repository or at a whole address, under the product's name."""
     url = path if path.startswith("http") else f"{hub.running.api_url}/repos/{NAME}{path}"
     headers = {"User-Agent": USER_AGENT, "X-GitHub-Api-Version": load_contract().api_version}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}

@@ -65,7 +65,7 @@ def after(change: Callable[[Path], object], coming: Play) -> Play:
 
 
 def grow_old(path: Path) -> None:
-    """Let a file have been uploaded fifteen days ago."""
+    """Set the time of a stored file to fifteen days ago."""
     uploaded = time.time() - 15 * 86400
     os.utime(path, (uploaded, uploaded))
 

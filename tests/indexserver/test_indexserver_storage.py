@@ -37,7 +37,7 @@ def _install_hook() -> None:
 
 @contextmanager
 def hearing(listener: Callable[[str], object]) -> Iterator[None]:
-    """Tell a listener the name of each file that Python opens."""
+    """Pass the name of each file that Python opens to a listener."""
     _install_hook()
     _LISTENERS.append(listener)
     try:

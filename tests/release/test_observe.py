@@ -366,6 +366,8 @@ def test_files_are_fetched_with_and_without_a_digest(tmp_path: Path, offline: No
         gone = IndexFile("x-1.0-py3-none-any.whl", f"{staging.index.url}/files/x.whl", None)
         assert fetch_file(index, gone, tmp_path) is None
         assert (fetch_metadata(index, told) or b"").startswith(b"Metadata-Version")
+        signed = IndexFile(wheel.name, f"{told.url}?sig=1", None)
+        assert fetch_metadata(index, signed) == fetch_metadata(index, told), "the query stays behind the file's name"
         assert fetch_metadata(index, by_name[sdist.name]) is None
 
 

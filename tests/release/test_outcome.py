@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -78,8 +79,8 @@ def test_a_published_preview_is_told_everywhere(
 
 
 @pytest.mark.parametrize(("is_tool", "command"), [(True, "uv tool install"), (False, "uv pip install")])
-def test_users_are_told_the_command_that_fits(capsys: pytest.CaptureFixture[str], is_tool: bool, command: str) -> None:
-    """A library is no tool, which `uv tool install` would refuse."""
+def test_the_install_command_fits_the_project(capsys: pytest.CaptureFixture[str], is_tool: bool, command: str) -> None:
+    """A library has no script, and `uv tool install` would refuse it."""
     outcome = Outcome(Result.PUBLISHED, "demo", project="demo", index="pypi", is_tool=is_tool)
     report_outcome(outcome, ActionsEnvironment(runs=False))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
@@ -171,6 +172,31 @@ NEXT = {
 def test_what_takes_something_away_is_never_the_next_step(hint: str, command: str) -> None:
     """The first command of a hint that can be typed as it is, and that deletes nothing."""
     assert first_command(hint) == command
+
+
+FACES = {
+    "the console script": ("release-channels", {}, "release-channels tag"),
+    "invoke": ("invoke", {}, "invoke tag"),
+    "its short name": ("inv", {}, "invoke tag"),
+    "uv run": ("nox", {"UV_RUN_RECURSION_DEPTH": "1", "VIRTUAL_ENV": sys.prefix}, "uv run release-channels tag"),
+    "a script's environment": (
+        "nox", {"UV_RUN_RECURSION_DEPTH": "1", "VIRTUAL_ENV": "/elsewhere"}, "release-channels tag",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "env", "shown"), FACES.values(), ids=FACES)
+def test_a_command_is_shown_as_the_user_types_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], program: str, env: dict[str, str], shown: str
+) -> None:
+    """In messages between backticks, and as the next step; the name of the project alone stays."""
+    monkeypatch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", [f"/bin/{program}"])
+    console.say("`release-channels tag` of release-channels")
+    console.next_step("release-channels tag")
+    assert capsys.readouterr().err == f"`{shown}` of release-channels\nnext: {shown}\n"
 
 
 def test_what_libraries_log_is_not_on_the_screen_and_what_nox_says_is(caplog: pytest.LogCaptureFixture) -> None:

@@ -47,6 +47,13 @@ def test_a_tag_that_stands_elsewhere_on_the_remote_does_not_count(tagged: Repo) 
     assert (version_in(tagged.root, DEFAULT), version_in(tagged.root, LOCAL)) == ("0.1.0.dev0", "1.2.0")
 
 
+def test_a_tag_that_only_moves_with_the_releases_gives_no_version(tagged: Repo) -> None:
+    """`v1` on HEAD, as a users' shorthand for the newest 1.x, is told by the releases on its ancestors."""
+    tagged.tag("v1")
+    tagged.git("push", "--quiet", "origin", "v1")
+    assert (version_in(tagged.root, DEFAULT), version_in(tagged.root, LOCAL)) == ("1.2.1.dev0", "1.2.1.dev0")
+
+
 def test_without_a_remote_the_tags_of_the_clone_count(tagged: Repo) -> None:
     """There is nobody else to ask."""
     tagged.git("remote", "remove", "origin")

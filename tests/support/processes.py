@@ -1,4 +1,4 @@
-"""Whether processes are gone, and with which arguments they are started."""
+"""Processes: wait until they are gone, and read the arguments that they are started with."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def release_of(
     settings: str = "",
     before: str = "",
 ) -> ReleaseContext:
-    """Say what a run knows when it comes to verify; `before` is the version that the index had."""
+    """Return the context of a run at its verify step; `before` is the version that the index had."""
     version = Version(recipe.version)
     bound = f'requires-python = "{recipe.requires_python}"\n' if recipe.requires_python else ""
     text = f'[build-system]\nrequires = ["hatchling"]\n[project]\nname = "{recipe.name}"\nversion = "9.dev0"\n{bound}'

@@ -115,6 +115,10 @@ EXPRESSIONS = {
     "two": ("${{ vars.A || secrets.A || secrets.B }}", f"${{{{ vars.A || {OF_JOB}.A || {OF_JOB}.B }}}}"),
     "over lines": ("${{ secrets.A\n          || secrets.B }}", f"${{{{ {OF_JOB}.A\n          || {OF_JOB}.B }}}}"),
     "a string": ("${{ 'it''s secrets.KEY' }}", "${{ 'it''s secrets.KEY' }}"),
+    "braces in a string": (
+        "${{ format('{{{0}}}', secrets.KEY) }}",
+        f"${{{{ format('{{{{{{0}}}}}}', {OF_JOB}.KEY) }}}}",
+    ),
     "another context": ("${{ inputs.secrets || my-secrets.a }}", "${{ inputs.secrets || my-secrets.a }}"),
     "no expression": ("secrets.KEY", "secrets.KEY"),
 }

@@ -141,7 +141,7 @@ LINKED = "## [Unreleased]\n- a [x]\n\n## [1.1.0]\n- b\n\n[Unreleased]: u\n[1.1.0
 BROKEN = {
     "a definition is gone": (LINKED.replace("[x]: w\n", ""), "the link x"),
     "a title's definition is gone": (LINKED.replace("[1.1.0]: v\n", ""), r"the section \[1\.1\.0\]"),
-    "the title of what is unreleased is no link any more": (
+    "the title of what is unreleased is not a link any more": (
         LINKED.replace("[Unreleased]: u\n", ""), "the section Unreleased"
     ),
     "a section is gone": (LINKED.replace("## [1.1.0]\n- b\n", ""), r"the section \[1\.1\.0\]"),

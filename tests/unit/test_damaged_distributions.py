@@ -239,7 +239,7 @@ def lie(path: Path) -> None:
 
 
 def with_long_version(path: Path) -> None:
-    """Name the dist-info directory after a version that Python does not take for a number."""
+    """Use a version in the name of the dist-info directory that Python does not parse as a number."""
     make_wheel(path.parent, file_name=path.name, version="1." + "9" * 5000)
 
 

@@ -19,7 +19,11 @@ _NEEDED = """
     OPENSSL_DIR BOOST_ROOT CUDA_HOME TORCH_CUDA_ARCH_LIST OMP_NUM_THREADS CONDA_PREFIX CCACHE_DIR SCCACHE_DIR
     GITHUB_REF GITHUB_RUN_NUMBER GITHUB_SERVER_URL RUNNER_OS SystemRoot ProgramFiles(x86) VS140COMNTOOLS NO_COLOR
     PG_CONFIG MAX_JOBS SYSTEM_VERSION_COMPAT
+    CC_aarch64_unknown_linux_gnu CFLAGS_x86_64_unknown_linux_gnu CC_FOR_BUILD PYO3_CROSS PYO3_CONFIG_FILE
+    MATURIN_PEP517_ARGS OPENSSL_STATIC BOOST_INCLUDEDIR MKLROOT PKG_CONFIG CMAKE NINJA NVCC CUDACXX AWS_CA_BUNDLE
 """
+# Each may hold a token among other things, whoever asks for it.
+_CARRIERS = ("NIX_CONFIG", "VCPKG_BINARY_SOURCES", "CIBW_ENVIRONMENT", "CIBW_ENVIRONMENT_LINUX")
 # Some of them are secrets whose names no pattern could know; what a project needs of them, it lists.
 _UNKNOWN = """
     ACME ACMECODE GOOGLEX VSPHEREX LICENSE_SERVER MY_SETTING DOCS_URL HOMEPAGE_URL AUTHOR PATTERN KEYBOARD DATADOG_SITE
@@ -39,6 +43,12 @@ def test_what_is_not_known_to_be_needed_is_withheld() -> None:
     env = dict.fromkeys(_UNKNOWN.split(), "plain")
     assert sanitized_environment(env) == {}
     assert sanitized_environment(env, ["ACME", "MISSING"]) == {"ACME": "plain"}
+
+
+@pytest.mark.parametrize("name", _CARRIERS)
+def test_a_setting_that_carries_tokens_is_withheld(name: str) -> None:
+    """Its name fits a family that builds need, and a project cannot ask for it either."""
+    assert sanitized_environment({name: "access-tokens = x", "PATH": "/bin"}, [name]) == {"PATH": "/bin"}
 
 
 def test_variables_that_a_build_needs_are_kept() -> None:

@@ -193,6 +193,9 @@ CASES: dict[str, Files] = {
         "setup.py": f"import setuptools\nNAME, V = 'a', 'b'\nname = 'x-y'\nv = '«{OLD}»'\n"
         "setuptools.setup(name=name, version=v)\n"
     },
+    "setup.py, the tags switched off": {
+        "setup.py": f"from setuptools import setup\nsetup(name='x-y', use_scm_version=False, version='«{OLD}»')\n"
+    },
     "setup.py, an attribute": {
         "setup.py": "import x\nfrom setuptools import setup\nsetup(name='x-y', version=x.__version__)\n", "x.py": PLAIN,
     },

@@ -137,7 +137,7 @@ def test_a_tag_that_is_not_of_the_format_is_refused(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", ["v01.2", "v1.2.0-rc1"])
 def test_a_release_tag_is_in_normal_form(tag: str) -> None:
-    """A tag in another spelling is counted by the tools that read tags, and is no release of its own."""
+    """A tag in another spelling is counted by the tools that read tags, and is not a release of its own."""
     assert version_of(tag, "v{version}") is None
     with pytest.raises(RefusedError, match=r"is not 'v\{version\}' with a version"):
         tagged(TAGGED["pdm scm"][0], exact=tag)

@@ -36,7 +36,11 @@ NEXT = {
     "all is out": (standing("1.2.dev0", Reason.OPEN), True, "release-channels bump"),
     "not known how far": (standing("1.2.dev0", Reason.OPEN, None), True, "release-channels bump"),
     "staged": (standing("1.2", Reason.STAGED, tag=None), False, "release-channels tag"),
-    "tagged before the release workflows": (standing("1.1", Reason.STAGED), False, "release-channels bump-dev"),
+    "tagged before the release workflows": (
+        standing("1.1", Reason.STAGED, is_old_tag=True),
+        False,
+        "release-channels bump-dev",
+    ),
     "half out, only practised": (
         standing("1.2", Reason.CLOSED, unfinished="x", has_workflows=False),
         False,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from release_channels.errors import ReleaseError
+from release_channels.model.outcome import PROGRAM
 from release_channels.model.redact import printable, redact_urls
 
 if TYPE_CHECKING:
@@ -125,21 +126,23 @@ def _inert(text: str) -> str:
 
     Source: the runner's parser of workflow commands: `::` at the beginning of a line, blanks aside, or `##[` anywhere.
     """
-    plain = redact_urls(printable(_redact(_through_invoke(text))))
+    plain = redact_urls(printable(_redact(_as_typed(text))))
     return _COMMAND.sub(r"\1: :", plain).replace("##[", "# #[")
 
 
-def _through_invoke(text: str) -> str:
+def _as_typed(text: str) -> str:
     """Write the commands of a text as the user types them: through invoke or `uv run`, where the run came from there.
 
-    Source: uv's documentation of environment variables, `UV_RUN_RECURSION_DEPTH`.
+    Source: uv's documentation of environment variables, `UV_RUN_RECURSION_DEPTH` and `VIRTUAL_ENV`.
     """
     if Path(sys.argv[0]).stem in ("invoke", "inv"):
         return _PROGRAM.sub("invoke ", text)
-    return _PROGRAM.sub(r"uv run \g<0>", text) if "UV_RUN_RECURSION_DEPTH" in os.environ else text
+    # What nox installs for a script is in another environment than the one that `uv run` starts.
+    is_uvs = "UV_RUN_RECURSION_DEPTH" in os.environ and os.environ.get("VIRTUAL_ENV") == sys.prefix
+    return _PROGRAM.sub(rf"uv run {PROGRAM} ", text) if is_uvs else text
 
 
-_PROGRAM = re.compile(r"(?<=`)release-channels (?=[a-z])|(?<=^next: )release-channels (?=[a-z])")
+_PROGRAM = re.compile(rf"(?:(?<=`)|(?<=^next: )){PROGRAM} (?=[a-z])")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 

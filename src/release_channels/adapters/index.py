@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from release_channels.adapters.actions_env import Rehearsal
 from release_channels.adapters.distributions import MAX_METADATA, parse_file_name
-from release_channels.adapters.index_page import ACCEPT, ListedFile, parse_page
+from release_channels.adapters.index_page import ACCEPT, ListedFile, parse_page, version_in
 from release_channels.errors import RefusedError, UnansweredError, UsageError
 from release_channels.model.grammar import WEB_ADDRESS
 from release_channels.model.observed import IndexFile, IndexState
@@ -149,7 +149,7 @@ def read_index(index: Index, project: str) -> IndexState:
         return IndexState(index.name, warnings=index.warnings())
     releases: dict[Version, list[IndexFile]] = defaultdict(list)
     for listed in page:
-        version = listed.version
+        version = version_in(listed.name)
         if version is not None:
             releases[version].append(_index_file(listed))
     return IndexState(

@@ -48,13 +48,13 @@ class ListedFile:
     """The digests of the metadata that is served beside the file; None where it is not."""
     provenance_url: str | None = None
 
-    @property
-    def version(self) -> Version | None:
-        """Return the version in the file's name, of old kinds of files, too: an egg, a `.zip` or an installer."""
-        try:
-            return parse_file_name(self.name)[1]
-        except RefusedError:
-            return None if self.name.endswith((".whl", ".tar.gz")) else _old_version(self.name)
+
+def version_in(name: str) -> Version | None:
+    """Return the version in a file's name, of old kinds of files, too: an egg, a `.zip` or an installer."""
+    try:
+        return parse_file_name(name)[1]
+    except RefusedError:
+        return None if name.endswith((".whl", ".tar.gz")) else _old_version(name)
 
 
 def parse_page(answer: Response, project: NormalizedName) -> tuple[ListedFile, ...]:

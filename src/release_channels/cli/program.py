@@ -14,10 +14,9 @@ from invoke.program import Program
 
 from release_channels.adapters import console
 from release_channels.errors import UsageError
-from release_channels.model.outcome import first_command
+from release_channels.model.outcome import PROGRAM, first_command
 from release_channels.model.session_names import SESSION_NAMES
 
-NAME = "release-channels"
 _UNKNOWN = re.compile(r"No idea what '(?P<word>.*)' is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: (?P<name>[\w-]+).*needed value and was not given one", re.DOTALL)
 
@@ -26,7 +25,7 @@ class TaskProgram(Program):
     """invoke's program with sentences of our own where it cannot read the command line."""
 
     def __init__(self, tasks: Collection) -> None:
-        super().__init__(name=NAME, namespace=tasks, version=version(NAME))
+        super().__init__(name=PROGRAM, namespace=tasks, version=version(PROGRAM))
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Parse the options before the first task; a request for help after a task is one for that task's help."""
@@ -53,7 +52,7 @@ class TaskProgram(Program):
         """Print the usage and the tasks first, then the options of invoke itself."""
         console.result(f"Usage: {self.binary} TASK [--options of the task]\n")
         self.list_tasks()
-        console.result(f"`{NAME} --help TASK` shows the options of a task. Options before the task:\n")
+        console.result(f"`{PROGRAM} --help TASK` shows the options of a task. Options before the task:\n")
         self.print_columns(self.initial_context.help_tuples())
 
     def _explain(self, err: ParseError) -> NoReturn:
@@ -63,12 +62,12 @@ class TaskProgram(Program):
         """
         task = err.context.name if err.context is not None else None
         names = sorted(self.namespace.task_names) if self.namespace is not None else []
-        text, hint = str(err), f"`{NAME} --list` names the tasks"
+        text, hint = str(err), f"`{PROGRAM} --list` names the tasks"
         if task:
-            hint = f"`{NAME} --help {task}` names its options"
+            hint = f"`{PROGRAM} --help {task}` names its options"
         if found := _UNKNOWN.search(text):
             word = found["word"]
-            what = f"an option of {task or NAME}" if word.startswith("-") else "a task"
+            what = f"an option of {task or PROGRAM}" if word.startswith("-") else "a task"
             text = f"{word[:60]!r} is not {what}"
             if word in SESSION_NAMES:
                 hint = f"it is a session: `nox -s {word}`"
@@ -77,7 +76,7 @@ class TaskProgram(Program):
                 if close := difflib.get_close_matches(word, options, n=1):
                     hint = f"did you mean `{close[0]}`? {hint}"
             elif close := difflib.get_close_matches(word, names, n=1):
-                hint = f"did you mean `{NAME} {close[0]}`? {hint}"
+                hint = f"did you mean `{PROGRAM} {close[0]}`? {hint}"
         elif found := _NO_VALUE.search(text):
             text = f"--{found['name']} needs a value"
         message = f"error: {text}\n  {hint}\nnext: {first_command(hint)}"

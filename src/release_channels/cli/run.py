@@ -20,7 +20,7 @@ from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
 from release_channels.errors import CommandError, RefusedError, ReleaseError, UnansweredError, UsageError
-from release_channels.model.outcome import PROGRAM, Outcome, Result, first_command, name_index
+from release_channels.model.outcome import DEFAULT_INDEX, PROGRAM, Outcome, Result, first_command, name_index
 from release_channels.model.redact import printable
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Run:
     is_reported: bool = False
     reports_itself: bool = False
     """True if the run has no outcome, and an error is printed alone."""
-    index: str = "pypi"
+    index: str = DEFAULT_INDEX
     """The index in use, which the commands of hints name."""
     next: str = ""
     """The next command, from the observed state; empty while that is unknown."""
@@ -136,7 +136,7 @@ class TaskRun:
 
 
 FindNext = Callable[["TaskContext"], str]
-"""Return the next command, from the state as it is now; empty if it cannot be told."""
+"""Return the next command, from the state as it is now; empty if it cannot be told. It never raises."""
 
 
 @contextmanager
@@ -156,19 +156,10 @@ def open_task(
                 yield TaskRun(run, context)
             except ReleaseError as stop:
                 if not isinstance(stop, UnansweredError | CommandError):  # it would be waited for once more
-                    run.next = _other_than_typed(read_safely(find_next, context), stop.hint)
+                    run.next = _other_than_typed(find_next(context), stop.hint)
                 raise
             if not (reports_itself or run.is_reported):
-                run.outcome = replace(run.outcome, next=read_safely(find_next, context))
-
-
-def read_safely(find_next: FindNext, context: TaskContext) -> str:
-    """Return the next command; empty where it cannot be read: what is done is done, and its outcome stands."""
-    try:
-        return find_next(context)
-    except (Exception, KeyboardInterrupt) as err:  # noqa: BLE001 - nothing here may change how the run ended
-        console.output(f"the next step could not be read: {err!r}")
-        return ""
+                run.outcome = replace(run.outcome, next=find_next(context))
 
 
 def _other_than_typed(command: str, hint: str) -> str:

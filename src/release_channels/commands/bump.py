@@ -151,7 +151,7 @@ def _refuse_stale_copies(context: TaskContext, project: Project, read: Read, tar
     Raises: RefusedError with the entries that let the copies follow.
     """
     unlisted = unlisted_copies(project, read, context.git.tracked_files(), target)
-    if stale := [copy for copy in unlisted if copy.version not in (None, target)]:
+    if stale := [copy for copy in unlisted if copy.is_behind(target)]:
         held = ", ".join(f"{copy.path} holds {copy.text}" for copy in stale)
         raise RefusedError(f"{held}, and no setting lets it follow the version", hint=entries_for(stale))
 

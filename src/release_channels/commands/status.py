@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from release_channels.errors import ReleaseError, UnansweredError
 from release_channels.model.decide import Plan, Reason, Request, decide
 from release_channels.model.github import Deployment, GitHubRelease, WorkflowRun, repository_name
 from release_channels.model.next_step import ReleaseStatus, UnmergedBump, commit_command, next_step
-from release_channels.model.observed import Commit, IndexFile, Observed, Relation
+from release_channels.model.observed import Commit, Observed, Relation
 from release_channels.model.status import unfinished
 from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
@@ -77,21 +77,32 @@ def print_status(context: TaskContext, *, as_json: bool) -> bool:
 
 
 def read_next(context: TaskContext) -> str:
-    """Read the next command from the state as it is now; empty if it cannot be read."""
-    try:
+    """Read the next command from the state as it is now; empty if it cannot be read. It never raises."""
+
+    def read() -> str:
         commit = context.git.commit("HEAD")
         project = open_project(context.git, commit, index=context.index.name, env=context.env)
         return read_status(replace(context, commit=commit, project=project)).next.command
-    except ReleaseError:  # what cannot be read was reported by the run itself
-        return ""
+
+    return _read_without_effect(read)
 
 
 def read_next_here(root: Path) -> str:
     """Read the next command of a project that practises on its local index; empty if it cannot be read."""
-    try:
+
+    def read() -> str:
         with open_context(root, os.environ, index=LOCAL) as context:
             return read_next(context)
-    except ReleaseError:
+
+    return _read_without_effect(read)
+
+
+def _read_without_effect(read: Callable[[], str]) -> str:
+    """Call a reader; the run is over by then, and neither an error nor Ctrl-C may change how it ended."""
+    try:
+        return read()
+    except (Exception, KeyboardInterrupt) as err:  # noqa: BLE001 - what was published or pushed has to be reported
+        console.output(f"the next step could not be read: {err!r}")
         return ""
 
 
@@ -117,13 +128,14 @@ def _read(
     tag = tags.get(subject) if subject else None
     release, asked = _github_release(github, tag)
     files = seen.index.releases.get(subject, ()) if subject else ()
-    lacks = unfinished(files, release, now, asked=asked) if tag and not _predates(context, tag, tip, files) else ""
+    is_old = tag is not None and not files and _is_old(context, tag, tip)
+    lacks = unfinished(files, release, now, asked=asked) if tag and not is_old else ""
     behind = _behind(context, seen, tip)
     workflow, is_running = _workflow(context, github, tip, tag if lacks else None, plan, behind)
     ahead = _ahead(context, github, tip, project)
     standing = ReleaseStatus(
         project.version, plan, behind, tag, lacks, workflow, is_running,
-        is_written=project.source.is_written, ahead=ahead, has_workflows=_has_workflows(context),
+        is_written=project.source.is_written, ahead=ahead, is_old_tag=is_old, has_workflows=_has_workflows(context),
     )  # fmt: skip
     newest = seen.index.newest_final()
     return StatusReport(
@@ -145,9 +157,9 @@ def _read(
     )
 
 
-def _predates(context: TaskContext, tag: str, tip: Commit, files: Collection[IndexFile]) -> bool:
-    """Return whether a tag is older than the release workflows: nothing that they do is missing then."""
-    if files or context.index.name in FOR_PRACTICE:
+def _is_old(context: TaskContext, tag: str, tip: Commit) -> bool:
+    """Return whether a tag is older than the release workflows, which then lack nothing; practice needs none."""
+    if context.index.name in FOR_PRACTICE:
         return False
     path = f"{WORKFLOWS}/{context.config.public_workflow}"
     tagged = _commit_of(context, tag, tip)

@@ -169,7 +169,7 @@ def _texts(context: TaskContext, version: Version) -> Iterator[Row]:
     if copies.differing:
         yield Row("copies", Answer.NO, "; ".join(copies.differing), f"{_bump(context, version)} writes them all")
     elif unlisted:
-        answer = Answer.NO if any(copy.version not in (None, version) for copy in unlisted) else Answer.UNKNOWN
+        answer = Answer.NO if any(copy.is_behind(version) for copy in unlisted) else Answer.UNKNOWN
         yield Row("copies", answer, copies.describe(unlisted), entries_for(unlisted))
     else:
         yield Row("copies", Answer.YES, copies.describe(()))

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
 from packaging.utils import NormalizedName
+
+from release_channels.adapters.index_page import ListedFile
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
@@ -29,18 +31,10 @@ OFFERED = {
 
 
 @dataclass(frozen=True, slots=True)
-class PageFile:
-    """One file of a project page; what is None is unknown, and `yanked` is the reason of a yanked file."""
+class PageFile(ListedFile):
+    """One file of a page that is written here; `version` is known without parsing the name again."""
 
-    name: str
-    url: str
     version: str | None = None
-    hashes: Mapping[str, str] = field(default_factory=dict)
-    size: int | None = None
-    upload_time: datetime | None = None
-    requires_python: str | None = None
-    yanked: str | None = None
-    metadata: Mapping[str, str] | None = None
 
 
 def best_match(accept: str, offered: Iterable[str], default: str) -> str:

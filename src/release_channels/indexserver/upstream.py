@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import fields
 
 from packaging.utils import NormalizedName
 
 from release_channels.adapters.index import PAGE_BYTES, fetch_page, reason_of
-from release_channels.adapters.index_page import ListedFile
+from release_channels.adapters.index_page import ListedFile, version_in
 from release_channels.indexserver.pages import PageFile
 
 _REMEMBERED = 60.0
@@ -67,14 +68,6 @@ class Upstream:
 
 
 def _page_file(listed: ListedFile) -> PageFile:
-    return PageFile(
-        name=listed.name,
-        url=listed.url,
-        version=str(listed.version) if listed.version is not None else None,
-        hashes=listed.hashes,
-        size=listed.size,
-        upload_time=listed.upload_time,
-        requires_python=listed.requires_python,
-        yanked=listed.yanked,
-        metadata=listed.metadata,
-    )
+    version = version_in(listed.name)
+    read = {item.name: getattr(listed, item.name) for item in fields(listed)}
+    return PageFile(**read, version=str(version) if version is not None else None)

@@ -40,6 +40,8 @@ class ReleaseStatus:
     """True if the version is in a file; otherwise it comes from git tags."""
     ahead: UnmergedBump | None = None
     """The version that this clone has and main does not have yet."""
+    is_old_tag: bool = False
+    """True if the tag's commit has no release workflow: it was made before them."""
     has_workflows: bool = True
     """True if the remote is on GitHub, where workflows publish."""
 
@@ -72,7 +74,7 @@ def next_step(status: ReleaseStatus) -> NextStep:
         )
         why = "; ".join(filter(None, (behind, status.preview.hint)))
         return NextStep(False, status.task("bump-dev") if status.is_written else "git fetch --tags", why)
-    if reason is Reason.STAGED and status.tag and status.is_written:
+    if reason is Reason.STAGED and status.is_old_tag and status.is_written:
         why = f"{status.tag} is older than the release workflows, and main still declares {main}"
         return NextStep(False, status.task("bump-dev"), why)
     if reason is Reason.STAGED and practises and status.has_workflows:

@@ -36,7 +36,7 @@ class Heading:
     source: str
     """The title as it is written."""
     is_linked: bool
-    """Whether the title is, or has in it, a link that leads somewhere."""
+    """True if the title is, or has in it, a link that leads somewhere."""
     marks: str = ""
     """`#` marks before the title."""
     underline: str = ""

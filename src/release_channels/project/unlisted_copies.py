@@ -71,6 +71,10 @@ class UnlistedCopy:
     """The pattern of an entry that would list it; empty if the same text is in the file twice."""
     follows: Follows
 
+    def is_behind(self, version: Version) -> bool:
+        """Check whether it holds another version; a date holds none."""
+        return self.version not in (None, version)
+
     def __str__(self) -> str:
         """Return the place and what it holds."""
         return f"{self.path}, line {self.line}, holds {self.text}"

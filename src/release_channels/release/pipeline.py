@@ -21,7 +21,7 @@ from release_channels.adapters.observe import observe
 from release_channels.cli.context import TaskContext, open_index, open_project
 from release_channels.cli.options import Options
 from release_channels.cli.report import show_plan
-from release_channels.cli.run import FindNext, read_safely, session_run
+from release_channels.cli.run import FindNext, session_run
 from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
@@ -112,7 +112,7 @@ def release(job: Job) -> Outcome:
         if job.find_next is None or job.actions.runs:
             return outcome
         context = TaskContext(opened.git, opened.commit, opened.project, opened.index, job.env)
-        return replace(outcome, next=read_safely(job.find_next, context))
+        return replace(outcome, next=job.find_next(context))
 
 
 def _release(job: Job, opened: Opened, stack: ExitStack) -> Outcome:

@@ -38,7 +38,7 @@ READ |= {"reviewers", "wait_timer"}
 UNDECLARED = {
     "301": "a repository that was renamed, for reads",
     "307": "a repository that was renamed, for the rest",
-    "400": "a body that is no JSON object, and an unknown version of the API",
+    "400": "a body that is not a JSON object, and an unknown version of the API",
     "401": "a token that is unknown, or missing where one is needed",
     "403": "a token that lacks a right, and a rate limit that is used up",
     "404": "what is not there or not visible",
@@ -193,7 +193,7 @@ def write(contract: Mapping[str, Any]) -> str:
 
 
 def main(path: Path) -> None:
-    """Write the contract anew from a description, which must be the one named here."""
+    """Write the contract from a description, which must be the one named here."""
     text = path.read_bytes()
     if hashlib.sha256(text).hexdigest() != SHA256:
         sys.exit(f"{path} is not that of {PACKAGE}")

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from release_channels.errors import RefusedError
@@ -65,10 +65,7 @@ def read_workflow(text: str, path: str) -> Value:
         raise RefusedError(f"{path} is nested too deep", hint="fix it") from err
     if not isinstance(node, yaml.MappingNode):
         raise RefusedError(f"{path} is not a workflow", hint="a workflow file is a table with `on` and `jobs`")
-    try:
-        return _value(node, path)
-    except RecursionError as err:
-        raise RefusedError(f"{path} contains itself, by an alias", hint="fix it") from err
+    return _value(node, path, {})
 
 
 def is_workflow(path: str) -> bool:
@@ -110,21 +107,37 @@ def quoted(text: str) -> str:
     return text if PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-def _value(node: yaml.Node, path: str, key_start: int = 0) -> Value:
+def _value(node: yaml.Node, path: str, known: dict[int, Value | None], key_start: int = 0) -> Value:
+    """Read a node once, however many aliases it has; `known` has None for those that are not read to their end.
+
+    Raises: RefusedError for a duplicate key, or a node that contains itself.
+    """
+    if id(node) in known:
+        value = known[id(node)]
+        if value is None:
+            raise RefusedError(f"{path}, line {node.start_mark.line + 1}: contains itself, by an alias", hint="fix it")
+        return replace(value, key_start=key_start)
+    known[id(node)] = None
+    table, entries, text = _parts(node, path, known)
+    known[id(node)] = value = Value(
+        node.start_mark.line + 1, text, table, entries, node.start_mark.index, node.end_mark.index, key_start
+    )
+    return value
+
+
+def _parts(
+    node: yaml.Node, path: str, known: dict[int, Value | None]
+) -> tuple[Mapping[str, Value], tuple[Value, ...], str]:
     import yaml
 
-    value = partial(
-        Value, node.start_mark.line + 1, start=node.start_mark.index, end=node.end_mark.index, key_start=key_start
-    )
-    if isinstance(node, yaml.MappingNode):
-        table: dict[str, Value] = {}
-        for key, below in node.value:
-            if key.value in table:
-                raise RefusedError(
-                    f"{path}, line {key.start_mark.line + 1}: duplicate key '{key.value}'", hint="fix it"
-                )
-            table[str(key.value)] = _value(below, path, key.start_mark.index)
-        return value(table=table)
     if isinstance(node, yaml.SequenceNode):
-        return value(entries=tuple(_value(entry, path) for entry in node.value))
-    return value(text=str(node.value))
+        return {}, tuple(_value(entry, path, known) for entry in node.value), ""
+    if not isinstance(node, yaml.MappingNode):
+        return {}, (), str(node.value)
+    table: dict[str, Value] = {}
+    for key, below in node.value:
+        if key.value in table:
+            where = f"{path}, line {key.start_mark.line + 1}"
+            raise RefusedError(f"{where}: duplicate key '{key.value}'", hint="fix it")
+        table[str(key.value)] = _value(below, path, known, key.start_mark.index)
+    return table, (), ""

@@ -19,7 +19,8 @@ STAND_IN = "stand-in"
 SECRETS = "REHEARSAL_SECRETS"
 """The one secret that act gets: a JSON object with the secrets of each job."""
 SECRETS_OF_JOB = f"fromJSON(secrets.{SECRETS})[github.job]"
-_EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+# `}}` inside a string of an expression does not end it.
+_EXPRESSION = re.compile(r"\$\{\{(?:'(?:[^']|'')*'|[^'])*?\}\}", re.DOTALL)
 _SECRETS = re.compile(r"'(?:[^']|'')*'|(?<![\w.-])(secrets)(?![\w-])", re.IGNORECASE)
 
 
