@@ -290,7 +290,7 @@ AGES: dict[str, tuple[float, Callable[..., Path], str, str]] = {
 def test_a_release_is_closed_after_fourteen_days(
     root: Path, tmp_path: Path, days: float, make: Callable[..., Path], version: str, refusal: str
 ) -> None:
-    """It is its first file that counts; the same bytes are accepted at any time, and a new version starts its own 14 days."""
+    """Its first file counts; the same bytes are accepted at any time, and a new version has its own 14 days."""
     app = IndexApp(root, project="demo-tool")
     first = make_wheel(tmp_path / "first", PLAIN)
     assert post_in_process(app, first) == (200, "OK")
