@@ -7,10 +7,16 @@ import sys
 from pathlib import Path
 
 TOGETHER = """
-import sys, threading
+import sysconfig, threading, time
 from release_channels.adapters.uv import uv_program
 
-sys.setswitchinterval(1e-6)
+fill = sysconfig._init_posix
+
+def fill_slowly(variables):
+    time.sleep(0.1)
+    fill(variables)
+
+sysconfig._init_posix = fill_slowly
 barrier, errors = threading.Barrier(16), []
 
 def search():
@@ -30,6 +36,9 @@ print(errors)
 
 
 def test_threads_that_begin_together_find_uv(tmp_path: Path) -> None:
-    """The checks of two files start in threads, and the first of them may be the first to look for uv."""
+    """The checks of two files start in threads, and the first of them may be the first to look for uv.
+
+    Python's first reading of its configuration is slowed down, so that all others come while it lasts.
+    """
     done = subprocess.run([sys.executable, "-c", TOGETHER], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -291,7 +291,11 @@ def test_what_goes_wrong_while_the_next_step_is_read_changes_nothing(error: Base
     def fail(_revision: str) -> None:
         raise error
 
-    assert read_next(cast("TaskContext", SimpleNamespace(git=SimpleNamespace(commit=fail)))) == ""
+    try:
+        command = read_next(cast("TaskContext", SimpleNamespace(git=SimpleNamespace(commit=fail))))
+    except BaseException as escaped:  # noqa: BLE001 - pytest would end with Ctrl-C itself
+        pytest.fail(f"{escaped!r} came out")
+    assert command == ""
 
 
 def test_the_next_step_of_no_project_is_left_out(tmp_path: Path) -> None:
