@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -431,6 +432,22 @@ def test_a_dry_run_and_a_check_write_nothing(make_repo: MakeRepo) -> None:
     assert adopt(repo, dry_run=True).result is Result.PLANNED
     with pytest.raises(RefusedError, match="not as it should be"):
         adopt(repo, check=True)
+    assert repo.fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "command"),
+    [
+        ({"gate": None}, "release-channels init"),
+        ({"gate": True, "update": True}, "release-channels init --gate --update"),
+        ({"gate": False}, "release-channels init --no-gate"),
+    ],
+)
+def test_a_dry_run_ends_with_the_command_that_writes(make_repo: MakeRepo, asked: dict[str, Any], command: str) -> None:
+    """A project without the files has nothing to release with yet: the next command is the one that was practised."""
+    repo = make_repo(Sample())
+    before = repo.fingerprint()
+    assert adopt(repo, dry_run=True, **asked).next == f"{command} --tool '{TOOL}'"
     assert repo.fingerprint() == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +50,13 @@ class InitRequest:
     commit: bool = False
     """Commit the files, and open the dev line where main declares a released final."""
 
+    @property
+    def command(self) -> str:
+        """The command that asks for this."""
+        gate = {True: ["--gate"], False: ["--no-gate"], None: []}[self.gate]
+        words = [*gate, *(["--update"] if self.update else []), *(["--commit"] if self.commit else [])]
+        return shlex.join([TOOL, "init", *words, *(["--tool", self.tool] if self.tool else [])])
+
 
 def init(
     root: Path,
@@ -79,7 +87,8 @@ def init(
         return _checked(plan, lock, project)
     files = files_to_write(plan, update=request.update)
     if dry_run:
-        return Outcome(Result.PLANNED, f"{len(files)} files would be written; nothing was", project=project)
+        message = f"{len(files)} files would be written; nothing was"
+        return Outcome(Result.PLANNED, message, project=project, next=request.command if files else "")
     changes = [file.change for file in files] + list(plan.orphans if request.update else ())
     added = {file.path for file in files if file.is_addition}
     _refuse_loss(root, [change.path for change in changes if change.path not in added])
