@@ -1,4 +1,4 @@
-"""The meaning of GitHub's answers: read again, or stop with a reason and what to do. No message holds a token."""
+"""Turn GitHub's responses into a retry, or an error with a hint; no message contains a token."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token, which is never shown, and where it came from, which is."""
+    """A token, which is never shown, and its source, which is."""
 
     value: str = field(repr=False)
     source: str
 
 
 class ForbiddenError(RefusedError):
-    """GitHub does not allow it, or not to this token."""
+    """GitHub forbids the request, or forbids it for this token."""
 
 
 class NotFoundError(RefusedError):
-    """GitHub knows no such thing, or hides it from this token."""
+    """GitHub does not have the object, or hides it from this token."""
 
 
 class _Unsettled(UnansweredError):
@@ -41,7 +41,7 @@ class _Unsettled(UnansweredError):
 
 @dataclass(frozen=True, slots=True)
 class RetryingClient:
-    """The requests of one client: its host, repository and token, and how often it repeats a read."""
+    """The host, repository and token of all requests, and the waits in seconds before a read is repeated."""
 
     host: str
     repository: str
@@ -51,7 +51,7 @@ class RetryingClient:
     clock: Callable[[], float]
 
     def read(self, what: str, act: Callable[[], _T], *, needs: str = "") -> _T:
-        """Request something, and again after a pause where GitHub did not answer; `needs` is the right it takes.
+        """Read something, with retries if GitHub does not respond; `needs` is the required permission.
 
         Raises: UnansweredError if no try was answered or the rate limit is used up; RefusedError if GitHub said no.
         """
@@ -66,7 +66,7 @@ class RetryingClient:
             return act()
 
     def write(self, what: str, act: Callable[[], _T], *, needs: str) -> _T:
-        """Do something, once: after no answer nobody knows whether it was done.
+        """Write something without a retry, since after no response it may have been done.
 
         Raises: UnansweredError if there was no answer or the rate limit is used up; RefusedError if GitHub said no.
         """

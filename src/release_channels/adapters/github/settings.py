@@ -1,4 +1,4 @@
-"""A repository's settings on GitHub: read, and the few that `setup-publishing` changes."""
+"""A repository's settings on GitHub: read them, and change those that `setup-publishing` sets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ADMINISTRATION = "administration: write"
 
 
 class Ask(Protocol):
-    """Query GitHub for something below the repository that the library has no method for."""
+    """The type of a function that requests a path below the repository, for which PyGithub has no method."""
 
     def __call__(self, verb: str, path: str, sent: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON of the answer."""
@@ -28,7 +28,7 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one repository; every method raises what GitHub's methods raise."""
+    """The settings of one repository; every method raises what the methods of `GitHub` raise."""
 
     answers: RetryingClient
     ask: Ask
@@ -41,7 +41,7 @@ class Settings:
         return self.answers.read("the repository", lambda: parse.parse_repository(self.ask("GET", "")))
 
     def environment(self, name: str) -> Environment | None:
-        """Read an environment with its rules; None where there is none.
+        """Read an environment with its rules; None if it does not exist.
 
         Source: GitHub's REST reference: the list of policies answers 404 too, unless the environment has its own.
         """
@@ -63,7 +63,7 @@ class Settings:
         return replace(environment, policies=policies)
 
     def put_environment(self, environment: Environment) -> None:
-        """Create an environment, or bring its rules to what is given.
+        """Create an environment, or replace its rules.
 
         Raises: RefusedError if its rules are unknown, since what is not sent is taken away.
         Source: GitHub's REST reference, create or update an environment.
@@ -90,7 +90,7 @@ class Settings:
         )
 
     def tag_rulesets(self) -> tuple[TagRuleset, ...]:
-        """Read the rulesets for tags, those of the organization too."""
+        """Read the rulesets for tags, including the organization's."""
 
         def ask() -> tuple[TagRuleset, ...]:
             listed = self._pages("/rulesets?targets=tag&includes_parents=true", "")
@@ -100,7 +100,7 @@ class Settings:
         return self.answers.read("the tag rulesets", ask, needs="metadata: read")
 
     def immutable_releases(self) -> bool:
-        """Return whether published releases can be changed no more.
+        """Return whether published releases are immutable.
 
         Source: GitHub's REST reference: 404 where it is not switched on.
         """
@@ -114,7 +114,7 @@ class Settings:
             return False
 
     def secret_names(self, environment: str = "") -> frozenset[str]:
-        """List the secrets of an environment, or those that the whole repository has; their values nobody can read."""
+        """List the names of an environment's or the repository's secrets; values cannot be read."""
 
         def ask() -> frozenset[str]:
             if environment:
@@ -137,7 +137,7 @@ class Settings:
         return parse.parse_dispatched(answer)
 
     def complaints(self, job_id: int) -> tuple[str, ...]:
-        """Read the error messages of a job, as the page of its run shows them."""
+        """Read the error annotations of a job by its id."""
 
         def ask() -> tuple[str, ...]:
             return parse.parse_complaints(self._pages(f"/check-runs/{job_id}/annotations", ""))

@@ -1,4 +1,4 @@
-"""Files to and from GitHub: an asset up, an artifact's archive down."""
+"""Transfer files: upload an asset, download an artifact's archive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PIECE = 1 << 20
 
 
 def upload_file(requester: Requester, base: str, address: str, path: Path) -> GitReleaseAsset:
-    """Send a file to the address that a release names, under the file's name.
+    """Upload a file to a release's upload URL, under the file's name.
 
     The library's own upload waits without end on a host of its own, so the connection is made here.
 
@@ -52,7 +52,7 @@ def upload_file(requester: Requester, base: str, address: str, path: Path) -> Gi
 
 
 def check_archive(artifact: Artifact, limit: int) -> None:
-    """Check an artifact before a byte of it is asked for.
+    """Check an artifact before it is downloaded.
 
     Raises: RefusedError if it has expired or is too large.
     """
@@ -67,7 +67,7 @@ def check_archive(artifact: Artifact, limit: int) -> None:
 def fetch_archive(
     address: str, artifact: Artifact, target: Path, limit: int, seconds: float = _TRANSFER_SECONDS
 ) -> None:
-    """Download an artifact's archive piece by piece from the store that GitHub leads to, which gets no token.
+    """Download an artifact's archive from the storage that GitHub redirects to, without sending it the token.
 
     It takes `seconds` at most. Whatever goes wrong, no file is left behind.
 
