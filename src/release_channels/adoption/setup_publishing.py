@@ -1,4 +1,4 @@
-"""`setup-publishing`: show what the index and GitHub have to know, set up what an API allows, and try it out."""
+"""`setup-publishing`: show the required settings of index and GitHub, apply those with an API, and test them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PREFLIGHT = {"do": "preflight"}
 def setup_publishing(
     context: TaskContext, *, apply: bool, dry_run: bool = False, waiting: Waiting | None = None
 ) -> Outcome:
-    """Show the publishing settings of a project; with `apply`, create GitHub's and dispatch each workflow's trial.
+    """Show the publishing settings of a project; with `apply`, create GitHub's and test each workflow.
 
     Raises: RefusedError where no repository on GitHub is known, or it says no; FailedError where a trial is refused.
     """
@@ -276,7 +276,7 @@ def _has_preflight(context: TaskContext, tag: str, publisher: Publisher) -> bool
 
 
 def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, project: str) -> str:
-    """List the setting behind what a job complained of; what is not known is handed on as it was said."""
+    """Return the setting to fix for a job's error messages; unknown messages are returned unchanged."""
     text = "\n".join(complaints)
     for mark, setting in _SETTINGS:
         if mark in text:

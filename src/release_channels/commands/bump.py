@@ -1,4 +1,4 @@
-"""`bump` and `bump-dev`: main's version, and every copy of it, to the next one."""
+"""`bump` and `bump-dev`: set main's next version in every file that contains it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FEW = 5
 
 @dataclass(frozen=True, slots=True)
 class BumpRequest:
-    """What somebody asked for: a version or a part, and how far to carry it."""
+    """The options of `bump`: the version or the part to increment, and whether to commit or open a pull request."""
 
     to: str = ""
     part: str = ""
@@ -57,7 +57,7 @@ class BumpPlan:
 
 
 def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
-    """Make main's dev version, or a pre-release, final, everywhere it is written.
+    """Turn main's dev version or pre-release into a final, in every file that contains it.
 
     Where the version lives in git tags, a version that is named is written into the copies and the changelog.
 
@@ -122,7 +122,7 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
 
 
 def open_dev_line(root: Path) -> str:
-    """Open the next dev line of a project that was just adopted, in a commit, and describe it."""
+    """Open the next dev line of a newly adopted project in a commit, and return its description."""
     with open_context(root, os.environ, index=LOCAL) as context:
         return bump_dev(context, BumpRequest(commit=True), dry_run=False).message
 

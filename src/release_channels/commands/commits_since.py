@@ -1,4 +1,4 @@
-"""Find the commit that set the version, and what came after it."""
+"""Find the commit that set the version, and the commits after it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXT = re.compile(r"docs?/.*|.*\.(md|rst)|\.gitignore|tasks\.py|(release_)?noxf
 
 @dataclass(frozen=True, slots=True)
 class CommitsSince:
-    """The commits after the one that set the version, newest first; `setter` is None if it is not among the last."""
+    """The commits after `setter`, which set the version, newest first; None if it is too long ago."""
 
     setter: FirstParent | None
     after: tuple[FirstParent, ...]

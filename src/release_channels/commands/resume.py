@@ -1,4 +1,4 @@
-"""`resume`: carry a half-finished public release to its end, from what the outside world shows."""
+"""`resume`: complete an interrupted public release, from the state of tag, index and GitHub."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _AFTER_CHECK = tuple(step for step in _AFTER_BUILD if step != "check")
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """A release to finish: its tag, its version, and what the index has of it."""
+    """An interrupted release: its tag, its version, and its files on the index."""
 
     tag: str
     commit: str
@@ -48,12 +48,12 @@ class Resumption:
 
     @property
     def is_uploaded(self) -> bool:
-        """True if the index has both kinds of files."""
+        """True if the index has an sdist and a wheel."""
         return {file.name.endswith(".whl") for file in self.there} == {True, False}
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Describe what is there, what will be done, and until when files can be added."""
+        """Describe the existing files, the remaining steps, and the deadline for more files."""
         names = ", ".join(file.name for file in self.there) or "no file yet"
         if self.is_uploaded:
             do = "compare the files, then finish the GitHub Release and verify"
@@ -68,7 +68,7 @@ class Resumption:
 
 
 def plan_resumption(context: TaskContext, tag: str, now: datetime | None = None) -> Resumption:
-    """Inspect what there is of a release.
+    """Read how far a release got.
 
     Raises: RefusedError if there is no such tag, it was moved, the release was yanked, or the index takes no more
     files of it.
@@ -95,7 +95,7 @@ def plan_resumption(context: TaskContext, tag: str, now: datetime | None = None)
 def resume(
     task: TaskRun, tag: str, *, publishes: bool, dry_run: bool = False, patience: Timeouts | None = None
 ) -> None:
-    """Finish a release, or only show what is left to do, unless the user named the index that it publishes to.
+    """Complete a release, or without a named index only show the remaining steps.
 
     Raises: RefusedError if the release cannot be completed.
     """

@@ -1,4 +1,4 @@
-"""The view of `status`: a table for people, JSON for programs."""
+"""Format the status: a table for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """All that was seen, the next command, and what could not be seen."""
+    """The observed state, the next command, and what could not be read; `behind` counts commits since the preview."""
 
     seen: Observed
     plan: Plan
@@ -54,11 +54,11 @@ class StatusReport:
 
     @property
     def files(self) -> tuple[IndexFile, ...]:
-        """The files on the index of the release that is looked at."""
+        """The index's files of the release that the report is about."""
         return self.seen.index.releases.get(self.subject, ()) if self.subject else ()
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Report each thing in a few words."""
+        """Yield the topic and text of each row."""
         index = self.seen.index
         yield "main", f"{self.seen.version}, {self._state()} (commit {self.seen.commit.short})"
         if self.ahead is not None:
@@ -83,7 +83,7 @@ class StatusReport:
             yield "not seen", what
 
     def table(self) -> Table:
-        """Draw the status rows as a table; their text is never interpreted as markup."""
+        """Return the rows as a table; their text is never interpreted as markup."""
         from rich.table import Table
         from rich.text import Text
 
@@ -96,7 +96,7 @@ class StatusReport:
         return table
 
     def to_json(self) -> str:
-        """Write the status for programs; what is not known is null."""
+        """Return the status as JSON; unknown values are null."""
         index, seen = self.seen.index, quota_usage(self.seen.index, self.config.project_limit, self.now)
         closes = files_close_at(self.files)
         content = {

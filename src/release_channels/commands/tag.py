@@ -1,4 +1,4 @@
-"""`tag`: the preflight, then one annotated tag, pushed alone; the release workflow does the rest."""
+"""`tag`: check everything, then create and push one annotated tag; the release workflow does the rest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from release_channels.release.ci_provenance import ProvenanceQuery
 
 @dataclass(frozen=True, slots=True)
 class TagRequest:
-    """What somebody asked for; `version` names the release where versions live in git tags."""
+    """The options of `tag`; `version` is the release if versions come from git tags."""
 
     version: str = ""
     sign: bool = False
@@ -36,7 +36,7 @@ class TagRequest:
 
 
 def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
-    """Cut a public release: ask everything, then tag the commit and push the tag.
+    """Check everything, then tag the commit and push the tag.
 
     Raises: RefusedError with all failed checks, for a tag on GitHub in practice, or if the remote refuses;
     no new tag is left here then.

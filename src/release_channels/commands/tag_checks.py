@@ -1,4 +1,4 @@
-"""Everything that has to hold before a release tag is made, asked once and shown together."""
+"""The checks before a release tag is created, all reported together."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from release_channels.release.ci_provenance import ProvenanceQuery, verify_gate
 
 
 class Answer(StrEnum):
-    """What a question of the preflight came to."""
+    """The result of a check: yes, no or unknown."""
 
     YES = "yes"
     NO = "no"
@@ -49,7 +49,7 @@ _SUBJECTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the report."""
+    """One row of the report: the result of a check."""
 
     topic: str
     answer: Answer
@@ -60,7 +60,7 @@ class Row:
 def check_tag_preconditions(
     context: TaskContext, version: Version, *, sign: bool = False, names_commit: bool = False
 ) -> tuple[Row, ...]:
-    """Query every question; nothing stops at the first bad answer, nor at one that is not available."""
+    """Run every check, whatever the others find."""
     try:
         state = context.read_index()
         index = _on_index(state, version, context.index.title)
@@ -82,7 +82,7 @@ def check_tag_preconditions(
 
 
 def show(rows: tuple[Row, ...], index: str) -> None:
-    """Show the report, a line a question; what to do about a no is said by the refusal."""
+    """Print one line for each check; the hint of a failed one is in the refusal."""
     styles = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNKNOWN: "yellow"}
     signs = {Answer.YES: "ok", Answer.NO: "no", Answer.UNKNOWN: "?"}
     for row in rows:
@@ -322,7 +322,7 @@ def _softened(row: Row, context: TaskContext) -> Row:
 
 
 def judge_run(run: WorkflowRun | None, workflow: str, commit: str) -> Row:
-    """Describe what the newest attempt of a workflow means for exactly this commit."""
+    """Check whether the newest attempt of a workflow passed for exactly this commit."""
     if run is None:
         return Row("tests", Answer.NO, f"{workflow} has not run for {commit}", "push it to main, then use --wait")
     if not run.is_done:

@@ -1,4 +1,4 @@
-"""`yank`: a bad release is out; yanking has no API, so say exactly what to do, and look afterwards."""
+"""`yank`: show how to yank a bad release, which has no API, and check it afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from release_channels.model.yank_plan import YankPlan, page, plan_yank
 
 
 def yank(context: TaskContext, text: str, *, reason: str = "") -> Outcome:
-    """Show what to yank and what each channel's users then get; run again, it checks that the index shows the yank.
+    """Show how to yank a version and what each channel's users then get; a second run checks that it is yanked.
 
     Raises: UsageError if the index does not have the version.
     """

@@ -34,7 +34,7 @@ _TAGGING = re.compile(r"\bgit\s+(tag\s+[^-\s]|push\b[^\n]*(--tags|refs/tags/|--f
 def diagnose_project(
     project: Project, read: Read, unlisted: Sequence[UnlistedCopy] = (), finals: Collection[Version] = ()
 ) -> Iterator[Diagnosis]:
-    """Inspect configuration, version, copies and changelog."""
+    """Check the configuration, the version and its copies, and the changelog."""
     yield passed(AREA, "configuration", "every setting is known and of its type")
     source = project.source.where
     if project.source.is_written:
@@ -92,7 +92,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
 
 
 def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnosis]:
-    """Inspect the files that `init` writes, and the rules of the workflows."""
+    """Check the files that `init` writes, and the rules of the workflows."""
     for file in plan.files:
         if not file.is_fine and not file.broken:
             why = f" ({file.why})" if file.why else ""
@@ -112,7 +112,7 @@ def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnos
 
 
 def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, running: Version) -> Iterator[Diagnosis]:
-    """Compare the tool that runs with the one that CI runs, which cannot be a file of this machine."""
+    """Compare the running version of this tool with the one in CI, which cannot be a local file."""
     is_local = "file:" in requirement
     if is_local:
         yield error(
@@ -129,7 +129,7 @@ def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, run
 def diagnose_workflows(
     workflows: Mapping[str, str], config: Config, wanted: tuple[Publisher, ...], bumped: Collection[str] = ()
 ) -> Iterator[Diagnosis]:
-    """Inspect the names that the publishers must have, and what other workflows do; `bumped` is what `bump` changes."""
+    """Check the workflows' file names against the publishers, and the project's other workflows."""
     for publisher in wanted:
         yield _names(workflows, publisher)
     yield _tests(workflows, config, bumped)

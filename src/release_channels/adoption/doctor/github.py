@@ -27,7 +27,7 @@ _FEW = 5
 def diagnose_github(
     settings: RepositorySettings, config: Config, tags: Sequence[str], gate_secrets: Collection[str]
 ) -> Iterator[Diagnosis]:
-    """Inspect environments, policies, rulesets, secrets and immutability; the patterns are tried on the real tags."""
+    """Check environments, policies, rulesets, secrets and immutability, with the project's real tags as examples."""
     if settings.default_branch != config.main_branch:
         yield error(
             AREA, "default branch", f"it is {settings.default_branch}, and the settings say {config.main_branch}",

@@ -24,19 +24,19 @@ _FEW = 5
 
 
 class Attested(Protocol):
-    """The publisher of a file, as the index has verified it."""
+    """The publisher of a file, as verified by the index."""
 
     @property
     def file(self) -> str:
-        """The file."""
+        """The file name."""
 
     @property
     def values(self) -> tuple[str, ...]:
-        """Repository, workflow file and environment, in lower case: the index compares them so."""
+        """Repository, workflow file and environment in lower case, as the index compares them."""
 
 
 def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence[str]) -> Iterator[Diagnosis]:
-    """Inspect remote, default branch and tags, which come oldest first."""
+    """Check the remote, the default branch, and the tags, given oldest first."""
     if remote is None:
         yield warning(
             GIT, "remote", f"there is no remote {config.remote}: everything works on the local index",
@@ -87,7 +87,7 @@ def _down(versions: Sequence[Version | None]) -> Iterator[tuple[Version, Version
 
 
 def diagnose_index(state: IndexState, plan: Plan, config: Config, now: datetime) -> Iterator[Diagnosis]:
-    """Inspect each channel's newest version, main's order above it, and the remaining quota."""
+    """Check each channel's newest version, whether main is above it, and the remaining size quota."""
     final, preview = state.newest_final(), state.newest_preview()
     if not state.releases:
         yield warning(
@@ -124,7 +124,7 @@ def _room(state: IndexState, config: Config, now: datetime) -> Diagnosis:
 def diagnose_publishers(
     wanted: Collection[Publisher], attested: Mapping[Channel, Attested | None], project: str
 ) -> Iterator[Diagnosis]:
-    """Compare the publishers that the settings imply with those that each channel's newest attested file names."""
+    """Compare the expected publishers with the ones in the attestations of each channel's newest file."""
     for publisher in wanted:
         topic, file = f"{publisher.channel} publisher", attested.get(publisher.channel)
         text = ", ".join(value or "unknown repository" for value in publisher.row[1:])

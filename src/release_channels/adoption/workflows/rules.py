@@ -1,4 +1,4 @@
-"""The rules that workflow files keep, whoever edited them: what may publish, with which rights, and what runs there.
+"""The rules for workflow files: what may publish, with which permissions, and which commands run there.
 
 Files that this tool writes keep all of them; a project's other workflows keep those that guard its publishers.
 """
@@ -66,7 +66,7 @@ _UPLOAD_COMMANDS = ("publish", "upload")
 
 @dataclass(frozen=True, slots=True)
 class RuleViolation:
-    """A rule that a file does not keep: where, which, and what to do."""
+    """A broken rule: the file, the line, the rule, and what to do."""
 
     path: str
     line: int
@@ -103,7 +103,7 @@ class _File:
 def check_workflows(
     files: Mapping[str, str], config: Config, *, ours: Collection[str] = ()
 ) -> tuple[RuleViolation, ...]:
-    """Check workflow files by their paths; those of gate and channels, and `ours` also, keep every rule."""
+    """Check workflow files by path; only the files of gate and channels, and those in `ours`, must keep every rule."""
     release = {f"{WORKFLOWS}/{name}" for name in (config.preview_workflow, config.public_workflow)}
     strict = {*release, f"{WORKFLOWS}/{config.gate_workflow}", *ours}
     violations: list[RuleViolation] = []
