@@ -60,7 +60,7 @@ def built_in(
 
 
 def fill_placeholders(gate: GateConfig, configured: Configured, jobs_dir: Path) -> list[str]:
-    """Fill the placeholders of the project's own command; each value stays within its word.
+    """Fill the placeholders of the project's own command, each within one argument, whatever its value.
 
     Raises: RefusedError for an unknown placeholder.
     """

@@ -65,7 +65,7 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
 
 
 def named_changelog(config: Config, news_file: str) -> str:
-    """Return the path that the settings, or else towncrier's, configure; empty if neither does.
+    """Return the path in the settings, otherwise in towncrier's settings; empty if neither has one.
 
     Raises: RefusedError for a path that leads out of the project.
     """

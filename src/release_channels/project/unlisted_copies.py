@@ -123,7 +123,7 @@ def _pattern(path: str, line: int, text: str, match: re.Match[str], read: Read) 
 
 
 def entries_for(copies: Iterable[UnlistedCopy]) -> str:
-    """Write the entries of version-files that list the copies, as TOML."""
+    """Return the TOML of the version-files entries that would list these copies."""
     return "\n".join(_entry(copy) for copy in copies if copy.pattern)
 
 

@@ -29,12 +29,12 @@ class Maintainer:
     environment: RehearsalEnvironment
 
     def task(self, *words: str) -> CompletedProcess:
-        """Run one of the tasks as it is typed."""
+        """Run one of the tasks as typed."""
         argv = (sys.executable, "-c", _TASK, *words)
         return run_unchecked(*argv, cwd=self.environment.checkout, env=self.environment.maintainer(), merged=True)
 
     def do(self, *words: str) -> str:
-        """Run a task that has to succeed, and give its outcome.
+        """Run a task that must succeed, and return its outcome.
 
         Raises: FailedError with all that it said.
         """
@@ -97,7 +97,7 @@ class Maintainer:
 
 
 def on_index(environment: RehearsalEnvironment, version: Version | None = None) -> dict[str, str]:
-    """Return the files that were uploaded, or those of one version, with their digests."""
+    """Return the uploaded files, or those of one version, with their digests."""
     found = {}
     for path in sorted(environment.index_root.glob("*")):
         if path.name.endswith((".whl", ".tar.gz")) and version in (None, parse_file_name(path.name)[1]):

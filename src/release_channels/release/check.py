@@ -1,4 +1,4 @@
-"""Check what was built: one report with everything that the index would refuse or a user would trip over."""
+"""Check the built files, and report everything that the index would refuse or that would break for a user."""
 
 from __future__ import annotations
 

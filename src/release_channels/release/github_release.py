@@ -1,4 +1,4 @@
-"""Announce a public release: the GitHub Release, last of all, once the index contains every file."""
+"""Publish the GitHub Release as the last step, once the index has every file."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ _ASKED = 10
 
 
 def release_notes(release: ReleaseContext, github: GitHub, tag: str) -> str:
-    """Return the text of a release; one that is longer than GitHub allows is cut, with a link to the whole."""
+    """Return the text of a release, truncated to GitHub's limit with a link to the full text."""
     version, commit = release.observed.version, release.observed.commit
     git = Git(release.root)
     read = git.files(commit.sha)
@@ -255,7 +255,7 @@ def release_notes(release: ReleaseContext, github: GitHub, tag: str) -> str:
 
 
 def previous_final(git: Git, github: GitHub, release: ReleaseContext, version: Version) -> str | None:
-    """Find the tag of the newest final below a version among the commit's ancestors, never one of a side branch.
+    """Find the tag of the newest final below a version among the commit's ancestors.
 
     Where history is cut off here, as in most workflow jobs, GitHub tells which tags are ancestors.
     """

@@ -148,12 +148,12 @@ def _upload(release: ReleaseContext, files: tuple[Path, ...], workplace: Path) -
 
 
 def uv_reported(name: str, messages: str) -> bool:
-    """Return whether uv uploaded or found a file; it skips a name that is not normalized and exits with 0."""
+    """Check whether uv reports a file as uploaded or existing; it skips unnormalized names, with exit code 0."""
     return any(f"{did} {name} " in messages for did in ("Uploading", "File"))
 
 
 def join_wrapped_lines(messages: str) -> str:
-    """Undo uv's line breaks, which may fall into any sentence."""
+    """Join the lines that uv wrapped in the middle of a sentence."""
     return " ".join(messages.split())
 
 

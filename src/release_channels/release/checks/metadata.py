@@ -33,7 +33,7 @@ Problem = tuple[str, str]
 
 
 def check_metadata(archive: Archive) -> Iterator[Finding]:
-    """Find what is wrong with the core metadata of a distribution.
+    """Find invalid core metadata of a distribution.
 
     Source: core metadata specification, and the limits of the index on top of it.
     """
@@ -48,7 +48,7 @@ def check_metadata(archive: Archive) -> Iterator[Finding]:
 
 
 def check_fields(archive: Archive) -> Iterator[Finding]:
-    """Find what is wrong with the fields alone, whatever else the archive contains."""
+    """Find invalid fields of core metadata, without reading the rest of the archive."""
     for rule in _FIELD_RULES:
         for message, hint in rule(archive):
             yield error(archive.name, message, hint)
