@@ -11,7 +11,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.manifest import MAX_BYTES, Manifest, parse_manifest
 
 _MANIFEST, _DIST = "release.json", "dist/"
-_PIECE = 1 << 20
+_PIECE = 1 << 20  # bytes
 
 
 def unpack_build_artifact(archive: Path, target: Path) -> Manifest | None:

@@ -20,7 +20,7 @@ from release_channels.model.redact import printable, redact_urls
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_WIDE = 160
+_WIDE = 160  # columns
 _verbose = False
 _picture: Console | None = None
 _redact: Callable[[str], str] = str
@@ -102,7 +102,7 @@ def pictured(width: int) -> Iterator[Console]:
 
 
 def say(text: str, *, style: str = "") -> None:
-    """Print a message as plain text in one style."""
+    """Print a progress message on stderr, as plain text in one style."""
     messages().print(_inert(text), style=style, markup=False)
 
 

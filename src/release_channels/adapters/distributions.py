@@ -31,14 +31,14 @@ from packaging.version import InvalidVersion, Version
 
 from release_channels.errors import RefusedError
 
-MAX_METADATA = 8 * 1024 * 1024
+MAX_METADATA = 8 * 1024 * 1024  # bytes
 MAX_TEXT = 64 * 1024 * 1024
 """The size of the largest text that is read whole, a RECORD of 500,000 files, in bytes."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}", re.ASCII)
 _REBUILD = "build it again with the build session; do not repack distributions by hand"
-_PIECE = 1 << 20
+_PIECE = 1 << 20  # bytes
 _PROGRAMS = re.compile(rb"^\s*\[\s*(console|gui)_scripts\s*\]\s*[^\[\s]", re.MULTILINE)
-_REASON = 300
+_REASON = 300  # characters
 # The index takes stored and deflated members only.
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What the standard library raises for an archive that is damaged, cut off, encrypted, or not of its kind.

@@ -447,7 +447,7 @@ class Git:
         return tuple(self._run("remote").splitlines())
 
     def default_branch(self, remote: str) -> str:
-        """Return the default branch: the remote's HEAD, else main or master, else the current branch."""
+        """Return the default branch: the remote's HEAD, otherwise main or master, otherwise the current branch."""
         prefix = f"refs/remotes/{remote}/" if remote else "refs/heads/"
         known = self._ask("symbolic-ref", "--quiet", f"{prefix}HEAD") if remote else None
         if known is not None and known.code == 0:

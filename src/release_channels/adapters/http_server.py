@@ -52,7 +52,7 @@ class Served:
 
 @contextmanager
 def serve_wsgi(app: WSGIApplication, title: str, *, tls: Tls | None = None, port: int = 0) -> Iterator[Served]:
-    """Serve an application on a loopback port until the block ends; `title` names it in messages.
+    """Serve an application on a loopback port (0: any free one) until the block ends; `title` names it in messages.
 
     Raises: RefusedError if the port is taken.
     """

@@ -33,9 +33,9 @@ DEFAULT = "pypi"
 FOR_PRACTICE = (LOCAL, "testpypi")
 _SECONDS = 30.0
 _MOST_SECONDS = 3600.0
-_REASON = 300
+_REASON = 300  # characters
 PAGE_BYTES = 32 * 2**20
-_PIECE = 2**20
+_PIECE = 2**20  # bytes
 _FILE_BYTES, _FILE_SECONDS = 4 * 2**30, 1800.0
 """The limits of a download whose size the index does not list."""
 

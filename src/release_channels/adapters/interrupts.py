@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 _SECONDS = 3.0
 """The time for which an interrupted run may wait for its programs and threads, in seconds."""
-_LEAVE_AFTER = 1.0
+_LEAVE_AFTER = 1.0  # seconds
 _INTERRUPTED = 130
 
 _interrupted_at: float | None = None

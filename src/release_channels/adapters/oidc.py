@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from release_channels.adapters.bounded_http import Limits
 
-_PATIENCE = 30.0
+_PATIENCE = 30.0  # seconds
 _ANSWER_BYTES = 2**20
 _URL, _TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 

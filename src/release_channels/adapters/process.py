@@ -24,7 +24,7 @@ from release_channels.errors import CommandError, SlowError
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _TAIL_LINES = 40
-_PATIENCE = 2.0
+_PATIENCE = 2.0  # seconds
 _LAST_SECONDS = 1.0
 """The time that a program may take which an interrupted run starts to clean up, in seconds."""
 _running: dict[subprocess.Popen[bytes], bool] = {}

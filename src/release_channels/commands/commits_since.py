@@ -10,7 +10,7 @@ from release_channels.errors import RefusedError
 from release_channels.project.lock_files import LOCK
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 
-_MOST = 200
+_MOST = 200  # commits
 """How many commits are looked at, along first parents."""
 _TEXT = re.compile(r"docs?/.*|.*\.(md|rst)|\.gitignore|tasks\.py|(release_)?noxfile\.py(\.lock)?", re.IGNORECASE)
 

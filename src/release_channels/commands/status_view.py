@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
-_LONG = 3650
+_LONG = 3650  # days
 _STATES = {
     "success": "succeeded",
     "inactive": "succeeded, then followed by another",

@@ -1,4 +1,4 @@
-"""Preview what towncrier does with the news fragments, on a copy, so that nothing changes before the plan is shown."""
+"""Preview what towncrier does with the news fragments, on a copy, so that the plan is shown before any change."""
 
 from __future__ import annotations
 

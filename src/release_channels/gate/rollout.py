@@ -22,7 +22,7 @@ from release_channels.gate.smoke_task import README, reward_of, task_text
 from release_channels.gate.trajectory import Recorder, RolloutResult
 from release_channels.model.gate_config import GateConfig
 
-_MOST = 32 * 2**20
+_MOST = 32 * 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from release_channels.indexserver.upstream import Upstream
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_MAX_STATUS = 1000
-_MAX_JSON = 1024 * 1024
+_MAX_STATUS = 1000  # characters
+_MAX_JSON = 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from release_channels.errors import RefusedError
 
 Claims = Mapping[str, object]
 _ISSUER = "https://token.actions.githubusercontent.com"
-_ISSUED_FOR = 300
+_ISSUED_FOR = 300  # seconds
 _LEEWAY = 30
 """The seconds by which the clocks of issuer and index may differ."""
 _WORKFLOW_FILE = re.compile(r"([^/]+\.ya?ml)@")
@@ -61,7 +61,7 @@ class Issuer:
         return f"{body}.{_base64(self._signature(body))}"
 
     def read(self, token: str, *, audience: str, now: float) -> Claims:
-        """Return the claims of a token that this issuer signed for this audience and that has not expired.
+        """Return the claims of a token that this issuer signed for this audience, if valid at `now` (epoch seconds).
 
         Raises: TokenRefused with `invalid-payload` for one of another issuer or of none, `invalid-token` for one that
         is not good here.
@@ -190,12 +190,12 @@ def _decode(text: str) -> Claims:
     return claims
 
 
-LIFETIME = 900
+LIFETIME = 900  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """An upload token, valid for some projects until it expires."""
+    """An upload token, valid for some projects until it expires, in seconds since the epoch."""
 
     token: str
     projects: frozenset[str]

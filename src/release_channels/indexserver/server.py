@@ -52,7 +52,7 @@ def serve(
     wrap: Callable[[WSGIApplication], WSGIApplication] | None = None,
     port: int = 0,
 ) -> Iterator[RunningIndex]:
-    """Serve the distributions of a directory on a loopback port until the block ends.
+    """Serve the distributions of a directory on a loopback port (0: any free one) until the block ends.
 
     With `project` that project alone, merged with the upstream index's files of it; other names lead upstream.
     `wrap` puts something between the clients and the index, a fault for instance.

@@ -24,7 +24,7 @@ YANKED, DELETED = ".yanked", ".deleted"
 RECORDS = ".files.jsonl"
 """What was read out of the stored files, one line each, so that no later run has to read them again."""
 _INCOMING = ".incoming-"
-_PIECE = 1024 * 1024
+_PIECE = 1024 * 1024  # bytes
 # Size in bytes and time of change in nanoseconds: a file with the same ones is not read again.
 _Mark = tuple[int, int]
 

@@ -13,8 +13,8 @@ from release_channels.adapters.index import PAGE_BYTES, fetch_page, reason_of
 from release_channels.adapters.index_page import ListedFile, version_in
 from release_channels.indexserver.pages import PageFile
 
-_REMEMBERED = 60.0
-_TIMEOUT = 20.0
+_REMEMBERED = 60.0  # seconds
+_TIMEOUT = 20.0  # seconds
 
 
 class Upstream:

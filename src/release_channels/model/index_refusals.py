@@ -10,7 +10,7 @@ import re
 
 
 def advise(said: str) -> str:
-    """Return what to do about a refusal, or nothing for one that is not known; line breaks do not matter."""
+    """Return what to do about a refusal of the index; empty for an unknown one. Line breaks are ignored."""
     text = " ".join(said.split())
     return next((advice for sign, advice in _ADVICE if re.search(sign, text)), "")
 

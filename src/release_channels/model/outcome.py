@@ -126,7 +126,7 @@ def name_index(text: str, index: str) -> str:
 
 
 def first_command(text: str) -> str:
-    """Return the first command of a text that can be typed as it is and takes nothing away; empty if it names none."""
+    """Return the first command in a text that can be typed as it is and deletes nothing; empty if there is none."""
     commands = (found[1] for found in _COMMAND.finditer(text))
     return next((command for command in commands if not _NOT_NEXT.search(command)), "")
 

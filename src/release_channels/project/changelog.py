@@ -1,4 +1,4 @@
-"""A project's changelog: which file it is, its sections, and what it says of a version. Pure."""
+"""A project's changelog: its file, its sections, and the text of a version. Pure."""
 
 from __future__ import annotations
 

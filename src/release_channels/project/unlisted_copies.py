@@ -72,7 +72,7 @@ class UnlistedCopy:
     follows: Follows
 
     def is_behind(self, version: Version) -> bool:
-        """Check whether it holds another version; a date holds none."""
+        """Check whether the copy has another version; a date has none."""
         return self.version not in (None, version)
 
     def __str__(self) -> str:

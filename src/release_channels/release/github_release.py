@@ -29,7 +29,7 @@ from release_channels.release.step import ReleaseContext, Report, Step
 from release_channels.release.upload_guard import recheck_tag, verify_before_upload
 
 ASSET = "manifest.json"
-_SHOWN = 60
+_SHOWN = 60  # characters
 
 
 def _act(release: ReleaseContext) -> Report:

@@ -14,7 +14,7 @@ from release_channels.errors import FailedError
 _MODES = (0o644, 0o755)
 # A time before git itself is a constant of the backend, and no clock's.
 _BEFORE_GIT = 1_104_537_600
-_WAIT = 10.0
+_WAIT = 10.0  # seconds
 # Pax headers come before the plain fields, so those of a clock or an account must go with them.
 _VARYING_HEADERS = {"mtime", "atime", "ctime", "uid", "gid", "uname", "gname"}
 

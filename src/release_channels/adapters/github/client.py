@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _RUN_IN_URL = re.compile(r"/actions/runs/(\d+)(?:/|$)")
 _CONTENTS = "contents: write"
-_PAGE = 100
+_PAGE = 100  # runs
 # Source: GitHub's REST reference, list workflow runs: at most this many where a filter is given.
 _MOST_RUNS = 1000
 

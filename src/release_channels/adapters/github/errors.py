@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from github import GithubException
 
 _T = TypeVar("_T")
-_SHOWN = 300
+_SHOWN = 300  # characters
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 

@@ -13,8 +13,8 @@ from release_channels.adapters.github.parse import parse_list
 from release_channels.errors import RefusedError
 from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, TagRuleset
 
-_PAGE = 100
-_MANY = 20
+_PAGE = 100  # entries
+_MANY = 20  # pages
 """The number of pages that are read of a list, which has a few entries in any repository."""
 _ADMINISTRATION = "administration: write"
 

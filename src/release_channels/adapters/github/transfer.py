@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SECONDS = 60
 _TRANSFER_SECONDS = 1800.0
 _ANSWER_BYTES = 2**20
-_PIECE = 1 << 20
+_PIECE = 1 << 20  # bytes
 
 
 def upload_file(requester: Requester, base: str, address: str, path: Path) -> GitReleaseAsset:
@@ -52,7 +52,7 @@ def upload_file(requester: Requester, base: str, address: str, path: Path) -> Gi
 
 
 def check_archive(artifact: Artifact, limit: int) -> None:
-    """Check an artifact before it is downloaded.
+    """Check that an artifact has not expired and has at most `limit` bytes, before its download.
 
     Raises: RefusedError if it has expired or is too large.
     """

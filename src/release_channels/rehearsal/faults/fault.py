@@ -20,7 +20,7 @@ from release_channels.rehearsal.actions.workflow import Workflow
 from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.maintainer import Maintainer
 
-_PAUSE = 0.05
+_PAUSE = 0.05  # seconds
 
 
 class End(StrEnum):

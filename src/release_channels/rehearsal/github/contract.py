@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from release_channels.rehearsal.github.state import Answer
 
 VERSION_HEADER = "X-GitHub-Api-Version"
-_SHOWN = 300
+_SHOWN = 300  # characters
 _BOOLEANS = {"true": True, "false": False}
 
 

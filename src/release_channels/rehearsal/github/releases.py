@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from release_channels.rehearsal.github.http import Call, Listing, Refused, broken, invalid, not_found, require
 from release_channels.rehearsal.github.state import Answer, StoredAsset, StoredRelease
 
-MAX_BODY = 125_000
+MAX_BODY = 125_000  # characters
 _WORKFLOWS = ".github/workflows"
 _LATEST = ("true", "false", "legacy")
 

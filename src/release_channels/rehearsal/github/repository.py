@@ -9,7 +9,7 @@ from typing import Any
 from release_channels.rehearsal.github.git_history import Shown
 from release_channels.rehearsal.github.http import Call, Refused, not_found, require
 
-_PAGE = 250
+_PAGE = 250  # commits
 
 
 def get_repository(call: Call) -> dict[str, Any]:

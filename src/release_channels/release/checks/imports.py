@@ -21,8 +21,8 @@ from release_channels.release.checks.entry_points import excuse, scripts
 from release_channels.release.checks.wheel_layout import import_packages
 from release_channels.release.import_probe import prepare_probe, read_results
 
-_INSTALL_TIMEOUT = 900
-_IMPORT_TIMEOUT = 120
+_INSTALL_TIMEOUT = 900  # seconds
+_IMPORT_TIMEOUT = 120  # seconds
 _TAIL_LINES = 6
 
 

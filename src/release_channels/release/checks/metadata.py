@@ -16,8 +16,8 @@ from release_channels.release.checks.context import error, note, summarize
 
 _OLDEST, _NEWEST = Version("1.0"), Version("2.5")
 _LICENSES_SINCE = Version("2.4")
-_SUMMARY = 512
-_LABEL = 32
+_SUMMARY = 512  # characters
+_LABEL = 32  # characters
 _REASONED = {"metadata_version", "summary"}  # fields that have a rule of their own below
 _URL_FIELDS: Mapping[str, Literal["home_page", "download_url"]] = {
     "Home-page": "home_page",

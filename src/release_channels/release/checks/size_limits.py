@@ -12,7 +12,7 @@ _MIB = 1 << 20
 _GIB = 1 << 30
 _RATIO_FROM = 64 * _MIB
 _RATIO = 50
-_CLOSE = 0.9
+_CLOSE = 0.9  # share of the limit
 
 
 def readable(size: int) -> str:
