@@ -116,7 +116,7 @@ HUB_CASES: dict[str, tuple[RepositorySettings, DiagnosisSeverity, str]] = {
     ),
     "no provider": (
         replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"DAYTONA_API_KEY"})}), ERROR,
-        "no model provider's secret is there",
+        "there is no model provider's secret",
     ),
     "a provider without its address": (
         replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"BF_TOKEN"})}), WARNING,

@@ -101,7 +101,7 @@ def read_rehearsal(env: Mapping[str, str] = os.environ) -> Rehearsal | None:
     own, oidc = (_address(content, key, name) if content.get(key) else "" for key in ("own", "oidc"))
     installers = content.get("installers") or []
     if not isinstance(installers, list):
-        raise RefusedError(f'the rehearsal file {name} gives as "installers" no list', hint=_LEAVE)
+        raise RefusedError(f'the rehearsal file {name} has "installers", which is not a list', hint=_LEAVE)
     return Rehearsal(simple, upload, own, oidc, tuple(str(one) for one in installers))
 
 
@@ -109,7 +109,8 @@ def _address(content: object, key: str, name: str) -> str:
     address = content.get(key) if isinstance(content, dict) else None
     if not is_loopback(address):
         raise RefusedError(
-            f'the rehearsal file {name} gives as "{key}" no http(s) address on this machine: {address}', hint=_LEAVE
+            f'the rehearsal file {name} has a "{key}" that is not an http(s) address on this machine: {address}',
+            hint=_LEAVE,
         )
     return str(address)
 

@@ -69,7 +69,7 @@ def _record_problems(members: Sequence[Member], digests: dict[str, bytes], recor
         if name in rows and differs_from_record(member, rows[name], digests.get(name)):
             yield f"RECORD has another hash or size for {name!r}"
     for name in rows.keys() - files.keys():
-        yield f"RECORD names {name!r}, which the wheel does not hold"
+        yield f"RECORD lists {name!r}, which the wheel does not contain"
 
 
 def leads_out(name: str) -> bool:

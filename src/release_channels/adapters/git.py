@@ -417,7 +417,7 @@ class Git:
         tip = listed.commits.get("HEAD")
         if not listed.is_answered or not listed.head or tip is None:
             raise RefusedError(
-                f"{remote} does not tell its default branch, whose settings count",
+                f"{remote} does not report its default branch, whose settings count",
                 hint=listed.messages or "on the remote, `git symbolic-ref HEAD refs/heads/NAME` names it",
             )
         self._fetch(remote, listed.head, tip)

@@ -143,7 +143,7 @@ def read_index(index: Index, project: str) -> IndexState:
     except (RequestException, ValueError) as err:
         raise UnansweredError(
             f"{index.title} did not answer: {reason_of(err)}",
-            hint="nothing is published that could not be compared with the index first; try again when it answers",
+            hint="nothing is published without a comparison with the index; try again when it answers",
         ) from err
     if page is None:
         return IndexState(index.name, warnings=index.warnings())

@@ -29,9 +29,9 @@ def record_manifest(root: Path, manifest: Manifest) -> None:
     taken = _read(root, path).commit if path.exists() else None
     if taken not in (None, manifest.commit):
         raise RefusedError(
-            f"{manifest.version} was given to commit {str(taken)[:12]} on the local index",
-            hint="leave --run-number out and the next free number is taken, "
-            f"or remove {STATE}/index to begin the local index again",
+            f"{manifest.version} belongs to commit {str(taken)[:12]} on the local index",
+            hint="leave out --run-number to take the next free number, "
+            f"or remove {STATE}/index to start the local index again",
         )
     if taken is None:
         state_directory(root)

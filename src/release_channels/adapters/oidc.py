@@ -64,7 +64,7 @@ class TokenExchange:
             answer = self._ask("POST", "burn-token", {"token": token})
         except UnansweredError as stop:
             return str(stop)
-        return "" if answer.ok else f"{self.index.title} answered {answer.status_code} when the token was given back"
+        return "" if answer.ok else f"{self.index.title} answered {answer.status_code} when the token was revoked"
 
     def _ask(self, verb: str, what: str, content: dict[str, str] | None = None) -> Response:
         import requests
@@ -74,7 +74,7 @@ class TokenExchange:
         parts = urlsplit(self.index.upload_url)
         if parts.scheme != "https":
             raise RefusedError(
-                f"{self.index.title} takes uploads without encryption", hint="an identity is shown over https alone"
+                f"{self.index.title} takes uploads without encryption", hint="an OIDC token is sent over https only"
             )
         url = f"https://{parts.netloc}/_/oidc/{what}"
         try:
@@ -99,10 +99,10 @@ def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool, pa
 
     url, token = env.get(_URL), env.get(_TOKEN)
     if not url or not token:
-        raise RefusedError("this job may not have an identity", hint="give the job `permissions: id-token: write`")
+        raise RefusedError("this job may not request an OIDC token", hint="give the job `permissions: id-token: write`")
     if rehearsal and not is_loopback(url):
         raise RefusedError(
-            "a rehearsal would ask the real GitHub for an identity", hint=f"point {_URL} to this machine"
+            "a rehearsal would request an OIDC token from the real GitHub", hint=f"point {_URL} to this machine"
         )
     try:
         with bounded_session(_limits(patience)) as session:
@@ -111,7 +111,7 @@ def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool, pa
                 allow_redirects=False,
             )  # fmt: skip
     except requests.RequestException as err:
-        raise UnansweredError(f"GitHub gave no identity: {reason_of(err)}", hint=_LATER) from err
+        raise UnansweredError(f"GitHub issued no OIDC token: {reason_of(err)}", hint=_LATER) from err
     return str(_field(answer, "value", "GitHub"))
 
 

@@ -42,7 +42,7 @@ def require_same(config: Config, content: bytes | None, where: str) -> None:
     if wrong:
         raise RefusedError(
             "; ".join(wrong),
-            hint="the default branch's settings count: a commit does not say by itself where it has to be contained; "
+            hint="the default branch's settings count: a commit cannot choose its own; "
             f"release one that has the settings of {where}",
         )
 

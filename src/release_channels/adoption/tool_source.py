@@ -104,5 +104,5 @@ def asked_tool(text: str, root: Path) -> ToolSource:
             f"{text!r} is neither a requirement nor a file", hint=f'--tool "{TOOL}==1.2.3", or the path of a wheel'
         ) from err
     if canonicalize_name(requirement.name) != TOOL:
-        raise UsageError(f"{text!r} does not bring {TOOL}", hint=f'--tool "{TOOL}==1.2.3"')
+        raise UsageError(f"{text!r} does not install {TOOL}", hint=f'--tool "{TOOL}==1.2.3"')
     return ToolSource(text, version, was_asked=True)

@@ -54,8 +54,7 @@ def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[s
         return project.with_tags(ReachableTags(exact=exact, nearest=exact))
     if git.is_shallow():
         raise RefusedError(
-            f"the version of {project.name} lives in git tags, and the history of this clone is cut off: "
-            "the newest tag may lie beyond",
+            f"the version of {project.name} lives in git tags, but this clone is shallow: it may lack the newest tag",
             hint=UNSHALLOW,
         )
     return project.with_tags(ReachableTags(nearest=_newest_shared(git, commit, project, before, env)))

@@ -111,7 +111,7 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
     is_final = current.pre is None and not is_line
     if is_final and current not in taken and not (request.to or request.part):
         raise RefusedError(
-            f"main declares {current}, which is neither tagged nor on the index: it would be passed over",
+            f"main declares {current}, which is neither tagged nor on the index: it would be skipped",
             hint="`release-channels tag` releases it; `release-channels bump-dev --part patch` continues without it",
         )
     target = next_dev(current, taken, to=request.to, part=request.part)
@@ -152,8 +152,8 @@ def _refuse_stale_copies(context: TaskContext, project: Project, read: Read, tar
     """
     unlisted = unlisted_copies(project, read, context.git.tracked_files(), target)
     if stale := [copy for copy in unlisted if copy.is_behind(target)]:
-        held = ", ".join(f"{copy.path} holds {copy.text}" for copy in stale)
-        raise RefusedError(f"{held}, and no setting lets it follow the version", hint=entries_for(stale))
+        held = ", ".join(f"{copy.path} has {copy.text}" for copy in stale)
+        raise RefusedError(f"{held}, and no setting lists it", hint=entries_for(stale))
 
 
 def _changelog(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
@@ -217,7 +217,8 @@ def _refuse_mixed(context: TaskContext, paths: list[str]) -> None:
     mixed = sorted(set(context.git.uncommitted()) & set(paths))
     if mixed:
         raise RefusedError(
-            f"{', '.join(mixed)} has uncommitted changes, which would come along", hint="commit or stash them first"
+            f"{', '.join(mixed)} has uncommitted changes, which the commit would include",
+            hint="commit or stash them first",
         )
 
 
@@ -234,7 +235,7 @@ def _commit(context: TaskContext, plan: BumpPlan, paths: list[str], *, where: st
         by_hand = shlex.join(["git", "commit", "--message", plan.subject, "--", *paths])
         back = shlex.join(["git", "restore", "--staged", "--worktree", "--", *paths])
         raise FailedError(
-            f"git did not make the commit; {', '.join(paths)} hold {plan.target} now, uncommitted{where}",
+            f"git did not make the commit; {', '.join(paths)} contain {plan.target} now, uncommitted{where}",
             hint=f"{stop.hint}\nfix that, then `{by_hand}`; or take the edits back with `{back}`",
         ) from stop
 
@@ -248,7 +249,7 @@ def _github_for(context: TaskContext, plan: BumpPlan) -> GitHub:
     github = context.github()
     if github is None:
         raise RefusedError(
-            f"a pull request needs a repository on GitHub, and {context.config.remote} is none",
+            f"a pull request needs a repository on GitHub, and {context.config.remote} is not one",
             hint=f"set repository in [tool.release-channels], {instead}",
         )
     if not github.has_token:

@@ -17,7 +17,7 @@ _TEXT = re.compile(r"docs?/.*|.*\.(md|rst)|\.gitignore|tasks\.py|(release_)?noxf
 
 @dataclass(frozen=True, slots=True)
 class CommitsSince:
-    """The commits after `setter`, which set the version, newest first; None if it is too long ago."""
+    """The commits after `setter`, the one that set the version, newest first; None if it is not among the last 200."""
 
     setter: FirstParent | None
     after: tuple[FirstParent, ...]

@@ -131,7 +131,7 @@ def _find_tag(context: TaskContext, name: str) -> Tag:
     there = context.git.remote_tag(name, sha, remote)
     if there is None:
         raise RefusedError(
-            f"the tag {name} is here and not on {remote}",
+            f"the tag {name} is in this clone but not on {remote}",
             hint=f"`release-channels tag --commit {name}` checks and pushes it",
         )
     if there.commit != here.commit:
@@ -162,7 +162,7 @@ def _finish(context: TaskContext, plan: Resumption, *, dry_run: bool, patience: 
     differing = _differing({file.name: file.sha256 for file in manifest.files}, plan)
     if not differing:
         return run("public", _AFTER_BUILD)
-    console.warn(f"the rebuild has other bytes than the index in {', '.join(differing)}: looking for the first ones")
+    console.warn(f"the rebuild differs from the index in {', '.join(differing)}: looking for the original files")
     with temporary_directory("resume") as place, checkout_lock(context.root):
         _take_first_bytes(context, plan, manifest, place)
     return run("public", _AFTER_CHECK)  # what was uploaded once has been checked
@@ -182,7 +182,7 @@ def _take_first_bytes(context: TaskContext, plan: Resumption, rebuilt: Manifest,
     if manifest is None:
         raise unrecoverable(
             plan.version,
-            "its build does not give the bytes that the index has, and no artifact of "
+            "its build differs from the files on the index, and no artifact of "
             f"{context.config.public_workflow} contains them",
             _taken(context),
         )
@@ -194,7 +194,7 @@ def _from_index(context: TaskContext, plan: Resumption, rebuilt: Manifest, place
     paths = [(file, fetch_file(context.index, file, place / DIST)) for file in plan.there]
     missing = [file.name for file, path in paths if path is None]
     if missing:
-        raise UnansweredError(f"{context.index.title} does not give {', '.join(missing)}", hint="try again later")
+        raise UnansweredError(f"{context.index.title} does not serve {', '.join(missing)}", hint="try again later")
     files = (ManifestFile(path.name, path.stat().st_size, sha256_of(path)) for _, path in paths if path is not None)
     return replace(rebuilt, files=tuple(files))
 

@@ -230,7 +230,7 @@ def _commit_of(context: TaskContext, tag: str | None, tip: Commit) -> str | None
 def _connect(context: TaskContext, github: TolerantGitHub) -> None:
     """Connect to GitHub, and note what cannot be seen there."""
     if context.index.name == LOCAL and not is_loopback(context.env.get("GITHUB_API_URL")):
-        github.unseen.append("GitHub: what is on the local index is practice and not announced there")
+        github.unseen.append("GitHub: releases on the local index are practice and not announced there")
         return
     try:
         github.github = context.github()
@@ -278,7 +278,7 @@ def _run(github: TolerantGitHub, workflow: str, sha: str) -> tuple[str, bool]:
     try:
         run: WorkflowRun | None = github.github.newest_run(workflow, sha, None)
     except NotFoundError:  # GitHub does not know a workflow before its first run
-        return f"{workflow} has not run, or may not be seen", False
+        return f"{workflow} has not run, or is not visible", False
     except ReleaseError as stop:
         github.miss(f"the runs of {workflow}", stop)
         return "", False

@@ -140,7 +140,7 @@ def _look_after(context: TaskContext, name: str, stop: ReleaseError | KeyboardIn
         delete_tag(context.root, name)
     if not isinstance(stop, RefusedError):
         raise stop
-    left = "the one that was here before is here still" if is_here else "it is not left here either"
+    left = "the tag that was here before is unchanged" if is_here else "it was removed here, too"
     raise RefusedError(f"{stop}; {left}", hint=stop.hint) from stop
 
 
@@ -149,7 +149,7 @@ def _version(context: TaskContext, request: TagRequest) -> Version:
         if request.version and parse_project_version(request.version) != context.project.version:
             raise UsageError(
                 f"--version {request.version}, but the commit declares {context.project.version}",
-                hint="leave --version out: the commit says it; `release-channels bump --to` changes it",
+                hint="leave out --version: the commit declares it; `release-channels bump --to` changes it",
             )
         return context.project.version
     if not request.version and not context.project.version.is_prerelease:

@@ -93,7 +93,7 @@ def _prove(change: Edit | Creation, version: Version) -> None:
     before, after = (parse_changelog(text, change.path) for text in (getattr(change, "old", ""), change.new))
     if not has_section(after, version):
         raise RefusedError(
-            f"towncrier would write {change.path} without a section for {version} that can be found", hint=_HOW
+            f"towncrier would write {change.path} without a recognizable section for {version}", hint=_HOW
         )
     prove_sections(before, after, version, change.path, hint=_HOW)
 

@@ -66,5 +66,5 @@ def apply_allowed(finding: Finding, allow: Collection[str]) -> Finding:
     if finding.case in allow:
         return replace(finding, severity=Severity.NOTE, hint="`allow` in [tool.release-channels] has it")
     if finding.severity is Severity.ERROR:
-        return replace(finding, hint=f'{finding.hint}; where that is meant, add "{finding.case}" to `allow`')
+        return replace(finding, hint=f'{finding.hint}; if that is intended, add "{finding.case}" to `allow`')
     return finding

@@ -119,7 +119,7 @@ class Outcome:
 
 
 def name_index(text: str, index: str) -> str:
-    """Add the index in use to the tasks' commands in a text, where they name none."""
+    """Add `--index` with the index in use to the tasks' commands in a text that have none."""
     if index == DEFAULT_INDEX:
         return text
     return _TASK_COMMAND.sub(lambda found: f"{found[0]} --index {index}", text)

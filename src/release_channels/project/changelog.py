@@ -60,7 +60,7 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
     if not named:
         return None
     where = "tool.towncrier.filename" if config.changelog == AUTO else "tool.release-channels.changelog"
-    made = "`release-channels bump` lets towncrier make it" if named == news_file else "add the file and commit it"
+    made = "`release-channels bump` creates it with towncrier" if named == news_file else "add the file and commit it"
     raise RefusedError(f"there is no {named}", hint=f"{made}, or correct {where}")
 
 

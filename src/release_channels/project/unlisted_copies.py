@@ -77,7 +77,7 @@ class UnlistedCopy:
 
     def __str__(self) -> str:
         """Return the place and what it holds."""
-        return f"{self.path}, line {self.line}, holds {self.text}"
+        return f"{self.path}, line {self.line}, has {self.text}"
 
 
 def find_unlisted(

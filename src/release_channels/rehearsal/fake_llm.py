@@ -1,6 +1,6 @@
 """Fake chat completions server with a scripted agent and judge.
 
-What is asked tells the part: with tools it is the agent's, a request for a verdict is the judge's, the rest is a probe.
+A request with tools is answered by the agent, one for a verdict by the judge; any other is a probe.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def refusal(status: int, message: str) -> Response:
 @contextmanager
 def serve_model(server: ModelServer | None = None, *, tls: Tls | None = None) -> Iterator[Served]:
     """Serve a model on loopback until the block ends; its API is below `/v1` of its `url`."""
-    with serve_wsgi(server or ModelServer(), "the model stand-in", tls=tls) as served:
+    with serve_wsgi(server or ModelServer(), "the model double", tls=tls) as served:
         yield served
 
 

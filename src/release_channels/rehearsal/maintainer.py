@@ -36,7 +36,7 @@ class Maintainer:
     def do(self, *words: str) -> str:
         """Run a task that must succeed, and return its outcome.
 
-        Raises: FailedError with all that it said.
+        Raises: FailedError with the task's output.
         """
         done = self.task(*words)
         if done.code:

@@ -271,11 +271,11 @@ class Scenario:
 
 def _not_started(file: str = "") -> FailedError:
     said = f"{file} was not started" if file else "nothing was started"
-    return FailedError(f"{said} by the push", hint="do `on:` and its filters in the workflow file have this event?")
+    return FailedError(f"{said} by the push", hint="do `on:` and its filters in the workflow file match this event?")
 
 
 def tail(environment: RehearsalEnvironment, ran: WorkflowRunResult, lines: int = 25) -> str:
     """Return the last `lines` lines of each failed job, and the path of the log."""
     failed = [job for job, result in ran.jobs.items() if result == "failure" and job in ran.act_result.jobs]
     said = "\n".join(f"[{job}] {line}" for job in failed for line in ran.act_result.said(job).splitlines()[-lines:])
-    return f"{said}\nall of it: {log_of(environment, ran)}" if environment.keep else said
+    return f"{said}\nfull log: {log_of(environment, ran)}" if environment.keep else said

@@ -195,7 +195,7 @@ def refuse_other_version(names: Iterable[str], version: Version, project: Projec
             tool = project.source.where
             hint = "set the version where the backend reads it, or write `version` in [project]"
             if not project.source.is_written:
-                hint = f"the backend did not get it from {tool}: is that switched on as its documentation says?"
+                hint = f"the backend did not get it from {tool}: is that enabled as its documentation says?"
             raise FailedError(f"the plan is {version}, from {tool}, but the build backend made {built}", hint=hint)
 
 
@@ -213,7 +213,8 @@ def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple
     except FailedError as stop:
         why = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
         warning = (
-            f"{stop} next to the second build, but succeeded alone ({why}): do both write to one place, a cache maybe?"
+            f"{stop} in parallel with the second build, but succeeded alone ({why}): "
+            "do both write to one directory, such as a cache?"
         )
     release.rebuild.give_up()
     again = workplace / "alone"
@@ -238,7 +239,7 @@ def _check_filtered(files: tuple[Path, ...], allow: Collection[str]) -> tuple[st
         )
         if cases and kind_of(file.name) is Kind.WHEEL:
             entries = ", ".join(f'"{case}"' for case in cases.values())
-            hint = f"keep it out of the filter in .gitattributes; where that is meant, add {entries} to `allow`"
+            hint = f"keep it out of the filter in .gitattributes; if that is intended, add {entries} to `allow`"
             raise RefusedError(message, hint=hint)
         warnings += [message] if cases else []
     return tuple(warnings)

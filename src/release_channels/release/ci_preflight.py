@@ -69,7 +69,7 @@ def _preflight(options: Options, actions: ActionsEnvironment, root: Path, env: M
         raise UsageError("which index?", hint="end the line with `-- --index pypi`")
     with open_index(options.index, project, root, env) as index:
         if index.credentials is not Credentials.TRUSTED_PUBLISHING:
-            raise UsageError(f"{index.title} needs no identity", hint="end the line with `-- --index pypi`")
+            raise UsageError(f"{index.title} needs no OIDC token", hint="end the line with `-- --index pypi`")
         job = _Job(channel, index, wanted_publisher(project.name, repository, channel, config))
         console.say(f"{project.name}: preflight of the {channel} channel, {index.title}", style="bold")
         if options.dry_run:

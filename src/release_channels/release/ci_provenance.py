@@ -87,7 +87,7 @@ def verify_trigger(git: Git, config: Config, actions: ActionsEnvironment, env: M
         )
     inquiry = open_provenance_query(git, config, env)
     if inquiry is None:
-        raise RefusedError("there is no GitHub repository to ask", hint="GITHUB_REPOSITORY names it in a workflow")
+        raise RefusedError("the GitHub repository is unknown", hint="GITHUB_REPOSITORY names it in a workflow")
     with inquiry.github:
         proof = verify_event(inquiry, event)
     require_on_main(git, proof, config, env)
@@ -108,7 +108,9 @@ def verify_public_ci(
     try:
         inquiry = open_provenance_query(git, config, env)
         if inquiry is None:
-            return GatedFiles(warnings=(f"tests and gate were not asked: the remote {config.remote} is not on GitHub",))
+            return GatedFiles(
+                warnings=(f"tests and gate were not checked: the remote {config.remote} is not on GitHub",)
+            )
         with inquiry.github:
             proof = verify_commit(inquiry, plan.commit)
     except RefusedError as stop:
@@ -217,9 +219,7 @@ class ProvenanceQuery:
         if not fresh:
             raise RefusedError(f"the artifact {ARTIFACT} of the gate's run {run_id} has expired", hint=AGAIN)
         if len(fresh) > 1:
-            raise RefusedError(
-                f"the gate's run {run_id} left {len(fresh)} artifacts {ARTIFACT}, and only one can be meant", hint=AGAIN
-            )
+            raise RefusedError(f"the gate's run {run_id} left {len(fresh)} artifacts {ARTIFACT}, not one", hint=AGAIN)
         with temporary_directory("provenance", self.temp) as place:
             from release_channels.adapters.build_artifact import read_only_member
 
@@ -294,7 +294,7 @@ def verify_event(inquiry: ProvenanceQuery, event: EventRun) -> VerifiedRun:
     if run.attempt != event.attempt:
         raise RefusedError(
             f"attempt {event.attempt} of run {event.id} started this, and its newest attempt is {run.attempt}",
-            hint="a newer attempt that ends well starts this workflow automatically",
+            hint="a newer attempt that succeeds starts this workflow automatically",
         )
     if not config.gate.enabled:
         _require(check_test_run(run, run.sha, repository, config), f"see {run.url}")

@@ -106,10 +106,10 @@ def evaluate_jobs(jobs: Sequence[EndedJob], start: Start) -> Outcome:
     text = dict.fromkeys(reason for name, reason in reasons.items() if name != PREFLIGHT)
     ran = [job.name for job in jobs if job.result == "success"]
     if text:
-        after = f"; {', '.join(ran)} ended well" if ran else ""
+        after = f"; {', '.join(ran)} succeeded" if ran else ""
         result = Result.DONE if ran == [PREFLIGHT] else Result.SKIPPED
         return Outcome(result, "; ".join(text) + after)
-    return Outcome(Result.DONE, f"{', '.join(ran)} ended well")
+    return Outcome(Result.DONE, f"{', '.join(ran)} succeeded")
 
 
 def _reasons(job: EndedJob, jobs: Sequence[EndedJob], start: Start) -> Iterator[str]:

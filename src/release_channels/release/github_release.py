@@ -38,7 +38,7 @@ def _act(release: ReleaseContext) -> Report:
     if name is None:
         return Report(Result.SKIPPED, f"no GitHub Release: the remote {config.remote} is not on GitHub")
     if release.index.name in FOR_PRACTICE and not is_loopback(release.env.get("GITHUB_API_URL")):
-        return Report(Result.SKIPPED, f"no GitHub Release for what is on {release.index.title}: that is for practice")
+        return Report(Result.SKIPPED, f"no GitHub Release for {release.index.title}, which is for practice")
     manifest = verify_manifest(read_manifest(release.root), release.plan)
     patience = release.patience
     with connect(name, release.env, pauses=Pauses(reads=patience.tries)) as github:
@@ -64,7 +64,7 @@ def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[
         _put(github, draft, name, path)
     filled = next((there for there in github.find_releases(tag) if there.id == draft.id), None)
     if filled is None:
-        raise RefusedError(f"the draft of the GitHub Release {tag} is gone", hint=_again(release, tag))
+        raise RefusedError(f"the draft of the GitHub Release {tag} was deleted", hint=_again(release, tag))
     _require_same(filled, files, release)
     if not filled.is_draft:
         return Report(Result.ALREADY, f"someone else published the GitHub Release {tag} by now: {filled.url}")
@@ -94,7 +94,7 @@ def _publish(github: GitHub, draft: GitHubRelease, commit: str, *, latest: bool)
         where = f"on commit {tag.sha[:12]}" if tag else "nowhere"
         raise FailedError(
             f"GitHub has the tag {draft.tag} {where}, and this release is of commit {commit[:12]}",
-            hint=f"somebody deleted the tag meanwhile: delete the release {published.url} and that tag, then push the "
+            hint=f"the tag was deleted in the meantime: delete the release {published.url} and that tag, then push the "
             "tag again from a clone that has it",
         )
     return published
@@ -111,7 +111,7 @@ def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
         text.append("the mark of a pre-release")
     if not text:
         return ()
-    return (f"the draft was existing; replaced in it: {', '.join(text)}. What {ours.tag} says is its changelog",)
+    return (f"the draft already existed; replaced in it: {', '.join(text)}. {ours.tag} now has the changelog's text",)
 
 
 def _create_draft(github: GitHub, tag: str, notes: str) -> GitHubRelease:

@@ -169,7 +169,7 @@ def smoke_test_script(
     try:
         done = run_unchecked(program, "--help", cwd=home, env=env, timeout=seconds)
     except SlowError:
-        return (f"`{script} --help` had not ended after {seconds:g} s and was stopped: does it know --help?",)
+        return (f"`{script} --help` had not ended after {seconds:g} s and was stopped: does it support --help?",)
     except CommandError as err:
         raise FailedError(f"the script {script} does not start: {err}", hint=err.hint) from err
     if done.code < 0:

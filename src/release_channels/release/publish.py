@@ -90,7 +90,7 @@ def _other_bytes(release: ReleaseContext, manifest: Manifest, why: str, there: M
     if {name.endswith(".whl") for name in there} == {True, False}:
         return RefusedError(
             f"{manifest.version} is complete on {release.index.title}, built with other bytes here: nothing to upload",
-            hint=f"{resume} finishes the rest with the bytes that are there\n{why}",
+            hint=f"{resume} finishes the rest with the bytes on the index\n{why}",
         )
     return RefusedError(
         why,
@@ -114,8 +114,8 @@ def _sha256_there(index: Index, found: IndexFile) -> str:
         copy = fetch_file(index, found, workplace)
         if copy is None:
             raise UnansweredError(
-                f"{index.title} lists {found.name} without a sha256 and does not give the file",
-                hint="its bytes cannot be compared with the ones here; try again when the index gives the file",
+                f"{index.title} lists {found.name} without a sha256 and does not serve the file",
+                hint="its bytes cannot be compared with the ones here; try again when the index serves the file",
             )
         return sha256_of(copy)
 

@@ -91,7 +91,7 @@ def explain_difference(path: Path, other: Path) -> Difference:
         if attributes != second[name][1]:
             return Difference(f"{name} carries {attributes} in one and {second[name][1]} in the other")
     if list(first) != list(second):
-        return Difference("their members stand in another order")
+        return Difference("their members are in another order")
     return Difference("they are packed differently (compression, or the time in the archive's own header)")
 
 

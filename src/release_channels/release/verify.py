@@ -223,7 +223,7 @@ def why_slow(said: str) -> str:
     if names:
         return f": pip tried many versions of {', '.join(names)}, and found none that fit together in time"
     last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
-    return f", and the last that it wrote is {last!r}" if last else ""
+    return f", and its last line is {last!r}" if last else ""
 
 
 def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words: str) -> InstallResult:
@@ -371,8 +371,8 @@ def _no_final(state: IndexState, guest: CleanInstaller, release: ReleaseContext)
         )
     shown = ", ".join(withheld[:3]) + (f" and {len(withheld) - 3} more" if len(withheld) > 3 else "")
     return (
-        f"no final of {guest.project} on {where} can be had with Python {guest.python_version} ({shown}): "
-        "there the public command brings the preview, or nothing (PEP 440)"
+        f"no final of {guest.project} on {where} is available for Python {guest.python_version} ({shown}): "
+        "there the public command installs the preview, or nothing (PEP 440)"
     )
 
 

@@ -124,13 +124,13 @@ def _from_index(release: ReleaseContext, place: Path) -> tuple[Manifest, Path]:
     if wheel is None:
         raise RefusedError(
             f"there is no {MANIFEST}: nothing was built yet, and {release.index.title} has no wheel of {plan.version}",
-            hint="`nox -s build` makes it; after a release, --run-number or --tag says which one is meant",
+            hint="`nox -s build` makes it; after a release, --run-number or --tag selects one",
         )
     place.mkdir()
     paths = {file.name: fetch_file(release.index, file, place) for file in there}
     missing = [name for name, path in paths.items() if path is None]
     if missing:
-        raise UnansweredError(f"{release.index.title} does not give {', '.join(missing)}", hint="try again later")
+        raise UnansweredError(f"{release.index.title} does not serve {', '.join(missing)}", hint="try again later")
     files = tuple(ManifestFile(name, path.stat().st_size, sha256_of(path)) for name, path in paths.items() if path)
     return Manifest(plan.channel, plan.project, plan.version, plan.commit, plan.run, {}, files), place / wheel.name
 

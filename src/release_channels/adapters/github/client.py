@@ -167,7 +167,7 @@ class GitHub:
         def ask() -> Comparison:
             return parse.parse_comparison(self._repo.compare(base, head, comparison_commits_per_page=1))
 
-        return self._answers.read(f"how {head[:40]} stands to {base[:40]}", ask, needs="contents: read")
+        return self._answers.read(f"the comparison of {head[:40]} with {base[:40]}", ask, needs="contents: read")
 
     def find_tag(self, name: str) -> RemoteTag | None:
         """Find a tag by its exact name, and the commit that it points to."""

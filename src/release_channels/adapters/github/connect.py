@@ -47,7 +47,7 @@ def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = 
     import github
 
     if not is_repository_name(repository):
-        raise UsageError(f"{repository!r} is not the name of a repository", hint='it is written "owner/name"')
+        raise UsageError(f"{repository!r} is not the name of a repository", hint='write it as "owner/name"')
     base = env.get(_ADDRESS, "").rstrip("/") or github.Consts.DEFAULT_BASE_URL
     _check_address(base, env)
     pauses = pauses or Pauses()

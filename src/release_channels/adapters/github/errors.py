@@ -88,7 +88,7 @@ class RetryingClient:
         except (github.BadAttributeException, *_UNUSABLE) as err:
             raise RefusedError(
                 f"{self._who} gave an answer that cannot be used when {doing}: {type(err).__name__}",
-                hint=f"is {self.repository} its name now? After a rename GitHub answers for the old name half-way only",
+                hint=f"was {self.repository} renamed? Set `repository` in [tool.release-channels] to the new name",
             ) from err
 
     @property
@@ -101,9 +101,9 @@ class RetryingClient:
             return _Unsettled(f"{self._who} failed with {status} when {doing}", hint=again)
         if until := _limited_until(status, headers, err.message or _message(err.data), self.clock()):
             return UnansweredError(
-                f"{self._who} answers no more questions before {until}, its rate limit is used up ({doing})",
+                f"{self._who} rejects requests until {until}: its rate limit is used up ({doing})",
                 hint="try again after that time"
-                + ("" if self.token else "; with a token in GH_TOKEN it is far higher"),
+                + ("" if self.token else "; with a token in GH_TOKEN the limit is higher"),
             )
         reason = self._clean(_message(err.data))
         if status == 401:
@@ -127,7 +127,7 @@ class RetryingClient:
     def _unknown(self, doing: str) -> RefusedError:
         if self.token is None:
             return RefusedError(
-                f"{self._who} wants a token when {doing}", hint="set GH_TOKEN, or log in with `gh auth login`"
+                f"{self._who} requires a token when {doing}", hint="set GH_TOKEN, or log in with `gh auth login`"
             )
         return RefusedError(
             f"{self._who} does not accept the token from {self.token.source} when {doing}",
@@ -148,14 +148,15 @@ class RetryingClient:
 
 # What the library lets through when an answer has another form than it believes.
 _UNUSABLE = (AssertionError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
-_LOOK = "fix what it names and try again; `release-channels status` shows what is there"
+_LOOK = "fix what it names and try again; `release-channels status` shows the current state"
 
 
 def _rights(needs: str) -> str:
     if not needs:
-        return "the token lacks a right, or the organization wants it authorized first (single sign-on)"
+        return "the token lacks a permission, or the organization must authorize it first (single sign-on)"
     return (
-        f"it takes `{needs}`: in a workflow under the job's `permissions:`, by hand as a right of the token in GH_TOKEN"
+        f"it requires `{needs}`: in a workflow under the job's `permissions:`, by hand as a permission of the token "
+        "in GH_TOKEN"
     )
 
 

@@ -84,7 +84,7 @@ class Settings:
         """Allow a pattern of branches or tags to deploy to an environment."""
         sent = {"name": policy.pattern, "type": policy.kind}
         self.answers.write(
-            f"let {policy} into {environment}",
+            f"allow {policy} in {environment}",
             lambda: self.ask("POST", f"{_path(environment)}/deployment-branch-policies", sent),
             needs=_ADMINISTRATION,
         )
@@ -142,7 +142,7 @@ class Settings:
         def ask() -> tuple[str, ...]:
             return parse.parse_complaints(self._pages(f"/check-runs/{job_id}/annotations", ""))
 
-        return self.answers.read(f"what job {job_id} complains of", ask, needs="checks: read")
+        return self.answers.read(f"the errors of job {job_id}", ask, needs="checks: read")
 
     def _pages(self, path: str, key: str) -> Iterator[Mapping[str, Any]]:
         """Read a list page by page; `key` is its key in the answer, or empty."""

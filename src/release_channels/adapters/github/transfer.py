@@ -57,9 +57,7 @@ def check_archive(artifact: Artifact, limit: int) -> None:
     Raises: RefusedError if it has expired or is too large.
     """
     if artifact.expired:
-        raise RefusedError(
-            f"the artifact {artifact.name} has expired on GitHub", hint="its bytes are gone: they must be built again"
-        )
+        raise RefusedError(f"the artifact {artifact.name} has expired on GitHub", hint="the files must be built again")
     if artifact.size > limit:
         raise _too_large(artifact, limit)
 
@@ -80,8 +78,8 @@ def fetch_archive(
         digest = _fetch(address, artifact, target, limit, seconds)
         if artifact.digest not in (None, digest):
             raise UnansweredError(
-                f"what GitHub sent as the artifact {artifact.name} does not have its sha256",
-                hint="try again; if it stays so, run its workflow again",
+                f"the download of the artifact {artifact.name} does not have its sha256",
+                hint="try again; if that does not help, run its workflow again",
             )
     except BaseException:
         target.unlink(missing_ok=True)

@@ -75,7 +75,9 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
         news = project.news_file(final_of(project.version))
         if news and named_changelog(project.config, news) == news and follow_links(news, read)[1] is None:
-            return passed(AREA, "changelog", f"{news} is not there yet; `release-channels bump` lets towncrier make it")
+            return passed(
+                AREA, "changelog", f"{news} does not exist yet; `release-channels bump` creates it with towncrier"
+            )
         path = find_changelog(project.config, read, news)
         if path is None:
             return passed(AREA, "changelog", "there is none; GitHub's own notes are used")
@@ -87,7 +89,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
             # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
             plan_release(document, final_of(project.version), date(2000, 1, 1), path, project.config.tag_format)
     except RefusedError as stop:
-        return warning(AREA, "changelog", f"{stop}: so far `release-channels bump` would refuse", stop.hint)
+        return warning(AREA, "changelog", f"{stop}: `release-channels bump` would refuse", stop.hint)
     return passed(AREA, "changelog", f"{path} can be read")
 
 
@@ -159,7 +161,7 @@ def _names(workflows: Mapping[str, str], publisher: Publisher) -> Diagnosis:
         return error(
             AREA, "names", f"{path} publishes from the environment {text}, and the settings say "
             f"{publisher.environment}",
-            "one of both was renamed: the commonest cause of `invalid-publisher`",
+            "rename one of them: this is the most common cause of `invalid-publisher`",
         )  # fmt: skip
     return passed(AREA, "names", f"{publisher.workflow} publishes from {publisher.environment}, as the settings say")
 
@@ -194,7 +196,7 @@ def _tagging(path: str, text: str) -> Iterator[Diagnosis]:
         if _TAGGING.search(step["run"].text):
             yield warning(
                 AREA, "tagging", f"{path}:{step['run'].line} makes or pushes a tag",
-                "a tag that is pushed with the job's own token starts no workflow: "
-                "`release-channels tag` is a person's act",
+                "a tag pushed with the job's own token starts no workflow: "
+                "run `release-channels tag` by hand",
             )  # fmt: skip
             return

@@ -43,7 +43,7 @@ def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence
             f"`git remote add {config.remote} …`, or `remote` in [tool.release-channels]",
         )  # fmt: skip
     else:
-        yield passed(GIT, "remote", f"{config.remote} is there")
+        yield passed(GIT, "remote", f"{config.remote} exists")
     if branch != config.main_branch:
         yield error(
             GIT, "default branch", f"it is {branch}, and the settings say {config.main_branch}",
@@ -68,7 +68,7 @@ def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
     ]:
         yield warning(
             GIT, "tags", f"versions that went down: {_some(down)}",
-            "users are offered the highest version, whenever it was made: number the next one above all of them",
+            "installers pick the highest version, whatever its date: number the next one above all of them",
         )  # fmt: skip
     if not others and not down:
         count = len(releases)
@@ -112,10 +112,10 @@ def diagnose_index(state: IndexState, plan: Plan, config: Config, now: datetime)
 
 def _room(state: IndexState, config: Config, now: datetime) -> Diagnosis:
     seen = quota_usage(state, config.project_limit, now)
-    used = f"{seen.used / seen.limit:.0%} of the project's room is used"
+    used = f"{seen.used / seen.limit:.0%} of the project's quota is used"
     if seen.days is not None and seen.days < _SOON:
         return warning(
-            INDEX, "room", f"{used}; the rest is enough for {seen.days:.0f} days at the present pace",
+            INDEX, "room", f"{used}; the rest is enough for {seen.days:.0f} days at the current rate",
             "delete old previews on the index's own page, or ask it for more room (`project-limit` then)",
         )  # fmt: skip
     return passed(INDEX, "room", used)
@@ -135,7 +135,7 @@ def diagnose_publishers(
             yield error(
                 INDEX, topic, f"{file.file} was published by {', '.join(value or 'none' for value in file.values)}; "
                 f"the settings say {text}",
-                "put settings and publisher in step: `release-channels setup-publishing` shows the values",
+                "make settings and publisher agree: `release-channels setup-publishing` shows the values",
             )  # fmt: skip
         elif not publisher.repository:
             published = f"; {file.file} was published by {file.values[0]}" if file else ""
@@ -148,7 +148,7 @@ def diagnose_publishers(
             )
         elif file is None:
             yield declared(
-                INDEX, topic, f"{text}: no attested file tells, and only the owners of {project} see it on the index",
+                INDEX, topic, f"{text}: no attested file confirms it, and only owners of {project} see it on the index",
                 "`release-channels setup-publishing --apply` lets the workflow show its identity to the index",
             )  # fmt: skip
         else:

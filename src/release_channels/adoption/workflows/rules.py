@@ -284,7 +284,7 @@ def _last_job(file: _File) -> Iterator[RuleViolation]:
     jobs = file.top["jobs"].table
     last = next((name for name, job in jobs.items() if "ci-result" in _sessions(job)), None)
     if last is None:
-        yield file.broken(file.top["jobs"].line, "last-job", "no job concludes: `nox -s ci-result`")
+        yield file.broken(file.top["jobs"].line, "last-job", "no job evaluates the others: `nox -s ci-result`")
         return
     job = jobs[last]
     missing = sorted(set(jobs) - {last} - set(job["needs"].texts))

@@ -110,12 +110,12 @@ def environment_name(call: Call) -> str:
 
 
 def environment_of(call: Call) -> StoredEnvironment:
-    """Find the environment in a path."""
+    """Find the environment that a request's path names."""
     return require(call.state.environments.get(environment_name(call)))
 
 
 def custom_policies_of(call: Call) -> StoredEnvironment:
-    """Find the environment in a path, which must have its own policies.
+    """Find the environment that a request's path names, which must have its own policies.
 
     Raises: Refused with 404 if it has none.
     Source: GitHub's REST reference, deployment branch policies: 404 where `custom_branch_policies` is false.

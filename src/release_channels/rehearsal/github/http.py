@@ -52,7 +52,7 @@ class Call:
 
     @property
     def repository(self) -> str:
-        """The repository in the path."""
+        """The repository that the request's path names."""
         return f"{self.values.get('owner')}/{self.values.get('name')}"
 
     def may(self, area: str, level: str) -> bool:

@@ -96,7 +96,7 @@ def sees_drafts(call: Call) -> bool:
 
 
 def release_of(call: Call) -> StoredRelease:
-    """Find the release in a path; a draft is visible only with write access.
+    """Find the release that a request's path names; a draft is visible only with write access.
 
     Raises: Refused with 404 if there is none.
     """

@@ -126,7 +126,7 @@ def _show_job(site: Site, run: StoredRun, number: int, attempt: Attempt, job: St
 
 
 def run_of(call: Call) -> StoredRun:
-    """Find the run in a path."""
+    """Find the run that a request's path names."""
     return require(call.state.runs.get(call.values["run_id"]))
 
 

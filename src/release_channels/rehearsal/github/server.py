@@ -42,5 +42,5 @@ def serve_github(state: GitHubState, *, tls: Tls | None = None, port: int = 0) -
     Raises: RefusedError if the port is taken.
     """
     app = GitHubApp(state)
-    with serve_wsgi(app, "the GitHub stand-in", tls=tls, port=port) as served:
+    with serve_wsgi(app, "the GitHub double", tls=tls, port=port) as served:
         yield RunningGitHub(served, app)

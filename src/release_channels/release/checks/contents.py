@@ -12,7 +12,7 @@ from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import error, list_errors, summarize
 
-_AGAIN = "build again; if it stays so, the build backend is at fault"
+_AGAIN = "build again; if that does not help, report it to the build backend"
 
 
 def check_contents(archive: Archive) -> Iterator[Finding]:
@@ -104,7 +104,7 @@ def check_record(archive: Archive) -> Iterator[Finding]:
         (
             (broken, "RECORD has lines that are not name, hash and size", hint),
             (missing, "RECORD leaves out", hint),
-            (sorted(recorded.keys() - files.keys()), "RECORD names what the wheel does not hold", hint),
+            (sorted(recorded.keys() - files.keys()), "RECORD lists files that the wheel does not contain", hint),
             (wrong, "RECORD has another hash or size for", hint),
         ),
     )

@@ -132,7 +132,7 @@ def check_lost_scripts(subject: CheckContext, archive: Archive, previous: Archiv
         return
     lost = _programs(previous) - _programs(archive)
     before = f"{subject.project} {subject.previous_version}" if subject.previous_version else previous.name
-    hint = "keep the script (it may print where it went): an upgrade takes the tool away from its users"
+    hint = "keep the script, which may print where it moved: an upgrade removes it for its users"
     for name in sorted(lost):
         message = f"{subject.project} {subject.version} has lost the script {name}, which {before} had"
         yield error(archive.name, message, hint, Allowable.LOST_SCRIPTS.case(name))

@@ -90,7 +90,9 @@ def check_identity(subject: CheckContext, archive: Archive) -> Iterator[Finding]
     """
     where = "METADATA" if archive.kind is Kind.WHEEL else "PKG-INFO"
     if archive.metadata is None:
-        yield error(archive.name, f"has no {where}", "build again; if it stays so, the build backend is at fault")
+        yield error(
+            archive.name, f"has no {where}", "build again; if that does not help, report it to the build backend"
+        )
         return
     name, written = archive.fields.get("name", ""), archive.fields.get("version", "")
     if canonicalize_name(name) != canonicalize_name(subject.project):

@@ -43,7 +43,7 @@ def check_metadata(archive: Archive) -> Iterator[Finding]:
     for message, hint in _license_file_problems(archive):
         yield error(archive.name, message, hint)
     if not archive.fields.get("requires_python"):
-        message = "says nothing about the Pythons it is for, so installers offer it to all"
+        message = "declares no Requires-Python, so installers offer it to every Python"
         yield note(archive.name, message, "set `requires-python`")
 
 
