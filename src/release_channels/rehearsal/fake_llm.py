@@ -32,7 +32,7 @@ Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class AgentCall:
     """A tool call of the agent."""
 
     tool: str
@@ -44,7 +44,7 @@ class Reply:
     """The model's reply: its text, its tool calls and its claimed number of tokens."""
 
     text: str | None = None
-    calls: tuple[Call, ...] = ()
+    calls: tuple[AgentCall, ...] = ()
     tokens: int = 120
 
 
@@ -61,7 +61,7 @@ def good_agent(messages: Sequence[Message]) -> Reply:
     name = _project(messages)
     text = [str(message["content"]) for message in messages if message["role"] == "tool"]
     steps = (
-        Reply("I read what is there.", (Call("read_file", {"path": "README.md"}),)),
+        Reply("I read what is there.", (AgentCall("read_file", {"path": "README.md"}),)),
         _run(f"python -m pip install --quiet --disable-pip-version-check {name}"),
         _run(f'python -c "{_LOOK}" {name}'),
     )
@@ -73,7 +73,7 @@ def good_agent(messages: Sequence[Message]) -> Reply:
         return Reply("I cannot find the package.")
     if len(text) == len(steps):
         return _run(used[1])
-    return Reply(calls=(Call("submit", {"version": seen[1], "summary": f"{name} was installed and used."}),))
+    return Reply(calls=(AgentCall("submit", {"version": seen[1], "summary": f"{name} was installed and used."}),))
 
 
 # One line for a shell: it holds neither double quotes nor dollars.
@@ -168,7 +168,7 @@ def serve_model(server: ModelServer | None = None, *, tls: Tls | None = None) ->
 
 
 def _run(command: str) -> Reply:
-    return Reply(calls=(Call("run_command", {"command": command}),))
+    return Reply(calls=(AgentCall("run_command", {"command": command}),))
 
 
 def _project(messages: Sequence[Message]) -> str:

@@ -13,7 +13,7 @@ _STARTERS = {"nox", "invoke", "inv", "release-channels"}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RunCommand:
     """One `run:` command, split into words."""
 
     words: tuple[str, ...]
@@ -62,7 +62,7 @@ class Line:
         return next((value for name, value in pairwise(self.options) if name == "--index"), None)
 
 
-def parse_line(text: str) -> Line | None:
+def parse_line(text: str) -> RunCommand | None:
     """Split a `run:` into words; None if it is more than one line or more than one plain command."""
     stripped = text.strip()
     if "\n" in stripped:
@@ -74,4 +74,4 @@ def parse_line(text: str) -> Line | None:
     except ValueError:
         return None
     is_plain = not any(set(word) <= set("();<>|&") for word in words) and "`" not in stripped and "$(" not in stripped
-    return Line(words) if words and is_plain else None
+    return RunCommand(words) if words and is_plain else None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from release_channels.adoption.workflows.parse import Line, parse_line
+from release_channels.adoption.workflows.parse import RunCommand, parse_line
 from release_channels.adoption.workflows.render import PREPARE
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
@@ -220,7 +220,7 @@ def _line(file: _File, name: str, job: Value, run: Value) -> Iterator[RuleViolat
         yield from _with_rights(file, name, run, line)
 
 
-def _with_rights(file: _File, name: str, run: Value, line: Line) -> Iterator[RuleViolation]:
+def _with_rights(file: _File, name: str, run: Value, line: RunCommand) -> Iterator[RuleViolation]:
     """Check what runs where a token can be had: the locked release tool, and of its sessions only some."""
     is_locked = line.words[:3] == ("uv", "run", "--frozen") and line.script is not None
     if line.words[:4] != ("uv", "run", "--no-project", "nox") and not is_locked:
