@@ -183,7 +183,7 @@ def test_a_collection_of_the_projects_own_is_joined(make_repo: MakeRepo) -> None
     assert "  bump               Make main's dev version final" in listed
 
 
-@pytest.mark.parametrize("text", [TASKS, None], ids=["own tasks", "no tasks"])
+@pytest.mark.parametrize("text", [TASKS, pytest.param(None, marks=pytest.mark.full)], ids=["own tasks", "no tasks"])
 def test_without_the_tool_the_tasks_are_listed_and_say_how_to_get_it(
     make_repo: MakeRepo, tmp_path: Path, text: str | None
 ) -> None:

@@ -81,7 +81,13 @@ def test_a_second_build_can_be_switched_off(make_repo: MakeRepo, run_session: Ru
     assert len((tmp_path / "runs").read_text().split()) == 6
 
 
-@pytest.mark.parametrize("steps", [("build", "check"), ("check",)], ids=["concurrent", "afterwards"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(("build", "check"), id="concurrent"),
+        pytest.param(("check",), id="afterwards", marks=pytest.mark.full),
+    ],
+)
 def test_a_second_build_that_fails_is_a_finding_among_the_others(
     make_repo: MakeRepo, run_session: RunSession, steps: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
