@@ -70,7 +70,7 @@ def test_a_number_that_another_commit_has_is_refused(repo: Repo, publish: Publis
     before = repo.fingerprint()
     outcome = publish(*NUMBERED)
     assert outcome.line == f"refused: preview-publish: 1.2.0.dev1 belongs to commit {first[:12]} on the local index"
-    assert "leave --run-number out" in outcome.hint
+    assert "leave out --run-number" in outcome.hint
     assert repo.fingerprint() == before
 
 
