@@ -244,6 +244,13 @@ ALLOWED = {
         {"dependencies": ("rich>=15.0rc1",), "settings": 'allow = ["prerelease-dependencies:rich"]\n'},
         "?   metadata   the dependency 'rich>=15.0rc1' asks for a pre-release (>=15.0rc1)",
     ),
+    "a page about a version that never was": (
+        {
+            "files": {**final().files, "docs/a.md": "uvx demo-tool@1.5.0\n"},
+            "settings": 'allow = ["mentioned-versions:1.5.0"]\n',
+        },
+        "?   mentions   docs/a.md, line 1, names 1.5.0, which was never released",
+    ),
     "no readme": (
         {"files": {**final().files, "pyproject.toml": final().pyproject().replace("readme =", "#")}},
         "?   metadata   the project has no readme, so its page on the index is empty",
@@ -264,7 +271,9 @@ def test_what_is_no_error_of_the_metadata_is_shown_and_tagged(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], changes: dict[str, object], said: str
 ) -> None:
     """A warning of `check`, and what only a build can tell, refuse nothing."""
-    assert tag(make_repo(final(**changes)), dry_run=True) == 0
+    repo = make_repo(final(**changes))
+    on_index(repo, "1.1.0")
+    assert tag(repo, dry_run=True) == 0
     assert said in capsys.readouterr().err
 
 
