@@ -18,6 +18,7 @@ from release_channels.cli.context import open_context
 from release_channels.commands.tag import TagRequest
 from release_channels.commands.tag import tag as make_tag
 from release_channels.errors import FailedError, ReleaseError
+from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.verification import gate_title
 from release_channels.rehearsal.github import Answer
@@ -702,6 +703,22 @@ def test_wait_follows_the_tests_until_they_are_green(ready: Repo, hub: Hub, caps
     gate = ("integration-eval.yml has not started", "integration-eval.yml is in_progress")
     for line in ("test.yml has not started", "test.yml is queued", "test.yml is in_progress", *gate):
         assert told.count(line) == 1
+
+
+def test_a_new_tag_is_to_be_watched_and_not_resumed(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its workflow is not listed in the first seconds, and a second upload beside it must not be proposed."""
+    with serve(tmp_path / "index", project="demo-tool") as index:
+        own = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{index.simple_url}"\npublish-url = "{index.upload_url}"\n'
+        workflow = {".github/workflows/public-release.yml": "on: {push: {tags: ['v*']}}\n"}
+        repo = make_repo(final(tail=COPY + own, files=final().files | workflow))
+        with on_github(repo, monkeypatch) as opened:
+            add_chain(opened.state, repo.git("rev-parse", "HEAD"), version="1.2.0")
+            assert tag(repo, index="mine") == 0
+    shown = capsys.readouterr()
+    told = [line for line in (shown.out + shown.err).splitlines() if line.startswith("next:")]
+    assert told == ["next: release-channels tag --commit v1.2.0 --watch --index mine"]
 
 
 def test_wait_ends_with_red_tests(ready: Repo, hub: Hub) -> None:

@@ -106,5 +106,6 @@ def on_index(environment: RehearsalEnvironment, version: Version | None = None) 
 
 
 def outcome_line(done: CompletedProcess) -> str:
-    """Return the outcome: the last line of a command's output."""
-    return next((line for line in reversed(done.text.splitlines()) if line.strip()), "")
+    """Return the outcome: the last line of a command's output before the next step."""
+    lines = (line for line in reversed(done.text.splitlines()) if line.strip())
+    return next((line for line in lines if not line.startswith("next: ")), "")
