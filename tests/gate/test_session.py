@@ -91,7 +91,10 @@ def test_a_passed_gate_writes_what_it_passed(make_repo: MakeRepo, model: Model, 
         "demo_tool-1.2.0.dev42.tar.gz", "demo_tool-1.2.0.dev42-py3-none-any.whl",
     ]  # fmt: skip
     assert "outcome" in (tmp_path / "output").read_text()
-    assert "passed the gate" in (tmp_path / "summary.md").read_text()
+    summary = (tmp_path / "summary.md").read_text()
+    assert "passed the gate" in summary
+    assert "| judge | passed: The package was installed and used. |" in summary
+    assert "| rollout | reward 1, " in summary
 
 
 @pytest.mark.parametrize("version", ["1.2.0.dev0", pytest.param("1.2.0", marks=pytest.mark.full)])

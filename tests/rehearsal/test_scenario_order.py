@@ -12,10 +12,11 @@ from typing import Any, cast
 import pytest
 from packaging.version import Version
 
+from release_channels.adapters.process import CompletedProcess
 from release_channels.errors import FailedError
 from release_channels.model.config import Config
 from release_channels.model.workflow_semantics.triggers import Event
-from release_channels.rehearsal.maintainer import on_index
+from release_channels.rehearsal.maintainer import on_index, outcome_line
 from release_channels.rehearsal.scenario import Scenario
 
 TEST, PREVIEW, PUBLIC = "test.yml", "internal-preview-release.yml", "public-release.yml"
@@ -145,6 +146,12 @@ def test_the_maintainer_does_not_wait_and_previews_wait_for_each_other(tmp_path:
     assert told.index(f"end {PREVIEW} 1") < told.index(f"begin {PUBLIC} 1")
     assert told.index("bump-dev") < told.index(f"end {PREVIEW} 2") < told.index(f"begin {PREVIEW} 3")
     assert told.index(f"end {PUBLIC} 1") < told.index(f"begin {PREVIEW} 3")
+
+
+@pytest.mark.parametrize("text", ["done: tagged\nnext: release-channels status\n", "x\ndone: tagged\n\n"])
+def test_the_outcome_of_a_task_is_what_the_table_shows(text: str) -> None:
+    """Not the command that comes next."""
+    assert outcome_line(CompletedProcess(("x",), 0, text.encode(), b"")) == "done: tagged"
 
 
 def test_a_version_that_cannot_become_final_ends_the_rehearsal_before_anything_runs(tmp_path: Path) -> None:

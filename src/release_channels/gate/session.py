@@ -12,6 +12,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from release_channels.adapters import console
+from release_channels.adapters.actions_env import read_actions, write_summary
 from release_channels.adapters.actions_event import EventRun, read_event_run, read_optional_input, read_own_run
 from release_channels.adapters.files import atomic_write, checkout_lock, state_directory, temporary_directory
 from release_channels.adapters.git import Git
@@ -36,7 +37,7 @@ from release_channels.gate.providers import Provider, in_order, key_names, provi
 from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, connect_daytona
 from release_channels.gate.test_run import NotGateable, TestedCommit, fetch_tested_commit, tested_commit_of_event
 from release_channels.model.observed import Commit
-from release_channels.model.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result, markdown_table
 from release_channels.model.redact import SecretRedactor, without
 from release_channels.model.tested_commit import PROVENANCE, GateRun, Provenance
 from release_channels.project.commit_url import commit_url, repository_url
@@ -211,12 +212,20 @@ def _gated(request: GateRequest, context: GateContext) -> Outcome:
     except ReleaseError as stop:
         console.error(stop)
         result = Result.REFUSED if isinstance(stop, RefusedError) else Result.FAILED
+        _summarize(request, context)
         return replace(_outcome(request, result, f"gate: {stop}"), hint=stop.hint)
+    _summarize(request, context)
     written = _write_provenance(request, candidate, context)
     message = f"{candidate.name} {candidate.version} passed the gate" + (
         f"; {PROVENANCE} was written" if written else f"; no {PROVENANCE} was written: {request.tested.missing}"
     )
     return _outcome(request, Result.DONE, message)
+
+
+def _summarize(request: GateRequest, context: GateContext) -> None:
+    """Show the result of each check that has passed on the job's summary page, the judge's reason among them."""
+    results = {name: context.redactor(result) for name, result in context.results.items()}
+    write_summary(read_actions(request.env), markdown_table(results))
 
 
 def _remove_old_results(root: Path) -> Path:
