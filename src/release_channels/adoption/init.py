@@ -177,7 +177,7 @@ class _Lock:
                 self._lock(*again).or_raise()
             except CommandError as err:
                 # What uv lacks, such as the Python that the project needs, has to be brought in first.
-                hint = f"{err.hint}\nonce uv can lock it, `{self.command}` goes on"
+                hint = f"{err.hint}\nonce uv can lock it, `{self.command}` continues"
                 raise FailedError(f"{self.path} cannot be made, so nothing was written", hint=hint) from err
         return path.read_bytes() != before
 
