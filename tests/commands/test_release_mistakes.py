@@ -110,7 +110,7 @@ KINDS: dict[str, tuple[Sample, Prepare, Act, str]] = {
         "names 1.1.5, which was never released",
     ),
     "11 a stale __version__": (
-        _final(**{"src/demo_tool/_version.py": '__version__ = "1.1.0"\n'}), _nothing, _tag, "_version.py holds 1.1.0",
+        _final(**{"src/demo_tool/_version.py": '__version__ = "1.1.0"\n'}), _nothing, _tag, "_version.py has 1.1.0",
     ),
     "12 a tag aside of main": (_final(), _aside, _tag, "is not contained in origin/main"),
     "13 a version that is spelled another way": (
