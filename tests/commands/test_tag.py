@@ -20,7 +20,7 @@ from release_channels.commands.tag import tag as make_tag
 from release_channels.errors import FailedError, ReleaseError
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.verification import gate_title
-from release_channels.rehearsal.github import Answer
+from release_channels.rehearsal.github.http import no_access
 from tests.cli.screen import BIN, run, start, wait_until
 from tests.commands.doing import bump, hook, on_github, on_index, some_of, tag
 from tests.commands.test_bump import vcs_pyproject
@@ -311,7 +311,7 @@ TESTS = {
         1, "has not run for",
     ),
     "api says no": (
-        lambda hub, sha: hub.state.faults.append(lambda _method, _path: Answer(403, {"message": "no"})),
+        lambda hub, sha: hub.state.faults.append(lambda _method, _path: no_access().answer()),
         0, "?   tests      test.yml could not be asked",
     ),
 }  # fmt: skip

@@ -134,10 +134,14 @@ def rate_limited(now: float, seconds: float = 600) -> Answer:
     return Answer(403, {"message": message, "documentation_url": DOCS}, headers)
 
 
-def slow_down(seconds: int = 60) -> Answer:
-    """Make the answer to requests that come too fast."""
+def slow_down(seconds: int | None = 60) -> Answer:
+    """Make the answer to requests that come too fast; without seconds it does not say how long to wait, and is a 403.
+
+    Source: GitHub's REST reference, rate limits: a secondary limit answers 403 or 429, with or without the header.
+    """
     message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-    return Answer(429, {"message": message, "documentation_url": DOCS}, {"Retry-After": str(seconds)})
+    content = {"message": message, "documentation_url": DOCS}
+    return Answer(403, content) if seconds is None else Answer(429, content, {"Retry-After": str(seconds)})
 
 
 def broken(status: int = 502) -> Answer:

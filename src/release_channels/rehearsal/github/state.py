@@ -211,6 +211,8 @@ class Answer:
     status: int
     content: Any = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_githubs: bool = True
+    """False for what something in front of GitHub says, which keeps no contract."""
 
     def body(self) -> bytes:
         """Return the response body as the bytes that are sent."""
