@@ -32,6 +32,8 @@ READS: dict[str, Ask] = {
     "download_artifact": lambda client, path: client.download_artifact(7, path / "a.zip", 9),
     "compare": lambda client, _: client.compare("main", SHA),
     "releases": lambda client, _: client.releases(),
+    "release": lambda client, _: client.release(7),
+    "require_branch": lambda client, _: client.require_branch("bump"),
     "find_releases": lambda client, _: client.find_releases("v1.2.0"),
     "generate_notes": lambda client, _: client.generate_notes("v1.2.0", "v1.1.0", "main"),
     "deployments": lambda client, _: client.deployments("pypi-public", 3),

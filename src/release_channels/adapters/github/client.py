@@ -109,6 +109,13 @@ class GitHub:
         runs = self._answers.read(f"the run of {workflow} called {title!r}", ask, needs="actions: read")
         return max(runs, key=lambda run: run.number, default=None)
 
+    def started_run(self, run_id: int) -> WorkflowRun | None:
+        """Read a run that was started a moment ago; None while GitHub does not show it."""
+        try:
+            return self.run(run_id)
+        except NotFoundError:
+            return None
+
     def run(self, run_id: int) -> WorkflowRun:
         """Read one run."""
         return self._answers.read(
@@ -203,6 +210,14 @@ class GitHub:
 
         return self._answers.read("the releases", ask, needs="contents: read")
 
+    def release(self, release_id: int) -> GitHubRelease:
+        """Read one release, which may be a draft that no list shows yet."""
+
+        def ask() -> GitHubRelease:  # the library takes the tag of a release that is not read from its address
+            return parse.parse_release(self._repo.get_release(release_id).complete())
+
+        return self._answers.read(f"release {release_id}", ask, needs=_CONTENTS)
+
     def find_releases(self, tag: str) -> tuple[GitHubRelease, ...]:
         """Find the releases of a tag by listing, since a look-up by tag hides drafts."""
         return tuple(release for release in self.releases() if release.tag == tag)
@@ -279,6 +294,17 @@ class GitHub:
             return parse.sure(self._repo.generate_release_notes(tag, target_commitish=target, **since).body)
 
         return self._answers.read(f"the notes of {tag}", ask, needs=_CONTENTS)
+
+    def require_branch(self, name: str) -> None:
+        """Check that GitHub shows a branch, which may take a moment after it was pushed.
+
+        Raises: NotFoundError if it does not.
+        """
+
+        def look() -> object:
+            return parse.sure(self._repo.get_git_ref(f"heads/{name}").object)
+
+        self._answers.read(f"the branch {name}", look, needs="contents: read", is_fresh=True)
 
     def open_pull_request(self, head: str, base: str, title: str, body: str) -> PullRequest:
         """Open a pull request between two branches of the repository."""

@@ -13,13 +13,25 @@ from werkzeug.wrappers import Request, Response
 from release_channels.adapters.github.connect import USER_AGENT
 from release_channels.rehearsal.github import artifacts
 from release_channels.rehearsal.github.contract import load_contract
-from release_channels.rehearsal.github.http import Call, Listing, Refused, broken, no_access, not_found, rate_limited
+from release_channels.rehearsal.github.http import (
+    Call,
+    Listing,
+    Refused,
+    broken,
+    no_access,
+    not_found,
+    rate_limited,
+    slow_down,
+)
 from release_channels.rehearsal.github.payloads import Site, repository_id
 from release_channels.rehearsal.github.routes import Route, url_map
 from release_channels.rehearsal.github.state import Answer, GitHubState
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_POINTS = {"read": 1, "write": 5}
+_PAUSE = 60
 
 
 class GitHubApp:
@@ -102,6 +114,8 @@ class GitHubApp:
             left = state.hourly_limit - state.asked[token]
             if left < 0:
                 return rate_limited(now)
+            if state.is_too_fast(token, _POINTS[route.level]):
+                return slow_down(_PAUSE if state.tells_pause else None)
             site = Site(request.host_url.rstrip("/"), state.repository, state.private, state.default_branch)
             call = Call(state, site, dict(matched), request.args.to_dict(), sent, token)
             answer = _redirect(request, call) or _dispatch(request, route, call, breach)

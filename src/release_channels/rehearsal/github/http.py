@@ -113,6 +113,12 @@ def require(stored: _Stored | None) -> _Stored:
     return stored
 
 
+def find_ref(call: Call, name: str) -> tuple[str, str] | None:
+    """Return the object that a full ref name points to, and its type; a fresh ref may not be seen yet."""
+    found = call.state.history.ref(name)
+    return found if found and call.state.is_ref_seen(name) else None
+
+
 def invalid(**error: str) -> Refused:
     """Format the refusal of a field, by `resource`, `field`, `code` and `message`."""
     return Refused(422, "Validation Failed", error)
