@@ -69,7 +69,7 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str]) -> 
         return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
     if left_out := git.uncommitted():
         console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")
-    world = partial(_make_scenario, git, project, commit, options, env)
+    world = partial(make_scenario, git, project, commit, options, env)
     return _run_faults(options, world, project) if options.fault else _run_scenario(options, world)
 
 
@@ -91,7 +91,7 @@ def _require_workflows(git: Git, commit: Commit, project: Project, options: Rehe
 
 
 @contextmanager
-def _make_scenario(
+def make_scenario(
     git: Git, project: Project, commit: Commit, options: RehearsalOptions, env: Mapping[str, str]
 ) -> Iterator[Scenario]:
     """Create an environment and its scenario.
