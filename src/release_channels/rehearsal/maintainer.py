@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.version import Version
@@ -16,10 +17,36 @@ from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.release.dist_dir import read_manifest
 
 _TASK = "from release_channels.tasks import main; main()"
+_NEXT = "next: "
 _BUILD = (
     "import sys; from pathlib import Path; from release_channels.release.pipeline import run_pipeline; "
     "sys.exit(not run_pipeline('build', ('build',), sys.argv[1:], root=Path.cwd()).result.is_good)"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRunner:
+    """Runs tasks as they are typed in a checkout; `program` is what a Python is started with."""
+
+    checkout: Path
+    env: Mapping[str, str] = field(repr=False)
+    program: str = _TASK
+    seconds: float = 600
+
+    def task(self, *words: str) -> CompletedProcess:
+        """Run one of the tasks."""
+        argv = (sys.executable, "-c", self.program, *words)
+        return run_unchecked(*argv, cwd=self.checkout, env=self.env, merged=True, timeout=self.seconds)
+
+    def do(self, *words: str) -> CompletedProcess:
+        """Run a task that has to succeed.
+
+        Raises: FailedError with all that it said.
+        """
+        done = self.task(*words)
+        if done.code:
+            raise FailedError(f"`release-channels {' '.join(words)}` exited {done.code}", hint=done.text)
+        return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +55,21 @@ class Maintainer:
 
     environment: RehearsalEnvironment
 
+    @property
+    def tasks(self) -> TaskRunner:
+        """The tasks, in the maintainer's checkout."""
+        return TaskRunner(self.environment.checkout, self.environment.maintainer())
+
     def task(self, *words: str) -> CompletedProcess:
         """Run one of the tasks as it is typed."""
-        argv = (sys.executable, "-c", _TASK, *words)
-        return run_unchecked(*argv, cwd=self.environment.checkout, env=self.environment.maintainer(), merged=True)
+        return self.tasks.task(*words)
 
     def do(self, *words: str) -> str:
         """Run a task that has to succeed, and give its outcome.
 
         Raises: FailedError with all that it said.
         """
-        done = self.task(*words)
-        if done.code:
-            raise FailedError(f"`release-channels {' '.join(words)}` exited {done.code}", hint=done.text)
-        return outcome_line(done)
+        return outcome_line(self.tasks.do(*words))
 
     @property
     def is_open(self) -> bool:
@@ -106,5 +134,6 @@ def on_index(environment: RehearsalEnvironment, version: Version | None = None) 
 
 
 def outcome_line(done: CompletedProcess) -> str:
-    """Return the outcome: the last line of a command's output."""
-    return next((line for line in reversed(done.text.splitlines()) if line.strip()), "")
+    """Return the outcome: the last line of a command's output, but for the one that names the next step."""
+    lines = [line for line in done.text.splitlines() if line.strip() and not line.startswith(_NEXT)]
+    return lines[-1] if lines else ""
