@@ -224,6 +224,8 @@ def _smoke(words: Sequence[str], directory: Path) -> Path:
     run("git", "remote", "add", _CONFIG.remote, f"https://github.com/{repository}", cwd=checkout, env=env)
     tasks = TaskRunner(checkout, env, PROGRAM, seconds=2 * _HOUR)
     Smoke(repository, INDEX, tasks, _recorder(env), _ask, Waiting()).walk()
+    lines = recording.read_text(encoding="utf-8").splitlines(keepends=True)
+    recording.write_text("".join(dict.fromkeys(lines)), encoding="utf-8")  # who waits asks the same again and again
     return recording
 
 

@@ -17,7 +17,7 @@ from release_channels.adapters.index import Credentials, Index, read_index, upst
 from release_channels.cli.context import open_project
 from release_channels.cli.options import RehearsalOptions
 from release_channels.cli.run import session_run
-from release_channels.errors import FailedError, RefusedError
+from release_channels.errors import FailedError, RefusedError, ReleaseError
 from release_channels.model.observed import Commit
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.verification import WORKFLOWS
@@ -105,14 +105,15 @@ def make_scenario(
             directory, git, project, commit, env, is_quick=options.quick, keep=options.keep
         ) as environment,
     ):
-        yield Scenario(
-            environment,
-            WorkflowDispatcher(
-                environment, with_tests=options.with_tests, counters={project.config.test_workflow: newest_run}
-            ),
-            Maintainer(environment),
-            make_end_users(environment),
+        dispatcher = WorkflowDispatcher(
+            environment, with_tests=options.with_tests, counters={project.config.test_workflow: newest_run}
         )
+        try:
+            yield Scenario(environment, dispatcher, Maintainer(environment), make_end_users(environment))
+        except ReleaseError:
+            for what in environment.warnings():
+                console.warn(what)  # it may be why
+            raise
         wrong = environment.warnings()
     if wrong:
         raise FailedError("internal error of the rehearsal", hint="\n".join(wrong))
