@@ -51,6 +51,7 @@ def test_a_rehearsal_fails_where_a_request_breaks_the_contract(repo: Repo, direc
     assert list(directory.iterdir()) == []
 
 
+@pytest.mark.full
 def test_a_breach_is_told_where_the_rehearsal_fails_anyway(
     repo: Repo, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
