@@ -33,7 +33,6 @@ READS: dict[str, Ask] = {
     "compare": lambda client, _: client.compare("main", SHA),
     "releases": lambda client, _: client.releases(),
     "release": lambda client, _: client.release(7),
-    "require_branch": lambda client, _: client.require_branch("bump"),
     "find_releases": lambda client, _: client.find_releases("v1.2.0"),
     "generate_notes": lambda client, _: client.generate_notes("v1.2.0", "v1.1.0", "main"),
     "deployments": lambda client, _: client.deployments("pypi-public", 3),

@@ -75,18 +75,26 @@ def test_what_is_fresh_is_seen_later(hub: Hub) -> None:
     assert "No commits between" in api(hub, "POST", "/pulls", json=opened).text
 
 
+def _open_after_waiting(hub: Hub, branch: str) -> int:
+    """Open a pull request as `bump` does."""
+    client = hub.client()
+    client.await_branch(branch)
+    return client.open_pull_request(branch, "main", branch, "").number
+
+
 def test_a_pull_request_waits_until_its_branch_is_seen(hub: Hub) -> None:
-    """It is asked for as often as anything that is read, and a branch that never comes is named."""
+    """It is asked for as often as anything that is read; of a branch that never comes GitHub says so itself."""
     hub.state.clock = lambda: datetime.fromtimestamp(NOW + sum(hub.naps.taken), UTC)
     hub.state.lag_behind(0.25)
     (hub.repo.root / "new.txt").write_text("new")
     hub.repo.commit("more")
     hub.repo.git("push", "--quiet", "origin", "HEAD:refs/heads/fresh")
-    hub.client().require_branch("fresh")
+    assert _open_after_waiting(hub, "fresh") == 1
     assert hub.naps.taken == [0.1, 0.2]
-    assert hub.client().open_pull_request("fresh", "main", "Fresh", "").number == 1
-    with pytest.raises(RefusedError, match="asked for the branch absent"):
-        hub.client().require_branch("absent")
+    with pytest.raises(RefusedError, match=r"PullRequest\.head invalid"):
+        _open_after_waiting(hub, "absent")
+    assert hub.naps.taken == [0.1, 0.2, 0.1, 0.2]
+    assert len(hub.state.pulls) == 1
 
 
 @pytest.mark.full

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from release_channels.adapters.github import parse
-from release_channels.adapters.github.errors import NotFoundError, RetryingClient
+from release_channels.adapters.github.errors import ForbiddenError, NotFoundError, RetryingClient
 from release_channels.adapters.github.transfer import check_archive, fetch_archive, upload_file
 from release_channels.model.github import (
     Artifact,
@@ -295,16 +296,17 @@ class GitHub:
 
         return self._answers.read(f"the notes of {tag}", ask, needs=_CONTENTS)
 
-    def require_branch(self, name: str) -> None:
-        """Check that GitHub shows a branch, which may take a moment after it was pushed.
+    def await_branch(self, name: str) -> None:
+        """Wait until GitHub shows a branch that was pushed a moment ago, as long as for any answer.
 
-        Raises: NotFoundError if it does not.
+        A token that may not read it says no more than the request that needs the branch will say.
         """
 
         def look() -> object:
             return parse.sure(self._repo.get_git_ref(f"heads/{name}").object)
 
-        self._answers.read(f"the branch {name}", look, needs="contents: read", is_fresh=True)
+        with suppress(NotFoundError, ForbiddenError):
+            self._answers.read(f"the branch {name}", look, needs="contents: read", is_fresh=True)
 
     def open_pull_request(self, head: str, base: str, title: str, body: str) -> PullRequest:
         """Open a pull request between two branches of the repository."""
