@@ -137,7 +137,7 @@ def serve_index(context: Context, port: str = "") -> None:
     help={
         "channel": "preview or public; both without it",
         "format": "text or markdown",
-        "write": "bring the marked block of this Markdown file up to date",
+        "write": "update the marked block of this Markdown file",
         "check": "write nothing, and fail where the block of the file (README.md) is out of date",
     }
 )
@@ -156,7 +156,7 @@ def install_commands(_: Context, channel: str = "", format: str = "text", write:
 @task(
     help={
         "path": "the top of the project, here by default",
-        "tool": "what brings release-channels: a requirement, or the path of a wheel or checkout",
+        "tool": "what installs release-channels: a requirement, or the path of a wheel or checkout",
         "gate": "with a live gate; by default where the project calls a model",
         "no_gate": "without a live gate",
         "update": "also replace what differs, where git can restore it",

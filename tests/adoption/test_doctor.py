@@ -116,7 +116,7 @@ HUB_CASES: dict[str, tuple[RepositorySettings, DiagnosisSeverity, str]] = {
     ),
     "no provider": (
         replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"DAYTONA_API_KEY"})}), ERROR,
-        "no model provider's secret is there",
+        "there is no model provider's secret",
     ),
     "a provider without its address": (
         replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"BF_TOKEN"})}), WARNING,
@@ -679,7 +679,7 @@ def test_a_test_workflow_of_a_project_is_followed_as_github_names_it(
 _COPIED = re.compile(r"`[^`]+`|\S*\w/\w\S*|\S+\.(?:yml|toml|lock|py)\b")
 
 
-@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("columns", [60, *(pytest.param(wide, marks=pytest.mark.full) for wide in (80, 120))])
 def test_what_is_copied_from_the_screen_is_on_one_line(hub: Hub, columns: int) -> None:
     """However narrow the terminal is, no command and no path is broken, and a fix begins a line of its own."""
     project = hub.repo

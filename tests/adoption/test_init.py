@@ -183,7 +183,7 @@ def test_a_collection_of_the_projects_own_is_joined(make_repo: MakeRepo) -> None
     assert "  bump               Make main's dev version final" in listed
 
 
-@pytest.mark.parametrize("text", [TASKS, None], ids=["own tasks", "no tasks"])
+@pytest.mark.parametrize("text", [TASKS, pytest.param(None, marks=pytest.mark.full)], ids=["own tasks", "no tasks"])
 def test_without_the_tool_the_tasks_are_listed_and_say_how_to_get_it(
     make_repo: MakeRepo, tmp_path: Path, text: str | None
 ) -> None:
@@ -270,7 +270,7 @@ def test_a_copy_of_the_version_that_nothing_updates_is_proposed(
         'pattern = "version: {version}"\nfollows = "finals"\n'
     )
     shown = capsys.readouterr().err
-    assert "CITATION.cff, line 2, holds 0.6.9" in shown
+    assert "CITATION.cff, line 2, has 0.6.9" in shown
     assert all(f"  {line}\n" in shown for line in entry.splitlines())
     pyproject = repo.root / "pyproject.toml"
     assert "version-files" not in pyproject.read_text()
@@ -472,7 +472,7 @@ def test_a_tool_that_is_not_this_one_is_refused(make_repo: MakeRepo, tool: str) 
     """Before anything is written."""
     repo = make_repo(Sample())
     before = repo.fingerprint()
-    with pytest.raises(UsageError, match=r"is neither a requirement nor a file|does not bring release-channels"):
+    with pytest.raises(UsageError, match=r"is neither a requirement nor a file|does not install release-channels"):
         adopt(repo, tool=tool)
     assert repo.fingerprint() == before
 

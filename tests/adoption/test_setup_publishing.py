@@ -109,11 +109,11 @@ def test_what_is_missing_of_an_environment_is_planned(
             id="environment",
         ),
         pytest.param("invalid-publisher: valid token", "no publisher of demo has these values", id="publisher"),
-        pytest.param("invalid-pending-publisher: valid token", "demo exists by now", id="pending"),
+        pytest.param("invalid-pending-publisher: valid token", "demo already exists", id="pending"),
         pytest.param("is the `id-token: write` permission missing?", "needs `id-token: write`", id="permission"),
-        pytest.param("not-enabled: off", "switched Trusted Publishing off", id="switched off"),
-        pytest.param("a comet", "public-release.yml said: a comet", id="unknown"),
-        pytest.param("", "said nothing", id="nothing"),
+        pytest.param("not-enabled: off", "Trusted Publishing is disabled", id="switched off"),
+        pytest.param("a comet", "public-release.yml reported: a comet", id="unknown"),
+        pytest.param("", "reported nothing", id="nothing"),
     ],
 )
 def test_each_refusal_becomes_the_one_setting_to_change(said: str, setting: str) -> None:
@@ -327,7 +327,7 @@ def test_a_green_trial_of_a_new_project_is_not_called_trust(
         outcome = apply(hub)
     assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
     told = capsys.readouterr().out
-    assert "the index itself is asked by the first release" in told
+    assert "the index itself answers at the first release" in told
     assert "lets it in" not in told
 
 
@@ -359,7 +359,7 @@ def test_a_token_without_the_right_is_refused_before_anything_is_written(
     before = hub.fingerprint()
     assert run_task(hub.repo.root, tasks.setup_publishing, index="local", apply=True) == 1
     assert hub.fingerprint() == before
-    assert "it takes `administration: write`" in capsys.readouterr().err
+    assert "it requires `administration: write`" in capsys.readouterr().err
 
 
 def test_a_project_that_is_on_no_index_gets_one_pending_publisher(

@@ -135,7 +135,7 @@ def test_nothing_follows_a_build_that_fails(make_repo: MakeRepo) -> None:
     assert built(repo.root) == published(repo.root) == []
 
 
-@pytest.mark.parametrize("session", ["preview", "build-and-check"])
+@pytest.mark.parametrize("session", ["preview", pytest.param("build-and-check", marks=FULL)])
 def test_nothing_follows_a_check_that_finds_an_error(make_repo: MakeRepo, session: str) -> None:
     """A dependency by direct URL ends the run in `check`: nothing is on the index."""
     repo = make_repo(adopter(dependencies=("idna @ file:///nowhere/idna-3.20-py3-none-any.whl",)))

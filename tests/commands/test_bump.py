@@ -96,7 +96,7 @@ def test_a_hook_that_refuses_the_commit_leaves_the_edits_and_says_so(
     assert set(project.git("diff", "--name-only").splitlines()) == EVERYWHERE
     said = " ".join(capsys.readouterr().err.split())
     assert "git did not make the commit" in said
-    assert "hold 1.2.0 now, uncommitted" in said
+    assert "contain 1.2.0 now, uncommitted" in said
     assert "not on a Friday" in said
     back = re.search(r"take the edits back with `(.*?)`", said)
     assert back
@@ -292,7 +292,7 @@ def test_a_version_in_git_tags_has_a_changelog_and_copies_all_the_same(
     assert repo.fingerprint() == before
     said = capsys.readouterr().err
     assert "CHANGELOG.md has no section for 1.2.0" in said
-    assert "`release-channels bump --to 1.2.0 --index local` turns what is unreleased into it" in said
+    assert "`release-channels bump --to 1.2.0 --index local` creates it from the unreleased changes" in said
     assert "`release-channels bump --to 1.2.0 --index local` writes them all" in said
     assert bump(repo, to="1.2.0", commit=True) == 0
     assert "1.1.1.dev0 becomes 1.2.0 in CITATION.cff, CHANGELOG.md" in capsys.readouterr().out
@@ -334,7 +334,7 @@ def test_a_version_whose_copy_would_stay_behind_is_not_made_final(
     assert bump(repo, commit=True) == 1
     assert repo.fingerprint() == before
     shown = " ".join(capsys.readouterr().err.split())
-    assert "src/demo_tool/_version.py holds 1.2.0.dev0, and no setting lets it follow the version" in shown
+    assert "src/demo_tool/_version.py has 1.2.0.dev0, and no setting lists it" in shown
     assert 'path = "src/demo_tool/_version.py"' in shown
 
 
@@ -435,7 +435,7 @@ def test_without_github_there_is_no_pull_request(make_repo: MakeRepo, capsys: py
     assert bump(repo, pull_request=True) == 1
     assert repo.fingerprint() == before
     told = capsys.readouterr().err
-    assert "origin is none" in told
+    assert "origin is not one" in told
     assert "--commit" in told
 
 

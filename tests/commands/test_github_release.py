@@ -156,7 +156,7 @@ def test_practice_makes_no_release_on_the_real_github(
     monkeypatch.setenv("GH_TOKEN", WRITER)
     outcome = announce(released)
     assert (outcome.result, outcome.message) == (
-        Result.SKIPPED, "no GitHub Release for what is on the local index: that is for practice",
+        Result.SKIPPED, "no GitHub Release for the local index, which is for practice",
     )  # fmt: skip
 
 
@@ -337,7 +337,7 @@ def test_a_rate_limit_is_told_with_its_end(released: Repo, hub: Hub, announce: A
     """A used-up rate limit stops at once and names the time after which a run makes sense."""
     hub.state.faults.append(lambda *_: rate_limited(1_800_000_000))
     outcome = refuses(released, hub, announce)
-    assert "answers no more questions before 2027-01-15 08:10:00 UTC" in outcome.message
+    assert "rejects requests until 2027-01-15 08:10:00 UTC" in outcome.message
 
 
 @pytest.mark.parametrize("moment", ["before the draft", "before it is published"])
@@ -573,5 +573,5 @@ def test_no_index_for_practice_is_announced_on_the_real_github(released: Repo, n
     release = replace(release_of(released.root, Recipe(), index, dead, {}), project=project)
     report = GITHUB_RELEASE.act(release)
     assert (report.result, report.message) == (
-        Result.SKIPPED, f"no GitHub Release for what is on {index.title}: that is for practice",
+        Result.SKIPPED, f"no GitHub Release for {index.title}, which is for practice",
     )  # fmt: skip

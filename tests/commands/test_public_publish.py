@@ -145,7 +145,7 @@ def test_a_remote_without_a_default_branch_is_refused(make_repo: MakeRepo) -> No
     repo = released(make_repo)
     subprocess.run(["git", "symbolic-ref", "HEAD", "refs/heads/none"], cwd=repo.remote, check=True)
     outcome = refused(repo)
-    assert "origin does not tell its default branch" in outcome.message
+    assert "origin does not report its default branch" in outcome.message
     assert "git symbolic-ref HEAD" in outcome.hint
 
 

@@ -172,7 +172,7 @@ REFUSED: dict[str, tuple[str, Callable[[Repo], None], str, str]] = {
     "not pushed": (
         TAG,
         take_tag_from_remote,
-        f"the tag {TAG} is here and not on origin",
+        f"the tag {TAG} is in this clone but not on origin",
         "release-channels tag --commit",
     ),
     "too late": (
@@ -283,7 +283,7 @@ def test_bytes_that_cannot_be_had_again_spend_the_version(unsteady: Repo, unstea
     index, refs, hub = on_index(unsteady), unsteady.git("ls-remote", "origin"), repr(state.releases)
     outcome = finish(unsteady)
     assert outcome.result is Result.REFUSED
-    assert "1.2.0 cannot be completed: its build does not give the bytes that the index has" in outcome.message
+    assert "1.2.0 cannot be completed: its build differs from the files on the index" in outcome.message
     assert outcome.hint.startswith("the next version is 1.2.1")
     assert (on_index(unsteady), unsteady.git("ls-remote", "origin"), repr(state.releases)) == (index, refs, hub)
 
@@ -354,7 +354,7 @@ def test_an_artifact_of_another_release_is_left_alone(
     index, hub = on_index(unsteady), repr(state.releases)
     outcome = finish(unsteady)
     assert outcome.result is Result.REFUSED
-    assert "1.2.0 cannot be completed: its build does not give the bytes that the index has" in outcome.message
+    assert "1.2.0 cannot be completed: its build differs from the files on the index" in outcome.message
     assert (on_index(unsteady), repr(state.releases)) == (index, hub)
 
 

@@ -198,14 +198,14 @@ def test_a_release_in_flight_shows_files_hashes_and_the_last_day(released: Repo,
     seen = look(released, began + timedelta(days=2))
     told = rows(seen)
     assert told["in flight"] == (
-        "1.2.0: its sdist is not on the index; the index takes its files until 2026-03-15 12:00 UTC"
+        "1.2.0: its sdist is not on the index; the index accepts its files until 2026-03-15 12:00 UTC"
     )
     assert told[""].startswith(f"{WHEEL}, sha256 ")
     assert told["public"].startswith("1.2.0, 2 days ago, commit ")
 
     late = look(released, began + timedelta(days=15))
     assert (late.unfinished, late.next.command) == ("", "release-channels bump-dev --index local")
-    assert "1.2.0 is not whole" in rows(late)["spent"]
+    assert "1.2.0 is incomplete" in rows(late)["spent"]
 
 
 def test_while_the_release_workflow_is_at_work_it_is_watched(released: Repo, hub: Hub) -> None:
@@ -244,7 +244,7 @@ def test_it_works_with_less_than_a_writers_token(
     """What needs no right is shown, and without a token it is said that drafts are not seen."""
     monkeypatch.setenv("GH_TOKEN", token or "")
     seen = look(released)
-    assert rows(seen)["github"] == "no GitHub Release that can be seen"
+    assert rows(seen)["github"] == "no visible GitHub Release"
     assert any("drafts" in what for what in seen.unseen) is (token is None)
 
 
@@ -306,7 +306,7 @@ def test_the_next_step_of_no_project_is_left_out(tmp_path: Path) -> None:
 def test_practice_is_not_looked_for_on_the_real_github(make_repo: MakeRepo) -> None:
     """With the local index nothing is asked of a GitHub that is elsewhere, and that is said."""
     seen = look(make_repo(sample("1.2.0.dev0")))
-    assert seen.unseen == ("GitHub: what is on the local index is practice and not announced there",)
+    assert seen.unseen == ("GitHub: releases on the local index are practice and not announced there",)
 
 
 def test_the_task_tells_and_exits(

@@ -77,7 +77,7 @@ def test_an_annotated_tag_is_pushed_and_nothing_else(ready: Repo, capsys: pytest
     said = ready.git("cat-file", "tag", "v1.2.0")
     assert said.endswith("\n\ndemo-tool 1.2.0")
     shown = capsys.readouterr()
-    assert "?   gate       integration-eval.yml was not asked: the remote is not on GitHub" in shown.err
+    assert "?   gate       integration-eval.yml was not checked: the remote is not on GitHub" in shown.err
     assert shown.out.splitlines()[-1].startswith("done: the tag v1.2.0 is on origin")
 
     before_again = ready.fingerprint()
@@ -181,9 +181,9 @@ WRONG = {
     "a copy disagrees": (_file("CITATION.cff", "version: 1.1.0\n"), "CITATION.cff, line 1, says 1.1.0"),
     "an old module": (
         _file("demo_tool/_version.py", '__version__ = "1.1.0"\n'),
-        "demo_tool/_version.py holds 1.1.0: add it",
+        "demo_tool/_version.py has 1.1.0: add it",
     ),
-    "an old citation": (_unlisted, "no copies are configured; CITATION.cff holds 1.1.0: add it to version-files"),
+    "an old citation": (_unlisted, "no copies are configured; CITATION.cff has 1.1.0: add it to version-files"),
     "a copy is gone": (_file("CITATION.cff", "nothing\n"), "matches nothing in CITATION.cff"),
     "no section": (_file("CHANGELOG.md", "# Changelog\n\n## [1.1.0] - 2026-01-01\n"), "no section for 1.2.0"),
     "tag elsewhere, here": (_tag_on_parent(pushed=False, here=True), "v1.2.0 exists here, on commit "),
@@ -250,11 +250,11 @@ ALLOWED = {
     ),
     "dynamic fields": (
         {"extra": 'dynamic = ["classifiers", "authors"]\n'},
-        "?   metadata   not known before the build: authors, classifiers",
+        "?   metadata   unknown before the build: authors, classifiers",
     ),
     "everything at its best": (
         {"extra": 'license = "MIT"\nauthors = [{ name = "Jo, of Demo", email = "jo@example.org" }, { name = "Al" }]\n'},
-        "ok  metadata   the index takes what pyproject.toml declares",
+        "ok  metadata   the index accepts what pyproject.toml declares",
     ),
 }
 
@@ -312,7 +312,7 @@ TESTS = {
     ),
     "api says no": (
         lambda hub, sha: hub.state.faults.append(lambda _method, _path: no_access().answer()),
-        0, "?   tests      test.yml could not be asked",
+        0, "?   tests      test.yml could not be checked",
     ),
 }  # fmt: skip
 
@@ -352,7 +352,7 @@ def test_without_a_token_a_private_repository_is_not_known(
         hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), conclusion="failure")
         assert tag(ready, dry_run=True) == 0
     told = capsys.readouterr().err
-    assert "?   tests      test.yml could not be asked" in told
+    assert "?   tests      test.yml could not be checked" in told
     assert "invisible without a token" in told
 
 
@@ -526,7 +526,7 @@ def test_where_history_is_cut_off_the_commits_are_not_known(
     ready.git("push", "--quiet", "origin", "main")
     ready.git("clone", "--quiet", "--depth", "1", ready.remote.as_uri(), str(clone.root))
     tag(clone, dry_run=True)
-    assert "?   since      which commit set 1.2.0 is not known: history is cut off" in capsys.readouterr().err
+    assert "?   since      the commit that set 1.2.0 is unknown: this clone is shallow" in capsys.readouterr().err
 
 
 def test_a_version_that_lives_in_git_tags_has_no_commit_that_set_it(
@@ -549,7 +549,7 @@ def test_a_remote_that_refuses_leaves_no_tag_behind(ready: Repo, capsys: pytest.
     assert tag(ready) == 1
     assert ready.fingerprint() == before
     shown = capsys.readouterr()
-    assert "origin refused the tag v1.2.0; it is not left here either" in shown.err
+    assert "origin refused the tag v1.2.0; it was removed here, too" in shown.err
     assert "tags are closed today" in shown.err
     assert shown.out.splitlines()[-1].startswith("refused: ")
 

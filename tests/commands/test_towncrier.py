@@ -86,7 +86,7 @@ def test_a_title_without_a_version_is_refused(make_repo: MakeRepo, capsys: pytes
     repo = make_repo(Sample(tail=tail, files={**FRAGMENTS, "NEWS.md": ""}))
     before = repo.fingerprint()
     assert bump(repo, commit=True) == 1
-    assert "NEWS.md without a section for 1.2.0" in " ".join(capsys.readouterr().err.split())
+    assert "NEWS.md without a recognizable section for 1.2.0" in " ".join(capsys.readouterr().err.split())
     assert repo.fingerprint() == before
 
 

@@ -93,7 +93,7 @@ def test_run_again_it_sees_the_yank(repo: Repo, capsys: pytest.CaptureFixture[st
     mark_yanked(repo, "1.2.0")
     outcome = take_back(repo)
     assert (outcome.result, outcome.message) == (
-        Result.DONE, "1.2.0 is yanked on the local index: nobody is offered it any more",
+        Result.DONE, "1.2.0 is yanked on the local index: installers no longer pick it",
     )  # fmt: skip
     shown = capsys.readouterr().out
     assert "now that 1.2.0 is yanked:" in shown

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from release_channels.errors import FailedError
-from release_channels.rehearsal.fake_llm import Agent, Call, Message, Reply
+from release_channels.rehearsal.fake_llm import Agent, AgentCall, Message, Reply
 from tests.support.gating import (
     MARK,
     MODEL_KEY,
@@ -58,8 +58,8 @@ def test_the_agent_that_solves_the_task_passes(play: Play) -> None:
         pytest.param(
             first("demo-tool", then=lambda _: submits("new")), {}, "'new' was reported", id="is not a version"
         ),
-        pytest.param(lambda _: Reply(calls=(Call("submit", {}),)), {"max_turns": 2}, "2 turns", id="calls badly"),
-        pytest.param(lambda _: Reply(calls=(Call("hack", {}),)), {"max_turns": 2}, "2 turns", id="no such tool"),
+        pytest.param(lambda _: Reply(calls=(AgentCall("submit", {}),)), {"max_turns": 2}, "2 turns", id="calls badly"),
+        pytest.param(lambda _: Reply(calls=(AgentCall("hack", {}),)), {"max_turns": 2}, "2 turns", id="no such tool"),
     ],
 )
 def test_no_other_agent_passes(play: Play, agent: Agent, settings: dict[str, Any], message: str) -> None:

@@ -94,7 +94,7 @@ def test_a_passed_gate_writes_what_it_passed(make_repo: MakeRepo, model: Model, 
     assert "passed the gate" in (tmp_path / "summary.md").read_text()
 
 
-@pytest.mark.parametrize("version", ["1.2.0.dev0", "1.2.0"])
+@pytest.mark.parametrize("version", ["1.2.0.dev0", pytest.param("1.2.0", marks=pytest.mark.full)])
 def test_what_was_gated_is_what_ships(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, offline: None, version: str
 ) -> None:

@@ -184,7 +184,7 @@ def test_the_rate_limit_is_named_with_its_time(hub: Hub, tmp_path: Path, answer:
 
     told = refusal(ALL[name], hub.client(), tmp_path)
 
-    assert f"no more questions before {until}, its rate limit is used up" in str(told)
+    assert f"rejects requests until {until}: its rate limit is used up" in str(told)
     assert (hub.naps.taken, len(hub.running.requests)) == ([], 1)
 
 

@@ -244,6 +244,6 @@ def test_a_download_wants_a_token(hub: Hub, tmp_path: Path) -> None:
     """Without a token the archive is refused even of a public repository, and the message says how to get one."""
     artifact_id = hub.state.add_artifact(hub.state.add_run("test.yml", SHA), "release", {"a": b"b"})
 
-    with pytest.raises(RefusedError, match="wants a token") as refused:
+    with pytest.raises(RefusedError, match="requires a token") as refused:
         hub.client(None).download_artifact(artifact_id, tmp_path / "a.zip", LIMIT)
     assert "gh auth login" in refused.value.hint

@@ -412,7 +412,7 @@ def test_nothing_is_left_behind(hub: Hub) -> None:
     """After the block the port is closed, and one that is taken is refused."""
     with serve_github(hub.state) as running:
         port = int(running.url.rpartition(":")[2])
-        with pytest.raises(RefusedError, match="the GitHub stand-in cannot listen"), serve_github(hub.state, port=port):
+        with pytest.raises(RefusedError, match="the GitHub double cannot listen"), serve_github(hub.state, port=port):
             pass
     with pytest.raises(requests.ConnectionError):
         requests.get(running.api_url, timeout=5)

@@ -47,7 +47,7 @@ def test_whoever_asks_too_fast_is_told_when_to_come_back(hub: Hub, tells_pause: 
     hub.state.minute_limit, hub.state.tells_pause = 0, tells_pause
     before = hub.fingerprint()
     for ask in (hub.client().releases, lambda: hub.client().create_draft("v1.2.0", "1.2.0", "")):
-        with pytest.raises(UnansweredError, match="answers no more questions before 2027-01-15 08:01:00 UTC"):
+        with pytest.raises(UnansweredError, match="rejects requests until 2027-01-15 08:01:00 UTC"):
             ask()
     assert hub.naps.taken == []
     assert hub.fingerprint() == before

@@ -164,7 +164,7 @@ UPLOADS: dict[str, Refusal] = {
         ).read_bytes()), comes()),
     ),
     "digest": Refusal(
-        400, "The digest supplied does not match a digest calculated from the uploaded file.", "damaged on its way",
+        400, "The digest supplied does not match a digest calculated from the uploaded file.", "damaged in transit",
         says(sha256_digest="0" * 64),
     ),
     "taken name": Refusal(
@@ -289,7 +289,7 @@ EXCHANGES: dict[str, TokenRefusal] = {
         "not-enabled", "github trusted publishing functionality not enabled", "try again later", OPERATORS
     ),
     "no JSON": TokenRefusal("invalid-payload", "1 validation error for TokenPayload", "cannot read", BY_UV),
-    "malformed": TokenRefusal("invalid-payload", "malformed JWT", "damaged on its way", {"iss": None}),
+    "malformed": TokenRefusal("invalid-payload", "malformed JWT", "damaged in transit", {"iss": None}),
     "issuer": TokenRefusal(
         "invalid-payload", "unknown trusted publishing issuer", "Enterprise Server", {"iss": "https://github.example"}
     ),

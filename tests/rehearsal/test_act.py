@@ -180,7 +180,8 @@ def test_a_file_that_act_does_not_take_is_refused_with_its_words(offline: None, 
 
 STUBBORN = (
     "setsid python3 -c 'import os, signal, time; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
-    "print(os.getpid(), flush=True); time.sleep(600)' > pid & disown; sleep 1; cp pid $KEPT; sleep {rest}"
+    "print(os.getpid(), flush=True); time.sleep(600)' > pid & disown; until [ -s pid ]; do sleep 0.1; done; "
+    "cp pid $KEPT; sleep {rest}"
 )
 
 

@@ -194,13 +194,8 @@ def check_nothing_is_left(directory: Path) -> None:
     assert not [config.parent for config in made if str(directory) in config.read_text()]
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, id=name, marks=() if case.part == "public" else pytest.mark.full)
-        for name, case in PARTS.items()
-    ],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("case", PARTS.values(), ids=PARTS)
 def test_a_part_of_the_train_runs_on_a_project_as_init_left_it(
     make_repo: MakeRepo, tool_wheel: Path, directory: Path, case: Case
 ) -> None:

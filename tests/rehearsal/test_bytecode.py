@@ -15,7 +15,9 @@ _IMPORTS = (
 )
 
 
-@pytest.mark.parametrize(("name", "is_shared"), [("release-channels", True), ("demo-tool", False)])
+@pytest.mark.parametrize(
+    ("name", "is_shared"), [("release-channels", True), pytest.param("demo-tool", False, marks=pytest.mark.full)]
+)
 def test_the_tools_own_environments_share_what_was_compiled(
     offline: None, tmp_path: Path, name: str, is_shared: bool
 ) -> None:

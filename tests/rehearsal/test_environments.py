@@ -21,7 +21,7 @@ def _run(words: str) -> str:
     return json.dumps(f"uv run --quiet --script one.py {words}".strip())
 
 
-@pytest.mark.parametrize("is_red", [False, True])
+@pytest.mark.parametrize("is_red", [pytest.param(False, marks=pytest.mark.full), True])
 def test_environments_of_scripts_are_gone_in_the_end(offline: None, tmp_path: Path, *, is_red: bool) -> None:
     """Those of jobs whose steps fail, too; the one that the user's own script has stays."""
     mine = tmp_path / "one.py"

@@ -66,7 +66,7 @@ def test_a_redirect_that_leads_away_is_refused_and_uploads_nothing(
         assert "--index pypi" in preview.workflow.text
         assert preview.conclusion == "failure"
         assert preview.jobs["publish"] == "skipped"
-        assert 'gives as "upload" no http(s) address on this machine' in preview.act_result.said("build")
+        assert 'has a "upload" that is not an http(s) address on this machine' in preview.act_result.said("build")
         assert [line for line in stage.environment.index.requests if not line.startswith("GET ")] == []
         assert not stage.environment.index_root.exists()
 

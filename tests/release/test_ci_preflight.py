@@ -214,14 +214,14 @@ def test_a_project_that_is_not_there_yet_is_not_registered_for_a_wrong_job(make_
 
 
 REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str | None], str]] = {
-    "no permission": ((), {"ACTIONS_ID_TOKEN_REQUEST_URL": None}, "this job may not have an identity"),
+    "no permission": ((), {"ACTIONS_ID_TOKEN_REQUEST_URL": None}, "this job may not request an OIDC token"),
     "a GitHub elsewhere": (
         (), {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://github.example/token?x=1"},
-        "a rehearsal would ask the real GitHub",
+        "a rehearsal would request an OIDC token",
     ),
     "a wrong request token": ((), {"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "wrong"}, "GitHub answered 401 without value"),
     "no index": (("--verbose",), {}, "which index?"),
-    "the local index": (("--index", "local"), {}, "the local index needs no identity"),
+    "the local index": (("--index", "local"), {}, "the local index needs no OIDC token"),
     "another workflow": (
         (), {"GITHUB_WORKFLOW_REF": f"{NAME}/.github/workflows/test.yml@x"}, "test.yml is not a release workflow",
     ),

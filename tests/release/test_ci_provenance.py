@@ -103,7 +103,7 @@ LIES: dict[str, tuple[Spoil, str]] = {
     ),
     "two artifacts": (
         lambda chain: chain.leave_another({PROVENANCE: b"{}"}),
-        f"left 2 artifacts {ARTIFACT}, and only one can be meant",
+        f"left 2 artifacts {ARTIFACT}, not one",
     ),
     "not JSON": (lambda chain: chain.leave({PROVENANCE: b"{"}), "the provenance is not JSON"),
     "one key more": (

@@ -33,7 +33,7 @@ def state() -> GitHubState:
 def test_a_published_preview_ends_green(repo: Repo, state: GitHubState, tmp_path: Path) -> None:
     """Every job ended well."""
     env = event_of(state, add_chain(state, "a" * 40).gate, tmp_path / "event.json")
-    assert conclude(repo, DONE, env).line == "done: build, publish, verify ended well"
+    assert conclude(repo, DONE, env).line == "done: build, publish, verify succeeded"
 
 
 EVENTS: dict[str, tuple[dict[str, object], str]] = {
@@ -72,7 +72,7 @@ def test_a_preflight_ends_green(repo: Repo, tmp_path: Path) -> None:
     (tmp_path / "event.json").write_text(json.dumps({"inputs": {"do": "preflight"}}))
     env = {"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
     needs = {**SKIPPED, "preflight": {"result": "success"}}
-    assert conclude(repo, needs, env).line == "done: a preflight uploads nothing; preflight ended well"
+    assert conclude(repo, needs, env).line == "done: a preflight uploads nothing; preflight succeeded"
 
 
 def test_without_a_gate_the_preview_follows_the_tests(make_repo: MakeRepo, state: GitHubState, tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ def test_a_number_that_another_commit_has_is_refused(repo: Repo, publish: Publis
     assert run_session(repo, *NUMBERED, steps=("build",)).result is Result.DONE
     before = repo.fingerprint()
     outcome = publish(*NUMBERED)
-    assert outcome.line == f"refused: preview-publish: 1.2.0.dev1 was given to commit {first[:12]} on the local index"
-    assert "leave --run-number out" in outcome.hint
+    assert outcome.line == f"refused: preview-publish: 1.2.0.dev1 belongs to commit {first[:12]} on the local index"
+    assert "leave out --run-number" in outcome.hint
     assert repo.fingerprint() == before
 
 
@@ -117,6 +117,6 @@ def test_a_kept_number_is_never_given_away(repo: Repo) -> None:
     record_manifest(repo.root, manifest)
     before = repo.fingerprint()
     thief = Manifest(manifest.channel, manifest.project, manifest.version, "b" * 40, 1, {}, manifest.files)
-    with pytest.raises(RefusedError, match="was given to commit"):
+    with pytest.raises(RefusedError, match="belongs to commit"):
         record_manifest(repo.root, thief)
     assert repo.fingerprint() == before

@@ -333,7 +333,7 @@ def test_a_partial_upload_is_completed_by_a_second_run(staging: Staging, publish
     outcome = publish()
     assert (outcome.result, staging.names) == (Result.FAILED, [WHEEL])
     assert "status code 500" in outcome.hint
-    assert outcome.hint.endswith("what has arrived stays, and the rest is added")
+    assert outcome.hint.endswith("uploaded files stay, and the rest is added")
     staging.fault = None
     before = staging.uploads
     assert publish().result is Result.PUBLISHED
@@ -465,7 +465,7 @@ def test_a_file_without_digest_that_cannot_be_fetched_is_refused(
         Response(status=410) if environ["PATH_INFO"].startswith("/files/") else shown(environ, app)
     )
     staging.received.clear()
-    assert "without a sha256 and does not give the file" in refused().message
+    assert "without a sha256 and does not serve the file" in refused().message
 
 
 SILENT: dict[str, tuple[Fault, str]] = {

@@ -221,5 +221,5 @@ def test_a_rehearsal_stays_on_this_machine(
     before = job.repo.fingerprint(), job.staging.picture()
     outcome = _publish(job, run_session)
     assert outcome.result is Result.REFUSED
-    assert f'gives as "{key}" no http(s) address on this machine: https://index.example/' in outcome.message
+    assert f'has a "{key}" that is not an http(s) address on this machine: https://index.example/' in outcome.message
     assert (job.repo.fingerprint(), job.staging.picture()) == before

@@ -416,7 +416,7 @@ def test_an_index_that_answers_slowly_ends_in_time_and_names_the_setting(shop: S
     ("said", "why"),
     [
         pytest.param("", "", id="nothing"),
-        pytest.param("Collecting a\nCollecting b\n\n", ", and the last that it wrote is 'Collecting b'", id="last"),
+        pytest.param("Collecting a\nCollecting b\n\n", ", and its last line is 'Collecting b'", id="last"),
         pytest.param(
             "INFO: pip is looking at multiple versions of demo to determine which version is compatible with other "
             "requirements. This could take a while.\n"

@@ -81,7 +81,13 @@ def test_a_second_build_can_be_switched_off(make_repo: MakeRepo, run_session: Ru
     assert len((tmp_path / "runs").read_text().split()) == 6
 
 
-@pytest.mark.parametrize("steps", [("build", "check"), ("check",)], ids=["concurrent", "afterwards"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(("build", "check"), id="concurrent"),
+        pytest.param(("check",), id="afterwards", marks=pytest.mark.full),
+    ],
+)
 def test_a_second_build_that_fails_is_a_finding_among_the_others(
     make_repo: MakeRepo, run_session: RunSession, steps: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,7 +144,7 @@ def test_a_build_that_fails_next_to_the_second_is_tried_alone(
     outcome = run_session(make_repo(own_backend(body)), steps=_CHECKED)
     assert outcome.result is Result.DONE, outcome
     (warning,) = (text for text in outcome.warnings if "second build" in text)
-    assert "could not build the sdist next to the second build, but succeeded alone" in warning
+    assert "could not build the sdist in parallel with the second build, but succeeded alone" in warning
     assert "a second build gave the same bytes" in outcome.message
 
 
@@ -233,7 +239,7 @@ def test_an_allowed_loss_is_reported_and_stops_nothing(make_repo: MakeRepo, caps
     _wheel(repo, "1.1.1", "a", "b", "c")
     hint = public_steps(repo, *_CHECKED).hint
     assert "lost the script c, which demo-tool 1.1.1 had (keep the script" in hint
-    assert 'where that is meant, add "lost-scripts:c" to `allow`)' in hint
+    assert 'if that is intended, add "lost-scripts:c" to `allow`)' in hint
 
 
 @pytest.mark.parametrize("channel", Channel)
@@ -248,7 +254,7 @@ def test_a_comparison_that_cannot_be_made_is_reported(
         staging.fault = lambda environ, app: Response(status=404) if environ["PATH_INFO"].endswith(".whl") else None
         words = () if channel is Channel.PUBLIC else ("--run-number", "7")
         outcome = run_session(repo, "--index", "staging", *words, steps=_CHECKED, channel=channel)
-    message = "demo_tool-1.1.0-py3-none-any.whl: the index staging does not give this file"
+    message = "demo_tool-1.1.0-py3-none-any.whl: the index staging does not serve this file"
     if channel is Channel.PUBLIC:
         assert (outcome.result, message in outcome.hint) == (Result.REFUSED, True), outcome
     else:
@@ -299,7 +305,7 @@ _CASES: dict[str, tuple[_Members, int, str]] = {
     "contents": ([("a", b"1", 0, 0o644), ("b", b"3", 5, 0o644)], 9, "the contents of b differ"),
     "time": ([("a", b"1", 86400, 0o644), _SAME[1]], 9, "a carries time "),
     "mode": ([("a", b"1", 0, 0o755), _SAME[1]], 9, "mode "),
-    "order": (_SAME[::-1], 9, "their members stand in another order"),
+    "order": (_SAME[::-1], 9, "their members are in another order"),
     "packing": (_SAME, 1, "they are packed differently"),
 }
 

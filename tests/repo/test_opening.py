@@ -68,11 +68,11 @@ def test_a_remote_that_cannot_be_read_is_not_taken_for_one_without_tags(tagged: 
 
 
 def test_a_shallow_clone_is_refused_unless_its_commit_is_tagged(tagged: Repo, tmp_path: Path) -> None:
-    """Where history is cut off the newest tag may lie beyond; practice goes on, and so does the tag's own commit."""
+    """Where history is cut off it may lack the newest tag; practice goes on, and so does the tag's own commit."""
     for branch, directory in (("main", "main"), ("v1.2.0", "release")):
         words = ("--quiet", "--depth", "1", "--branch", branch, tagged.remote.as_uri(), str(tmp_path / directory))
         subprocess.run(["git", "clone", *words], check=True, capture_output=True)
-    with pytest.raises(RefusedError, match="history of this clone is cut off") as refused:
+    with pytest.raises(RefusedError, match="this clone is shallow") as refused:
         version_in(tmp_path / "main", DEFAULT)
     assert "fetch-depth: 0" in refused.value.hint
     assert "git fetch --unshallow --tags" in refused.value.hint

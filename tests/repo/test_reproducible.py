@@ -16,7 +16,7 @@ from tests.conftest import MakeRepo, RunSession
 from tests.support.projects import BACKENDS, Sample
 from tests.support.repo import Repo
 
-_QUICK = ("hatchling", "setuptools")
+_QUICK = ("setuptools",)
 _ALL = [pytest.param(name, marks=() if name in _QUICK else pytest.mark.full) for name in BACKENDS]
 _FILES: dict[str, str | bytes] = {
     "src/demo_tool/unicode-ü.txt": "ü\n",

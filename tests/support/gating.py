@@ -20,7 +20,7 @@ from release_channels.model.gate_config import GateConfig
 from release_channels.model.redact import SecretRedactor
 from release_channels.rehearsal.fake_llm import (
     Agent,
-    Call,
+    AgentCall,
     Judge,
     Message,
     ModelServer,
@@ -117,12 +117,12 @@ class Play:
 
 def runs(command: str) -> Reply:
     """A model that runs a command."""
-    return Reply(calls=(Call("run_command", {"command": command}),))
+    return Reply(calls=(AgentCall("run_command", {"command": command}),))
 
 
 def submits(version: str = VERSION) -> Reply:
     """A model that reports a version."""
-    return Reply(calls=(Call("submit", {"version": version, "summary": "It prints its version."}),))
+    return Reply(calls=(AgentCall("submit", {"version": version, "summary": "It prints its version."}),))
 
 
 def first(*commands: str, then: Agent = good_agent) -> Agent:
@@ -146,7 +146,7 @@ def gives_up(messages: Sequence[Message]) -> Reply:
 
 def loops(messages: Sequence[Message]) -> Reply:
     """An agent that does the same again and again."""
-    return Reply(calls=(Call("read_file", {"path": "README.md"}),))
+    return Reply(calls=(AgentCall("read_file", {"path": "README.md"}),))
 
 
 def floods(messages: Sequence[Message]) -> Reply:

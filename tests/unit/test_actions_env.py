@@ -103,10 +103,10 @@ def test_a_rehearsal_gives_both_addresses(tmp_path: Path) -> None:
         pytest.param(b"{", "cannot be read", id="no JSON"),
         pytest.param(b"\xff", "cannot be read", id="no UTF-8"),
         pytest.param(b"[" * 100_000, "cannot be read", id="deep"),
-        pytest.param(b"[]", 'gives as "simple" no', id="list"),
-        pytest.param(b"null", 'gives as "simple" no', id="null"),
-        pytest.param(b"{}", 'gives as "simple" no', id="no keys"),
-        pytest.param(b'{"simple": "http://127.0.0.1/"}', 'gives as "upload" no', id="no upload"),
+        pytest.param(b"[]", 'has a "simple" that is not', id="list"),
+        pytest.param(b"null", 'has a "simple" that is not', id="null"),
+        pytest.param(b"{}", 'has a "simple" that is not', id="no keys"),
+        pytest.param(b'{"simple": "http://127.0.0.1/"}', 'has a "upload" that is not', id="no upload"),
         pytest.param(b'{"simple": 1, "upload": 2}', "on this machine: 1", id="numbers"),
         pytest.param(
             b'{"simple": "http://127.0.0.1/", "upload": "http://a.example/"}', "machine: http://a.example/", id="away"
@@ -114,7 +114,7 @@ def test_a_rehearsal_gives_both_addresses(tmp_path: Path) -> None:
         *(
             pytest.param(
                 b'{"simple": "http://[::1]/", "upload": "http://[::1]/", "%b": "http://a.example/"}' % key.encode(),
-                f'gives as "{key}" no',
+                f'has a "{key}" that is not',
                 id=f"{key} away",
             )
             for key in ("own", "oidc")

@@ -63,7 +63,7 @@ def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
         (Severity.ERROR, SDIST, "is not a readable sdist"),
         (Severity.WARNING, previous.name, "the newest release's file is not a readable wheel"),
         (Severity.WARNING, WHEEL, "installs tests/"),
-        (Severity.NOTE, WHEEL, "nothing about the Pythons"),
+        (Severity.NOTE, WHEEL, "no Requires-Python"),
     ]
     for severity, file, message in expected:
         assert any(each.severity is severity and each.file == file and message in each.message for each in findings), (

@@ -107,7 +107,7 @@ def test_a_foreign_file_is_not_read(tmp_path: Path) -> None:
         ),
         pytest.param("demo_tool/cli.py", b"return 0", b"return 10", "another hash or size", id="size"),
         pytest.param(f"{INFO}/RECORD", b"demo_tool/cli.py,", b"demo_tool/gone.py,", "RECORD leaves out", id="missing"),
-        pytest.param(f"{INFO}/RECORD", b"RECORD,,", b"RECORD,,\nx.py,,", "does not hold: x.py", id="too much"),
+        pytest.param(f"{INFO}/RECORD", b"RECORD,,", b"RECORD,,\nx.py,,", "does not contain: x.py", id="too much"),
         pytest.param(f"{INFO}/RECORD", b"RECORD,,", b"RECORD,", "lines that are not name, hash", id="malformed"),
         pytest.param(f"{INFO}/RECORD", b"sha256=", b"", "another hash or size for", id="no algorithm"),
     ],

@@ -101,7 +101,7 @@ BOTH = [
     (Recipe(requires=["rich>=15.0rc1"]), ERROR, "asks for a pre-release (>=15.0rc1)", "pre-release floor"),
     (Recipe(requires=["rich==2.0b1"]), ERROR, "(==2.0b1): a default install breaks", "pre-release pin"),
     (Recipe(requires=["rich~=1.1.dev0"]), ERROR, "(~=1.1.dev0)", "compatible with a dev release"),
-    (Recipe(requires_python=None), NOTE, "nothing about the Pythons", "no requires-python"),
+    (Recipe(requires_python=None), NOTE, "no Requires-Python", "no requires-python"),
 ]
 
 

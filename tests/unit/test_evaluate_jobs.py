@@ -23,11 +23,11 @@ def jobs(*build: EndedJob, **results: str) -> tuple[EndedJob, ...]:
 DID_NOTHING = Start(nothing_to_do="integration-eval.yml ended failure")
 GREEN = {
     "published": (
-        jobs(BUILD, publish="success", verify="success"), Start(), Result.DONE, "build, publish, verify ended well",
+        jobs(BUILD, publish="success", verify="success"), Start(), Result.DONE, "build, publish, verify succeeded",
     ),
     "nothing to publish": (
         jobs(FOUND_NOTHING, publish="skipped", verify="skipped"), Start(), Result.SKIPPED,
-        "build found nothing to publish; build ended well",
+        "build found nothing to publish; build succeeded",
     ),
     "the gate did not pass": (
         jobs(build="skipped", publish="skipped", verify="skipped"), DID_NOTHING, Result.SKIPPED,
@@ -35,11 +35,11 @@ GREEN = {
     ),
     "preflight": (
         (EndedJob("preflight", "success"), *jobs(build="skipped", publish="skipped", verify="skipped")[1:]),
-        Start(choice="preflight"), Result.DONE, "a preflight uploads nothing; preflight ended well",
+        Start(choice="preflight"), Result.DONE, "a preflight uploads nothing; preflight succeeded",
     ),
     "public": (
         jobs(BUILD, publish="success", **{"github-release": "success"}, verify="success"), Start(), Result.DONE,
-        "build, publish, github-release, verify ended well",
+        "build, publish, github-release, verify succeeded",
     ),
 }  # fmt: skip
 RED = {

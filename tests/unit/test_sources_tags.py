@@ -108,7 +108,10 @@ def test_setuptools_scm_without_a_table_is_a_version_source_only_where_its_own_r
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [(TAGGED["pdm scm"][0], "switched on"), (HATCH + '[project]\nname = "x-y"\nversion = "1.1.1"\n', "in [project]")],
+    [
+        (TAGGED["pdm scm"][0], "is that enabled"),
+        (HATCH + '[project]\nname = "x-y"\nversion = "1.1.1"\n', "in [project]"),
+    ],
 )
 def test_what_is_built_has_the_version_of_the_plan(text: str, hint: str) -> None:
     """A backend that takes its version from elsewhere is found at once, and told apart by where it was read."""

@@ -128,7 +128,7 @@ CURES = {
     "no good token": ("invalid-token", "malformed or invalid token", "run the job again"),
     "token used": ("invalid-reuse-token", "invalid token: already used", "used before"),
     "other server": ("invalid-payload", "unknown trusted publishing issuer", "not from GitHub Enterprise Server"),
-    "damaged token": ("invalid-payload", "malformed JWT", "damaged on its way: run the job again"),
+    "damaged token": ("invalid-payload", "malformed JWT", "damaged in transit: run the job again"),
     "name taken": (
         "invalid-payload", "The name 'demo' is too similar to an existing project. See there", "choose another one",
     ),

@@ -148,7 +148,7 @@ DESCRIBED = {
     "none": ("", {}, "no copies are configured"),
     "old citation": (
         "", {"CITATION.cff": "version: 0.6.9\n"},
-        "no copies are configured; CITATION.cff holds 0.6.9: add it to version-files",
+        "no copies are configured; CITATION.cff has 0.6.9: add it to version-files",
     ),
     "listed": (
         LISTED.format("CITATION.cff", "version: {version}"), {"CITATION.cff": "version: 1.2.0.dev0\n"},
@@ -161,7 +161,7 @@ DESCRIBED = {
             "demo/_version.py": '__version__ = "1.1"\n',
             "uv.lock": '[[package]]\nname = "demo"\nversion = "1.2.0.dev0"\nsource = { editable = "." }\n',
         },
-        "1 copy agrees: uv.lock; demo/__init__.py holds 1.0, demo/_version.py holds 1.1: add them to version-files",
+        "1 copy agrees: uv.lock; demo/__init__.py has 1.0, demo/_version.py has 1.1: add them to version-files",
     ),
 }  # fmt: skip
 
@@ -179,7 +179,7 @@ def test_doctor_reports_what_is_not_listed_and_the_entry() -> None:
     files = {"CITATION.cff": "version: 0.6.9\n"}
     unlisted = unlisted_copies(project(), reading(files), files)
     findings = [str(finding) for finding in diagnose_project(project(), reading(files), unlisted)]
-    (copies,) = (text for text in findings if "CITATION.cff holds 0.6.9: add it to version-files" in text)
+    (copies,) = (text for text in findings if "CITATION.cff has 0.6.9: add it to version-files" in text)
     assert "pattern" in copies
 
 

@@ -68,7 +68,7 @@ LIES: dict[str, tuple[Lie, str]] = {
     ),
     "test of a fork that is gone": (
         (CLAIM, replace(TEST, head_repository=None), GATE),
-        "the test run 7 is of a commit of a repository that is gone, not of acme/demo-tool",
+        "the test run 7 is of a commit of a deleted repository, not of acme/demo-tool",
     ),
     "test of another branch": (
         (CLAIM, replace(TEST, branch="side"), GATE), "the test run 7 is of the branch side, not of main",

@@ -127,7 +127,7 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
     "an artifact in the checkout": (
         PUBLIC, "path: ${{ runner.temp }}/release-channels-build", "path: .", "beside", "into the checkout",
     ),
-    "no last job": (PREVIEW, "-s ci-result", "-s ci-provenance", "last-job", "no job concludes"),
+    "no last job": (PREVIEW, "-s ci-result", "-s ci-provenance", "last-job", "no job evaluates the others"),
     "a last job that overlooks one": (
         PUBLIC, "needs: [preflight, build, publish, github-release, verify]",
         "needs: [preflight, build, publish, github-release]",

@@ -1,4 +1,4 @@
-"""GitHub Actions and the rehearsal, as far as the environment tells: the one place that asks where we run."""
+"""The environment of GitHub Actions or of a rehearsal; no other module asks where the code runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TAGS = "refs/tags/"
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """Where a rehearsal sends what is meant for the real index; every address is on this machine."""
+    """The URLs that a rehearsal uses in place of the real index's; every one is on this machine."""
 
     simple: str
     upload: str
@@ -45,7 +45,7 @@ class Rehearsal:
 
 @dataclass(frozen=True, slots=True)
 class ActionsEnvironment:
-    """The runner of a GitHub Actions job, or none: then `runs` is false and nothing is written anywhere."""
+    """The environment of a GitHub Actions job; elsewhere `runs` is false and nothing is written."""
 
     runs: bool = False
     workflow: str | None = None
@@ -61,7 +61,7 @@ class ActionsEnvironment:
 
 
 def is_rehearsal(env: Mapping[str, str] = os.environ) -> bool:
-    """Return whether a run is a rehearsal, which every outcome of it says."""
+    """Check whether the process runs in a rehearsal; its outcomes then carry that word."""
     return bool(env.get(REHEARSAL))
 
 
@@ -86,7 +86,7 @@ def read_actions(env: Mapping[str, str] = os.environ) -> ActionsEnvironment:
 
 
 def read_rehearsal(env: Mapping[str, str] = os.environ) -> Rehearsal | None:
-    """Read where a rehearsal redirects the real index to, if there is a rehearsal.
+    """Read the URLs to which a rehearsal redirects the real index; None without a rehearsal.
 
     Raises: RefusedError if the file cannot be read or names an address that is not on this machine.
     """
@@ -101,7 +101,7 @@ def read_rehearsal(env: Mapping[str, str] = os.environ) -> Rehearsal | None:
     own, oidc = (_address(content, key, name) if content.get(key) else "" for key in ("own", "oidc"))
     installers = content.get("installers") or []
     if not isinstance(installers, list):
-        raise RefusedError(f'the rehearsal file {name} gives as "installers" no list', hint=_LEAVE)
+        raise RefusedError(f'the rehearsal file {name} has "installers", which is not a list', hint=_LEAVE)
     return Rehearsal(simple, upload, own, oidc, tuple(str(one) for one in installers))
 
 
@@ -109,13 +109,14 @@ def _address(content: object, key: str, name: str) -> str:
     address = content.get(key) if isinstance(content, dict) else None
     if not is_loopback(address):
         raise RefusedError(
-            f'the rehearsal file {name} gives as "{key}" no http(s) address on this machine: {address}', hint=_LEAVE
+            f'the rehearsal file {name} has a "{key}" that is not an http(s) address on this machine: {address}',
+            hint=_LEAVE,
         )
     return str(address)
 
 
 def is_loopback(address: object) -> bool:
-    """Return whether a web address leads to this machine and nowhere else, however a client reads it."""
+    """Check whether a URL leads to this machine alone, whichever way a client parses it."""
     # Clients disagree on backslashes, blanks and what stands before an @: one of these is never needed here.
     if not isinstance(address, str) or not _PLAIN_ADDRESS.fullmatch(address):
         return False
@@ -128,7 +129,7 @@ def is_loopback(address: object) -> bool:
 
 
 def write_output(actions: ActionsEnvironment, values: Mapping[str, str]) -> None:
-    """Hand values to later steps; a random delimiter keeps a value from posing as another one.
+    """Write the step's outputs for later steps; a random delimiter keeps a value from adding outputs of its own.
 
     Source: GitHub's workflow commands reference, multiline strings.
     """
@@ -141,7 +142,7 @@ def write_output(actions: ActionsEnvironment, values: Mapping[str, str]) -> None
 
 
 def write_summary(actions: ActionsEnvironment, markdown: str) -> None:
-    """Add to the job's summary page."""
+    """Append Markdown to the job's summary page."""
     if actions.summary is None:
         return
     with actions.summary.open("a", encoding="utf-8") as stream:
@@ -149,7 +150,7 @@ def write_summary(actions: ActionsEnvironment, markdown: str) -> None:
 
 
 def annotation(level: str, title: str, message: str) -> str:
-    """Format a workflow command that shows a message with the run: level is error, warning or notice.
+    """Format a workflow command that shows a message on the run's page; `level` is error, warning or notice.
 
     Source: GitHub's workflow commands reference; values are percent-encoded where they would end the command.
     """

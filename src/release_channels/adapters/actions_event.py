@@ -1,4 +1,4 @@
-"""The run that started a `workflow_run` workflow, read from the file in which GitHub describes the event.
+"""Read the run that started a `workflow_run` workflow, from the event file of GitHub.
 
 In such a chain the workflow's own commit is the tip of main; the commit and the run that it is about stand in here.
 """
@@ -20,7 +20,7 @@ _READER = StrictJsonReader("the event", _WHERE)
 
 @dataclass(frozen=True, slots=True)
 class EventRun:
-    """A finished run as the event of the workflow that it started tells of it: a claim until the API confirms it.
+    """A finished run as its `workflow_run` event describes it: a claim until GitHub's API confirms it.
 
     `path` is the workflow's file in its repository; the repositories are written `owner/name`.
     """
@@ -43,7 +43,7 @@ class EventRun:
 
 
 def read_event_run(env: Mapping[str, str]) -> EventRun | None:
-    """Read the run that started this job, or None where another event or nobody did.
+    """Read the run that started this job; None if another event started it.
 
     Raises: RefusedError if the event's file is missing, or is not what GitHub writes.
     Source: GitHub's webhook reference, workflow_run; GitHub's variables reference for the two names.
@@ -52,7 +52,7 @@ def read_event_run(env: Mapping[str, str]) -> EventRun | None:
 
 
 def read_dispatch_input(env: Mapping[str, str], name: str = "do") -> str | None:
-    """Read what somebody chose who started this workflow by hand, or None where another event started it.
+    """Read an input of a manually started workflow; None if another event started it.
 
     Raises: RefusedError if the event's file is missing, or is not what GitHub writes.
     Source: GitHub's webhook reference, workflow_dispatch.
@@ -78,7 +78,7 @@ def _read(env: Mapping[str, str]) -> str:
 
 
 def read_own_run(env: Mapping[str, str]) -> tuple[int, int] | None:
-    """Read the id and the attempt of the run that this job belongs to, or None outside of GitHub Actions.
+    """Read the id and the attempt number of this job's run; None outside of GitHub Actions.
 
     Source: GitHub's variables reference.
     """
@@ -90,7 +90,7 @@ def read_own_run(env: Mapping[str, str]) -> tuple[int, int] | None:
 
 
 def parse_event_run(text: str) -> EventRun:
-    """Read the `workflow_run` of an event's payload, strictly as far as it is used.
+    """Parse the used fields of a `workflow_run` event strictly.
 
     Raises: RefusedError with the first thing that is wrong.
     """

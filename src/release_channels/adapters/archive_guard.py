@@ -1,4 +1,4 @@
-"""What makes a distribution unsafe to unpack or install, and the refusal of such a one."""
+"""Refuse distributions that are unsafe to unpack or install."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REBUILD = "build it again with the build session; do not repack distributions b
 
 
 def refuse_unsafe_archive(path: Path) -> None:
-    """Read a distribution from beginning to end, and refuse what no installer should be given.
+    """Read a whole distribution and refuse one that is unsafe to unpack or install.
 
     Raises: UnreadableError for a path or a link that leads out, a device, a name more than once, and a RECORD that is
     not the wheel's.
@@ -69,22 +69,22 @@ def _record_problems(members: Sequence[Member], digests: dict[str, bytes], recor
         if name in rows and differs_from_record(member, rows[name], digests.get(name)):
             yield f"RECORD has another hash or size for {name!r}"
     for name in rows.keys() - files.keys():
-        yield f"RECORD names {name!r}, which the wheel does not hold"
+        yield f"RECORD lists {name!r}, which the wheel does not contain"
 
 
 def leads_out(name: str) -> bool:
-    """Return whether a member's name is absolute or climbs, read as a POSIX or as a Windows path, or has a NUL."""
+    """Check whether a member's name is absolute, climbs out (POSIX or Windows path), or contains a NUL."""
     parts = name.replace("\\", "/").split("/")
     return not parts[0] or parts[0].endswith(":") or ".." in parts or "\0" in name
 
 
 def links_out(member: Member, roots: Collection[str]) -> bool:
-    """Return whether a link leads out of the archive with these top-level names."""
+    """Check whether a link points out of an archive with these top-level names."""
     return normpath(member.target).partition("/")[0] not in roots
 
 
 def differs_from_record(member: Member, row: Sequence[str], digest: bytes | None) -> bool:
-    """Compare a line of RECORD with a file.
+    """Check whether a file differs from its line in RECORD.
 
     RECORD cannot carry its own hash, and its signatures have none; a digest other than sha256 is not compared.
     """
@@ -99,10 +99,10 @@ def differs_from_record(member: Member, row: Sequence[str], digest: bytes | None
 
 
 def is_record(name: str) -> bool:
-    """Return whether a member is the RECORD of a wheel."""
+    """Check whether a member is the RECORD of a wheel."""
     return name.endswith(".dist-info/RECORD") and name.count("/") == 1
 
 
 def is_unrecorded(name: str) -> bool:
-    """Return whether a member has no digest in RECORD: RECORD itself and its signatures."""
+    """Check whether a member has no digest in RECORD: RECORD itself and its signatures."""
     return name.endswith((".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s"))

@@ -1,4 +1,4 @@
-"""The publisher of a file, as the index has verified it when it was uploaded with an attestation."""
+"""The publisher of a file, which the index verified when the file was uploaded with an attestation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AttestedPublisher:
 
 
 def fetch_attested(index: Index, file: IndexFile) -> AttestedPublisher | None:
-    """Read who published a file; None where it has no attestation, or one that was not made on GitHub.
+    """Fetch the publisher of a file; None without an attestation, or if it was not made on GitHub.
 
     Source: the index-hosted attestations specification (once PEP 740), `attestation_bundles[].publisher`.
     """

@@ -1,4 +1,4 @@
-"""HTTP with limits: an answer ends in bounded size and total time, whatever the server sends."""
+"""HTTP with limits: every response is bounded in size and total time, whatever the server sends."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def listening(hear: Hear) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The size of a body in bytes, decompressed, and the time from the request to the last byte in seconds."""
+    """The limits of a response: its decompressed body in bytes, and the seconds from the request to the last byte."""
 
     size: int
     seconds: float
 
 
 class TooLargeError(requests.RequestException):
-    """A body is larger than anything that the server should send."""
+    """A response body exceeds its size limit."""
 
 
 def bounded_session(limits: Limits, retry: Retry | int = 0) -> requests.Session:
-    """Make a session in which every answer keeps the limits; a redirect counts as an answer."""
+    """Create a session in which every response keeps the limits; a redirect counts as a response."""
     quiet_headers()
     session = requests.Session()
     session.max_redirects = _MOST_REDIRECTS
@@ -65,31 +65,31 @@ def bounded_session(limits: Limits, retry: Retry | int = 0) -> requests.Session:
 
 
 def quiet_headers() -> None:
-    """Keep urllib3 from printing a traceback for a header without a colon, although the answer can be read."""
+    """Keep urllib3 from printing a traceback for a header without a colon, although the response can be read."""
     logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class BoundedAdapter(HTTPAdapter):
-    """An adapter in which every answer keeps the limits, with all that is tried again for it."""
+    """A requests adapter that limits the size and the time of every response, retries included."""
 
     def __init__(self, limits: Limits, **options: Any) -> None:
         self._limits = limits
         super().__init__(**options)
 
     def init_poolmanager(self, *words: Any, **options: Any) -> None:
-        """Make the pools of connections whose reads end at the deadline."""
+        """Create connection pools whose reads end at the deadline."""
         super().init_poolmanager(*words, **options)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """Make the pools of connections to a proxy; those to a SOCKS proxy are of another kind, and keep theirs."""
+        """Create connection pools for a proxy; those for a SOCKS proxy keep the library's class."""
         manager = super().proxy_manager_for(proxy, **options)
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = _POOLS
         return manager
 
     def send(self, request: requests.PreparedRequest, *words: Any, **options: Any) -> requests.Response:
-        """Send a request, and bound all that is read of its answer."""
+        """Send a request and limit its response."""
         before = _deadline.set(time.monotonic() + self._limits.seconds)
         try:
             answer = super().send(request, *words, **options)
@@ -174,7 +174,7 @@ _lock = threading.Lock()
 
 @contextmanager
 def bounded_github(limits: Limits = GITHUB) -> Iterator[None]:
-    """Make every GitHub client that is created in the block keep the limits; the library takes classes for all."""
+    """Apply the limits to all GitHub clients created in the block; PyGithub sets its classes globally."""
     from github.Requester import Requester
 
     quiet_headers()
@@ -189,7 +189,7 @@ def bounded_github(limits: Limits = GITHUB) -> Iterator[None]:
 def bounded_connection(
     scheme: str, host: str, port: int | None, timeout: int, limits: Limits = GITHUB
 ) -> HTTPRequestsConnectionClass | HTTPSRequestsConnectionClass:
-    """Make one connection of the GitHub library that keeps the limits."""
+    """Create one connection for PyGithub that keeps the limits; `timeout` is in seconds."""
     plain, secure = _github_classes(limits)
     return (secure if scheme == "https" else plain)(host, port, timeout=timeout)
 

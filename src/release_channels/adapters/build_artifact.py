@@ -1,4 +1,4 @@
-"""The artifact that a workflow kept of a build: an archive with `release.json` and `dist/`, taken out file by file."""
+"""Unpack a workflow's build artifact: an archive with `release.json` and `dist/`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from release_channels.errors import RefusedError
 from release_channels.model.manifest import MAX_BYTES, Manifest, parse_manifest
 
 _MANIFEST, _DIST = "release.json", "dist/"
-_PIECE = 1 << 20
+_PIECE = 1 << 20  # bytes
 
 
 def unpack_build_artifact(archive: Path, target: Path) -> Manifest | None:
-    """Take the files that the manifest of an archive names into a directory, and nothing else that lies in it.
+    """Unpack only the files in an archive's manifest into a directory.
 
     Names come from the manifest alone, which allows no path in them; None if the archive contains no manifest.
 
@@ -38,7 +38,7 @@ def unpack_build_artifact(archive: Path, target: Path) -> Manifest | None:
 
 
 def read_only_member(archive: Path, name: str, max_bytes: int) -> str:
-    """Read the one file that an archive holds.
+    """Read the only file of an archive.
 
     Raises: RefusedError if it contains another or more, or the file is larger than `max_bytes` or no regular one.
     """

@@ -1,4 +1,4 @@
-"""A clean clone of one commit: the bytes that git stores, whatever the user's git is configured to do with them."""
+"""A clean clone of one commit: the bytes that git stores, regardless of the user's git configuration."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def clone_commit(source: Path, sha: str, target: Path) -> None:
 
 
 def commit_edits(clone: Path, time: int) -> None:
-    """Commit what was edited in a clone, with the time in seconds since the epoch, so that it is the same each time."""
+    """Commit the edits of a clone with a fixed time, in seconds since the epoch, so that the commit is reproducible."""
     who = {"NAME": "release-channels", "EMAIL": "release-channels@localhost", "DATE": f"{time} +0000"}
     env = clean_git_environment(os.environ)
     env |= {f"GIT_{role}_{what}": text for role in ("AUTHOR", "COMMITTER") for what, text in who.items()}
@@ -48,7 +48,7 @@ def commit_edits(clone: Path, time: int) -> None:
 
 
 def filtered_files(clone: Path) -> tuple[str, ...]:
-    """List the files of a clone that a filter such as Git LFS would fill in; they contain what git stores instead.
+    """List the files of a clone that a filter such as Git LFS has not replaced yet; they contain what git stores.
 
     A filter that only cleans notebooks leaves nothing to fill in.
     """

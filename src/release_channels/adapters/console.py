@@ -1,4 +1,4 @@
-"""The one console: results go to stdout, everything else to stderr; foreign text is never markup."""
+"""The one console: results go to stdout, messages to stderr; foreign text is never markup."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from release_channels.model.redact import printable, redact_urls
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_WIDE = 160
+_WIDE = 160  # columns
 _verbose = False
 _picture: Console | None = None
 _redact: Callable[[str], str] = str
 
 
 def set_verbose(verbose: bool) -> None:
-    """Show the commands that are run and what they print, or keep them quiet."""
+    """Set whether commands and their output are shown."""
     global _verbose
     _verbose = verbose
 
 
 @contextmanager
 def libraries_quiet() -> Iterator[None]:
-    """Keep what libraries log off the screen while the block lasts, or let all of it through with --verbose.
+    """Hide log messages of libraries within the block, unless --verbose is on.
 
     nox shows the log of every library, which does not help a maintainer. The log of nox itself is not changed.
     """
@@ -56,17 +56,17 @@ def set_redactor(redact: Callable[[str], str]) -> None:
 
 
 def results() -> Console:
-    """The console for what was asked for (stdout)."""
+    """Return the console for results (stdout)."""
     return _picture or _results()
 
 
 def messages() -> Console:
-    """The console for everything on the way there (stderr)."""
+    """Return the console for messages (stderr)."""
     return _picture or _messages()
 
 
 def is_one_screen() -> bool:
-    """Return whether stdout and stderr are shown together, so that nothing need be printed on both."""
+    """Check whether stdout and stderr are the same terminal, so that nothing needs to be printed on both."""
     return results().is_terminal and messages().is_terminal
 
 
@@ -86,7 +86,7 @@ def _messages() -> Console:
 
 @contextmanager
 def pictured(width: int) -> Iterator[Console]:
-    """Record everything instead of printing it, as on a terminal of so many columns, to draw it later."""
+    """Record the output instead of printing it, for a terminal of `width` columns, to draw a picture."""
     import io
 
     from rich.console import Console
@@ -102,12 +102,12 @@ def pictured(width: int) -> Iterator[Console]:
 
 
 def say(text: str, *, style: str = "") -> None:
-    """Print one line of the story, as plain text in one style."""
+    """Print a progress message on stderr, as plain text in one style."""
     messages().print(_inert(text), style=style, markup=False)
 
 
 def warn(text: str) -> None:
-    """Print something that does not stop the release and should be read."""
+    """Print a warning, which does not stop the release."""
     say(f"warning: {text}", style="yellow")
 
 
@@ -117,7 +117,7 @@ def result(text: str, *, style: str = "") -> None:
 
 
 def annotate(command: str) -> None:
-    """Print a workflow command of our own on stdout: the one way past the guard on foreign text."""
+    """Print our own workflow command on stdout; foreign text is never printed as one."""
     results().print(printable(_redact(command)), markup=False)
 
 
@@ -147,7 +147,7 @@ _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 
 def show(what: RenderableType, *, wide: bool = False) -> None:
-    """Print a table or a panel on stdout; without a terminal it may be wider than one."""
+    """Print a table or a panel on stdout; without a terminal it may be wider than 80 columns."""
     from rich.console import Console
 
     console = results()
@@ -157,7 +157,7 @@ def show(what: RenderableType, *, wide: bool = False) -> None:
 
 
 def error(stop: ReleaseError) -> None:
-    """Print what is wrong and what to do about it."""
+    """Print an error's message and hint."""
     say(f"error: {stop}", style="bold red")
     hint(stop.hint)
 
@@ -175,20 +175,20 @@ def next_step(command: str) -> None:
 
 
 def command(argv: Sequence[str]) -> None:
-    """Show a command before it runs, with --verbose alone."""
+    """Print a command before it runs if --verbose is on."""
     if _verbose:
         say(f"$ {shlex.join(argv)}", style="dim")
 
 
 def output(text: str) -> None:
-    """Show what a command printed in addition to its result, with --verbose alone."""
+    """Print a command's further output if --verbose is on."""
     if _verbose and text.strip():
         say("\n".join(f"  {line}" for line in text.strip().splitlines()), style="dim")
 
 
 @contextmanager
 def progress(title: str) -> Iterator[None]:
-    """Show that something long is under way: a spinner on a terminal, one plain line elsewhere."""
+    """Show that a long step is running: a spinner on a terminal, a plain line elsewhere."""
     console = messages()
     if console.is_terminal and not _verbose:
         with console.status(title):

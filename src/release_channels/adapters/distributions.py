@@ -1,4 +1,4 @@
-"""Built distributions: their members and their core metadata, read without unpacking anything."""
+"""Built distributions: their members and core metadata, read without unpacking."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from packaging.version import InvalidVersion, Version
 
 from release_channels.errors import RefusedError
 
-MAX_METADATA = 8 * 1024 * 1024
+MAX_METADATA = 8 * 1024 * 1024  # bytes
 MAX_TEXT = 64 * 1024 * 1024
 """The size of the largest text that is read whole, a RECORD of 500,000 files, in bytes."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}", re.ASCII)
 _REBUILD = "build it again with the build session; do not repack distributions by hand"
-_PIECE = 1 << 20
+_PIECE = 1 << 20  # bytes
 _PROGRAMS = re.compile(rb"^\s*\[\s*(console|gui)_scripts\s*\]\s*[^\[\s]", re.MULTILINE)
-_REASON = 300
+_REASON = 300  # characters
 # The index takes stored and deflated members only.
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What the standard library raises for an archive that is damaged, cut off, encrypted, or not of its kind.
@@ -50,7 +50,7 @@ DAMAGED = (
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a distribution may contain: the number of its members, and the size of all of them in bytes."""
+    """The limits of a distribution's content: its number of members, and their total size in bytes."""
 
     members: int = 500_000
     size: int = 16 * 2**30
@@ -64,7 +64,7 @@ class UnreadableError(RefusedError):
 
 
 class Kind(StrEnum):
-    """The two kinds of distribution that a release has."""
+    """The kinds of distribution: sdist and wheel."""
 
     SDIST = "sdist"
     WHEEL = "wheel"
@@ -81,7 +81,7 @@ class MemberKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of an archive: `size` in bytes, `target` of a link, `attributes` in words: time, mode and owner."""
+    """A member of an archive: `size` in bytes, `target` of a link, `attributes` (time, mode, owner) as text."""
 
     name: str
     size: int
@@ -93,7 +93,7 @@ class Member:
 
     @property
     def is_file(self) -> bool:
-        """Return whether this is an ordinary file."""
+        """Check whether the member is a regular file."""
         return self.kind is MemberKind.FILE
 
     @property
@@ -104,7 +104,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One built file and the core metadata inside it; name and version are the metadata's own."""
+    """One built file with its core metadata, which name and version come from."""
 
     path: Path
     name: str
@@ -157,14 +157,14 @@ def parse_file_name(name: str) -> tuple[NormalizedName, Version, Kind]:
 
 
 def kind_of(file_name: str) -> Kind | None:
-    """Return the kind of a distribution by its file name, None for any other file."""
+    """Return the kind of a distribution by its file name; None for any other file."""
     if file_name.endswith(".whl"):
         return Kind.WHEEL
     return Kind.SDIST if file_name.endswith(".tar.gz") else None
 
 
 def read_members(path: Path, bounds: Bounds = _BOUNDS) -> Iterator[tuple[Member, Iterator[bytes]]]:
-    """Read the members of a wheel or of an sdist, each with its content in pieces; nothing is extracted.
+    """Yield the members of a wheel or sdist with their content in pieces, without extracting anything.
 
     A content has to be read before the next member; that of a member not `plain` cannot be read.
 
@@ -200,7 +200,7 @@ def open_sdist(path: Path) -> Iterator[tarfile.TarFile]:
 
 
 def has_zip_comment(path: Path) -> bool:
-    """Return whether a wheel has a ZIP comment.
+    """Check whether a wheel has a ZIP comment.
 
     Raises: UnreadableError if the file is missing or damaged.
     """
@@ -214,18 +214,18 @@ def requires_python(metadata: bytes) -> str | None:
 
 
 def project_urls(metadata: bytes) -> dict[str, str]:
-    """Return the project URLs of core metadata, label by label."""
+    """Return the project URLs of core metadata by label."""
     return parse_metadata(metadata).get("project_urls", {})
 
 
 def parse_metadata(metadata: bytes) -> RawMetadata:
-    """Parse core metadata into the fields that the specification knows; others are left out."""
+    """Parse core metadata into the fields of the specification; unknown fields are left out."""
     raw, _unknown = parse_email(metadata)
     return raw
 
 
 def has_programs(wheel: Path) -> bool:
-    """Check whether a wheel has a program: an entry point of which installers make one, or a ready-made one.
+    """Check whether installing a wheel creates a program, from an entry point or from its `.data` directory.
 
     Raises: UnreadableError if the file is missing or damaged.
     Source: entry points specification, and binary distribution format, the `.data` directory.
@@ -241,13 +241,13 @@ def has_programs(wheel: Path) -> bool:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file piece by piece, so that its size does not matter."""
+    """Return the sha256 of a file, read piece by piece to save memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256_of_pieces(pieces: Iterable[bytes]) -> bytes:
-    """Return the digest of a content that comes in pieces."""
+    """Return the sha256 of content that comes in pieces."""
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
@@ -255,7 +255,7 @@ def sha256_of_pieces(pieces: Iterable[bytes]) -> bytes:
 
 
 def start_of(pieces: Iterable[bytes], most: int) -> bytes:
-    """Read a content up to `most` bytes, and at most a piece further."""
+    """Read the first `most` bytes of content, rounded up to a whole piece."""
     read: list[bytes] = []
     size = 0
     for piece in pieces:

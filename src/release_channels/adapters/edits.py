@@ -1,4 +1,4 @@
-"""Carry edits out in the working tree: all of them, or none."""
+"""Apply edits to the working tree: all of them, or none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def apply_edits(root: Path, changes: Sequence[Change]) -> None:
-    """Carry out every change, or none if one cannot be carried out or a signal arrives.
+    """Apply every change, or none if one fails or a signal arrives.
 
     Raises: RefusedError if a file is no longer what the change was planned on, or cannot be written.
     """
@@ -96,7 +96,7 @@ def _carry_out(path: Path, change: Change) -> None:
 
 
 def show_edits(changes: Sequence[Change]) -> None:
-    """Show what changes, file by file, as a diff with colours on a terminal."""
+    """Print the changes file by file as a diff, in colour on a terminal."""
     for change in changes:
         if isinstance(change, Removal):
             console.say(f"--- a/{change.path}", style=_STYLES["-"])
@@ -111,7 +111,7 @@ def show_edits(changes: Sequence[Change]) -> None:
 
 
 def reader(git: Git) -> Read:
-    """Return a reader of the working tree; it returns None for a file that is missing or that git does not track."""
+    """Return a function that reads tracked files of the working tree; it returns None for any other path."""
 
     def read(path: str) -> bytes | None:
         file = git.root / path
@@ -124,7 +124,7 @@ def reader(git: Git) -> Read:
 
 
 def read_text(path: Path) -> str:
-    """Read a file so that writing it back gives the same bytes: line ends and a byte order mark stay.
+    """Read a text file with its line endings and byte order mark, so that writing it back gives the same bytes.
 
     Raises: RefusedError if it is not UTF-8.
     """

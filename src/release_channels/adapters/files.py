@@ -1,4 +1,4 @@
-"""Files on disk: written whole or not at all."""
+"""Write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STAGING = "staging-"
 
 
 def state_directory(root: Path) -> Path:
-    """Return the tool's own directory in a project, made on first use so that git never sees it.
+    """Return the tool's own directory in a project; it is created on first use, and ignored by git.
 
     Raises: RefusedError if it cannot be made.
     """
@@ -31,7 +31,7 @@ def state_directory(root: Path) -> Path:
 
 
 def atomic_write(path: Path, text: str | bytes) -> None:
-    """Write a file through a temporary one and a rename, so that nobody ever sees half of it.
+    """Write a file through a temporary file and a rename, so that no reader sees half of it.
 
     Raises: RefusedError if it cannot be written; what was there before is there still.
     """
@@ -50,7 +50,7 @@ def atomic_write(path: Path, text: str | bytes) -> None:
 
 
 def require_directory(target: Path) -> None:
-    """Refuse to put files where something else is than a directory of its own, or nothing.
+    """Refuse a path that exists and is not a directory.
 
     Raises: RefusedError
     """
@@ -59,7 +59,7 @@ def require_directory(target: Path) -> None:
 
 
 def replace_directory(root: Path, name: str, files: Sequence[Path]) -> None:
-    """Put files into a directory of the project in one step; whatever was there before is gone.
+    """Replace a directory of the project by one with these files, in one step.
 
     Raises: RefusedError if the name is taken by something that is not a directory of its own, or cannot be written.
     """
@@ -69,7 +69,7 @@ def replace_directory(root: Path, name: str, files: Sequence[Path]) -> None:
 
 @contextmanager
 def staged_replace(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str], None]]:
-    """Copy files to where a rename can put them into a directory of the project, and give the act that does.
+    """Copy files into a staging directory, and yield the function that renames it to its final name.
 
     Until then nothing has changed, so a disk that is full has cost nothing. Only one run may be at work
     (`checkout_lock`): what a killed one left half-way is cleared away.
@@ -101,7 +101,7 @@ def staged_replace(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str]
 
 @contextmanager
 def temporary_directory(name: str, inside: Path | None = None) -> Iterator[Path]:
-    """Lend an empty directory outside the project, and take it away again whatever happens.
+    """Create an empty directory outside the project, and remove it when the block ends.
 
     `inside` is where to make it, if that matters: a runner has a directory for it that it clears itself.
     """
@@ -125,7 +125,7 @@ def _scratch_directory(prefix: str, inside: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def checkout_lock(root: Path) -> Iterator[None]:
-    """Keep a second release run out of this checkout; the lock goes with the process, however that ends.
+    """Lock the checkout against a second release run; the lock ends with the process.
 
     Raises: RefusedError if another run is at work.
     """
@@ -149,7 +149,7 @@ def checkout_lock(root: Path) -> Iterator[None]:
 
 @contextmanager
 def reporting_unwritable(path: Path) -> Iterator[None]:
-    """Report in plain words which file the disk would not take.
+    """Turn an OSError of the block into an error that names the file.
 
     Raises: RefusedError instead of an OSError of the block.
     """

@@ -1,4 +1,4 @@
-"""Real git: what the repository holds, and a clean clone of one of its commits."""
+"""Run git: read a repository, and make commits, branches and tags."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FULL_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def git_environment() -> dict[str, str]:
-    """The environment for git: the user's, without what points at another repository or changes its words."""
+    """Return the user's environment without variables that redirect git or translate its messages."""
     return {name: value for name, value in os.environ.items() if name not in _OTHER_REPOSITORY} | _PLAIN
 
 
@@ -49,7 +49,7 @@ class GitObject:
     content: bytes
 
     def committer_time(self) -> int:
-        """Return the committer's time of a commit, in seconds since the epoch."""
+        """Return the committer time of a commit, in seconds since the epoch."""
         header = self.content.partition(b"\n\n")[0]
         committer = next(line for line in header.splitlines() if line.startswith(b"committer "))
         return int(committer.split()[-2])
@@ -73,7 +73,7 @@ class GitObjects:
         self._trees: dict[str, Mapping[bytes, TreeEntry]] = {}
 
     def find(self, name: str) -> GitObject | None:
-        """Return the object that a name leads to now; None if there is none.
+        """Return the object that a revision currently names; None if there is none.
 
         Raises: CommandError if the object cannot be read.
         """
@@ -83,12 +83,12 @@ class GitObjects:
         return self._batch.request(os.fsencode(name) + b"\n", _read_object)
 
     def find_commit(self, name: str) -> GitObject | None:
-        """Return the commit that a revision leads to now; None if there is none."""
+        """Return the commit that a revision currently names; None if there is none."""
         commit = self.find(f"{name}^{{commit}}")
         return commit if commit is not None and commit.kind == "commit" else None
 
     def files(self, revision: str) -> Mapping[bytes, TreeEntry]:
-        """Return what a commit contains, by path.
+        """Return the entries of a commit by path.
 
         Raises: CommandError if there is no such commit.
         """
@@ -125,7 +125,7 @@ def _read_object(stream: IO[bytes]) -> GitObject | None:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRefs:
-    """The refs of a remote at one moment, for all questions of one decision.
+    """The refs of a remote at one moment, shared by all queries of one decision.
 
     `head` is the ref of the default branch, and `messages` is what git wrote to stderr.
     """
@@ -136,17 +136,17 @@ class RemoteRefs:
     messages: str
 
     def commit_of_tag(self, name: str) -> str | None:
-        """Return the commit that a tag leads to; None if there is no such tag."""
+        """Return the commit that a tag points to; None if there is no such tag."""
         return self.commits.get(f"refs/tags/{name}^{{}}") or self.commits.get(f"refs/tags/{name}")
 
     def is_annotated(self, name: str) -> bool:
-        """Return whether a tag is an object of its own."""
+        """Check whether a tag is annotated."""
         return f"refs/tags/{name}^{{}}" in self.commits
 
 
 @dataclass(frozen=True, slots=True)
 class FirstParent:
-    """One commit of a branch: its short name and subject, its first parent (empty for none), and what it changed."""
+    """A commit of a branch: its short hash and subject, its first parent (empty if none) and its changed paths."""
 
     title: str
     parent: str
@@ -154,13 +154,13 @@ class FirstParent:
 
     @property
     def name(self) -> str:
-        """Return the commit's short name."""
+        """Return the commit's short hash."""
         return self.title.partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """One repository, by the top of its working tree."""
+    """One git repository, opened at the top of its working tree."""
 
     root: Path
     _objects: GitObjects = field(init=False, repr=False, compare=False)
@@ -173,7 +173,7 @@ class Git:
 
     @classmethod
     def open(cls, directory: Path) -> Git:
-        """Open the repository whose working tree begins at a directory.
+        """Open the repository with its top at a directory.
 
         Raises: RefusedError where there is none, or where the directory is not its top.
         """
@@ -203,7 +203,7 @@ class Git:
         return Commit(commit.sha, commit.committer_time())
 
     def files(self, sha: str) -> Read:
-        """Return the reader of a commit's files."""
+        """Return the function that reads a commit's files."""
         return partial(self.read_file, sha)
 
     def read_file(self, sha: str, path: str) -> bytes | None:
@@ -236,13 +236,13 @@ class Git:
         return normal
 
     def uncommitted(self) -> tuple[str, ...]:
-        """List what the working tree declares beyond its commit; what the tool itself leaves there does not count."""
+        """List the uncommitted paths of the working tree, without the tool's own files."""
         status = self._run("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
         entries = (entry for entry in status.split("\0") if entry)
         return tuple(_printable(entry[3:]) for entry in entries if not _is_ours(entry))
 
     def relation(self, commit: str, other: str) -> Relation:
-        """Return whether a commit equals another, precedes or follows it, or diverged; unknown in a cut history."""
+        """Return how a commit relates to another: same, ancestor, descendant or diverged; unknown if history is cut."""
         if commit == other:
             return Relation.SAME
         known = self._relations.get((commit, other)) or self._compare(commit, other)
@@ -260,23 +260,23 @@ class Git:
         return Relation.UNKNOWN if self.is_shallow() else Relation.DIVERGED
 
     def is_shallow(self) -> bool:
-        """Return whether history is cut off in this clone."""
+        """Check whether this clone is shallow."""
         return self._run("rev-parse", "--is-shallow-repository") == "true"
 
     def is_root(self, revision: str) -> bool:
-        """Return whether a commit has no parent; one at which the history of this clone is cut off has."""
+        """Check whether a commit has no parent; the first commit of a shallow clone has one."""
         commit = self._objects.find_commit(revision)
         return commit is not None and b"\nparent " not in commit.content.partition(b"\n\n")[0]
 
     def tag(self, name: str, commit: str, remote: str) -> Tag | None:
-        """Find a tag, here or else on the remote, and the relation of a commit to it."""
+        """Find a tag, first in this clone, then on the remote, with the relation of a commit to it."""
         here = self.local_tag(name, commit)
         if here is not None or self.remote_url(remote) is None:
             return here
         return self.remote_tag(name, commit, remote)
 
     def list_remote(self, remote: str, *refs: str) -> RemoteRefs:
-        """Query the remote for its refs, as they are now; these alone, or all if none is named.
+        """List the current refs of a remote: the given ones, or all.
 
         Raises: SlowError if it takes more than a minute.
         """
@@ -289,7 +289,7 @@ class Git:
         return RemoteRefs(commits, head.removeprefix("ref: "), asked.code == 0, asked.messages)
 
     def remote_tag(self, name: str, commit: str, remote: str, listed: RemoteRefs | None = None) -> Tag | None:
-        """Query the remote for a tag, as it is now or as listed, and move no ref here; no answer counts as no tag."""
+        """Find a tag on the remote, now or in an earlier listing; None also if the remote does not answer."""
         try:
             listed = listed or self.list_remote(remote, *_tag_refs(name))
             target = listed.commit_of_tag(name)
@@ -301,7 +301,7 @@ class Git:
         return Tag(name, target, self.relation(commit, target), annotated=listed.is_annotated(name))
 
     def commit_of_remote_tag(self, name: str, remote: str) -> str | None:
-        """Query the remote which commit a tag leads to, as it is now, and fetch nothing.
+        """Return the commit that a tag currently points to on the remote, without fetching it.
 
         Raises: RefusedError or CommandError if the remote does not answer.
         """
@@ -311,14 +311,14 @@ class Git:
         return listed.commit_of_tag(name)
 
     def can_read(self, remote: str) -> bool:
-        """Return whether a remote answers: a job without credentials cannot read a private one."""
+        """Check whether a remote answers: a job without credentials cannot read a private one."""
         try:
             return self.list_remote(remote, "HEAD").is_answered
         except CommandError:  # too slow: the same as no answer
             return False
 
     def local_tag(self, name: str, commit: str) -> Tag | None:
-        """Find a local tag, and the relation of a commit to it."""
+        """Find a tag of this clone, with the relation of a commit to it."""
         tag = self._objects.find(f"refs/tags/{name}")
         target = self._objects.find_commit(f"refs/tags/{name}")
         if tag is None or target is None:
@@ -326,17 +326,17 @@ class Git:
         return Tag(name, target.sha, self.relation(commit, target.sha), annotated=tag.kind == "tag")
 
     def is_signed(self, name: str) -> bool:
-        """Return whether a tag that is here carries a signature, whoever made it."""
+        """Check whether a tag of this clone carries a signature, valid or not."""
         signature = self._ask("for-each-ref", "--format=%(contents:signature)", f"refs/tags/{name}")
         return bool(signature.or_raise().text.strip())
 
     def branch(self) -> str | None:
-        """Return the name of the branch that is checked out; None where HEAD is detached."""
+        """Return the name of the checked-out branch; None if HEAD is detached."""
         done = self._ask("symbolic-ref", "--quiet", "--short", "HEAD")
         return done.text.strip() if done.code == 0 else None
 
     def has_branch(self, branch: str, remote: str) -> bool:
-        """Return whether there is a branch, here or on the remote.
+        """Check whether a branch exists, in this clone or on the remote.
 
         Raises: RefusedError if the remote cannot be read.
         """
@@ -353,11 +353,11 @@ class Git:
         return tuple(self._run("tag", f"--points-at={sha}").splitlines())
 
     def tags_before(self, sha: str) -> tuple[str, ...]:
-        """List the tags on a commit and on its ancestors."""
+        """List the tags on a commit and its ancestors."""
         return tuple(self._run("tag", f"--merged={sha}").splitlines())
 
     def tag_names(self, remote: str, listed: RemoteRefs | None = None) -> frozenset[str]:
-        """List every tag, here and on the remote if there is one.
+        """List all tags of this clone and of the remote, if it exists.
 
         Raises: RefusedError if the remote cannot be read.
         """
@@ -371,12 +371,12 @@ class Git:
         return here | {ref.removeprefix("refs/tags/").removesuffix("^{}") for ref in tags}
 
     def subjects(self, after: str, until: str) -> tuple[str, ...]:
-        """List the first lines of the commits that one commit has and another (or none) has not, newest first."""
+        """List the short hash and subject of each commit in `until` but not in `after`, newest first."""
         revisions = f"{after}..{until}" if after else until
         return tuple(self._run("log", "--format=%h %s", "--end-of-options", revisions, "--").splitlines())
 
     def first_parents(self, sha: str, most: int) -> tuple[FirstParent, ...]:
-        """List a commit and its ancestors along first parents, newest first and at most so many.
+        """List a commit and its ancestors along first parents, newest first, at most `most` commits.
 
         Raises: CommandError if there is no such commit.
         """
@@ -391,7 +391,7 @@ class Git:
         return tuple(commits)
 
     def remote_tip(self, remote: str, branch: str, listed: RemoteRefs | None = None) -> str:
-        """Fetch a branch of a remote, as it is now or as listed, without moving a ref here, and return its commit.
+        """Fetch the tip of a remote branch without moving a local ref, and return its commit.
 
         Raises: RefusedError if the remote or the branch cannot be read.
         """
@@ -409,7 +409,7 @@ class Git:
         return tip
 
     def default_tip(self, remote: str, listed: RemoteRefs | None = None) -> tuple[str, str]:
-        """Fetch a remote's default branch, as it is now or as listed, and return its name and its commit.
+        """Fetch the tip of a remote's default branch, and return the branch's name and its commit.
 
         Raises: RefusedError if the remote does not tell.
         """
@@ -417,7 +417,7 @@ class Git:
         tip = listed.commits.get("HEAD")
         if not listed.is_answered or not listed.head or tip is None:
             raise RefusedError(
-                f"{remote} does not tell its default branch, whose settings count",
+                f"{remote} does not report its default branch, whose settings count",
                 hint=listed.messages or "on the remote, `git symbolic-ref HEAD refs/heads/NAME` names it",
             )
         self._fetch(remote, listed.head, tip)
@@ -432,13 +432,13 @@ class Git:
         self._ask("fetch", *quietly, "--refmap=", "--", remote, ref, timeout=_REMOTE_SECONDS * 5).or_raise()
 
     def remote_url(self, remote: str) -> str | None:
-        """Read a remote's address as configured; `insteadOf` rules, which differ per machine, are left aside."""
+        """Return a remote's URL as configured, without `insteadOf` rules, which differ per machine."""
         if remote not in self._urls:
             self._urls[remote] = self._ask("config", "--get", f"remote.{remote}.url").text or None
         return self._urls[remote]
 
     def push_addresses(self, remote: str) -> tuple[str, ...]:
-        """List where a push to a remote really goes: `insteadOf` rules and push addresses of its own count."""
+        """List the URLs that a push to a remote really goes to, after `insteadOf` and `pushurl` settings."""
         asked = self._ask("remote", "get-url", "--push", "--all", "--", remote)
         return tuple(asked.text.splitlines()) if asked.code == 0 else ()
 
@@ -447,7 +447,7 @@ class Git:
         return tuple(self._run("remote").splitlines())
 
     def default_branch(self, remote: str) -> str:
-        """Return the default branch: the remote's HEAD, else main or master, else the current branch."""
+        """Return the default branch: the remote's HEAD, otherwise main or master, otherwise the current branch."""
         prefix = f"refs/remotes/{remote}/" if remote else "refs/heads/"
         known = self._ask("symbolic-ref", "--quiet", f"{prefix}HEAD") if remote else None
         if known is not None and known.code == 0:
@@ -463,27 +463,27 @@ class Git:
         return frozenset(self._run("tag", "--list").splitlines())
 
     def tags_by_age(self) -> tuple[str, ...]:
-        """List the tags of this clone, the oldest first: by the time of the tag, or of its commit without one."""
+        """List the tags of this clone, oldest first, by the time of the tag or of its commit."""
         return tuple(
             self._run("for-each-ref", "--sort=creatordate", "--format=%(refname:strip=2)", "refs/tags").splitlines()
         )
 
     def tracks(self, path: str) -> bool:
-        """Return whether git tracks anything at or below a path."""
+        """Check whether git tracks anything at or below a path."""
         return bool(self._run("ls-files", "-z", "--", path))
 
     def untracked_files(self, directory: str) -> tuple[str, ...]:
-        """List the files in a directory that git neither tracks nor ignores."""
+        """List the files of a directory that git neither tracks nor ignores."""
         listed = self._run("ls-files", "-z", "--others", "--exclude-standard", "--", directory)
         return tuple(filter(None, listed.split("\0")))
 
     def files_at(self, sha: str) -> tuple[str, ...]:
-        """List the plain files of a commit; symbolic links are left out."""
+        """List the regular files of a commit, without symbolic links."""
         files = self._objects.files(sha).items()
         return tuple(path.decode("utf-8", "replace") for path, entry in files if entry.mode.startswith("100"))
 
     def tracked_files(self) -> tuple[str, ...]:
-        """List the files that git tracks, relative to the top."""
+        """List the tracked files, relative to the top."""
         return tuple(filter(None, self._run("ls-files", "-z").split("\0")))
 
     def _is_ancestor(self, older: str, newer: str) -> bool:
@@ -534,7 +534,7 @@ _NEUTRAL = {
 
 
 def clean_git_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which git knows no user and no system: no configuration, attributes, hooks or templates.
+    """Return an environment without user and system configuration of git: no attributes, hooks or templates.
 
     It holds for every git below, also for one that a build backend runs.
     Source: git's own manual, GIT_CONFIG_COUNT.
@@ -559,7 +559,7 @@ _PUSH_SECONDS = 300
 
 
 def commit_files(root: Path, paths: Iterable[str], message: str, *, new: Iterable[str] = ()) -> str:
-    """Commit exactly these files as they are in the working tree, and return the commit's hash.
+    """Commit exactly these files from the working tree, and return the commit's hash.
 
     Those among them that git does not track yet are `new`.
 
@@ -574,7 +574,7 @@ def commit_files(root: Path, paths: Iterable[str], message: str, *, new: Iterabl
 
 
 def switch_to_new_branch(root: Path, branch: str) -> None:
-    """Go to a new branch at HEAD, with the working tree as it is.
+    """Create a branch at HEAD and switch to it, keeping the working tree.
 
     Raises: CommandError if there is such a branch.
     """
@@ -582,7 +582,7 @@ def switch_to_new_branch(root: Path, branch: str) -> None:
 
 
 def leave_new_branch(root: Path, branch: str) -> None:
-    """Go back to where one was before, and take a new branch away on which nothing was done."""
+    """Switch back from a new branch and delete it."""
     _git(root, "checkout", "--quiet", "-")  # `switch` knows no way back to a commit without a branch
     _git(root, "branch", "--quiet", "--delete", "--", branch)
 
@@ -599,7 +599,7 @@ def push_branch(root: Path, remote: str, branch: str) -> None:
 
 
 def create_tag(root: Path, name: str, commit: str, message: str, *, sign: bool) -> None:
-    """Make an annotated tag here.
+    """Create an annotated tag in this clone.
 
     Raises: RefusedError with git's own words if there is no key to sign with; CommandError for anything else.
     """
@@ -616,7 +616,7 @@ def create_tag(root: Path, name: str, commit: str, message: str, *, sign: bool) 
 
 
 def push_tag(root: Path, remote: str, name: str) -> None:
-    """Push one tag alone, by its full name; the user's settings of what else a push takes along do not count.
+    """Push a single tag by its full ref name, regardless of the user's push settings.
 
     Raises: RefusedError if the remote refuses.
     """
@@ -627,7 +627,7 @@ def push_tag(root: Path, remote: str, name: str) -> None:
 
 
 def delete_tag(root: Path, name: str) -> None:
-    """Take a tag away here; one on the remote is never touched."""
+    """Delete a tag of this clone, never one on the remote."""
     _git(root, "tag", "--delete", "--", name)
 
 

@@ -1,4 +1,4 @@
-"""A WSGI application on a loopback port, for as long as a `with` block lasts."""
+"""Serve a WSGI application on a loopback port within a `with` block."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tls:
 
 
 class Served:
-    """An application that answers: its address, what was asked of it, and what its server complained about."""
+    """A running application: its URL, its requests so far, and its server's errors."""
 
     def __init__(self, url: str, log: _Log, errors: list[str]) -> None:
         self.url = url
@@ -46,13 +46,13 @@ class Served:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """Report what went wrong in the server itself."""
+        """Return the server's own errors."""
         return tuple(self._errors)
 
 
 @contextmanager
 def serve_wsgi(app: WSGIApplication, title: str, *, tls: Tls | None = None, port: int = 0) -> Iterator[Served]:
-    """Serve an application on loopback, and stop when the block ends, however it ends; messages call it `title`.
+    """Serve an application on a loopback port (0: any free one) until the block ends; `title` names it in messages.
 
     Raises: RefusedError if the port is taken.
     """

@@ -1,4 +1,4 @@
-"""Package indexes: which one is meant, and what it holds."""
+"""Find package indexes, and read their projects and files."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ DEFAULT = "pypi"
 FOR_PRACTICE = (LOCAL, "testpypi")
 _SECONDS = 30.0
 _MOST_SECONDS = 3600.0
-_REASON = 300
+_REASON = 300  # characters
 PAGE_BYTES = 32 * 2**20
-_PIECE = 2**20
+_PIECE = 2**20  # bytes
 _FILE_BYTES, _FILE_SECONDS = 4 * 2**30, 1800.0
 """The limits of a download whose size the index does not list."""
 
 
 class Credentials(StrEnum):
-    """The credentials that an upload sends."""
+    """The kind of credentials for an upload."""
 
     NONE = "none"
     TRUSTED_PUBLISHING = "Trusted Publishing"
@@ -50,7 +50,7 @@ class Credentials(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A package index as a value: its name, where it is read, where it takes uploads, and with which credentials."""
+    """A package index: its name, the URLs for reading and uploading, and the kind of credentials."""
 
     name: str
     simple_url: str
@@ -66,7 +66,7 @@ class Index:
 
     @property
     def title(self) -> str:
-        """Its name in messages."""
+        """The index's name in messages."""
         title = "the local index" if self.name == LOCAL else f"the index {self.name}"
         return f"{title} (rehearsal)" if self.rehearsal else title
 
@@ -79,7 +79,7 @@ def remote_index(
     rehearsal: Rehearsal | None = None,
     patience: float = _SECONDS,
 ) -> Index:
-    """Find an index by name: `pypi`, `testpypi`, or one of the project's `[[tool.uv.index]]` tables.
+    """Find an index by name: `pypi`, `testpypi` or one of `[[tool.uv.index]]`; `patience` is in seconds.
 
     Raises: UsageError for an unknown name or an index that says nowhere to publish to.
     """
@@ -109,7 +109,7 @@ def remote_index(
 
 
 def upstream_url(env: Mapping[str, str] = os.environ) -> str:
-    """Find the index that dependencies come from: the user's uv or pip setting, else the default one."""
+    """Return the index that dependencies come from: uv's or pip's setting, otherwise the default index."""
     configured = env.get("UV_DEFAULT_INDEX") or env.get("UV_INDEX_URL") or env.get("PIP_INDEX_URL")
     # uv allows NAME=URL
     name, equals, url = (configured or "").partition("=")
@@ -117,7 +117,7 @@ def upstream_url(env: Mapping[str, str] = os.environ) -> str:
 
 
 def answer_seconds(env: Mapping[str, str] = os.environ) -> float:
-    """Report how long to wait for an answer: as long as the user lets uv wait.
+    """Return how many seconds to wait for a response: uv's own setting, or 30.
 
     Source: uv's environment variables, `UV_HTTP_TIMEOUT`, in seconds.
     """
@@ -129,7 +129,7 @@ def answer_seconds(env: Mapping[str, str] = os.environ) -> float:
 
 
 def read_index(index: Index, project: str) -> IndexState:
-    """Read every release of a project; a project that the index does not know has none.
+    """Read every release of a project; a project that is not on the index has none.
 
     Raises: UnansweredError if the index does not answer, or not within the limits of an answer.
     """
@@ -143,7 +143,7 @@ def read_index(index: Index, project: str) -> IndexState:
     except (RequestException, ValueError) as err:
         raise UnansweredError(
             f"{index.title} did not answer: {reason_of(err)}",
-            hint="nothing is published that could not be compared with the index first; try again when it answers",
+            hint="nothing is published without a comparison with the index; try again when it answers",
         ) from err
     if page is None:
         return IndexState(index.name, warnings=index.warnings())
@@ -160,7 +160,7 @@ def read_index(index: Index, project: str) -> IndexState:
 def fetch_page(
     session: Session, simple_url: str, project: str, patience: float, headers: Mapping[str, str] | None = None
 ) -> tuple[ListedFile, ...] | None:
-    """Fetch and parse a project's page; None if the index does not know the project.
+    """Fetch and parse a project's page, with a timeout in seconds; None if the project is not on the index.
 
     Raises: RequestException if there is no answer; ValueError for one that is not an index's page.
     """
@@ -174,13 +174,13 @@ def fetch_page(
 
 
 def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
-    """Fetch a file's core metadata, where the index serves it next to the file; None if it is not available."""
+    """Fetch a file's core metadata, if the index serves it separately; None if not available."""
     url = urlsplit(file.url)  # a signed address has a query behind the file's name
     return _fetch(index, url._replace(path=f"{url.path}.metadata").geturl(), MAX_METADATA)
 
 
 def fetch_provenance(index: Index, file: IndexFile) -> str | None:
-    """Fetch what the index knows of a file's publisher, as it is; None if there is nothing, or it is not available."""
+    """Fetch the provenance of a file, not verified here; None if there is none, or it is not available."""
     content = _fetch(index, file.provenance_url, PAGE_BYTES) if file.provenance_url else None
     try:
         return json.dumps(json.loads(content)) if content is not None else None
@@ -201,7 +201,7 @@ def _fetch(index: Index, url: str, size: int) -> bytes | None:
 
 
 def fetch_file(index: Index, file: IndexFile, directory: Path, seconds: float = _FILE_SECONDS) -> Path | None:
-    """Download a file, checked against the digest and the size that the index gives, if any.
+    """Download a file within `seconds`, and verify it by the index's digest and size, if any.
 
     Return None if it is not available, or not within so many seconds.
 
@@ -273,7 +273,7 @@ def _twine(constant: str) -> str:
 
 
 def reason_of(err: Exception) -> str:
-    """Return in one line why a request failed, without object addresses and passwords."""
+    """Return why a request failed, in one line without object addresses and passwords."""
     cause = next(iter(err.args), None)
     reason = getattr(cause, "reason", None) or err
     behind_proxy = getattr(reason, "original_error", None)  # urllib3's ProxyError prints as a pair of objects

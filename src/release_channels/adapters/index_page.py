@@ -1,4 +1,4 @@
-"""A project's page on an index: JSON is parsed here, HTML by the library for it, which costs half a second to import.
+"""A project's page on an index: JSON is parsed here, HTML by a library, which takes half a second to import.
 
 Source: simple repository API specification (once PEP 503, 629, 658, 691, 700, 714 and 740).
 """
@@ -35,7 +35,7 @@ _MALFORMED = (RecursionError, LookupError, TypeError, AttributeError)
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """One file of a page; what is None is unknown, and `yanked` is the reason of a yanked file."""
+    """One file of a page; None means unknown, `size` is in bytes, and `yanked` is the reason for the yank."""
 
     name: str
     url: str
@@ -50,7 +50,7 @@ class ListedFile:
 
 
 def version_in(name: str) -> Version | None:
-    """Return the version in a file's name, of old kinds of files, too: an egg, a `.zip` or an installer."""
+    """Return the version in a file name, also of old formats: an egg, a `.zip` or an installer."""
     try:
         return parse_file_name(name)[1]
     except RefusedError:

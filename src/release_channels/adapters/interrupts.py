@@ -1,4 +1,4 @@
-"""End a run on a signal: the first signal interrupts it, and later ones change nothing."""
+"""End a run on a signal: the first signal interrupts it, and later ones are ignored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 _SECONDS = 3.0
 """The time for which an interrupted run may wait for its programs and threads, in seconds."""
-_LEAVE_AFTER = 1.0
+_LEAVE_AFTER = 1.0  # seconds
 _INTERRUPTED = 130
 
 _interrupted_at: float | None = None
@@ -23,18 +23,18 @@ _depth = 0
 
 
 def is_ending() -> bool:
-    """Return whether the run was interrupted and is cleaning up."""
+    """Check whether the run was interrupted and is cleaning up."""
     return _interrupted_at is not None
 
 
 def seconds_left() -> float:
-    """Return how long an interrupted run may still wait, in seconds; infinity for a run that was not interrupted."""
+    """Return for how many seconds an interrupted run may still wait; infinity if it was not interrupted."""
     return math.inf if _interrupted_at is None else max(0.0, _interrupted_at + _SECONDS - time.monotonic())
 
 
 @contextmanager
 def terminate_gracefully() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP like Ctrl-C; after the first signal, until the process ends, others change nothing.
+    """Treat SIGTERM and SIGHUP like Ctrl-C; after the first signal, ignore others until the process ends.
 
     Raises: KeyboardInterrupt in the block, once, however many signals arrive.
     """
@@ -64,7 +64,7 @@ def terminate_gracefully() -> Iterator[None]:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Delay signals until the block has ended: for a clean-up, and for a change that is all or nothing.
+    """Delay signals until the block has ended, for a clean-up or an all-or-nothing change.
 
     Raises: KeyboardInterrupt after the block, if a signal arrived.
     """

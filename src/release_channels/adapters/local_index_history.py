@@ -1,4 +1,4 @@
-"""The history of the local index: the manifest of each local upload, so that a commit keeps its number."""
+"""The history of the local index: the manifest of each local upload, so that a commit keeps its preview number."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SUFFIX = ".release.json"
 
 
 def local_index_dir(root: Path) -> Path:
-    """Return the directory that the local index keeps its files in; it need not exist."""
+    """Return the directory of the local index's files, which may not exist yet."""
     return root / STATE / "index"
 
 
 def record_manifest(root: Path, manifest: Manifest) -> None:
-    """Keep the manifest of a local upload, before the upload, so that a run that dies finds its number again.
+    """Save the manifest of a local upload before the upload, so that an interrupted run keeps its number.
 
     Raises: RefusedError if the version was given to another commit.
     """
@@ -29,9 +29,9 @@ def record_manifest(root: Path, manifest: Manifest) -> None:
     taken = _read(root, path).commit if path.exists() else None
     if taken not in (None, manifest.commit):
         raise RefusedError(
-            f"{manifest.version} was given to commit {str(taken)[:12]} on the local index",
-            hint="leave --run-number out and the next free number is taken, "
-            f"or remove {STATE}/index to begin the local index again",
+            f"{manifest.version} belongs to commit {str(taken)[:12]} on the local index",
+            hint="leave out --run-number to take the next free number, "
+            f"or remove {STATE}/index to start the local index again",
         )
     if taken is None:
         state_directory(root)

@@ -1,4 +1,4 @@
-"""The one reader: everything that a decision rests on, read once from git and the index."""
+"""Read everything that a decision depends on, once, from git and the index."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def observe(
 
 
 def relation_to_main(git: Git, commit: Commit, config: Config, env: Mapping[str, str]) -> Relation:
-    """Return the relation of a commit to the remote's main branch as it is now, by git or else by GitHub's API.
+    """Return how a commit relates to the remote's current main branch, by git, otherwise by GitHub's API.
 
     The commit's own settings name that branch, so they must be those of the remote's default branch.
 
@@ -105,7 +105,7 @@ def relation_to_main(git: Git, commit: Commit, config: Config, env: Mapping[str,
 
 
 def read_tag(git: Git, name: str | None, commit: Commit, config: Config, env: Mapping[str, str]) -> Tag | None:
-    """Find a release tag: on the remote, whose word counts, or here where there is no remote.
+    """Find a release tag on the remote, or in this clone if there is no remote.
 
     Raises: RefusedError if neither the remote nor GitHub's API answers.
     """

@@ -1,4 +1,4 @@
-"""The exchange of Trusted Publishing, as uv does it: a job's identity for a token of the index, and the token burnt."""
+"""The token exchange of Trusted Publishing: a job's OIDC token for an upload token, which is revoked after use."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from release_channels.adapters.bounded_http import Limits
 
-_PATIENCE = 30.0
+_PATIENCE = 30.0  # seconds
 _ANSWER_BYTES = 2**20
 _URL, _TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 
 
 class PublisherRejected(ReleaseError):
-    """The index does not give this job a token; `code` is the word that clients know."""
+    """The index refuses a token for this job; `code` is the error code of the index."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -31,14 +31,14 @@ class PublisherRejected(ReleaseError):
 
 @dataclass(frozen=True, slots=True)
 class TokenExchange:
-    """The index's side of the exchange, at the host that takes uploads."""
+    """The token exchange of one index, on the host that takes its uploads."""
 
     index: Index
 
     def audience(self) -> str:
-        """Request whom the identity has to be.
+        """Request the audience that the OIDC token must have.
 
-        Raises: UnansweredError if the index does not answer; NotTrustedError if it takes no identities.
+        Raises: UnansweredError if the index does not answer; PublisherRejected if Trusted Publishing is switched off.
         """
         answer = self._ask("GET", "audience")
         if answer.status_code == 403:
@@ -46,9 +46,9 @@ class TokenExchange:
         return str(_field(answer, "audience", self.index.title))
 
     def mint(self, identity: str) -> str:
-        """Exchange an identity for a token, which can upload for a quarter of an hour.
+        """Exchange an OIDC token for an upload token, which is valid for 15 minutes.
 
-        Raises: NotTrustedError with the index's code and words.
+        Raises: PublisherRejected with the index's code and message; UnansweredError if the index does not answer.
         """
         answer = self._ask("POST", "mint-token", {"token": identity})
         if answer.status_code in (400, 403, 422):
@@ -56,12 +56,15 @@ class TokenExchange:
         return str(_field(answer, "token", self.index.title))
 
     def burn(self, token: str) -> str:
-        """Return a token back, and a warning where that did not work: it expires automatically."""
+        """Revoke an upload token; return a warning if that failed, since the token then expires by itself.
+
+        Raises: RefusedError if the upload URL is not https.
+        """
         try:
             answer = self._ask("POST", "burn-token", {"token": token})
         except UnansweredError as stop:
             return str(stop)
-        return "" if answer.ok else f"{self.index.title} answered {answer.status_code} when the token was given back"
+        return "" if answer.ok else f"{self.index.title} answered {answer.status_code} when the token was revoked"
 
     def _ask(self, verb: str, what: str, content: dict[str, str] | None = None) -> Response:
         import requests
@@ -71,7 +74,7 @@ class TokenExchange:
         parts = urlsplit(self.index.upload_url)
         if parts.scheme != "https":
             raise RefusedError(
-                f"{self.index.title} takes uploads without encryption", hint="an identity is shown over https alone"
+                f"{self.index.title} takes uploads without encryption", hint="an OIDC token is sent over https only"
             )
         url = f"https://{parts.netloc}/_/oidc/{what}"
         try:
@@ -85,7 +88,7 @@ class TokenExchange:
 
 
 def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool, patience: float = _PATIENCE) -> str:
-    """Query GitHub for this job's identity.
+    """Fetch this job's OIDC token from GitHub, with a timeout of `patience` seconds.
 
     Raises: RefusedError if the job may not have one; UnansweredError if GitHub does not give it.
     Source: GitHub's reference of OpenID Connect, requesting the token with the two variables.
@@ -96,10 +99,10 @@ def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool, pa
 
     url, token = env.get(_URL), env.get(_TOKEN)
     if not url or not token:
-        raise RefusedError("this job may not have an identity", hint="give the job `permissions: id-token: write`")
+        raise RefusedError("this job may not request an OIDC token", hint="give the job `permissions: id-token: write`")
     if rehearsal and not is_loopback(url):
         raise RefusedError(
-            "a rehearsal would ask the real GitHub for an identity", hint=f"point {_URL} to this machine"
+            "a rehearsal would request an OIDC token from the real GitHub", hint=f"point {_URL} to this machine"
         )
     try:
         with bounded_session(_limits(patience)) as session:
@@ -108,7 +111,7 @@ def fetch_identity(env: Mapping[str, str], audience: str, *, rehearsal: bool, pa
                 allow_redirects=False,
             )  # fmt: skip
     except requests.RequestException as err:
-        raise UnansweredError(f"GitHub gave no identity: {reason_of(err)}", hint=_LATER) from err
+        raise UnansweredError(f"GitHub issued no OIDC token: {reason_of(err)}", hint=_LATER) from err
     return str(_field(answer, "value", "GitHub"))
 
 

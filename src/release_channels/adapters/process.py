@@ -1,4 +1,4 @@
-"""One way to run a program, and one way to do independent work side by side."""
+"""Run programs, and run independent work in parallel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from release_channels.errors import CommandError, SlowError
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _TAIL_LINES = 40
-_PATIENCE = 2.0
+_PATIENCE = 2.0  # seconds
 _LAST_SECONDS = 1.0
 """The time that a program may take which an interrupted run starts to clean up, in seconds."""
 _running: dict[subprocess.Popen[bytes], bool] = {}
@@ -35,7 +35,7 @@ _interrupts = 0
 
 @dataclass(frozen=True, slots=True)
 class CompletedProcess:
-    """A program that has ended: its exit code, and what it wrote, byte for byte."""
+    """A finished program: its exit code, and its output as bytes."""
 
     argv: tuple[str, ...]
     code: int
@@ -54,7 +54,7 @@ class CompletedProcess:
         return self.stderr.decode("utf-8", "replace").strip()
 
     def or_raise(self) -> CompletedProcess:
-        """Return the program back if it exited with 0.
+        """Return the finished program if it exited with 0.
 
         Raises: CommandError otherwise; the last 40 lines of what it wrote become the hint.
         """
@@ -113,7 +113,7 @@ def run_unchecked(
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """The end of a program that may write without limit: its code, and both ends of what it wrote.
+    """The result of a program with unlimited output: exit code, start and end of the output, its size in bytes.
 
     `code` is None where it was ended by us: it took too long, or wrote more than anybody can want.
     """
@@ -127,7 +127,7 @@ class Excerpt:
 def run_bounded(
     *words: str | Path, cwd: Path, env: Mapping[str, str], timeout: float, keep: int, most: int = 64 * 2**20
 ) -> Excerpt:
-    """Run a program of somebody else's to its end, and keep `keep` bytes of its output: the first and the last half.
+    """Run a foreign program, and keep `keep` bytes of its output: the first and the last half.
 
     stderr comes along with stdout. After `timeout` seconds or `most` bytes it is ended with all that it started.
 
@@ -252,7 +252,7 @@ class RequestProcess:
         self._finalizer: Callable[[], str | None] | None = None
 
     def request(self, line: bytes, read: Callable[[IO[bytes]], _T]) -> _T:
-        """Send one line and return the parsed reply; a program that has ended since the last request is restarted.
+        """Send one line and return the parsed reply; a program that has ended is restarted.
 
         Raises: CommandError if it cannot be started or ends without a reply, SlowError if the reply takes too long.
         """
@@ -350,7 +350,7 @@ def _tail(text: str) -> str:
 
 
 def run_parallel(*functions: Callable[[], _T]) -> list[_T]:
-    """Run independent functions at the same time, each in a thread of its own, and return the results in order.
+    """Run independent functions in parallel, each in its own thread, and return the results in order.
 
     Raises: the first error in order, after all have ended; on an interrupt the programs that still run are ended.
     """
@@ -370,7 +370,7 @@ def run_parallel(*functions: Callable[[], _T]) -> list[_T]:
 
 
 def run_pair(first: Callable[[], _T], second: Callable[[], _U]) -> tuple[_T, _U]:
-    """Run two functions of different types at the same time.
+    """Run two functions of different types in parallel.
 
     Raises: the first error in order.
     """
@@ -380,7 +380,7 @@ def run_pair(first: Callable[[], _T], second: Callable[[], _U]) -> tuple[_T, _U]
 
 @contextmanager
 def background(act: Callable[[], _T]) -> Iterator[Future[_T]]:
-    """Run a function in the background of a block; if the block is left first, its programs are ended."""
+    """Run a function in the background of a block; its programs are terminated if the block ends first."""
     pool = ThreadPoolExecutor(max_workers=1)
     future = pool.submit(act)
     try:

@@ -1,4 +1,4 @@
-"""The version of this tool that a project's CI runs, as the lock next to its noxfile has it."""
+"""The version of this tool that a project's CI runs, from the lock file next to its noxfile."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LOCKS = ("release_noxfile.py.lock", "noxfile.py.lock")
 
 @dataclass(frozen=True, slots=True)
 class LockedTool:
-    """A lock file, and the version of the tool in it."""
+    """A lock file, and the version of this tool in it."""
 
     lock: str
     version: Version
 
 
 def locked_tool(root: Path) -> LockedTool | None:
-    """Read which version of the tool is locked; None without a lock."""
+    """Read the locked version of this tool; None without a lock."""
     for name in LOCKS:
         try:
             packages = tomllib.loads((root / name).read_text(encoding="utf-8")).get("package", [])
@@ -38,12 +38,12 @@ def locked_tool(root: Path) -> LockedTool | None:
 
 
 def running_version() -> Version:
-    """Return the version that runs."""
+    """Return the version of this tool that is running."""
     return Version(installed_version(_TOOL))
 
 
 def warn_on_version_mismatch(root: Path) -> None:
-    """Warn where another version runs than CI would run."""
+    """Warn if another version is running than CI would run."""
     locked = locked_tool(root)
     if locked is not None and locked.version != running_version():
         console.warn(

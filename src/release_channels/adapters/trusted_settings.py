@@ -1,4 +1,4 @@
-"""The settings that only the default branch may make: which branch counts, and how tags are written."""
+"""The settings that count only on the default branch: its own name, and the format of tags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _USUAL = "origin"
 
 
 def require_default_branch_settings(git: Git, config: Config, listed: RemoteRefs | None = None) -> None:
-    """Require that a commit's settings are those of the default branch, of its own remote and of `origin`.
+    """Require that a commit's settings equal those of the default branch, of its own remote and of `origin`.
 
     Raises: RefusedError if they differ, or if a remote does not tell its default branch.
     """
@@ -28,7 +28,7 @@ def require_default_branch_settings(git: Git, config: Config, listed: RemoteRefs
 
 
 def require_same(config: Config, content: bytes | None, where: str) -> None:
-    """Require that a default branch's pyproject.toml says the same; keys that nobody asks for may be any.
+    """Require that a default branch's pyproject.toml has the same values for these settings.
 
     Raises: RefusedError that names every key that differs.
     """
@@ -42,7 +42,7 @@ def require_same(config: Config, content: bytes | None, where: str) -> None:
     if wrong:
         raise RefusedError(
             "; ".join(wrong),
-            hint="the default branch's settings count: a commit does not say by itself where it has to be contained; "
+            hint="the default branch's settings count: a commit cannot choose its own; "
             f"release one that has the settings of {where}",
         )
 

@@ -1,4 +1,4 @@
-"""uv: the program that builds, publishes and makes environments, as it was installed with this tool."""
+"""Run uv, which builds, publishes and creates environments, as installed with this tool."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ _first_search = threading.Lock()
 
 @cache
 def uv_program() -> str:
-    """Find the uv that came with this tool.
+    """Return the path of the uv that was installed with this tool.
 
     Raises: CommandError if it is gone.
     """
@@ -97,7 +97,7 @@ def uv_program() -> str:
 
 
 def without_pin(project: Path, directory: Path) -> tuple[str, ...]:
-    """Return the words that let this uv work in a project that pins another one; `directory` takes a file for that."""
+    """Return the options that let this uv work in a project that pins another one; a file goes into `directory`."""
     settings = settings_without_pin(project)
     if settings is None:
         return ()
@@ -107,7 +107,7 @@ def without_pin(project: Path, directory: Path) -> tuple[str, ...]:
 
 
 def settings_without_pin(project: Path) -> str | None:
-    """Return the settings of a project that uv builds by, as a uv.toml without `required-version`.
+    """Return a project's build settings of uv as a uv.toml without `required-version`.
 
     None where that setting does not exclude the uv of this tool: then uv reads the project's files itself.
 
@@ -130,7 +130,7 @@ def settings_without_pin(project: Path) -> str | None:
 
 
 def python_for(requires_python: str | None, running: str = platform.python_version()) -> str:
-    """Choose the Python to install with, as uv's --python takes it: the running one, or any that the project takes.
+    """Return the Python to install with, as uv's --python takes it: this one, or any that the project supports.
 
     A requires-python that does not parse is reported with the metadata, and excludes nothing.
     """
@@ -144,7 +144,7 @@ def python_for(requires_python: str | None, running: str = platform.python_versi
 def find_python(
     requires_python: str | None, *, cwd: Path, env: Mapping[str, str], uv: str | Path | None = None
 ) -> Path | None:
-    """Find this interpreter if the project takes it, else another that uv finds here; none is downloaded.
+    """Return this interpreter if the project supports it, otherwise another installed one; none is downloaded.
 
     Raises: CommandError if uv is missing.
     """
@@ -166,7 +166,7 @@ _CARRIER = re.compile(r"NIX_CONFIG$|VCPKG_BINARY_SOURCES$|CIBW_ENVIRONMENT", re.
 
 
 def sanitized_environment(env: Mapping[str, str] = os.environ, more: Collection[str] = ()) -> dict[str, str]:
-    """An environment for foreign code: what programs need, where indexes and caches are, and what is in `more`.
+    """Return an environment for foreign code: needed variables, locations of indexes and caches, and those in `more`.
 
     What is recognised as a secret, or as access to anything, is withheld whatever its name is listed in.
     """

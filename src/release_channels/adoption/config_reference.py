@@ -1,4 +1,4 @@
-"""The reference page of the settings, written from the settings themselves. Pure."""
+"""Generate the reference page of the settings. Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ that is meant to differ gets an entry with `follows = "nothing"`.
 
 
 def configuration_page() -> str:
-    """Write the page, one row for each setting."""
+    """Return the page, with one row for each setting."""
     return _INTRODUCTION + "".join(_rows(Config, "")) + _COPIES
 
 

@@ -1,4 +1,4 @@
-"""What projects usually do, so that an adoption needs few settings: tag formats, test workflows, Pythons. Pure."""
+"""Detect a project's conventions, so that an adoption needs few settings: tag format, test workflow, Pythons. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MATRIX = re.compile(r"^ *python: \[(?P<pythons>[^\]]*)\]", re.MULTILINE)
 
 
 def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, object]:
-    """Return the settings whose default does not fit the project, and which it does not have."""
+    """Return the settings to add, where the project does not follow a default and has not set it itself."""
     default = Config()
     config = found.project.config
     wanted: dict[str, object] = {}
@@ -60,7 +60,7 @@ def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, obj
 
 
 def gate_fits(found: ProjectSnapshot) -> bool:
-    """Return whether a live gate is proposed: the project has adopted one, evaluates already, or calls a model."""
+    """Check whether to propose a live gate: the project has one, runs evaluations, or depends on a model's client."""
     config = found.project.config
     adopted = (config.gate_workflow, config.preview_workflow)
     if any(f"{WORKFLOWS}/{name}" in found.workflows for name in adopted):
@@ -79,7 +79,7 @@ def _dependencies(project: Mapping[str, Any]) -> Iterator[str]:
 
 
 def own_tests(found: ProjectSnapshot, config: Config, noxfile: str = "", path: str = NOXFILE) -> Tests | None:
-    """Describe how the test workflow starts the tests; None where the project keeps a test workflow of its own.
+    """Return how the test workflow starts the tests; None if the project keeps its own test workflow.
 
     One that an adoption wrote says itself what it starts, so that edits of that stay.
     """
@@ -100,7 +100,7 @@ def own_tests(found: ProjectSnapshot, config: Config, noxfile: str = "", path: s
 
 
 def test_session(found: ProjectSnapshot) -> TestSession:
-    """Write the test session of a new noxfile, over the Pythons of the project."""
+    """Return the test session of a new noxfile, for the project's Pythons."""
     pythons = supported_pythons(found)
     if not found.has_tests:
         text = (
@@ -111,7 +111,7 @@ def test_session(found: ProjectSnapshot) -> TestSession:
 
 
 def supported_pythons(found: ProjectSnapshot) -> tuple[str, ...]:
-    """Return the Pythons that a project says it supports: by its classifiers, else by its requirement."""
+    """Return the Pythons that a project supports, by its classifiers, otherwise by requires-python."""
     project = found.pyproject.get("project", {})
     classified = tuple(
         named[1] for line in project.get("classifiers", []) if (named := _CLASSIFIER.fullmatch(str(line)))
@@ -164,7 +164,7 @@ def _likely(files: Mapping[str, str], branch: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class PushGap:
-    """Pushes to main without a finished test run: why, what to do, and whether that is so for every push."""
+    """The pushes to main that no finished test run follows: the reason, the fix, and whether it affects every push."""
 
     message: str
     fix: str
@@ -172,7 +172,7 @@ class PushGap:
 
 
 def find_gap(tests: Value, path: str, main: str, bumped: Collection[str]) -> PushGap | None:
-    """Find the pushes to main after which the test workflow does not run, or may be cancelled; None without any.
+    """Find pushes to main for which the test workflow does not run or may be cancelled; None if there are none.
 
     `bumped` are the files that the commit of a `bump` changes.
     """

@@ -1,4 +1,4 @@
-"""The workflow files that a project has already: what becomes of each, what runs twice, which tests read it. Pure."""
+"""Existing workflow files: what `init` does with each, duplicated runs, and tests that read them. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEST_FILE = re.compile(r"(.*/)?(tests?/.*|test_[^/]*|[^/]*_test)\.py")
 
 @dataclass(frozen=True, slots=True)
 class ExistingWorkflow:
-    """A workflow file of the project's own."""
+    """One of the project's own workflow files."""
 
     path: str
     fate: str
@@ -42,7 +42,7 @@ def is_test_file(path: str) -> bool:
 def existing_workflows(
     workflows: Mapping[str, str], plan: AdoptionPlan, tests: Mapping[str, str], *, update: bool = False
 ) -> tuple[ExistingWorkflow, ...]:
-    """Describe each workflow file that is not as `init` writes it; `tests` are the texts of the project's tests."""
+    """Describe each workflow file that differs from the one of `init`; `tests` are the texts of the project's tests."""
     planned = {file.path: file for file in plan.files if file.path.startswith(WORKFLOWS)}
     uploading = {violation.path for violation in plan.others_broken if violation.rule == "one-way-out"}
     rows = []
@@ -60,7 +60,7 @@ def existing_workflows(
 
 
 def readers_of_every_workflow(tests: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the tests that read the directory of the workflows, and so the files that `init` adds."""
+    """Return the tests that read the whole workflow directory, and so also the files that `init` adds."""
     return tuple(path for path, text in tests.items() if ".github" in text and "workflows" in text)
 
 

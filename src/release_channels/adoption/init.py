@@ -1,4 +1,4 @@
-"""`init`: look at a project, show what it gets, and write it; run again, show what differs and fix it."""
+"""`init`: inspect a project, show the files to add, and write them; a second run shows and fixes differences."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class InitRequest:
-    """What somebody asked for; `gate` is None where nothing was said of it."""
+    """The options of `init`; `gate` is None if neither --gate nor --no-gate was given."""
 
     tasks: tuple[str, ...]
     """The names of the tasks that the tool brings."""
@@ -52,7 +52,7 @@ class InitRequest:
 
     @property
     def command(self) -> str:
-        """The command that asks for this."""
+        """The command line with these options."""
         gate = {True: ["--gate"], False: ["--no-gate"], None: []}[self.gate]
         words = [*gate, *(["--update"] if self.update else []), *(["--commit"] if self.commit else [])]
         return shlex.join([TOOL, "init", *words, *(["--tool", self.tool] if self.tool else [])])
@@ -66,7 +66,7 @@ def init(
     dry_run: bool = False,
     open_dev_line: Callable[[Path], str] | None = None,
 ) -> Outcome:
-    """Bring the files of an adoption into a project, or with `check` only say what is missing.
+    """Write the files of an adoption into a project, or with `check` only report what is missing.
 
     Raises: RefusedError where there is nothing to adopt, where `check` finds a difference, and where an update would
     lose what git cannot restore; FailedError where the lock cannot be made, and then nothing has changed.

@@ -1,4 +1,4 @@
-"""What a project is like before it adopts the tool, or after. Pure."""
+"""Read everything about a project that an adoption depends on. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOCK_SUFFIX = ".lock"
 
 @dataclass(frozen=True, slots=True)
 class ProjectSnapshot:
-    """Everything that an adoption depends on; texts are None where there is no such file."""
+    """Everything about a project that an adoption depends on; the text of a missing file is None."""
 
     project: Project
     remote: str
@@ -60,7 +60,7 @@ class ProjectSnapshot:
 
 
 def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> ProjectSnapshot:
-    """Inspect a project.
+    """Read a project.
 
     Raises: RefusedError where there is no repository, or no project that can be released.
     """
@@ -135,12 +135,12 @@ def _is_private(repository: str, env: Mapping[str, str]) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A directory with a project in it."""
+    """A directory that contains a project."""
 
     root: Path
 
     def read(self, path: str) -> bytes | None:
-        """Read a file, byte for byte; None where there is none.
+        """Read a file's bytes; None if it does not exist.
 
         Raises: RefusedError if it cannot be read.
         """
@@ -152,7 +152,7 @@ class Tree:
             raise RefusedError(f"{path} cannot be read: {err.strerror or err}", hint="fix it, and try again") from err
 
     def text(self, path: str) -> str | None:
-        """Read a text file as it is, its line endings too; None where there is none.
+        """Read a text file, including its line endings; None if it does not exist.
 
         Raises: RefusedError if it is not UTF-8.
         """

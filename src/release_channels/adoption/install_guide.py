@@ -1,4 +1,4 @@
-"""What a project tells its users about installing: the commands, and when to use which channel. Pure.
+"""The install guide for a project's users: the commands of each channel, and when to use which. Pure.
 
 Source: the reference document, "Install and Upgrade Commands": its sentences, with this project's names in them.
 """
@@ -32,7 +32,7 @@ BOTH = (Channel.PUBLIC, Channel.PREVIEW)
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What the commands depend on: the project's name, its console scripts, and the Python that it needs."""
+    """The package to install: its project name, console scripts and required Python."""
 
     name: str
     executables: tuple[str, ...] = ()
@@ -41,12 +41,12 @@ class Product:
 
     @property
     def is_tool(self) -> bool:
-        """True if it has anything that `uv tool install` could install."""
+        """True if it has a console script, so that `uv tool install` works."""
         return bool(self.executables)
 
     @property
     def python(self) -> str:
-        """The oldest Python that it runs on, as 3.12, if that is newer than the common one; else nothing.
+        """The oldest supported Python, such as 3.12, if not everybody has it; otherwise empty.
 
         A requirement that does not parse is reported with the metadata, and asks for nothing here.
         """
@@ -61,19 +61,19 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A few sentences, with code in backticks, and the commands that they lead to."""
+    """A few sentences, with code in backticks, and the commands that they introduce."""
 
     text: str
     commands: tuple[tuple[str, ...], ...] = ()
 
 
 def install_guide(product: Product, channels: Sequence[Channel] = BOTH) -> tuple[Passage, ...]:
-    """Write the passages for some channels, in the order of the reference document; the narrow forms follow it."""
+    """Return the passages for some channels in the order of the reference document, special cases last."""
     return tuple(_passages(product, channels))
 
 
 def as_text(guide: Sequence[Passage]) -> str:
-    """Lay the passages out for a terminal, each command on its own line."""
+    """Format the passages for a terminal, each command on its own line."""
     blocks = [
         "\n".join([passage.text, *(["", *_lines(passage, "    ")] if passage.commands else [])]) for passage in guide
     ]
@@ -81,7 +81,7 @@ def as_text(guide: Sequence[Passage]) -> str:
 
 
 def as_markdown(guide: Sequence[Passage]) -> str:
-    """Lay the passages out for a README."""
+    """Format the passages for a README."""
     blocks = [
         "\n".join([passage.text, *(["", "```", *_lines(passage, ""), "```"] if passage.commands else [])])
         for passage in guide
@@ -158,7 +158,7 @@ def _uv_users(product: Product) -> str:
 
 
 def already_there(executables: Sequence[str]) -> str:
-    """Format uv's complaint about executables that something else put there, as uv does for one and for several."""
+    """Format uv's error for executables that another tool installed, in singular or plural."""
     text = "Executable already exists" if len(executables) == 1 else "Executables already exist"
     return f"{text}: {', '.join(sorted(executables))}"
 
@@ -208,7 +208,7 @@ _FORMATS = {"text": as_text, "markdown": as_markdown}
 
 
 def print_commands(root: Path, *, channel: str = "", form: str = "text") -> None:
-    """Print the commands and their sentences on stdout.
+    """Print the commands and their explanations on stdout.
 
     Raises: UsageError for an unknown channel or format; RefusedError where there is no project.
     """
@@ -219,7 +219,7 @@ def print_commands(root: Path, *, channel: str = "", form: str = "text") -> None
 
 
 def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False) -> None:
-    """Bring the block of a document up to date, or with `check` only refuse one that is not.
+    """Update the block of commands in a document, or with `check` refuse an outdated one.
 
     Raises: RefusedError where there is no place for it, and with `check` where it is out of date.
     """
@@ -244,7 +244,7 @@ def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False)
 
 
 def product_of(project: Project) -> Product:
-    """Return what the commands depend on; scripts that only the build knows are left out, which is said."""
+    """Return the package of a project, without dynamic scripts, which cause a warning."""
     if {"scripts", "entry-points"} & project.dynamic and not project.scripts:
         console.warn("the console scripts are dynamic, so the commands are those for a library")
     return Product(project.name, tuple(project.scripts), project.requires_python, project.config.main_branch)
@@ -265,7 +265,7 @@ class _Place:
 
 
 def parse_channels(channel: str) -> tuple[Channel, ...]:
-    """Return the channels that an option names: one, or both without it.
+    """Return the channels of an option: one, or both if it is empty.
 
     Raises: UsageError for anything else.
     """
@@ -277,7 +277,7 @@ def parse_channels(channel: str) -> tuple[Channel, ...]:
 
 
 def with_block(text: str, product: Product, file: str, *, channel: str = "") -> str:
-    """Return a document with its block as it must be; a channel that was not asked for is the one that the block names.
+    """Return a document with its block updated; without `channel` the block keeps its own.
 
     Raises: RefusedError for a document without exactly one place for the block.
     """

@@ -1,4 +1,4 @@
-"""The noxfile: what an existing one is like, the text of a new one, and the few lines that join an old one. Pure."""
+"""The noxfile: parse an existing one, write a new one, or add the release sessions to an existing one. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _UV = 'nox.options.default_venv_backend = "uv|virtualenv"\n'
 
 @dataclass(frozen=True, slots=True)
 class Noxfile:
-    """What a noxfile is like, as far as its text tells."""
+    """The content of a noxfile, parsed without running it."""
 
     text: str
     sessions: tuple[str, ...]
@@ -57,7 +57,7 @@ class Noxfile:
     """The line of `if __name__ == "__main__":`, which has to stay last."""
 
     def why_apart(self, taken: Collection[str]) -> str:
-        """Explain why the release sessions need a file of their own, or nothing where they can join this one."""
+        """Return why the release sessions need a separate noxfile; empty if this one can have them."""
         if self.foreign_imports:
             return f"it imports {', '.join(self.foreign_imports)}, which the release must not depend on"
         if names := sorted(set(self.sessions) & set(taken)):
@@ -67,7 +67,7 @@ class Noxfile:
 
 @dataclass(frozen=True, slots=True)
 class TestSession:
-    """The session that a new noxfile gets for the project's tests."""
+    """The test session of a new noxfile."""
 
     __test__ = False  # not one of pytest's, whatever its name
 
@@ -80,7 +80,7 @@ class TestSession:
 
 
 def parse_noxfile(text: str, path: str = NOXFILE) -> Noxfile:
-    """Read a noxfile without running it.
+    """Parse a noxfile without running it.
 
     Raises: RefusedError where Python cannot read it.
     """
@@ -100,7 +100,7 @@ def parse_noxfile(text: str, path: str = NOXFILE) -> Noxfile:
 
 
 def new_noxfile(requirement: str, tests: TestSession | None = None, *, apart: bool = False) -> str:
-    """Write a noxfile with the release sessions, and with the project's tests where there is no other noxfile."""
+    """Return a noxfile with the release sessions, and with a test session if there is no other noxfile."""
     body = _OWN_HEAD if apart else _HEAD
     body += ("" if apart else _UV) + "sessions.register(nox)\n"
     if tests is not None:
@@ -113,7 +113,7 @@ def new_noxfile(requirement: str, tests: TestSession | None = None, *, apart: bo
 
 
 def joined(noxfile: Noxfile, requirement: str, path: str = NOXFILE) -> str:
-    """Return an existing noxfile with what it lacks: the block, the release sessions, the last line; its lines stay."""
+    """Return an existing noxfile with all its lines, and the missing ones: block, release sessions, main call."""
     lines = f"{noxfile.text.rstrip()}\n".splitlines(keepends=True)
     at = noxfile.main_line - 1 if noxfile.main_line else len(lines)
     before, last = "".join(lines[:at]), "".join(lines[at:])

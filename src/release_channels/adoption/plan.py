@@ -1,4 +1,4 @@
-"""What an adoption writes: each file as it is and as it should be, decided before anything is touched. Pure."""
+"""The plan of an adoption: each file as it is and as it should be. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PRIVATE_MARK = "# to check a private repository out"
 
 
 class Kind(StrEnum):
-    """How a file stands to what it should be."""
+    """The relation of an existing file to the planned one."""
 
     SAME = "as it should be"
     NEW = "new"
@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """One file, as it is and as it should be; `broken` are the rules that it does not keep as it is."""
+    """A file's existing and planned content; `broken` are the rules that the existing one breaks."""
 
     path: str
     old: str | None
@@ -51,23 +51,23 @@ class PlannedFile:
 
     @property
     def change(self) -> Change:
-        """The change that writes it."""
+        """The change that writes the planned content."""
         return Creation(self.path, self.new) if self.old is None else Edit(self.path, self.old, self.new)
 
     @property
     def is_addition(self) -> bool:
-        """True if writing it loses nothing that anybody wrote."""
+        """True if writing it loses no line of the project's own."""
         return self.kind in (Kind.NEW, Kind.ADDS, Kind.RENEWED)
 
     @property
     def is_fine(self) -> bool:
-        """True if nothing has to be done."""
+        """True if it need not be written."""
         return self.kind in (Kind.SAME, Kind.EDITED)
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptionPlan:
-    """The files that a project gets, its own workflow files that break a rule, and notes for the maintainer."""
+    """The planned files, rule violations of the project's other workflows, and notes for the maintainer."""
 
     files: tuple[PlannedFile, ...]
     config: Config
@@ -82,12 +82,12 @@ class AdoptionPlan:
 
     @property
     def broken(self) -> tuple[RuleViolation, ...]:
-        """Every rule that is not kept, by file and line."""
+        """Every rule violation, by file and line."""
         return (*(violation for file in self.files for violation in file.broken), *self.others_broken)
 
     @property
     def is_reached(self) -> bool:
-        """True if there is nothing to write and no rule is broken."""
+        """True if no file is to be written and no rule is broken."""
         return all(file.is_fine for file in self.files) and not self.broken and not self.orphans
 
 
@@ -99,7 +99,7 @@ def plan_adoption(
     *,
     gate: bool | None = None,
 ) -> AdoptionPlan:
-    """Decide every file; `tasks` and `sessions` are the names that the tool brings, `gate` whether one was asked for.
+    """Plan every file; `tasks` and `sessions` are the tool's own names, `gate` is the option's value.
 
     Raises: RefusedError for a file that cannot be read, or a setting that cannot stand in a workflow.
     """
@@ -126,7 +126,7 @@ def plan_adoption(
 
 
 def plan_own(snapshot: ProjectSnapshot) -> AdoptionPlan:
-    """Decide the files of the tool's own repository: its workflows alone, since it runs from its sources."""
+    """Plan the files of the tool's own repository: only its workflows, since it runs from source."""
     config = snapshot.project.config
     rendered = own_workflows(config)
     broken = check_workflows(snapshot.workflows, config, ours=rendered)
@@ -188,7 +188,7 @@ def _tasks(snapshot: ProjectSnapshot, tasks: Collection[str], noxfile: str, note
 
 
 def with_ignored(text: str | None) -> str:
-    """Return a .gitignore with what a release writes, and with every line of before as it was."""
+    """Return a .gitignore with its own lines and those for the files of a release."""
     there = {line.strip().strip("/") for line in (text or "").splitlines()}
     missing = [line for line in _IGNORED if line.strip("/") not in there]
     old = text or ""
@@ -278,5 +278,5 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
 
 
 def files_to_write(plan: AdoptionPlan, *, update: bool) -> tuple[PlannedFile, ...]:
-    """Return what is to be written: what loses no line, and with `update` also what differs."""
+    """Return the files to write: those that lose no line, and with `update` also differing ones."""
     return tuple(file for file in plan.files if file.is_addition or (update and file.kind is not Kind.SAME))

@@ -1,4 +1,4 @@
-"""The one-time set-up: which publishers and environments a project needs, and what is missing. Pure.
+"""The one-time set-up: the required publishers and environments, and those that are missing. Pure.
 
 Source: the reference document, "One-Time PyPI Setup".
 """
@@ -18,7 +18,7 @@ HEADINGS = ("Channel", "Repository", "Workflow filename", "Environment")
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """A trusted publisher as the index is to know it; its repository is empty where it is unknown."""
+    """A trusted publisher to register on the index; its repository is empty if unknown."""
 
     channel: Channel
     repository: str
@@ -27,12 +27,12 @@ class Publisher:
 
     @property
     def row(self) -> tuple[str, str, str, str]:
-        """Its row of the reference document's table."""
+        """The publisher's row in the table."""
         title = "Internal preview" if self.channel is Channel.PREVIEW else "Public"
         return title, self.repository, self.workflow, self.environment
 
     def fields(self, project: str, *, pending: bool) -> tuple[tuple[str, str], ...]:
-        """Return the fields of the index's form, in its order; only a pending publisher names the project.
+        """Return the fields of the index's form in its order; only a pending publisher has a project name.
 
         Source: the index's documentation of trusted publishers on GitHub.
         """
@@ -48,7 +48,7 @@ class Publisher:
 
 
 def publishers(config: Config, repository: str | None) -> tuple[Publisher, Publisher]:
-    """Return the publishers of both channels, in the order of the reference document."""
+    """Return the publishers of both channels in the order of the reference document."""
     repository = repository or ""
     return (
         Publisher(Channel.PREVIEW, repository, config.preview_workflow, config.preview_environment),
@@ -57,7 +57,7 @@ def publishers(config: Config, repository: str | None) -> tuple[Publisher, Publi
 
 
 def publisher_table(wanted: Sequence[Publisher]) -> tuple[str, ...]:
-    """Lay out the reference document's table, its values whole however narrow a terminal is: they are copied."""
+    """Format the publishers as a table that never truncates a value, however narrow the terminal is."""
     rows = [HEADINGS, *(publisher.row for publisher in wanted)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return tuple("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
@@ -65,7 +65,7 @@ def publisher_table(wanted: Sequence[Publisher]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class WantedEnvironment:
-    """An environment that the workflows name: what it is for, and the one thing that it allows."""
+    """A required GitHub environment: its purpose, and the one branch or tag pattern that it allows."""
 
     name: str
     purpose: str
@@ -73,7 +73,7 @@ class WantedEnvironment:
 
 
 def wanted_environments(config: Config) -> tuple[WantedEnvironment, ...]:
-    """Return the environments of a project; a gate without one of its own shares the preview's."""
+    """Return the GitHub environments that the workflows need; the gate may share the preview's."""
     main = Policy("branch", config.main_branch)
     wanted = [
         WantedEnvironment(
@@ -92,7 +92,7 @@ def wanted_environments(config: Config) -> tuple[WantedEnvironment, ...]:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentPlan:
-    """What is there, what is to be done, and what stays for a person to look at."""
+    """The existing environment, the changes to make, and remarks for the maintainer."""
 
     wanted: WantedEnvironment
     before: Environment | None
@@ -101,25 +101,25 @@ class EnvironmentPlan:
 
     @property
     def is_reached(self) -> bool:
-        """True if there is nothing to do."""
+        """True if there is nothing to change."""
         return self.put is None and self.add is None
 
     @property
     def after(self) -> Environment:
-        """The environment when all is done."""
+        """The environment after the changes."""
         environment = self.put or self.before
         assert environment is not None  # an environment that is not there is put
         return replace(environment, policies=(*environment.policies, *([self.add] if self.add else [])))
 
     def remarks(self) -> Iterator[str]:
-        """Describe what is there beyond what is wanted; none of it is taken away here."""
+        """Yield settings beyond the required ones, which are never removed."""
         after = self.after
         if more := [policy for policy in after.policies if policy != self.wanted.policy]:
             yield f"it also allows {', '.join(map(str, more))}: remove that by hand if nobody needs it"
 
 
 def plan_environments(current: Mapping[str, Environment | None], config: Config) -> tuple[EnvironmentPlan, ...]:
-    """Decide what leads from the current environments to the wanted ones; reviewers and waits stay."""
+    """Plan the changes from the existing to the required environments, keeping reviewers and wait timers."""
     return tuple(_plan(wanted, current.get(wanted.name)) for wanted in wanted_environments(config))
 
 

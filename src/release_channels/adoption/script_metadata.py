@@ -1,6 +1,7 @@
-"""The block of inline script metadata in a noxfile: what the file needs, so that nothing but nox or uv has to be there.
+"""The inline script metadata of a noxfile: its requirements, so that only nox or uv has to be installed.
 
-Pure. Source: the inline script metadata specification (once PEP 723).
+Pure.
+Source: the inline script metadata specification (once PEP 723).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _FIRST_LINES = re.compile(r"(#![^\n]*\n)?(#[^\n]*coding[:=][^\n]*\n)?")
 
 
 def tool_requirement(text: str, path: str) -> str | None:
-    """Return the requirement on the tool that a file's block has; None without a block, or without one in it.
+    """Return the requirement on this tool in a file's script metadata; None if there is none.
 
     Raises: RefusedError for a block that cannot be read.
     """
@@ -30,12 +31,15 @@ def tool_requirement(text: str, path: str) -> str | None:
 
 
 def needs_nox(text: str, path: str) -> bool:
-    """Return whether a file's block names nox."""
+    """Check whether a file's script metadata requires nox.
+
+    Raises: RefusedError for a block that cannot be read.
+    """
     return any(_name(one) == "nox" for one in _requirements(_read(text, path)))
 
 
 def with_requirement(text: str, path: str, requirement: str) -> str:
-    """Return a file with a block that names nox and the tool as required; all else in block and file stays.
+    """Return a file whose script metadata requires nox and this tool, with everything else unchanged.
 
     Raises: RefusedError for a block that cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Add settings to `[tool.release-channels]`, only those that are not there, and nothing else in the file. Pure."""
+"""Add missing settings to `[tool.release-channels]` without changing anything else in the file. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from release_channels.project.edit import prove_content
 
 
 def missing_settings(text: str, wanted: Mapping[str, object]) -> dict[str, object]:
-    """Return the settings that a pyproject.toml does not have; keys of tables below have dots in them."""
+    """Return the settings that a pyproject.toml lacks; keys of nested tables are dotted."""
     table = _table(tomllib.loads(text))
     return {key: value for key, value in wanted.items() if _get(table, key) is None}
 
 
 def with_settings(text: str, settings: Mapping[str, object], path: str) -> str:
-    """Return a pyproject.toml with more settings; none of them may be there yet.
+    """Return a pyproject.toml with additional settings, none of which it has yet.
 
     Raises: RefusedError where the file is written in a way that an edit would change more of.
     """

@@ -1,4 +1,4 @@
-"""`setup-publishing`: show what the index and GitHub have to know, set up what an API allows, and try it out."""
+"""`setup-publishing`: show the required settings of index and GitHub, apply those with an API, and test them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PREFLIGHT = {"do": "preflight"}
 def setup_publishing(
     context: TaskContext, *, apply: bool, dry_run: bool = False, waiting: Waiting | None = None
 ) -> Outcome:
-    """Show the publishing settings of a project; with `apply`, create GitHub's and dispatch each workflow's trial.
+    """Show the publishing settings of a project; with `apply`, create GitHub's and test each workflow.
 
     Raises: RefusedError where no repository on GitHub is known, or it says no; FailedError where a trial is refused.
     """
@@ -209,7 +209,7 @@ def _try_out(
     return Outcome(Result.DONE, message, project=context.project.name)
 
 
-_FIRST = "the job is as the settings say; the index itself is asked by the first release, which makes the project"
+_FIRST = "the job is as the settings say; the index itself answers at the first release, which creates the project"
 
 
 def _try(context: TaskContext, github: GitHub, publisher: Publisher, waiting: Waiting) -> _Trial:
@@ -225,7 +225,7 @@ def _try(context: TaskContext, github: GitHub, publisher: Publisher, waiting: Wa
     except RefusedError as stop:
         return _Trial(publisher, untried=f"not tried: {stop}")
     if run_id is None:
-        return _Trial(publisher, untried="started, and GitHub does not tell which run it is: look at its page")
+        return _Trial(publisher, untried="started, but GitHub does not report its run: see its page")
     run = wait_for_run(partial(github.started_run, run_id), publisher.workflow, waiting, github)
     if run.is_green:
         return _Trial(publisher)
@@ -276,7 +276,7 @@ def _has_preflight(context: TaskContext, tag: str, publisher: Publisher) -> bool
 
 
 def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, project: str) -> str:
-    """List the setting behind what a job complained of; what is not known is handed on as it was said."""
+    """Return the setting to fix for a job's error messages; unknown messages are returned unchanged."""
     text = "\n".join(complaints)
     for mark, setting in _SETTINGS:
         if mark in text:
@@ -288,7 +288,7 @@ def translate(complaints: Sequence[str], publisher: Publisher, policy: Policy, p
                 environment=publisher.environment,
                 policy=policy,
             )
-    return f"{publisher.workflow} said: {text}" if text else f"{publisher.workflow} said nothing: read its log"
+    return f"{publisher.workflow} reported: {text}" if text else f"{publisher.workflow} reported nothing: read its log"
 
 
 # In this order: what is special comes before what it contains.
@@ -296,17 +296,17 @@ _SETTINGS = (
     ("is not allowed to deploy to", "the environment {environment} on GitHub has to allow {policy}"),
     (
         "invalid-pending-publisher",
-        "{project} exists by now, so a pending publisher does no more: add this one on the project's own page, with "
+        "{project} already exists, so a pending publisher has no effect: add this one on the project's own page, with "
         "owner {owner}, repository {repository}, workflow {workflow} and environment {environment}",
     ),
     (
         "invalid-publisher",
         "no publisher of {project} has these values, the index says: owner {owner}, repository {repository}, workflow "
-        "{workflow}, environment {environment}. A file or an environment that was renamed is the commonest cause",
+        "{workflow}, environment {environment}. A renamed file or environment is the most common cause",
     ),
     (
         "not-enabled",
-        "the index has switched Trusted Publishing off for now: nothing of yours is wrong, try again later",
+        "Trusted Publishing is disabled on the index for now: try again later",
     ),
     ("unknown trusted publishing issuer", "the index does not take identities from this GitHub server"),
     ("id-token", "the job `preflight` in {workflow} needs `id-token: write` under its `permissions:`"),

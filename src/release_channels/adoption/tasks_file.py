@@ -1,4 +1,4 @@
-"""The tasks file: the release tasks join its own, which stay listed whether or not the tool is installed. Pure."""
+"""The tasks file: add the release tasks to a project's own, which stay listed without this tool. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ except ModuleNotFoundError:
 
 @dataclass(frozen=True, slots=True)
 class TasksFile:
-    """What a tasks file is like, as far as its text tells."""
+    """The content of a tasks file, parsed without running it."""
 
     text: str
     is_invokes: bool
@@ -60,7 +60,7 @@ class TasksFile:
 
 
 def parse_tasks(text: str, path: str = TASKS) -> TasksFile:
-    """Read a tasks file without running it.
+    """Parse a tasks file without running it.
 
     Raises: RefusedError where Python cannot read it.
     """
@@ -79,13 +79,13 @@ def parse_tasks(text: str, path: str = TASKS) -> TasksFile:
 
 
 def new_tasks(names: Collection[str], lock: str) -> str:
-    """Return the text of a tasks.py with only the release tasks; `lock` is the lock file that pins release-channels."""
+    """Return a tasks.py with only the release tasks; `lock` is the lock file that pins release-channels."""
     part = _part("ns", "Collection()", names, lock)
     return _HEAD + part.replace("  # noqa: E402", "")
 
 
 def joined(tasks: TasksFile, names: Collection[str], lock: str) -> str:
-    """Return an existing tasks file with the release tasks behind its own; its lines stay."""
+    """Return an existing tasks file with all its lines, and the release tasks after its own."""
     if tasks.joins:
         return tasks.text
     own = tasks.collection or "Collection.from_module(sys.modules[__name__])"

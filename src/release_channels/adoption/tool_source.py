@@ -1,4 +1,4 @@
-"""The workflow files of the tool's own repository: the same templates, started from its sources."""
+"""Where a project gets this tool from, and the workflow files of the tool's own repository."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def own_workflows(config: Config) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ToolSource:
-    """The requirement that brings the tool, and the version that runs now; `was_asked` tells who chose it."""
+    """The requirement that installs this tool, and its running version; `was_asked` if the user chose it."""
 
     requirement: str
     version: Version
@@ -37,17 +37,17 @@ class ToolSource:
 
     @property
     def is_local(self) -> bool:
-        """True if it is a file of this machine, which nobody else can install."""
+        """True if it is a file on this machine, which nobody else can install."""
         return "file:" in self.requirement
 
     def with_extras(self, extras: Collection[str]) -> ToolSource:
-        """Return the same tool with more of what it can do: what its gate and its rehearsal need."""
+        """Return the same requirement with further extras, such as those of gate and rehearsal."""
         wanted = Requirement(self.requirement)
         wanted.extras |= set(extras)
         return replace(self, requirement=str(wanted))
 
     def why_not(self, requirement: str) -> str:
-        """Explain why a noxfile's requirement on release-channels has to be written again; empty if it can stay."""
+        """Return why a noxfile's requirement on this tool must change; empty if it can stay."""
         lacking = Requirement(self.requirement).extras - Requirement(requirement).extras
         if lacking:
             return f"it names {requirement}, without {' and '.join(f'[{extra}]' for extra in sorted(lacking))}"
@@ -56,7 +56,7 @@ class ToolSource:
         return f"it names {requirement}, and {self.version} runs here"
 
     def accepts(self, requirement: str) -> bool:
-        """Return whether a noxfile's requirement may stay: one that was asked for replaces any other."""
+        """Check whether a noxfile's requirement can stay; one that the user chose replaces any other."""
         if self.was_asked or requirement == self.requirement:
             return requirement == self.requirement
         if not Requirement(self.requirement).extras <= Requirement(requirement).extras:
@@ -69,7 +69,7 @@ class ToolSource:
 
 
 def running_tool() -> ToolSource:
-    """Find the tool that runs: the checkout or the file that it was installed from, else its version on the index.
+    """Return the source of the running tool: its checkout or file, otherwise its version on the index.
 
     Source: the direct URL specification (once PEP 610).
     """
@@ -89,7 +89,7 @@ def wheel_of(requirement: str) -> Path | None:
 
 
 def asked_tool(text: str, root: Path) -> ToolSource:
-    """Read the requirement that somebody asked for: a specifier, an address, or a wheel or checkout by its path.
+    """Parse the requirement that the user chose: a specifier, a URL, or the path of a wheel or checkout.
 
     Raises: UsageError for what does not bring this tool.
     """
@@ -104,5 +104,5 @@ def asked_tool(text: str, root: Path) -> ToolSource:
             f"{text!r} is neither a requirement nor a file", hint=f'--tool "{TOOL}==1.2.3", or the path of a wheel'
         ) from err
     if canonicalize_name(requirement.name) != TOOL:
-        raise UsageError(f"{text!r} does not bring {TOOL}", hint=f'--tool "{TOOL}==1.2.3"')
+        raise UsageError(f"{text!r} does not install {TOOL}", hint=f'--tool "{TOOL}==1.2.3"')
     return ToolSource(text, version, was_asked=True)

@@ -1,4 +1,4 @@
-"""Open what every session and task begins with: the project of a commit, and an index."""
+"""Open the project of a commit, and an index: the start of every session and task."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 
 
 def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ) -> Project:
-    """Read the project as a commit contains it; where its version lives in git tags, from the tags at that commit.
+    """Read the project of a commit; if its version comes from git tags, from the tags at that commit.
 
     For any index but the local one a tag counts only if the remote has it, on the same commit.
 
@@ -54,15 +54,14 @@ def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[s
         return project.with_tags(ReachableTags(exact=exact, nearest=exact))
     if git.is_shallow():
         raise RefusedError(
-            f"the version of {project.name} lives in git tags, and the history of this clone is cut off: "
-            "the newest tag may lie beyond",
+            f"the version of {project.name} lives in git tags, but this clone is shallow: it may lack the newest tag",
             hint=UNSHALLOW,
         )
     return project.with_tags(ReachableTags(nearest=_newest_shared(git, commit, project, before, env)))
 
 
 def reachable_tags(git: Git, revision: str, tag_format: str) -> ReachableTags:
-    """Find the tags of this clone that give a commit its version."""
+    """Find the tags of this clone that determine a commit's version."""
     here = _releases_here(git, revision, tag_format)
     return ReachableTags(_newest(here), _newest(counted_tags(tag_format, git.tags_before(revision))))
 
@@ -94,7 +93,7 @@ def _newest_shared(
 def open_index(
     name: str, project: Project, root: Path, env: Mapping[str, str], *, offline: bool = False
 ) -> Iterator[Index]:
-    """Find an index by name; the local one is served for as long as the block takes.
+    """Find an index by name; the local one is served until the block ends.
 
     Raises: UsageError for an unknown name.
     """
@@ -110,7 +109,7 @@ def open_index(
 
 @contextmanager
 def open_local_index(project: Project, root: Path, upstream: str | None, port: int = 0) -> Iterator[Index]:
-    """Serve the local index of a project, with the project's limits, for as long as the block takes.
+    """Serve the project's local index until the block ends, with the project's size limits; `port` 0 is any free port.
 
     Raises: RefusedError if the port is taken.
     """
@@ -128,7 +127,7 @@ def open_local_index(project: Project, root: Path, upstream: str | None, port: i
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """The world of one task; the index is the real one unless another was asked for."""
+    """The repository, commit, project and index of one task; the index is the real one by default."""
 
     git: Git
     commit: Commit
@@ -148,11 +147,11 @@ class TaskContext:
 
     @property
     def read(self) -> Read:
-        """Read a file as the commit declares it."""
+        """The function that reads a file of the commit."""
         return self.git.files(self.commit.sha)
 
     def working_tree(self) -> tuple[Project, Read]:
-        """Read the project from the working tree; return it with the reader of its other files.
+        """Read the project from the working tree, and return it with the function that reads its files.
 
         Raises: RefusedError for a project that cannot be released.
         """
@@ -170,7 +169,7 @@ class TaskContext:
         return release_tags(self.config.tag_format, self.git.tag_names(self.config.remote), released)
 
     def github(self) -> GitHub | None:
-        """Connect to the repository on GitHub, if it is there."""
+        """Connect to the repository on GitHub; None if it has none."""
         name = repository_name(self.config.repository, self.git.remote_url(self.config.remote), self.env)
         return connect(name, self.env) if name else None
 
@@ -179,7 +178,7 @@ class TaskContext:
 def open_context(
     root: Path, env: Mapping[str, str], *, index: str = "pypi", revision: str = "HEAD"
 ) -> Iterator[TaskContext]:
-    """Open everything that a task looks at.
+    """Open the repository, commit, project and index of a task.
 
     Raises: RefusedError where there is no repository, commit or project; UsageError for an unknown index.
     """

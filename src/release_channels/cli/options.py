@@ -1,4 +1,4 @@
-"""Parse the options of a session: what is typed after `--`. Pure."""
+"""Parse the options of a session, the words after `--`. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Options(CommonOptions):
 
 @dataclass(frozen=True, slots=True)
 class GateOptions(CommonOptions):
-    """Options of the gate; `commit` is None where the event or HEAD decides."""
+    """Options of the gate; without `commit`, the event or HEAD determines it."""
 
     provider: str | None = None
     run: int | None = None

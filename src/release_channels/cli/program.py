@@ -1,4 +1,4 @@
-"""The console script: the tasks as a program of their own, whose mistakes end in a sentence and a next step."""
+"""The console script: runs the tasks, and explains errors on the command line."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ _NO_VALUE = re.compile(r"Flag <Argument: (?P<name>[\w-]+).*needed value and was 
 
 
 class TaskProgram(Program):
-    """invoke's program with sentences of our own where it cannot read the command line."""
+    """invoke's program with our own messages for errors on the command line."""
 
     def __init__(self, tasks: Collection) -> None:
         super().__init__(name=PROGRAM, namespace=tasks, version=version(PROGRAM))
 
     def parse_core(self, argv: list[str] | None) -> None:
-        """Parse the options before the first task; a request for help after a task is one for that task's help."""
+        """Parse the options before the first task; a --help anywhere is about the first task.
+
+        Raises: Exit for a command line that cannot be parsed.
+        """
         argv = self._help_first(argv if argv is not None else sys.argv)
         try:
             super().parse_core(argv)
@@ -36,7 +39,10 @@ class TaskProgram(Program):
             self._explain(err)
 
     def parse_tasks(self) -> None:
-        """Read the tasks and their options."""
+        """Parse the tasks and their options.
+
+        Raises: Exit for a command line that cannot be parsed.
+        """
         try:
             super().parse_tasks()
         except ParseError as err:
@@ -49,7 +55,7 @@ class TaskProgram(Program):
         return [argv[0], "--help", task] if task and {"--help", "-h"}.intersection(argv) else argv
 
     def print_help(self) -> None:
-        """Print the usage and the tasks first, then the options of invoke itself."""
+        """Print the usage and the tasks first, then invoke's own options."""
         console.result(f"Usage: {self.binary} TASK [--options of the task]\n")
         self.list_tasks()
         console.result(f"`{PROGRAM} --help TASK` shows the options of a task. Options before the task:\n")

@@ -1,4 +1,4 @@
-"""Report to people and programs what is planned and how it ended."""
+"""Report a plan or an outcome to people and programs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHOWN = 5
 
 
 def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]) -> None:
-    """Show what was decided and on what grounds; a dry run and a real one show the same."""
+    """Print the decision and its reasons, the same in a dry run and a real one."""
     version = f" {plan.version}" if plan.version else ""
     console.say(f"{plan.project}{version}: {plan.channel} channel, {index.title}", style="bold")
     is_reported_below = plan.verdict is not Verdict.PUBLISH and console.is_one_screen()
@@ -52,7 +52,7 @@ def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]
 
 
 def report_outcome(outcome: Outcome, actions: ActionsEnvironment, root: Path | None = None) -> None:
-    """Report an outcome: on stdout, to GitHub Actions where it runs, and in `outcome.json` where a project is named."""
+    """Report an outcome on stdout, to GitHub Actions, and in a project's `outcome.json`."""
     for file in outcome.files:
         console.result(f"  {file.sha256}  dist/{file.name}")
     if outcome.result in (Result.PUBLISHED, Result.ALREADY):
@@ -120,7 +120,7 @@ def _keep_open() -> str:
 
 
 def warn_uncommitted(paths: tuple[str, ...]) -> str:
-    """List what is not committed, and so is left out."""
+    """Warn about uncommitted files, which are left out."""
     if not paths:
         return "nothing uncommitted"
     shown = ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")

@@ -34,7 +34,7 @@ _TASK_RETRY = "run the same command again; it continues from the current state"
 
 @dataclass(slots=True)
 class Run:
-    """One run: the block sets `outcome`, an error replaces it."""
+    """One run, whose block sets `outcome`; an error in the block replaces it."""
 
     name: str
     root: Path
@@ -59,7 +59,7 @@ class Run:
     interrupt: KeyboardInterrupt | None = None
 
     def parse(self, kind: type[OptionsT], words: Sequence[str]) -> OptionsT:
-        """Parse the session's options, and apply those that every session has.
+        """Parse the session's options, and apply those of every session.
 
         Raises: UsageError
         """
@@ -71,7 +71,7 @@ class Run:
         return replace(options, dry_run=self.dry_run)
 
     def next_after(self, hint: str) -> str:
-        """Return the next command after an error: by the observed state, else the first that its hint names."""
+        """Return the next command after an error: from the observed state, otherwise the first in its hint."""
         return self.next or first_command(hint) or self.again
 
 
@@ -87,7 +87,7 @@ def session_run(
     redact: Callable[[str], str] = str,
     retry_hint: str = "",
 ) -> Iterator[Run]:
-    """Run a session: an error becomes its outcome, which is reported and written to `outcome.json`.
+    """Run a session and report its outcome, also in `outcome.json`; an error becomes its outcome.
 
     With `intermediate`, only a failure is reported.
 
@@ -109,7 +109,7 @@ def session_run(
 
 @contextmanager
 def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
-    """Run a task and report its outcome; a task that reports itself has none, and its errors are printed alone.
+    """Run a task and report its outcome; with `reports_itself` only errors are printed.
 
     Raises: Exit with the code for the shell, unless that is 0.
     """
@@ -129,7 +129,7 @@ def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
 
 @dataclass(slots=True)
 class TaskRun:
-    """A task's run and what it looks at."""
+    """A task's run and its context."""
 
     run: Run
     context: TaskContext
@@ -143,7 +143,7 @@ FindNext = Callable[["TaskContext"], str]
 def open_task(
     root: Path, index: str, find_next: FindNext, *, revision: str = "HEAD", reports_itself: bool = False
 ) -> Iterator[TaskRun]:
-    """Run a task that looks at a commit of the project and at an index, and then find what comes next.
+    """Run a task with the context of a commit and an index, and find the next command afterwards.
 
     Raises: Exit with the code for the shell, unless that is 0.
     """

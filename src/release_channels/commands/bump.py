@@ -1,4 +1,4 @@
-"""`bump` and `bump-dev`: main's version, and every copy of it, to the next one."""
+"""`bump` and `bump-dev`: set main's next version in every file that contains it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FEW = 5
 
 @dataclass(frozen=True, slots=True)
 class BumpRequest:
-    """What somebody asked for: a version or a part, and how far to carry it."""
+    """The options of `bump`: the version or the part to increment, and whether to commit or open a pull request."""
 
     to: str = ""
     part: str = ""
@@ -57,7 +57,7 @@ class BumpPlan:
 
 
 def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bool) -> Outcome:
-    """Make main's dev version, or a pre-release, final, everywhere it is written.
+    """Turn main's dev version or pre-release into a final, in every file that contains it.
 
     Where the version lives in git tags, a version that is named is written into the copies and the changelog.
 
@@ -111,7 +111,7 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
     is_final = current.pre is None and not is_line
     if is_final and current not in taken and not (request.to or request.part):
         raise RefusedError(
-            f"main declares {current}, which is neither tagged nor on the index: it would be passed over",
+            f"main declares {current}, which is neither tagged nor on the index: it would be skipped",
             hint="`release-channels tag` releases it; `release-channels bump-dev --part patch` continues without it",
         )
     target = next_dev(current, taken, to=request.to, part=request.part)
@@ -122,7 +122,7 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
 
 
 def open_dev_line(root: Path) -> str:
-    """Open the next dev line of a project that was just adopted, in a commit, and describe it."""
+    """Open the next dev line of a newly adopted project in a commit, and return its description."""
     with open_context(root, os.environ, index=LOCAL) as context:
         return bump_dev(context, BumpRequest(commit=True), dry_run=False).message
 
@@ -152,8 +152,8 @@ def _refuse_stale_copies(context: TaskContext, project: Project, read: Read, tar
     """
     unlisted = unlisted_copies(project, read, context.git.tracked_files(), target)
     if stale := [copy for copy in unlisted if copy.is_behind(target)]:
-        held = ", ".join(f"{copy.path} holds {copy.text}" for copy in stale)
-        raise RefusedError(f"{held}, and no setting lets it follow the version", hint=entries_for(stale))
+        held = ", ".join(f"{copy.path} has {copy.text}" for copy in stale)
+        raise RefusedError(f"{held}, and no setting lists it", hint=entries_for(stale))
 
 
 def _changelog(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
@@ -217,7 +217,8 @@ def _refuse_mixed(context: TaskContext, paths: list[str]) -> None:
     mixed = sorted(set(context.git.uncommitted()) & set(paths))
     if mixed:
         raise RefusedError(
-            f"{', '.join(mixed)} has uncommitted changes, which would come along", hint="commit or stash them first"
+            f"{', '.join(mixed)} has uncommitted changes, which the commit would include",
+            hint="commit or stash them first",
         )
 
 
@@ -234,7 +235,7 @@ def _commit(context: TaskContext, plan: BumpPlan, paths: list[str], *, where: st
         by_hand = shlex.join(["git", "commit", "--message", plan.subject, "--", *paths])
         back = shlex.join(["git", "restore", "--staged", "--worktree", "--", *paths])
         raise FailedError(
-            f"git did not make the commit; {', '.join(paths)} hold {plan.target} now, uncommitted{where}",
+            f"git did not make the commit; {', '.join(paths)} contain {plan.target} now, uncommitted{where}",
             hint=f"{stop.hint}\nfix that, then `{by_hand}`; or take the edits back with `{back}`",
         ) from stop
 
@@ -248,7 +249,7 @@ def _github_for(context: TaskContext, plan: BumpPlan) -> GitHub:
     github = context.github()
     if github is None:
         raise RefusedError(
-            f"a pull request needs a repository on GitHub, and {context.config.remote} is none",
+            f"a pull request needs a repository on GitHub, and {context.config.remote} is not one",
             hint=f"set repository in [tool.release-channels], {instead}",
         )
     if not github.has_token:

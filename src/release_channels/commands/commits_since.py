@@ -1,4 +1,4 @@
-"""Find the commit that set the version, and what came after it."""
+"""Find the commit that set the version, and the commits after it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from release_channels.errors import RefusedError
 from release_channels.project.lock_files import LOCK
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
 
-_MOST = 200
+_MOST = 200  # commits
 """How many commits are looked at, along first parents."""
 _TEXT = re.compile(r"docs?/.*|.*\.(md|rst)|\.gitignore|tasks\.py|(release_)?noxfile\.py(\.lock)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class CommitsSince:
-    """The commits after the one that set the version, newest first; `setter` is None if it is not among the last."""
+    """The commits after `setter`, the one that set the version, newest first; None if it is not among the last 200."""
 
     setter: FirstParent | None
     after: tuple[FirstParent, ...]

@@ -1,4 +1,4 @@
-"""Practice stays on this machine: with an index for practice nothing is pushed where a workflow listens."""
+"""Keep practice local: with a practice index, refuse to push to GitHub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release_channels.model.github import is_off_machine, is_on_github
 
 
 def refuse_practice(context: TaskContext, what: str, instead: str) -> None:
-    """Refuse to push something real for the sake of practice: on GitHub the release workflow would start, in earnest.
+    """Refuse to push to GitHub with a practice index, since the real release workflow would start.
 
     Raises: RefusedError where the index is for practice and the remote is on GitHub; a rehearsal may do it.
     """
@@ -22,7 +22,7 @@ def refuse_practice(context: TaskContext, what: str, instead: str) -> None:
 
 
 def pushes_for_real(context: TaskContext) -> bool:
-    """Return whether a push would start workflows on GitHub; in a rehearsal none is real."""
+    """Check whether a push would start workflows on GitHub; in a rehearsal it does not."""
     if _is_rehearsed(context):
         return False
     remote = context.config.remote

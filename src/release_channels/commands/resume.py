@@ -1,4 +1,4 @@
-"""`resume`: carry a half-finished public release to its end, from what the outside world shows."""
+"""`resume`: complete an interrupted public release, from the state of tag, index and GitHub."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _AFTER_CHECK = tuple(step for step in _AFTER_BUILD if step != "check")
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """A release to finish: its tag, its version, and what the index has of it."""
+    """An interrupted release: its tag, its version, and its files on the index."""
 
     tag: str
     commit: str
@@ -48,12 +48,12 @@ class Resumption:
 
     @property
     def is_uploaded(self) -> bool:
-        """True if the index has both kinds of files."""
+        """True if the index has an sdist and a wheel."""
         return {file.name.endswith(".whl") for file in self.there} == {True, False}
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Describe what is there, what will be done, and until when files can be added."""
+        """Describe the existing files, the remaining steps, and the deadline for more files."""
         names = ", ".join(file.name for file in self.there) or "no file yet"
         if self.is_uploaded:
             do = "compare the files, then finish the GitHub Release and verify"
@@ -68,7 +68,7 @@ class Resumption:
 
 
 def plan_resumption(context: TaskContext, tag: str, now: datetime | None = None) -> Resumption:
-    """Inspect what there is of a release.
+    """Read how far a release got.
 
     Raises: RefusedError if there is no such tag, it was moved, the release was yanked, or the index takes no more
     files of it.
@@ -95,7 +95,7 @@ def plan_resumption(context: TaskContext, tag: str, now: datetime | None = None)
 def resume(
     task: TaskRun, tag: str, *, publishes: bool, dry_run: bool = False, patience: Timeouts | None = None
 ) -> None:
-    """Finish a release, or only show what is left to do, unless the user named the index that it publishes to.
+    """Complete a release, or without a named index only show the remaining steps.
 
     Raises: RefusedError if the release cannot be completed.
     """
@@ -131,7 +131,7 @@ def _find_tag(context: TaskContext, name: str) -> Tag:
     there = context.git.remote_tag(name, sha, remote)
     if there is None:
         raise RefusedError(
-            f"the tag {name} is here and not on {remote}",
+            f"the tag {name} is in this clone but not on {remote}",
             hint=f"`release-channels tag --commit {name}` checks and pushes it",
         )
     if there.commit != here.commit:
@@ -162,7 +162,7 @@ def _finish(context: TaskContext, plan: Resumption, *, dry_run: bool, patience: 
     differing = _differing({file.name: file.sha256 for file in manifest.files}, plan)
     if not differing:
         return run("public", _AFTER_BUILD)
-    console.warn(f"the rebuild has other bytes than the index in {', '.join(differing)}: looking for the first ones")
+    console.warn(f"the rebuild differs from the index in {', '.join(differing)}: looking for the original files")
     with temporary_directory("resume") as place, checkout_lock(context.root):
         _take_first_bytes(context, plan, manifest, place)
     return run("public", _AFTER_CHECK)  # what was uploaded once has been checked
@@ -182,7 +182,7 @@ def _take_first_bytes(context: TaskContext, plan: Resumption, rebuilt: Manifest,
     if manifest is None:
         raise unrecoverable(
             plan.version,
-            "its build does not give the bytes that the index has, and no artifact of "
+            "its build differs from the files on the index, and no artifact of "
             f"{context.config.public_workflow} contains them",
             _taken(context),
         )
@@ -194,7 +194,7 @@ def _from_index(context: TaskContext, plan: Resumption, rebuilt: Manifest, place
     paths = [(file, fetch_file(context.index, file, place / DIST)) for file in plan.there]
     missing = [file.name for file, path in paths if path is None]
     if missing:
-        raise UnansweredError(f"{context.index.title} does not give {', '.join(missing)}", hint="try again later")
+        raise UnansweredError(f"{context.index.title} does not serve {', '.join(missing)}", hint="try again later")
     files = (ManifestFile(path.name, path.stat().st_size, sha256_of(path)) for _, path in paths if path is not None)
     return replace(rebuilt, files=tuple(files))
 

@@ -1,4 +1,4 @@
-"""Keep the local index open for somebody who wants to install from it by hand."""
+"""Serve the local index for installs by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LAST_PORT = 65535
 
 
 def parse_port(text: str) -> int:
-    """Parse the number of a port; nothing leaves the choice to the system.
+    """Parse a port number; 0, which lets the system choose, if the text is empty.
 
     Raises: UsageError for what is not a port. It is parsed here, since invoke shows a traceback for a wrong number.
     """
@@ -36,7 +36,7 @@ def parse_port(text: str) -> int:
 
 
 def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threading.Event | None = None) -> None:
-    """Serve the local index of a project until Ctrl-C, or until `stop` is set; a dry run only says what is on it.
+    """Serve the project's local index until Ctrl-C or `stop` is set; a dry run only lists its files.
 
     Raises: RefusedError where there is no project, and if the port is taken.
     """

@@ -1,4 +1,4 @@
-"""`status`: what is on each channel, what main declares, what is half done, and the one next command."""
+"""`status`: both channels, main's version, an unfinished release, and the next command."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ _DEPLOYMENTS = 10
 
 @dataclass(slots=True)
 class TolerantGitHub:
-    """GitHub as far as it can be asked; what cannot be seen is noted, and one that is silent is asked no more."""
+    """GitHub, if available: records what could not be read, and makes no more requests after a timeout."""
 
     github: GitHub | None
     unseen: list[str] = field(default_factory=list)
 
     def miss(self, what: str, stop: ReleaseError) -> None:
-        """Note what could not be seen, and why."""
+        """Record something that could not be read, and why."""
         self.unseen.append(f"{what}: {stop}")
         if isinstance(stop, UnansweredError):
             self.github = None
 
 
 def read_status(context: TaskContext, now: datetime | None = None) -> StatusReport:
-    """Inspect main, tags, index and GitHub, and say what there is to do."""
+    """Read main, tags, index and GitHub, and determine the next command."""
     now = now or datetime.now(UTC)
     github = TolerantGitHub(None)
     tip, project = _main(context, github.unseen)
@@ -67,7 +67,7 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
 
 
 def print_status(context: TaskContext, *, as_json: bool) -> bool:
-    """Print where the project stands, and return whether nothing waits to be done."""
+    """Print the status, and return whether nothing is pending."""
     report = read_status(context)
     if as_json:
         console.result(report.to_json())
@@ -77,7 +77,7 @@ def print_status(context: TaskContext, *, as_json: bool) -> bool:
 
 
 def read_next(context: TaskContext) -> str:
-    """Read the next command from the state as it is now; empty if it cannot be read. It never raises."""
+    """Return the next command from the current state; empty if it cannot be read. It never raises."""
 
     def read() -> str:
         commit = context.git.commit("HEAD")
@@ -88,7 +88,7 @@ def read_next(context: TaskContext) -> str:
 
 
 def read_next_here(root: Path) -> str:
-    """Read the next command of a project that practises on its local index; empty if it cannot be read."""
+    """Return the next command of a project on its local index; empty if it cannot be read."""
 
     def read() -> str:
         with open_context(root, os.environ, index=LOCAL) as context:
@@ -107,7 +107,7 @@ def _read_without_effect(read: Callable[[], str]) -> str:
 
 
 def show_status(picture: StatusReport) -> None:
-    """Show the table and the next command on stdout."""
+    """Print the status table and the next command on stdout."""
     console.show(picture.table())
     style = "bold green" if picture.next.converged else "bold yellow"
     console.result(f"next: {picture.next.command}", style=style)
@@ -230,7 +230,7 @@ def _commit_of(context: TaskContext, tag: str | None, tip: Commit) -> str | None
 def _connect(context: TaskContext, github: TolerantGitHub) -> None:
     """Connect to GitHub, and note what cannot be seen there."""
     if context.index.name == LOCAL and not is_loopback(context.env.get("GITHUB_API_URL")):
-        github.unseen.append("GitHub: what is on the local index is practice and not announced there")
+        github.unseen.append("GitHub: releases on the local index are practice and not announced there")
         return
     try:
         github.github = context.github()
@@ -278,7 +278,7 @@ def _run(github: TolerantGitHub, workflow: str, sha: str) -> tuple[str, bool]:
     try:
         run: WorkflowRun | None = github.github.newest_run(workflow, sha, None)
     except NotFoundError:  # GitHub does not know a workflow before its first run
-        return f"{workflow} has not run, or may not be seen", False
+        return f"{workflow} has not run, or is not visible", False
     except ReleaseError as stop:
         github.miss(f"the runs of {workflow}", stop)
         return "", False
@@ -304,7 +304,7 @@ def _deployments(context: TaskContext, github: TolerantGitHub) -> tuple[Deployme
 
 
 def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump | None:
-    """Find a version on its way to main, and what brings it there; None where this clone contains none.
+    """Find a version that is not on main yet, and how it gets there; None if this clone has none.
 
     Raises: RefusedError if the working tree's project cannot be read.
     """

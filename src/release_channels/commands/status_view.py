@@ -1,4 +1,4 @@
-"""The view of `status`: a table for people, JSON for programs."""
+"""Format the status: a table for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
-_LONG = 3650
+_LONG = 3650  # days
 _STATES = {
     "success": "succeeded",
     "inactive": "succeeded, then followed by another",
@@ -33,7 +33,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """All that was seen, the next command, and what could not be seen."""
+    """The observed state, the next command, and what could not be read; `behind` counts commits since the preview."""
 
     seen: Observed
     plan: Plan
@@ -54,11 +54,11 @@ class StatusReport:
 
     @property
     def files(self) -> tuple[IndexFile, ...]:
-        """The files on the index of the release that is looked at."""
+        """The index's files of the release that the report is about."""
         return self.seen.index.releases.get(self.subject, ()) if self.subject else ()
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Report each thing in a few words."""
+        """Yield the topic and text of each row."""
         index = self.seen.index
         yield "main", f"{self.seen.version}, {self._state()} (commit {self.seen.commit.short})"
         if self.ahead is not None:
@@ -75,7 +75,7 @@ class StatusReport:
             for file in self.files:
                 yield "", f"{file.name}, sha256 {file.sha256 or 'unknown'}"
         elif self._is_spent():
-            yield "spent", f"{self.subject} is not whole, and the index takes no more of its files: release the next"
+            yield "spent", f"{self.subject} is incomplete, and the index accepts no more files for it: release the next"
         for one in self.deployments:
             yield "deployed", f"{one.environment}: {self._deployment(one)}"
         yield "room", self._room()
@@ -83,7 +83,7 @@ class StatusReport:
             yield "not seen", what
 
     def table(self) -> Table:
-        """Draw the status rows as a table; their text is never interpreted as markup."""
+        """Return the rows as a table; their text is never interpreted as markup."""
         from rich.table import Table
         from rich.text import Text
 
@@ -96,7 +96,7 @@ class StatusReport:
         return table
 
     def to_json(self) -> str:
-        """Write the status for programs; what is not known is null."""
+        """Return the status as JSON; unknown values are null."""
         index, seen = self.seen.index, quota_usage(self.seen.index, self.config.project_limit, self.now)
         closes = files_close_at(self.files)
         content = {
@@ -136,8 +136,8 @@ class StatusReport:
     def _state(self) -> str:
         return {
             Reason.STAGED: "final: its tag releases it",
-            Reason.RELEASED: "final, and out",
-            Reason.CLOSED: "final, out, and built upon: the line is closed",
+            Reason.RELEASED: "final, and released",
+            Reason.CLOSED: "final, released, and main has moved on: the line is closed",
             Reason.BEHIND: "a dev line behind the index",
             Reason.SUPERSEDED: "a dev line behind the index",
             Reason.UNFIT: "which no channel publishes",
@@ -148,7 +148,7 @@ class StatusReport:
             return "none yet"
         files = self.seen.index.releases[version]
         when = _uploaded(files)
-        text = [str(version), humanize_age(when, self.now) if when else "age not known"]
+        text = [str(version), humanize_age(when, self.now) if when else "age unknown"]
         text += [f"commit {commit[:12]}"] if commit else []
         text += ["yanked"] if all(file.yanked for file in files) else []
         return ", ".join(text)
@@ -158,7 +158,7 @@ class StatusReport:
 
     def _since(self) -> str:
         if self.behind is None:
-            return "not known how many commits on main are in no preview"
+            return "the number of commits on main without a preview is unknown"
         if not self.behind:
             return "every commit on main is in that preview"
         return f"{self.behind} commit{'s' if self.behind != 1 else ''} on main in no preview"
@@ -173,12 +173,12 @@ class StatusReport:
         closes, kinds = files_close_at(self.files), {file.name.endswith(".whl") for file in self.files}
         if closes is None or len(kinds) != 1:
             return ""
-        return f"; the index takes its files until {closes:%Y-%m-%d %H:%M} UTC"
+        return f"; the index accepts its files until {closes:%Y-%m-%d %H:%M} UTC"
 
     def _deployment(self, one: Deployment) -> str:
         workflow = one.workflow or "an unknown workflow"
         role = {
-            "an unknown workflow": "so look before you read it as a failed publish",
+            "an unknown workflow": "so check that before you take it for a failed publish",
             self.config.gate_workflow: "the gate, which publishes nothing",
             self.config.preview_workflow: "the publisher",
             self.config.public_workflow: "the publisher",
@@ -193,7 +193,7 @@ class StatusReport:
         lasts = ""
         if seen.days is not None:
             many = f"{seen.days:.0f} days" if seen.days < _LONG else "more than ten years"
-            lasts = f", enough for {many} at the present pace"
+            lasts = f", enough for {many} at the current rate"
         previews = f", room for about {seen.previews:,} previews" if seen.previews else ""
         return f"{_size(seen.used)} of {_size(seen.limit)} used{previews}{lasts}"
 
@@ -210,7 +210,7 @@ def _uploaded(files: tuple[IndexFile, ...]) -> datetime | None:
 
 def _release(release: GitHubRelease | None) -> str:
     if release is None:
-        return "no GitHub Release that can be seen"
+        return "no visible GitHub Release"
     kind = "a draft" if release.is_draft else "published"
     count = len(release.assets)
     return f"{kind} with {count} file{'s' if count != 1 else ''}: {release.url}"

@@ -1,4 +1,4 @@
-"""`tag`: the preflight, then one annotated tag, pushed alone; the release workflow does the rest."""
+"""`tag`: check everything, then create and push one annotated tag; the release workflow does the rest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from release_channels.release.ci_provenance import ProvenanceQuery
 
 @dataclass(frozen=True, slots=True)
 class TagRequest:
-    """What somebody asked for; `version` names the release where versions live in git tags."""
+    """The options of `tag`; `version` is the release if versions come from git tags."""
 
     version: str = ""
     sign: bool = False
@@ -36,7 +36,7 @@ class TagRequest:
 
 
 def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Waiting | None = None) -> Outcome:
-    """Cut a public release: ask everything, then tag the commit and push the tag.
+    """Check everything, then tag the commit and push the tag.
 
     Raises: RefusedError with all failed checks, for a tag on GitHub in practice, or if the remote refuses;
     no new tag is left here then.
@@ -140,7 +140,7 @@ def _look_after(context: TaskContext, name: str, stop: ReleaseError | KeyboardIn
         delete_tag(context.root, name)
     if not isinstance(stop, RefusedError):
         raise stop
-    left = "the one that was here before is here still" if is_here else "it is not left here either"
+    left = "the tag that was here before is unchanged" if is_here else "it was removed here, too"
     raise RefusedError(f"{stop}; {left}", hint=stop.hint) from stop
 
 
@@ -149,7 +149,7 @@ def _version(context: TaskContext, request: TagRequest) -> Version:
         if request.version and parse_project_version(request.version) != context.project.version:
             raise UsageError(
                 f"--version {request.version}, but the commit declares {context.project.version}",
-                hint="leave --version out: the commit says it; `release-channels bump --to` changes it",
+                hint="leave out --version: the commit declares it; `release-channels bump --to` changes it",
             )
         return context.project.version
     if not request.version and not context.project.version.is_prerelease:

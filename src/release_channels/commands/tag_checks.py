@@ -1,4 +1,4 @@
-"""Everything that has to hold before a release tag is made, asked once and shown together."""
+"""The checks before a release tag is created, all reported together."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from release_channels.release.ci_provenance import ProvenanceQuery, verify_gate
 
 
 class Answer(StrEnum):
-    """What a question of the preflight came to."""
+    """The result of a check: yes, no or unknown."""
 
     YES = "yes"
     NO = "no"
@@ -49,7 +49,7 @@ _SUBJECTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the report."""
+    """One row of the report: the result of a check."""
 
     topic: str
     answer: Answer
@@ -60,7 +60,7 @@ class Row:
 def check_tag_preconditions(
     context: TaskContext, version: Version, *, sign: bool = False, names_commit: bool = False
 ) -> tuple[Row, ...]:
-    """Query every question; nothing stops at the first bad answer, nor at one that is not available."""
+    """Run every check, whatever the others find."""
     try:
         state = context.read_index()
         index = _on_index(state, version, context.index.title)
@@ -82,7 +82,7 @@ def check_tag_preconditions(
 
 
 def show(rows: tuple[Row, ...], index: str) -> None:
-    """Show the report, a line a question; what to do about a no is said by the refusal."""
+    """Print one line for each check; the hint of a failed one is in the refusal."""
     styles = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNKNOWN: "yellow"}
     signs = {Answer.YES: "ok", Answer.NO: "no", Answer.UNKNOWN: "?"}
     for row in rows:
@@ -129,7 +129,9 @@ def _since(context: TaskContext, version: Version, *, names_commit: bool) -> Ite
         return
     since = commits_since_version(context.git, context.commit.sha, context.project)
     if since is None:
-        yield Row("since", Answer.UNKNOWN, f"which commit set {version} is not known: history is cut off", UNSHALLOW)
+        yield Row(
+            "since", Answer.UNKNOWN, f"the commit that set {version} is unknown: this clone is shallow", UNSHALLOW
+        )
         return
     count = len(since.after)
     if not count:
@@ -203,9 +205,9 @@ def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
         answer = Answer.NO if finding.severity is Severity.ERROR else Answer.UNKNOWN
         yield Row("metadata", answer, finding.message, finding.hint)
     if unknown := unknown_before_build(project):
-        yield Row("metadata", Answer.UNKNOWN, f"not known before the build: {', '.join(unknown)}")
+        yield Row("metadata", Answer.UNKNOWN, f"unknown before the build: {', '.join(unknown)}")
     elif not findings:
-        yield Row("metadata", Answer.YES, "the index takes what pyproject.toml declares")
+        yield Row("metadata", Answer.YES, "the index accepts what pyproject.toml declares")
 
 
 def _chain(context: TaskContext, version: Version) -> Iterator[Row]:
@@ -223,7 +225,7 @@ def _changelog(context: TaskContext, version: Version) -> Row:
         return Row("changelog", Answer.YES, "the project has no changelog; GitHub's own notes are used")
     if has_section(read_changelog(path, context.read), version):
         return Row("changelog", Answer.YES, f"{path} has a section for {version}")
-    how = "runs towncrier, which makes it" if context.project.news else "turns what is unreleased into it"
+    how = "creates it with towncrier" if context.project.news else "creates it from the unreleased changes"
     return Row("changelog", Answer.NO, f"{path} has no section for {version}", f"{_bump(context, version)} {how}")
 
 
@@ -244,7 +246,7 @@ def _tag(context: TaskContext, version: Version, listed: RemoteRefs, *, sign: bo
         return Row("tag", Answer.YES, f"{name} is free, here and on {config.remote}")
     again = f"`git tag --delete {name}`, and `release-channels tag` makes it again"
     if config.annotated_tags and not here.annotated:
-        return Row("tag", Answer.NO, f"{name} is here, lightweight, and annotated-tags asks for annotated ones", again)
+        return Row("tag", Answer.NO, f"{name} is lightweight here, but annotated-tags is set", again)
     if sign and not git.is_signed(name):
         return Row("tag", Answer.NO, f"{name} is here without a signature", again)
     return Row("tag", Answer.YES, f"{name} is here on this commit, not yet on {config.remote}")
@@ -268,7 +270,7 @@ def _other_tags(context: TaskContext, version: Version, listed: RemoteRefs, stat
 
 
 _ELSEWHERE = {
-    True: "it was never pushed: if it is a mistake, `git tag --delete` takes it away; else release the next version",
+    True: "it was never pushed: if it is a mistake, `git tag --delete` removes it; otherwise release the next version",
     False: "a release tag is never moved: release the next version",
 }
 
@@ -287,7 +289,7 @@ def _runs(context: TaskContext, version: Version) -> Iterator[Row]:
         github = context.github()
         if github is None:
             for topic, workflow in workflows.items():
-                yield Row(topic, Answer.UNKNOWN, f"{workflow} was not asked: the remote is not on GitHub")
+                yield Row(topic, Answer.UNKNOWN, f"{workflow} was not checked: the remote is not on GitHub")
             return
         with github:
             test = github.newest_run(config.test_workflow, commit.sha)
@@ -296,7 +298,7 @@ def _runs(context: TaskContext, version: Version) -> Iterator[Row]:
                 yield _gate(ProvenanceQuery(github, config), test, version)
     except ReleaseError as stop:
         for topic, workflow in workflows.items():
-            yield Row(topic, Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
+            yield Row(topic, Answer.UNKNOWN, f"{workflow} could not be checked: {stop}", stop.hint)
 
 
 def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) -> Row:
@@ -307,7 +309,7 @@ def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) 
     try:
         proof = verify_gate(inquiry, test)
     except UnansweredError as stop:
-        return Row("gate", Answer.UNKNOWN, f"{workflow} could not be asked: {stop}", stop.hint)
+        return Row("gate", Answer.UNKNOWN, f"{workflow} could not be checked: {stop}", stop.hint)
     except RefusedError as stop:
         return Row("gate", Answer.NO, str(stop), stop.hint)
     text = proof.origins[-1].replace(" for it", f" for {test.sha[:12]}")
@@ -322,7 +324,7 @@ def _softened(row: Row, context: TaskContext) -> Row:
 
 
 def judge_run(run: WorkflowRun | None, workflow: str, commit: str) -> Row:
-    """Describe what the newest attempt of a workflow means for exactly this commit."""
+    """Check whether the newest attempt of a workflow passed for exactly this commit."""
     if run is None:
         return Row("tests", Answer.NO, f"{workflow} has not run for {commit}", "push it to main, then use --wait")
     if not run.is_done:

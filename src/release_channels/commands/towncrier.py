@@ -1,4 +1,4 @@
-"""What towncrier makes of the news fragments, found out on a copy: nothing happens here before the plan is shown."""
+"""Preview what towncrier does with the news fragments, on a copy, so that the plan is shown before any change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HOW = (
 
 
 def plan_news(context: TaskContext, news: News, version: Version, date: Date) -> tuple[Change, ...]:
-    """Plan a version's section in the news file, and the fragments that go into it and away.
+    """Plan a version's section in the news file, and the fragments to remove.
 
     Raises: RefusedError with towncrier's own words if it fails, or if it would change anything else, or lose a section.
     """
@@ -93,7 +93,7 @@ def _prove(change: Edit | Creation, version: Version) -> None:
     before, after = (parse_changelog(text, change.path) for text in (getattr(change, "old", ""), change.new))
     if not has_section(after, version):
         raise RefusedError(
-            f"towncrier would write {change.path} without a section for {version} that can be found", hint=_HOW
+            f"towncrier would write {change.path} without a recognizable section for {version}", hint=_HOW
         )
     prove_sections(before, after, version, change.path, hint=_HOW)
 

@@ -1,4 +1,4 @@
-"""`yank`: a bad release is out; yanking has no API, so say exactly what to do, and look afterwards."""
+"""`yank`: show how to yank a bad release, which has no API, and check it afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from release_channels.model.yank_plan import YankPlan, page, plan_yank
 
 
 def yank(context: TaskContext, text: str, *, reason: str = "") -> Outcome:
-    """Show what to yank and what each channel's users then get; run again, it checks that the index shows the yank.
+    """Show how to yank a version and what each channel's users then get; a second run checks that it is yanked.
 
     Raises: UsageError if the index does not have the version.
     """
@@ -27,7 +27,7 @@ def yank(context: TaskContext, text: str, *, reason: str = "") -> Outcome:
         console.result(line)
     version, title = plan.version, context.index.title
     if plan.is_yanked:
-        return _outcome(context, plan, Result.DONE, f"{version} is yanked on {title}: nobody is offered it any more")
+        return _outcome(context, plan, Result.DONE, f"{version} is yanked on {title}: installers no longer pick it")
     again = f"run `release-channels yank {version}{_index_option(context)}` again to check"
     if plan.partly:
         left = ", ".join(plan.partly)
@@ -55,7 +55,7 @@ def _gets(plan: YankPlan) -> list[str]:
         f"  public channel users get   {plan.public_gets or nobody}",
         f"  preview channel users get  {plan.preview_gets or nobody}",
         "  existing installs keep it until they upgrade past it",
-        f"  who asks for =={plan.version} still gets it, with the reason as a warning",
+        f"  installs with =={plan.version} still get it, with the reason as a warning",
     ]
     if plan.previews:
         previews = ", ".join(map(str, plan.previews))

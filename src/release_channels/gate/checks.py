@@ -30,7 +30,7 @@ def find_sandboxes(
     daytona: Sandboxes | None,
     bundled: Callable[[], str | None] = bundled_program,
 ) -> Sandboxes:
-    """Find the sandboxes for foreign commands: bubblewrap, or else Daytona.
+    """Find the sandboxes for foreign commands: bubblewrap, otherwise Daytona.
 
     Raises: RefusedError with what to install if there is neither.
     """

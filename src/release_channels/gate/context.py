@@ -11,7 +11,7 @@ from release_channels.model.gate_config import GateConfig
 
 @dataclass(frozen=True, slots=True)
 class GateContext:
-    """The settings, directories, environments and redactor of the checks, and their results.
+    """The settings, directories, environments and redactor of the checks, and their results; `pause` in seconds.
 
     `env` contains no provider's key; `whole` is the complete environment of the gate.
     """

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
-_MAX_ANSWER = 8 * 2**20
-_MAX_WAIT = 10.0
+_MAX_ANSWER = 8 * 2**20  # bytes
+_MAX_WAIT = 10.0  # seconds
 _READER = StrictJsonReader("the response", hint="")
 # Only these fields of a response go back with the conversation; some models need their own reasoning again.
 _KEPT = ("role", "content", "tool_calls", "reasoning_content")
@@ -60,7 +60,7 @@ class ModelResponse:
 
 @dataclass
 class ChatModel:
-    """A provider's model behind an open client."""
+    """A provider's model behind an open client; `pause` is the seconds before a retry."""
 
     configured: Configured
     client: openai.OpenAI
@@ -153,7 +153,7 @@ class ChatModel:
 
 @contextmanager
 def open_model(configured: Configured, env: Mapping[str, str], *, pause: float = 2.0) -> Iterator[ChatModel]:
-    """Open a client for a provider for the length of the block, without a request yet.
+    """Open a client for a provider within the block, without a request yet; `pause` is the seconds before a retry.
 
     Raises: RefusedError if the openai package is missing; ModelError for an address that must not receive a key.
     """

@@ -22,7 +22,7 @@ from release_channels.gate.smoke_task import README, reward_of, task_text
 from release_channels.gate.trajectory import Recorder, RolloutResult
 from release_channels.model.gate_config import GateConfig
 
-_MOST = 32 * 2**20
+_MOST = 32 * 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def built_in(
 
 
 def fill_placeholders(gate: GateConfig, configured: Configured, jobs_dir: Path) -> list[str]:
-    """Fill the placeholders of the project's own command; each value stays within its word.
+    """Fill the placeholders of the project's own command, each within one argument, whatever its value.
 
     Raises: RefusedError for an unknown placeholder.
     """

@@ -41,7 +41,7 @@ from release_channels.project.commit_url import commit_url, repository_url
 
 _README = ("README.md", "README.rst", "README.txt", "README")
 _DAYTONA_KEYS = (KEY, "DAYTONA_JWT_TOKEN")
-_MOST_README = 64_000
+_MOST_README = 64_000  # characters
 _RETRY = "nothing has passed; run the gate again"
 
 

@@ -18,7 +18,7 @@ from release_channels.gate.trajectory import Command
 from release_channels.model.gate_config import GateConfig
 
 README = "README.md"
-_SHOWN = 6000
+_SHOWN = 6000  # characters
 
 
 def task_text(candidate: Candidate, sandbox: Sandbox, gate: GateConfig, readme: str) -> str:

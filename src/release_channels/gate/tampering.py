@@ -21,7 +21,7 @@ _CODE = re.compile(
 _SECRETS = re.compile(r"/proc\b.{0,200}\b(?:environ|mem|root)\b", re.DOTALL)
 # The keys under which agents record their actions, in each known form of a trajectory.
 _ACTIONS = ("command", "cmd", "code", "path", "file_path", "title", "arguments", "args", "input")
-_LONGEST = 160
+_LONGEST = 160  # characters
 
 
 def find_tampering(events: Iterable[Mapping[str, Any]], verifier: Sequence[str] = ()) -> tuple[str, ...]:

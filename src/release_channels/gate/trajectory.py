@@ -21,7 +21,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class RolloutResult:
-    """The result of a rollout; `reward` is None if it could not be decided."""
+    """The result of a rollout; `reward` is 1.0 for a solved task, and None if it could not be decided."""
 
     provider: str
     model: str

@@ -1,1 +1,1 @@
-"""The local index: a package index on a loopback port, with the answers that the real one gives."""
+"""The local index: a package index on a loopback port that answers as the real one does."""

@@ -24,8 +24,8 @@ from release_channels.indexserver.upstream import Upstream
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_MAX_STATUS = 1000
-_MAX_JSON = 1024 * 1024
+_MAX_STATUS = 1000  # characters
+_MAX_JSON = 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ _Endpoint = Callable[..., "WSGIApplication"]
 
 
 class IndexApp:
-    """One index over one directory; with a project it serves that one alone and sends the rest upstream."""
+    """A package index over one directory; with a project it serves only that, and redirects the rest upstream."""
 
     def __init__(
         self,
@@ -77,12 +77,12 @@ class IndexApp:
         return self._answer(environ)(environ, start_response)
 
     def warnings(self) -> tuple[str, ...]:
-        """Report what went wrong so far and did not stop the index."""
+        """Return the problems so far that did not stop the index."""
         upstream = self._upstream.warnings() if self._upstream else ()
         return (*upstream, *self._storage.warnings(), *self._failures)
 
     def listing(self, project: NormalizedName) -> Sequence[PageFile]:
-        """List the files of a project by name: upstream's and the local ones, of which the local ones win."""
+        """List a project's files by name, upstream's and local ones; a local file replaces upstream's."""
         upstream = self._upstream.files() if self._upstream and project == self._project else ()
         files = {file.name: file for file in upstream}
         files |= {file.name: _page_file(file) for file in self._storage.files() if file.project == project}

@@ -1,4 +1,4 @@
-"""Trusted Publishing on the local index: the issuer, the claims of a workflow, and the publishers they fit.
+"""Trusted Publishing on the local index: the token issuer, a workflow's claims, and matching publishers.
 
 Source: warehouse/oidc (views.py, services.py, models/github.py, forms/github.py) in the index's own implementation;
 GitHub's documentation of the OIDC token's claims.
@@ -23,7 +23,7 @@ from release_channels.errors import RefusedError
 
 Claims = Mapping[str, object]
 _ISSUER = "https://token.actions.githubusercontent.com"
-_ISSUED_FOR = 300
+_ISSUED_FOR = 300  # seconds
 _LEEWAY = 30
 """The seconds by which the clocks of issuer and index may differ."""
 _WORKFLOW_FILE = re.compile(r"([^/]+\.ya?ml)@")
@@ -33,7 +33,7 @@ _REQUIRED = (
 
 
 class TokenRefused(RefusedError):
-    """A token is not exchanged; `code` is the reason that clients know."""
+    """A token is not exchanged; `code` is the index's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message, hint="compare the publisher's four fields with the workflow's claims")
@@ -42,7 +42,7 @@ class TokenRefused(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """A stand-in for GitHub's token service, with the claims of one job.
+    """A double of GitHub's token service, with the claims of one job.
 
     GitHub signs with RS256 and publishes its keys; this one signs with HS256 and a key that only the same process
     knows, which lets a client notice no difference: clients never check the signature, the index does.
@@ -54,14 +54,14 @@ class Issuer:
     clock: Callable[[], float] = time.time
 
     def token(self, claims: Claims | None = None) -> str:
-        """Sign the configured claims, with fresh `iat`, `exp` and `jti`; the given claims win over all of these."""
+        """Sign the configured claims with fresh `iat`, `exp` and `jti`; the given claims override all of them."""
         now = int(self.clock())
         standard = {"iss": _ISSUER, "iat": now, "nbf": now, "exp": now + _ISSUED_FOR, "jti": secrets.token_hex(16)}
         body = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode({**standard, **self.claims, **(claims or {})})}"
         return f"{body}.{_base64(self._signature(body))}"
 
     def read(self, token: str, *, audience: str, now: float) -> Claims:
-        """Return the claims of a token that this issuer signed for this audience and that is still good.
+        """Return the claims of a token that this issuer signed for this audience, if valid at `now` (epoch seconds).
 
         Raises: TokenRefused with `invalid-payload` for one of another issuer or of none, `invalid-token` for one that
         is not good here.
@@ -81,7 +81,7 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """One Trusted Publisher as registered with the index; without an environment it fits every one.
+    """A trusted publisher as registered on the index; without an environment it matches every one.
 
     A pending one belongs to an account, and makes its project at the first exchange.
     """
@@ -99,14 +99,14 @@ class Publisher:
         return canonicalize_name(self.project)
 
     def is_found_by(self, claims: Claims) -> bool:
-        """Return whether the index finds this publisher for a job, whatever its environment; letter case counts."""
+        """Check whether repository and workflow file equal a job's claims, letter case included."""
         file = _WORKFLOW_FILE.search(_text(claims, "job_workflow_ref"))
         return (self.repository, self.owner_id, self.workflow) == (
             _text(claims, "repository"), _text(claims, "repository_owner_id"), file[1] if file else "",
         )  # fmt: skip
 
     def check(self, claims: Claims) -> None:
-        """Check the claims by which the index does not look a publisher up.
+        """Check the remaining claims, which do not identify the publisher.
 
         Raises: TokenRefused with `invalid-publisher` for the first one that differs.
         """
@@ -132,7 +132,7 @@ class TrustedPublishing:
 
 
 def find_publishers(publishers: Iterable[Publisher], claims: Claims) -> tuple[Publisher, ...]:
-    """Return the publishers that a job with these claims acts as; they differ in nothing but their project.
+    """Return the publishers that match a job's claims; they differ only in their project.
 
     Those with the job's environment win over those without one. Owner, repository and workflow file are compared
     letter by letter, the environment is not.
@@ -190,12 +190,12 @@ def _decode(text: str) -> Claims:
     return claims
 
 
-LIFETIME = 900
+LIFETIME = 900  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """A token that may upload to some projects until it expires."""
+    """An upload token, valid for some projects until it expires, in seconds since the epoch."""
 
     token: str
     projects: frozenset[str]
@@ -203,7 +203,7 @@ class Minted:
 
 
 class TokenIssuer:
-    """The index's side of Trusted Publishing; it remembers its tokens and which identities were used up.
+    """The index's side of Trusted Publishing; it remembers its tokens and the used OIDC tokens.
 
     `has_files` tells whether the index has files of a project.
     """
@@ -218,7 +218,7 @@ class TokenIssuer:
         """The pending publishers that made their projects, and those that came too late."""
 
     def mint(self, identity: str) -> Minted:
-        """Exchange a workflow's identity token, once, for an upload token; a pending publisher makes its project.
+        """Exchange an OIDC token once for an upload token; a pending publisher creates its project.
 
         Raises: TokenRefused with the code that says why not.
         Source: warehouse/oidc/views.py: pending publishers first, 15 minutes of life, each `jti` once.
@@ -235,7 +235,7 @@ class TokenIssuer:
         return minted
 
     def knows(self, project: NormalizedName) -> bool:
-        """Return whether a project exists here: by its files, or by a publisher that is not pending."""
+        """Check whether a project exists here: it has files, or a publisher that is not pending."""
         named = (one.project_name == project for one in self.trusted.publishers if self._is_active(one))
         return any(named) or self._has_files(project)
 
@@ -260,12 +260,12 @@ class TokenIssuer:
         self._made.update(pending)
 
     def burn(self, token: str) -> None:
-        """Make a token useless; one that is unknown already is."""
+        """Revoke a token; an unknown one is ignored."""
         with self._lock:
             self._minted.pop(token, None)
 
     def holder(self, authorization: str | None) -> Minted | None:
-        """Return the token in a Basic `Authorization` header, if it is one of ours and has not expired."""
+        """Return the unexpired token in a Basic `Authorization` header; None for any other."""
         user, _, password = _basic(authorization or "").partition(":")
         with self._lock:
             minted = self._minted.get(password) if user == "__token__" else None

@@ -1,4 +1,4 @@
-"""The pages of the simple API, as HTML and as JSON. Pure.
+"""The pages of the simple API, in HTML and JSON. Pure.
 
 Source: simple repository API specification (once PEP 503, 592, 629, 658, 691, 700 and 714).
 """
@@ -32,13 +32,13 @@ OFFERED = {
 
 @dataclass(frozen=True, slots=True)
 class PageFile(ListedFile):
-    """One file of a page that is written here; `version` is known without parsing the name again."""
+    """One file of a page, with its version already parsed."""
 
     version: str | None = None
 
 
 def best_match(accept: str, offered: Iterable[str], default: str) -> str:
-    """Return the offered type that an Accept header likes best, the first of equals; the default if it likes none.
+    """Return the media type that an Accept header prefers, or the default if it accepts none.
 
     Source: RFC 9110, section 12.5.1; a type that is named counts more than one that a range includes.
     """
@@ -61,12 +61,12 @@ def _quality(text: str) -> float:
 
 
 def project_page(project: NormalizedName, files: Sequence[PageFile], content_type: str) -> str:
-    """Write the page of one project in one of the offered forms."""
+    """Format the page of one project as one of the media types."""
     return _project_json(project, files) if content_type == JSON else _project_html(project, files)
 
 
 def root_page(projects: Sequence[NormalizedName], content_type: str) -> str:
-    """Write the list of all projects in one of the offered forms."""
+    """Format the list of all projects as one of the media types."""
     if content_type == JSON:
         return json.dumps({"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in projects]})
     return _document("Simple index", [f'<a href="{name}/">{name}</a><br>' for name in projects], version="1.1")

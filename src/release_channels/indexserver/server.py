@@ -1,4 +1,4 @@
-"""The local index on a loopback port, for as long as a `with` block lasts."""
+"""Serve the local index on a loopback port within a `with` block."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["RunningIndex", "Tls", "serve"]
 
 
 class RunningIndex:
-    """An index that answers: its addresses, what was asked of it, and what it complained about."""
+    """A running local index: its URLs, requests and warnings."""
 
     def __init__(self, served: Served, app: IndexApp) -> None:
         self.url = served.url
@@ -36,7 +36,7 @@ class RunningIndex:
         return self._served.requests
 
     def warnings(self) -> tuple[str, ...]:
-        """Report what a release must know: upstream did not answer, a file is unreadable, a request failed."""
+        """Return the problems: no response from upstream, an unreadable file, a failed request."""
         return (*self._app.warnings(), *self._served.errors)
 
 
@@ -52,7 +52,7 @@ def serve(
     wrap: Callable[[WSGIApplication], WSGIApplication] | None = None,
     port: int = 0,
 ) -> Iterator[RunningIndex]:
-    """Serve the distributions in a directory on loopback, and stop when the block ends, however it ends.
+    """Serve the distributions of a directory on a loopback port (0: any free one) until the block ends.
 
     With `project` that project alone, merged with the upstream index's files of it; other names lead upstream.
     `wrap` puts something between the clients and the index, a fault for instance.

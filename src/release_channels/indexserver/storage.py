@@ -1,4 +1,4 @@
-"""The files of the local index: a plain directory, in which a name is used only once."""
+"""The files of the local index: a plain directory in which no file name is reused."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ YANKED, DELETED = ".yanked", ".deleted"
 RECORDS = ".files.jsonl"
 """What was read out of the stored files, one line each, so that no later run has to read them again."""
 _INCOMING = ".incoming-"
-_PIECE = 1024 * 1024
+_PIECE = 1024 * 1024  # bytes
 # Size in bytes and time of change in nanoseconds: a file with the same ones is not read again.
 _Mark = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One distribution in the directory, with all that a page says about it.
+    """One distribution in the directory, with the values for its page.
 
     `metadata_sha256` is the digest of a wheel's core metadata; an sdist's is not served on its own.
     """
@@ -52,12 +52,12 @@ class StoredFile:
 
     @property
     def stored(self) -> datetime:
-        """Return when it was stored."""
+        """Return the time of storage."""
         return datetime.fromtimestamp(self.mark[1] / 1e9, UTC)
 
 
 class Storage:
-    """The distributions in one directory, which need not exist before the first one is added."""
+    """The distributions in one directory, which is created with the first one."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -69,12 +69,12 @@ class Storage:
         _remove_left_behind(root)
 
     def warnings(self) -> tuple[str, ...]:
-        """Report which files look like distributions and cannot be read."""
+        """Return the unreadable files that look like distributions."""
         with self._lock:
             return tuple(warning for _, warning in self._unreadable.values())
 
     def files(self) -> list[StoredFile]:
-        """List every readable distribution by name; whatever else is in the directory is ignored."""
+        """List every readable distribution by name, ignoring other files."""
         try:
             with os.scandir(self.root) as entries:
                 there = {entry.name: entry for entry in entries if entry.is_file()}
@@ -86,7 +86,7 @@ class Storage:
             return [file for file in found if file]
 
     def find(self, name: str) -> StoredFile | None:
-        """Return one distribution by its file name, if it is there and can be read."""
+        """Return a distribution by its file name; None if it is missing or unreadable."""
         if not _is_candidate(name):
             return None
         marker = self.root / f"{name}{YANKED}"
@@ -95,18 +95,18 @@ class Storage:
             return self._find(name, self.root / name, [marker.name] if marker.exists() else [])
 
     def was_deleted(self, name: str) -> bool:
-        """Return whether a file of this name was deleted: it was renamed to `NAME.deleted`, or such a file is there."""
+        """Check whether a file of this name was deleted: `NAME.deleted` exists."""
         return (self.root / f"{name}{DELETED}").exists()
 
     def metadata(self, name: str) -> bytes:
-        """Read the core metadata out of one distribution.
+        """Read the core metadata of one distribution.
 
         Raises: RefusedError if it cannot be read.
         """
         return read_distribution(self.root / name).metadata
 
     def add(self, source: Path) -> bool:
-        """Copy a file in under its name and return whether the name was free; a taken name is never replaced.
+        """Store a file and return whether its name was free; an existing file is never replaced.
 
         The copy gets its name in one step that fails if the name exists, so one of several writers wins, in this
         process or another, and no reader ever sees half a file.

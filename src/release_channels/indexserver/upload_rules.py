@@ -43,7 +43,7 @@ _DIGESTS: Mapping[str, Callable[[], Any]] = {
 
 
 class UploadRefused(RefusedError):
-    """The index does not take a file; `status` is the HTTP status of the refusal."""
+    """The index rejects a file; `status` is the HTTP status."""
 
     def __init__(self, message: str, *, status: int = 400) -> None:
         super().__init__(message, hint="fix the distribution and upload it again")
@@ -62,13 +62,13 @@ class Limits:
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """Return the limits of a project, to which the real index may have given more room."""
+        """Return the limits of a project, which the real index may have raised."""
         return cls(config.file_limit, config.project_limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload form as it was sent, and where its file lies until it is taken or not."""
+    """The fields of an upload form, and the path of its file until it is stored or rejected."""
 
     fields: Mapping[str, str]
     classifiers: Sequence[str]
@@ -77,12 +77,12 @@ class Upload:
 
     @property
     def file_name(self) -> str:
-        """Return the name that the client gave to the file."""
+        """Return the client's name for the file."""
         return self.path.name
 
     @property
     def project(self) -> NormalizedName:
-        """Return the normalized name of the project that the form names."""
+        """Return the normalized project name of the form."""
         return canonicalize_name(self.fields["name"])
 
 
@@ -176,7 +176,7 @@ def is_duplicate(upload: Upload, digests: Mapping[str, str], listed: Sequence[Pa
 
 
 def check_release(upload: Upload, limits: Limits, listed: Sequence[PageFile], *, was_deleted: bool) -> None:
-    """Check the file against the others of its project.
+    """Check the file against the project's other files.
 
     Raises: UploadRefused if the project grows too large, a deleted file had the name, or its release is too old or has
     an sdist.
@@ -219,7 +219,7 @@ def check_distribution(upload: Upload) -> None:
 
 
 def not_allowed(project: str, *, exists: bool) -> UploadRefused:
-    """Format the refusal of a good token that is another project's.
+    """Build the refusal of a valid token of another project.
 
     Source: warehouse/forklift/legacy.py: a token of Trusted Publishing makes no project.
     """
@@ -232,13 +232,13 @@ def not_allowed(project: str, *, exists: bool) -> UploadRefused:
 
 
 def too_large(project: str, limits: Limits) -> UploadRefused:
-    """Format the refusal of a file that is over the limit."""
+    """Build the refusal of a file above the size limit in bytes."""
     limit = limits.file // MIB or limits.file / MIB
     return UploadRefused(f"File too large. Limit for project {project!r} is {limit:g} MB.")
 
 
 def already_exists(upload: Upload, digests: Mapping[str, str]) -> UploadRefused:
-    """Format the refusal of a name or of bytes that the index has; clients look for its beginning."""
+    """Build the refusal of a name or content that the index already has; clients match its beginning."""
     return UploadRefused(
         f"File already exists ({upload.file_name!r}, with blake2_256 hash {digests['blake2_256']!r}). "
         "A file name is used once and for all; use a different version."

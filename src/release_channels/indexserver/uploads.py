@@ -28,7 +28,7 @@ Listing = Callable[[NormalizedName], Sequence[PageFile]]
 
 
 class Uploads:
-    """The upload side of an index; uploads are checked in parallel and stored in turn."""
+    """The upload endpoint of an index; uploads are checked in parallel and stored one by one."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Uploads:
         self._taking = threading.Lock()
 
     def receive(self, environ: WSGIEnvironment) -> None:
-        """Store an uploaded file, unless the index contains the same bytes already.
+        """Store an uploaded file, unless the index already has the same bytes.
 
         Raises: UploadRefused with the first rule that is broken; then nothing is stored.
         """

@@ -1,4 +1,4 @@
-"""The real index behind the local one, for one project: read only, remembered for a minute."""
+"""The real index behind the local one, for one project: read-only, cached for a minute."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from release_channels.adapters.index import PAGE_BYTES, fetch_page, reason_of
 from release_channels.adapters.index_page import ListedFile, version_in
 from release_channels.indexserver.pages import PageFile
 
-_REMEMBERED = 60.0
-_TIMEOUT = 20.0
+_REMEMBERED = 60.0  # seconds
+_TIMEOUT = 20.0  # seconds
 
 
 class Upstream:
-    """The files that the upstream index lists for one project; an index that fails has none, and a warning says so."""
+    """The upstream index's files of one project; none, with a warning, if it does not respond."""
 
     def __init__(
         self,
@@ -37,12 +37,12 @@ class Upstream:
         self._warning = ""
 
     def warnings(self) -> tuple[str, ...]:
-        """Report why the last look failed, if it did."""
+        """Return why the last read failed, if it did."""
         with self._lock:
             return (self._warning,) if self._warning else ()
 
     def files(self) -> tuple[PageFile, ...]:
-        """List the project's files with absolute URLs, as read at most a minute ago."""
+        """List the project's files with absolute URLs, at most 60 seconds old."""
         with self._lock:
             now = self._clock()
             if self._read_at is None or now - self._read_at >= _REMEMBERED:

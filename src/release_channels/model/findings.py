@@ -32,7 +32,7 @@ class Finding:
 
 
 class Allowable(StrEnum):
-    """The kinds of findings that can be meant."""
+    """The kinds of findings that `allow` can accept."""
 
     SECRETS = "secrets"
     LOST_SCRIPTS = "lost-scripts"
@@ -60,11 +60,11 @@ def parse_allowed(entry: str, path: str) -> str:
 
 
 def apply_allowed(finding: Finding, allow: Collection[str]) -> Finding:
-    """Turn a finding that is meant into a note, and add to an error that can be meant how to allow it."""
+    """Turn an allowed finding into a note; extend the hint of an allowable error with how to allow it."""
     if not finding.case:
         return finding
     if finding.case in allow:
         return replace(finding, severity=Severity.NOTE, hint="`allow` in [tool.release-channels] has it")
     if finding.severity is Severity.ERROR:
-        return replace(finding, hint=f'{finding.hint}; where that is meant, add "{finding.case}" to `allow`')
+        return replace(finding, hint=f'{finding.hint}; if that is intended, add "{finding.case}" to `allow`')
     return finding

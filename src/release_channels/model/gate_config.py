@@ -49,7 +49,7 @@ Source: the reference document, "Required GitHub Secrets".
 
 
 def variable_prefix(provider: str) -> str:
-    """Return what a provider's variables begin with: `<PREFIX>_BASE_URL` and `<PREFIX>_MODEL` replace its defaults."""
+    """Return the prefix of a provider's variables: `<PREFIX>_BASE_URL` and `<PREFIX>_MODEL` replace its defaults."""
     return provider.upper().replace("-", "_")
 
 

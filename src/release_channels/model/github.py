@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 # Source: GitHub's REST reference refuses a longer body with 422.
-MAX_BODY = 125_000
+MAX_BODY = 125_000  # characters
 
 _NAME = re.compile(r"(?P<owner>[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)/(?P<name>[A-Za-z0-9._-]+)")
 _RENAMED = re.compile(r"[^A-Za-z0-9_+@-]+")
@@ -71,7 +71,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An artifact of a workflow run; `digest` is the sha256 of its archive in hex, if GitHub reports one."""
+    """An artifact of a workflow run: `size` in bytes, `digest` is its archive's sha256 in hex, if GitHub has one."""
 
     id: int
     name: str
@@ -82,7 +82,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A release asset; one whose upload was interrupted is empty and still blocks its name."""
+    """A release asset, `size` in bytes; after an interrupted upload it is empty and still blocks its name."""
 
     id: int
     name: str

@@ -10,7 +10,7 @@ import re
 
 
 def advise(said: str) -> str:
-    """Return what to do about a refusal, or nothing for one that is not known; line breaks do not matter."""
+    """Return what to do about a refusal of the index; empty for an unknown one. Line breaks are ignored."""
     text = " ".join(said.split())
     return next((advice for sign, advice in _ADVICE if re.search(sign, text)), "")
 
@@ -19,7 +19,7 @@ OVERLOADED = r"status code (429|500|502|503|504)\b"
 """What uv says when an index is overloaded: uv tries again when a connection breaks, and not then."""
 
 _RUN_AGAIN = "run the job again to get a new one"
-_LATER = "the index takes nothing for now: run the same again later, its status page says when"
+_LATER = "the index accepts no uploads for now: run the same again later, and see its status page"
 _NEXT = "publish under the next number"
 _METADATA = f"correct this field of [project] in pyproject.toml (`nox -s check` names it), and {_NEXT}"
 _REBUILD = f"build it again with the build session, and do not repack or rename files: `nox -s check`, then {_NEXT}"
@@ -29,7 +29,7 @@ _ADVICE = (
     ("id-token: write", "give the publishing job `permissions: id-token: write`"),
     (
         "invalid-pending-publisher",
-        "the project exists already, and a pending publisher does no more: add a publisher to the project itself "
+        "the project already exists, so a pending publisher has no effect: add a publisher to the project itself "
         "(the project's page, Publishing)",
     ),
     (
@@ -46,16 +46,16 @@ _ADVICE = (
         "unknown trusted publishing issuer",
         "the index takes no tokens of this server: publish from GitHub itself, not from GitHub Enterprise Server",
     ),
-    ("malformed JWT", f"the OIDC token was damaged on its way: {_RUN_AGAIN}"),
+    ("malformed JWT", f"the OIDC token was damaged in transit: {_RUN_AGAIN}"),
     (
         "publishing functionality not enabled|not-enabled",
         "Trusted Publishing is disabled on the index: try again later",
     ),
     # A new project.
-    ("New project registration temporarily disabled", "the index makes no new projects for now: try again later"),
+    ("New project registration temporarily disabled", "the index accepts no new projects for now: try again later"),
     (
         "Too many new projects created",
-        "the index makes no more projects for this account or address: try again in an hour",
+        "the index accepts no more projects from this account or address: try again in an hour",
     ),
     (
         "conflicts with an existing project|too similar to an existing project|The name .* is(n't allowed| invalid)",
@@ -68,19 +68,22 @@ _ADVICE = (
     ("invalid-payload", "the index cannot read the request: check what it says, and its status page"),
     # Who may upload.
     ("[Uu]ploads are temporarily disabled", _LATER),
-    ("does not have a verified primary email|does not have two-factor", "put the account on the index right first"),
+    (
+        "does not have a verified primary email|does not have two-factor",
+        "verify the e-mail address of the account on the index and enable two-factor authentication",
+    ),
     (
         "Organization account owning this project is inactive",
-        "an owner of the organization has to settle it with the index",
+        "an owner of the organization must reactivate it on the index",
     ),
-    ("Missing credentials", "this index wants credentials: set UV_PUBLISH_TOKEN, or publish from CI"),
+    ("Missing credentials", "this index requires credentials: set UV_PUBLISH_TOKEN, or publish from CI"),
     (r"status code 40[13]\b", "the index does not accept these credentials: check the token and what it may upload"),
     # What was there before.
     ("File already exists", f"someone else uploaded this version in the meantime: {_NEXT}"),
     ("previously used by a file", f"a deleted file's name can never be used again: {_NEXT}"),
     (
         "releases older than 14 days",
-        f"a release takes no new files after 14 days: its files stay as they are, and {_NEXT}",
+        f"a release accepts no new files after 14 days: its files stay as they are, and {_NEXT}",
     ),
     ("Only one sdist may be uploaded per release", f"the release has an sdist of another name: {_NEXT}"),
     # Sizes.
@@ -93,7 +96,7 @@ _ADVICE = (
         "delete old previews on the index's own page, or ask it for more room (`project-limit` then)",
     ),
     # What is uploaded.
-    ("digest supplied does not match", "the file was damaged on its way: run the same again"),
+    ("digest supplied does not match", "the file was damaged in transit: run the same again"),
     ("use of local versions", f"take the part behind the + out of the version, and {_NEXT}"),
     ("description failed to render", f"correct the readme (`nox -s check` renders it), and {_NEXT}"),
     ("Can't have direct dependency", f"depend on a project of the index instead of an address, and {_NEXT}"),
@@ -122,6 +125,6 @@ _ADVICE = (
     ),
     (
         f"{OVERLOADED}|error sending request",
-        "run the same again when the index is well: what has arrived stays, and the rest is added",
+        "run the same again when the index responds: uploaded files stay, and the rest is added",
     ),
 )

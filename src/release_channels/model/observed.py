@@ -25,7 +25,7 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """A file as the index lists it; a yanked file still occupies its version."""
+    """A file as the index lists it, `size` in bytes; a yanked file still occupies its version."""
 
     name: str
     url: str

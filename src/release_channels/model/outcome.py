@@ -119,14 +119,14 @@ class Outcome:
 
 
 def name_index(text: str, index: str) -> str:
-    """Add the index in use to the tasks' commands in a text, where they name none."""
+    """Add `--index` with the index in use to the tasks' commands in a text that have none."""
     if index == DEFAULT_INDEX:
         return text
     return _TASK_COMMAND.sub(lambda found: f"{found[0]} --index {index}", text)
 
 
 def first_command(text: str) -> str:
-    """Return the first command of a text that can be typed as it is and takes nothing away; empty if it names none."""
+    """Return the first command in a text that can be typed as it is and deletes nothing; empty if there is none."""
     commands = (found[1] for found in _COMMAND.finditer(text))
     return next((command for command in commands if not _NOT_NEXT.search(command)), "")
 

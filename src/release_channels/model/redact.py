@@ -14,7 +14,7 @@ _SECRET_NAME = re.compile(
 )
 # A desktop session's values, such as `ubuntu` and `wayland`, are ordinary words that output must not lose.
 _DESKTOP = re.compile(r"XDG_SESSION_\w+|DESKTOP_SESSION")
-_MIN_LENGTH = 6
+_MIN_LENGTH = 6  # characters
 _REDACTED = "***"
 # `git` is a user name that everybody knows; any other name without a password may be a token.
 # What steers a terminal, and what turns the direction of the text after it; line breaks and tabs are harmless.

@@ -128,7 +128,7 @@ def _check_run(
     if run.event != event:
         yield f"{what} was started by {run.event}, not by {event}"
     if (run.head_repository or "").lower() != repository.lower():
-        yield f"{what} is of a commit of {run.head_repository or 'a repository that is gone'}, not of {repository}"
+        yield f"{what} is of a commit of {run.head_repository or 'a deleted repository'}, not of {repository}"
     if run.branch != config.main_branch:
         yield f"{what} is of the branch {run.branch}, not of {config.main_branch}"
     if not run.is_done:

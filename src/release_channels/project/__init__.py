@@ -1,1 +1,1 @@
-"""Where a project says what it is called and which version it has: finding it and planning the edit. Pure."""
+"""A project's name and version: find where they are declared, and plan their edits. Pure."""

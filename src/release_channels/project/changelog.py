@@ -1,4 +1,4 @@
-"""A project's changelog: which file it is, its sections, and what it says of a version. Pure."""
+"""A project's changelog: its file, its sections, and the text of a version. Pure."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
     if not named:
         return None
     where = "tool.towncrier.filename" if config.changelog == AUTO else "tool.release-channels.changelog"
-    made = "`release-channels bump` lets towncrier make it" if named == news_file else "add the file and commit it"
+    made = "`release-channels bump` creates it with towncrier" if named == news_file else "add the file and commit it"
     raise RefusedError(f"there is no {named}", hint=f"{made}, or correct {where}")
 
 
 def named_changelog(config: Config, news_file: str) -> str:
-    """Return the path that the settings, or else towncrier's, configure; empty if neither does.
+    """Return the path in the settings, otherwise in towncrier's settings; empty if neither has one.
 
     Raises: RefusedError for a path that leads out of the project.
     """

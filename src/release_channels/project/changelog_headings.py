@@ -73,7 +73,7 @@ class Title:
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """What belongs to this version alone: a code name, or the mark of a yanked one."""
+        """The words that belong to this version alone: a code name, or the mark of a yanked one."""
         extras = [piece for piece in self._pieces if not style_of(piece)]
         return tuple(filter(None, [*extras, *_YANKED.findall(self.rest)]))
 

@@ -29,7 +29,7 @@ _Replacement = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class NewSection:
-    """The section of a version in a changelog that has not released it: its heading, its date, and its link."""
+    """A version's new section in a changelog: its heading, its date and its link."""
 
     document: Document
     sections: Sequence[Section]
@@ -47,7 +47,7 @@ class NewSection:
 
     @cached_property
     def title(self) -> str:
-        """The title of the new section; without a link if nothing tells where that would lead."""
+        """The title of the new section, with a link if its target is known."""
         if not self._template.heading.is_linked:
             return self._written
         return self._linked or self.document.plain(self._written)

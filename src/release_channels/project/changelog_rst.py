@@ -67,7 +67,7 @@ class ReStructuredText:
         return tuple(node["refname"] for node in _find(_parse(source), "reference") if "refname" in node)
 
     def content_end(self, start: int, end: int) -> int:
-        """Return where the content of a part ends, which is its start if it has none.
+        """Return the offset at which the content of a part ends, or its start if it has no content.
 
         Headings, transitions, comments, and targets are not content.
         """

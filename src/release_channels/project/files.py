@@ -39,5 +39,5 @@ def follow_links(path: str, read: Read) -> tuple[str, bytes | None]:
 
 
 def nothing(_path: str) -> bytes | None:
-    """Return None, as for a commit that has only pyproject.toml."""
+    """Return None for every path, as for a commit that has only pyproject.toml."""
     return None

@@ -111,7 +111,7 @@ class Markdown:
         return tuple(used.asked)
 
     def content_end(self, start: int, end: int) -> int:
-        """Return where the content of a part ends, which is its start if it has none.
+        """Return the offset at which the content of a part ends, or its start if it has no content.
 
         Headings, rules, comments, anchors and link definitions are not content.
         """

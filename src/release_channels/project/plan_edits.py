@@ -38,7 +38,7 @@ class CopyReport:
         count = len(self.agreeing)
         agree = f"{count} {'copy agrees' if count == 1 else 'copies agree'}: {', '.join(self.agreeing)}"
         parts = [agree if count else "no copies are configured"]
-        if versions := [f"{copy.path} holds {copy.text}" for copy in unlisted if copy.version is not None]:
+        if versions := [f"{copy.path} has {copy.text}" for copy in unlisted if copy.version is not None]:
             parts.append(f"{', '.join(versions)}: add {'it' if len(versions) == 1 else 'them'} to version-files")
         return "; ".join(parts)
 

@@ -14,7 +14,7 @@ from release_channels.model.version import parse_project_version
 BOM = "\ufeff"
 MAX_SETTINGS = 2 * 2**20
 """The size of the largest pyproject.toml, in bytes: a parser takes a second for one MiB."""
-_MAX_TEXT = 16 * 2**20
+_MAX_TEXT = 16 * 2**20  # bytes
 
 
 def decode(

@@ -72,12 +72,12 @@ class UnlistedCopy:
     follows: Follows
 
     def is_behind(self, version: Version) -> bool:
-        """Check whether it holds another version; a date holds none."""
+        """Check whether the copy has another version; a date has none."""
         return self.version not in (None, version)
 
     def __str__(self) -> str:
         """Return the place and what it holds."""
-        return f"{self.path}, line {self.line}, holds {self.text}"
+        return f"{self.path}, line {self.line}, has {self.text}"
 
 
 def find_unlisted(
@@ -123,7 +123,7 @@ def _pattern(path: str, line: int, text: str, match: re.Match[str], read: Read) 
 
 
 def entries_for(copies: Iterable[UnlistedCopy]) -> str:
-    """Write the entries of version-files that list the copies, as TOML."""
+    """Return the TOML of the version-files entries that would list these copies."""
     return "\n".join(_entry(copy) for copy in copies if copy.pattern)
 
 

@@ -77,7 +77,7 @@ def plan_copies(files: Sequence[VersionFile], read: Read, version: Version, date
 
 
 def find_line(file: VersionFile, read: Read) -> int | None:
-    """Return the line that an entry matches; None if it matches nothing, or more than once."""
+    """Return the number of the line that an entry matches, from 1; None if it matches nothing, or more than once."""
     try:
         text = _text(file, read)
         return text.count("\n", 0, _match(file, text).start()) + 1

@@ -1,1 +1,1 @@
-"""Rehearsals, and the doubles of external services that they and the tests use. No other package imports it."""
+"""Rehearsals, and the doubles of external services for them and for tests. No other package imports it."""

@@ -1,4 +1,4 @@
-"""Remove the environments that uv creates in the user's cache for the jobs' scripts."""
+"""Remove the environments that uv created in the user's cache for the jobs' scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Source: uv's documentation of `uv python find --script`: it gives the Python of 
 
 
 def remove_noted(locks: Path, cache: Path) -> None:
-    """Remove the noted environments that lie in uv's cache; what else a note names is none."""
+    """Remove the noted environments in uv's cache, and nothing outside of it."""
     note = locks / _NOTE
     pythons = note.read_text(encoding="utf-8").splitlines() if note.exists() else []
     for environment in {Path(python).parent.parent.resolve() for python in pythons}:

@@ -41,7 +41,7 @@ _GIT_CONFIG = """[user]
 
 
 def make_certificates(directory: Path, env: Mapping[str, str], hosts: Iterable[str] = ()) -> tuple[Tls, Path]:
-    """Make a certificate for this machine and for hosts that it plays, and a bundle of authorities: the usual and ours.
+    """Create a certificate for this machine and the replaced hosts, and a CA bundle with its authority.
 
     The authorities of the system stay in it, since the index that dependencies come from is asked, too.
 
@@ -67,7 +67,7 @@ def make_certificates(directory: Path, env: Mapping[str, str], hosts: Iterable[s
 
 
 def make_programs(directory: Path, env: Mapping[str, str]) -> str:
-    """Create a PATH with uv, git, bash and the Pythons that uv finds in an environment, but no other installed tools.
+    """Create a PATH with uv, git, bash and the Pythons that uv finds, but no other installed tools.
 
     A runner of GitHub has several Pythons, too; `python` is the one that runs this.
     """
@@ -92,7 +92,7 @@ def _pythons(cwd: Path, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_git_config(home: Path, remote: Path, address: str) -> Path:
-    """Write the only git configuration there is: the repository's address leads to the bare remote on this machine."""
+    """Write the only git configuration, which redirects the repository's URL to the bare remote on this machine."""
     path = home / ".gitconfig"
     path.write_text(_GIT_CONFIG.format(remote=remote, address=address), encoding="utf-8")
     return path
@@ -101,7 +101,7 @@ def write_git_config(home: Path, remote: Path, address: str) -> Path:
 def children_environment(
     env: Mapping[str, str], home: Path, path: str, bundle: Path, upstream_proxy: str
 ) -> dict[str, str]:
-    """Make the environment of every program in a rehearsal, from nothing.
+    """Build the environment of every program in a rehearsal.
 
     Of the user's it has where packages come from, and uv's and pip's caches, on purpose: without them each job would
     fetch everything again; who wants no cache gets one that goes with the rehearsal. Out of this machine leads
@@ -156,7 +156,7 @@ def open_ways(hosts: Iterable[str]) -> dict[str, str]:
 
 
 def upstream_hosts(upstream: str) -> frozenset[str]:
-    """List the hosts of the index that dependencies come from: of its pages, and of the files that they link to.
+    """List the hosts of the dependencies' index: of its pages and of the files that they link to.
 
     Raises: RefusedError if it does not answer.
     """

@@ -39,7 +39,7 @@ class EndUsers:
     alone: Lock = field(default_factory=Lock)
 
     def look(self) -> tuple[Resolved, ...]:
-        """Query each installer for each channel."""
+        """Return the version that each installer resolves from each channel."""
         asked = [(installer, channel) for installer in self.installers for channel in Channel]
         with self.alone:
             return tuple(run_parallel(*(partial(self._got, *one) for one in asked)))

@@ -86,11 +86,11 @@ class RehearsalEnvironment:
 
     @property
     def locks(self) -> Path:
-        """The directory of the locks that checkouts get, see `REHEARSAL_LOCKS`."""
+        """The directory of the lock files for checkouts, see `REHEARSAL_LOCKS`."""
         return self.directory / "locks"
 
     def as_index(self) -> Index:
-        """The index as the tool's own functions take it."""
+        """The local index as an `Index` value."""
         return Index(
             "pypi", self.index.simple_url, self.index.upload_url, Credentials.NONE, rehearsal=True,
             own_url=self.index.own_url,

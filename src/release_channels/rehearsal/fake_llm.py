@@ -1,6 +1,6 @@
 """Fake chat completions server with a scripted agent and judge.
 
-What is asked tells the part: with tools it is the agent's, a request for a verdict is the judge's, the rest is a probe.
+A request with tools is answered by the agent, one for a verdict by the judge; any other is a probe.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A tool that the agent calls."""
+class AgentCall:
+    """A tool call of the agent."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -41,10 +41,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the model says: text, tools to call, and the tokens that it claims to have taken."""
+    """The model's reply: its text, its tool calls and its claimed number of tokens."""
 
     text: str | None = None
-    calls: tuple[Call, ...] = ()
+    calls: tuple[AgentCall, ...] = ()
     tokens: int = 120
 
 
@@ -57,11 +57,11 @@ Fault = Callable[[Request], "Response | None"]
 
 
 def good_agent(messages: Sequence[Message]) -> Reply:
-    """Solve the default task: install, find out, use once, report the version that was seen."""
+    """Solve the default task: install the package, inspect it, use it once, report its version."""
     name = _project(messages)
     text = [str(message["content"]) for message in messages if message["role"] == "tool"]
     steps = (
-        Reply("I read what is there.", (Call("read_file", {"path": "README.md"}),)),
+        Reply("I read what is there.", (AgentCall("read_file", {"path": "README.md"}),)),
         _run(f"python -m pip install --quiet --disable-pip-version-check {name}"),
         _run(f'python -c "{_LOOK}" {name}'),
     )
@@ -73,7 +73,7 @@ def good_agent(messages: Sequence[Message]) -> Reply:
         return Reply("I cannot find the package.")
     if len(text) == len(steps):
         return _run(used[1])
-    return Reply(calls=(Call("submit", {"version": seen[1], "summary": f"{name} was installed and used."}),))
+    return Reply(calls=(AgentCall("submit", {"version": seen[1], "summary": f"{name} was installed and used."}),))
 
 
 # One line for a shell: it holds neither double quotes nor dollars.
@@ -86,7 +86,7 @@ _LOOK = (
 
 
 def honest_judge(prompt: str) -> str:
-    """Pass what the prompt itself, outside of the trajectory, says has earned its reward."""
+    """Pass a rollout if the prompt, outside of the trajectory, reports its full reward."""
     text = re.sub(r"<trajectory-(\w+)>.*?</trajectory-\1>", "", prompt, flags=re.DOTALL)
     good = "reward: 1" in text and "findings: none" in text
     reason = "The package was installed and used." if good else "The claim is not borne out."
@@ -96,7 +96,7 @@ def honest_judge(prompt: str) -> str:
 
 @dataclass
 class ModelServer:
-    """The server's state: who plays, which keys count, what goes wrong, and what was asked."""
+    """The server's state: agent, judge, valid keys, faults, and requests."""
 
     agent: Agent = good_agent
     judge: Judge = honest_judge
@@ -133,7 +133,7 @@ class ModelServer:
 
 
 def completion(reply: Reply, model: str) -> Response:
-    """Write a reply as the API does.
+    """Build the API's response with a reply.
 
     Source: OpenAI's API reference, the chat completion object.
     """
@@ -155,20 +155,20 @@ def completion(reply: Reply, model: str) -> Response:
 
 
 def refusal(status: int, message: str) -> Response:
-    """Write an error as the API does."""
+    """Build the API's error response with an HTTP status."""
     content = {"error": {"message": message, "type": "error", "param": None, "code": None}}
     return Response(json.dumps(content), status=status, content_type="application/json")
 
 
 @contextmanager
 def serve_model(server: ModelServer | None = None, *, tls: Tls | None = None) -> Iterator[Served]:
-    """Serve a model on loopback, and stop when the block ends; a provider's base address is its `url` and `/v1`."""
-    with serve_wsgi(server or ModelServer(), "the model stand-in", tls=tls) as served:
+    """Serve a model on loopback until the block ends; its API is below `/v1` of its `url`."""
+    with serve_wsgi(server or ModelServer(), "the model double", tls=tls) as served:
         yield served
 
 
 def _run(command: str) -> Reply:
-    return Reply(calls=(Call("run_command", {"command": command}),))
+    return Reply(calls=(AgentCall("run_command", {"command": command}),))
 
 
 def _project(messages: Sequence[Message]) -> str:
@@ -183,7 +183,7 @@ _MODELS = "GITHUB_MODELS_TOKEN"
 
 @dataclass(frozen=True, slots=True)
 class GateModel:
-    """What the repository stores for the gate: secrets and variables by name; and the hosts that it has to reach."""
+    """The repository's secrets and variables for the gate, and the hosts that it must reach."""
 
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: Mapping[str, str] = field(default_factory=dict)

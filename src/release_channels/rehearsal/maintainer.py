@@ -65,9 +65,9 @@ class Maintainer:
         return self.tasks.task(*words)
 
     def do(self, *words: str) -> str:
-        """Run a task that has to succeed, and give its outcome.
+        """Run a task that must succeed, and return its outcome.
 
-        Raises: FailedError with all that it said.
+        Raises: FailedError with the task's output.
         """
         return outcome_line(self.tasks.do(*words))
 
@@ -125,7 +125,7 @@ class Maintainer:
 
 
 def on_index(environment: RehearsalEnvironment, version: Version | None = None) -> dict[str, str]:
-    """Return the files that were uploaded, or those of one version, with their digests."""
+    """Return the uploaded files, or those of one version, with their digests."""
     found = {}
     for path in sorted(environment.index_root.glob("*")):
         if path.name.endswith((".whl", ".tar.gz")) and version in (None, parse_file_name(path.name)[1]):

@@ -32,7 +32,7 @@ def show_stages(stages: Sequence[Stage]) -> None:
 
 
 def end_of(stages: Sequence[Stage]) -> str:
-    """Format what users get at the end; a staged preview publishes nothing."""
+    """Return what users finally get from each channel; a staged preview publishes nothing."""
     brings = [stage.brings for stage in stages if stage.brings]
     return f"in the end users get {brings[-1]}" if brings else "nothing was published (see the table)"
 
@@ -50,7 +50,7 @@ def show_faults(results: Sequence[FaultResult]) -> None:
 
 
 def show_not_rehearsed(text: Iterable[str]) -> None:
-    """List what the workflows say and a rehearsal cannot do, gathered by what it is."""
+    """List the parts of the workflows that a rehearsal cannot run, grouped by kind."""
     by_what: dict[str, list[str]] = {}
     for one in text:
         file, _, what = one.partition(": ")

@@ -45,7 +45,7 @@ class Scenario:
 
     @property
     def version(self) -> Version:
-        """What main declares."""
+        """The version on main."""
         git = Git(self.environment.checkout)
         return open_project(git, git.commit(self.dispatcher.main)).version
 
@@ -85,7 +85,7 @@ class Scenario:
             self._visit("status", self._status)
 
     def begin(self) -> WorkflowRunResult:
-        """Push the commit that is rehearsed, follow it up to the preview, and give the last run.
+        """Push the rehearsed commit, run its workflows up to the preview, and return the last run.
 
         A main that was released with its tag, as between two releases, opens the next dev line first.
         """
@@ -97,14 +97,14 @@ class Scenario:
         return last
 
     def push_main(self) -> None:
-        """Push the commit that is rehearsed."""
+        """Push the rehearsed commit."""
         self.dispatcher.look()
         main, remote = self.environment.config.main_branch, self.environment.config.remote
         push = ("push", "--quiet", remote, main)
         self._visit("push to main", lambda: (f"git push {remote} {main}", self.environment.git(*push) or "pushed"))
 
     def tag(self, final: Version, *, is_bumped: bool) -> Event:
-        """Tag main, which contains the final version by now, and give the push of the tag.
+        """Tag main, which has the final version by now, and return the push event of the tag.
 
         If nothing was bumped, main is rehearsed as it is, whatever came after the commit that set the version.
 
@@ -122,7 +122,7 @@ class Scenario:
         return pushed[0]
 
     def bump(self, name: str, *task: str) -> WorkflowRunResult | None:
-        """Make a task open a pull request, merge it, and follow main up to the preview; give the last run, if any."""
+        """Merge a pull request that a task opens, run main's workflows up to the preview; return the last run."""
         self.maintainer.catch_up()
         self._visit(name, lambda: (f"release-channels {' '.join(task)}", self.maintainer.do(*task)))
         if not self.maintainer.is_open:
@@ -131,11 +131,11 @@ class Scenario:
         return self.up_to(self.environment.config.preview_workflow)[-1]
 
     def up_to(self, file: str) -> tuple[WorkflowRunResult, ...]:
-        """Follow what was pushed, and leave out one workflow and what would follow it."""
+        """Run the workflows of the latest pushes, without one workflow and those after it."""
         return self.follow(*self.dispatcher.pushed(), stops_before=file)
 
     def follow(self, *events: Event, stops_before: str = "") -> tuple[WorkflowRunResult, ...]:
-        """Run what events start, and what follows from that, each as a stage; by default the latest pushes.
+        """Run the workflows of events and those that follow, each as a stage; by default of the latest pushes.
 
         Raises: FailedError if nothing runs, or a run is not green.
         """
@@ -271,11 +271,11 @@ class Scenario:
 
 def _not_started(file: str = "") -> FailedError:
     said = f"{file} was not started" if file else "nothing was started"
-    return FailedError(f"{said} by the push", hint="do `on:` and its filters in the workflow file have this event?")
+    return FailedError(f"{said} by the push", hint="do `on:` and its filters in the workflow file match this event?")
 
 
 def tail(environment: RehearsalEnvironment, ran: WorkflowRunResult, lines: int = 25) -> str:
-    """Return the last lines of a run's failed jobs, and the path of its log."""
+    """Return the last `lines` lines of each failed job, and the path of the log."""
     failed = [job for job, result in ran.jobs.items() if result == "failure" and job in ran.act_result.jobs]
     said = "\n".join(f"[{job}] {line}" for job in failed for line in ran.act_result.said(job).splitlines()[-lines:])
-    return f"{said}\nall of it: {log_of(environment, ran)}" if environment.keep else said
+    return f"{said}\nfull log: {log_of(environment, ran)}" if environment.keep else said

@@ -1,4 +1,4 @@
-"""`nox -s rehearse`: practise the release with the project's own workflow files, on this machine alone."""
+"""`nox -s rehearse`: practise the release on this machine, with the project's own workflow files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from release_channels.rehearsal.temp_dir import workspace
 def run_rehearsal(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
-    """Rehearse from options to outcome; errors end in an outcome, never in a traceback.
+    """Run a rehearsal from its options to its outcome; an error becomes its outcome.
 
     Raises: KeyboardInterrupt, after the outcome was printed.
     """
@@ -120,7 +120,7 @@ def make_scenario(
 
 
 def read_newest_run(project: Project, env: Mapping[str, str]) -> int:
-    """Return the test run of the project's newest preview on the index; 0 if there is none.
+    """Return the test run number of the project's newest preview on the index; 0 if there is none.
 
     Raises: UnansweredError if the index does not answer.
     """

@@ -30,7 +30,7 @@ class Snapshot:
 
 
 def take(environment: RehearsalEnvironment, dispatcher: WorkflowDispatcher, name: str) -> Snapshot:
-    """Remember the world."""
+    """Take a snapshot of the environment."""
     copied = environment.directory / f"index-{name}"
     environment.index_root.mkdir(exist_ok=True)
     shutil.copytree(environment.index_root, copied)
@@ -68,7 +68,7 @@ def refs_of(environment: RehearsalEnvironment) -> dict[str, str]:
 
 
 def published_state(environment: RehearsalEnvironment) -> dict[str, str]:
-    """Return the published state: every file on the index, every GitHub Release with its files."""
+    """Return every file on the index, and every GitHub Release with its files."""
     seen = {f"index {name}": digest for name, digest in on_index(environment).items()}
     with environment.state.lock:
         for release in environment.state.releases.values():

@@ -21,7 +21,7 @@ GLANCE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One line of the table."""
+    """One row of the table; its duration is in seconds."""
 
     name: str
     ran: str
@@ -31,7 +31,7 @@ class Stage:
 
     @property
     def brings(self) -> str:
-        """Versions that the installers resolve after it."""
+        """The versions that the installers resolve after the stage."""
         return describe(self.got) if self.got else ""
 
 
@@ -80,11 +80,11 @@ class StageLog:
         return number
 
     def future(self, number: int) -> Future[FinishedStage]:
-        """Return the future of a background stage."""
+        """Return the future of a background stage by its number."""
         return self._background[number]
 
     def wait_for(self, number: int) -> WorkflowRunResult | None:
-        """Wait for a background stage, and return its workflow run, if any.
+        """Wait for a background stage by its number, and return its workflow run, if any.
 
         Raises: ReleaseError of the stage.
         """

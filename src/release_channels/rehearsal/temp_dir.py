@@ -18,7 +18,7 @@ MEMORY = Path("/dev/shm")
 MEMINFO = Path("/proc/meminfo")
 LIMIT = Path("/sys/fs/cgroup/memory.max")
 """Source: the kernel's documentation of cgroup v2: a number of bytes, or the word `max`."""
-_ROOM = 4 * 2**30
+_ROOM = 4 * 2**30  # bytes
 _NAME = "rehearse"
 # Only what is locked while it is used has this name: what is kept, or lies where TMPDIR says, is never cleared.
 _LOCKED = f"{_NAME}-locked"

@@ -62,7 +62,7 @@ class _Answer:
 
 @dataclass(slots=True)
 class ReadOnlyProxy:
-    """The proxy: where it listens, whom it reads from, and who was asked for in vain."""
+    """The proxy: its URL, its upstream, and the refused hosts."""
 
     ways: Mapping[str, PoolManager]
     """By which connections each host is reached."""
@@ -82,7 +82,7 @@ class ReadOnlyProxy:
         return tuple(f"{one}: a connection out of the rehearsal" for one in dict.fromkeys(self.refused))
 
     def read(self, host: str, method: str, url: str, headers: HTTPHeaderDict, has: str = "") -> _Answer:
-        """Return an answer; `has` is the ETag of what the client has already, which is answered without its body.
+        """Return a response; if `has` is its ETag, without its body.
 
         It is one for which the index is asked once if it is at most 1 MiB, or a page of at most 4 MiB.
 
@@ -164,9 +164,11 @@ def _pieces(response: BaseHTTPResponse, most: int = -1) -> Iterator[bytes]:
 
 @contextmanager
 def open_upstream_proxy(hosts: Iterable[str], tls: Tls, authorities: Path) -> Iterator[ReadOnlyProxy]:
-    """Serve a read-only proxy to hosts within the block; the certificate must cover them.
+    """Serve a read-only proxy to hosts until the block ends; the certificate must cover them.
 
     Upstream requests use the proxies of this process's environment.
+
+    Raises: RefusedError if the configured proxy cannot be used.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tls.cert_file, tls.key_file)

@@ -1,4 +1,4 @@
-"""A project without a committed `uv.lock` is resolved once for each state of its `pyproject.toml`, not in every job."""
+"""Resolve a project without a committed `uv.lock` once for each `pyproject.toml`, not in every job."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lock_for(environment: RehearsalEnvironment, workflow: Workflow, sha: str) ->
 
 
 def digest_of(project: str) -> str:
-    """List what a lock was made for; the checkout's counterpart in a job does the same."""
+    """Return the digest of a lock's inputs; the double of actions/checkout computes the same."""
     return hashlib.sha256(project.strip().encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Build the sdist and the wheel of one commit, from a clean clone, with the channel's version written in."""
+"""Build the sdist and the wheel of one commit from a clean clone, with the channel's version."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _UNRESOLVED = "Failed to resolve requirements from `build-system.requires`"
 
 @dataclass(frozen=True, slots=True)
 class BuildSpec:
-    """What makes the bytes of a build: the same recipe gives the same files."""
+    """The inputs of a reproducible build: equal specs give equal bytes."""
 
     repository: Path
     commit: Commit
@@ -67,7 +67,7 @@ class BuildSpec:
 
 
 def build_spec_for_release(release: ReleaseContext, version: Version) -> BuildSpec:
-    """Write down how the distributions of a release are made."""
+    """Return the inputs of a release's build."""
     commit, channel = release.observed.commit, release.plan.channel
     return build_spec(release.root, release.project, commit, channel, version, release.source_url)
 
@@ -75,7 +75,7 @@ def build_spec_for_release(release: ReleaseContext, version: Version) -> BuildSp
 def build_spec(
     repository: Path, project: Project, commit: Commit, channel: Channel, version: Version, source_url: str | None
 ) -> BuildSpec:
-    """Write down how distributions are made; a public release is made of the commit as it is."""
+    """Return the inputs of a build; a public release is built from the unchanged commit."""
     read = Git(repository).files(commit.sha)
     return BuildSpec(
         repository=repository,
@@ -89,7 +89,7 @@ def build_spec(
 
 
 def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
-    """Build in a directory outside the project, and give the sdist and the wheel that was made from it.
+    """Build the sdist, and from it the wheel, in a directory outside the project.
 
     Raises: CommandError with the end of the backend's output if the build fails.
     """
@@ -148,7 +148,7 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
 
 
 def build_environment(env: Mapping[str, str], epoch: int, more: Collection[str] = ()) -> dict[str, str]:
-    """The environment of a build backend: no secrets, no git configuration, and the commit's time as its clock.
+    """Return the environment of a build backend: no secrets, no git configuration, SOURCE_DATE_EPOCH from the commit.
 
     It gets the variables of the user that every program needs, and those named in `more`.
 
@@ -185,7 +185,7 @@ def _act(release: ReleaseContext) -> Report:
 
 
 def refuse_other_version(names: Iterable[str], version: Version, project: Project) -> None:
-    """Refuse files of another version than planned: the backend takes it from elsewhere than it was read from.
+    """Refuse files of another version than planned, since the backend read it from another place.
 
     Raises: FailedError that names both versions; RefusedError for any other kind of file.
     """
@@ -195,7 +195,7 @@ def refuse_other_version(names: Iterable[str], version: Version, project: Projec
             tool = project.source.where
             hint = "set the version where the backend reads it, or write `version` in [project]"
             if not project.source.is_written:
-                hint = f"the backend did not get it from {tool}: is that switched on as its documentation says?"
+                hint = f"the backend did not get it from {tool}: is that enabled as its documentation says?"
             raise FailedError(f"the plan is {version}, from {tool}, but the build backend made {built}", hint=hint)
 
 
@@ -213,7 +213,8 @@ def _build(release: ReleaseContext, recipe: BuildSpec, workplace: Path) -> tuple
     except FailedError as stop:
         why = stop.hint.splitlines()[-1].strip() if stop.hint else "no reason given"
         warning = (
-            f"{stop} next to the second build, but succeeded alone ({why}): do both write to one place, a cache maybe?"
+            f"{stop} in parallel with the second build, but succeeded alone ({why}): "
+            "do both write to one directory, such as a cache?"
         )
     release.rebuild.give_up()
     again = workplace / "alone"
@@ -238,7 +239,7 @@ def _check_filtered(files: tuple[Path, ...], allow: Collection[str]) -> tuple[st
         )
         if cases and kind_of(file.name) is Kind.WHEEL:
             entries = ", ".join(f'"{case}"' for case in cases.values())
-            hint = f"keep it out of the filter in .gitattributes; where that is meant, add {entries} to `allow`"
+            hint = f"keep it out of the filter in .gitattributes; if that is intended, add {entries} to `allow`"
             raise RefusedError(message, hint=hint)
         warnings += [message] if cases else []
     return tuple(warnings)

@@ -1,4 +1,4 @@
-"""Check what was built: one report with everything that the index would refuse or a user would trip over."""
+"""Check the built files, and report everything that the index would refuse or that would break for a user."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tu
 def _not_compared(release: ReleaseContext, manifest: Manifest, wheel: IndexFile) -> Finding:
     """Format that nobody looked for lost scripts: a preview is soon followed by the next, a final is not."""
     severity = Severity.ERROR if manifest.channel is Channel.PUBLIC else Severity.WARNING
-    text = f"{release.index.title} does not give this file, the newest release's, so no script can be missed"
+    text = f"{release.index.title} does not serve this file of the newest release, so lost scripts cannot be found"
     return Finding(severity, wheel.name, text, "try again when it does")
 
 
@@ -151,7 +151,7 @@ def _differing(release: ReleaseContext, manifest: Manifest, again: Sequence[Path
 def _difference(file: ManifestFile, first: Path, second: Path | None) -> Difference | None:
     """Describe what differs between a file of the manifest and the second build of it; nothing if nothing does."""
     if second is None:
-        return Difference("it did not come out again", is_weighty=True)
+        return Difference("the second build lacks it", is_weighty=True)
     if sha256_of(second) == file.sha256:
         return None
     if not first.is_file() or sha256_of(first) != file.sha256:
@@ -160,7 +160,7 @@ def _difference(file: ManifestFile, first: Path, second: Path | None) -> Differe
 
 
 _IRREPRODUCIBLE = (
-    "an upload that breaks off half-way cannot be completed from a new build; "
+    "an interrupted upload cannot be completed from a new build; "
     "pin the build backend (build-constraints) or set rebuild = false if you know why"
 )
 _UNLIKE = f"a final is refused for this; {_IRREPRODUCIBLE}"

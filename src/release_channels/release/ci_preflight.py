@@ -1,4 +1,4 @@
-"""The session `ci-preflight`: would the index trust this job? The exchange is made, and nothing is uploaded."""
+"""The session `ci-preflight`: test whether the index trusts this job, without an upload."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class _Job:
 def run_ci_preflight(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
-    """Exchange this job's identity for a token of the index and give that back at once; nothing is uploaded."""
+    """Exchange this job's OIDC token for an upload token and revoke it at once, without an upload."""
     with session_run("ci-preflight", root, env, dry_run=dry_run) as run:
         run.outcome = _preflight(run.parse(Options, words), run.actions, root, env)
     return run.outcome
 
 
 def wanted_publisher(project: str, repository: str, channel: Channel, config: Config) -> PublisherValues:
-    """Return the values that the publisher of a channel has to have on the index."""
+    """Return the values that the trusted publisher of a channel must have on the index."""
     if channel is Channel.PREVIEW:
         return PublisherValues(project, repository, config.preview_workflow, config.preview_environment)
     return PublisherValues(project, repository, config.public_workflow, config.public_environment)
@@ -69,7 +69,7 @@ def _preflight(options: Options, actions: ActionsEnvironment, root: Path, env: M
         raise UsageError("which index?", hint="end the line with `-- --index pypi`")
     with open_index(options.index, project, root, env) as index:
         if index.credentials is not Credentials.TRUSTED_PUBLISHING:
-            raise UsageError(f"{index.title} needs no identity", hint="end the line with `-- --index pypi`")
+            raise UsageError(f"{index.title} needs no OIDC token", hint="end the line with `-- --index pypi`")
         job = _Job(channel, index, wanted_publisher(project.name, repository, channel, config))
         console.say(f"{project.name}: preflight of the {channel} channel, {index.title}", style="bold")
         if options.dry_run:

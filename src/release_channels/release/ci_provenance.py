@@ -1,4 +1,4 @@
-"""When a run has to prove its commit, and the session that does nothing else."""
+"""Verify that tests and gate passed for a run's commit, and the session that does only this."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _STEPS = frozenset({"build", "check", "preview-publish", "public-publish"})
 
 @dataclass(frozen=True, slots=True)
 class GatedFiles:
-    """What a proof brings into a run: the files that the gate tested, and what was left open."""
+    """The result of a verification: the files that the gate tested, and warnings."""
 
     files: tuple[ManifestFile, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ def verify_preview_ci(
     actions: ActionsEnvironment,
     env: Mapping[str, str],
 ) -> VerifiedRun | None:
-    """Prove, in the preview workflow, which commit it is about; elsewhere nothing claims to know.
+    """Verify the commit of the preview workflow's trigger; return None in other workflows.
 
     Raises: RefusedError if it cannot be proven, or another commit or run number was given by hand.
     """
@@ -74,7 +74,7 @@ def verify_preview_ci(
 
 
 def verify_trigger(git: Git, config: Config, actions: ActionsEnvironment, env: Mapping[str, str]) -> VerifiedRun:
-    """Prove what the run that started this workflow stands for.
+    """Verify the run that started this workflow.
 
     Raises: RefusedError if another event started it, or any of it does not hold.
     """
@@ -87,7 +87,7 @@ def verify_trigger(git: Git, config: Config, actions: ActionsEnvironment, env: M
         )
     inquiry = open_provenance_query(git, config, env)
     if inquiry is None:
-        raise RefusedError("there is no GitHub repository to ask", hint="GITHUB_REPOSITORY names it in a workflow")
+        raise RefusedError("the GitHub repository is unknown", hint="GITHUB_REPOSITORY names it in a workflow")
     with inquiry.github:
         proof = verify_event(inquiry, event)
     require_on_main(git, proof, config, env)
@@ -98,7 +98,7 @@ def verify_trigger(git: Git, config: Config, actions: ActionsEnvironment, env: M
 def verify_public_ci(
     git: Git, project: Project, steps: Sequence[str], plan: Plan, env: Mapping[str, str]
 ) -> GatedFiles:
-    """Check whether tests and gate passed for the commit of a public release, unless that is practice.
+    """Check whether tests and gate passed for the commit of a public release; practice needs no check.
 
     Raises: RefusedError if they did not, unless `public-proof` is to warn.
     """
@@ -108,7 +108,9 @@ def verify_public_ci(
     try:
         inquiry = open_provenance_query(git, config, env)
         if inquiry is None:
-            return GatedFiles(warnings=(f"tests and gate were not asked: the remote {config.remote} is not on GitHub",))
+            return GatedFiles(
+                warnings=(f"tests and gate were not checked: the remote {config.remote} is not on GitHub",)
+            )
         with inquiry.github:
             proof = verify_commit(inquiry, plan.commit)
     except RefusedError as stop:
@@ -121,7 +123,7 @@ def verify_public_ci(
 
 
 def gated_files(proof: VerifiedRun | None, plan: Plan, project: Project) -> GatedFiles:
-    """Return the files that the gate tested, if it tested the version that is to be published.
+    """Return the files that the gate tested, if it tested the version to publish.
 
     Raises: RefusedError if it tested another one, and the version is one that a file holds.
     """
@@ -138,7 +140,7 @@ def gated_files(proof: VerifiedRun | None, plan: Plan, project: Project) -> Gate
 def run_ci_provenance(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
-    """Prove which commit and run passed tests and gate: of the event that started this, else of a commit by hand."""
+    """Verify that tests and gate passed for the commit of the triggering event, or of --commit."""
     with session_run("ci-provenance", root, env, dry_run=dry_run) as run:
         run.outcome = _provenance(run.parse(Options, words), run.actions, root, env)
     return run.outcome
@@ -193,7 +195,7 @@ _ARCHIVE_BYTES = 2 * MAX_BYTES
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceQuery:
-    """Whom to ask: GitHub about one repository, for a project with these settings."""
+    """The connection to GitHub and the settings for a verification."""
 
     github: GitHub
     config: Config
@@ -206,7 +208,7 @@ class ProvenanceQuery:
         return self.github.repository
 
     def provenance(self, run_id: int) -> Provenance:
-        """Fetch the provenance that a run of the gate left.
+        """Fetch the provenance of a gate run by its id.
 
         Raises: RefusedError if there is not exactly one that has not expired, or it is not readable as one.
         """
@@ -217,9 +219,7 @@ class ProvenanceQuery:
         if not fresh:
             raise RefusedError(f"the artifact {ARTIFACT} of the gate's run {run_id} has expired", hint=AGAIN)
         if len(fresh) > 1:
-            raise RefusedError(
-                f"the gate's run {run_id} left {len(fresh)} artifacts {ARTIFACT}, and only one can be meant", hint=AGAIN
-            )
+            raise RefusedError(f"the gate's run {run_id} left {len(fresh)} artifacts {ARTIFACT}, not one", hint=AGAIN)
         with temporary_directory("provenance", self.temp) as place:
             from release_channels.adapters.build_artifact import read_only_member
 
@@ -228,7 +228,7 @@ class ProvenanceQuery:
             return parse_provenance(read_only_member(archive, PROVENANCE, MAX_BYTES))
 
     def newest_test(self, commit: str) -> WorkflowRun:
-        """Return the newest run of the tests for a commit, if it passed.
+        """Return the newest test run of a commit, which must have passed.
 
         Raises: RefusedError with every reason why it does not count.
         """
@@ -240,7 +240,7 @@ class ProvenanceQuery:
         return run
 
     def find_gate(self, test: WorkflowRun) -> WorkflowRun | None:
-        """Find the newest run of the gate that followed a test run; its title points to it, and proves nothing."""
+        """Find the newest gate run whose title names a test run; the title is not verified."""
         title = gate_title(test.sha, test.id)
         try:
             return self.github.find_run(self.config.gate_workflow, title, event="workflow_run", since=test.created_at)
@@ -248,7 +248,7 @@ class ProvenanceQuery:
             return None
 
     def newest_gate(self, test: WorkflowRun) -> WorkflowRun:
-        """Return the newest run of the gate that followed a test run, if it passed.
+        """Return the newest gate run after a test run, which must have passed.
 
         Raises: RefusedError with every reason why it does not count.
         """
@@ -261,7 +261,7 @@ class ProvenanceQuery:
 
 
 def verify_commit(inquiry: ProvenanceQuery, commit: str) -> VerifiedRun:
-    """Prove that the newest attempts of tests and gate passed for exactly this commit.
+    """Verify that the newest attempts of tests and gate passed for exactly this commit.
 
     Raises: RefusedError if they did not, or GitHub does not answer.
     """
@@ -274,7 +274,7 @@ def verify_commit(inquiry: ProvenanceQuery, commit: str) -> VerifiedRun:
 
 
 def verify_gate(inquiry: ProvenanceQuery, test: WorkflowRun) -> VerifiedRun:
-    """Prove that the newest attempt of the gate passed after a test run.
+    """Verify that the newest attempt of the gate passed after a test run.
 
     Raises: RefusedError if it did not, or GitHub does not answer.
     """
@@ -283,7 +283,7 @@ def verify_gate(inquiry: ProvenanceQuery, test: WorkflowRun) -> VerifiedRun:
 
 
 def verify_event(inquiry: ProvenanceQuery, event: EventRun) -> VerifiedRun:
-    """Prove what the run that started this workflow stands for: the event and its artifact are claims alone.
+    """Verify the run that started this workflow; the event and the run's artifact are only claims.
 
     Raises: RefusedError if any of it does not hold, or GitHub does not answer.
     """
@@ -294,7 +294,7 @@ def verify_event(inquiry: ProvenanceQuery, event: EventRun) -> VerifiedRun:
     if run.attempt != event.attempt:
         raise RefusedError(
             f"attempt {event.attempt} of run {event.id} started this, and its newest attempt is {run.attempt}",
-            hint="a newer attempt that ends well starts this workflow automatically",
+            hint="a newer attempt that succeeds starts this workflow automatically",
         )
     if not config.gate.enabled:
         _require(check_test_run(run, run.sha, repository, config), f"see {run.url}")
@@ -306,7 +306,7 @@ def verify_event(inquiry: ProvenanceQuery, event: EventRun) -> VerifiedRun:
 
 
 def require_on_main(git: Git, proof: VerifiedRun, config: Config, env: Mapping[str, str]) -> None:
-    """Require that a proven commit is here, and contained in main as it is now.
+    """Require that a verified commit is in this clone, and contained in the current main.
 
     Raises: RefusedError
     """
@@ -325,7 +325,7 @@ def require_on_main(git: Git, proof: VerifiedRun, config: Config, env: Mapping[s
 
 
 def open_provenance_query(git: Git, config: Config, env: Mapping[str, str]) -> ProvenanceQuery | None:
-    """Connect to the project's repository on GitHub, if it is there."""
+    """Connect to the project's repository on GitHub; None if it is not there."""
     name = repository_name(config.repository, git.remote_url(config.remote), env)
     return ProvenanceQuery(connect(name, env), config, read_actions(env).temp) if name else None
 

@@ -24,7 +24,7 @@ _NEEDS = "NEEDS"
 def run_ci_result(
     words: Sequence[str], *, root: Path, env: Mapping[str, str] = os.environ, dry_run: bool = False
 ) -> Outcome:
-    """Judge how the other jobs of this workflow ended."""
+    """Evaluate the results of the other jobs of this workflow."""
     with session_run("ci-result", root, env, dry_run=dry_run) as run:
         run.parse(Options, words)
         run.outcome = _conclude(root, env)
@@ -42,7 +42,7 @@ def _conclude(root: Path, env: Mapping[str, str]) -> Outcome:
 
 
 def nothing_to_do(event: EventRun, config: Config) -> str:
-    """Explain why a run that ended gives the preview workflow nothing to do: the same as the job's own condition."""
+    """Return why the preview workflow ignores a finished run, by the same rules as the job's `if:`; empty otherwise."""
     if event.conclusion != "success":
         return f"{event.workflow} ended {event.conclusion}"
     wanted = "workflow_run" if config.gate.enabled else "push"
@@ -66,7 +66,7 @@ _HOW = "the job gives it: `NEEDS: ${{ toJSON(needs) }}` in its `env:`"
 
 @dataclass(frozen=True, slots=True)
 class EndedJob:
-    """One job as the job that needs it sees it: `success`, `failure`, `cancelled` or `skipped`."""
+    """The result of a needed job: `success`, `failure`, `cancelled` or `skipped`, and its outputs."""
 
     name: str
     result: str
@@ -75,14 +75,14 @@ class EndedJob:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What started the workflow: what somebody chose by hand, or why a run that ended gave it nothing to do."""
+    """The trigger of the workflow: the manual choice, or the reason why the finished run is ignored."""
 
     choice: str | None = None
     nothing_to_do: str = ""
 
 
 def parse_needs(text: str) -> tuple[EndedJob, ...]:
-    """Read the `needs` context of a job.
+    """Parse the `needs` context of a job.
 
     Raises: UsageError if it is not what GitHub makes of `toJSON(needs)`.
     Source: GitHub's contexts reference, `needs.<job_id>.result` and `outputs`.
@@ -97,7 +97,7 @@ def parse_needs(text: str) -> tuple[EndedJob, ...]:
 
 
 def evaluate_jobs(jobs: Sequence[EndedJob], start: Start) -> Outcome:
-    """Judge how the jobs of a release workflow ended; one that was skipped needs a reason that is on the list."""
+    """Evaluate the jobs of a release workflow; a skipped job needs a known reason."""
     bad = [f"{job.name} ended {job.result}" for job in jobs if job.result not in ("success", "skipped")]
     reasons = {job.name: next(_reasons(job, jobs, start), "") for job in jobs if job.result == "skipped"}
     bad += [f"{name} was skipped unexpectedly" for name, reason in reasons.items() if not reason]
@@ -106,10 +106,10 @@ def evaluate_jobs(jobs: Sequence[EndedJob], start: Start) -> Outcome:
     text = dict.fromkeys(reason for name, reason in reasons.items() if name != PREFLIGHT)
     ran = [job.name for job in jobs if job.result == "success"]
     if text:
-        after = f"; {', '.join(ran)} ended well" if ran else ""
+        after = f"; {', '.join(ran)} succeeded" if ran else ""
         result = Result.DONE if ran == [PREFLIGHT] else Result.SKIPPED
         return Outcome(result, "; ".join(text) + after)
-    return Outcome(Result.DONE, f"{', '.join(ran)} ended well")
+    return Outcome(Result.DONE, f"{', '.join(ran)} succeeded")
 
 
 def _reasons(job: EndedJob, jobs: Sequence[EndedJob], start: Start) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Clean environments outside the checkout, in which the documented install commands run."""
+"""Clean environments outside the checkout, in which the documented install commands are run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _USERS_OWN = ("NETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An environment: its interpreter, and the directory of its scripts."""
+    """A virtual environment: its interpreter, and its scripts directory."""
 
     python: Path
     programs: Path
@@ -42,7 +42,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class CleanInstaller:
-    """A user who has never seen the project: an empty home, an index, and no configuration of pip or uv.
+    """A new user: an empty home directory, an index, and no configuration of pip or uv.
 
     What is done in one home takes `seconds` at most, up to the `deadline` on the monotonic clock.
     """
@@ -57,7 +57,7 @@ class CleanInstaller:
     deadline: float = math.inf
 
     def with_new_home(self, name: str, *, share: float = 1.0) -> CleanInstaller:
-        """Return the same installer with another empty home directory, so that installs do not affect each other.
+        """Return the installer with another empty home directory, and with `share` of its time limit.
 
         It may take this share of the time from now on.
         """
@@ -80,7 +80,7 @@ class CleanInstaller:
         return Environment(python, python.parent)
 
     def pip_would_install(self, channel: Channel) -> Version:
-        """Query pip, by its own dry run of the channel's command, which version it would bring.
+        """Return the version that the channel's pip command would install, by its dry run.
 
         What the new environment has already, as pip itself, may be what it would keep.
 
@@ -95,7 +95,7 @@ class CleanInstaller:
         return Version(found) if found else installed_version(python, self.project, self.home, self.env)
 
     def uv_install(self, channel: Channel, *, only_this_project: bool = False, is_tool: bool = True) -> Environment:
-        """Run the channel's uv command; what is not a tool goes into a new environment.
+        """Run the channel's uv command; a library is installed into a new environment.
 
         Raises: CommandError with uv's own words.
         """
@@ -118,7 +118,7 @@ class CleanInstaller:
         return Environment(python, python.parent)
 
     def early_dependencies(self) -> tuple[str, ...]:
-        """List the dependencies that come as pre-releases when all pre-releases are allowed.
+        """List the dependencies that resolve to pre-releases if all pre-releases are allowed.
 
         Raises: CommandError with uv's own words, which name them if they do not even resolve.
         """
@@ -155,7 +155,7 @@ class CleanInstaller:
 
 
 def installed_version(python: Path, project: str, home: Path, env: Mapping[str, str]) -> Version:
-    """Query an environment which version of a project it has."""
+    """Return the version of a project that is installed in an environment."""
     words = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
     return Version(run(python, "-I", "-c", words, project, cwd=home, env=env, timeout=_QUERY_SECONDS))
 
@@ -163,7 +163,7 @@ def installed_version(python: Path, project: str, home: Path, env: Mapping[str, 
 def make_clean_installer(
     home: Path, project: Project, index: Index, upstream: str, outer: Mapping[str, str]
 ) -> CleanInstaller:
-    """Make a new user who knows a single index, in an empty directory away from the checkout.
+    """Create an installer with a single index, in an empty directory outside the checkout.
 
     Of the `outer` environment only what says where things are on this machine comes along.
 
@@ -237,7 +237,7 @@ def _python(project: Project, home: Path, env: Mapping[str, str]) -> Path:
 
 
 def pip_cache(env: Mapping[str, str]) -> Path:
-    """Return where pip keeps its downloads by default, so that a new user need not fetch every dependency each time."""
+    """Return pip's default cache directory, so that a clean install need not download every dependency again."""
     home = Path(env.get("HOME", str(Path.home())))
     if sys.platform == "darwin":
         return home / "Library" / "Caches" / "pip"

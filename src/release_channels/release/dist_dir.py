@@ -1,4 +1,4 @@
-"""What one step hands to the next, also on another machine: `dist/`, and the manifest beside it."""
+"""The files that one step passes to the next, also between machines: `dist/`, and the manifest next to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MANIFEST = "release.json"
 
 
 def write_dist(root: Path, files: tuple[Path, ...], manifest: Manifest) -> None:
-    """Put the files into `dist/` in one step and write the manifest last, so that no manifest describes other files.
+    """Replace `dist/` in one step and write the manifest last, so that no manifest describes other files.
 
     Raises: RefusedError if a place is taken by something else.
     """
@@ -25,7 +25,7 @@ def write_dist(root: Path, files: tuple[Path, ...], manifest: Manifest) -> None:
 
 
 def import_build(root: Path, source: Path) -> None:
-    """Take over what another job built: its manifest and the files that this names, and nothing else that lies there.
+    """Import the build of another job: its manifest, and only the files that it lists.
 
     Raises: RefusedError if the manifest is none, or a file is missing or no regular one.
     """
@@ -45,7 +45,7 @@ _ANEW = "build again: `nox -s build`"
 
 
 def check_dist_paths(root: Path) -> None:
-    """Refuse a `dist/` or a `release.json` that is something else, before anything is built, read or taken away.
+    """Refuse to start if `dist/` or `release.json` is taken by something else.
 
     Raises: RefusedError
     """
@@ -56,7 +56,7 @@ def check_dist_paths(root: Path) -> None:
 
 
 def read_manifest(root: Path) -> Manifest:
-    """Read the manifest that a build left.
+    """Read the manifest of a build.
 
     Raises: RefusedError if there is none, or it is not a manifest.
     """

@@ -1,4 +1,4 @@
-"""Announce a public release: the GitHub Release, last of all, once the index contains every file."""
+"""Publish the GitHub Release as the last step, once the index has every file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from release_channels.release.step import ReleaseContext, Report, Step
 from release_channels.release.upload_guard import recheck_tag, verify_before_upload
 
 ASSET = "manifest.json"
-_SHOWN = 60
+_SHOWN = 60  # characters
 
 
 def _act(release: ReleaseContext) -> Report:
@@ -38,7 +38,7 @@ def _act(release: ReleaseContext) -> Report:
     if name is None:
         return Report(Result.SKIPPED, f"no GitHub Release: the remote {config.remote} is not on GitHub")
     if release.index.name in FOR_PRACTICE and not is_loopback(release.env.get("GITHUB_API_URL")):
-        return Report(Result.SKIPPED, f"no GitHub Release for what is on {release.index.title}: that is for practice")
+        return Report(Result.SKIPPED, f"no GitHub Release for {release.index.title}, which is for practice")
     manifest = verify_manifest(read_manifest(release.root), release.plan)
     patience = release.patience
     with connect(name, release.env, pauses=Pauses(reads=patience.tries)) as github:
@@ -65,7 +65,7 @@ def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[
     try:
         filled = github.release(draft.id)  # a list may not show it yet
     except NotFoundError as stop:
-        raise RefusedError(f"the draft of the GitHub Release {tag} is gone", hint=_again(release, tag)) from stop
+        raise RefusedError(f"the draft of the GitHub Release {tag} was deleted", hint=_again(release, tag)) from stop
     _require_same(filled, files, release)
     if not filled.is_draft:
         return Report(Result.ALREADY, f"someone else published the GitHub Release {tag} by now: {filled.url}")
@@ -95,7 +95,7 @@ def _publish(github: GitHub, draft: GitHubRelease, commit: str, *, latest: bool)
         where = f"on commit {tag.sha[:12]}" if tag else "nowhere"
         raise FailedError(
             f"GitHub has the tag {draft.tag} {where}, and this release is of commit {commit[:12]}",
-            hint=f"somebody deleted the tag meanwhile: delete the release {published.url} and that tag, then push the "
+            hint=f"the tag was deleted in the meantime: delete the release {published.url} and that tag, then push the "
             "tag again from a clone that has it",
         )
     return published
@@ -112,7 +112,7 @@ def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
         text.append("the mark of a pre-release")
     if not text:
         return ()
-    return (f"the draft was existing; replaced in it: {', '.join(text)}. What {ours.tag} says is its changelog",)
+    return (f"the draft already existed; replaced in it: {', '.join(text)}. {ours.tag} now has the changelog's text",)
 
 
 def _create_draft(github: GitHub, tag: str, notes: str) -> GitHubRelease:
@@ -243,7 +243,7 @@ _ASKED = 10
 
 
 def release_notes(release: ReleaseContext, github: GitHub, tag: str) -> str:
-    """Return the text of a release; one that is longer than GitHub allows is cut, with a link to the whole."""
+    """Return the text of a release, truncated to GitHub's limit with a link to the full text."""
     version, commit = release.observed.version, release.observed.commit
     git = Git(release.root)
     read = git.files(commit.sha)
@@ -256,7 +256,7 @@ def release_notes(release: ReleaseContext, github: GitHub, tag: str) -> str:
 
 
 def previous_final(git: Git, github: GitHub, release: ReleaseContext, version: Version) -> str | None:
-    """Find the tag of the newest final below a version among the commit's ancestors, never one of a side branch.
+    """Find the tag of the newest final below a version among the commit's ancestors.
 
     Where history is cut off here, as in most workflow jobs, GitHub tells which tags are ancestors.
     """

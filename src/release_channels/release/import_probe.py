@@ -1,4 +1,4 @@
-"""A program that imports what a distribution promises, run by the Python of a clean environment.
+"""Import the contents of a distribution with the Python of a clean environment, as a separate program.
 
 That Python may be older than this project's, and has nothing of this project: only the standard library is used. Each
 result is a line of JSON in a file, since what is imported may print, exit or crash.
@@ -20,7 +20,7 @@ _GROUPS = ("console_scripts", "gui_scripts")
 def prepare_probe(
     python: Path, results: Path, targets: Sequence[tuple[str, str, str]], project: str = ""
 ) -> tuple[str | Path, ...]:
-    """Write what is to be imported, and return the command that imports it.
+    """Write the list of import targets, and return the command that imports them.
 
     A target has a script, a module and an attribute; the first and the last may be empty. With a project, the first
     result describes its installation, and its own scripts take the place of the targets.
@@ -33,7 +33,7 @@ def prepare_probe(
 
 
 def read_results(results: Path) -> list[Any]:
-    """Read the results so far; fewer than the targets if the program crashed."""
+    """Read the results so far; a crash leaves fewer results than targets."""
     return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
 
 
@@ -69,7 +69,7 @@ def _describe(project: str, targets: list[list[str]]) -> dict[str, Any]:
 
 
 def split_reference(value: str) -> list[str]:
-    """Split the reference of an entry point into module and attribute; Python 3.8 knows neither."""
+    """Split an entry point's object reference into module and attribute, as Python 3.8 cannot."""
     module, _, attr = value.partition("[")[0].partition(":")
     return [module.strip(), attr.strip()]
 

@@ -1,4 +1,4 @@
-"""Inspect an environment: whether the right files were installed, and whether they work."""
+"""Inspect an environment: whether the right files are installed, and whether they work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _Import = tuple[str, str, list[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """The promises of a wheel: its files with their digests, its programs, and what can be imported from it.
+    """The contents of a wheel: its files with digests, its scripts, and its importable modules.
 
     Installers make programs of the entry points; `ready_made` are programs as the wheel carries them.
     """
@@ -50,18 +50,18 @@ class Wheel:
 
     @property
     def is_tool(self) -> bool:
-        """Return whether uv can install it as a tool, which needs a program."""
+        """Check whether uv can install it as a tool, for which it needs a script."""
         return bool(self.scripts or self.ready_made)
 
     def excuse(self, name: str, problem: str) -> str:
-        """Return why a script need not start in a default install on this machine; empty if nothing excuses it."""
+        """Return why a script need not start in a default install on this machine; empty if it must."""
         script = next((script for script in self.entry_points if script.name == name), Script(name, "", ""))
         return excuse(script, problem, self.requires)
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An installed project; `warnings` are what a user may trip over and can still live with."""
+    """An installed project; `warnings` are problems that users can live with."""
 
     version: Version
     site: Path
@@ -74,7 +74,7 @@ class Installed:
 
 
 def read_wheel(path: Path) -> Wheel:
-    """Read what a wheel promises.
+    """Read the contents of a wheel.
 
     Raises: ReleaseError if it cannot be read.
     Source: binary distribution format specification (RECORD, entry points).
@@ -89,7 +89,7 @@ def read_wheel(path: Path) -> Wheel:
 def inspect_installation(
     environment: Environment, project: str, wheel: Wheel, home: Path, env: Mapping[str, str]
 ) -> Installed:
-    """Inspect an installed project: where it came from, and whether what it promises can be imported.
+    """Inspect an installed project: its origin, and whether its scripts and modules can be imported.
 
     Raises: FailedError for an install from elsewhere, and where nothing of a library can be imported.
     """
@@ -117,7 +117,7 @@ def inspect_installation(
 
 
 def refuse_broken(broken: Mapping[str, str]) -> None:
-    """Refuse scripts that cannot start.
+    """Refuse an installation with scripts that cannot start.
 
     Raises: FailedError with all of them.
     """
@@ -130,7 +130,7 @@ _MISSING = "does the wheel lack a file, or the project a dependency? `nox -s che
 
 
 def compare_files(installed: Installed, wheel: Wheel) -> None:
-    """Compare the installed files with the wheel's own record.
+    """Compare the installed files with the wheel's RECORD.
 
     Raises: FailedError for a file that is missing, has other bytes, or is not in the wheel.
     """
@@ -156,7 +156,7 @@ _OTHER_WHEEL = (
 def smoke_test_script(
     script: str, environment: Environment, wheel: Wheel, home: Path, env: Mapping[str, str], seconds: float
 ) -> tuple[str, ...]:
-    """Start a console script with --help, and return warnings.
+    """Run a console script with --help, and return warnings.
 
     A script that knows no --help (it ends with an error, or not at all) has been imported already, and that is enough.
     A traceback is worth a warning, unless code is missing: then every user will see it.
@@ -169,7 +169,7 @@ def smoke_test_script(
     try:
         done = run_unchecked(program, "--help", cwd=home, env=env, timeout=seconds)
     except SlowError:
-        return (f"`{script} --help` had not ended after {seconds:g} s and was stopped: does it know --help?",)
+        return (f"`{script} --help` had not ended after {seconds:g} s and was stopped: does it support --help?",)
     except CommandError as err:
         raise FailedError(f"the script {script} does not start: {err}", hint=err.hint) from err
     if done.code < 0:

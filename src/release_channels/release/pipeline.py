@@ -53,7 +53,7 @@ def run_pipeline(
     intermediate: bool = False,
     find_next: FindNext | None = None,
 ) -> Outcome:
-    """Run one release session from its options to its outcome; errors end in an outcome, never in a traceback.
+    """Run one release session from its options to its outcome; an error becomes its outcome.
 
     Without a channel a tag decides: the one that was given, that started the job, or of the final that the commit
     holds. With `intermediate` another run follows, and only a failure is reported.
@@ -71,7 +71,7 @@ def run_pipeline(
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one run was asked for: its steps, options and environment, and the channel unless a tag decides."""
+    """The request of one run: steps, options and environment, and the channel unless a tag determines it."""
 
     steps: tuple[str, ...]
     channel: Channel | None
@@ -91,7 +91,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a run looks at: the commit, its project, the index, and the test run that verified the commit, if any."""
+    """The opened inputs of a run: repository, commit, project, index, and the verified test run, if any."""
 
     git: Git
     commit: Commit
@@ -101,7 +101,7 @@ class Opened:
 
 
 def release(job: Job) -> Outcome:
-    """Open, observe, decide, show, and then run the steps.
+    """Open, observe, decide and show the plan, then run the steps.
 
     Raises: ReleaseError for whatever stops it before its first step.
     """
@@ -133,7 +133,7 @@ def _release(job: Job, opened: Opened, stack: ExitStack) -> Outcome:
 
 
 def load_step(name: str) -> Step:
-    """Import one step by its name, so that a job that publishes loads nothing of what builds.
+    """Import one step by its name, so that a publishing job loads no code that builds.
 
     Raises: ValueError for a name that is not a step's.
     """

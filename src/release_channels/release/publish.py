@@ -90,7 +90,7 @@ def _other_bytes(release: ReleaseContext, manifest: Manifest, why: str, there: M
     if {name.endswith(".whl") for name in there} == {True, False}:
         return RefusedError(
             f"{manifest.version} is complete on {release.index.title}, built with other bytes here: nothing to upload",
-            hint=f"{resume} finishes the rest with the bytes that are there\n{why}",
+            hint=f"{resume} finishes the rest with the bytes on the index\n{why}",
         )
     return RefusedError(
         why,
@@ -114,8 +114,8 @@ def _sha256_there(index: Index, found: IndexFile) -> str:
         copy = fetch_file(index, found, workplace)
         if copy is None:
             raise UnansweredError(
-                f"{index.title} lists {found.name} without a sha256 and does not give the file",
-                hint="its bytes cannot be compared with the ones here; try again when the index gives the file",
+                f"{index.title} lists {found.name} without a sha256 and does not serve the file",
+                hint="its bytes cannot be compared with the ones here; try again when the index serves the file",
             )
         return sha256_of(copy)
 
@@ -148,12 +148,12 @@ def _upload(release: ReleaseContext, files: tuple[Path, ...], workplace: Path) -
 
 
 def uv_reported(name: str, messages: str) -> bool:
-    """Return whether uv uploaded or found a file; it skips a name that is not normalized and exits with 0."""
+    """Check whether uv reports a file as uploaded or existing; it skips unnormalized names, with exit code 0."""
     return any(f"{did} {name} " in messages for did in ("Uploading", "File"))
 
 
 def join_wrapped_lines(messages: str) -> str:
-    """Undo uv's line breaks, which may fall into any sentence."""
+    """Join the lines that uv wrapped in the middle of a sentence."""
     return " ".join(messages.split())
 
 

@@ -1,4 +1,4 @@
-"""The second build of a commit, made at the same time as the first where a run does both `build` and `check`."""
+"""Build a commit a second time, parallel to the first build, if a run has both `build` and `check`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Build = Callable[[Path], tuple[Path, ...]]
 
 
 class ConcurrentRebuild:
-    """A build in a directory of its own, started early and compared late; it ends with the run's `stack`.
+    """A second build in its own directory, started in parallel and compared later; closed with the run's `stack`.
 
     Two builds at a time meet where a build backend stages its files in a directory that both write to. A failure next
     to another build is therefore not believed before the build failed alone.
@@ -31,22 +31,22 @@ class ConcurrentRebuild:
 
     @property
     def was_concurrent(self) -> bool:
-        """Return whether there is a build that was made at the same time as the first."""
+        """Check whether the second build ran parallel to the first."""
         return self._made is not None
 
     def start(self, build: Build) -> None:
-        """Begin to build, at the same time as whatever follows."""
+        """Start the second build in the background."""
         self._stack.push(self._concurrent)
         directory = self._concurrent.enter_context(temporary_directory("rebuild"))
         self._made = self._concurrent.enter_context(background(lambda: build(directory)))
 
     def give_up(self) -> None:
-        """End the build that was started, and forget it."""
+        """Stop the second build, and discard it."""
         self._made = None
         self._concurrent.close()
 
     def result(self, build: Build) -> tuple[Path, ...]:
-        """Return the files of the build that was started; where none was, or it failed, build now.
+        """Return the files of the second build; if it was not started or failed, build now.
 
         Raises: what the build raises.
         """
@@ -56,7 +56,7 @@ class ConcurrentRebuild:
         return self.alone(build)
 
     def alone(self, build: Build) -> tuple[Path, ...]:
-        """Build now, with no other build at the same time.
+        """Build now, without a parallel build.
 
         Raises: what the build raises.
         """
@@ -69,14 +69,14 @@ _Facts = dict[str, tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference in a sentence, and whether users would get other members or other contents."""
+    """A difference in words, and whether it changes the members or contents that users get."""
 
     words: str
     is_weighty: bool = False
 
 
 def explain_difference(path: Path, other: Path) -> Difference:
-    """Describe what differs between two builds of a distribution, beginning with the weightiest."""
+    """Describe the differences between two builds of a distribution, the most serious first."""
     try:
         first, second = _facts(path), _facts(other)
     except RefusedError as err:
@@ -91,7 +91,7 @@ def explain_difference(path: Path, other: Path) -> Difference:
         if attributes != second[name][1]:
             return Difference(f"{name} carries {attributes} in one and {second[name][1]} in the other")
     if list(first) != list(second):
-        return Difference("their members stand in another order")
+        return Difference("their members are in another order")
     return Difference("they are packed differently (compression, or the time in the archive's own header)")
 
 

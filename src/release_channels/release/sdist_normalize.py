@@ -14,13 +14,13 @@ from release_channels.errors import FailedError
 _MODES = (0o644, 0o755)
 # A time before git itself is a constant of the backend, and no clock's.
 _BEFORE_GIT = 1_104_537_600
-_WAIT = 10.0
+_WAIT = 10.0  # seconds
 # Pax headers come before the plain fields, so those of a clock or an account must go with them.
 _VARYING_HEADERS = {"mtime", "atime", "ctime", "uid", "gid", "uname", "gname"}
 
 
 def wait_past_commit_second(epoch: int) -> None:
-    """Wait until the second of `epoch` is over, if that is soon.
+    """Wait until the second `epoch` is over, if that is soon.
 
     A build in the very second of its commit would pass its own clock off as the commit's time.
     """
@@ -30,7 +30,7 @@ def wait_past_commit_second(epoch: int) -> None:
 
 
 def is_normalized(sdist: Path, epoch: int) -> bool:
-    """Return whether nothing in an sdist comes from the clock or the account of its build.
+    """Check whether an sdist is free of build times and user accounts.
 
     Times must be `epoch` (seconds) or a constant, owners 0, modes 644 or 755; contents are not looked at.
 
@@ -48,7 +48,7 @@ def is_normalized(sdist: Path, epoch: int) -> bool:
 
 
 def normalize_sdist(sdist: Path, epoch: int) -> None:
-    """Rewrite an sdist in place: members sorted, owner 0, modes 644 or 755, every time `epoch`, contents untouched.
+    """Rewrite an sdist in place: sorted members, owner 0, modes 644 or 755, every time `epoch` (seconds).
 
     Source: reproducible builds, SOURCE_DATE_EPOCH specification; the sdist format is the PyPA's.
     """

@@ -1,4 +1,4 @@
-"""The shape of a step, and the runner that does them in order."""
+"""The interface of a step, and the runner that runs steps in order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a step waits, in seconds: between tries, for files to be seen, for --help."""
+    """The waits of a step in seconds: between tries, for files to be visible, for a script's --help."""
 
     tries: tuple[float, ...] = (2.0, 5.0)
     visible: float = 300.0
@@ -36,7 +36,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseContext:
-    """What every step of a run knows: the project, the plan, the index, and the world as it was observed."""
+    """The input of every step: the project, the plan, the index, and the observed state."""
 
     root: Path
     project: Project
@@ -55,14 +55,14 @@ class ReleaseContext:
 
     @property
     def installers(self) -> tuple[str, ...]:
-        """With which installers it is looked from outside: both, unless a rehearsal is content with one."""
+        """The installers that `verify` uses: pip and uv, unless a rehearsal configures one."""
         rehearsal = read_rehearsal(self.env)
         return rehearsal.installers if rehearsal and rehearsal.installers else ("pip", "uv")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one step did."""
+    """The result of one step."""
 
     result: Result
     message: str
@@ -73,7 +73,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a release: its name, what it does in a few words, and how."""
+    """One step of a release: its name, its title, and its function."""
 
     name: str
     title: str
@@ -81,7 +81,7 @@ class Step:
 
 
 def run_steps(steps: Sequence[Step], release: ReleaseContext) -> Outcome:
-    """Do the steps in order and stop at the first that does not succeed; the outcome names what was reached.
+    """Run the steps in order up to the first failure; the outcome names what was reached.
 
     Raises: KeyboardInterrupt that says the published releases already, if anything is.
     """
@@ -104,7 +104,7 @@ def run_steps(steps: Sequence[Step], release: ReleaseContext) -> Outcome:
 
 
 def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
-    """Make an outcome that carries what its plan is about."""
+    """Build an outcome with the values of a plan."""
     return Outcome(
         result=result,
         message=message,

@@ -1,4 +1,4 @@
-"""The upload guard: verify the files once more, right before the upload.
+"""The upload guard: verify the files again, directly before the upload.
 
 An index cannot limit a publisher to a kind of version. So each file is opened, and only this project, this
 channel's kind of version, exactly the version derived again and the manifest's bytes go through.
@@ -26,7 +26,7 @@ _REBUILD = "build again: `nox -s build`"
 
 
 def verify_before_upload(manifest: Manifest, source: Path, target: Path) -> tuple[Path, ...]:
-    """Copy the manifest's files out of `source` into an empty directory, and let only copies through that hold.
+    """Copy the manifest's files into an empty directory, and verify each copy.
 
     What is uploaded is the copy that was looked at, so nothing can be exchanged in between. `manifest` has
     been verified against what was derived again.
@@ -72,7 +72,7 @@ def _look_inside(copy: Path, manifest: Manifest) -> None:
 
 
 def recheck_tag(release: ReleaseContext) -> None:
-    """Read the tag again: it may have been moved since the run began.
+    """Read the tag again, which may have been moved during the run.
 
     Raises: RefusedError if it does not point to the commit that was built.
     """

@@ -1,4 +1,4 @@
-"""Verify from outside: a new user types the reference commands, and we look at what came."""
+"""Verify a release as a new user: run the documented install commands, and check what they install."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SLOW = "verify-seconds in [tool.release-channels] is the limit; closer bounds o
 
 @dataclass(frozen=True, slots=True)
 class InstallResult:
-    """What a command brought: the command as it was typed, and the version; None where it found nothing to install."""
+    """The command as typed, and the installed version; None if it found nothing to install."""
 
     command: str
     version: Version | None
@@ -61,7 +61,7 @@ class InstallResult:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What has to come by a channel's command: the manifest's version, with the files of the manifest's wheel."""
+    """What a channel's command must install: the manifest's version and wheel; a script gets `script_seconds`."""
 
     channel: Channel
     version: Version
@@ -73,11 +73,11 @@ class Expected:
 
     @property
     def other(self) -> Channel:
-        """Return the other channel, whose users must get what is theirs."""
+        """Return the other channel, whose users are checked, too."""
         return Channel.PUBLIC if self.channel is Channel.PREVIEW else Channel.PREVIEW
 
     def is_outrun_by(self, found: Version) -> bool:
-        """Return whether a newer version of the same channel came, which is as good: somebody released meanwhile."""
+        """Check whether a newer version of the same channel was published in the meantime, which is fine."""
         of_channel = found.dev is not None if self.channel is Channel.PREVIEW else found.dev is None
         return found > self.version and of_channel and found.pre is None
 
@@ -218,12 +218,12 @@ def _narrow_if_needed(
 
 
 def why_slow(said: str) -> str:
-    """Describe what an installer was at when its time ran out, by what it wrote until then."""
+    """Describe from an installer's output why it ran out of time."""
     names = dict.fromkeys(_BACKTRACKING.findall(said))
     if names:
         return f": pip tried many versions of {', '.join(names)}, and found none that fit together in time"
     last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
-    return f", and the last that it wrote is {last!r}" if last else ""
+    return f", and its last line is {last!r}" if last else ""
 
 
 def _inspect(place: Environment, room: CleanInstaller, expected: Expected, words: str) -> InstallResult:
@@ -291,7 +291,7 @@ def _broken_in(version: Version, expected: Expected, room: CleanInstaller) -> Ma
 
 
 def prerelease_dependencies(guest: CleanInstaller, how: str) -> str:
-    """List the dependencies that come as pre-releases; where not even that can be had, what uv says of them."""
+    """List the dependencies that resolve to pre-releases; if resolution fails, return uv's error."""
     try:
         early = guest.with_new_home(f"{how}-resolution", share=_HEAD_START).early_dependencies()
     except CommandError as stop:
@@ -347,7 +347,7 @@ def _check_preview(
 
 
 def check_not_below(came: InstallResult, public: Version | None) -> tuple[str, ...]:
-    """Check that preview users get a new public release, too, or a preview above it.
+    """Check that preview users get the new public release or a preview above it.
 
     Raises: FailedError if they get an older one; that nothing can be had is a warning, since dependencies' pre-releases
     may be to blame.
@@ -371,8 +371,8 @@ def _no_final(state: IndexState, guest: CleanInstaller, release: ReleaseContext)
         )
     shown = ", ".join(withheld[:3]) + (f" and {len(withheld) - 3} more" if len(withheld) > 3 else "")
     return (
-        f"no final of {guest.project} on {where} can be had with Python {guest.python_version} ({shown}): "
-        "there the public command brings the preview, or nothing (PEP 440)"
+        f"no final of {guest.project} on {where} is available for Python {guest.python_version} ({shown}): "
+        "there the public command installs the preview, or nothing (PEP 440)"
     )
 
 

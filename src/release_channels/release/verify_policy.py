@@ -1,4 +1,4 @@
-"""Which release a Python gets: installers skip, in silence, those that exclude it. Pure.
+"""Which release each Python version gets, since installers silently skip those that exclude it. Pure.
 
 Source: core metadata specification, Requires-Python; pip and uv skip files whose bound excludes the Python, and
 yanked ones. Version specifiers specification, handling of pre-releases: without a final, pre-releases are taken.
@@ -29,7 +29,7 @@ _PATCHES = 40
 
 
 def final_for_older_python(state: IndexState, version: Version) -> tuple[str, ...]:
-    """Report which older release each Python gets that the release at hand excludes.
+    """Report the older release that each Python version gets if this one excludes it.
 
     Of a preview it is asked what preview users get, of a final what public users get. A Python for which there is
     nothing at all is left out: there the installer says so itself. So is a release that the index does not show yet.
@@ -50,13 +50,13 @@ def final_for_older_python(state: IndexState, version: Version) -> tuple[str, ..
 
 
 def offered_final(state: IndexState, python: str) -> Version | None:
-    """Return the newest final that installers offer to one exact Python, if there is one."""
+    """Return the newest final for one exact Python version, if any."""
     finals = (v for v, files in state.releases.items() if not v.is_prerelease and _admits(files, (python,)))
     return max(finals, default=None)
 
 
 def skipped_finals(state: IndexState, python: str) -> tuple[str, ...]:
-    """Report of each final, newest first, why one exact Python is not offered it."""
+    """Report why installers skip each final for one exact Python version, newest first."""
     text = []
     for version in sorted((v for v in state.releases if not v.is_prerelease), reverse=True):
         files = state.releases[version]
@@ -93,7 +93,7 @@ def _listed(names: list[str]) -> str:
 
 
 def newest_release(state: IndexState, version: Version, channel: Channel) -> Version | None:
-    """Find the newest release that users of the channel may have, which is the one they would upgrade from.
+    """Find the newest other release that users of the channel may have, and would upgrade from.
 
     What a preview alone had was never promised: a final is compared with finals.
     """
@@ -103,7 +103,7 @@ def newest_release(state: IndexState, version: Version, channel: Channel) -> Ver
 
 
 def fetch_published_wheel(release: ReleaseContext, place: Path) -> tuple[Manifest, Path]:
-    """Return the manifest and the wheel that a new user has to get.
+    """Return the manifest and the wheel that a new user should get.
 
     A job that only verifies has no build: it takes the wheel from the index, into `place`, and what is compared then
     is what each installer makes of it.
@@ -124,13 +124,13 @@ def _from_index(release: ReleaseContext, place: Path) -> tuple[Manifest, Path]:
     if wheel is None:
         raise RefusedError(
             f"there is no {MANIFEST}: nothing was built yet, and {release.index.title} has no wheel of {plan.version}",
-            hint="`nox -s build` makes it; after a release, --run-number or --tag says which one is meant",
+            hint="`nox -s build` makes it; after a release, --run-number or --tag selects one",
         )
     place.mkdir()
     paths = {file.name: fetch_file(release.index, file, place) for file in there}
     missing = [name for name, path in paths.items() if path is None]
     if missing:
-        raise UnansweredError(f"{release.index.title} does not give {', '.join(missing)}", hint="try again later")
+        raise UnansweredError(f"{release.index.title} does not serve {', '.join(missing)}", hint="try again later")
     files = tuple(ManifestFile(name, path.stat().st_size, sha256_of(path)) for name, path in paths.items() if path)
     return Manifest(plan.channel, plan.project, plan.version, plan.commit, plan.run, {}, files), place / wheel.name
 

@@ -1,4 +1,4 @@
-"""GitHub's API, through PyGithub: what a repository shows, and the few things that are done to it."""
+"""GitHub's API, through PyGithub: read a repository, and change a few things in it."""
 
 from release_channels.adapters.github.client import GitHub
 from release_channels.adapters.github.connect import Pauses, connect

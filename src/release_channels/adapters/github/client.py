@@ -1,4 +1,4 @@
-"""One repository on GitHub: what it shows and what is done to it, as values of our own."""
+"""Read and change one repository on GitHub, as values of our own."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 _RUN_IN_URL = re.compile(r"/actions/runs/(\d+)(?:/|$)")
 _CONTENTS = "contents: write"
-_PAGE = 100
+_PAGE = 100  # runs
 # Source: GitHub's REST reference, list workflow runs: at most this many where a filter is given.
 _MOST_RUNS = 1000
 
 
 class GitHub:
-    """One repository, asked with one token or none.
+    """One repository on GitHub, queried with one token or none.
 
     Every method raises UnansweredError if GitHub does not answer, and RefusedError if it says no.
     """
@@ -60,17 +60,17 @@ class GitHub:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; the next question opens new ones."""
+        """Close the connections; the next request opens new ones."""
         self._api.close()
 
     @property
     def has_token(self) -> bool:
-        """True if it asks with a token; without one it sees public things alone and changes nothing."""
+        """True with a token; without one only public data can be read, and nothing changed."""
         return self._answers.token is not None
 
     @property
     def settings(self) -> Settings:
-        """The repository's settings, asked with the same token."""
+        """The repository's settings, read with the same token."""
         from release_channels.adapters.github.settings import Settings
 
         return Settings(self._answers, self._request)
@@ -78,7 +78,7 @@ class GitHub:
     def newest_run(
         self, workflow: str, sha: str, event: str | None = "push", *, green_on: str | None = None
     ) -> WorkflowRun | None:
-        """Find the newest run of exactly this workflow file and commit, as its newest attempt stands.
+        """Find the newest run of exactly this workflow file and commit, with its newest attempt's state.
 
         With `green_on`, only a run on that branch which ended well counts.
         """
@@ -99,7 +99,7 @@ class GitHub:
         return max(runs, key=lambda run: run.number, default=None)
 
     def find_run(self, workflow: str, title: str, *, event: str, since: datetime) -> WorkflowRun | None:
-        """Find the newest run of this workflow file with exactly this title, among those made at that time or later."""
+        """Find the newest run of a workflow file with exactly this title, created at `since` or later."""
 
         def ask() -> list[WorkflowRun]:
             listed = self._repo.get_workflow(workflow).get_runs(event=event, created=f">={since:%Y-%m-%dT%H:%M:%SZ}")
@@ -118,13 +118,13 @@ class GitHub:
             return None
 
     def run(self, run_id: int) -> WorkflowRun:
-        """Read one run."""
+        """Read a run by its id."""
         return self._answers.read(
             f"run {run_id}", lambda: parse.parse_run(self._repo.get_workflow_run(run_id)), needs="actions: read"
         )
 
     def jobs(self, run_id: int) -> tuple[Job, ...]:
-        """List the jobs of a run's newest attempt."""
+        """List the jobs of a run's newest attempt, by the run's id."""
 
         def ask() -> tuple[Job, ...]:
             return tuple(parse.parse_job(job) for job in self._repo.get_workflow_run(run_id).jobs("latest"))
@@ -132,7 +132,7 @@ class GitHub:
         return self._answers.read(f"the jobs of run {run_id}", ask, needs="actions: read")
 
     def pending_reviewers(self, run_id: int) -> tuple[str, ...]:
-        """List who may approve what a run waits for; empty where it waits for nobody."""
+        """List the reviewers that a run waits for; empty if it does not wait."""
 
         def ask() -> tuple[str, ...]:
             return parse.parse_reviewers(self._request("GET", f"/actions/runs/{run_id}/pending_deployments"))
@@ -140,7 +140,7 @@ class GitHub:
         return self._answers.read(f"the approvals that run {run_id} waits for", ask, needs="actions: read")
 
     def artifacts(self, run_id: int) -> tuple[Artifact, ...]:
-        """List the artifacts of a run, expired ones too."""
+        """List the artifacts of a run, including expired ones."""
 
         def ask() -> tuple[Artifact, ...]:
             return tuple(
@@ -150,7 +150,7 @@ class GitHub:
         return self._answers.read(f"the artifacts of run {run_id}", ask, needs="actions: read")
 
     def download_artifact(self, artifact_id: int, target: Path, limit: int) -> None:
-        """Download the archive of an artifact to a file of at most `limit` bytes, its digest compared."""
+        """Download an artifact's archive of at most `limit` bytes to a file, and verify its digest."""
 
         def describe() -> Artifact:
             return parse.parse_artifact(self._repo.get_artifact(artifact_id))
@@ -170,12 +170,12 @@ class GitHub:
         )
 
     def compare(self, base: str, head: str) -> Comparison:
-        """Compare a head with a base; both are branches, tags or commits."""
+        """Compare a head with a base; both can be a branch, tag or commit."""
 
         def ask() -> Comparison:
             return parse.parse_comparison(self._repo.compare(base, head, comparison_commits_per_page=1))
 
-        return self._answers.read(f"how {head[:40]} stands to {base[:40]}", ask, needs="contents: read")
+        return self._answers.read(f"the comparison of {head[:40]} with {base[:40]}", ask, needs="contents: read")
 
     def find_tag(self, name: str) -> RemoteTag | None:
         """Find a tag by its exact name, and the commit that it points to."""
@@ -192,7 +192,7 @@ class GitHub:
             return None
 
     def default_file(self, path: str) -> bytes | None:
-        """Read a file as the tip of the default branch contains it; None if it has no such file."""
+        """Read a file from the tip of the default branch; None if it is not there."""
 
         def ask() -> bytes:
             file = self._repo.get_contents(path)
@@ -204,7 +204,7 @@ class GitHub:
             return None
 
     def releases(self) -> tuple[GitHubRelease, ...]:
-        """List every release, newest first; drafts only to a token that may write."""
+        """List every release, newest first, with drafts only for a token that may write."""
 
         def ask() -> tuple[GitHubRelease, ...]:
             return tuple(parse.parse_release(release) for release in self._repo.get_releases())
@@ -220,11 +220,11 @@ class GitHub:
         return self._answers.read(f"release {release_id}", ask, needs=_CONTENTS)
 
     def find_releases(self, tag: str) -> tuple[GitHubRelease, ...]:
-        """Find the releases of a tag by listing, since a look-up by tag hides drafts."""
+        """Find the releases of a tag by listing all, since a look-up by tag hides drafts."""
         return tuple(release for release in self.releases() if release.tag == tag)
 
     def create_draft(self, tag: str, name: str, body: str) -> GitHubRelease:
-        """Create a draft, which only those see who may write; it makes no tag."""
+        """Create a draft release, visible only to users with write access; it creates no tag."""
 
         def act() -> GitHubRelease:
             made = self._repo.create_git_release(tag, name, body, draft=True, make_latest="false")
@@ -233,7 +233,7 @@ class GitHub:
         return self._answers.write(f"create the draft release of {tag}", act, needs=_CONTENTS)
 
     def upload_asset(self, release: GitHubRelease, path: Path) -> Asset:
-        """Add a file to a release under its own name; GitHub may write the name in another way."""
+        """Upload a file to a release; GitHub may change its name."""
         needs, what = _CONTENTS, f"the release of {release.tag}"
         address = self._answers.read(
             f"{what}'s upload address", lambda: parse.sure(self._repo.get_release(release.id).upload_url), needs=needs
@@ -245,7 +245,7 @@ class GitHub:
         return self._answers.write(f"add {path.name} to {what}", act, needs=needs)
 
     def delete_asset(self, asset: Asset) -> None:
-        """Take a file out of a draft."""
+        """Delete a file from a draft."""
         self._answers.write(
             f"delete the asset {asset.name}",
             lambda: self._request("DELETE", f"/releases/assets/{asset.id}"),
@@ -253,7 +253,7 @@ class GitHub:
         )
 
     def delete_draft(self, release: GitHubRelease) -> None:
-        """Take a draft away, with what is in it.
+        """Delete a draft with its files.
 
         Raises: ValueError for a release that is published: those are never taken back.
         """
@@ -266,7 +266,7 @@ class GitHub:
         )
 
     def publish(self, release: GitHubRelease, *, latest: bool, target: str = "") -> GitHubRelease:
-        """Publish a draft with this text, as the latest release or not; a missing tag is made on `target`.
+        """Publish a draft with this text, as the latest release or not; a missing tag is created on `target`.
 
         Source: GitHub's REST reference: without a target, a missing tag is made on the default branch.
         """
@@ -288,7 +288,7 @@ class GitHub:
         return self._answers.write(f"publish the release of {release.tag}", act, needs=_CONTENTS)
 
     def generate_notes(self, tag: str, previous_tag: str | None, target: str) -> str:
-        """Return release notes that GitHub generates since another release; nothing is stored."""
+        """Return the release notes that GitHub generates since another release, without storing them."""
 
         def ask() -> str:
             since = {"previous_tag_name": previous_tag} if previous_tag else {}
@@ -317,7 +317,7 @@ class GitHub:
         return self._answers.write(f"open a pull request for {head}", act, needs="pull-requests: write")
 
     def deployments(self, environment: str, limit: int) -> tuple[Deployment, ...]:
-        """List the newest deployments to an environment, newest first, each with the workflow behind it."""
+        """List at most `limit` newest deployments to an environment, newest first, each with its workflow."""
         workflows: dict[int, str | None] = {}
 
         def ask() -> list[tuple[Deployment, int | None]]:

@@ -1,4 +1,4 @@
-"""Where GitHub's API is, and the token that it is asked with."""
+"""The URL of GitHub's API, and the token for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _API_VERSION = "2022-11-28"
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """The waits before each repeated read and between two writes, in seconds, and the function that waits."""
+    """The waits in seconds before each repeated read and between two writes, and the functions that wait."""
 
     reads: tuple[float, ...] = (1.0, 4.0)
     writes: float = 1.0
@@ -40,14 +40,14 @@ class Pauses:
 
 
 def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = None) -> GitHub:
-    """Make the client for one repository, `owner/name`; nothing is asked of GitHub yet.
+    """Create the client for one repository, `owner/name`, without a request yet.
 
     Raises: UsageError for a name of another form; RefusedError for an address that no token may be sent to.
     """
     import github
 
     if not is_repository_name(repository):
-        raise UsageError(f"{repository!r} is not the name of a repository", hint='it is written "owner/name"')
+        raise UsageError(f"{repository!r} is not the name of a repository", hint='write it as "owner/name"')
     base = env.get(_ADDRESS, "").rstrip("/") or github.Consts.DEFAULT_BASE_URL
     _check_address(base, env)
     pauses = pauses or Pauses()
@@ -67,7 +67,7 @@ def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = 
 
 
 def find_token(env: Mapping[str, str], base: str) -> Token | None:
-    """Find the token for an address: GH_TOKEN, GITHUB_TOKEN, then what `gh` keeps for that very host."""
+    """Find the token for a host: GH_TOKEN, GITHUB_TOKEN, then the one that `gh` stores for it."""
     for name in _TOKENS:
         if value := env.get(name, "").strip():
             return Token(value, name)

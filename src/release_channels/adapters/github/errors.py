@@ -1,4 +1,4 @@
-"""The meaning of GitHub's answers: read again, or stop with a reason and what to do. No message holds a token."""
+"""Turn GitHub's responses into a retry, or an error with a hint; no message contains a token."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from github import GithubException
 
 _T = TypeVar("_T")
-_SHOWN = 300
+_SHOWN = 300  # characters
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token, which is never shown, and where it came from, which is."""
+    """A token, which is never shown, and its source, which is."""
 
     value: str = field(repr=False)
     source: str
 
 
 class ForbiddenError(RefusedError):
-    """GitHub does not allow it, or not to this token."""
+    """GitHub forbids the request, or forbids it for this token."""
 
 
 class NotFoundError(RefusedError):
-    """GitHub knows no such thing, or hides it from this token."""
+    """GitHub does not have the object, or hides it from this token."""
 
 
 class _Unsettled(UnansweredError):
@@ -41,7 +41,7 @@ class _Unsettled(UnansweredError):
 
 @dataclass(frozen=True, slots=True)
 class RetryingClient:
-    """The requests of one client: its host, repository and token, and how often it repeats a read."""
+    """The host, repository and token of all requests, and the waits in seconds before a read is repeated."""
 
     host: str
     repository: str
@@ -51,7 +51,7 @@ class RetryingClient:
     clock: Callable[[], float]
 
     def read(self, what: str, act: Callable[[], _T], *, needs: str = "", is_fresh: bool = False) -> _T:
-        """Request something, and again after a pause where GitHub did not answer; `needs` is the right it takes.
+        """Read something, with retries if GitHub does not respond; `needs` is the required permission.
 
         What was made a moment ago (`is_fresh`) may not be seen yet, and is asked for again too.
 
@@ -72,7 +72,7 @@ class RetryingClient:
             return act()
 
     def write(self, what: str, act: Callable[[], _T], *, needs: str) -> _T:
-        """Do something, once: after no answer nobody knows whether it was done.
+        """Write something without a retry, since after no response it may have been done.
 
         Raises: UnansweredError if there was no answer or the rate limit is used up; RefusedError if GitHub said no.
         """
@@ -94,7 +94,7 @@ class RetryingClient:
         except (github.BadAttributeException, *_UNUSABLE) as err:
             raise RefusedError(
                 f"{self._who} gave an answer that cannot be used when {doing}: {type(err).__name__}",
-                hint=f"is {self.repository} its name now? After a rename GitHub answers for the old name half-way only",
+                hint=f"was {self.repository} renamed? Set `repository` in [tool.release-channels] to the new name",
             ) from err
 
     @property
@@ -107,9 +107,9 @@ class RetryingClient:
             return _Unsettled(f"{self._who} failed with {status} when {doing}", hint=again)
         if until := _limited_until(status, headers, err.message or _message(err.data), self.clock()):
             return UnansweredError(
-                f"{self._who} answers no more questions before {until}, its rate limit is used up ({doing})",
+                f"{self._who} rejects requests until {until}: its rate limit is used up ({doing})",
                 hint="try again after that time"
-                + ("" if self.token else "; with a token in GH_TOKEN it is far higher"),
+                + ("" if self.token else "; with a token in GH_TOKEN the limit is higher"),
             )
         reason = self._clean(_message(err.data))
         if status == 401:
@@ -133,7 +133,7 @@ class RetryingClient:
     def _unknown(self, doing: str) -> RefusedError:
         if self.token is None:
             return RefusedError(
-                f"{self._who} wants a token when {doing}", hint="set GH_TOKEN, or log in with `gh auth login`"
+                f"{self._who} requires a token when {doing}", hint="set GH_TOKEN, or log in with `gh auth login`"
             )
         return RefusedError(
             f"{self._who} does not accept the token from {self.token.source} when {doing}",
@@ -154,14 +154,15 @@ class RetryingClient:
 
 # What the library lets through when an answer has another form than it believes.
 _UNUSABLE = (AssertionError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
-_LOOK = "fix what it names and try again; `release-channels status` shows what is there"
+_LOOK = "fix what it names and try again; `release-channels status` shows the current state"
 
 
 def _rights(needs: str) -> str:
     if not needs:
-        return "the token lacks a right, or the organization wants it authorized first (single sign-on)"
+        return "the token lacks a permission, or the organization must authorize it first (single sign-on)"
     return (
-        f"it takes `{needs}`: in a workflow under the job's `permissions:`, by hand as a right of the token in GH_TOKEN"
+        f"it requires `{needs}`: in a workflow under the job's `permissions:`, by hand as a permission of the token "
+        "in GH_TOKEN"
     )
 
 

@@ -1,4 +1,4 @@
-"""Following a workflow run to its end, and saying what it waits for."""
+"""Follow a workflow run to its end, and report what it waits for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _QUIET = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The time to follow a workflow, in seconds, and the function that sleeps in between."""
+    """The longest wait and the pause between requests, in seconds, and the function that sleeps."""
 
     longest: float = 3600.0
     pause: float = 10.0
@@ -26,7 +26,7 @@ class Waiting:
 def wait_for_run(
     ask: Callable[[], WorkflowRun | None], workflow: str, waiting: Waiting, github: GitHub | None = None
 ) -> WorkflowRun:
-    """Repeat the request until a run has ended, and say what it waits for.
+    """Repeat a request until the run has ended, and report what it waits for.
 
     A GitHub that does not answer is left alone for a minute. Source: GitHub's REST reference, rate limits.
 

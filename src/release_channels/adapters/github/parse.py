@@ -1,4 +1,4 @@
-"""PyGithub's objects as values of our own. What GitHub always sends must be there: the library reads a gap as None."""
+"""Parse PyGithub's objects into values of our own, and refuse a missing required value, which it reads as None."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SHA256 = "sha256:"
 
 
 def parse_run(run: github.WorkflowRun.WorkflowRun) -> WorkflowRun:
-    """Read a run; `path` may carry the ref of the workflow behind an `@`.
+    """Parse a run; `path` may end with `@` and the ref of the workflow.
 
     Source: GitHub's REST reference: the attempt is optional; 0 is none that anything else states.
     """
@@ -59,7 +59,7 @@ def parse_run(run: github.WorkflowRun.WorkflowRun) -> WorkflowRun:
 
 
 def parse_job(job: github.WorkflowJob.WorkflowJob) -> Job:
-    """Read a job."""
+    """Parse a job."""
     return Job(
         id=sure(job.id),
         name=sure(job.name),
@@ -70,7 +70,7 @@ def parse_job(job: github.WorkflowJob.WorkflowJob) -> Job:
 
 
 def parse_artifact(artifact: github.Artifact.Artifact) -> Artifact:
-    """Read an artifact."""
+    """Parse an artifact."""
     return Artifact(
         id=sure(artifact.id),
         name=sure(artifact.name),
@@ -81,7 +81,7 @@ def parse_artifact(artifact: github.Artifact.Artifact) -> Artifact:
 
 
 def parse_release(release: github.GitRelease.GitRelease) -> GitHubRelease:
-    """Read a release; servers older than immutable releases do not say whether one is."""
+    """Parse a release; older servers do not report whether it is immutable."""
     return GitHubRelease(
         id=sure(release.id),
         tag=sure(release.tag_name),
@@ -96,7 +96,7 @@ def parse_release(release: github.GitRelease.GitRelease) -> GitHubRelease:
 
 
 def parse_asset(asset: github.GitReleaseAsset.GitReleaseAsset) -> Asset:
-    """Read an asset.
+    """Parse an asset.
 
     Source: GitHub's REST reference, upload a release asset: one whose upload failed stays in the state `starter`.
     """
@@ -117,14 +117,14 @@ def parse_comparison(comparison: github.Comparison.Comparison) -> Comparison:
 
 
 def parse_pull_request(pull: github.PullRequest.PullRequest) -> PullRequest:
-    """Read a pull request."""
+    """Parse a pull request."""
     return PullRequest(number=sure(pull.number), url=sure(pull.html_url))
 
 
 def parse_deployment(
     deployment: github.Deployment.Deployment, newest: github.DeploymentStatus.DeploymentStatus | None
 ) -> Deployment:
-    """Read a deployment by its newest status, which links to the run that reported it; its workflow comes later."""
+    """Parse a deployment with its newest status, which links to the run behind it; its workflow is added later."""
     address = (newest.log_url or newest.target_url) if newest is not None else None
     return Deployment(
         environment=sure(deployment.environment),
@@ -137,14 +137,14 @@ def parse_deployment(
 
 
 def with_workflow(deployment: Deployment, workflow: str | None) -> Deployment:
-    """Report which workflow made a deployment."""
+    """Return a deployment with its workflow."""
     return replace(deployment, workflow=workflow)
 
 
 def parse_answer(
     requester: github.Requester.Requester, status: int, headers: dict[str, Any], body: str, *, redirect: bool = False
 ) -> Any:
-    """Read the JSON of an answer that the library handed over as it came.
+    """Parse the JSON of a raw response with its HTTP `status`.
 
     Raises: GithubException for an error; ValueError for a redirect that was not wanted, or none that was.
     """
@@ -164,7 +164,7 @@ def _object(body: str) -> dict[str, Any]:
 
 
 def parse_reviewers(answer: object) -> tuple[str, ...]:
-    """Read who may approve the deployments that a run waits for: people by login, teams as `team NAME`.
+    """Parse the reviewers of the deployments that a run waits for: people by login, teams as `team NAME`.
 
     Raises: TypeError for anything but the list that GitHub documents.
     Source: GitHub's REST reference, get pending deployments for a workflow run.
@@ -205,7 +205,7 @@ def _full_name(repository: Any) -> str | None:
 
 
 def parse_list(answer: Any, key: str) -> list[Mapping[str, Any]]:
-    """Parse a list of objects, below a key or bare.
+    """Parse a list of objects, under a key or at the top level.
 
     Raises: TypeError if it is anything else.
     """

@@ -1,4 +1,4 @@
-"""Parse what GitHub answers about a repository's settings; a value that it always sends must be there."""
+"""Parse a repository's settings from GitHub's responses; a missing required value is an error."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from release_channels.model.github_settings import DeploymentRefs, Environment, 
 
 
 def parse_repository(answer: Any) -> tuple[bool, str]:
-    """Read whether a repository is private, and its default branch."""
+    """Parse whether a repository is private, and its default branch.
+
+    Raises: TypeError if `private` is not a boolean.
+    """
     return _bool(answer["private"]), str(answer["default_branch"])
 
 
 def parse_environment(answer: Any) -> Environment:
-    """Parse an environment without its policies, which GitHub lists apart.
+    """Parse an environment without its policies, which GitHub lists separately.
 
+    Raises: TypeError if a value has another type than documented.
     Source: GitHub's REST reference: rules and policy are optional; what is not there is taken as no protection.
     """
     rules = {rule["type"]: rule for rule in parse_list({"protection_rules": [], **answer}, "protection_rules")}
@@ -34,12 +38,12 @@ def parse_environment(answer: Any) -> Environment:
 
 
 def parse_policies(entries: Iterable[Mapping[str, Any]]) -> tuple[Policy, ...]:
-    """Parse the policies of an environment; they have no type on servers older than policies for tags."""
+    """Parse the policies of an environment; older servers report no type."""
     return tuple(Policy(entry.get("type") or "branch", str(entry["name"])) for entry in entries)
 
 
 def write_environment(environment: Environment) -> dict[str, Any]:
-    """Write an environment as it is sent: whole, since what is left out is taken away.
+    """Format an environment as a request body: complete, since GitHub removes what is not sent.
 
     Source: GitHub's REST reference, create or update an environment.
     """
@@ -56,7 +60,7 @@ def write_environment(environment: Environment) -> dict[str, Any]:
 
 
 def parse_ruleset(answer: Any) -> TagRuleset:
-    """Read a ruleset; one without conditions covers no ref, one without rules restricts nothing.
+    """Parse a ruleset; without conditions it covers no ref, without rules it restricts nothing.
 
     Source: GitHub's REST reference: both are optional.
     """
@@ -71,17 +75,20 @@ def parse_ruleset(answer: Any) -> TagRuleset:
 
 
 def parse_enabled(answer: Any) -> bool:
-    """Read whether something is switched on."""
+    """Parse whether a setting is enabled.
+
+    Raises: TypeError if `enabled` is not a boolean.
+    """
     return _bool(answer["enabled"])
 
 
 def parse_names(entries: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Read the names of a list."""
+    """Parse a list of objects into their names."""
     return frozenset(str(entry["name"]) for entry in entries)
 
 
 def parse_dispatched(answer: Any) -> int | None:
-    """Read the id of the run that was started; servers of before 2026 answer without a word."""
+    """Parse the id of the dispatched run; None from servers older than 2026, which send nothing."""
     return None if answer is None else int(answer["workflow_run_id"])
 
 

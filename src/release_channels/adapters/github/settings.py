@@ -1,4 +1,4 @@
-"""A repository's settings on GitHub: read, and the few that `setup-publishing` changes."""
+"""A repository's settings on GitHub: read them, and change those that `setup-publishing` sets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from release_channels.adapters.github.parse import parse_list
 from release_channels.errors import RefusedError
 from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, TagRuleset
 
-_PAGE = 100
-_MANY = 20
+_PAGE = 100  # entries
+_MANY = 20  # pages
 """The number of pages that are read of a list, which has a few entries in any repository."""
 _ADMINISTRATION = "administration: write"
 _NO_RULE = (
@@ -24,7 +24,7 @@ _NO_RULE = (
 
 
 class Ask(Protocol):
-    """Query GitHub for something below the repository that the library has no method for."""
+    """The type of a function that requests a path below the repository, for which PyGithub has no method."""
 
     def __call__(self, verb: str, path: str, sent: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON of the answer."""
@@ -32,7 +32,7 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one repository; every method raises what GitHub's methods raise."""
+    """The settings of one repository; every method raises what the methods of `GitHub` raise."""
 
     answers: RetryingClient
     ask: Ask
@@ -45,7 +45,7 @@ class Settings:
         return self.answers.read("the repository", lambda: parse.parse_repository(self.ask("GET", "")))
 
     def environment(self, name: str) -> Environment | None:
-        """Read an environment with its rules; None where there is none.
+        """Read an environment with its rules; None if it does not exist.
 
         Source: GitHub's REST reference: the list of policies answers 404 too, unless the environment has its own.
         """
@@ -67,7 +67,7 @@ class Settings:
         return replace(environment, policies=policies)
 
     def put_environment(self, environment: Environment) -> None:
-        """Create an environment, or bring its rules to what is given.
+        """Create an environment, or replace its rules.
 
         Raises: RefusedError if its rules are unknown, since what is not sent is taken away.
         Source: GitHub's REST reference, create or update an environment.
@@ -93,7 +93,7 @@ class Settings:
         """Allow a pattern of branches or tags to deploy to an environment."""
         sent = {"name": policy.pattern, "type": policy.kind}
         self.answers.write(
-            f"let {policy} into {environment}",
+            f"allow {policy} in {environment}",
             lambda: self.ask("POST", f"{_path(environment)}/deployment-branch-policies", sent),
             needs=_ADMINISTRATION,
         )
@@ -117,7 +117,7 @@ class Settings:
             return ()
 
     def immutable_releases(self) -> bool:
-        """Return whether published releases can be changed no more.
+        """Return whether published releases are immutable.
 
         Source: GitHub's REST reference: 404 where it is not switched on.
         """
@@ -131,7 +131,7 @@ class Settings:
             return False
 
     def secret_names(self, environment: str = "") -> frozenset[str]:
-        """List the secrets of an environment, or those that the whole repository has; their values nobody can read."""
+        """List the names of an environment's or the repository's secrets; values cannot be read."""
 
         def ask() -> frozenset[str]:
             if environment:
@@ -154,12 +154,12 @@ class Settings:
         return parse.parse_dispatched(answer)
 
     def complaints(self, job_id: int) -> tuple[str, ...]:
-        """Read the error messages of a job, as the page of its run shows them."""
+        """Read the error annotations of a job by its id."""
 
         def ask() -> tuple[str, ...]:
             return parse.parse_complaints(self._pages(f"/check-runs/{job_id}/annotations", ""))
 
-        return self.answers.read(f"what job {job_id} complains of", ask, needs="checks: read")
+        return self.answers.read(f"the errors of job {job_id}", ask, needs="checks: read")
 
     def _pages(self, path: str, key: str) -> Iterator[Mapping[str, Any]]:
         """Read a list page by page; `key` is its key in the answer, or empty."""

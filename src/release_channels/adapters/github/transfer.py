@@ -1,4 +1,4 @@
-"""Files to and from GitHub: an asset up, an artifact's archive down."""
+"""Transfer files: upload an asset, download an artifact's archive."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 _SECONDS = 60
 _TRANSFER_SECONDS = 1800.0
 _ANSWER_BYTES = 2**20
-_PIECE = 1 << 20
+_PIECE = 1 << 20  # bytes
 
 
 def upload_file(requester: Requester, base: str, address: str, path: Path) -> GitReleaseAsset:
-    """Send a file to the address that a release names, under the file's name.
+    """Upload a file to a release's upload URL, under the file's name.
 
     The library's own upload waits without end on a host of its own, so the connection is made here.
 
@@ -52,14 +52,12 @@ def upload_file(requester: Requester, base: str, address: str, path: Path) -> Gi
 
 
 def check_archive(artifact: Artifact, limit: int) -> None:
-    """Check an artifact before a byte of it is asked for.
+    """Check that an artifact has not expired and has at most `limit` bytes, before its download.
 
     Raises: RefusedError if it has expired or is too large.
     """
     if artifact.expired:
-        raise RefusedError(
-            f"the artifact {artifact.name} has expired on GitHub", hint="its bytes are gone: they must be built again"
-        )
+        raise RefusedError(f"the artifact {artifact.name} has expired on GitHub", hint="the files must be built again")
     if artifact.size > limit:
         raise _too_large(artifact, limit)
 
@@ -67,7 +65,7 @@ def check_archive(artifact: Artifact, limit: int) -> None:
 def fetch_archive(
     address: str, artifact: Artifact, target: Path, limit: int, seconds: float = _TRANSFER_SECONDS
 ) -> None:
-    """Download an artifact's archive piece by piece from the store that GitHub leads to, which gets no token.
+    """Download an artifact's archive from the storage that GitHub redirects to, without sending it the token.
 
     It takes `seconds` at most. Whatever goes wrong, no file is left behind.
 
@@ -80,8 +78,8 @@ def fetch_archive(
         digest = _fetch(address, artifact, target, limit, seconds)
         if artifact.digest not in (None, digest):
             raise UnansweredError(
-                f"what GitHub sent as the artifact {artifact.name} does not have its sha256",
-                hint="try again; if it stays so, run its workflow again",
+                f"the download of the artifact {artifact.name} does not have its sha256",
+                hint="try again; if that does not help, run its workflow again",
             )
     except BaseException:
         target.unlink(missing_ok=True)

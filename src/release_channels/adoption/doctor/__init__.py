@@ -1,4 +1,4 @@
-"""`doctor`: inspect files, git, GitHub and index for whatever would make a release fail, and rate its certainty."""
+"""`doctor`: find what would make a release fail, in files, git, GitHub and the index."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _FEW = 5
 
 
 def examine(context: TaskContext, tasks: tuple[str, ...], now: datetime | None = None) -> tuple[Diagnosis, ...]:
-    """Inspect everything that can be seen from here; what cannot be seen is a finding, too."""
+    """Return the findings about everything visible from here; what is not visible is a finding, too."""
     snapshot = inspect_project(context.root, context.env)
     return (
         *_files(context, snapshot, tasks),
@@ -57,7 +57,7 @@ def examine(context: TaskContext, tasks: tuple[str, ...], now: datetime | None =
 
 
 def gate_secrets(config: Config) -> frozenset[str]:
-    """Return the secrets of which the gate needs one: the keys of its providers."""
+    """Return the secrets with providers' keys; the gate needs at least one of them."""
     keys = {key for keys in provider_keys(config.gate).values() for key in keys}
     return frozenset(config.github_models_secret if key == MODELS_TOKEN else key for key in keys)
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class DiagnosisSeverity(StrEnum):
-    """The severity of a finding; an error would make a release fail, or let one through that should not be."""
+    """The severity of a finding; an error makes a release fail or admits one that it should not."""
 
     PASSED = "passed"
     WARNING = "warning"
@@ -18,7 +18,7 @@ class DiagnosisSeverity(StrEnum):
 
 
 class Certainty(StrEnum):
-    """The certainty of a finding: seen where it applies, declared by the project alone, or not visible from here."""
+    """The certainty of a finding: verified, declared by the project alone, or not visible from here."""
 
     VERIFIED = "verified"
     DECLARED = "declared"
@@ -27,7 +27,7 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One finding; `fix` is what to do, `verify` is what would verify it where it is not."""
+    """One finding; `fix` is the remedy, and `verify` is how to verify a finding that is not verified."""
 
     area: str
     topic: str
@@ -49,17 +49,17 @@ def warning(area: str, topic: str, message: str, fix: str) -> Diagnosis:
 
 
 def error(area: str, topic: str, message: str, fix: str) -> Diagnosis:
-    """Report a setting that is wrong."""
+    """Report a wrong setting."""
     return Diagnosis(area, topic, DiagnosisSeverity.ERROR, Certainty.VERIFIED, message, fix)
 
 
 def declared(area: str, topic: str, message: str, verify: str) -> Diagnosis:
-    """Report what the project itself declares, and what would verify it."""
+    """Report a setting that only the project declares, and how to verify it."""
     return Diagnosis(area, topic, DiagnosisSeverity.PASSED, Certainty.DECLARED, message, verify=verify)
 
 
 def unknown(area: str, topic: str, message: str, verify: str) -> Diagnosis:
-    """Report a setting that could not be read, and what would make it readable."""
+    """Report a setting that could not be read, and how to make it readable."""
     return Diagnosis(area, topic, DiagnosisSeverity.WARNING, Certainty.UNKNOWN, message, verify=verify)
 
 

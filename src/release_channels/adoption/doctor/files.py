@@ -34,7 +34,7 @@ _TAGGING = re.compile(r"\bgit\s+(tag\s+[^-\s]|push\b[^\n]*(--tags|refs/tags/|--f
 def diagnose_project(
     project: Project, read: Read, unlisted: Sequence[UnlistedCopy] = (), finals: Collection[Version] = ()
 ) -> Iterator[Diagnosis]:
-    """Inspect configuration, version, copies and changelog."""
+    """Check the configuration, the version and its copies, and the changelog."""
     yield passed(AREA, "configuration", "every setting is known and of its type")
     source = project.source.where
     if project.source.is_written:
@@ -75,7 +75,9 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
     try:
         news = project.news_file(final_of(project.version))
         if news and named_changelog(project.config, news) == news and follow_links(news, read)[1] is None:
-            return passed(AREA, "changelog", f"{news} is not there yet; `release-channels bump` lets towncrier make it")
+            return passed(
+                AREA, "changelog", f"{news} does not exist yet; `release-channels bump` creates it with towncrier"
+            )
         path = find_changelog(project.config, read, news)
         if path is None:
             return passed(AREA, "changelog", "there is none; GitHub's own notes are used")
@@ -87,12 +89,12 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
             # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
             plan_release(document, final_of(project.version), date(2000, 1, 1), path, project.config.tag_format)
     except RefusedError as stop:
-        return warning(AREA, "changelog", f"{stop}: so far `release-channels bump` would refuse", stop.hint)
+        return warning(AREA, "changelog", f"{stop}: `release-channels bump` would refuse", stop.hint)
     return passed(AREA, "changelog", f"{path} can be read")
 
 
 def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnosis]:
-    """Inspect the files that `init` writes, and the rules of the workflows."""
+    """Check the files that `init` writes, and the rules of the workflows."""
     for file in plan.files:
         if not file.is_fine and not file.broken:
             why = f" ({file.why})" if file.why else ""
@@ -112,7 +114,7 @@ def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnos
 
 
 def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, running: Version) -> Iterator[Diagnosis]:
-    """Compare the tool that runs with the one that CI runs, which cannot be a file of this machine."""
+    """Compare the running version of this tool with the one in CI, which cannot be a local file."""
     is_local = "file:" in requirement
     if is_local:
         yield error(
@@ -129,7 +131,7 @@ def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, run
 def diagnose_workflows(
     workflows: Mapping[str, str], config: Config, wanted: tuple[Publisher, ...], bumped: Collection[str] = ()
 ) -> Iterator[Diagnosis]:
-    """Inspect the names that the publishers must have, and what other workflows do; `bumped` is what `bump` changes."""
+    """Check the workflows' file names against the publishers, and the project's other workflows."""
     for publisher in wanted:
         yield _names(workflows, publisher)
     yield _tests(workflows, config, bumped)
@@ -159,7 +161,7 @@ def _names(workflows: Mapping[str, str], publisher: Publisher) -> Diagnosis:
         return error(
             AREA, "names", f"{path} publishes from the environment {text}, and the settings say "
             f"{publisher.environment}",
-            "one of both was renamed: the commonest cause of `invalid-publisher`",
+            "rename one of them: this is the most common cause of `invalid-publisher`",
         )  # fmt: skip
     return passed(AREA, "names", f"{publisher.workflow} publishes from {publisher.environment}, as the settings say")
 
@@ -194,7 +196,7 @@ def _tagging(path: str, text: str) -> Iterator[Diagnosis]:
         if _TAGGING.search(step["run"].text):
             yield warning(
                 AREA, "tagging", f"{path}:{step['run'].line} makes or pushes a tag",
-                "a tag that is pushed with the job's own token starts no workflow: "
-                "`release-channels tag` is a person's act",
+                "a tag pushed with the job's own token starts no workflow: "
+                "run `release-channels tag` by hand",
             )  # fmt: skip
             return

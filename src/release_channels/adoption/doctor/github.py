@@ -27,7 +27,7 @@ _FEW = 5
 def diagnose_github(
     settings: RepositorySettings, config: Config, tags: Sequence[str], gate_secrets: Collection[str]
 ) -> Iterator[Diagnosis]:
-    """Inspect environments, policies, rulesets, secrets and immutability; the patterns are tried on the real tags."""
+    """Check environments, policies, rulesets, secrets and immutability, with the project's real tags as examples."""
     if settings.default_branch != config.main_branch:
         yield error(
             AREA, "default branch", f"it is {settings.default_branch}, and the settings say {config.main_branch}",
@@ -61,7 +61,7 @@ def _environment(
     elif environment.reviewers or environment.wait_minutes:
         yield error(
             AREA, topic, f"previews publish by themselves, but it {environment.describe().partition('; ')[2]}",
-            f"take reviewers and wait timer away: {_BY_HAND}",
+            f"remove reviewers and wait timer: {_BY_HAND}",
         )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def _policies(environment: Environment, wanted: WantedEnvironment) -> Iterator[D
         yield error(AREA, name, f"it does not allow {wanted.policy}: the release job would be refused", _APPLY)
     more = [str(policy) for policy in environment.policies if policy != wanted.policy]
     if more:
-        yield error(AREA, name, f"it also allows {', '.join(more)}", f"take that away: {_BY_HAND}")
+        yield error(AREA, name, f"it also allows {', '.join(more)}", f"remove that: {_BY_HAND}")
     if environment.policies == (wanted.policy,):
         yield passed(AREA, name, f"it allows {wanted.policy} and nothing else")
 
@@ -98,7 +98,7 @@ def _approval(environment: Environment) -> Iterator[Diagnosis]:
     if not environment.reviewers:
         yield warning(
             AREA, environment.name, "no approval is required for a public release",
-            f"name required reviewers, if somebody should: {_BY_HAND}",
+            f"add required reviewers if needed: {_BY_HAND}",
         )  # fmt: skip
     if environment.admins_bypass is None:
         yield unknown(AREA, environment.name, "whether administrators may bypass its rules is unknown", _TOKEN)
@@ -134,7 +134,7 @@ def _secrets(settings: RepositorySettings, config: Config, gate_secrets: Collect
         yield unknown(AREA, "gate", "whether it has a model provider's secret could not be read", _TOKEN)
     else:
         yield error(
-            AREA, "gate", f"no model provider's secret is there, neither in {environment} nor in the repository",
+            AREA, "gate", f"there is no model provider's secret, neither in {environment} nor in the repository",
             f"one of {', '.join(sorted(gate_secrets))}; a project without a gate: `init --no-gate`",
         )  # fmt: skip
 

@@ -24,26 +24,26 @@ _FEW = 5
 
 
 class Attested(Protocol):
-    """The publisher of a file, as the index has verified it."""
+    """The publisher of a file, as verified by the index."""
 
     @property
     def file(self) -> str:
-        """The file."""
+        """The file name."""
 
     @property
     def values(self) -> tuple[str, ...]:
-        """Repository, workflow file and environment, in lower case: the index compares them so."""
+        """Repository, workflow file and environment in lower case, as the index compares them."""
 
 
 def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence[str]) -> Iterator[Diagnosis]:
-    """Inspect remote, default branch and tags, which come oldest first."""
+    """Check the remote, the default branch, and the tags, given oldest first."""
     if remote is None:
         yield warning(
             GIT, "remote", f"there is no remote {config.remote}: everything works on the local index",
             f"`git remote add {config.remote} …`, or `remote` in [tool.release-channels]",
         )  # fmt: skip
     else:
-        yield passed(GIT, "remote", f"{config.remote} is there")
+        yield passed(GIT, "remote", f"{config.remote} exists")
     if branch != config.main_branch:
         yield error(
             GIT, "default branch", f"it is {branch}, and the settings say {config.main_branch}",
@@ -68,7 +68,7 @@ def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
     ]:
         yield warning(
             GIT, "tags", f"versions that went down: {_some(down)}",
-            "users are offered the highest version, whenever it was made: number the next one above all of them",
+            "installers pick the highest version, whatever its date: number the next one above all of them",
         )  # fmt: skip
     if not others and not down:
         count = len(releases)
@@ -87,7 +87,7 @@ def _down(versions: Sequence[Version | None]) -> Iterator[tuple[Version, Version
 
 
 def diagnose_index(state: IndexState, plan: Plan, config: Config, now: datetime) -> Iterator[Diagnosis]:
-    """Inspect each channel's newest version, main's order above it, and the remaining quota."""
+    """Check each channel's newest version, whether main is above it, and the remaining size quota."""
     final, preview = state.newest_final(), state.newest_preview()
     if not state.releases:
         yield warning(
@@ -112,10 +112,10 @@ def diagnose_index(state: IndexState, plan: Plan, config: Config, now: datetime)
 
 def _room(state: IndexState, config: Config, now: datetime) -> Diagnosis:
     seen = quota_usage(state, config.project_limit, now)
-    used = f"{seen.used / seen.limit:.0%} of the project's room is used"
+    used = f"{seen.used / seen.limit:.0%} of the project's quota is used"
     if seen.days is not None and seen.days < _SOON:
         return warning(
-            INDEX, "room", f"{used}; the rest is enough for {seen.days:.0f} days at the present pace",
+            INDEX, "room", f"{used}; the rest is enough for {seen.days:.0f} days at the current rate",
             "delete old previews on the index's own page, or ask it for more room (`project-limit` then)",
         )  # fmt: skip
     return passed(INDEX, "room", used)
@@ -124,7 +124,7 @@ def _room(state: IndexState, config: Config, now: datetime) -> Diagnosis:
 def diagnose_publishers(
     wanted: Collection[Publisher], attested: Mapping[Channel, Attested | None], project: str
 ) -> Iterator[Diagnosis]:
-    """Compare the publishers that the settings imply with those that each channel's newest attested file names."""
+    """Compare the expected publishers with the ones in the attestations of each channel's newest file."""
     for publisher in wanted:
         topic, file = f"{publisher.channel} publisher", attested.get(publisher.channel)
         text = ", ".join(value or "unknown repository" for value in publisher.row[1:])
@@ -135,7 +135,7 @@ def diagnose_publishers(
             yield error(
                 INDEX, topic, f"{file.file} was published by {', '.join(value or 'none' for value in file.values)}; "
                 f"the settings say {text}",
-                "put settings and publisher in step: `release-channels setup-publishing` shows the values",
+                "make settings and publisher agree: `release-channels setup-publishing` shows the values",
             )  # fmt: skip
         elif not publisher.repository:
             published = f"; {file.file} was published by {file.values[0]}" if file else ""
@@ -148,7 +148,7 @@ def diagnose_publishers(
             )
         elif file is None:
             yield declared(
-                INDEX, topic, f"{text}: no attested file tells, and only the owners of {project} see it on the index",
+                INDEX, topic, f"{text}: no attested file confirms it, and only owners of {project} see it on the index",
                 "`release-channels setup-publishing --apply` lets the workflow show its identity to the index",
             )  # fmt: skip
         else:

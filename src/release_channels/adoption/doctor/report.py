@@ -26,7 +26,7 @@ _STYLES = {
 def print_diagnosis(
     context: TaskContext, tasks: tuple[str, ...], find_next: Callable[[TaskContext], str], *, as_json: bool
 ) -> int:
-    """Print what would make a release fail, as lines or as JSON; return 1 if anything would, otherwise 0.
+    """Print the findings as lines or as JSON; return the exit code, 1 if there is an error, otherwise 0.
 
     The lines end with the next command.
     """

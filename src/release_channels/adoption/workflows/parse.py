@@ -1,4 +1,4 @@
-"""One `run:` of a workflow file, taken apart into words. Pure."""
+"""The command of a workflow's `run:` step, split into words. Pure."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _STARTERS = {"nox", "invoke", "inv", "release-channels"}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One `run:` in words: what it starts, and what stands behind `--`."""
+class RunCommand:
+    """One `run:` command, split into words."""
 
     words: tuple[str, ...]
 
     @property
     def starts_us(self) -> bool:
-        """True if it calls nox or invoke."""
+        """True if it runs nox or invoke."""
         return bool(_STARTERS.intersection(self.words)) or self.script is not None
 
     @property
     def script(self) -> str | None:
-        """The noxfile that is run as a script, if one is."""
+        """The noxfile that it runs as a script, or None."""
         for option, file in pairwise(self.words):
             if option == "--script" and file.endswith(".py"):
                 return file
@@ -33,7 +33,7 @@ class Line:
 
     @property
     def sessions(self) -> tuple[str, ...]:
-        """The nox sessions that it names; where it names some twice, nox takes the last."""
+        """The nox sessions on the command line; of several session options nox takes the last."""
         names: list[str] = []
         takes = False
         for word in self.before:
@@ -48,22 +48,22 @@ class Line:
 
     @property
     def before(self) -> tuple[str, ...]:
-        """The words before a lone `--`."""
+        """The words before `--`."""
         return self.words[: self.words.index("--")] if "--" in self.words else self.words
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The words behind a lone `--`, which a session reads."""
+        """The words after `--`, which the session parses."""
         return self.words[len(self.before) + 1 :]
 
     @property
     def index(self) -> str | None:
-        """The index that it names."""
+        """The value of its --index option."""
         return next((value for name, value in pairwise(self.options) if name == "--index"), None)
 
 
-def parse_line(text: str) -> Line | None:
-    """Take a `run:` apart into words; None if it is more than one line or more than one plain command."""
+def parse_line(text: str) -> RunCommand | None:
+    """Split a `run:` into words; None if it is more than one line or more than one plain command."""
     stripped = text.strip()
     if "\n" in stripped:
         return None
@@ -74,4 +74,4 @@ def parse_line(text: str) -> Line | None:
     except ValueError:
         return None
     is_plain = not any(set(word) <= set("();<>|&") for word in words) and "`" not in stripped and "$(" not in stripped
-    return Line(words) if words and is_plain else None
+    return RunCommand(words) if words and is_plain else None

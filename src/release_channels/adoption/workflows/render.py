@@ -1,4 +1,4 @@
-"""Fill the templates: what a project is like becomes the text of its workflow files. Pure but for the templates."""
+"""Fill the workflow templates with a project's values. Pure but for reading the templates."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TAG = re.compile(r"[A-Za-z0-9._/{}@=,-]+")
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """How the project's own checks are started: the words before `-s`, the sessions, and over which Pythons."""
+    """How the test workflow runs the project's tests: the command before `-s`, the sessions, and the Pythons."""
 
     __test__ = False  # not one of pytest's, whatever its name
 
@@ -52,7 +52,7 @@ class Tests:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What the workflow files of a project depend on."""
+    """The values that a project's workflow files depend on."""
 
     config: Config
     tests: Tests | None = None
@@ -86,12 +86,12 @@ def render(adoption: Adoption) -> Mapping[str, str]:
 
 
 def template(name: str) -> str:
-    """Read a template."""
+    """Read a template file."""
     return (files("release_channels.adoption") / "templates" / name).read_text(encoding="utf-8")
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """Put values into their places, also into those that values bring along.
+    """Fill the placeholders of a template, also those inside of the values.
 
     A place with a line of its own takes any number of lines, indented as it is; without any the line goes away.
 
@@ -109,7 +109,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def tag_pattern(tag_format: str) -> str:
-    """Write a tag format as the filter of a workflow's `tags:`; a version begins with a digit.
+    """Return a tag format as a pattern of a workflow's `tags:` filter; a version begins with a digit.
 
     Source: GitHub's workflow syntax reference, filter pattern cheat sheet.
     """

@@ -1,4 +1,4 @@
-"""The rules that workflow files keep, whoever edited them: what may publish, with which rights, and what runs there.
+"""The rules for workflow files: what may publish, with which permissions, and which commands run there.
 
 Files that this tool writes keep all of them; a project's other workflows keep those that guard its publishers.
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from release_channels.adoption.workflows.parse import Line, parse_line
+from release_channels.adoption.workflows.parse import RunCommand, parse_line
 from release_channels.adoption.workflows.render import PREPARE
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
@@ -66,7 +66,7 @@ _UPLOAD_COMMANDS = ("publish", "upload")
 
 @dataclass(frozen=True, slots=True)
 class RuleViolation:
-    """A rule that a file does not keep: where, which, and what to do."""
+    """A broken rule: the file, the line, the rule, and what to do."""
 
     path: str
     line: int
@@ -103,7 +103,7 @@ class _File:
 def check_workflows(
     files: Mapping[str, str], config: Config, *, ours: Collection[str] = ()
 ) -> tuple[RuleViolation, ...]:
-    """Check workflow files by their paths; those of gate and channels, and `ours` also, keep every rule."""
+    """Check workflow files by path; only the files of gate and channels, and those in `ours`, must keep every rule."""
     release = {f"{WORKFLOWS}/{name}" for name in (config.preview_workflow, config.public_workflow)}
     strict = {*release, f"{WORKFLOWS}/{config.gate_workflow}", *ours}
     violations: list[RuleViolation] = []
@@ -220,7 +220,7 @@ def _line(file: _File, name: str, job: Value, run: Value) -> Iterator[RuleViolat
         yield from _with_rights(file, name, run, line)
 
 
-def _with_rights(file: _File, name: str, run: Value, line: Line) -> Iterator[RuleViolation]:
+def _with_rights(file: _File, name: str, run: Value, line: RunCommand) -> Iterator[RuleViolation]:
     """Check what runs where a token can be had: the locked release tool, and of its sessions only some."""
     is_locked = line.words[:3] == ("uv", "run", "--frozen") and line.script is not None
     if line.words[:4] != ("uv", "run", "--no-project", "nox") and not is_locked:
@@ -284,7 +284,7 @@ def _last_job(file: _File) -> Iterator[RuleViolation]:
     jobs = file.top["jobs"].table
     last = next((name for name, job in jobs.items() if "ci-result" in _sessions(job)), None)
     if last is None:
-        yield file.broken(file.top["jobs"].line, "last-job", "no job concludes: `nox -s ci-result`")
+        yield file.broken(file.top["jobs"].line, "last-job", "no job evaluates the others: `nox -s ci-result`")
         return
     job = jobs[last]
     missing = sorted(set(jobs) - {last} - set(job["needs"].texts))

@@ -103,7 +103,7 @@ def limited(words: Sequence[str], gate: GateConfig, running_threads: int = 0) ->
 
 
 def size_of(directory: Path) -> int:
-    """Return the size of a directory's content, in bytes, without following links."""
+    """Return the size of a directory's content in bytes, without following links."""
     total = 0
     for here, _, names in os.walk(directory, onerror=None, followlinks=False):
         for name in names:

@@ -174,7 +174,7 @@ class BubblewrapSandbox:
         return self.directory / WORK
 
     def run(self, words: Sequence[str], *, seconds: float, keep: int) -> Excerpt:
-        """Run a command in `work`.
+        """Run a command in `work` for at most `seconds`, and keep `keep` bytes of its output.
 
         Raises: FailedError if it exceeds the limit of the disk.
         """

@@ -122,7 +122,10 @@ class DaytonaSandbox:
         return Excerpt(None if is_late else code, head + between + tail, size, is_late)
 
     def put(self, name: str, content: bytes) -> None:
-        """Upload a file into the sandbox's working directory."""
+        """Upload a file into the sandbox's working directory.
+
+        Raises: FailedError if Daytona fails.
+        """
         self._upload(content, self.root / WORK / name)
 
     def fill(self, contents: Contents | None) -> None:

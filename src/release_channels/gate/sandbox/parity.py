@@ -11,7 +11,7 @@ from release_channels.errors import FailedError
 from release_channels.gate.sandbox.base import Sandbox, Sandboxes
 
 _SECONDS = 60
-_KEEP = 4 * 2**20
+_KEEP = 4 * 2**20  # bytes
 # The last command shows the files that the others have left in `work`.
 _COMMANDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("binary", ("/bin/sh", "-c", "printf '\\000\\001\\377\\012' > binary && cat binary")),

@@ -23,7 +23,7 @@ _SOME_VERSION = Version("1.2.3")
 
 @dataclass(frozen=True, slots=True)
 class ChainFault:
-    """A place where the chain is cut: the file, the line and what is wrong."""
+    """A break in the chain: its file, its line and the reason."""
 
     path: str
     line: int
@@ -33,7 +33,7 @@ class ChainFault:
 def check_chain(
     workflows: Mapping[str, Value], config: Config, version: Version = _SOME_VERSION
 ) -> Iterator[ChainFault]:
-    """Check that gate and preview follow the workflow before them, and that the tag of a version starts the public one.
+    """Check that gate and preview follow the workflow before them, and that a version's tag starts the public one.
 
     A workflow that is missing is reported elsewhere.
     """

@@ -45,7 +45,7 @@ class Value:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts of a list, or the one text that may stand in its place."""
+        """The texts of a list, or of a single text in its place."""
         return tuple(entry.text for entry in self.entries) or ((self.text,) if self.text else ())
 
 
@@ -100,7 +100,7 @@ def environment_of(job: Value) -> str:
 
 
 def quoted(text: str) -> str:
-    """Write a text so that YAML reads it as that text: plain where that is safe, else as JSON does.
+    """Format a text as a YAML scalar: plain if that is safe, otherwise quoted as JSON.
 
     Source: YAML 1.2, which takes every JSON string as it is.
     """

@@ -16,7 +16,7 @@ _SCOPES = (
 
 
 def permissions_of(workflow: Value, job: Value) -> frozenset[str]:
-    """Return a job's permissions, as in `contents: read`: its own, else the workflow's, else the default.
+    """Return a job's permissions, such as `contents: read`: its own, or the workflow's, or the default.
 
     A scope that is not named is `none` as soon as one is; an OIDC token can only be written.
     """

@@ -30,14 +30,14 @@ def find_span(path: str, locate: Callable[[str], tuple[int, int]]) -> Callable[[
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Another name for a version: in the same file, or in the one of these files that exists."""
+    """The target of an alias: a name in the same file, or in the one of these files that exists."""
 
     name: str
     files: tuple[str, ...] = ()
 
 
 def find_link(text: str, name: str, path: str) -> Link | None:
-    """Return what a name is another name for: `a = b`, or `from .m import b as a`; None if it has its own value.
+    """Return what a name is an alias of: `a = b`, or `from .m import b as a`; None if it has its own value.
 
     Raises: RefusedError for a file that is not Python.
     """
@@ -71,7 +71,7 @@ def assigned_value(tree: ast.Module, name: str) -> ast.expr | None:
 
 
 def only_text(text: str, name: str, path: str) -> str | None:
-    """Return the string that a Python file gives to a name once, at its top level; None if it has no or another value.
+    """Return the string that a Python file assigns to a name once, at its top level; None for any other name.
 
     Raises: RefusedError for a file that is not Python.
     """

@@ -28,7 +28,7 @@ _INSTALL = (
 
 @dataclass(frozen=True, slots=True)
 class ActInvocation:
-    """Input of one act run: files by absolute path, and the environment of its steps."""
+    """Input of one act run: files by absolute path, the environment of its steps, and its limit in seconds."""
 
     event: str
     workflow: Path
@@ -78,12 +78,12 @@ class ActResult:
     """True if it was ended from outside, or took too long."""
 
     def said(self, job: str = "") -> str:
-        """Return all that a job wrote, or the whole run."""
+        """Return the output of a job, or of the whole run."""
         return "\n".join(line.text for line in self.lines if job in ("", line.job))
 
 
 def find_act(beside: Path = Path(sys.executable), path: str | None = None) -> Path:
-    """Find act among this tool's own programs, then on a PATH (by default the process's).
+    """Find act next to this tool's own programs, otherwise on a PATH.
 
     Raises: RefusedError that says what to install.
     """
@@ -95,7 +95,7 @@ def find_act(beside: Path = Path(sys.executable), path: str | None = None) -> Pa
 
 
 def run_act(program: Path, run: ActInvocation, secrets: Iterable[str] = ()) -> ActResult:
-    """Run one workflow until it ends or times out, and terminate every process it started.
+    """Run one workflow until it ends or times out, and terminate every process that it started.
 
     The result contains none of the values in `secrets`.
     """

@@ -36,7 +36,7 @@ class Cleaned:
 def clean(
     workflow: Workflow, mapped: Mapping[str, frozenset[str]], *, is_tests: bool = False, runs_tests: bool = False
 ) -> Cleaned:
-    """Make the copy; `mapped` names the actions that have a local counterpart, with the inputs that those know.
+    """Return the adapted copy; `mapped` has the inputs of each action with a local replacement.
 
     In the project's own tests an action without a counterpart only says that it is not rehearsed; so does what the
     jobs run, unless `runs_tests`.
@@ -113,13 +113,13 @@ _ADDED = re.compile(r"(-[\w.]*\d[\w.]*)?(\(.*\))?$")
 
 
 def missing_pythons(said: str) -> Iterator[str]:
-    """Read what nox left out from all that a run wrote."""
+    """Yield the Pythons that nox skipped, from a run's output."""
     for session, python in _SKIPPED.findall(said):
         yield f"Python {python} (not on this machine), for the session {session}"
 
 
 def left_out_whole(said: str) -> Iterator[str]:
-    """List the sessions of which nothing ran: a run is green all the same."""
+    """Yield the sessions that nox skipped completely, although the run is green."""
     ran = {_bare(session) for session in _RAN.findall(said)}
     for session in dict.fromkeys(_bare(session) for session, _ in _SKIPPED.findall(said)):
         if session not in ran:

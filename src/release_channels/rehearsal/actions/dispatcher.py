@@ -51,7 +51,7 @@ class WorkflowDispatcher:
         self.refs = self._refs()
 
     def pushed(self) -> tuple[Event, ...]:
-        """Return the pushes since the last call, as one push of several refs would make them."""
+        """Return the push events since the last call, as one push of several refs makes them."""
         before, self.refs = self.refs, self._refs()
         moved = [ref for ref, sha in self.refs.items() if before.get(ref) != sha]
         announced = announced_refs(moved)
@@ -90,7 +90,7 @@ class WorkflowDispatcher:
         return tuple(workflow for workflow in started if workflow.file in files)
 
     def workflows(self, sha: str) -> Iterator[Workflow]:
-        """Read the workflow files of a commit; one of the project's own that cannot be read is noted.
+        """Read the workflow files of a commit; unreadable ones of the project's own are noted.
 
         Raises: RefusedError for a file of the release that cannot be rehearsed.
         """
@@ -107,7 +107,7 @@ class WorkflowDispatcher:
                 self._note_once(f"{PurePosixPath(path).name}: {stop}")
 
     def workflow(self, file: str, sha: str = "") -> Workflow:
-        """Read one workflow file, of main's tip unless another commit is named.
+        """Read one workflow file of main's tip, or of a commit.
 
         Raises: RefusedError if there is none.
         """
@@ -138,7 +138,7 @@ class WorkflowDispatcher:
         return self.completed_run(ran.id, ran.workflow)
 
     def completed_run(self, run_id: int, workflow: Workflow) -> Event:
-        """Return the workflow_run event of a run, with the run as the GitHub double reports it.
+        """Return the workflow_run event of a run by its id, with the run as the GitHub double reports it.
 
         Source: GitHub's documentation of workflow_run: it runs on the last commit of the default branch.
         """
@@ -156,7 +156,10 @@ class WorkflowDispatcher:
         return Event("workflow_run", f"refs/heads/{environment.config.main_branch}", self.main, payload)
 
     def run(self, workflow: Workflow, event: Event, changes: RunOverrides | None = None) -> WorkflowRunResult:
-        """Run a workflow as a new run."""
+        """Run a workflow as a new run.
+
+        Raises: FailedError if act cannot run it.
+        """
         return self._run(self._open(workflow, event), changes or RunOverrides())
 
     def cancel(self, workflow: Workflow, event: Event) -> WorkflowRunResult:
@@ -176,7 +179,10 @@ class WorkflowDispatcher:
         return RunnerSession(run_id, number, 1, workflow, event, self.environment.repository)
 
     def run_again(self, ran: WorkflowRunResult, changes: RunOverrides | None = None) -> WorkflowRunResult:
-        """Re-run a run as its next attempt, with the same id, number and payload."""
+        """Re-run a run as its next attempt, with the same id, number and payload.
+
+        Raises: FailedError if act cannot run it.
+        """
         self.environment.state.rerun(ran.id, status="in_progress")
         attempt = len(self.environment.state.runs[ran.id].attempts)
         session = RunnerSession(ran.id, ran.number, attempt, ran.workflow, ran.event, self.environment.repository)
@@ -310,13 +316,13 @@ class WorkflowDispatcher:
 
 
 def own_files(config: Config) -> frozenset[str]:
-    """Return the names of the workflow files that a release consists of."""
+    """Return the names of the workflow files of a release."""
     gate = {config.gate_workflow} if config.gate.enabled else set()
     return frozenset({config.test_workflow, config.preview_workflow, config.public_workflow, *gate})
 
 
 def release_files(workflows: Sequence[Workflow], config: Config) -> frozenset[str]:
-    """Return the names of the release's workflow files, and of those that these follow by `workflow_run`."""
+    """Return the names of the release's workflow files, and of those that trigger them by `workflow_run`."""
     files = own_files(config)
     while True:
         followed = [workflow.on["workflow_run"]["workflows"].texts for workflow in workflows if workflow.file in files]

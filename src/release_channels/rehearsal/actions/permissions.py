@@ -29,7 +29,7 @@ def job_tokens(workflow: Workflow, token: str) -> dict[str, Sequence[str]]:
 
 
 def rights_script(workflow: Workflow, token: str, barred: Mapping[str, str], stops: Sequence[Breakpoint] = ()) -> str:
-    """Build the script; `barred` maps a job to the reason why its environment rejects the ref."""
+    """Return the script; `barred` maps a job to the reason why its environment rejects the ref."""
     trusted = "|".join(shlex.quote(job.id) for job in workflow.jobs if job.may(IDENTITY)) or "''"
     lines = [
         "unset BASH_ENV",
@@ -60,7 +60,7 @@ class Breakpoint:
 
     @property
     def line(self) -> str:
-        """Return the shell line that waits."""
+        """Return the shell command that waits."""
         position, reached, go = (shlex.quote(text) for text in (f"{self.job}/{self.step}", self.reached, self.go))
         waiting = f": > {reached}; while [ ! -e {go} ]; do sleep 0.05; done"
         return f'if [ "$GITHUB_JOB/$GITHUB_ACTION" = {position} ] && [ ! -e {go} ]; then {waiting}; fi'

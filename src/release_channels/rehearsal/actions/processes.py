@@ -14,7 +14,7 @@ _PROC = Path("/proc")
 
 
 def end_marked(mark: str) -> tuple[int, ...]:
-    """Terminate every process whose environment contains a mark, and return their ids.
+    """Terminate every process with a mark in its environment, and return their ids.
 
     A step is a session of its own, and what it starts can be another: no process group contains them all. Looked for
     again until nothing is found, since one that is about to be ended may still start another.

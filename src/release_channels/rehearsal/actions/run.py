@@ -17,7 +17,7 @@ _OUTCOME = re.compile(rf"^({'|'.join(re.escape(result) for result in Result)}): 
 
 @dataclass(frozen=True, slots=True)
 class RunOverrides:
-    """Differences from the workflow file, set by a fault or by an option to run less."""
+    """Differences from the workflow file, set by a fault or an option; `seconds` is the run's time limit."""
 
     stops: tuple[Breakpoint, ...] = ()
     without: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class RunOverrides:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRunResult:
-    """One completed workflow run: its event and its result."""
+    """One completed workflow run: its event, its result and its duration in seconds."""
 
     id: int
     number: int
@@ -45,16 +45,16 @@ class WorkflowRunResult:
 
     @property
     def is_green(self) -> bool:
-        """True if it ended well."""
+        """True if it succeeded."""
         return self.conclusion == "success"
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """The last lines of the sessions in it, in the order in which they were written."""
+        """The outcome lines of its sessions, in order."""
         return tuple(line.text for line in self.act_result.lines if _OUTCOME.match(line.text))
 
     def outcome(self) -> str:
-        """Return the outcome that tells most: one that is not good, else one that published, else the last."""
+        """Return the most informative outcome: a failure, otherwise a publication, otherwise the last one."""
         text = [line for line in self.outcomes if not line.startswith(f"{Result.DONE}:")] or list(self.outcomes)
         for kinds in ((Result.REFUSED, Result.FAILED), (Result.PUBLISHED, Result.ALREADY), (Result.SKIPPED,)):
             for line in text:

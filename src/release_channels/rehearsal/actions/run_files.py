@@ -25,7 +25,7 @@ _SERVER = "https://github.com"
 def prepare(
     environment: RehearsalEnvironment, session: RunnerSession, cleaned: Cleaned, token: str, changes: RunOverrides
 ) -> ActInvocation:
-    """Write the files of one run."""
+    """Write the files of one run, and return the input of act."""
     workflow, event = session.workflow, session.event
     directory = environment.directory / "runs" / f"{session.run_id}-{session.attempt}"
     directory.mkdir(parents=True)
@@ -109,7 +109,7 @@ def _barred(environment: RehearsalEnvironment, session: RunnerSession) -> dict[s
 
 
 def mapped_actions() -> dict[str, frozenset[str]]:
-    """List the actions that have a counterpart here, with the inputs that these know."""
+    """Return the actions with a local replacement, and the inputs that it supports."""
     found = {}
     for path in sorted(COMPOSITES.glob("*/action.yml")):
         found[path.parent.name] = frozenset(read_workflow(path.read_text(encoding="utf-8"), path.name)["inputs"].table)

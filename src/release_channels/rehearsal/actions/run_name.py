@@ -1,4 +1,4 @@
-"""The title of a run: `run-name` with its few expressions worked out. Pure."""
+"""The title of a run: evaluate the few expressions in `run-name`. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PATH = re.compile(r"(github|inputs)((?:\.[A-Za-z_][\w-]*)+)")
 
 
 def title_of(run_name: str, contexts: Mapping[str, Any], otherwise: str, *, key: str = "run-name") -> str:
-    """Work out the title, or the text of another key; paths into `github` and `inputs`, literals and `||` are known.
+    """Evaluate `run-name` or another key: paths into `github` and `inputs`, literals and `||` are supported.
 
     Raises: RefusedError for any other expression: a wrong title would hide a run.
     """

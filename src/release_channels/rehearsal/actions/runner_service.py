@@ -33,7 +33,7 @@ ArtifactHook = Callable[[str, Mapping[str, bytes]], Mapping[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class RunnerSession:
-    """One run as its runner sees it; its two tokens are valid for this run only."""
+    """One run as its runner sees it, with two tokens that are valid for this run only."""
 
     run_id: int
     number: int
@@ -45,7 +45,7 @@ class RunnerSession:
     runner_token: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
 
     def claims(self, job: WorkflowJob) -> Claims:
-        """Describe the identity of a job.
+        """Return the OIDC claims of a job.
 
         Source: GitHub's documentation of the OIDC token; `environment` is there only where the job names one.
         """
@@ -78,7 +78,7 @@ class RunnerSession:
 
 
 class RunnerService:
-    """Runner endpoints for all current runs; its own errors are recorded."""
+    """Runner endpoints for all current runs; it records its own errors."""
 
     def __init__(self, state: GitHubState, issuer: Issuer) -> None:
         self.failures: list[str] = []
@@ -102,7 +102,7 @@ class RunnerService:
         self._sessions[session.run_id] = session
 
     def close(self, session: RunnerSession) -> None:
-        """Accept no more requests of a run."""
+        """Reject further requests of a run."""
         self._sessions.pop(session.run_id, None)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""Cut a workflow file by the positions of its values. Pure."""
+"""Edit a workflow file at the positions of its values. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Cut:
 
 
 def cut_entry(text: str, value: Value) -> Cut:
-    """Take an entry out of its mapping; in a flow mapping the comma behind it goes, too."""
+    """Remove an entry from its mapping; in a flow mapping also the comma after it."""
     rest = text[value.end :]
     blanks = len(rest) - len(rest.lstrip(" "))
     return Cut(value.key_start, value.end + blanks + 1 if rest[blanks : blanks + 1] == "," else value.end)
@@ -30,7 +30,7 @@ def replace_value(value: Value, new: str) -> Cut:
 
 
 def apply_cuts(text: str, cuts: Iterable[Cut]) -> str:
-    """Make the cuts in a copy; every line keeps its number, so that later messages name the right one."""
+    """Apply the cuts to a text without changing line numbers, which messages refer to."""
     for cut in sorted(cuts, key=lambda one: one.start, reverse=True):
         gone = text[cut.start : cut.end]
         # What ends in the indentation of the next line must leave that where it is.

@@ -25,7 +25,7 @@ class WorkflowStep:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowJob:
-    """One job: what it needs, may, and does."""
+    """One job: its needs, permissions and steps."""
 
     id: str
     name: str
@@ -37,7 +37,7 @@ class WorkflowJob:
     steps: tuple[WorkflowStep, ...]
 
     def may(self, right: str) -> bool:
-        """Return whether the job was given a right, as in `id-token: write`."""
+        """Check whether the job has a permission, such as `id-token: write`."""
         return right in self.permissions
 
 
@@ -55,7 +55,7 @@ class Workflow:
 
     @property
     def file(self) -> str:
-        """The name of the file, by which publishers and runs know it."""
+        """The name of the file, by which publishers and runs identify it."""
         return PurePosixPath(self.path).name
 
     def job(self, id: str) -> WorkflowJob | None:
@@ -64,7 +64,7 @@ class Workflow:
 
 
 def parse_workflow(path: str, text: str) -> Workflow:
-    """Read a workflow file.
+    """Parse a workflow file.
 
     Raises: RefusedError for a file that is none, or with a job in a reusable workflow, which is not rehearsed.
     """

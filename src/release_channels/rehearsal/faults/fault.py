@@ -20,7 +20,7 @@ from release_channels.rehearsal.actions.workflow import Workflow
 from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.rehearsal.maintainer import Maintainer
 
-_PAUSE = 0.05
+_PAUSE = 0.05  # seconds
 
 
 class End(StrEnum):
@@ -36,7 +36,7 @@ class End(StrEnum):
 
 @dataclass(slots=True)
 class Injection:
-    """An injected fault: where, the run's overrides, and how often it fired."""
+    """An injected fault: its position, the run's overrides, and how many times it fired."""
 
     where: str
     changes: RunOverrides = field(default_factory=RunOverrides)
@@ -69,7 +69,7 @@ Recover = Callable[[FaultContext, WorkflowRunResult], WorkflowRunResult]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong."""
+    """One fault, how to inject it, and its expected end."""
 
     name: str
     what: str
@@ -96,13 +96,13 @@ def again(context: FaultContext, ran: WorkflowRunResult) -> WorkflowRunResult:
 
 
 def resume(context: FaultContext, _ran: WorkflowRunResult) -> WorkflowRunResult:
-    """Dispatch the public workflow on the tag."""
+    """Complete the release: dispatch the public workflow on the tag."""
     return context.dispatcher.dispatch(context.workflow.file, f"refs/tags/{context.tag}", {"do": "resume"})
 
 
 @contextmanager
 def held_at(context: FaultContext, job: str, step: str, action: Callable[[Injection], None]) -> Iterator[Injection]:
-    """Call an action while a run waits before a step; the step then continues unless it was killed."""
+    """Run an action while a run waits before a step; the step continues afterwards unless it was killed."""
     directory = context.environment.directory / f"stop-{secrets.token_hex(4)}"
     directory.mkdir()
     stop = Breakpoint(job, step, str(directory))

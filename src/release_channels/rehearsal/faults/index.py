@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _UPLOAD, _PAGE, _AUDIENCE = "/legacy", "/simple/", "/_/oidc/audience"
-_HANGS = 6.0
+_HANGS = 6.0  # seconds
 _PATIENCE = "2"
 
 

@@ -1,4 +1,4 @@
-"""The table of faults for the documents, from the faults themselves. Pure."""
+"""The table of faults for the documentation. Pure."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class FaultResult:
 
 
 def select_faults(name: str) -> tuple[Fault, ...]:
-    """Return the faults with these names; the kills of each step are added once the workflow is known.
+    """Return the faults with these names, including the kills of each step of the workflow.
 
     Raises: UsageError for an unknown name.
     """
@@ -112,7 +112,7 @@ def _set_up_context(scenario: Scenario, channel: Channel) -> FaultContext:
 
 
 def run_fault(fault: Fault, context: FaultContext, reference: PublishedState) -> FaultResult:
-    """Run one fault and compare with its declaration; `reference` is the state after a clean release."""
+    """Run one fault and compare it with its expected end; `reference` is the state after a clean release."""
     begun = time.monotonic()
     console.say(f"{fault.name}: {fault.what}", style="bold")
     at_first = published_state(context.environment)
@@ -144,7 +144,7 @@ def run_fault(fault: Fault, context: FaultContext, reference: PublishedState) ->
 
 
 def require_expected_ends(results: Sequence[FaultResult]) -> None:
-    """Raise for a fault that did not fire, or did not end as it has to.
+    """Raise an error for faults that did not fire, or did not end as expected.
 
     Raises: FailedError that names each with what was wrong.
     """

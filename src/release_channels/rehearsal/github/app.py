@@ -35,7 +35,7 @@ _PAUSE = 60
 
 
 class GitHubApp:
-    """One repository as GitHub would serve it."""
+    """The API of one repository as a WSGI application."""
 
     def __init__(self, state: GitHubState) -> None:
         self.failures: list[str] = []

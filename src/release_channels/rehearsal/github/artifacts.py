@@ -32,8 +32,9 @@ def get_artifact(call: Call) -> dict[str, Any]:
 
 
 def locate_archive(call: Call) -> Answer:
-    """Lead to the store where the archive lies, by an address that needs no token.
+    """Redirect to the archive in the storage, by a URL that needs no token.
 
+    Raises: Refused with 404 or 410 for a missing or expired artifact.
     Source: GitHub's REST reference, download an artifact: 302, and 410 once it has expired.
     """
     artifact = _artifact(call)
@@ -55,7 +56,7 @@ def blob(state: GitHubState, values: Mapping[str, Any], headers: Headers) -> Ans
 
 
 def show_artifact(call: Call, artifact: StoredArtifact) -> dict[str, Any]:
-    """Show an artifact whole."""
+    """Format an artifact with all fields."""
     run = call.state.runs[artifact.run_id]
     return call.site.show(
         "artifact",

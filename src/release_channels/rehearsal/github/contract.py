@@ -1,4 +1,4 @@
-"""The contract of the GitHub double: GitHub's own description of the operations, which requests and answers keep.
+"""The contract of the GitHub double: requests and responses must match GitHub's own API description.
 
 `contract.json` is taken from that description by a script beside the tests; nothing in it is written by hand.
 """
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from release_channels.rehearsal.github.state import Answer
 
 VERSION_HEADER = "X-GitHub-Api-Version"
-_SHOWN = 300
+_SHOWN = 300  # characters
 _BOOLEANS = {"true": True, "false": False}
 
 
 class Contract:
-    """The operations that GitHub describes, and a validator of their parts."""
+    """GitHub's description of its operations, with a validator."""
 
     def __init__(self, described: Mapping[str, Any], validator: Draft202012Validator) -> None:
         self.api_version: str = described["about"]["api_version"]
@@ -35,7 +35,7 @@ class Contract:
         self._validator = validator
 
     def check_request(self, operation: str, request: Request, body: bytes) -> str:
-        """Return the breach of the contract by a request, or an empty text."""
+        """Return how a request breaks the contract; empty if it does not."""
         described = self.operations[operation]
         if request.headers.get(VERSION_HEADER) != self.api_version:
             return f"{VERSION_HEADER} is not {self.api_version}"
@@ -54,7 +54,7 @@ class Contract:
             return "the body is not JSON"
 
     def check_answer(self, operation: str, answer: Answer) -> str:
-        """Return the breach of the contract by an answer, or an empty text; any page stands for a server that fails.
+        """Return how a response breaks the contract; empty if it does not, or for a server error.
 
         Source: GitHub's description, and for the statuses that it leaves out the list in `contract.json`.
         """
@@ -80,7 +80,7 @@ class Contract:
 
 @cache
 def load_contract() -> Contract:
-    """Read the contract, once in a process.
+    """Read the contract once per process.
 
     Raises: RefusedError if the library is missing.
     """

@@ -1,4 +1,4 @@
-"""Environments, their reviewers, and what was deployed to them."""
+"""Environments, their reviewers, and deployments to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def get_environment(call: Call) -> dict[str, Any]:
 
 
 def list_branch_policies(call: Call) -> Listing:
-    """List the branches and tags that may deploy to an environment that names them."""
+    """List the patterns of branches and tags that may deploy to an environment."""
     policies = custom_policies_of(call).policies
     return Listing([call.site.show("policy", policy) for policy in policies], "branch_policies")
 
@@ -56,7 +56,7 @@ def _show_deployment(site: Site, deployment: StoredDeployment) -> dict[str, Any]
 
 
 def show_reviewer(site: Site, name: str) -> dict[str, Any]:
-    """Show a reviewer: a person, or a team."""
+    """Format a reviewer: a person or a team."""
     if not name.startswith("team "):
         return {"type": "User", "reviewer": site.user(name)}
     title = name.removeprefix("team ")
@@ -67,7 +67,7 @@ def show_reviewer(site: Site, name: str) -> dict[str, Any]:
 
 
 def show_environment(call: Call, environment: StoredEnvironment) -> dict[str, Any]:
-    """Show an environment with its rules."""
+    """Format an environment with its rules."""
     rules: list[dict[str, Any]] = []
     if environment.wait_minutes:
         rules.append(_rule(environment.id + 3, "wait_timer", wait_timer=environment.wait_minutes))
@@ -105,18 +105,19 @@ def _show_status(site: Site, deployment: StoredDeployment, number: int, state: s
 
 
 def environment_name(call: Call) -> str:
-    """Read the name of the environment from a path, where a slash in it is written `%2F`."""
+    """Read the name of the environment from a path, where `%2F` is a slash in the name."""
     return unquote(call.values["environment"])
 
 
 def environment_of(call: Call) -> StoredEnvironment:
-    """Find the environment that a path names."""
+    """Find the environment that a request's path names."""
     return require(call.state.environments.get(environment_name(call)))
 
 
 def custom_policies_of(call: Call) -> StoredEnvironment:
-    """Find the environment that a path names, if it has policies of its own.
+    """Find the environment that a request's path names, which must have its own policies.
 
+    Raises: Refused with 404 if it has none.
     Source: GitHub's REST reference, deployment branch policies: 404 where `custom_branch_policies` is false.
     """
     environment = environment_of(call)

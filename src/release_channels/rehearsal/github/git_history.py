@@ -13,7 +13,7 @@ from release_channels.adapters.process import CompletedProcess, run_unchecked
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A commit as git shows it."""
+    """The fields of a commit, as git prints them."""
 
     sha: str
     tree: str
@@ -29,14 +29,14 @@ class History:
     git_dir: Path | None
 
     def commit(self, revision: str) -> str | None:
-        """Resolve a branch, a tag or a full commit name, as the API does."""
+        """Resolve a branch, a tag or a full commit hash, as the API does."""
         for name in (f"refs/heads/{revision}", f"refs/tags/{revision}", revision):
             if sha := self._ask("rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"):
                 return sha
         return None
 
     def tree(self, revision: str, path: str) -> str | None:
-        """Return the object of a directory in a commit; None if there is none."""
+        """Return the hash of a directory in a commit; None if there is none."""
         return self._ask("rev-parse", "--quiet", "--verify", "--end-of-options", f"{self.commit(revision)}:{path}")
 
     def ref(self, name: str) -> tuple[str, str] | None:
@@ -53,7 +53,7 @@ class History:
         return tuple((self._ask("for-each-ref", "--format=%(refname)") or "").splitlines())
 
     def tag_object(self, sha: str) -> tuple[str, str, str, str] | None:
-        """Parse an annotated tag: its name, its object, the type of that, and its message."""
+        """Parse an annotated tag: its name, target, target type and message."""
         text = self._ask("cat-file", "tag", sha)
         if text is None:
             return None
@@ -62,12 +62,12 @@ class History:
         return lines["tag"], lines["object"], lines["type"], message
 
     def file(self, revision: str, path: str) -> str | None:
-        """Read a text file as a commit contains it."""
+        """Read a text file of a commit."""
         sha = self.commit(revision)
         return self._ask("cat-file", "blob", f"{sha}:{path}") if sha else None
 
     def create_tag(self, name: str, sha: str) -> None:
-        """Make a lightweight tag, as publishing a release without a tag does."""
+        """Create a lightweight tag, as publishing a release without a tag does."""
         self._run("update-ref", f"refs/tags/{name}", sha).or_raise()
 
     def merge_base(self, base: str, head: str) -> str | None:

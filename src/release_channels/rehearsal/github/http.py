@@ -36,7 +36,7 @@ Reply = Answer | Listing | dict[str, Any] | list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to the API; without a token `token` is empty, and so are its rights."""
+    """One request to the API; without a token, `token` and its rights are empty."""
 
     state: GitHubState
     site: Site
@@ -52,20 +52,20 @@ class Call:
 
     @property
     def repository(self) -> str:
-        """The repository that the path names."""
+        """The repository that the request's path names."""
         return f"{self.values.get('owner')}/{self.values.get('name')}"
 
     def may(self, area: str, level: str) -> bool:
-        """Return whether the token has a right; who may write may read."""
+        """Check whether the token has a permission; write includes read."""
         return f"{area}: write" in self.rights or (level == "read" and f"{area}: read" in self.rights)
 
     def number(self, key: str, default: int) -> int:
-        """Read a parameter that is a positive number; anything else counts as not sent."""
+        """Return a positive number from the query; any other value counts as not sent."""
         text = self.query.get(key, "")
         return int(text) if text.isdecimal() and int(text) else default
 
     def sent(self) -> dict[str, Any]:
-        """Read the JSON object that was sent.
+        """Return the JSON object in the body.
 
         Raises: Refused with 400 if it is none.
         """
@@ -79,7 +79,7 @@ class Call:
 
 
 class Refused(Exception):
-    """An error answer as GitHub words it: a message, and what is wrong with which field."""
+    """An error response in GitHub's format: a message, and the error of each field."""
 
     def __init__(self, status: int, message: str, *errors: Mapping[str, str]) -> None:
         super().__init__(message)
@@ -88,7 +88,7 @@ class Refused(Exception):
         self.errors = errors
 
     def answer(self) -> Answer:
-        """Format the answer.
+        """Format the response.
 
         Source: GitHub's REST reference, client errors.
         """
@@ -99,12 +99,12 @@ class Refused(Exception):
 
 
 def not_found() -> Refused:
-    """Format the refusal of things that are not there and of things that are hidden."""
+    """Build the 404 response for missing and for hidden objects."""
     return Refused(404, "Not Found")
 
 
 def require(stored: _Stored | None) -> _Stored:
-    """Return what a path names.
+    """Return a value that must exist.
 
     Raises: Refused with 404 if there is none.
     """
@@ -120,17 +120,17 @@ def find_ref(call: Call, name: str) -> tuple[str, str] | None:
 
 
 def invalid(**error: str) -> Refused:
-    """Format the refusal of a field, by `resource`, `field`, `code` and `message`."""
+    """Build the 422 response for a field, with `resource`, `field`, `code` and `message`."""
     return Refused(422, "Validation Failed", error)
 
 
 def no_access() -> Refused:
-    """Format the refusal of a token that lacks a right."""
+    """Build the response for a token without a permission."""
     return Refused(403, "Resource not accessible by integration")
 
 
 def rate_limited(now: float, seconds: float = 600) -> Answer:
-    """Make the answer to a request above the limit, which is used up for some seconds.
+    """Build the response to a request above the rate limit, which is reset after some seconds.
 
     Source: GitHub's REST reference, rate limits.
     """
@@ -151,5 +151,5 @@ def slow_down(seconds: int | None = 60) -> Answer:
 
 
 def broken(status: int = 502) -> Answer:
-    """Make the page that stands in front of a server that fails."""
+    """Build the HTML page of a failing server, with an HTTP status."""
     return Answer(status, b"<html><body>Unicorn!</body></html>", {"Content-Type": "text/html"})

@@ -19,17 +19,17 @@ from typing import Any
 
 
 def stamp(moment: datetime | None) -> str | None:
-    """Write a time as the API does."""
+    """Format a time as the API does."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def node(number: int) -> str:
-    """Return the end of an object's global name, which a prefix for its kind precedes."""
+    """Return the end of an object's node id, after the prefix of its type."""
     return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
 
 
 def repository_id(repository: str) -> int:
-    """Return the number of a repository."""
+    """Return the id of a repository."""
     return sum(repository.encode())
 
 
@@ -51,7 +51,7 @@ def _fill(template: Any, values: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The address of the stand-in, and the names of its repository."""
+    """The URL of the double, and its repository."""
 
     url: str
     repository: str
@@ -60,21 +60,21 @@ class Site:
 
     @property
     def api(self) -> str:
-        """The base address of the API."""
+        """The base URL of the API."""
         return f"{self.url}/api/v3"
 
     @property
     def repo(self) -> str:
-        """The API address of the repository."""
+        """The API URL of the repository."""
         return f"{self.api}/repos/{self.repository}"
 
     @property
     def html(self) -> str:
-        """The web address of the repository."""
+        """The web URL of the repository."""
         return f"{self.url}/{self.repository}"
 
     def show(self, template: str, *stored: Any, **more: Any) -> dict[str, Any]:
-        """Fill a template with the addresses, the fields of what is stored, and more values, of which later ones win.
+        """Fill a template with the URLs, the fields of stored objects and further values; later values win.
 
         `node` is made from `id` where it is not passed.
         """
@@ -90,12 +90,12 @@ class Site:
         return filled
 
     def user(self, login: str = "tester") -> dict[str, Any]:
-        """Show an account, short form."""
+        """Format an account in the short form."""
         kind = "Bot" if login.endswith("[bot]") else "User"
         return self.show("user", login=login, id=sum(login.encode()), type=kind)
 
     def minimal_repository(self, repository: str) -> dict[str, Any]:
-        """Show a repository, short form; it need not be the one that is stood in for."""
+        """Format a repository in the short form, which can be another one."""
         owner, _, name = repository.partition("/")
         return self.show(
             "repository",
@@ -108,6 +108,6 @@ class Site:
         )
 
     def full_repository(self) -> dict[str, Any]:
-        """Show the repository itself, as it is part of other objects."""
+        """Format the repository as a part of other objects."""
         visibility = "private" if self.private else "public"
         return self.minimal_repository(self.repository) | self.show("repository_details", visibility=visibility)

@@ -10,7 +10,10 @@ from release_channels.rehearsal.github.state import Answer, StoredPull
 
 
 def create_pull(call: Call) -> Answer:
-    """Open a pull request: both branches exist, differ, and have none open already."""
+    """Open a pull request between two existing branches that differ and have no open one.
+
+    Raises: Refused with 422 for any other branches.
+    """
     sent = call.sent()
     head, base = str(sent.get("head", "")).rpartition(":")[2], str(sent.get("base", ""))
     history = call.state.history
@@ -30,7 +33,7 @@ def create_pull(call: Call) -> Answer:
 
 
 def list_pulls(call: Call) -> Listing:
-    """List pull requests, newest first, open ones unless asked otherwise."""
+    """List pull requests, newest first; by default the open ones."""
     wanted = call.query.get("state", "open")
     owner = call.state.repository.partition("/")[0]
     listed = [

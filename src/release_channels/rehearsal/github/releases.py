@@ -1,4 +1,4 @@
-"""Releases and their files, by GitHub's rules for names, broken uploads, and immutable releases."""
+"""Releases and their files, by GitHub's rules for names, interrupted uploads and immutable releases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from release_channels.rehearsal.github.http import Call, Listing, Refused, broken, invalid, not_found, require
 from release_channels.rehearsal.github.state import Answer, StoredAsset, StoredRelease
 
-MAX_BODY = 125_000
+MAX_BODY = 125_000  # characters
 _WORKFLOWS = ".github/workflows"
 _LATEST = ("true", "false", "legacy")
 
@@ -24,8 +24,9 @@ def list_assets(call: Call) -> Listing:
 
 
 def upload_asset(call: Call) -> Answer:
-    """Take a file under a name that is free, which may be rewritten; an immutable release takes none.
+    """Store a file under an unused name, which may be changed; an immutable release accepts none.
 
+    Raises: Refused with 422 for a used or invalid name, or an immutable release.
     Source: GitHub's REST reference, upload a release asset.
     """
     release, name = release_of(call), clean_name(call.query.get("name", ""))
@@ -52,12 +53,18 @@ def upload_asset(call: Call) -> Answer:
 
 
 def get_asset(call: Call) -> dict[str, Any]:
-    """Show one file of a release."""
+    """Show one file of a release.
+
+    Raises: Refused with 404 if there is none.
+    """
     return show_asset(call, *_asset(call))
 
 
 def delete_asset(call: Call) -> Answer:
-    """Take a file out of a release that is not immutable."""
+    """Delete a file of a release that is not immutable.
+
+    Raises: Refused for a missing file or an immutable release.
+    """
     release, asset = _asset(call)
     if release.is_immutable:
         raise Refused(422, "Cannot delete asset from an immutable release")
@@ -66,12 +73,12 @@ def delete_asset(call: Call) -> Answer:
 
 
 def clean_name(name: str) -> str:
-    """Write the name of an asset as GitHub does: whatever else stands in it becomes one dot, and none at the ends."""
+    """Return the name that GitHub gives an asset: other characters become one dot, removed at both ends."""
     return re.sub(r"[^A-Za-z0-9_+@-]+", ".", name).strip(".")
 
 
 def show_asset(call: Call, release: StoredRelease, asset: StoredAsset) -> dict[str, Any]:
-    """Show a file of a release whole."""
+    """Format a file of a release with all fields."""
     whole = asset.state == "uploaded"
     return call.site.show(
         "asset",
@@ -84,12 +91,15 @@ def show_asset(call: Call, release: StoredRelease, asset: StoredAsset) -> dict[s
 
 
 def sees_drafts(call: Call) -> bool:
-    """Return whether a token may know of drafts."""
+    """Check whether a token may see drafts."""
     return call.may("contents", "write")
 
 
 def release_of(call: Call) -> StoredRelease:
-    """Find the release that a path names; a draft is not there for those who may not write."""
+    """Find the release that a request's path names; a draft is visible only with write access.
+
+    Raises: Refused with 404 if there is none.
+    """
     release = require(call.state.releases.get(call.values["release_id"]))
     if release.is_draft and not sees_drafts(call):
         raise not_found()
@@ -105,7 +115,7 @@ def _asset(call: Call) -> tuple[StoredRelease, StoredAsset]:
 
 
 def list_releases(call: Call) -> Listing:
-    """List releases, newest first; drafts are seen by those alone who may write, fresh ones by nobody."""
+    """List releases, newest first, with drafts only for write access and without fresh ones while the double lags."""
     releases = [
         release
         for release in call.state.releases.values()
@@ -116,7 +126,7 @@ def list_releases(call: Call) -> Listing:
 
 
 def get_release(call: Call) -> dict[str, Any]:
-    """Show a release by its number."""
+    """Show a release by its id."""
     return show_release(call, release_of(call))
 
 
@@ -139,6 +149,7 @@ def get_latest(call: Call) -> dict[str, Any]:
 def create_release(call: Call) -> Answer:
     """Create a release, published at once unless it is a draft.
 
+    Raises: Refused for an invalid field, tag or target.
     Source: GitHub's REST reference, create a release; its documentation of immutable releases, for burned tags.
     """
     sent = call.sent()
@@ -165,7 +176,10 @@ def create_release(call: Call) -> Answer:
 
 
 def update_release(call: Call) -> dict[str, Any]:
-    """Change a release, or publish it; of an immutable one only the words can change."""
+    """Change or publish a release; of an immutable one only title and text can change.
+
+    Raises: Refused for an invalid field, tag or target.
+    """
     release, sent = release_of(call), call.sent()
     tag = sent.get("tag_name") or release.tag
     if release.is_immutable and (tag != release.tag or sent.get("draft") or "target_commitish" in sent):
@@ -198,7 +212,7 @@ def delete_release(call: Call) -> Answer:
 
 
 def show_release(call: Call, release: StoredRelease) -> dict[str, Any]:
-    """Show a release whole; a draft's page has a name of its own."""
+    """Format a release with all fields; a draft has a separate URL."""
     page = release.tag
     if release.is_draft:
         page = f"untagged-{hashlib.sha256(str(release.id).encode()).hexdigest()[:20]}"

@@ -1,4 +1,4 @@
-"""The repository itself: commits compared, tags looked up, generated notes."""
+"""The repository: compare commits, look up tags, generate notes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from release_channels.rehearsal.github.git_history import Shown
 from release_channels.rehearsal.github.http import Call, Refused, find_ref, not_found, require
 
-_PAGE = 250
+_PAGE = 250  # commits
 
 
 def get_repository(call: Call) -> dict[str, Any]:
@@ -18,8 +18,9 @@ def get_repository(call: Call) -> dict[str, Any]:
 
 
 def compare(call: Call) -> dict[str, Any]:
-    """Compare two commits, branches or tags, written BASE...HEAD.
+    """Compare two commits, branches or tags, given as BASE...HEAD.
 
+    Raises: Refused with 404 if one is unknown.
     Source: GitHub's REST reference, compare two commits: by their merge base, 250 commits to a page.
     """
     base_name, dots, head_name = call.values["basehead"].partition("...")
@@ -67,7 +68,10 @@ def get_tag(call: Call) -> dict[str, Any]:
 
 
 def get_commit(call: Call) -> dict[str, Any]:
-    """Show the commit that a branch, a tag or a name stands for."""
+    """Show the commit of a branch, a tag or a hash.
+
+    Raises: Refused with 422 if it is unknown.
+    """
     sha = call.state.history.commit(call.values["revision"])
     if sha is None:
         raise Refused(422, f"No commit found for SHA: {call.values['revision']}")
@@ -77,7 +81,7 @@ def get_commit(call: Call) -> dict[str, Any]:
 
 
 def get_contents(call: Call) -> dict[str, Any]:
-    """Show a text file as a branch, a tag or a commit contains it.
+    """Show a text file of a branch, a tag or a commit.
 
     Source: GitHub's REST reference, get repository content: base64 up to one megabyte.
     """
@@ -95,7 +99,10 @@ def get_contents(call: Call) -> dict[str, Any]:
 
 
 def generate_notes(call: Call) -> dict[str, Any]:
-    """Format notes from the commits since a tag."""
+    """Format notes from the commits since a tag.
+
+    Raises: Refused with 422 for an unknown tag.
+    """
     sent = call.sent()
     tag, since = sent.get("tag_name"), sent.get("previous_tag_name")
     history = call.state.history

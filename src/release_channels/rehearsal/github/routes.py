@@ -1,4 +1,4 @@
-"""The table of routes: each method and path below the repository, its handler, and the right that it takes."""
+"""The routes of the API: method and path, handler, and required permission."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from release_channels.rehearsal.github.http import Call, Reply
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row; anybody may read `area` of a public repository, unless it is read only with the right itself."""
+    """One route; `area` of a public repository is readable without a token, unless `with_token`."""
 
     method: str
     path: str
@@ -26,12 +26,12 @@ class Route:
 
     @property
     def operation(self) -> str:
-        """The method and the path, whatever its variables are called; the contract has it under this name."""
+        """The method and the path without variable names, the key in the contract."""
         return f"{self.method} {re.sub('<[^>]*>', '{}', self.path)}"
 
     @property
     def level(self) -> str:
-        """The level of the right."""
+        """The level of the required permission: read or write."""
         return "read" if self.method == "GET" else "write"
 
 
@@ -97,7 +97,7 @@ _UPLOADS = ("/api/uploads/repos/<owner>/<name>",)
 
 @cache
 def url_map() -> Map:
-    """Compile the rules of every address once in a process: it takes a tenth of a second."""
+    """Compile the routes once per process, which takes 0.1 seconds."""
     rules = [
         Rule(prefix + route.path, endpoint=route, methods=[route.method])
         for route in ROUTES

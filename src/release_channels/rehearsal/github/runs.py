@@ -1,4 +1,4 @@
-"""Workflow runs, their jobs, and the approvals that they wait for."""
+"""Workflow runs, their jobs, and pending approvals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _MOST_FOUND = 1000
 
 
 def list_runs(call: Call) -> Listing:
-    """List runs, newest first, of the whole repository or one workflow file, by the documented filters."""
+    """List runs, newest first, of the repository or one workflow file, with the documented filters.
+
+    Raises: Refused with 404 for an unknown workflow file.
+    """
     seen = [run for run in call.state.runs.values() if call.state.is_seen(run.created_at)]
     runs = sorted(seen, key=lambda run: run.id, reverse=True)
     if asked := call.values.get("workflow"):
@@ -59,7 +62,10 @@ _FILTERS: Mapping[str, Callable[[StoredRun, str], bool]] = {
 
 
 def get_run(call: Call) -> dict[str, Any]:
-    """Show a run as its newest attempt stands, or as the attempt that was asked for."""
+    """Show a run with its newest or with a given attempt.
+
+    Raises: Refused with 404 if there is none.
+    """
     run = run_of(call)
     number = call.values.get("attempt", len(run.attempts))
     if not 1 <= number <= len(run.attempts):
@@ -68,7 +74,7 @@ def get_run(call: Call) -> dict[str, Any]:
 
 
 def list_jobs(call: Call) -> Listing:
-    """List the jobs of the newest attempt, of one, or of all."""
+    """List the jobs of the newest attempt, of a given one, or of all."""
     run = run_of(call)
     attempts = list(enumerate(run.attempts, 1))
     if number := call.values.get("attempt"):
@@ -80,7 +86,7 @@ def list_jobs(call: Call) -> Listing:
 
 
 def list_pending(call: Call) -> list[dict[str, Any]]:
-    """Show the environment that a run waits for and who may let it through; nothing where it does not wait."""
+    """Show the environment that a run waits for, with its reviewers; empty if the run does not wait."""
     environment = call.state.environments.get(run_of(call).now.waits_for or "")
     if environment is None:
         return []
@@ -90,7 +96,7 @@ def list_pending(call: Call) -> list[dict[str, Any]]:
 
 
 def show_run(site: Site, run: StoredRun, number: int | None = None) -> dict[str, Any]:
-    """Show a run whole, as its newest attempt stands or an earlier one."""
+    """Format a run with all fields, of its newest attempt or of attempt `number`."""
     number = number or len(run.attempts)
     return site.show(
         "run",
@@ -136,10 +142,13 @@ def _workflow_id(workflow: str) -> int:
 
 
 def dispatch(call: Call) -> Answer | dict[str, Any]:
-    """Start a workflow file on a branch or a tag, as the file stands there.
+    """Start a workflow file on a branch or a tag, as it is there.
 
-    `on_dispatch` decides what the run then does. Source: GitHub's REST reference, create a workflow dispatch
-    event; the workflow must be known, which it is from its first run or from the default branch.
+    `on_dispatch` decides what the run then does.
+    Source: GitHub's REST reference, create a workflow dispatch event; the workflow must be known, which it is from its
+    first run or from the default branch.
+
+    Raises: Refused for an unknown workflow file, ref or input.
     """
     sent, workflow = call.sent(), call.values["workflow"]
     history = call.state.history
@@ -161,7 +170,10 @@ def dispatch(call: Call) -> Answer | dict[str, Any]:
 
 
 def list_annotations(call: Call) -> Listing:
-    """List what a job left on the page of its run; the check of a job has the job's number."""
+    """List the annotations of a job by its check run, which has the job's id.
+
+    Raises: Refused with 404 for an unknown job.
+    """
     job_id = call.values["job_id"]
     if not any(
         job.id == job_id for run in call.state.runs.values() for attempt in run.attempts for job in attempt.jobs

@@ -25,11 +25,11 @@ class RunningGitHub:
         return self._served.requests
 
     def warnings(self) -> tuple[str, ...]:
-        """Report what went wrong in the stand-in itself, which is a bug of it, and what GitHub does not describe."""
+        """Return the double's internal errors, and requests that GitHub's description does not have."""
         return (*self._app.failures, *self._app.breaches, *self._served.errors)
 
     def take_breaches(self) -> tuple[str, ...]:
-        """Return the requests so far that GitHub does not describe, and forget them: they were meant to be such."""
+        """Return the requests that break the contract, and clear the list, since a test sent them on purpose."""
         taken = tuple(self._app.breaches)
         self._app.breaches.clear()
         return taken
@@ -43,10 +43,10 @@ class RunningGitHub:
 
 @contextmanager
 def serve_github(state: GitHubState, *, tls: Tls | None = None, port: int = 0) -> Iterator[RunningGitHub]:
-    """Serve a repository on loopback, and stop when the block ends, however it ends.
+    """Serve a repository on loopback until the block ends; `port` 0 is any free port.
 
     Raises: RefusedError if the port is taken.
     """
     app = GitHubApp(state)
-    with serve_wsgi(app, "the GitHub stand-in", tls=tls, port=port) as served:
+    with serve_wsgi(app, "the GitHub double", tls=tls, port=port) as served:
         yield RunningGitHub(served, app)

@@ -1,4 +1,4 @@
-"""Settings of administrators: environments and their policies, rulesets, secrets by name, immutable releases."""
+"""Settings for administrators: environments and their policies, rulesets, secret names, immutable releases."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _RULES = {"required reviewers": "enterprise", "wait timer": "enterprise", "branc
 
 
 def put_environment(call: Call) -> dict[str, Any]:
-    """Create an environment, or set its rules: whatever is not sent is taken away.
+    """Create an environment, or replace its rules: whatever is not sent is removed.
 
+    Raises: Refused with 422 for an invalid rule.
     Source: GitHub's REST reference, create or update an environment.
     """
     sent, name = call.sent(), environment_name(call)
@@ -60,8 +61,9 @@ def _check_plan(call: Call, wanted: Mapping[str, object]) -> None:
 
 
 def add_policy(call: Call) -> Answer | dict[str, Any]:
-    """Allow a pattern of refs to deploy to an environment; one that already exists leads to itself.
+    """Allow a pattern of refs to deploy to an environment; an existing pattern is redirected to.
 
+    Raises: Refused with 422 for an invalid pattern.
     Source: GitHub's REST reference, create a deployment branch policy.
     """
     environment, sent = custom_policies_of(call), call.sent()
@@ -90,7 +92,7 @@ def list_rulesets(call: Call) -> Listing:
 
 
 def get_ruleset(call: Call) -> dict[str, Any]:
-    """Show one ruleset whole."""
+    """Show one ruleset with its rules."""
     ruleset = require(call.state.rulesets.get(call.values["ruleset_id"]))
     conditions = {"ref_name": {"include": list(ruleset.includes), "exclude": list(ruleset.excludes)}}
     rules = [{"type": rule} for rule in ruleset.rules]
@@ -98,7 +100,10 @@ def get_ruleset(call: Call) -> dict[str, Any]:
 
 
 def get_immutable(call: Call) -> dict[str, Any]:
-    """Return whether releases are immutable; 404 where that is not switched on."""
+    """Return whether releases are immutable.
+
+    Raises: Refused with 404 if they are not.
+    """
     if not call.state.immutable_releases:
         raise not_found()
     return {"enabled": True, "enforced_by_owner": False}

@@ -21,7 +21,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 class GitHubState:
-    """One repository on the stand-in, in memory; `lock` is held while a request is answered.
+    """One repository of the double, in memory; `lock` is held while a request is handled.
 
     `tokens` maps each token to its rights, `contents: write` for example. `git` is the bare repository that commits,
     tags and branches are read from. `faults` are asked before a request is carried out, `lost` afterwards: what they
@@ -83,7 +83,7 @@ class GitHubState:
         self._last_id = 1000
 
     def new_id(self) -> int:
-        """Return a number that nothing has."""
+        """Return an unused id."""
         with self.lock:
             self._last_id += 1
             return self._last_id
@@ -133,7 +133,7 @@ class GitHubState:
         title: str = "A change",
         head_repository: str | None = None,
     ) -> int:
-        """Add a run of a workflow file and return its id; numbers count up per workflow."""
+        """Add a run of a workflow file and return its id; numbers are counted per workflow."""
         with self.lock:
             taken = [run.number for run in self.runs.values() if run.workflow == workflow]
             run = StoredRun(
@@ -153,7 +153,7 @@ class GitHubState:
             return run.id
 
     def rerun(self, run_id: int, *, status: str = "completed", conclusion: str | None = "success") -> None:
-        """Add an attempt to a run."""
+        """Add an attempt to a run, by the run's id."""
         with self.lock:
             done = conclusion if status == "completed" else None
             self.runs[run_id].attempts.append(Attempt(status, done, self.clock()))
@@ -222,7 +222,7 @@ class GitHubState:
             self.rulesets[made.id] = made
 
     def annotate(self, job_id: int, message: str, *, level: str = "failure", title: str = "") -> None:
-        """Add a message of a job to the page of its run."""
+        """Add an annotation to a job."""
         with self.lock:
             self.annotations.setdefault(job_id, []).append(StoredAnnotation(level, title, message))
 
@@ -252,7 +252,7 @@ class GitHubState:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer; content that is not a bytes is sent as JSON."""
+    """A complete response; content other than bytes is sent as JSON."""
 
     status: int
     content: Any = b""
@@ -308,7 +308,7 @@ class StoredRun:
 
     @property
     def now(self) -> Attempt:
-        """The newest attempt, which the run shows."""
+        """The newest attempt, which determines the run's state."""
         return self.attempts[-1]
 
 
@@ -331,7 +331,7 @@ class StoredArtifact:
 
 @dataclass(slots=True)
 class StoredAsset:
-    """One file of a release; `starter` is what an upload that broke off leaves."""
+    """One file of a release; an interrupted upload has the state `starter`."""
 
     id: int
     name: str
@@ -371,7 +371,7 @@ class StoredPolicy:
 
 @dataclass(slots=True)
 class StoredEnvironment:
-    """One environment and its rules; without `policy` every ref is allowed, else protected branches or `policies`."""
+    """One environment; without `policy` every ref may deploy, otherwise protected branches or `policies`."""
 
     id: int
     name: str
@@ -385,7 +385,7 @@ class StoredEnvironment:
 
 @dataclass(slots=True)
 class StoredRuleset:
-    """One ruleset; patterns are whole ref names, rules their types."""
+    """One ruleset: patterns of full ref names, and the types of its rules."""
 
     id: int
     name: str
@@ -398,7 +398,7 @@ class StoredRuleset:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnnotation:
-    """A message of a job on the page of its run."""
+    """An annotation of a job."""
 
     level: str
     title: str
@@ -407,7 +407,7 @@ class StoredAnnotation:
 
 @dataclass(slots=True)
 class StoredDeployment:
-    """One deployment with its statuses, oldest first, and the run that made it."""
+    """One deployment with its statuses, oldest first, and the id of its run."""
 
     id: int
     environment: str
@@ -419,7 +419,7 @@ class StoredDeployment:
 
 @dataclass(slots=True)
 class StoredPull:
-    """One pull request, with the last commits that its branches were seen at."""
+    """One pull request, with the last known commits of its branches."""
 
     number: int
     head: str

@@ -1,4 +1,4 @@
-"""Find everything that the index would refuse or a user would trip over, before a byte is uploaded."""
+"""Find everything that the index would refuse or that would break for a user, before the upload."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["CheckContext", "check_files", "check_release"]
 
 
 def check_release(subject: CheckContext) -> tuple[Finding, ...]:
-    """Check the files of one release and report all findings together, worst first."""
+    """Run all checks on the files of one release, and return all findings, worst first."""
     archives, damaged = _read_all(subject.files)
     previous, unread = _read_previous(subject)
     groups: tuple[Callable[[], list[Finding]], ...] = (
@@ -71,7 +71,7 @@ def _reason(err: UnreadableError, path: Path) -> str:
 
 
 def check_files(subject: CheckContext, archives: Sequence[Archive], previous: Archive | None) -> Iterator[Finding]:
-    """Run the checks that only look at what was read: no program, no network."""
+    """Run the checks that only read the files, without programs and network."""
     yield from filenames.check_set(subject)
     existing = [(path.name, path.stat().st_size) for path in subject.files if path.is_file()]
     for name, size in existing:

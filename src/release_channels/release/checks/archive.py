@@ -1,4 +1,4 @@
-"""Distributions as plain values, read once for all checks; nothing is extracted."""
+"""The contents of distributions, read once for all checks, without extracting anything."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _KEPT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The contents of a distribution: members, sha256 of the files, texts that a check needs, parsed core metadata."""
+    """The contents of a distribution: members, sha256 of the files, needed texts, core metadata; `size` in bytes."""
 
     path: Path
     kind: Kind
@@ -51,7 +51,7 @@ class Archive:
 
     @property
     def files(self) -> tuple[Member, ...]:
-        """List the ordinary files."""
+        """List the regular files."""
         return tuple(member for member in self.members if member.is_file)
 
     @property
@@ -61,25 +61,25 @@ class Archive:
 
     @property
     def dist_infos(self) -> tuple[str, ...]:
-        """List the `.dist-info` directories at the top of a wheel, its own first; there should be no other."""
+        """List the `.dist-info` directories at the top of a wheel, its own first; there should be only one."""
         own = "-".join(self.name.split("-")[:2]) + ".dist-info"
         directories = [root for root in self.roots if root.endswith(".dist-info")]
         return tuple(sorted(directories, key=lambda root: root != own))
 
     @property
     def metadata(self) -> bytes | None:
-        """Return METADATA of a wheel or PKG-INFO of an sdist, if it is where it belongs."""
+        """Return METADATA of a wheel or PKG-INFO of an sdist; None if it is missing."""
         if self.kind is Kind.WHEEL:
             return self.about("METADATA")
         return self.texts.get(f"{self.roots[0]}/PKG-INFO") if self.roots else None
 
     def about(self, name: str) -> bytes | None:
-        """Return a text of the wheel's `.dist-info` directory, if it is there."""
+        """Return a file of the wheel's `.dist-info` directory; None if it is missing."""
         return self.texts.get(f"{self.dist_infos[0]}/{name}") if self.dist_infos else None
 
 
 def read_archive(path: Path) -> Archive:
-    """Read a distribution once, from beginning to end.
+    """Read a distribution once, completely.
 
     Raises: UnreadableError if it is damaged or missing, RefusedError if it is not a distribution.
     """

@@ -1,4 +1,4 @@
-"""Find archives that are not built as installers and the index expect it. Pure."""
+"""Find archives that installers or the index do not accept. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from release_channels.model.findings import Finding
 from release_channels.release.checks.archive import Archive
 from release_channels.release.checks.context import error, list_errors, summarize
 
-_AGAIN = "build again; if it stays so, the build backend is at fault"
+_AGAIN = "build again; if that does not help, report it to the build backend"
 
 
 def check_contents(archive: Archive) -> Iterator[Finding]:
-    """Find what is wrong with how an archive is built."""
+    """Find errors in the structure of an archive."""
     yield from check_members(archive)
     if archive.kind is Kind.WHEEL:
         yield from check_wheel_layout(archive)
@@ -26,7 +26,7 @@ def check_contents(archive: Archive) -> Iterator[Finding]:
 
 
 def check_members(archive: Archive) -> Iterator[Finding]:
-    """Find members that cannot be unpacked safely, and those for which the index refuses the archive.
+    """Find members that are unsafe to unpack, or for which the index rejects the archive.
 
     Source: source distribution format, source distribution archive features (once PEP 721) and binary distribution
     format; the index refuses duplicates, comments, and members that are neither stored nor deflated.
@@ -55,7 +55,7 @@ def check_members(archive: Archive) -> Iterator[Finding]:
 
 
 def check_sdist_layout(archive: Archive) -> Iterator[Finding]:
-    """Find an sdist that is not one directory named after it, with PKG-INFO in it.
+    """Find an sdist that is not a single directory named after it with PKG-INFO.
 
     Source: source distribution archive name and contents (once PEP 625 and 643).
     """
@@ -78,7 +78,7 @@ def check_wheel_layout(archive: Archive) -> Iterator[Finding]:
 
 
 def check_record(archive: Archive) -> Iterator[Finding]:
-    """Find where RECORD and the contents of a wheel disagree.
+    """Find differences between RECORD and the contents of a wheel.
 
     Digests other than sha256 are allowed; no backend writes them, so for these only the size is compared.
 
@@ -104,7 +104,7 @@ def check_record(archive: Archive) -> Iterator[Finding]:
         (
             (broken, "RECORD has lines that are not name, hash and size", hint),
             (missing, "RECORD leaves out", hint),
-            (sorted(recorded.keys() - files.keys()), "RECORD names what the wheel does not hold", hint),
+            (sorted(recorded.keys() - files.keys()), "RECORD lists files that the wheel does not contain", hint),
             (wrong, "RECORD has another hash or size for", hint),
         ),
     )

@@ -1,4 +1,4 @@
-"""The input of the checks, and the wording of findings. Pure."""
+"""The input of the checks, and the format of findings. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from release_channels.model.version import Channel
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """The files of one release, and what they must be.
+    """The files of one release, and their expected properties.
 
     Sizes are in bytes; `project_bytes` is what the project has on the index already. `previous` is the wheel of the
     release that users upgrade from, if it could be had. `scratch` is an empty directory to work in, `env` the
@@ -47,7 +47,7 @@ note = partial(Finding, Severity.NOTE)
 
 
 def sort_findings(findings: Iterable[Finding], allow: Collection[str] = ()) -> tuple[Finding, ...]:
-    """Put findings in the order of the report: worst first, then by file, and each of them once.
+    """Sort findings, worst first, then by file, without duplicates.
 
     What `allow` names has become a note.
     """
@@ -57,7 +57,7 @@ def sort_findings(findings: Iterable[Finding], allow: Collection[str] = ()) -> t
 
 
 def summarize(names: Iterable[str], most: int = 3) -> str:
-    """Join names in one line: all of them, or the first few and how many more there are."""
+    """Join names in one line: all of them, or the first few and the number of the others."""
     listed = list(names)
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
     return ", ".join(listed[:most]) + more
@@ -68,7 +68,7 @@ Listed = tuple[Iterable[str], str, str]
 
 
 def list_errors(file: str, rows: Iterable[Listed]) -> Iterator[Finding]:
-    """Format an error for each row that has names."""
+    """Build an error for each row that has names."""
     for names, message, hint in rows:
         if listed := summarize(names):
             yield error(file, f"{message}: {listed}", hint)

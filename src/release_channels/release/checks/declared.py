@@ -1,4 +1,4 @@
-"""Find what the index would refuse in the metadata that pyproject.toml declares, before anything is built."""
+"""Check the metadata that pyproject.toml declares by the index's rules, before a build."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ _WITHOUT_RULE = frozenset({"version", "keywords", "license-files"})
 
 
 def unknown_before_build(project: Project) -> tuple[str, ...]:
-    """List what the build backend alone knows, so that no rule can be checked without a build."""
+    """List the fields that only the build backend knows, so that they cannot be checked before a build."""
     if not project.has_project_table:
         return ("classifiers", "dependencies", "readme")
     return tuple(sorted(project.dynamic - _WITHOUT_RULE))
 
 
 def check_declared(project: Project, read: Read, subject: CheckContext) -> Iterator[Finding]:
-    """Check the fields of [project] that are not dynamic by the rules for the metadata of a distribution."""
+    """Check the static fields of [project] by the rules for a distribution's metadata."""
     if not project.has_project_table:
         return
     declared = parse_toml(project.text, project.path)["project"]

@@ -1,4 +1,4 @@
-"""Dependencies that the index refuses, or that would surprise who installs the project. Pure."""
+"""Find dependencies that the index refuses or that surprise users. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ASKING = frozenset({"==", "===", ">=", ">", "~="})  # the other operators keep 
 
 
 def check_dependencies(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
-    """Find dependencies that point past the index or at pre-releases.
+    """Find dependencies on direct URLs or on pre-releases.
 
     A direct URL is refused in any dependency, a pre-release only in what a default install gets.
     """
@@ -45,7 +45,7 @@ def check_local_version(subject: CheckContext, archive: Archive) -> Iterator[Fin
 
 
 def asks_for_prerelease(requirement: Requirement) -> str:
-    """Return the clause of a requirement that names a pre-release as its floor or its pin, or nothing."""
+    """Return the clause of a requirement that admits pre-releases by its bound or pin; empty if none does."""
     for clause in requirement.specifier:
         if clause.operator in _ASKING and _is_prerelease(clause.version):
             return str(clause)

@@ -1,4 +1,4 @@
-"""Find programs of a wheel that are malformed, and those of the last release that it lost. Pure."""
+"""Find malformed scripts of a wheel, and scripts of the previous release that it lacks. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PLATFORM_MODULES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A program that an entry point names: what it is called, the object that it runs, and the extras that it needs."""
+    """A script from an entry point: its name, its object reference, and its extras."""
 
     name: str
     module: str
@@ -80,7 +80,7 @@ def _entry_point(group: str, name: str, reference: str) -> Script:
 
 
 def scripts(archive: Archive) -> tuple[Script, ...]:
-    """List the console and gui scripts of a wheel; none if entry_points.txt is missing or malformed."""
+    """List the console and GUI scripts of a wheel; none if entry_points.txt is missing or malformed."""
     try:
         groups = parse_entry_points(archive.about("entry_points.txt") or b"")
     except MalformedError:
@@ -89,7 +89,7 @@ def scripts(archive: Archive) -> tuple[Script, ...]:
 
 
 def excuse(script: Script, problem: str, requires: Iterable[str]) -> str:
-    """Return why a script need not start in a default install on this machine; empty if nothing excuses it.
+    """Return why a script need not start in a default install on this machine; empty if it must.
 
     `requires` are the dependencies of the project, one of which may be for other platforms or for an extra.
 
@@ -115,7 +115,7 @@ def excuse(script: Script, problem: str, requires: Iterable[str]) -> str:
 
 
 def check_entry_points(archive: Archive) -> Iterator[Finding]:
-    """Find an entry_points.txt that does not parse; the index refuses it.
+    """Find a malformed entry_points.txt, which the index rejects.
 
     Source: entry points specification, file format.
     """
@@ -127,12 +127,12 @@ def check_entry_points(archive: Archive) -> Iterator[Finding]:
 
 
 def check_lost_scripts(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
-    """Find scripts that the newest release had and this release lost: with the upgrade users lose the tool."""
+    """Find scripts of the newest release that this release lacks, since an upgrade removes them."""
     if previous is None:
         return
     lost = _programs(previous) - _programs(archive)
     before = f"{subject.project} {subject.previous_version}" if subject.previous_version else previous.name
-    hint = "keep the script (it may print where it went): an upgrade takes the tool away from its users"
+    hint = "keep the script, which may print where it moved: an upgrade removes it for its users"
     for name in sorted(lost):
         message = f"{subject.project} {subject.version} has lost the script {name}, which {before} had"
         yield error(archive.name, message, hint, Allowable.LOST_SCRIPTS.case(name))

@@ -1,4 +1,4 @@
-"""Find files that are missing, too much, or not what the plan says they are. Pure."""
+"""Find files that are missing, unexpected, or not of the planned release. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BACKEND = "update the build backend, which writes this name"
 
 
 def check_set(subject: CheckContext) -> Iterator[Finding]:
-    """Find what is missing or too much: a release is one sdist, at least one wheel, and nothing else.
+    """Find missing or unexpected files: a release is one sdist and at least one wheel.
 
     Source: the index takes one sdist per release, and no other file types.
     """
@@ -38,7 +38,7 @@ def check_set(subject: CheckContext) -> Iterator[Finding]:
 
 
 def check_file_name(subject: CheckContext, path: Path) -> Iterator[Finding]:
-    """Find what is wrong with a file name: uv leaves such files out and reports success.
+    """Find invalid file names, which uv skips while it reports success.
 
     Source: source distribution file name (once PEP 625) and wheel file name specifications.
     """
@@ -84,13 +84,15 @@ def _check_parts(subject: CheckContext, file: str, name: str, version: str) -> I
 
 
 def check_identity(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
-    """Find where the core metadata disagree with the plan; versions are compared as versions.
+    """Find core metadata that differ from the plan; versions are compared as versions.
 
     Source: the index wants the sdist's name to carry the version of its metadata, digit for digit.
     """
     where = "METADATA" if archive.kind is Kind.WHEEL else "PKG-INFO"
     if archive.metadata is None:
-        yield error(archive.name, f"has no {where}", "build again; if it stays so, the build backend is at fault")
+        yield error(
+            archive.name, f"has no {where}", "build again; if that does not help, report it to the build backend"
+        )
         return
     name, written = archive.fields.get("name", ""), archive.fields.get("version", "")
     if canonicalize_name(name) != canonicalize_name(subject.project):

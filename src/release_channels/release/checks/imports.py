@@ -1,4 +1,4 @@
-"""Find what keeps a wheel from working: an install into a clean environment, and an import of each script."""
+"""Find wheels that do not work: install each into a clean environment, and import its scripts and packages."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from release_channels.release.checks.entry_points import excuse, scripts
 from release_channels.release.checks.wheel_layout import import_packages
 from release_channels.release.import_probe import prepare_probe, read_results
 
-_INSTALL_TIMEOUT = 900
-_IMPORT_TIMEOUT = 120
+_INSTALL_TIMEOUT = 900  # seconds
+_IMPORT_TIMEOUT = 120  # seconds
 _TAIL_LINES = 6
 
 
 @dataclass(frozen=True, slots=True)
 class ImportTarget:
-    """An object that must be importable; `script` is empty where it is an import package."""
+    """An object that must be importable; `script` is empty for an import package."""
 
     script: str
     module: str
@@ -36,7 +36,7 @@ class ImportTarget:
 
 
 def check_imports(subject: CheckContext, archives: Sequence[Archive], previous: Archive | None = None) -> list[Finding]:
-    """Install the wheel that fits this Python and import what it promises, each failure reported on its own.
+    """Install the wheel for this Python and import its scripts and packages, with a finding for each failure.
 
     A script that the wheel of the `previous` release could not start either is a warning.
     """
@@ -78,7 +78,7 @@ def _broken_before(subject: CheckContext, previous: Archive, base: Path) -> froz
 
 
 def import_targets(wheel: Archive) -> tuple[ImportTarget, ...]:
-    """List what must be importable: the object of every script, or the import packages if there are no scripts."""
+    """List the objects to import: every script's object, or the import packages if there are no scripts."""
     programs = tuple(ImportTarget(script.name, script.module, script.attr) for script in scripts(wheel))
     return programs or tuple(ImportTarget("", name) for name in import_packages(wheel))
 

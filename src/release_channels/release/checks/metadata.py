@@ -16,8 +16,8 @@ from release_channels.release.checks.context import error, note, summarize
 
 _OLDEST, _NEWEST = Version("1.0"), Version("2.5")
 _LICENSES_SINCE = Version("2.4")
-_SUMMARY = 512
-_LABEL = 32
+_SUMMARY = 512  # characters
+_LABEL = 32  # characters
 _REASONED = {"metadata_version", "summary"}  # fields that have a rule of their own below
 _URL_FIELDS: Mapping[str, Literal["home_page", "download_url"]] = {
     "Home-page": "home_page",
@@ -33,7 +33,7 @@ Problem = tuple[str, str]
 
 
 def check_metadata(archive: Archive) -> Iterator[Finding]:
-    """Find what is wrong with the core metadata of a distribution.
+    """Find invalid core metadata of a distribution.
 
     Source: core metadata specification, and the limits of the index on top of it.
     """
@@ -43,12 +43,12 @@ def check_metadata(archive: Archive) -> Iterator[Finding]:
     for message, hint in _license_file_problems(archive):
         yield error(archive.name, message, hint)
     if not archive.fields.get("requires_python"):
-        message = "says nothing about the Pythons it is for, so installers offer it to all"
+        message = "declares no Requires-Python, so installers offer it to every Python"
         yield note(archive.name, message, "set `requires-python`")
 
 
 def check_fields(archive: Archive) -> Iterator[Finding]:
-    """Find what is wrong with the fields alone, whatever else the archive contains."""
+    """Find invalid fields of core metadata, without reading the rest of the archive."""
     for rule in _FIELD_RULES:
         for message, hint in rule(archive):
             yield error(archive.name, message, hint)

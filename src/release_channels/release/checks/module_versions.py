@@ -1,4 +1,4 @@
-"""Find modules of a wheel that carry another version than its metadata; they are read, not imported. Pure."""
+"""Find modules of a wheel whose `__version__` differs from its metadata, without importing them. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HINT = "list the file in [[tool.release-channels.version-files]], or let it rea
 
 
 def check_module_versions(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
-    """Find a `__version__` of the project's own package that is not the version of the wheel.
+    """Find a `__version__` of the project's own package that differs from the wheel's version.
 
     A final would carry it for good, so that it is an error there; users of a preview get a warning.
     """

@@ -1,4 +1,4 @@
-"""Find what keeps the index from showing the description: twine's check, file by file."""
+"""Find descriptions that the index cannot render, with twine's check."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HINTS = (
 
 
 def check_readme(subject: CheckContext, archives: Sequence[Archive]) -> list[Finding]:
-    """Run `twine check --strict` on the files whose metadata are valid; it stops at the first that is not.
+    """Run `twine check --strict` on the files with valid metadata, and report every complaint.
 
     All in one run, since starting twine takes longer than its check. Where it complains, every file gets a run of its
     own, a few at a time, so that one file's complaints hide no other's.
@@ -57,7 +57,7 @@ def _run(subject: CheckContext, paths: Sequence[Path]) -> CompletedProcess:
 
 
 def parse_answer(file: str, text: str) -> Iterator[Finding]:
-    """Parse the output of twine about a file: a finding for each complaint, its details in the same message.
+    """Parse twine's output about a file into one finding for each complaint.
 
     Of what twine only warns, the index takes.
     """

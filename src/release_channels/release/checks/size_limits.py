@@ -1,4 +1,4 @@
-"""Find what exceeds the limits of the index on a file, a project, and what a file may unpack to. Pure."""
+"""Find what exceeds the index's limits: the size of a file or project, or the compression ratio. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _MIB = 1 << 20
 _GIB = 1 << 30
 _RATIO_FROM = 64 * _MIB
 _RATIO = 50
-_CLOSE = 0.9
+_CLOSE = 0.9  # share of the limit
 
 
 def readable(size: int) -> str:
-    """Write a size as people read it: in GiB, in MiB, or in bytes where that is next to nothing."""
+    """Format a size in bytes as GiB, MiB or bytes."""
     if size >= _GIB:
         return f"{size / _GIB:.2f} GiB"
     return f"{size / _MIB:.1f} MiB" if size >= _MIB // 10 else f"{size} bytes"
 
 
 def check_file_size(subject: CheckContext, name: str, size: int) -> Iterator[Finding]:
-    """Find a file above the limit for a file.
+    """Find a file above the size limit in bytes.
 
     Source: the index's upload limit, which its administrators raise for a project on request.
     """
@@ -33,7 +33,7 @@ def check_file_size(subject: CheckContext, name: str, size: int) -> Iterator[Fin
 
 
 def check_project_size(subject: CheckContext, sizes: Iterable[int]) -> Iterator[Finding]:
-    """Find a project that this release takes above its limit, or near it.
+    """Find a project whose total size exceeds its limit with this release, or almost does.
 
     Source: the index's project limit; yanked files count, and only deleting frees anything.
     """
@@ -48,7 +48,7 @@ def check_project_size(subject: CheckContext, sizes: Iterable[int]) -> Iterator[
 
 
 def check_ratio(archive: Archive) -> Iterator[Finding]:
-    """Find an archive that unpacks to so much that the index takes it for a bomb.
+    """Find an archive with a compression ratio that the index rejects as a decompression bomb.
 
     Source: the index refuses a compression ratio above 50 from 64 MiB on.
     """

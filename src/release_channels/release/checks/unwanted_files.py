@@ -1,4 +1,4 @@
-"""Find what does not belong into an archive: secrets, tests, build output. Pure."""
+"""Find files that must not be in an archive: secrets, tests, build output. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TOKEN = re.compile(
 
 
 def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
-    """Find files that do not belong into an archive."""
+    """Find files that must not be in an archive."""
     yield from check_secrets(archive, previous)
     yield from check_bytecode(archive)
     if archive.kind is Kind.WHEEL:
@@ -44,7 +44,7 @@ def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Arch
 
 
 def check_secrets(archive: Archive, previous: Archive | None) -> Iterator[Finding]:
-    """Find files that hold credentials; once published they are public for good.
+    """Find files with credentials, which a release would make public for good.
 
     A warning is enough for the tests of an sdist, unless there is a token in the form that a service gives out, and
     for what the last release published.
@@ -74,14 +74,14 @@ def _is_secret(archive: Archive, member: Member) -> bool:
 
 
 def check_bytecode(archive: Archive) -> Iterator[Finding]:
-    """Find compiled Python files, which fit a single Python and this machine."""
+    """Find compiled Python files, which work with one Python version only."""
     compiled = [file.name for file in archive.files if file.name.endswith(".pyc") or "__pycache__/" in file.name]
     if compiled:
         yield warning(archive.name, f"contains compiled Python files: {summarize(compiled)}", _OUT)
 
 
 def check_top_level(subject: CheckContext, archive: Archive) -> Iterator[Finding]:
-    """Find what a wheel would drop into everybody's site-packages next to the import package."""
+    """Find top-level names that a wheel installs into site-packages next to its import package."""
     for top, paths in _tops(archive).items():
         if not top.startswith(".") and not _is_own(subject, top) and (problem := _problem(top, paths)):
             yield warning(archive.name, f"installs {problem[0]}", problem[1])
@@ -112,7 +112,7 @@ def check_hidden(archive: Archive) -> Iterator[Finding]:
 
 
 def check_new_packages(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
-    """Note import packages that have nothing to do with the project's name and that the last wheel did not have."""
+    """Note new import packages with a name unrelated to the project's."""
     now, before = _top_packages(archive), _top_packages(previous) if previous else set()
     new = sorted(name for name in now - before if not _related(subject, name))
     if len(now) > 1 and new:

@@ -10,7 +10,7 @@ MODULES = (".py", ".pyi", ".so", ".pyd")
 
 
 def site_paths(archive: Archive) -> Iterator[str]:
-    """Return the path below site-packages of each file that lands there, the `.dist-info` directory left out.
+    """Return the path below site-packages of each file installed there, without the `.dist-info` directory.
 
     Source: binary distribution format, the `.data` directory.
     """
@@ -25,7 +25,7 @@ def site_paths(archive: Archive) -> Iterator[str]:
 
 
 def script_files(archive: Archive) -> Iterator[str]:
-    """Return the names of ready-made programs that a wheel carries, as those of a compiled tool."""
+    """Return the names of ready-made scripts in a wheel, such as those of a compiled tool."""
     for member in archive.files:
         parts = member.name.split("/")
         if len(parts) == 3 and parts[0].endswith(".data") and parts[1] == "scripts":
@@ -33,7 +33,7 @@ def script_files(archive: Archive) -> Iterator[str]:
 
 
 def import_packages(archive: Archive) -> tuple[str, ...]:
-    """List what can be imported: top-level modules and packages, and the packages right below a namespace."""
+    """List the importable top-level modules and packages, and the packages directly below a namespace."""
     modules = sorted(path for path in site_paths(archive) if path.endswith((".py", ".so", ".pyd")))
     packages = {path.rpartition("/")[0] for path in modules if path.rpartition("/")[2].split(".")[0] == "__init__"}
     names: dict[str, None] = {}

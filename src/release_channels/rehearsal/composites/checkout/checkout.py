@@ -14,7 +14,7 @@ def git(*words: str) -> str:
 
 
 def wanted() -> tuple[str, str]:
-    """Return the ref to fetch and its local name: tags and branches keep their names, as the action does it."""
+    """Return the ref to fetch and its local name; tags and branches keep their names, as in the action."""
     ref, own = os.environ["REHEARSAL_REF"], os.environ["GITHUB_REF"]
     if not ref:
         return os.environ["GITHUB_SHA"], own
@@ -37,7 +37,7 @@ def take_lock() -> None:
 
 
 def main() -> None:
-    """Check out, and write the commit to the outputs."""
+    """Check out the commit, and write it to the outputs."""
     address = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
     depth = int(os.environ["REHEARSAL_FETCH_DEPTH"])
     is_new = not Path(".git").exists()

@@ -1,4 +1,4 @@
-"""Double of actions/download-artifact: fetch artifacts of this run, or with a token of another."""
+"""Double of actions/download-artifact: fetch artifacts of this run, or with a token those of another."""
 
 import io
 import json
@@ -16,11 +16,11 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
     """Handler that follows no redirect, since the storage must not receive the token."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow nothing."""
+        """Return None, so that no redirect is followed."""
 
 
 def ask(address: str, token: str = "") -> bytes:
-    """Get one address."""
+    """Send a GET request to a URL."""
     headers = {"User-Agent": "download-artifact", **({"Authorization": f"Bearer {token}"} if token else {})}
     opener = urllib.request.build_opener(NoRedirect)
     try:
@@ -34,7 +34,7 @@ def ask(address: str, token: str = "") -> bytes:
 
 
 def listed(run: str, token: str) -> tuple[list[dict[str, Any]], str, str]:
-    """List the artifacts of a run, and say where and with which token they are fetched."""
+    """List the artifacts of a run, with the URL and the token to fetch them."""
     if run == os.environ["GITHUB_RUN_ID"]:
         base, key = os.environ["REHEARSAL_RUNNER"], os.environ["REHEARSAL_RUNNER_TOKEN"]
         found: list[dict[str, Any]] = json.loads(ask(f"{base}/artifacts", key))
@@ -45,7 +45,7 @@ def listed(run: str, token: str) -> tuple[list[dict[str, Any]], str, str]:
 
 
 def main() -> None:
-    """Fetch and unpack: one that was named or is alone goes right into the path, several each into their own."""
+    """Download and unpack: a single artifact directly into the path, several into one directory each."""
     name, ids = os.environ["REHEARSAL_NAME"], os.environ["REHEARSAL_ARTIFACT_IDS"].replace(",", " ").split()
     artifacts, base, key = listed(os.environ["REHEARSAL_RUN_ID"], os.environ["REHEARSAL_GITHUB_TOKEN"])
     if ids:

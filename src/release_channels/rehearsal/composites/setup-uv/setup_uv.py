@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def notice(text: str) -> None:
-    """Report to the rehearsal what it could not run."""
+    """Report to the rehearsal what cannot be run."""
     print(f"::notice title=not rehearsed::{text}")
 
 
 def is_here(python: str) -> bool:
-    """Query uv once in a rehearsal whether this machine has a Python; the answer is the same for every job."""
+    """Check whether this machine has a Python; uv is queried once for all jobs of a rehearsal."""
     note = Path(os.environ["REHEARSAL_LOCKS"], f"python-{python.replace('/', '-')}.txt")
     if not note.exists():
         asked = ["uv", "python", "find", "--no-project", "--no-python-downloads", python]

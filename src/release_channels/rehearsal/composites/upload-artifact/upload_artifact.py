@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def found() -> list[Path]:
-    """List the files that the patterns name; hidden ones only where they are asked for."""
+    """List the files that match the patterns; hidden ones only if requested."""
     hidden = os.environ["REHEARSAL_INCLUDE_HIDDEN_FILES"] == "true"
     files: set[Path] = set()
     for line in os.environ["REHEARSAL_PATH"].splitlines():
@@ -26,13 +26,13 @@ def found() -> list[Path]:
 
 
 def is_hidden(path: Path, top: Path) -> bool:
-    """Return whether a file, or a directory above it in the workspace, begins with a dot."""
+    """Check whether a file, or a directory above it in the workspace, begins with a dot."""
     parts = path.relative_to(top).parts if path.is_relative_to(top) else path.parts[-1:]
     return any(part.startswith(".") for part in parts)
 
 
 def common(files: list[Path]) -> Path:
-    """Return the directory that the paths in the artifact begin at: what all searched paths have in common.
+    """Return the common parent directory of the searched paths, at which the artifact's paths begin.
 
     Source: the action's README: with several paths, the least common ancestor is the root.
     """
