@@ -35,6 +35,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def smoke(session: nox.Session) -> None:
+    """Release a throw-away project through the real GitHub and a test index once, and record what GitHub says."""
+    session.run("python", "-m", "tests.smoke", *session.posargs)
+
+
+@nox.session(default=False)
 def pictures(session: nox.Session) -> None:
     """Draw the pictures of the README from a real run."""
     session.run("python", "-m", "tests.pictures")

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -336,6 +337,18 @@ def test_a_run_that_never_ends_is_given_up(hub: Hub) -> None:
     set_up(hub)
     with pytest.raises(FailedError, match=r"internal-preview-release\.yml is queued after 1 s"):
         apply(hub)
+
+
+def test_a_trial_that_github_does_not_show_yet_is_waited_for(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run has a number and is not there a moment later; it is followed once it is."""
+    set_up(hub)
+    ends(hub)
+    began = hub.state.clock()
+    hub.state.clock = lambda: began + timedelta(seconds=sum(hub.naps.taken))
+    hub.state.lag_behind(1)
+    assert apply(hub).result is Result.DONE
+    assert "internal-preview-release.yml has not started" in capsys.readouterr().err
+    assert hub.naps.taken == [1, 1]
 
 
 def test_a_token_without_the_right_is_refused_before_anything_is_written(

@@ -368,6 +368,9 @@ def test_a_pull_request_is_opened_from_a_branch_of_its_own(
     with on_github(project, monkeypatch) as hub:
         assert bump(project, pull_request=True) == 0
         (pull,) = hub.state.pulls.values()
+        asked = [line.partition("/repos/acme/demo-tool")[2] for line in hub.running.requests]
+    # A branch may be seen only a moment after its push.
+    assert asked.index("/git/ref/heads/release-1.2.0 200") < asked.index("/pulls 201")
     assert (pull.head, pull.base, pull.title) == ("release-1.2.0", "main", "Release 1.2.0")
     assert project.git("ls-remote", "origin", "main").split()[0] == main == project.git("rev-parse", "main")
     assert project.git("rev-parse", "release-1.2.0^") == main

@@ -173,6 +173,18 @@ def test_without_a_repository_on_github_it_is_skipped(
     )  # fmt: skip
 
 
+def test_a_release_that_no_list_shows_yet_is_made_once(released: Repo, hub: Hub, announce: Announce) -> None:
+    """The draft is read by its number; a second run that sees nothing of the first one publishes nothing."""
+    hub.state.lag_behind(3600)
+    assert announce(released).result is Result.PUBLISHED
+    assert_whole(released, hub)
+    published = only(hub)
+    assert announce(released).result is Result.REFUSED
+    assert [one for one in hub.state.releases.values() if not one.is_draft] == [published]
+    hub.state.lag_behind(0)
+    assert announce(released).result is Result.ALREADY
+
+
 def test_a_draft_of_an_earlier_run_is_adopted(released: Repo, hub: Hub, announce: Announce) -> None:
     """What an earlier run left is kept where it is right and replaced where it is not; no second draft is made."""
     left = draft(hub, **{WHEEL: (released.root / "dist" / WHEEL).read_bytes(), SDIST: b"half"})

@@ -198,6 +198,17 @@ def test_what_cannot_be_resumed_is_refused(
     assert hub.fingerprint() == before
 
 
+def test_a_file_that_was_deleted_on_the_index_is_never_completed(released: Repo, hub: Hub) -> None:
+    """Its name is used up, as on the real index: the next version is named, and nothing is announced."""
+    (index_of(released) / SDIST).rename(index_of(released) / f"{SDIST}.deleted")
+    index, before = on_index(released), hub.fingerprint()
+    outcome = finish(released)
+    assert outcome.result in (Result.REFUSED, Result.FAILED)
+    assert "previously used by a file that has since been deleted" in f"{outcome.message} {outcome.hint}"
+    assert "a deleted file's name can never be used again: publish under the next number" in outcome.hint
+    assert (on_index(released), hub.fingerprint()) == (index, before)
+
+
 @pytest.mark.full
 def test_an_old_release_that_is_whole_can_still_be_announced(released: Repo, hub: Hub) -> None:
     """The 14 days are about files; a GitHub Release can be made at any time."""

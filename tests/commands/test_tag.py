@@ -17,11 +17,11 @@ from release_channels.adapters.github.follow_run import Waiting
 from release_channels.cli.context import open_context
 from release_channels.commands.tag import TagRequest
 from release_channels.commands.tag import tag as make_tag
-from release_channels.errors import FailedError, ReleaseError
+from release_channels.errors import FailedError, ReleaseError, UnansweredError
 from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.verification import gate_title
-from release_channels.rehearsal.github import Answer
+from release_channels.rehearsal.github.http import no_access
 from tests.cli.screen import BIN, run, start, wait_until
 from tests.commands.doing import bump, hook, on_github, on_index, some_of, tag
 from tests.commands.test_bump import vcs_pyproject
@@ -321,7 +321,7 @@ TESTS = {
         1, "has not run for",
     ),
     "api says no": (
-        lambda hub, sha: hub.state.faults.append(lambda _method, _path: Answer(403, {"message": "no"})),
+        lambda hub, sha: hub.state.faults.append(lambda _method, _path: no_access().answer()),
         0, "?   tests      test.yml could not be checked",
     ),
 }  # fmt: skip
@@ -719,6 +719,39 @@ def test_a_new_tag_is_to_be_watched_and_not_resumed(
     shown = capsys.readouterr()
     told = [line for line in (shown.out + shown.err).splitlines() if line.startswith("next:")]
     assert told == ["next: release-channels tag --commit v1.2.0 --watch --index mine"]
+
+
+def test_wait_outlasts_a_github_that_does_not_answer(ready: Repo, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither a limit nor an outage ends the waiting; it is told once, and GitHub is left alone for a minute."""
+    one = hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        match len(pauses):
+            case 1:
+                hub.state.minute_limit, hub.state.tells_pause = 0, False
+            case 4:
+                hub.state.minute_limit = 900
+                hub.state.set_run(one, "completed", "failure")
+
+    waiting = Waiting(longest=600, pause=1, sleep=sleep)
+    with (
+        open_context(ready.root, os.environ, index="local") as context,
+        pytest.raises(ReleaseError, match=r"test\.yml ended failure"),
+    ):
+        make_tag(context, TagRequest(wait=True), dry_run=False, waiting=waiting)
+    assert pauses == [1, 60, 60, 60]
+    assert capsys.readouterr().err.count("its rate limit is used up") == 1
+
+
+def test_wait_gives_up_a_github_that_never_answers_again(ready: Repo, hub: Hub) -> None:
+    """What is told in the end is what GitHub said, and nothing moves."""
+    hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
+    before = ready.fingerprint()
+    with pytest.raises(UnansweredError, match="its rate limit is used up"):
+        followed(ready, TagRequest(wait=True), [lambda: setattr(hub.state, "minute_limit", 0)], longest=100)
+    assert ready.fingerprint() == before
 
 
 def test_wait_ends_with_red_tests(ready: Repo, hub: Hub) -> None:

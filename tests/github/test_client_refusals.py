@@ -32,6 +32,7 @@ READS: dict[str, Ask] = {
     "download_artifact": lambda client, path: client.download_artifact(7, path / "a.zip", 9),
     "compare": lambda client, _: client.compare("main", SHA),
     "releases": lambda client, _: client.releases(),
+    "release": lambda client, _: client.release(7),
     "find_releases": lambda client, _: client.find_releases("v1.2.0"),
     "generate_notes": lambda client, _: client.generate_notes("v1.2.0", "v1.1.0", "main"),
     "deployments": lambda client, _: client.deployments("pypi-public", 3),
@@ -159,6 +160,7 @@ def test_nobody_listening_is_no_answer(tmp_path: Path, offline: None, ask: Ask) 
 
 
 RESET = "2027-01-15 08:10:00 UTC"  # ten minutes after NOW
+DOCUMENTED = {"documentation_url": "https://docs.github.com/rest"}
 SOON = "2027-01-15 08:02:00 UTC"
 
 
@@ -167,8 +169,12 @@ SOON = "2027-01-15 08:02:00 UTC"
     [
         pytest.param(rate_limited(NOW), RESET, id="used up"),
         pytest.param(slow_down(120), SOON, id="too fast"),
-        pytest.param(Answer(429, {"message": "Too many"}), "2027-01-15 08:01:00 UTC", id="without headers"),
-        pytest.param(Answer(403, {"message": "Wait"}, {"Retry-After": "120"}), SOON, id="secondary with 403"),
+        pytest.param(
+            Answer(429, {"message": "Too many", **DOCUMENTED}), "2027-01-15 08:01:00 UTC", id="without headers"
+        ),
+        pytest.param(
+            Answer(403, {"message": "Wait", **DOCUMENTED}, {"Retry-After": "120"}), SOON, id="secondary with 403"
+        ),
     ],
 )
 @pytest.mark.parametrize("name", ["releases", "create_draft"])
@@ -203,7 +209,7 @@ def test_the_limit_without_a_token_is_lower_and_that_is_said(hub: Hub, tmp_path:
 )
 def test_foreign_words_come_as_one_short_line(hub: Hub, tmp_path: Path, content: object) -> None:
     """Whatever GitHub or something in front of it says, it is printable, short, one line, and contains no token."""
-    hub.state.faults.append(lambda *_: Answer(422, content))
+    hub.state.faults.append(lambda *_: Answer(422, content, is_githubs=False))
 
     told = str(refusal(WRITES["create_draft"], hub.client(), tmp_path))
 
@@ -226,7 +232,7 @@ def test_foreign_words_come_as_one_short_line(hub: Hub, tmp_path: Path, content:
 )
 def test_an_answer_that_makes_no_sense_is_refused(hub: Hub, tmp_path: Path, content: object, status: int) -> None:
     """A gap in an answer is never read as a value, nor is it a traceback."""
-    hub.state.faults.append(lambda *_: Answer(status, content))
+    hub.state.faults.append(lambda *_: Answer(status, content, is_githubs=False))
 
     told = str(refusal(READS["run"], hub.client(), tmp_path))
     assert "when asked for run 7" in told
@@ -268,7 +274,7 @@ def test_a_file_and_a_token_never_go_to_another_site(hub: Hub, tmp_path: Path, a
     """An upload address that is not GitHub's gets neither."""
     release = hub.client().create_draft("v1.2.0", "1.2.0", "")
     url = f"{hub.running.api_url}/repos/{NAME}/releases/{release.id}"
-    answer = Answer(200, {"id": release.id, "url": url, "upload_url": address})
+    answer = Answer(200, {"id": release.id, "url": url, "upload_url": address}, is_githubs=False)
     hub.state.faults.append(lambda method, _: answer if method == "GET" else None)
 
     told = refusal(ALL["upload_asset"], hub.client(), tmp_path)

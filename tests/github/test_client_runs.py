@@ -125,6 +125,16 @@ def test_an_unknown_workflow_is_refused(hub: Hub) -> None:
         hub.client().newest_run("tset.yml", SHA)
 
 
+def test_a_workflow_that_never_ran_has_no_runs(hub: Hub) -> None:
+    """GitHub knows a workflow file from the moment it is on the default branch, and from no other branch."""
+    hub.repo.commit("new", {".github/workflows/new.yml": "on: push\n"})
+    hub.repo.git("push", "--quiet", "origin", "HEAD:refs/heads/side")
+    with pytest.raises(RefusedError, match=r"the runs of new\.yml"):
+        hub.client().newest_run("new.yml", SHA)
+    hub.repo.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    assert hub.client().newest_run("new.yml", SHA) is None
+
+
 def test_the_newest_attempts_jobs_are_listed(hub: Hub) -> None:
     """Jobs of an attempt that was repeated are left out; more than one page arrives whole."""
     run_id = hub.state.add_run("test.yml", SHA)

@@ -153,20 +153,28 @@ def test_the_stand_in_keeps_the_rules_of_policies(admin: Hub) -> None:
     assert len(admin.state.environments["named"].policies) == 1
 
 
-def answer_with(hub: Hub, path: str, content: object) -> None:
-    """Answer one path with this content alone."""
-    hub.state.faults.append(lambda _, asked: Answer(200, content) if asked.endswith(path) else None)
+def answer_without(hub: Hub, path: str, *left_out: str, is_githubs: bool = True, **changed: object) -> None:
+    """Answer one path as before, without some fields, and with others changed."""
+    shown = api(hub, "GET", path, token=ADMIN).json()
+    content = {key: value for key, value in shown.items() if key not in left_out} | changed
+    answer = Answer(200, content, is_githubs=is_githubs)
+    hub.state.faults.append(lambda _, asked: answer if asked.endswith(path) else None)
 
 
 def test_an_environment_without_its_name_is_not_believed(admin: Hub) -> None:
     """A field that GitHub always sends and that is not there stops the reading."""
-    answer_with(admin, "/environments/x", {"protection_rules": [], "deployment_branch_policy": None})
+    admin.state.add_environment("x")
+    answer_without(admin, "/environments/x", "name", is_githubs=False)
     with pytest.raises(RefusedError, match="cannot be used"):
         admin.client(ADMIN).settings.environment("x")
 
 
+OPTIONAL = ("protection_rules", "deployment_branch_policy", "can_admins_bypass")
+REVIEWERS_OF_NOBODY = {"id": 1, "node_id": "GA_1", "type": "required_reviewers"}
+
+
 @pytest.mark.parametrize(
-    ("shown", "read"),
+    ("changed", "read"),
     [
         pytest.param({}, Environment("x", has_rules=False), id="name alone"),
         pytest.param({"protection_rules": []}, Environment("x"), id="no policy"),
@@ -175,12 +183,13 @@ def test_an_environment_without_its_name_is_not_believed(admin: Hub) -> None:
             Environment("x", DeploymentRefs.PROTECTED, has_rules=False),
             id="no rules",
         ),
-        pytest.param({"protection_rules": [{"type": "required_reviewers"}]}, None, id="reviewers of nobody"),
+        pytest.param({"protection_rules": [REVIEWERS_OF_NOBODY]}, None, id="reviewers of nobody"),
     ],
 )
-def test_optional_fields_of_an_environment(admin: Hub, shown: dict[str, Any], read: Environment | None) -> None:
+def test_optional_fields_of_an_environment(admin: Hub, changed: dict[str, Any], read: Environment | None) -> None:
     """What GitHub may leave out counts as no protection, and an environment with unknown rules is never overwritten."""
-    answer_with(admin, "/environments/x", {"name": "x", **shown})
+    admin.state.add_environment("x")
+    answer_without(admin, "/environments/x", *OPTIONAL, **changed)
     settings = admin.client(ADMIN).settings
     if read is None:
         with pytest.raises(RefusedError, match="cannot be used"):
@@ -196,20 +205,22 @@ def test_optional_fields_of_an_environment(admin: Hub, shown: dict[str, Any], re
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("left_out", "changed"),
     [
-        pytest.param({"rules": [{"type": "deletion"}]}, id="no conditions"),
-        pytest.param({"rules": [{"type": "deletion"}], "conditions": None}, id="conditions of none"),
-        pytest.param({"rules": [{"type": "deletion"}], "conditions": {"ref_name": {}}}, id="no patterns"),
-        pytest.param({"conditions": {"ref_name": {"include": ["~ALL"]}}}, id="no rules"),
+        pytest.param((), {}, id="whole"),
+        pytest.param(("conditions",), {}, id="no conditions"),
+        pytest.param((), {"conditions": None}, id="conditions of none"),
+        pytest.param((), {"conditions": {"ref_name": {}}}, id="no patterns"),
+        pytest.param(("rules",), {}, id="no rules"),
     ],
 )
-def test_optional_fields_of_a_ruleset(admin: Hub, more: dict[str, Any]) -> None:
+def test_optional_fields_of_a_ruleset(admin: Hub, left_out: tuple[str, ...], changed: dict[str, Any]) -> None:
     """A ruleset that does not tell what it covers or restricts protects no tag."""
-    answer_with(admin, "/rulesets", [{"id": 7, "name": "tags", "enforcement": "active"}])
-    answer_with(admin, "/rulesets/7", {"id": 7, "name": "tags", "enforcement": "active", **more})
+    admin.state.add_ruleset("tags", "~ALL", rules=["deletion"])
+    (number,) = admin.state.rulesets
+    answer_without(admin, f"/rulesets/{number}", *left_out, **changed)
     (ruleset,) = admin.client(ADMIN).settings.tag_rulesets()
-    assert not (ruleset.covers("v1.0.0") and ruleset.restricts)
+    assert (ruleset.covers("v1.0.0") and bool(ruleset.restricts)) is not bool(left_out or changed)
 
 
 @pytest.mark.parametrize(

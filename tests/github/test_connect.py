@@ -194,6 +194,7 @@ def test_over_tls_with_its_own_authority(hub: Hub, tmp_path: Path, monkeypatch: 
             draft = client.create_draft("v1.2.0", "1.2.0", "")
             client.upload_asset(draft, tmp_path / "a.txt")
             assert [one.name for one in client.releases()[0].assets] == ["a.txt"]
+        assert running.warnings() == ()
 
 
 def test_the_password_file_of_the_user_is_left_alone(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 from release_channels.errors import RefusedError
 from release_channels.rehearsal.github import Answer, GitHubState, serve_github
 from release_channels.rehearsal.github.contract import load_contract
+from release_channels.rehearsal.github.http import no_access, rate_limited, slow_down
 from release_channels.rehearsal.github.routes import ROUTES
 from tests.github.contract import extract
 from tests.github.hubs import NAME, TOKENS, Hub, api
@@ -150,6 +151,25 @@ def test_a_breach_is_noted_where_a_fault_answers(hub: Hub) -> None:
     hub.state.faults.append(lambda *_: Answer(503))
     api(hub, "GET", "/releases?size=3")
     assert len(hub.running.take_breaches()) == 1
+
+
+def test_the_answer_of_a_fault_is_held_against_the_contract_too(hub: Hub) -> None:
+    """Only what stands for something in front of GitHub may say what GitHub never would."""
+    for answer, status in (
+        (Answer(403, {"message": "no"}, is_githubs=False), 403),
+        (Answer(403, {"message": "no"}), 500),
+    ):
+        for where in (hub.state.faults, hub.state.lost):
+            where.append(lambda *_, answer=answer: answer)
+            assert api(hub, "GET", "/releases").status_code == status
+            where.clear()
+    assert ["documentation_url" in warning for warning in hub.running.take_failures()] == [True, True]
+
+
+@pytest.mark.parametrize("fault", [rate_limited(0), slow_down(), slow_down(None), no_access().answer()])
+def test_a_refusal_that_any_operation_may_meet_is_described(fault: Answer) -> None:
+    """The refusals that the faults of a rehearsal and of the tests use are those that GitHub has."""
+    assert {load_contract().check_answer(route.operation, fault) for route in ROUTES} == {""}
 
 
 def test_an_answer_that_github_does_not_describe_fails() -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from release_channels.adapters.process import CompletedProcess
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
 from release_channels.rehearsal.end_users import Resolved
 from release_channels.rehearsal.faults.run import select_faults
+from release_channels.rehearsal.maintainer import outcome_line
 from release_channels.rehearsal.report import end_of
 from release_channels.rehearsal.session import run_rehearsal
 from release_channels.rehearsal.stages import Stage
@@ -162,6 +164,14 @@ def test_the_outcome_says_what_users_get_or_that_nothing_came() -> None:
     )
     assert end_of([tested]) == "nothing was published (see the table)"
     assert end_of([tested, released, tested]).startswith("in the end users get public: 1.2")
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"), [("a\ndone: b\n\nnext: c\n", "done: b"), ("done: b", "done: b"), ("", "")]
+)
+def test_a_task_is_told_by_its_outcome_and_not_by_what_comes_next(said: str, outcome: str) -> None:
+    """The table of stages says what was done; the next step is the scenario's own affair."""
+    assert outcome_line(CompletedProcess((), 0, said.encode(), b"")) == outcome
 
 
 @pytest.mark.full

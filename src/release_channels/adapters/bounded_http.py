@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -27,6 +27,19 @@ _NEVER = float("inf")
 _MOST_REDIRECTS = 5
 # When the current request must have ended, on the monotonic clock; requests run in the thread that asks.
 _deadline: ContextVar[float] = ContextVar("_deadline", default=_NEVER)
+
+Hear = Callable[[requests.PreparedRequest, requests.Response], None]
+_listeners: list[Hear] = []
+
+
+@contextmanager
+def listening(hear: Hear) -> Iterator[None]:
+    """Call a function with each request and its answer, for as long as the block takes."""
+    _listeners.append(hear)
+    try:
+        yield
+    finally:
+        _listeners.remove(hear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,8 @@ class BoundedAdapter(HTTPAdapter):
         finally:
             _deadline.reset(before)
         answer.raw = _BoundedBody(answer.raw, self._limits.size)
+        for hear in _listeners:
+            hear(request, answer)
         return answer
 
 

@@ -226,7 +226,7 @@ def _try(context: TaskContext, github: GitHub, publisher: Publisher, waiting: Wa
         return _Trial(publisher, untried=f"not tried: {stop}")
     if run_id is None:
         return _Trial(publisher, untried="started, but GitHub does not report its run: see its page")
-    run = wait_for_run(partial(github.run, run_id), publisher.workflow, waiting, github)
+    run = wait_for_run(partial(github.started_run, run_id), publisher.workflow, waiting, github)
     if run.is_green:
         return _Trial(publisher)
     environments = {environment.name: environment for environment in wanted_environments(context.config)}

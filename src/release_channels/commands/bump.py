@@ -305,6 +305,7 @@ def _pull_request(context: TaskContext, github: GitHub, plan: BumpPlan, paths: l
         again = f"`git push {remote} {branch}` and open the pull request by hand"
         raise FailedError(f"{stop}; {here}", hint=f"{stop.hint}\nfix that, then {again}; {_undo(branch)}") from stop
     try:
+        github.await_branch(branch)
         made = github.open_pull_request(branch, context.config.main_branch, plan.subject, f"{plan.subject}.\n")
     except ReleaseError as stop:
         raise FailedError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.version import Version
@@ -23,25 +24,51 @@ _BUILD = (
 
 
 @dataclass(frozen=True, slots=True)
+class TaskRunner:
+    """Runs tasks as they are typed in a checkout; `program` is what a Python is started with."""
+
+    checkout: Path
+    env: Mapping[str, str] = field(repr=False)
+    program: str = _TASK
+    seconds: float = 600
+
+    def task(self, *words: str) -> CompletedProcess:
+        """Run one of the tasks."""
+        argv = (sys.executable, "-c", self.program, *words)
+        return run_unchecked(*argv, cwd=self.checkout, env=self.env, merged=True, timeout=self.seconds)
+
+    def do(self, *words: str) -> CompletedProcess:
+        """Run a task that has to succeed.
+
+        Raises: FailedError with all that it said.
+        """
+        done = self.task(*words)
+        if done.code:
+            raise FailedError(f"`release-channels {' '.join(words)}` exited {done.code}", hint=done.text)
+        return done
+
+
+@dataclass(frozen=True, slots=True)
 class Maintainer:
     """Maintainer who releases from a local clone."""
 
     environment: RehearsalEnvironment
 
+    @property
+    def tasks(self) -> TaskRunner:
+        """The tasks, in the maintainer's checkout."""
+        return TaskRunner(self.environment.checkout, self.environment.maintainer())
+
     def task(self, *words: str) -> CompletedProcess:
-        """Run one of the tasks as typed."""
-        argv = (sys.executable, "-c", _TASK, *words)
-        return run_unchecked(*argv, cwd=self.environment.checkout, env=self.environment.maintainer(), merged=True)
+        """Run one of the tasks as it is typed."""
+        return self.tasks.task(*words)
 
     def do(self, *words: str) -> str:
         """Run a task that must succeed, and return its outcome.
 
         Raises: FailedError with the task's output.
         """
-        done = self.task(*words)
-        if done.code:
-            raise FailedError(f"`release-channels {' '.join(words)}` exited {done.code}", hint=done.text)
-        return outcome_line(done)
+        return outcome_line(self.tasks.do(*words))
 
     @property
     def is_open(self) -> bool:

@@ -17,7 +17,7 @@ from release_channels.adapters.index import Credentials, Index, read_index, upst
 from release_channels.cli.context import open_project
 from release_channels.cli.options import RehearsalOptions
 from release_channels.cli.run import session_run
-from release_channels.errors import FailedError, RefusedError
+from release_channels.errors import FailedError, RefusedError, ReleaseError
 from release_channels.model.observed import UNSHALLOW, Commit
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.verification import WORKFLOWS
@@ -71,7 +71,7 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str]) -> 
         return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
     if left_out := git.uncommitted():
         console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")
-    world = partial(_make_scenario, git, project, commit, options, env)
+    world = partial(make_scenario, git, project, commit, options, env)
     return _run_faults(options, world, project) if options.fault else _run_scenario(options, world)
 
 
@@ -93,7 +93,7 @@ def _require_workflows(git: Git, commit: Commit, project: Project, options: Rehe
 
 
 @contextmanager
-def _make_scenario(
+def make_scenario(
     git: Git, project: Project, commit: Commit, options: RehearsalOptions, env: Mapping[str, str]
 ) -> Iterator[Scenario]:
     """Create an environment and its scenario.
@@ -107,14 +107,15 @@ def _make_scenario(
             directory, git, project, commit, env, is_quick=options.quick, keep=options.keep
         ) as environment,
     ):
-        yield Scenario(
-            environment,
-            WorkflowDispatcher(
-                environment, with_tests=options.with_tests, counters={project.config.test_workflow: newest_run}
-            ),
-            Maintainer(environment),
-            make_end_users(environment),
+        dispatcher = WorkflowDispatcher(
+            environment, with_tests=options.with_tests, counters={project.config.test_workflow: newest_run}
         )
+        try:
+            yield Scenario(environment, dispatcher, Maintainer(environment), make_end_users(environment))
+        except ReleaseError:
+            for what in environment.warnings():
+                console.warn(what)  # it may be why
+            raise
         wrong = environment.warnings()
     if wrong:
         raise FailedError("internal error of the rehearsal", hint="\n".join(wrong))

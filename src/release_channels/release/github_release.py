@@ -15,7 +15,7 @@ from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, Pauses, connect
-from release_channels.adapters.github.errors import ForbiddenError
+from release_channels.adapters.github.errors import ForbiddenError, NotFoundError
 from release_channels.adapters.index import FOR_PRACTICE, Index, read_index
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.github import Asset, GitHubRelease, asset_name, repository_name
@@ -62,9 +62,10 @@ def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[
     _refuse_foreign(draft, files, release)
     for name, path in files.items():
         _put(github, draft, name, path)
-    filled = next((there for there in github.find_releases(tag) if there.id == draft.id), None)
-    if filled is None:
-        raise RefusedError(f"the draft of the GitHub Release {tag} was deleted", hint=_again(release, tag))
+    try:
+        filled = github.release(draft.id)  # a list may not show it yet
+    except NotFoundError as stop:
+        raise RefusedError(f"the draft of the GitHub Release {tag} was deleted", hint=_again(release, tag)) from stop
     _require_same(filled, files, release)
     if not filled.is_draft:
         return Report(Result.ALREADY, f"someone else published the GitHub Release {tag} by now: {filled.url}")

@@ -43,6 +43,7 @@ UNDECLARED = {
     "403": "a token that lacks a right, and a rate limit that is used up",
     "404": "what is not there or not visible",
     "422": "a body or a parameter that is not valid",
+    "429": "requests that come too fast",
 }
 # Likewise fields and parameters: the form that they have in truth, and where that is known from.
 UNDESCRIBED = {

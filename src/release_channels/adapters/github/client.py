@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from release_channels.adapters.github import parse
-from release_channels.adapters.github.errors import NotFoundError, RetryingClient
+from release_channels.adapters.github.errors import ForbiddenError, NotFoundError, RetryingClient
 from release_channels.adapters.github.transfer import check_archive, fetch_archive, upload_file
 from release_channels.model.github import (
     Artifact,
@@ -109,6 +110,13 @@ class GitHub:
         runs = self._answers.read(f"the run of {workflow} called {title!r}", ask, needs="actions: read")
         return max(runs, key=lambda run: run.number, default=None)
 
+    def started_run(self, run_id: int) -> WorkflowRun | None:
+        """Read a run that was started a moment ago; None while GitHub does not show it."""
+        try:
+            return self.run(run_id)
+        except NotFoundError:
+            return None
+
     def run(self, run_id: int) -> WorkflowRun:
         """Read a run by its id."""
         return self._answers.read(
@@ -203,6 +211,14 @@ class GitHub:
 
         return self._answers.read("the releases", ask, needs="contents: read")
 
+    def release(self, release_id: int) -> GitHubRelease:
+        """Read one release, which may be a draft that no list shows yet."""
+
+        def ask() -> GitHubRelease:  # the library takes the tag of a release that is not read from its address
+            return parse.parse_release(self._repo.get_release(release_id).complete())
+
+        return self._answers.read(f"release {release_id}", ask, needs=_CONTENTS)
+
     def find_releases(self, tag: str) -> tuple[GitHubRelease, ...]:
         """Find the releases of a tag by listing all, since a look-up by tag hides drafts."""
         return tuple(release for release in self.releases() if release.tag == tag)
@@ -279,6 +295,18 @@ class GitHub:
             return parse.sure(self._repo.generate_release_notes(tag, target_commitish=target, **since).body)
 
         return self._answers.read(f"the notes of {tag}", ask, needs=_CONTENTS)
+
+    def await_branch(self, name: str) -> None:
+        """Wait until GitHub shows a branch that was pushed a moment ago, as long as for any answer.
+
+        A token that may not read it says no more than the request that needs the branch will say.
+        """
+
+        def look() -> object:
+            return parse.sure(self._repo.get_git_ref(f"heads/{name}").object)
+
+        with suppress(NotFoundError, ForbiddenError):
+            self._answers.read(f"the branch {name}", look, needs="contents: read", is_fresh=True)
 
     def open_pull_request(self, head: str, base: str, title: str, body: str) -> PullRequest:
         """Open a pull request between two branches of the repository."""

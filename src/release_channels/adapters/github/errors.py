@@ -50,8 +50,10 @@ class RetryingClient:
     sleep: Callable[[float], None]
     clock: Callable[[], float]
 
-    def read(self, what: str, act: Callable[[], _T], *, needs: str = "") -> _T:
+    def read(self, what: str, act: Callable[[], _T], *, needs: str = "", is_fresh: bool = False) -> _T:
         """Read something, with retries if GitHub does not respond; `needs` is the required permission.
+
+        What was made a moment ago (`is_fresh`) may not be seen yet, and is asked for again too.
 
         Raises: UnansweredError if no try was answered or the rate limit is used up; RefusedError if GitHub said no.
         """
@@ -61,6 +63,10 @@ class RetryingClient:
                 with self._settled(f"asked for {what}", again, needs):
                     return act()
             except _Unsettled:
+                self.sleep(pause)
+            except NotFoundError:
+                if not is_fresh:
+                    raise
                 self.sleep(pause)
         with self._settled(f"asked for {what}", again, needs):
             return act()

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from release_channels.adapters import console
 from release_channels.adapters.github import GitHub
-from release_channels.errors import FailedError
+from release_channels.errors import FailedError, UnansweredError
 from release_channels.model.github import WorkflowRun
+
+_QUIET = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +28,33 @@ def wait_for_run(
 ) -> WorkflowRun:
     """Repeat a request until the run has ended, and report what it waits for.
 
-    Raises: FailedError if it takes too long.
+    A GitHub that does not answer is left alone for a minute. Source: GitHub's REST reference, rate limits.
+
+    Raises: FailedError if it takes too long; UnansweredError if it did not answer in the end.
     """
     shown, left = "", waiting.longest
     while True:
-        run = ask()
-        if run is not None and run.is_done:
-            return run
-        text = _state(run, workflow, github)
-        if text != shown:
+        unanswered, pause = None, waiting.pause
+        try:
+            run = ask()
+            if run is not None and run.is_done:
+                return run
+            text = _state(run, workflow, github)
+        except UnansweredError as stop:
+            unanswered, pause, text = stop, max(pause, _QUIET), str(stop)
+        if _without_time(text) != shown:
             console.say(f"  {text}")
-            shown = text
+            shown = _without_time(text)
         if left <= 0:
-            raise FailedError(f"{text} after {waiting.longest:g} s", hint="start the same again to continue waiting")
-        waiting.sleep(waiting.pause)
-        left -= waiting.pause
+            raise unanswered or FailedError(
+                f"{text} after {waiting.longest:g} s", hint="start the same again to continue waiting"
+            )
+        waiting.sleep(pause)
+        left -= pause
+
+
+def _without_time(text: str) -> str:
+    return "".join(sign for sign in text if not sign.isdecimal())
 
 
 def _state(run: WorkflowRun | None, workflow: str, github: GitHub | None) -> str:

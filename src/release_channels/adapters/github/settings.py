@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from release_channels.adapters.github import parse_settings as parse
-from release_channels.adapters.github.errors import NotFoundError, RetryingClient
+from release_channels.adapters.github.errors import ForbiddenError, NotFoundError, RetryingClient
 from release_channels.adapters.github.parse import parse_list
 from release_channels.errors import RefusedError
 from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, TagRuleset
@@ -17,6 +17,10 @@ _PAGE = 100  # entries
 _MANY = 20  # pages
 """The number of pages that are read of a list, which has a few entries in any repository."""
 _ADMINISTRATION = "administration: write"
+_NO_RULE = (
+    "a private repository has these rules from some plan on: make the repository public, or take a plan that has them; "
+    "without them a workflow of any branch gets the environment's identity and secrets"
+)
 
 
 class Ask(Protocol):
@@ -74,11 +78,16 @@ class Settings:
                 hint="set up this environment by hand, on the settings page of the repository",
             )
         sent = parse.write_environment(environment)
-        self.answers.write(
-            f"set up the environment {environment.name}",
-            lambda: self.ask("PUT", _path(environment.name), sent),
-            needs=_ADMINISTRATION,
-        )
+        try:
+            self.answers.write(
+                f"set up the environment {environment.name}",
+                lambda: self.ask("PUT", _path(environment.name), sent),
+                needs=_ADMINISTRATION,
+            )
+        except RefusedError as stop:
+            if "billing plan" not in str(stop):
+                raise
+            raise RefusedError(str(stop), hint=_NO_RULE) from stop
 
     def add_policy(self, environment: str, policy: Policy) -> None:
         """Allow a pattern of branches or tags to deploy to an environment."""
@@ -90,14 +99,22 @@ class Settings:
         )
 
     def tag_rulesets(self) -> tuple[TagRuleset, ...]:
-        """Read the rulesets for tags, including the organization's."""
+        """Read the rulesets for tags, those of the organization too.
+
+        Source: GitHub's documentation of rulesets: private ones of a free plan have none, and are told to upgrade.
+        """
 
         def ask() -> tuple[TagRuleset, ...]:
             listed = self._pages("/rulesets?targets=tag&includes_parents=true", "")
             ids = [int(one["id"]) for one in listed]
             return tuple(parse.parse_ruleset(self.ask("GET", f"/rulesets/{number}")) for number in ids)
 
-        return self.answers.read("the tag rulesets", ask, needs="metadata: read")
+        try:
+            return self.answers.read("the tag rulesets", ask, needs="metadata: read")
+        except ForbiddenError as stop:
+            if "upgrade to github" not in str(stop).lower():
+                raise
+            return ()
 
     def immutable_releases(self) -> bool:
         """Return whether published releases are immutable.

@@ -18,7 +18,7 @@ from release_channels.rehearsal.faults.fault import (
     again,
     resume,
 )
-from release_channels.rehearsal.github.http import broken, rate_limited
+from release_channels.rehearsal.github.http import broken, rate_limited, slow_down
 from release_channels.rehearsal.github.state import Answer, StoredRelease
 
 
@@ -93,5 +93,9 @@ FAULTS = (
         "api-limit", "GitHub's rate limit is used up", Channel.PUBLIC,
         _failing(lambda context: rate_limited(context.environment.state.clock().timestamp())),
         "limit", End.CONVERGED, AGAIN, again,
+    ),
+    Fault(
+        "api-too-fast", "GitHub is asked too often in a short time", Channel.PUBLIC,
+        _failing(lambda _scene: slow_down(None)), "limit", End.CONVERGED, AGAIN, again,
     ),
 )  # fmt: skip

@@ -48,6 +48,10 @@ class History:
                 return sha, kind
         return None
 
+    def refs(self) -> tuple[str, ...]:
+        """List the full names of all refs."""
+        return tuple((self._ask("for-each-ref", "--format=%(refname)") or "").splitlines())
+
     def tag_object(self, sha: str) -> tuple[str, str, str, str] | None:
         """Parse an annotated tag: its name, target, target type and message."""
         text = self._ask("cat-file", "tag", sha)

@@ -113,6 +113,12 @@ def require(stored: _Stored | None) -> _Stored:
     return stored
 
 
+def find_ref(call: Call, name: str) -> tuple[str, str] | None:
+    """Return the object that a full ref name points to, and its type; a fresh ref may not be seen yet."""
+    found = call.state.history.ref(name)
+    return found if found and call.state.is_ref_seen(name) else None
+
+
 def invalid(**error: str) -> Refused:
     """Build the 422 response for a field, with `resource`, `field`, `code` and `message`."""
     return Refused(422, "Validation Failed", error)
@@ -134,10 +140,14 @@ def rate_limited(now: float, seconds: float = 600) -> Answer:
     return Answer(403, {"message": message, "documentation_url": DOCS}, headers)
 
 
-def slow_down(seconds: int = 60) -> Answer:
-    """Build the response to requests that come too fast, with the seconds to wait."""
+def slow_down(seconds: int | None = 60) -> Answer:
+    """Make the answer to requests that come too fast; without seconds it does not say how long to wait, and is a 403.
+
+    Source: GitHub's REST reference, rate limits: a secondary limit answers 403 or 429, with or without the header.
+    """
     message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-    return Answer(429, {"message": message, "documentation_url": DOCS}, {"Retry-After": str(seconds)})
+    content = {"message": message, "documentation_url": DOCS}
+    return Answer(403, content) if seconds is None else Answer(429, content, {"Retry-After": str(seconds)})
 
 
 def broken(status: int = 502) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from release_channels.rehearsal.github.http import Call, Listing, Refused, invalid, require
+from release_channels.rehearsal.github.http import Call, Listing, Refused, find_ref, invalid, require
 from release_channels.rehearsal.github.payloads import node
 from release_channels.rehearsal.github.state import Answer, StoredPull
 
@@ -18,7 +18,7 @@ def create_pull(call: Call) -> Answer:
     head, base = str(sent.get("head", "")).rpartition(":")[2], str(sent.get("base", ""))
     history = call.state.history
     for name, branch in (("head", head), ("base", base)):
-        if history.ref(f"refs/heads/{branch}") is None:
+        if find_ref(call, f"refs/heads/{branch}") is None:
             raise invalid(resource="PullRequest", field=name, code="invalid")
     if not sent.get("title"):
         raise invalid(resource="Issue", field="title", code="missing_field")

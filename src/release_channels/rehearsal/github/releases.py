@@ -115,8 +115,12 @@ def _asset(call: Call) -> tuple[StoredRelease, StoredAsset]:
 
 
 def list_releases(call: Call) -> Listing:
-    """List releases, newest first, with drafts only for write access."""
-    releases = [release for release in call.state.releases.values() if not release.is_draft or sees_drafts(call)]
+    """List releases, newest first, with drafts only for write access and without fresh ones while the double lags."""
+    releases = [
+        release
+        for release in call.state.releases.values()
+        if (not release.is_draft or sees_drafts(call)) and call.state.is_seen(release.created_at)
+    ]
     releases.sort(key=lambda release: release.id, reverse=True)
     return Listing([show_release(call, release) for release in releases])
 

@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 from release_channels.rehearsal.github.git_history import Shown
-from release_channels.rehearsal.github.http import Call, Refused, not_found, require
+from release_channels.rehearsal.github.http import Call, Refused, find_ref, not_found, require
 
 _PAGE = 250  # commits
 
@@ -54,7 +54,7 @@ def compare(call: Call) -> dict[str, Any]:
 def get_ref(call: Call) -> dict[str, Any]:
     """Show a branch or a tag by its full name, without `refs/`."""
     name = f"refs/{call.values['ref']}"
-    sha, kind = require(call.state.history.ref(name))
+    sha, kind = require(find_ref(call, name))
     return call.site.show("ref", id=_number(sha), name=name, sha=sha, kind=kind)
 
 

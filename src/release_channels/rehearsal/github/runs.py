@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
+from release_channels.model.verification import WORKFLOWS
 from release_channels.rehearsal.github.deployments import show_reviewer
-from release_channels.rehearsal.github.http import Call, Listing, Refused, not_found, require
+from release_channels.rehearsal.github.http import Call, Listing, Refused, find_ref, not_found, require
 from release_channels.rehearsal.github.payloads import Site, node
 from release_channels.rehearsal.github.state import Answer, Attempt, StoredJob, StoredRun
 
@@ -26,10 +27,11 @@ def list_runs(call: Call) -> Listing:
 
     Raises: Refused with 404 for an unknown workflow file.
     """
-    runs = sorted(call.state.runs.values(), key=lambda run: run.id, reverse=True)
+    seen = [run for run in call.state.runs.values() if call.state.is_seen(run.created_at)]
+    runs = sorted(seen, key=lambda run: run.id, reverse=True)
     if asked := call.values.get("workflow"):
         known = [workflow for workflow in call.state.workflows if asked in (workflow, str(_workflow_id(workflow)))]
-        if not known:
+        if not known and call.state.history.file(call.state.default_branch, f"{WORKFLOWS}/{asked}") is None:
             raise not_found()
         runs = [run for run in runs if run.workflow in known]
     asked_by = {key: wanted for key, wanted in call.query.items() if key in _FILTERS and wanted}
@@ -126,8 +128,9 @@ def _show_job(site: Site, run: StoredRun, number: int, attempt: Attempt, job: St
 
 
 def run_of(call: Call) -> StoredRun:
-    """Find the run that a request's path names."""
-    return require(call.state.runs.get(call.values["run_id"]))
+    """Find the run that a path names; one that is fresh may not be seen yet."""
+    run = require(call.state.runs.get(call.values["run_id"]))
+    return require(run if call.state.is_seen(run.created_at) else None)
 
 
 def _stem(workflow: str) -> str:
@@ -149,11 +152,11 @@ def dispatch(call: Call) -> Answer | dict[str, Any]:
     """
     sent, workflow = call.sent(), call.values["workflow"]
     history = call.state.history
-    path = f".github/workflows/{workflow}"
+    path = f"{WORKFLOWS}/{workflow}"
     if workflow not in call.state.workflows and history.file(call.state.default_branch, path) is None:
         raise not_found()
     ref = str(sent.get("ref") or "")
-    kinds = {kind: history.ref(f"refs/{kind}/{ref}") for kind in ("heads", "tags")}
+    kinds = {kind: find_ref(call, f"refs/{kind}/{ref}") for kind in ("heads", "tags")}
     sha = history.commit(ref)
     if sha is None or not any(kinds.values()):
         raise Refused(422, f"No ref found for: {ref}")

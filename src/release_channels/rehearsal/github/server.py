@@ -34,6 +34,12 @@ class RunningGitHub:
         self._app.breaches.clear()
         return taken
 
+    def take_failures(self) -> tuple[str, ...]:
+        """Return what went wrong in the stand-in itself so far, and forget it: it was meant to."""
+        taken = tuple(self._app.failures)
+        self._app.failures.clear()
+        return taken
+
 
 @contextmanager
 def serve_github(state: GitHubState, *, tls: Tls | None = None, port: int = 0) -> Iterator[RunningGitHub]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from release_channels.rehearsal.github.deployments import (
@@ -17,6 +18,8 @@ from release_channels.rehearsal.github.state import Answer, StoredPolicy, Stored
 
 _MOST_MINUTES = 43_200
 _MOST_REVIEWERS = 6
+# The lowest plan that has a rule for private repositories.
+_RULES = {"required reviewers": "enterprise", "wait timer": "enterprise", "branch policy": "team"}
 
 
 def put_environment(call: Call) -> dict[str, Any]:
@@ -34,12 +37,27 @@ def put_environment(call: Call) -> dict[str, Any]:
     policy = _policy(sent.get("deployment_branch_policy"))
     names = tuple(_reviewer(call, reviewer) for reviewer in reviewers)
     environment = call.state.environments.get(name) or call.state.add_environment(name)
+    _check_plan(call, {"required reviewers": names, "wait timer": minutes, "branch policy": policy})
     environment.wait_minutes, environment.reviewers = minutes, names
     environment.prevents_self_review = bool(sent.get("prevent_self_review"))
     environment.policy = policy
     if policy != "named":
         environment.policies.clear()
     return show_environment(call, environment)
+
+
+def _check_plan(call: Call, wanted: Mapping[str, object]) -> None:
+    """Refuse a rule that the plan of a private repository does not have; the environment itself is there by then.
+
+    Source: GitHub's documentation of environments, what each plan has; the words are those that its users report.
+    """
+    for rule, value in wanted.items():
+        if value and not call.state.has_plan(_RULES[rule]):
+            raise Refused(
+                422,
+                "Failed to create the environment protection rule. Please ensure the billing plan supports the "
+                f"{rule} protection rule.",
+            )
 
 
 def add_policy(call: Call) -> Answer | dict[str, Any]:
@@ -62,7 +80,12 @@ def add_policy(call: Call) -> Answer | dict[str, Any]:
 
 
 def list_rulesets(call: Call) -> Listing:
-    """List the rulesets without their rules."""
+    """List the rulesets, without what they say; a private repository of a free plan has none.
+
+    Source: GitHub's documentation of rulesets, what each plan has; the words are those that its users report.
+    """
+    if not call.state.has_plan("team"):
+        raise Refused(403, "Upgrade to GitHub Pro or make this repository public to enable this feature.")
     wanted = call.query.get("targets", "").split(",") if call.query.get("targets") else []
     rulesets = [ruleset for ruleset in call.state.rulesets.values() if not wanted or ruleset.target in wanted]
     return Listing([_show_ruleset(call, ruleset) for ruleset in rulesets])

@@ -7,6 +7,7 @@ import io
 import json
 import threading
 import zipfile
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from release_channels.rehearsal.github.git_history import History
+
+PLANS = ("free", "team", "enterprise")
+_MINUTE = timedelta(minutes=1)
 
 
 class GitHubState:
@@ -31,6 +35,7 @@ class GitHubState:
         git: Path | None = None,
         tokens: Mapping[str, Sequence[str]] | None = None,
         private: bool = False,
+        plan: str = "enterprise",
         default_branch: str = "main",
         immutable_releases: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -40,10 +45,16 @@ class GitHubState:
         self.history = History(git)
         self.tokens = {token: frozenset(rights) for token, rights in (tokens or {}).items()}
         self.private = private
+        self.plan = plan
+        """The plan of the owner; one below the highest lacks rules where the repository is private."""
         self.default_branch = default_branch
         self.immutable_releases = immutable_releases
         self.clock = clock
         self.hourly_limit = 5000
+        self.minute_limit = 900
+        """The points of a token in a minute: reading costs one, writing five."""
+        self.tells_pause = True
+        """Whether who asks too fast is told how long to wait."""
         self.lock = threading.RLock()
         self.faults: list[Fault] = []
         self.lost: list[Fault] = []
@@ -66,6 +77,9 @@ class GitHubState:
         self.on_dispatch: Callable[[int, Mapping[str, str]], None] = lambda *_: None
         """Called with the id of the new run and the inputs when a workflow was started by hand."""
         self.asked: dict[str, int] = {}
+        self._spent: dict[str, deque[tuple[datetime, int]]] = {}
+        self._lag = timedelta()
+        self._refs: dict[str, datetime] = {}
         self._last_id = 1000
 
     def new_id(self) -> int:
@@ -73,6 +87,38 @@ class GitHubState:
         with self.lock:
             self._last_id += 1
             return self._last_id
+
+    def has_plan(self, lowest: str) -> bool:
+        """Return whether the repository has what private ones have from this plan on."""
+        return not self.private or PLANS.index(self.plan) >= PLANS.index(lowest)
+
+    def is_too_fast(self, token: str, points: int) -> bool:
+        """Count a request, and return whether its token has used up what it may spend in a minute.
+
+        Source: GitHub's REST reference, rate limits: the points of the secondary limits.
+        """
+        now, spent = self.clock(), self._spent.setdefault(token, deque())
+        while spent and spent[0][0] <= now - _MINUTE:
+            spent.popleft()
+        spent.append((now, points))
+        return sum(cost for _, cost in spent) > self.minute_limit
+
+    def lag_behind(self, seconds: float) -> None:
+        """Make runs, releases and refs that come from now on seen only some seconds later.
+
+        GitHub promises no time: it answers from copies.
+        """
+        with self.lock:
+            self._lag = timedelta(seconds=seconds)
+            self._refs = dict.fromkeys(self.history.refs(), self.clock() - self._lag)
+
+    def is_seen(self, made_at: datetime) -> bool:
+        """Return whether something is old enough to be seen."""
+        return self.clock() - made_at >= self._lag
+
+    def is_ref_seen(self, name: str) -> bool:
+        """Return whether a ref is seen: nobody tells when it was pushed, so its time begins when it is asked for."""
+        return not self._lag or self.is_seen(self._refs.setdefault(name, self.clock()))
 
     def add_run(
         self,
@@ -211,6 +257,8 @@ class Answer:
     status: int
     content: Any = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_githubs: bool = True
+    """False for what something in front of GitHub says, which keeps no contract."""
 
     def body(self) -> bytes:
         """Return the response body as the bytes that are sent."""
