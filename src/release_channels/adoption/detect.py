@@ -48,8 +48,10 @@ def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, obj
         wanted["main-branch"] = found.branch
     if found.remote not in ("", default.remote):
         wanted["remote"] = found.remote
-    if (tag_format := guess_format(found.project.name, found.tags)) not in (None, default.tag_format):
+    if (tag_format := guess_format(found.project.name, found.tags, found.directory)) not in (None, default.tag_format):
         wanted["tag-format"] = tag_format
+    if found.directory:
+        wanted["directory"] = found.directory
     if (workflow := _test_workflow(found, config)) not in ("", default.test_workflow):
         wanted["test-workflow"] = workflow
     if gate is None and not gate_fits(found):
