@@ -106,7 +106,7 @@ def init(
     outcome = _outcome(plan, files, renewed, project, update=request.update)
     paths = (lock.path, *(file.path for file in plan.files), *(orphan.path for orphan in plan.orphans))
     if not request.commit:
-        again = replace(request, commit=True).command
+        again = InitRequest(request.tasks, commit=True, path=request.path).command
         return replace(outcome, next=again if _uncommitted(root, paths) else "")
     done = [outcome.message, _commit(root, paths)]
     if open_dev_line is not None and _is_released(snapshot, plan):

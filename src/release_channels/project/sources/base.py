@@ -134,7 +134,8 @@ class TomlVersion:
 
         Raises: RefusedError if the edit cannot be proven to change only that literal.
         """
-        if reduce(getitem, self.keys, read_toml(self.text)) == self.spell(version):
+        content: Any = read_toml(self.text)
+        if reduce(getitem, self.keys, content) == self.spell(version):
             return ()  # without the editor, whose import is a tenth of a task
         new = _replace(self.text, self.keys, self.spell(version), self.path)
         return () if new == self.text else (Edit(self.path, self.text, new),)
