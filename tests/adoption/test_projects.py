@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -116,7 +116,7 @@ def _session(name: str, steps: tuple[str, ...], channel: Channel, repo: Repo) ->
     return 0 if outcome.result.is_good else 1
 
 
-_RUN = {
+_RUN: Mapping[str, Callable[..., int]] = {
     "init": _init,
     "doctor": partial(_task, tasks.doctor),
     "preview": partial(_session, "preview", PREVIEW, Channel.PREVIEW),
