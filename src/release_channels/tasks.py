@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -155,7 +156,7 @@ def install_commands(_: Context, channel: str = "", format: str = "text", write:
 
 @task(
     help={
-        "path": "the top of the project, here by default",
+        "path": "the directory of the project, here by default",
         "tool": "what installs release-channels: a requirement, or the path of a wheel or checkout",
         "gate": "with a live gate; by default where the project calls a model",
         "no_gate": "without a live gate",
@@ -183,10 +184,13 @@ def init(
     from release_channels.commands.status import read_next_here
 
     with task_run(Path.cwd()) as run:
-        request = InitRequest(tuple(ns.task_names), tool, _choose(gate, no_gate), update, check, commit)
+        request = InitRequest(tuple(ns.task_names), tool, _choose(gate, no_gate), update, check, commit, path)
         run.outcome = init(Path(path), request, os.environ, dry_run=_dry(context, dry_run), open_dev_line=open_dev_line)
         if run.outcome.result.is_good and not run.outcome.next:
-            run.outcome = replace(run.outcome, next=read_next_here(Path(path)))
+            following = read_next_here(Path(path))
+            run.outcome = replace(
+                run.outcome, next=following if path == "." else shlex.join(["cd", path]) + f" && {following}"
+            )
 
 
 @task(help={"json": "for programs", "index": INDEX})

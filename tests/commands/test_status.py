@@ -281,6 +281,17 @@ def test_a_tag_that_is_older_than_the_workflows_lacks_nothing(make_repo: MakeRep
         assert look(repo, index="mine").next.command == f"release-channels resume {TAG} --index mine"
 
 
+def test_in_practice_a_tag_from_before_the_adoption_lacks_nothing(make_repo: MakeRepo) -> None:
+    """Its release is on the real index; where there are no workflows at all, the practised tag is the one to finish."""
+    repo = make_repo(Sample(version="1.3.0.dev0"))
+    repo.tag(TAG)
+    repo.git("push", "--quiet", "--tags", "origin")
+    assert look(repo).next.command == f"release-channels resume {TAG} --index local"
+    repo.commit("adopt", {".github/workflows/public-release.yml": "on: push\n"})
+    repo.git("push", "--quiet", "origin", "main")
+    assert look(repo).next.command == "nox -s preview"
+
+
 ERRORS = [KeyboardInterrupt(), UnicodeDecodeError("utf-8", b"", 0, 1, "x"), RefusedError("x"), RecursionError()]
 
 

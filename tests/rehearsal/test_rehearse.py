@@ -146,6 +146,20 @@ def test_a_clone_without_its_history_is_refused_at_once(repo: Repo, directory: P
     assert list(directory.iterdir()) == []
 
 
+def test_a_project_below_the_top_is_refused_by_name(repo: Repo, directory: Path) -> None:
+    """A rehearsal plays the repository as a project, and the hint says what can be practised."""
+    below = "packages/one"
+    settings = f'[tool.release-channels]\ndirectory = "{below}"\n'
+    repo.commit("move", {f"{below}/pyproject.toml": (repo.root / "pyproject.toml").read_text() + settings})
+    before = repo.fingerprint()
+    outcome = run_rehearsal((), root=repo.root / below, env=dict(os.environ))
+    assert outcome.result is Result.REFUSED
+    assert f"this one is in {below}" in outcome.message
+    assert "`nox -s preview`" in outcome.hint
+    assert repo.fingerprint() == before
+    assert list(directory.iterdir()) == []
+
+
 def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(adopted: Adopted, directory: Path) -> None:
     """nox's --install-only promises that nothing is run."""
     repo = adopted(False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.adapters.git import Git
-from release_channels.errors import RefusedError, UsageError
+from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.model.observed import Relation
 from tests.conftest import MakeRepo
 from tests.support.repo import Repo
@@ -262,11 +262,46 @@ def test_a_bare_repository_is_refused(repo: Repo) -> None:
     assert "clone" in caught.value.hint
 
 
-def test_a_sub_directory_is_refused_with_the_top_in_the_message(repo: Repo) -> None:
-    """A project below the top of its repository is not supported, and the message says where the top is."""
+def test_a_sub_directory_without_a_project_is_refused_with_the_top_in_the_message(repo: Repo) -> None:
+    """There is nothing to release in it, and the message says where the top is."""
     with pytest.raises(RefusedError, match="is not the top of its repository") as caught:
         Git.open(repo.root / "src")
     assert str(repo.root) in str(caught.value)
+
+
+@pytest.mark.parametrize("named", ["", "packages/other"])
+def test_a_project_in_a_sub_directory_has_to_name_it(repo: Repo, named: str) -> None:
+    """Else a session that is started in a wrong place would release what lies there."""
+    settings = f'[tool.release-channels]\ndirectory = "{named}"\n' if named else ""
+    repo.commit("add one", {"packages/one/pyproject.toml": settings})
+    with pytest.raises(RefusedError, match="is not the top of its repository") as caught:
+        Git.open(repo.root / "packages" / "one")
+    assert '`directory = "packages/one"`' in caught.value.hint
+    assert "`release-channels init --path packages/one`" in caught.value.hint
+
+
+def test_a_project_in_a_sub_directory_has_the_files_below_it_and_those_that_github_reads(repo: Repo) -> None:
+    """Its paths begin in its directory, except `.github/`; what else the repository holds is not its own."""
+    settings = '[tool.release-channels]\ndirectory = "packages/one"\n'
+    files = {
+        "packages/one/pyproject.toml": settings,
+        "packages/two/setup.py": "",
+        ".github/workflows/test.yml": "on:\n",
+    }
+    sha = repo.commit("add two", files)
+    git = Git.open(repo.root / "packages" / "one")
+    assert git.files_at(sha) == (".github/workflows/test.yml", "pyproject.toml")
+    assert git.read_file(sha, "pyproject.toml") == settings.encode()
+    assert git.read_file(sha, ".github/workflows/test.yml") == b"on:\n"
+    assert git.read_file(sha, "README.md") is None
+    assert [git.tracks(path) for path in ("pyproject.toml", ".github/workflows/test.yml", "setup.py")] == [
+        True, True, False,
+    ]  # fmt: skip
+    assert git.first_parents(sha, 1)[0].paths == {"pyproject.toml"}
+    repo.write({name: f"{text}#\n" for name, text in files.items()})
+    assert git.uncommitted() == (".github/workflows/test.yml", "pyproject.toml")
+    with pytest.raises(CommandError, match="is outside the repository"):
+        git.read_file(sha, "../../../elsewhere")
 
 
 def test_a_repository_without_a_commit_is_refused(tmp_path: Path, offline: None) -> None:

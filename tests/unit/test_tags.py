@@ -103,6 +103,19 @@ def test_the_format_of_the_newest_release_tag_is_guessed(names: list[str], expec
     assert guess_format("Demo_Tool", names) == expected
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ((), "demo-tool-v{version}"),
+        (("Demo_Tool-1.0", "other/v2.0"), "Demo_Tool-{version}"),
+        (("v1.0", "v1.1"), "v{version}"),
+    ],
+)
+def test_a_project_below_the_top_has_tags_with_its_name_first(names: tuple[str, ...], expected: str) -> None:
+    """The newest tag may be another project's; without any, a name keeps the tags of two projects apart."""
+    assert guess_format("Demo_Tool", names, "packages/demo") == expected
+
+
 def test_a_tag_with_a_version_in_an_unknown_format_is_seen() -> None:
     """Dots or underscores between numbers look like a version."""
     names = ("2024.01.05", "rel_1_2_3", "nightly", "v2", "other/v1.0")

@@ -82,6 +82,14 @@ def test_a_copy_is_found(path: str, text: str, patterns: list[str]) -> None:
         assert edit.new.count(str(NEW)) == sum("{version}" in pattern for pattern in patterns)
 
 
+@pytest.mark.parametrize("held", ["1.2.0.dev0", "1.2.0rc1", "1.2.0"])
+def test_a_copy_that_was_left_on_the_way_to_a_final_is_found(held: str) -> None:
+    """Where such a line may mean something else, too: a pre-release of the very version is the project's."""
+    files = {"src/demo/_version.py": f'version = "{held}"\n'}
+    (copy,) = find_unlisted(files, reading(files), {Version("1.2.0")}, ())
+    assert copy.is_behind(Version("1.2.0")) is (held != "1.2.0")
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.files import atomic_write, reporting_unwritable
+from release_channels.adapters.files import atomic_write, locate, reporting_unwritable
 from release_channels.adapters.git import Git
 from release_channels.adapters.interrupts import signals_held
 from release_channels.errors import RefusedError
@@ -25,11 +25,11 @@ def apply_edits(root: Path, changes: Sequence[Change]) -> None:
     """
     with all_or_nothing(root, [change.path for change in changes]):
         for change in changes:
-            if not _is_as_planned(root / change.path, change):
+            if not _is_as_planned(locate(root, change.path), change):
                 raise RefusedError(f"{change.path} changed while the edit was planned", hint="start again")
         with signals_held():
             for change in changes:
-                _carry_out(root / change.path, change)
+                _carry_out(locate(root, change.path), change)
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def all_or_nothing(root: Path, paths: Iterable[str]) -> Iterator[None]:
     Raises: RefusedError before the block if a path has a symbolic link in it.
     """
     before = {path: _state(root, path) for path in paths}
-    missing = {above for path in before for above in (root / path).parents if not above.exists()}
+    missing = {above for path in before for above in locate(root, path).parents if not above.exists()}
     try:
         yield
     except BaseException:
@@ -48,7 +48,7 @@ def all_or_nothing(root: Path, paths: Iterable[str]) -> Iterator[None]:
             for directory in sorted(missing):
                 undo.callback(_remove_empty, directory)
             for path, state in before.items():
-                undo.callback(_restore, root / path, state)
+                undo.callback(_restore, locate(root, path), state)
         raise
 
 
@@ -58,9 +58,9 @@ _State = tuple[int, bytes] | None
 
 def _state(root: Path, path: str) -> _State:
     for part in (Path(path), *Path(path).parents[:-1]):
-        if (root / part).is_symlink():
+        if locate(root, part.as_posix()).is_symlink():
             raise RefusedError(f"{part.as_posix()} is a symbolic link", hint="put the file itself in its place")
-    file = root / path
+    file = locate(root, path)
     return (file.stat().st_mode & 0o7777, file.read_bytes()) if file.is_file() else None
 
 
@@ -114,7 +114,7 @@ def reader(git: Git) -> Read:
     """Return a function that reads tracked files of the working tree; it returns None for any other path."""
 
     def read(path: str) -> bytes | None:
-        file = git.root / path
+        file = locate(git.root, path)
         if file.is_symlink():
             where = file.readlink().as_posix()
             raise SymbolicLinkError(path, where, f"{path} is a symbolic link", hint="put the file itself in its place")

@@ -13,7 +13,21 @@ from release_channels.adapters.interrupts import signals_held
 from release_channels.errors import RefusedError
 
 STATE = ".release-channels"
+GITHUB = ".github/"
+"""The directory that GitHub reads, at the top of a repository alone."""
 _STAGING = "staging-"
+
+
+def repository_top(root: Path) -> Path:
+    """Return the top of the working tree that a directory is in; the directory itself where it is in none."""
+    if (root / "HEAD").is_file():  # a git directory is in no working tree
+        return root
+    return next((place for place in (root, *root.absolute().parents) if (place / ".git").exists()), root)
+
+
+def locate(root: Path, path: str) -> Path:
+    """Return where a project's file is: at the top of the repository what GitHub reads, below `root` all else."""
+    return (repository_top(root) if path.startswith(GITHUB) else root) / path
 
 
 def state_directory(root: Path) -> Path:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
+import shlex
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import IO
 
+from release_channels.adapters.files import GITHUB, locate, repository_top
 from release_channels.adapters.process import CompletedProcess, RequestProcess, run, run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
 from release_channels.model.observed import Commit, Relation, Tag
@@ -97,7 +101,7 @@ class GitObjects:
         tree = self.find(f"{revision}^{{tree}}")
         if tree is None or tree.kind != "tree":
             raise CommandError(f"{revision!r} names no tree here", hint="fetch it first, or check the spelling")
-        words = ("ls-tree", "-r", "-z", tree.sha)
+        words = ("ls-tree", "-r", "-z", "--full-tree", tree.sha)
         listed = run_unchecked("git", *words, cwd=self._root, env=git_environment())
         entries = (entry.partition(b"\t") for entry in listed.or_raise().stdout.split(b"\0") if entry)
         files = {path: TreeEntry(*fields.decode().split()) for fields, _, path in entries}
@@ -160,9 +164,14 @@ class FirstParent:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """One git repository, opened at the top of its working tree."""
+    """One git repository, opened at its project: the top of the working tree, or a directory below it.
+
+    Paths are the project's, except those in `.github/`, which begin at the top.
+    """
 
     root: Path
+    directory: str = field(init=False, default="")
+    """The project's directory below the top of the working tree; empty for the top itself."""
     _objects: GitObjects = field(init=False, repr=False, compare=False)
     _relations: dict[tuple[str, str], Relation] = field(default_factory=dict, init=False, repr=False, compare=False)
     _urls: dict[str, str | None] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -170,24 +179,23 @@ class Git:
     def __post_init__(self) -> None:
         """Prepare to read objects; no process starts before the first is read."""
         object.__setattr__(self, "_objects", GitObjects(self.root))
+        below = os.path.relpath(self.root.absolute(), repository_top(self.root).absolute()).replace(os.sep, "/")
+        object.__setattr__(self, "directory", "" if below == "." else below)
 
     @classmethod
-    def open(cls, directory: Path) -> Git:
-        """Open the repository with its top at a directory.
+    def open(cls, directory: Path, *, adopts: bool = False) -> Git:
+        """Open the repository of the project in a directory: the top of the working tree, or what its settings name.
 
-        Raises: RefusedError where there is none, or where the directory is not its top.
+        With `adopts`, the settings need not name it yet.
+
+        Raises: RefusedError where there is none, or where the directory is neither.
         """
         asked = run_unchecked("git", "rev-parse", "--show-toplevel", cwd=directory, env=git_environment())
         if asked.code:
             raise _not_a_repository(directory, asked)
         top = Path(asked.text)
         if top.resolve() != directory.resolve():
-            where = "keep noxfile.py next to pyproject.toml at the top, and start there"
-            if (top / "pyproject.toml").exists() and (directory / "pyproject.toml").exists():
-                where = "the top has another project; move this one into a repository of its own"
-            raise RefusedError(
-                f"{directory} is not the top of its repository, {top} is", hint=f"one project per repository: {where}"
-            )
+            _check_sub_directory(directory, top, adopts=adopts)
         return cls(directory)
 
     def commit(self, revision: str) -> Commit:
@@ -230,16 +238,25 @@ class Git:
 
         Raises: CommandError if it is empty or leads out of the repository.
         """
-        normal = os.path.relpath(self.root / path, self.root).replace(os.sep, "/") if path else ".."
-        if normal.split("/")[0] == "..":
+        below = path if path.startswith(GITHUB) else f"{self.directory}/{path}".removeprefix("/")
+        normal = posixpath.normpath(below) if path else ".."
+        if normal.split("/")[0] in ("", ".."):
             raise CommandError(f"{path!r} is outside the repository {self.root}", hint="paths begin at its top")
         return normal
 
     def uncommitted(self) -> tuple[str, ...]:
-        """List the uncommitted paths of the working tree, without the tool's own files."""
-        status = self._run("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
-        entries = (entry for entry in status.split("\0") if entry)
+        """List the project's uncommitted paths of the working tree, without the tool's own files."""
+        words = ("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames", *self._our_paths())
+        entries = (entry[:3] + self._name(entry[3:]) for entry in self._run(*words).split("\0") if entry)
         return tuple(_printable(entry[3:]) for entry in entries if not _is_ours(entry))
+
+    def _our_paths(self) -> tuple[str, ...]:
+        """Return the words that bring the project's own files to git, where the repository has others."""
+        return ("--", ".", f":(top){GITHUB}") if self.directory else ()
+
+    def _name(self, path: str) -> str:
+        """Return the project's name of a path that begins at the top."""
+        return path.removeprefix(f"{self.directory}/") if self.directory else path
 
     def relation(self, commit: str, other: str) -> Relation:
         """Return how a commit relates to another: same, ancestor, descendant or diverged; unknown if history is cut."""
@@ -381,8 +398,9 @@ class Git:
         Raises: CommandError if there is no such commit.
         """
         words = ("--first-parent", "--diff-merges=first-parent", "--no-show-signature", "--name-only", f"-{most}")
+        below = ("--relative",) if self.directory else ()
         listed = self._run(
-            "-c", "core.quotePath=false", "log", *words, "--format=%x00%h %s%n%P", "--end-of-options", sha, "--"
+            "-c", "core.quotePath=false", "log", *words, *below, "--format=%x00%h %s%n%P", "--end-of-options", sha, "--"
         )
         commits = []
         for entry in listed.split("\0")[1:]:
@@ -470,7 +488,7 @@ class Git:
 
     def tracks(self, path: str) -> bool:
         """Check whether git tracks anything at or below a path."""
-        return bool(self._run("ls-files", "-z", "--", path))
+        return bool(self._run("ls-files", "-z", "--", _relative(self.root, path)))
 
     def untracked_files(self, directory: str) -> tuple[str, ...]:
         """List the files of a directory that git neither tracks nor ignores."""
@@ -480,10 +498,12 @@ class Git:
     def files_at(self, sha: str) -> tuple[str, ...]:
         """List the regular files of a commit, without symbolic links."""
         files = self._objects.files(sha).items()
-        return tuple(path.decode("utf-8", "replace") for path, entry in files if entry.mode.startswith("100"))
+        plain = (path.decode("utf-8", "replace") for path, entry in files if entry.mode.startswith("100"))
+        ours = (f"{self.directory}/", GITHUB) if self.directory else ("",)
+        return tuple(self._name(path) for path in plain if path.startswith(ours))
 
     def tracked_files(self) -> tuple[str, ...]:
-        """List the tracked files, relative to the top."""
+        """List the project's tracked files."""
         return tuple(filter(None, self._run("ls-files", "-z").split("\0")))
 
     def _is_ancestor(self, older: str, newer: str) -> bool:
@@ -503,6 +523,39 @@ def _tag_refs(name: str) -> tuple[str, str]:
 def _printable(path: str) -> str:
     """Show a path in one line: a file name may hold newlines, and what steers a terminal."""
     return path if path.isprintable() else ascii(path)
+
+
+def _relative(root: Path, path: str) -> str:
+    """Return the word that names a project's file to a git that starts in the project's directory."""
+    return os.path.relpath(locate(root, path), root) if path.startswith(GITHUB) else path
+
+
+def _check_sub_directory(directory: Path, top: Path, *, adopts: bool) -> None:
+    """Refuse a directory below the top, unless it has a project whose settings name the directory.
+
+    Raises: RefusedError
+    """
+    below = directory.resolve().relative_to(top.resolve()).as_posix()
+    if not any((directory / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
+        raise RefusedError(
+            f"{directory} is not the top of its repository, {top} is, and has no project of its own",
+            hint="start where pyproject.toml and noxfile.py are",
+        )
+    if adopts or declared_directory(directory / "pyproject.toml") == below:
+        return
+    raise RefusedError(
+        f"{directory} is not the top of its repository, {top} is",
+        hint=f'a project below the top says so, with `directory = "{below}"` in [tool.release-channels]: '
+        f"`release-channels init --path {shlex.quote(below)}`, typed at the top, writes it",
+    )
+
+
+def declared_directory(file: Path) -> str | None:
+    """Return the directory that a pyproject.toml names in `[tool.release-channels]`; None if it names none."""
+    try:
+        return str(tomllib.loads(file.read_text(encoding="utf-8"))["tool"]["release-channels"]["directory"])
+    except (OSError, ValueError, KeyError, TypeError):  # who reads the project reports what is wrong with the file
+        return None
 
 
 def _not_a_repository(directory: Path, asked: CompletedProcess) -> RefusedError:
@@ -565,10 +618,11 @@ def commit_files(root: Path, paths: Iterable[str], message: str, *, new: Iterabl
 
     Raises: CommandError with git's own words, also where a hook refuses.
     """
-    if added := tuple(new):
+    if added := [_relative(root, path) for path in new]:
         _git(root, "--literal-pathspecs", "add", "--intent-to-add", "--", *added)
     # Paths are names here, never patterns. Signing and hooks may ask for something on the terminal.
-    words = ("--literal-pathspecs", "commit", "--quiet", "--message", message, "--only", "--", *paths)
+    named = (_relative(root, path) for path in paths)
+    words = ("--literal-pathspecs", "commit", "--quiet", "--message", message, "--only", "--", *named)
     run_unchecked("git", *words, cwd=root, env=git_environment(), terminal=True).or_raise()
     return _git(root, "rev-parse", "HEAD")
 

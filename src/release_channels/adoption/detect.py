@@ -22,8 +22,8 @@ from release_channels.model.config import Config
 from release_channels.model.tags import guess_format
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.workflow_semantics.concurrency import concurrency_of
-from release_channels.model.workflow_semantics.file import Value, read_workflow
-from release_channels.model.workflow_semantics.triggers import filters_of, is_started, push_to
+from release_channels.model.workflow_semantics.file import Value, read_workflow, steps_of
+from release_channels.model.workflow_semantics.triggers import Event, filters_of, is_started, push_to
 
 _MODEL_CLIENTS = frozenset(
     {
@@ -32,6 +32,11 @@ _MODEL_CLIENTS = frozenset(
     }
 )  # fmt: skip
 _TEST_NAMES = ("test", "tests", "ci", "pytest", "python-package", "check", "checks", "build", "main")
+_RUNS_TESTS = re.compile(
+    r"\b(pytest|tox|unittest|nose2|trial)\b|\b(nox|hatch|pdm|poetry|make|just|invoke|inv)\b[^\n;&|]*\btests?\b"
+)
+# Events that only a workflow for commits listens to, unlike one for tags or at night.
+_OF_COMMITS = (push_to("any-other-branch"), Event("pull_request", "", ""))
 _PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 _TEST_GROUPS = ("test", "tests", "testing", "dev")
@@ -48,8 +53,10 @@ def foreign_settings(found: ProjectSnapshot, gate: bool | None) -> dict[str, obj
         wanted["main-branch"] = found.branch
     if found.remote not in ("", default.remote):
         wanted["remote"] = found.remote
-    if (tag_format := guess_format(found.project.name, found.tags)) not in (None, default.tag_format):
+    if (tag_format := guess_format(found.project.name, found.tags, found.directory)) not in (None, default.tag_format):
         wanted["tag-format"] = tag_format
+    if found.directory:
+        wanted["directory"] = found.directory
     if (workflow := _test_workflow(found, config)) not in ("", default.test_workflow):
         wanted["test-workflow"] = workflow
     if gate is None and not gate_fits(found):
@@ -142,24 +149,31 @@ def _sessions_of(noxfile: str, path: str) -> tuple[str, ...]:
 
 
 def _test_workflow(found: ProjectSnapshot, config: Config) -> str:
-    """Find the workflow that runs the project's tests on a push to main; nothing where there is none."""
+    """Find the workflow that runs the project's tests, best on a push to main; nothing where there is none."""
     if f"{WORKFLOWS}/{config.test_workflow}" in found.workflows:
         return config.test_workflow
     candidates = {PurePosixPath(path).name: text for path, text in found.workflows.items()}
-    likely = sorted(_likely(candidates, found.branch), key=lambda name: _TEST_NAMES.index(PurePosixPath(name).stem))
-    return likely[0] if likely else ""
+    return min(_likely(candidates, found.branch), default=(False, 0, ""))[-1]
 
 
-def _likely(files: Mapping[str, str], branch: str) -> Iterator[str]:
+def _likely(files: Mapping[str, str], branch: str) -> Iterator[tuple[bool, int, str]]:
+    """Yield the workflows that test commits, by name or by what they run, with their rank; the lowest is the likeliest.
+
+    One that leaves main out counts by what it runs alone: its filter is reported, instead of a second one beside it.
+    """
     for name, text in files.items():
-        if PurePosixPath(name).stem not in _TEST_NAMES:
-            continue
         try:
-            on = read_workflow(text, name)["on"]
+            workflow = read_workflow(text, name)
         except RefusedError:
             continue
-        if is_started(on, push_to(branch)):
-            yield name
+        on, stem = workflow["on"], PurePosixPath(name).stem
+        is_named, runs = (
+            stem in _TEST_NAMES,
+            any(_RUNS_TESTS.search(step["run"].text) for _, _, step in steps_of(workflow)),
+        )
+        on_main = is_started(on, push_to(branch))
+        if (is_named or runs) if on_main else (runs and any(is_started(on, event) for event in _OF_COMMITS)):
+            yield not on_main, _TEST_NAMES.index(stem) if is_named else len(_TEST_NAMES), name
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from release_channels.adapters import console
 from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.edits import all_or_nothing, apply_edits, show_edits
-from release_channels.adapters.files import temporary_directory
+from release_channels.adapters.files import locate, temporary_directory
 from release_channels.adapters.git import Git, commit_files
 from release_channels.adapters.process import CompletedProcess, run_unchecked
 from release_channels.adapters.uv import uv_program
@@ -49,12 +49,19 @@ class InitRequest:
     check: bool = False
     commit: bool = False
     """Commit the files, and open the dev line where main declares a released final."""
+    path: str = "."
+    """The directory that was named, as it was typed."""
 
     @property
     def command(self) -> str:
         """The command line with these options."""
         gate = {True: ["--gate"], False: ["--no-gate"], None: []}[self.gate]
-        words = [*gate, *(["--update"] if self.update else []), *(["--commit"] if self.commit else [])]
+        words = [
+            *(["--path", self.path] if self.path != "." else []),
+            *gate,
+            *(["--update"] if self.update else []),
+            *(["--commit"] if self.commit else []),
+        ]
         return shlex.join([TOOL, "init", *words, *(["--tool", self.tool] if self.tool else [])])
 
 
@@ -99,7 +106,8 @@ def init(
     outcome = _outcome(plan, files, renewed, project, update=request.update)
     paths = (lock.path, *(file.path for file in plan.files), *(orphan.path for orphan in plan.orphans))
     if not request.commit:
-        return replace(outcome, next=f"{TOOL} init --commit" if _uncommitted(root, paths) else "")
+        again = InitRequest(request.tasks, commit=True, path=request.path).command
+        return replace(outcome, next=again if _uncommitted(root, paths) else "")
     done = [outcome.message, _commit(root, paths)]
     if open_dev_line is not None and _is_released(snapshot, plan):
         done.append(open_dev_line(root))
@@ -108,7 +116,7 @@ def init(
 
 def _commit(root: Path, paths: Sequence[str]) -> str:
     """Commit the files of the adoption that git does not have as they are, and describe the commit."""
-    git, changed = Git.open(root), _uncommitted(root, paths)
+    git, changed = Git.open(root, adopts=True), _uncommitted(root, paths)
     if not changed:
         return ""
     commit = commit_files(root, changed, _SUBJECT, new=[path for path in changed if not git.tracks(path)])
@@ -117,9 +125,9 @@ def _commit(root: Path, paths: Sequence[str]) -> str:
 
 def _uncommitted(root: Path, paths: Sequence[str]) -> list[str]:
     """List the files that git does not have as they are; git itself names a new directory and not its files."""
-    git = Git.open(root)
+    git = Git.open(root, adopts=True)
     changed = git.uncommitted()
-    return [path for path in paths if path in changed or ((root / path).exists() and not git.tracks(path))]
+    return [path for path in paths if path in changed or (locate(root, path).exists() and not git.tracks(path))]
 
 
 def _is_released(snapshot: ProjectSnapshot, plan: AdoptionPlan) -> bool:
@@ -214,7 +222,7 @@ def _tell(snapshot: ProjectSnapshot, tool: ToolSource, plan: AdoptionPlan) -> No
 
 
 def _read_tests(root: Path) -> Mapping[str, str]:
-    tests = filter(is_test_file, Git.open(root).tracked_files())
+    tests = filter(is_test_file, Git.open(root, adopts=True).tracked_files())
     contents = {path: Tree(root).read(path) or b"" for path in tests}
     return {path: content.decode("utf-8", "replace") for path, content in contents.items()}
 
@@ -297,7 +305,7 @@ def _refuse_loss(root: Path, replaced: Sequence[str]) -> None:
 
     Raises: RefusedError that names the files.
     """
-    git = Git.open(root)
+    git = Git.open(root, adopts=True)
     uncommitted = set(git.uncommitted())
     lost = [path for path in replaced if path in uncommitted or not git.tracks(path)]
     if lost:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from release_channels.adapters.files import locate, repository_top
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import Pauses, connect
 from release_channels.adapters.github.errors import NotFoundError
@@ -47,6 +48,8 @@ class ProjectSnapshot:
     is_private: bool | None
     """True if the repository on GitHub is private; None where that cannot be known."""
     has_submodules: bool = False
+    directory: str = ""
+    """The project's directory below the top of the repository."""
     tasks_path: str = TASKS
     unlisted: tuple[UnlistedCopy, ...] = ()
     """The copies of the version that no setting lists."""
@@ -64,7 +67,7 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
 
     Raises: RefusedError where there is no repository, or no project that can be released.
     """
-    git, tree = Git.open(root), Tree(root)
+    git, tree = Git.open(root, adopts=True), Tree(root)
     project = tree.project()
     remotes = git.remotes()
     remote = _choose(remotes, project.config.remote)
@@ -86,7 +89,8 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
         has_tests=any((root / name).is_dir() for name in ("tests", "test")) or any(root.glob("test_*.py")),
         has_uv_lock=(root / "uv.lock").exists(),
         is_private=_is_private(repository, env) if repository and asks_github else None,
-        has_submodules=(root / ".gitmodules").is_file(),
+        has_submodules=(repository_top(root) / ".gitmodules").is_file(),
+        directory=git.directory,
         tasks_path=tasks_path,
         unlisted=unlisted_copies(project, tree.read, git.tracked_files(), finals=finals),
         bumped=bumped_files(project, tree.read),
@@ -101,7 +105,9 @@ def _with_version(project: Project, git: Git, tags: Sequence[str]) -> Project:
     if project.source.is_written or not tags:
         return project
     configured = project.config.tag_format
-    tag_format = (guess_format(project.name, tags) if configured == Config().tag_format else None) or configured
+    tag_format = (
+        guess_format(project.name, tags, git.directory) if configured == Config().tag_format else None
+    ) or configured
     return project.with_tags(reachable_tags(git, git.commit("HEAD").sha, tag_format), tag_format)
 
 
@@ -110,7 +116,7 @@ def read_workflows(tree: Tree) -> dict[str, str]:
 
     Raises: RefusedError for one that cannot be read.
     """
-    directory = tree.root / WORKFLOWS
+    directory = locate(tree.root, WORKFLOWS)
     files = sorted(path for path in directory.glob("*.y*ml") if path.suffix in (".yml", ".yaml"))
     texts = {f"{WORKFLOWS}/{path.name}": tree.text(f"{WORKFLOWS}/{path.name}") for path in files}
     return {path: text for path, text in texts.items() if text is not None}
@@ -145,7 +151,7 @@ class Tree:
         Raises: RefusedError if it cannot be read.
         """
         try:
-            return (self.root / path).read_bytes()
+            return locate(self.root, path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as err:

@@ -209,6 +209,7 @@ def _workflows(
         noxfile=noxfile.path,
         is_private=_is_private(snapshot, config),
         has_submodules=snapshot.has_submodules,
+        directory=snapshot.directory,
     )
     rendered = render(adoption)
     # With the gate switched the other way: files of it are never edited, or have no use.

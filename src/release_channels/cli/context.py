@@ -42,6 +42,11 @@ def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[s
     """
     read = git.files(commit.sha)
     project = parse_project(read(PYPROJECT), PYPROJECT, read=read)
+    if project.config.directory not in ("", git.directory):
+        raise RefusedError(
+            f"`directory` in [tool.release-channels] is {project.config.directory}, and this is {git.root}",
+            hint="start there, or take the setting out of the project of this directory",
+        )
     if project.source.is_written:
         return project
     tag_format = project.config.tag_format

@@ -76,13 +76,17 @@ def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bo
     taken = _taken(context)
     is_final = current.pre is None and not is_open(current)
     if is_final and not (request.to or request.part):
-        late = plan_version(project, read, current, today) if is_written and current not in taken else ()
+        late: tuple[Change, ...] = ()
+        if is_written and current not in taken:
+            late = (*plan_version(project, read, current, today), *_changelog(context, project, read, current, today))
         if not late:
             return _nothing(project, *_after_final(context, current, taken))
-        # A copy that was listed after the version had been made final.
+        # The version was made final by hand, or a copy was listed after that.
         text, branch = f"Write {current} everywhere", f"copies-{current}"
         then = "merge it, then `release-channels tag --commit HEAD`"
-        return _carry_out(context, BumpPlan(current, current, late, text, branch, then), request, dry_run=dry_run)
+        return _carry_out(
+            context, BumpPlan(current, current, _each_file_once(late), text, branch, then), request, dry_run=dry_run
+        )
     target = next_final(current, taken, to=request.to, part=request.part, is_declared=is_written)
     _refuse_stale_copies(context, project, read, target)
     edits = (*plan_version(project, read, target, today), *_changelog(context, project, read, target, today))
@@ -197,7 +201,8 @@ def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dr
     if commits:
         _refuse_mixed(context, paths)
     github = _github_for(context, plan) if request.pull_request else None
-    what = f"{plan.current} becomes {plan.target} in {', '.join(paths)}"
+    becomes = "is now" if plan.current == plan.target else f"becomes {plan.target}"
+    what = f"{plan.current} {becomes} in {', '.join(paths)}"
     if dry_run:
         return _outcome(context, plan, Result.PLANNED, what)
     if github is not None:

@@ -9,10 +9,8 @@ from enum import StrEnum
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import RemoteRefs
 from release_channels.adapters.trusted_settings import require_default_branch_settings
-from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.cli.context import TaskContext
 from release_channels.commands.commits_since import commits_since_version
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
@@ -23,15 +21,12 @@ from release_channels.model.observed import UNSHALLOW, IndexState, Observed, Rel
 from release_channels.model.outcome import name_index
 from release_channels.model.public_rules import check_place, check_version
 from release_channels.model.tags import counted_tags, release_tags, tag_of
-from release_channels.model.version import Channel
 from release_channels.model.workflow_semantics.chain import check_chain
 from release_channels.model.workflow_semantics.file import is_workflow, read_all
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.plan_edits import CopyReport, compare_copies, old_mentions, unlisted_copies
 from release_channels.project.unlisted_copies import entries_for
-from release_channels.release.checks import CheckContext
-from release_channels.release.checks.context import sort_findings
-from release_channels.release.checks.declared import check_declared, unknown_before_build
+from release_channels.release.checks.declared import declared_findings, unknown_before_build
 from release_channels.release.ci_provenance import ProvenanceQuery, verify_gate
 
 
@@ -197,23 +192,8 @@ def _mentions(context: TaskContext, version: Version, state: IndexState, listed:
 
 def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
     """Check what pyproject.toml declares by the rules for what is built of it: after the tag they come too late."""
-    project, config = context.project, context.config
-    with temporary_directory("tag") as scratch:
-        subject = CheckContext(
-            project=project.name,
-            version=version,
-            channel=Channel.PUBLIC,
-            files=(),
-            requires_python=project.requires_python,
-            scratch=scratch,
-            env=sanitized_environment(context.env),
-            uv=uv_program(),
-            file_limit=config.file_limit,
-            project_limit=config.project_limit,
-            project_bytes=0,
-            allow=frozenset(config.allow),
-        )
-        findings = sort_findings(check_declared(project, context.read, subject), subject.allow)
+    project = context.project
+    findings = declared_findings(project, context.read, version, context.env)
     for finding in findings:
         yield Row("metadata", _answer(finding), finding.message, finding.hint)
     if unknown := unknown_before_build(project):

@@ -99,6 +99,12 @@ class Config:
     closed_line: ClosedLine = setting(
         ClosedLine.REFUSE, "what a preview does while main still declares a released final: `refuse` or `skip`"
     )
+    directory: str = setting(
+        "",
+        "the project's directory below the top of its repository, where it is not the top itself; sessions and tasks "
+        "are started there",
+        grammar.PATH_OR_NONE,
+    )
     repository: str = setting("", "`owner/name` on GitHub, if it is not in `[project.urls]`", grammar.REPOSITORY)
     version_files: tuple[VersionFile, ...] = setting((), "other files that contain the version, such as CITATION.cff")
     changelog: str = setting(

@@ -93,14 +93,17 @@ def looks_like_version(name: str) -> bool:
     return _VERSION_LIKE.search(name) is not None
 
 
-def guess_format(project: str, names: Sequence[str]) -> str | None:
+def guess_format(project: str, names: Sequence[str], directory: str = "") -> str | None:
     """Guess the format of a project's release tags, from the newest tag that has one of the usual formats.
 
-    `names` come oldest first. None where no tag has such a format.
+    `names` come oldest first. None where no tag has such a format. A project in a `directory` of its repository is
+    not alone there: tags with its name come before others, and are proposed where there is none.
     """
-    formats = [
-        one.replace("NAME", name) for one in _USUAL for name in dict.fromkeys((project, canonicalize_name(project)))
-    ]
+    own = tuple(dict.fromkeys((project, canonicalize_name(project))))
+    if directory:
+        named = [name for name in names if name.startswith(own)]
+        return guess_format(project, named) or guess_format(project, names) or f"{own[-1]}-v{{version}}"
+    formats = [one.replace("NAME", name) for one in _USUAL for name in own]
     releases = {one: set(release_tags(one, names).values()) for one in formats}
     found = [(one, name) for name in reversed(names) for one in formats if name in releases[one]]
     # A lone number may be a nightly or a name that moves; it decides only where nothing longer does.

@@ -97,7 +97,8 @@ def unlisted_copies(
     source = project.source
     searched = [path for path in files if (source.is_written and path != source.path) or path == CITATION]
     wanted = version or project.version
-    return find_unlisted(searched, read, (wanted, newest_before(wanted, finals)), project.config.version_files)
+    versions = (wanted, project.version, newest_before(wanted, finals))
+    return find_unlisted(searched, read, versions, project.config.version_files)
 
 
 def old_mentions(project: Project, read: Read, version: Version, files: Iterable[str]) -> tuple[Mention, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from release_channels.model.config import TABLE, Follows, VersionFile
-from release_channels.model.version import try_version
+from release_channels.model.version import final_of, try_version
 from release_channels.project.files import Read
 from release_channels.project.version_files import find_line
 
@@ -92,10 +92,15 @@ def find_unlisted(
         text = (read(path) or b"").decode("utf-8", "replace")
         for kind in kinds[path]:
             for copy in _copies(path, text, kind, read):
-                is_copy = kind.is_certain or copy.version in versions
+                is_copy = kind.is_certain or _is_on_the_way(copy.version, versions)
                 if is_copy and (path, copy.line) not in known:
                     copies.setdefault((path, copy.line), copy)
     return tuple(copies.values())
+
+
+def _is_on_the_way(found: Version | None, versions: Collection[Version | None]) -> bool:
+    """Check whether a version is one of these, or a pre-release of one: a copy that was left behind by `bump`."""
+    return found is not None and not {found, final_of(found)}.isdisjoint(versions)
 
 
 def _copies(path: str, text: str, kind: _Kind, read: Read) -> Iterator[UnlistedCopy]:

@@ -62,6 +62,11 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str]) -> 
     if options.fault:
         select_faults(options.fault)
     git = Git.open(root)
+    if git.directory:
+        raise RefusedError(
+            f"a rehearsal plays projects at the top of their repository, and this one is in {git.directory}",
+            hint="practise the steps by hand: `nox -s preview`, then the tasks with `--index local`",
+        )
     commit = git.commit("HEAD")
     project = open_project(git, commit)
     if git.is_shallow():

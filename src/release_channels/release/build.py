@@ -62,6 +62,8 @@ class BuildSpec:
     build_constraints: str = ""
     packs_commit: bool = False
     """True if the build backend packs what git has at HEAD, and not the working tree."""
+    directory: str = ""
+    """The project's directory below the top of the repository; empty for the top itself."""
     build_environment: tuple[str, ...] = ()
     """Further variables that the build backend gets, by name."""
 
@@ -76,9 +78,11 @@ def build_spec(
     repository: Path, project: Project, commit: Commit, channel: Channel, version: Version, source_url: str | None
 ) -> BuildSpec:
     """Return the inputs of a build; a public release is built from the unchanged commit."""
-    read = Git(repository).files(commit.sha)
+    git = Git(repository)
+    read = git.files(commit.sha)
     return BuildSpec(
         repository=repository,
+        directory=git.directory,
         commit=commit,
         edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
         environment=project.source.environment(version),
@@ -95,15 +99,16 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
     """
     clone, out = workplace / _CLONE, workplace / "out"
     clone_commit(recipe.repository, recipe.commit.sha, clone)
+    project = clone / recipe.directory
     for edit in recipe.edits:
-        (clone / edit.path).write_bytes(edit.new.encode("utf-8"))
+        (project / edit.path).write_bytes(edit.new.encode("utf-8"))
     if recipe.edits and recipe.packs_commit:
         commit_edits(clone, recipe.commit.time)
-    words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, clone))
-    words += without_pin(clone, workplace)
+    words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, project))
+    words += without_pin(project, workplace)
     env = build_environment(env, recipe.commit.time, recipe.build_environment) | dict(recipe.environment)
     wait_past_commit_second(recipe.commit.time)
-    _uv_build("sdist", *words, "--sdist", cwd=clone, env=env)
+    _uv_build("sdist", *words, "--sdist", cwd=project, env=env)
     sdist = _only(out, "*.tar.gz", "sdist")
     if not is_normalized(sdist, recipe.commit.time):
         normalize_sdist(sdist, recipe.commit.time)

@@ -15,6 +15,7 @@ from release_channels.adapters.tool_lock import locked_tool, running_version
 from release_channels.adoption.doctor.diagnosis import Diagnosis, unknown, warning
 from release_channels.adoption.doctor.files import (
     diagnose_adoption,
+    diagnose_metadata,
     diagnose_project,
     diagnose_tool,
     diagnose_workflows,
@@ -36,8 +37,9 @@ from release_channels.model.github_settings import Environment, RepositorySettin
 from release_channels.model.observed import IndexState
 from release_channels.model.session_names import SESSION_NAMES
 from release_channels.model.tags import release_tags
-from release_channels.model.version import Channel
+from release_channels.model.version import Channel, final_of
 from release_channels.project.commit_url import github_repository
+from release_channels.release.checks.declared import declared_findings
 
 _T = TypeVar("_T")
 _FEW = 5
@@ -69,6 +71,9 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
         yield warning("files", "uncommitted", f"the working tree is not what a release contains: {some}", "commit it")
     tree, finals = Tree(context.root), release_tags(snapshot.project.config.tag_format, snapshot.tags)
     yield from diagnose_project(snapshot.project, tree.read, snapshot.unlisted, finals)
+    yield from diagnose_metadata(
+        declared_findings(snapshot.project, tree.read, final_of(snapshot.project.version), context.env)
+    )
     is_tool = snapshot.project.normalized_name == TOOL
     plan = plan_own(snapshot) if is_tool else plan_adoption(snapshot, running_tool(), tasks, SESSION_NAMES)
     has_lock = is_tool or snapshot.files.get(f"{plan.noxfile}.lock") is not None

@@ -15,6 +15,7 @@ from release_channels.adoption.plan import AdoptionPlan
 from release_channels.adoption.publishers import Publisher
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
+from release_channels.model.findings import Finding, Severity
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Line, final_of, line_of
 from release_channels.model.workflow_semantics.file import environment_of, read_workflow, steps_of
@@ -53,6 +54,18 @@ def diagnose_project(
     else:
         yield passed(AREA, "copies", copies.describe(()))
     yield _changelog(project, read)
+
+
+def diagnose_metadata(findings: Sequence[Finding]) -> Iterator[Diagnosis]:
+    """Report what `tag` would say of the declared metadata."""
+    for finding in findings:
+        if finding.severity is Severity.NOTE:
+            yield passed(AREA, "metadata", finding.message)
+        else:
+            make = error if finding.severity is Severity.ERROR else warning
+            yield make(AREA, "metadata", finding.message, finding.hint)
+    if not findings:
+        yield passed(AREA, "metadata", "the index takes what is declared")
 
 
 def _version(project: Project, source: str, *, is_tagged: bool) -> Diagnosis:

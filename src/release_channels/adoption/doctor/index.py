@@ -60,9 +60,10 @@ def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
     if others:
         yield warning(
             GIT, "tags", f"not written as {config.tag_format}: {_some(others)}",
-            "they are no releases; `tag-format` in [tool.release-channels] says how a release tag is written",
+            "they count as no releases; `tag-format` in [tool.release-channels] says how a release tag is written",
         )  # fmt: skip
-    ordered = [version for version in (version_of(name, config.tag_format) for name in tags) if version in releases]
+    names = set(releases.values())  # v1 equals v1.0.0 as a version, and only moves with it
+    ordered = [version_of(name, config.tag_format) for name in tags if name in names]
     if down := [
         f"{tag_of(config.tag_format, now)} after {tag_of(config.tag_format, before)}" for before, now in _down(ordered)
     ]:

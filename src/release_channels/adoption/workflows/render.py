@@ -64,6 +64,8 @@ class Adoption:
     is_private: bool = False
     """True if the repository is private, so that even a checkout needs a right."""
     has_submodules: bool = False
+    directory: str = ""
+    """The project's directory below the top of the repository, where every command is started."""
     is_tool: bool = False
     """True if this is the tool's own repository, which runs from its sources."""
 
@@ -151,6 +153,7 @@ def _values(adoption: Adoption) -> dict[str, str]:
         "gate_artifact": GATE_ARTIFACT,
         "gate_directory": GATE_DIRECTORY,
         "provenance_file": PROVENANCE,
+        "at": f"{adoption.directory}/" if adoption.directory else "",
         "start": template("start.txt"),
         "take_build": template("take_build.txt"),
     }
@@ -183,6 +186,8 @@ def _starts(adoption: Adoption) -> dict[str, str]:
     named = "" if adoption.noxfile == "noxfile.py" else f" -f {adoption.noxfile}"
     start = f"uv run --frozen --script {adoption.noxfile}{named}"
     locked = "env:\n  NOX_SCRIPT_MODE: none # uv has made the locked environment already\n\n"
+    if adoption.directory:
+        locked += f"defaults:\n  run:\n    working-directory: {quoted(adoption.directory)}\n\n"
     return common | {
         "env": locked, "nox": start, "gate_nox": start, "prepare": "", "release": start,
         "release_env": "", "release_variables": "",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import reduce
+from operator import getitem
 from typing import TYPE_CHECKING, Any, Protocol
 
 from packaging.version import Version
@@ -132,6 +134,9 @@ class TomlVersion:
 
         Raises: RefusedError if the edit cannot be proven to change only that literal.
         """
+        content: Any = read_toml(self.text)
+        if reduce(getitem, self.keys, content) == self.spell(version):
+            return ()  # without the editor, whose import is a tenth of a task
         new = _replace(self.text, self.keys, self.spell(version), self.path)
         return () if new == self.text else (Edit(self.path, self.text, new),)
 

@@ -12,10 +12,14 @@ from packaging.markers import Marker
 from packaging.metadata import RawMetadata
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from release_channels.adapters.distributions import Kind
+from release_channels.adapters.files import temporary_directory
+from release_channels.adapters.uv import sanitized_environment, uv_program
 from release_channels.errors import RefusedError
 from release_channels.model.findings import Finding
+from release_channels.model.version import Channel
 from release_channels.project.files import Read
 from release_channels.project.pyproject import Project
 from release_channels.project.typed_toml import (
@@ -28,7 +32,7 @@ from release_channels.project.typed_toml import (
     table,
 )
 from release_channels.release.checks.archive import Archive, read_archive
-from release_channels.release.checks.context import CheckContext, error
+from release_channels.release.checks.context import CheckContext, error, sort_findings
 from release_channels.release.checks.dependencies import check_dependencies
 from release_channels.release.checks.entry_points import MalformedError, parse_entry_points
 from release_channels.release.checks.metadata import check_fields
@@ -46,6 +50,27 @@ def unknown_before_build(project: Project) -> tuple[str, ...]:
     if not project.has_project_table:
         return ("classifiers", "dependencies", "readme")
     return tuple(sorted(project.dynamic - _WITHOUT_RULE))
+
+
+def declared_findings(project: Project, read: Read, version: Version, env: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Return what is wrong with the declared fields for a public release of a version; the worst comes first."""
+    config = project.config
+    with temporary_directory("declared") as scratch:
+        subject = CheckContext(
+            project=project.name,
+            version=version,
+            channel=Channel.PUBLIC,
+            files=(),
+            requires_python=project.requires_python,
+            scratch=scratch,
+            env=sanitized_environment(env),
+            uv=uv_program(),
+            file_limit=config.file_limit,
+            project_limit=config.project_limit,
+            project_bytes=0,
+            allow=frozenset(config.allow),
+        )
+        return sort_findings(check_declared(project, read, subject), subject.allow)
 
 
 def check_declared(project: Project, read: Read, subject: CheckContext) -> Iterator[Finding]:

@@ -1,0 +1,6 @@
+"""Gates for small rivers."""
+
+
+def main() -> None:
+    """Open the gate."""
+    print("open")

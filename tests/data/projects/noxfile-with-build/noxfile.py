@@ -1,0 +1,6 @@
+import nox
+
+
+@nox.session
+def build(session):
+    session.run("python", "-m", "build")

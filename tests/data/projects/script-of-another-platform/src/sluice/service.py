@@ -1,0 +1,6 @@
+import winreg
+
+
+def main() -> None:
+    """Open the gate."""
+    print("open")
