@@ -11,7 +11,7 @@ from release_channels.adapters.edit_journal import on_record, take_back_unfinish
 from release_channels.adapters.edits import apply_edits
 from release_channels.adapters.git import Git
 from release_channels.errors import RefusedError
-from release_channels.project.edit import Creation, Edit
+from release_channels.project.edit import Change, Creation, Edit
 from tests.support.repo import Repo
 
 RECORD = ".release-channels/unfinished-edits.json"
@@ -21,7 +21,7 @@ RECORD = ".release-channels/unfinished-edits.json"
 def killed(repo: Repo) -> Repo:
     """A checkout in which a run was killed after its edits, before their commit."""
     text = (repo.root / "README.md").read_text()
-    changes = [Edit("README.md", text, "# new\n"), Creation("new.txt", "new\n")]
+    changes: list[Change] = [Edit("README.md", text, "# new\n"), Creation("new.txt", "new\n")]
     with on_record(Git.open(repo.root), changes):
         apply_edits(repo.root, changes)
         repo.git("add", "--intent-to-add", "new.txt")
@@ -76,7 +76,7 @@ def test_what_cannot_be_taken_back_is_refused_by_name(
 def test_an_interrupt_takes_the_edits_back_at_once(repo: Repo) -> None:
     """Nothing waits for the next run then."""
     text = (repo.root / "README.md").read_text()
-    changes = [Edit("README.md", text, "# new\n"), Creation("new.txt", "new\n")]
+    changes: list[Change] = [Edit("README.md", text, "# new\n"), Creation("new.txt", "new\n")]
     before = repo.fingerprint()
 
     def interrupted() -> None:
