@@ -39,7 +39,7 @@ def locked_tool(root: Path) -> LockedTool | None:
 
 
 def running_version() -> Version:
-    """Return the version of this tool that is running; a job of the tool's own repository starts it from the sources, not installed."""
+    """Return the version of this tool that is running, from an installation or from its sources."""
     try:
         return Version(installed_version(_TOOL))
     except PackageNotFoundError:
