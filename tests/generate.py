@@ -25,6 +25,8 @@ _COMPILE = (
     "3.11",
     "--no-annotate",
 )
+REQUIREMENTS: dict[str, tuple[str, ...]] = {"release.txt": (), "gate.txt": ("gate", "daytona")}
+"""The hashed requirements of jobs, and the extras that each of them needs."""
 
 
 def main() -> None:
@@ -35,19 +37,21 @@ def main() -> None:
     config = parse_config(project["tool"].get("release-channels", {}))
     for path, text in own_workflows(config).items():
         (HERE / path).write_text(text, encoding="utf-8")
-    _compile(project["dependency-groups"]["dev"])
+    for file, extras in REQUIREMENTS.items():
+        _compile(file, extras, project["dependency-groups"]["dev"])
 
 
-def _compile(pins: list[str]) -> None:
-    """Lock what a job with a token installs, at the versions that development uses.
+def _compile(file: str, extras: tuple[str, ...], pins: list[str]) -> None:
+    """Lock what a job with a token or with secrets installs, at the versions that development uses.
 
     Without a header: it would name this machine's files.
     """
+    options = [word for extra in extras for word in ("--extra", extra)]
     done = subprocess.run(
-        ("uv", *_COMPILE, "--no-header", "--constraints", "-", "pyproject.toml"),
+        ("uv", *_COMPILE, "--no-header", "--constraints", "-", *options, "pyproject.toml"),
         cwd=HERE, check=True, capture_output=True, text=True, input="\n".join(pins),
     )  # fmt: skip
-    (HERE / "requirements" / "release.txt").write_text(done.stdout, encoding="utf-8")
+    (HERE / "requirements" / file).write_text(done.stdout, encoding="utf-8")
 
 
 if __name__ == "__main__":

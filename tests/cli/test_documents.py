@@ -18,6 +18,7 @@ from release_channels.model.gate_config import GateConfig
 from release_channels.sessions import SESSIONS
 from release_channels.tasks import ns
 from tests.flow import draw_flow
+from tests.generate import REQUIREMENTS
 from tests.reference import reference_page
 
 HERE = Path(__file__).parents[2]
@@ -60,15 +61,19 @@ def test_ci_calls_the_readmes_test_command() -> None:
     subprocess.run(["bash", "-n", script], check=True)
 
 
-def test_a_job_with_a_token_installs_what_development_uses() -> None:
-    """requirements/release.txt pins every runtime requirement with hashes, at the version of the dev group."""
+@pytest.mark.parametrize(("file", "extras"), REQUIREMENTS.items(), ids=REQUIREMENTS)
+def test_a_job_with_a_token_or_secrets_installs_what_development_uses(file: str, extras: tuple[str, ...]) -> None:
+    """The file pins every requirement with hashes, at the version of the dev group."""
     project = tomllib.loads(_text("pyproject.toml"))
-    pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", _text("requirements/release.txt"), re.MULTILINE))
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", _text(f"requirements/{file}"), re.MULTILINE))
     development = dict(pin.split(";")[0].strip().split("==") for pin in project["dependency-groups"]["dev"])
-    for requirement in project["project"]["dependencies"]:
+    wanted = project["project"]["dependencies"]
+    for extra in extras:
+        wanted = [*wanted, *project["project"]["optional-dependencies"][extra]]
+    for requirement in wanted:
         name = re.split(r"[^a-z0-9-]", requirement)[0]
         assert pinned[name] == development[name], f"{name}: `nox -s generate` writes it again"
-    assert _text("requirements/release.txt").count("--hash=sha256:") >= len(pinned)
+    assert _text(f"requirements/{file}").count("--hash=sha256:") >= len(pinned)
 
 
 def test_the_page_of_settings_is_up_to_date() -> None:

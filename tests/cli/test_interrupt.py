@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGKILL in each long phase: nothing is left, and the next run carries on."""
+"""Ctrl-C and SIGTERM in each long phase: nothing is left, and the next run carries on (`test_kills.py`: anywhere)."""
 
 from __future__ import annotations
 
@@ -188,18 +188,6 @@ def test_an_interrupt_leaves_nothing_and_the_next_run_carries_on(phase: Phase, e
     again = "; `nox -s preview` with the same options continues from the current state"
     assert screen.last == f"failed: interrupted{SAID.get(phase, '')}{again}"
     screen.sentence("Session preview interrupted.")
-    _carries_on(stage)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.name)
-def test_after_a_kill_the_next_run_ends_in_the_same_state(phase: Phase, stage: Stage) -> None:
-    """SIGKILL lets nobody clean up, and still `dist/` is whole or not there, and the next run ends well."""
-    screen = _ended_in(stage, phase, _alone(signal.SIGKILL))
-    assert screen.code == -signal.SIGKILL
-    assert len(built(stage.repo.root)) == phase.built
-    stage.slow.unlink()
-    wait_until(lambda: not marked(stage.marker), "the programs of the killed run end by themselves")
     _carries_on(stage)
 
 

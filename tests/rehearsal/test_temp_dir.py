@@ -143,11 +143,10 @@ def test_what_is_no_rehearsals_place_stays_and_stops_nothing(lend: Lend, memory:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "file").touch()
     begin = "release-channels-rehearse"
-    (memory / f"{begin}-locked-link").symlink_to(tmp_path / "elsewhere")
-    (memory / f"{begin}-locked-dangling").symlink_to("nowhere")
-    (memory / f"{begin}-locked-file").touch()
-    (memory / f"{begin}-4000000-x").symlink_to("nowhere")
-    for name in (f"{begin}-{'9' * 30}-x", f"{begin}-kept", "somebody-else"):
+    (memory / f"{begin}-linklink.tmp").symlink_to(tmp_path / "elsewhere")
+    (memory / f"{begin}-dangling.tmp").symlink_to("nowhere")
+    (memory / f"{begin}-filefile.tmp").touch()
+    for name in (f"{begin}-keptkept", f"{begin}-{'9' * 30}.tmp", "somebody-else"):
         (memory / name).mkdir()
     before = sorted(memory.iterdir())
     with lend() as directory:
@@ -159,7 +158,7 @@ def test_what_is_no_rehearsals_place_stays_and_stops_nothing(lend: Lend, memory:
 @pytest.mark.skipif(sys.platform == "win32" or os.getuid() != 0, reason="only root gives a directory to another user")
 def test_another_users_place_stays(lend: Lend, memory: Path) -> None:
     """Root could take it away; a user without an entry in the list of users is one, too."""
-    theirs = memory / "release-channels-rehearse-locked-theirs"
+    theirs = memory / "release-channels-rehearse-theirown.tmp"
     theirs.mkdir()
     os.chown(theirs, 4_000_000, -1)
     with lend() as directory:

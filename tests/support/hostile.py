@@ -90,6 +90,8 @@ NONSENSE: dict[str, Answer] = {
     "deep JSON": whole(b"[" * 200_000),
     "deep JSON of tables": whole(b'{"files":' * 100_000),
     "deep HTML": whole(b"<!DOCTYPE html>" + b"<div>" * 20_000, "text/html"),
+    "tags without an end": whole(b"<!DOCTYPE html>" + b"<a href='" * 100_000, "text/html"),
+    "comments without an end": whole(b"<!DOCTYPE html>" + b"<!-- > " * 100_000, "text/html"),
     "many files": lambda client: whole(_listing(80_000))(client),
     "many links": lambda client: whole(_LINK.encode() * 120_000, "text/html")(client),
     "not UTF-8": whole(b'{"name": "\xff\xfe"}'),

@@ -150,22 +150,23 @@ _LEAVES = st.one_of(
 )  # fmt: skip
 
 
-def _paths(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def spots(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """List the path of every value in a JSON value."""
     inner: list[tuple[Any, ...]] = []
     if isinstance(value, dict):
-        inner = [deeper for key in value for deeper in _paths(value[key], (*path, key))]
+        inner = [deeper for key in value for deeper in spots(value[key], (*path, key))]
     elif isinstance(value, list):
-        inner = [deeper for number, one in enumerate(value) for deeper in _paths(one, (*path, number))]
+        inner = [deeper for number, one in enumerate(value) for deeper in spots(one, (*path, number))]
     return [path, *inner]
 
 
-def _with(value: Any, path: tuple[Any, ...], new: object) -> Any:
+def spoilt(value: Any, path: tuple[Any, ...], new: object) -> Any:
     """Return a JSON value with another one at a path."""
     if not path:
         return new
     if isinstance(value, dict):
-        return {key: _with(one, path[1:], new) if key == path[0] else one for key, one in value.items()}
-    return [_with(one, path[1:], new) if number == path[0] else one for number, one in enumerate(value)]
+        return {key: spoilt(one, path[1:], new) if key == path[0] else one for key, one in value.items()}
+    return [spoilt(one, path[1:], new) if number == path[0] else one for number, one in enumerate(value)]
 
 
 def _ends_well(parse: Parse, text: str, directory: Path) -> None:
@@ -191,8 +192,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_spoilt_json_ends_well(name: str, place: Path, data: st.DataObject) -> None:
     """A value of another type or size at any place of what is right."""
     example, parse = JSON[name]
-    spoilt = _with(example, data.draw(st.sampled_from(_paths(example))), data.draw(_LEAVES))
-    _ends_well(parse, json.dumps(spoilt), place)
+    text = spoilt(example, data.draw(st.sampled_from(spots(example))), data.draw(_LEAVES))
+    _ends_well(parse, json.dumps(text), place)
 
 
 DEEP = {"lists": "[" * 100_000, "tables": '{"a":' * 100_000, "digits": "9" * 5000, "infinity": "1e999", "nothing": ""}

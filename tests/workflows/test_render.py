@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from release_channels.adoption.tool_source import own_workflows
 from release_channels.adoption.workflows.parse import parse_line
-from release_channels.adoption.workflows.render import Adoption, fill, render, tag_pattern
+from release_channels.adoption.workflows.render import PREPARE_GATE, Adoption, fill, render, tag_pattern
 from release_channels.errors import RefusedError
 from release_channels.gate.providers import in_order
 from release_channels.model.config import Config
@@ -167,13 +168,33 @@ def test_nox_is_started_from_the_lock_in_an_adopter_and_from_the_sources_here() 
     """Nothing else differs between the two but the one line that installs the tool beside a token."""
     adopter = render(replace(ADOPTERS["plain"], tests=None, test_name="test"))
     own = {path: text for path, text in own_workflows(Config()).items() if path in adopter}
-    adopted_start, own_start = "uv run --frozen --script noxfile.py", r"uv run (--no-(project|dev) (--extra \w+ )*)?nox"
+    adopted_start, own_start = "uv run --frozen --script noxfile.py", r"uv run (--no-(project|dev) )?nox"
     locked = "env:\n  NOX_SCRIPT_MODE: none # uv has made the locked environment already\n\n"
     for path, text in own.items():
         plain = re.sub(own_start, adopted_start, text)
         plain = re.sub(r" *- run: uv venv && .*\n| *PYTHONPATH: src\n", "", plain)
         plain = re.sub(r"( *)env:\n(?=\n)", "", plain)
-        assert plain == adopter[path].replace(locked, ""), path
+        adopted = adopter[path].replace(locked, "")
+        assert plain == re.sub(r" *- run: uv sync --frozen --script noxfile\.py\n", "", adopted), path
+
+
+@pytest.mark.parametrize("name", ["this repository", *ADOPTERS])
+def test_what_runs_beside_the_gates_secrets_was_installed_by_hash_before(name: str) -> None:
+    """One step without any variable installs it; the step with the secrets resolves and builds nothing."""
+    files = own_workflows(own_config()) if name == "this repository" else render(ADOPTERS[name])
+    for path, text in files.items():
+        for job in load(text)["jobs"].values():
+            for before, step in pairwise(job["steps"]):
+                if "secrets." not in str(step.get("env")):
+                    continue
+                assert before.keys() == {"run"}, path
+                resolved = re.fullmatch(r"uv sync --frozen --script (\S+)", before["run"])
+                if resolved:
+                    assert step["run"].startswith(f"uv run --frozen --script {resolved[1]} "), path
+                else:
+                    assert before["run"] == PREPARE_GATE
+                    assert "--require-hashes --no-build" in before["run"]
+                    assert step["run"] == "uv run --no-project nox -s gate"
 
 
 def test_release_sessions_in_a_file_of_their_own_are_named_with_f() -> None:

@@ -6,10 +6,13 @@ import os
 import platform
 import re
 import subprocess
+import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import packaging
 import pytest
 import yaml
 
@@ -166,3 +169,12 @@ def _wheel_of_the_tool(place: Path) -> Path:
     ]
     subprocess.run(words, check=True, cwd=place)
     return next((place / "wheel").glob("*.whl"))
+
+
+def test_the_tool_knows_its_version_where_it_runs_from_its_sources(tmp_path: Path) -> None:
+    """The jobs of its own repository install what it needs by hash, and never the tool itself."""
+    code = "from release_channels.adapters.tool_lock import running_version; print(running_version())"
+    (tmp_path / "packaging").symlink_to(Path(packaging.__file__).parent)
+    sources = f"import sys; sys.path[:0] = [{str(HERE / 'src')!r}, {str(tmp_path)!r}]; {code}"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", sources], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == tomllib.loads((HERE / "pyproject.toml").read_text())["project"]["version"]

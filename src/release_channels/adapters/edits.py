@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -38,25 +38,34 @@ def all_or_nothing(root: Path, paths: Iterable[str]) -> Iterator[None]:
 
     Raises: RefusedError before the block if a path has a symbolic link in it.
     """
-    before = {path: _state(root, path) for path in paths}
+    before = {path: file_state(root, path) for path in paths}
     missing = {above for path in before for above in locate(root, path).parents if not above.exists()}
     try:
         yield
     except BaseException:
-        # An exit stack runs every callback, also after one that fails, and the last one added first.
-        with signals_held(), ExitStack() as undo:
-            for directory in sorted(missing):
-                undo.callback(_remove_empty, directory)
-            for path, state in before.items():
-                undo.callback(_restore, locate(root, path), state)
+        restore_files(root, before, missing)
         raise
 
 
-_State = tuple[int, bytes] | None
+FileState = tuple[int, bytes] | None
 """The mode and the content of a file; None if there is none."""
 
 
-def _state(root: Path, path: str) -> _State:
+def restore_files(root: Path, before: Mapping[str, FileState], missing: Collection[Path] = ()) -> None:
+    """Bring files back to an earlier state, and remove directories that were missing then and are empty now."""
+    # An exit stack runs every callback, also after one that fails, and the last one added first.
+    with signals_held(), ExitStack() as undo:
+        for directory in sorted(missing):
+            undo.callback(_remove_empty, directory)
+        for path, state in before.items():
+            undo.callback(_restore, locate(root, path), state)
+
+
+def file_state(root: Path, path: str) -> FileState:
+    """Read the state of a file.
+
+    Raises: RefusedError if its path has a symbolic link in it.
+    """
     for part in (Path(path), *Path(path).parents[:-1]):
         if locate(root, part.as_posix()).is_symlink():
             raise RefusedError(f"{part.as_posix()} is a symbolic link", hint="put the file itself in its place")
@@ -64,7 +73,7 @@ def _state(root: Path, path: str) -> _State:
     return (file.stat().st_mode & 0o7777, file.read_bytes()) if file.is_file() else None
 
 
-def _restore(path: Path, state: _State) -> None:
+def _restore(path: Path, state: FileState) -> None:
     if state is None:
         if path.is_file():
             path.unlink()

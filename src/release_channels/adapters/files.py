@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from release_channels.adapters.interrupts import signals_held
+from release_channels.adapters.leftovers import SUFFIX, clear_left_behind, locked_directory, locked_file
 from release_channels.errors import RefusedError
 
 STATE = ".release-channels"
 GITHUB = ".github/"
 """The directory that GitHub reads, at the top of a repository alone."""
 _STAGING = "staging-"
+_OURS = "release-channels-"
 
 
 def repository_top(root: Path) -> Path:
@@ -50,17 +52,14 @@ def atomic_write(path: Path, text: str | bytes) -> None:
     Raises: RefusedError if it cannot be written; what was there before is there still.
     """
     content = text.encode("utf-8") if isinstance(text, str) else text
+    prefix = f".{path.name}."
     with reporting_unwritable(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
+        clear_left_behind(path.parent, f"{escape(prefix)}????????{SUFFIX}")
+        with locked_file(path.parent, prefix) as (temporary, stream):
+            stream.write(content)
+            stream.flush()
             temporary.chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
             temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
 
 
 def require_directory(target: Path) -> None:
@@ -91,9 +90,8 @@ def staged_replace(root: Path, files: Sequence[Path]) -> Iterator[Callable[[str]
     Raises: RefusedError if a file cannot be written.
     """
     state = state_directory(root)
-    for left_behind in state.glob(f"{_STAGING}*"):
-        shutil.rmtree(left_behind, ignore_errors=True)
-    with reporting_unwritable(state), _scratch_directory(_STAGING, state) as directory:
+    clear_left_behind(state, f"{_STAGING}*")
+    with reporting_unwritable(state), locked_directory(_STAGING, state) as directory:
         new, old = directory / "new", directory / "old"
         new.mkdir()
         new.chmod(0o755)
@@ -119,22 +117,14 @@ def temporary_directory(name: str, inside: Path | None = None) -> Iterator[Path]
 
     `inside` is where to make it, if that matters: a runner has a directory for it that it clears itself.
     """
-    with _scratch_directory(f"release-channels-{name}-", inside) as directory:
+    clear_temporary_directories(inside or Path(tempfile.gettempdir()))
+    with locked_directory(f"{_OURS}{name}-", inside) as directory:
         yield directory.resolve()
 
 
-@contextmanager
-def _scratch_directory(prefix: str, inside: Path | None) -> Iterator[Path]:
-    """Create a directory and remove it afterwards, also if a signal arrives meanwhile."""
-    made = None
-    try:
-        with signals_held():
-            made = tempfile.TemporaryDirectory(prefix=prefix, dir=inside, ignore_cleanup_errors=True)
-        yield Path(made.name)
-    finally:
-        if made is not None:
-            with signals_held():
-                made.cleanup()
+def clear_temporary_directories(inside: Path) -> None:
+    """Remove the temporary directories of killed runs."""
+    clear_left_behind(inside, f"{_OURS}*-????????{SUFFIX}/")
 
 
 @contextmanager

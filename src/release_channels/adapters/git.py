@@ -7,7 +7,7 @@ import posixpath
 import re
 import shlex
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -476,6 +476,10 @@ class Git:
         usual = next((name for name in ("main", "master") if name in listed), "")
         return usual or self._ask("symbolic-ref", "--quiet", "--short", "HEAD").text
 
+    def head(self) -> str:
+        """Return the commit that the working tree is on; never one that was read before."""
+        return self._run("rev-parse", "HEAD")
+
     def tag_names_here(self) -> frozenset[str]:
         """List the tags of this clone."""
         return frozenset(self._run("tag", "--list").splitlines())
@@ -625,6 +629,12 @@ def commit_files(root: Path, paths: Iterable[str], message: str, *, new: Iterabl
     words = ("--literal-pathspecs", "commit", "--quiet", "--message", message, "--only", "--", *named)
     run_unchecked("git", *words, cwd=root, env=git_environment(), terminal=True).or_raise()
     return _git(root, "rev-parse", "HEAD")
+
+
+def forget_files(root: Path, paths: Sequence[str]) -> None:
+    """Take files out of git's index that were announced for a commit which was never made."""
+    if paths:
+        _git(root, "--literal-pathspecs", "reset", "--quiet", "--", *paths)
 
 
 def switch_to_new_branch(root: Path, branch: str) -> None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
 
@@ -29,6 +30,7 @@ ACCEPT = ", ".join((
 """JSON before HTML, which knows neither sizes nor upload times."""
 _HTML_BYTES = 8 * 2**20
 """An HTML page of 45,000 files, which takes ten seconds to parse; JSON takes a sixth."""
+_PIECE, _TAG_CHARACTERS = 2**16, 2**14
 # What a page of another form than the specification's raises while it is read.
 _MALFORMED = (RecursionError, LookupError, TypeError, AttributeError)
 
@@ -68,9 +70,22 @@ def parse_page(answer: Response, project: NormalizedName) -> tuple[ListedFile, .
             return _parse_json(answer)
         if len(answer.content) > _HTML_BYTES:
             raise ValueError(f"its page is larger than {_HTML_BYTES} bytes")
+        _refuse_endless_tags(answer.content.decode("latin-1"))
         return _parse_html(answer, project)
     except _MALFORMED as err:
         raise ValueError(f"its page is not an index's: {type(err).__name__}") from err
+
+
+def _refuse_endless_tags(text: str) -> None:
+    """Refuse what Python's parser of HTML takes hours for: many tags, none of which ends.
+
+    Raises: ValueError
+    """
+    parser = HTMLParser(convert_charrefs=False)
+    for start in range(0, len(text), _PIECE):
+        parser.feed(text[start : start + _PIECE])
+        if len(parser.rawdata) > _TAG_CHARACTERS:  # it waits for the end of a tag
+            raise ValueError(f"its page has a tag of more than {_TAG_CHARACTERS} characters")
 
 
 def _parse_json(answer: Response) -> tuple[ListedFile, ...]:

@@ -6,10 +6,12 @@ import math
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _SECONDS = 3.0
 """The time for which an interrupted run may wait for its programs and threads, in seconds."""
@@ -45,6 +47,7 @@ def terminate_gracefully() -> Iterator[None]:
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # Leave a signal ignored that already is: SIGHUP under nohup, SIGINT in a background job.
     before = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
+    _choose_temporary_directory()
     for number in before:
         signal.signal(number, _interrupt)
     _depth += 1
@@ -60,6 +63,14 @@ def terminate_gracefully() -> Iterator[None]:
             for number in before:
                 signal.signal(number, signal.SIG_IGN)
             _leave_soon()
+
+
+def _choose_temporary_directory() -> None:
+    """Spare Python the file that it writes to try the directory: a run that ends just then would leave it there."""
+    places = (os.environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP"))
+    for place in (*places, "/tmp"):
+        if tempfile.tempdir is None and place and Path(place).is_dir() and os.access(place, os.W_OK | os.X_OK):
+            tempfile.tempdir = str(Path(place).absolute())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -38,8 +39,12 @@ def locked_tool(root: Path) -> LockedTool | None:
 
 
 def running_version() -> Version:
-    """Return the version of this tool that is running."""
-    return Version(installed_version(_TOOL))
+    """Return the version of this tool that is running, from an installation or from its sources."""
+    try:
+        return Version(installed_version(_TOOL))
+    except PackageNotFoundError:
+        pyproject = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+        return Version(pyproject["project"]["version"])
 
 
 def warn_on_version_mismatch(root: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,7 +13,9 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters import console
+from release_channels.adapters.edit_journal import on_record, take_back_unfinished
 from release_channels.adapters.edits import apply_edits, show_edits
+from release_channels.adapters.files import checkout_lock
 from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.index import LOCAL
@@ -64,6 +68,11 @@ def bump(context: TaskContext, request: BumpRequest, *, today: date, dry_run: bo
     Raises: RefusedError for a version that may not be written; nothing is changed then.
     """
     _refuse_practice(context, request)
+    with _alone(context, dry_run=dry_run):
+        return _bump(context, request, today, dry_run=dry_run)
+
+
+def _bump(context: TaskContext, request: BumpRequest, today: date, *, dry_run: bool) -> Outcome:
     project, read = context.working_tree()
     is_written = project.source.is_written
     current = project.version if is_written else context.project.version
@@ -103,6 +112,11 @@ def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Ou
     Raises: RefusedError for a line that may not be opened; nothing is changed then.
     """
     _refuse_practice(context, request)
+    with _alone(context, dry_run=dry_run):
+        return _bump_dev(context, request, dry_run=dry_run)
+
+
+def _bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Outcome:
     project, read = context.working_tree()
     current = project.version
     if not project.source.is_written:
@@ -129,6 +143,19 @@ def open_dev_line(root: Path) -> str:
     """Open the next dev line of a newly adopted project in a commit, and return its description."""
     with open_context(root, os.environ, index=LOCAL) as context:
         return bump_dev(context, BumpRequest(commit=True), dry_run=False).message
+
+
+@contextmanager
+def _alone(context: TaskContext, *, dry_run: bool) -> Iterator[None]:
+    """Keep other runs out of the checkout, and begin with the files as they were before a run that was killed.
+
+    Raises: RefusedError if another run is at work, or such a file has changed since then.
+    """
+    with nullcontext() if dry_run else checkout_lock(context.root):
+        taken_back = take_back_unfinished(context.git, dry_run=dry_run)
+        if taken_back:
+            console.warn(f"took back what a killed run had begun in {', '.join(taken_back)}")
+        yield
 
 
 def _refuse_practice(context: TaskContext, request: BumpRequest) -> None:
@@ -210,10 +237,11 @@ def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dr
             return _outcome(
                 context, plan, Result.DONE, f"{what}; {_pull_request(context, github, plan, paths)}; {plan.then}"
             )
-    apply_edits(context.root, plan.edits)
+    with on_record(context.git, plan.edits):
+        apply_edits(context.root, plan.edits)
+        commit = _commit(context, plan, paths) if commits else ""
     if not commits:
         return _outcome(context, plan, Result.DONE, f"{what}; commit that, {plan.then}")
-    commit = _commit(context, plan, paths)
     return _outcome(context, plan, Result.DONE, f"{what}, commit {commit[:12]}; push it, {plan.then}")
 
 
@@ -297,12 +325,13 @@ def _pull_request(context: TaskContext, github: GitHub, plan: BumpPlan, paths: l
     """
     branch, remote = plan.branch, context.config.remote
     switch_to_new_branch(context.root, branch)
-    try:
-        apply_edits(context.root, plan.edits)
-    except RefusedError:
-        leave_new_branch(context.root, branch)
-        raise
-    _commit(context, plan, paths, where=f" on the new branch {branch}")
+    with on_record(context.git, plan.edits):
+        try:
+            apply_edits(context.root, plan.edits)
+        except RefusedError:
+            leave_new_branch(context.root, branch)
+            raise
+        _commit(context, plan, paths, where=f" on the new branch {branch}")
     here = f"the commit is on the branch {branch}, where you are"
     try:
         push_branch(context.root, remote, branch)

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from release_channels.adapters import console
@@ -17,6 +16,7 @@ from release_channels.adapters.actions_event import EventRun, read_event_run, re
 from release_channels.adapters.files import atomic_write, checkout_lock, state_directory, temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import DEFAULT, LOCAL
+from release_channels.adapters.tool_lock import running_version
 from release_channels.cli.context import open_project
 from release_channels.cli.options import GateOptions
 from release_channels.cli.report import warn_uncommitted
@@ -304,7 +304,7 @@ def _write_provenance(request: GateRequest, candidate: Candidate, context: GateC
         test_run=test_run,
         gate_run=GateRun(*own) if own else None,
         results={name: context.redactor(result) for name, result in context.results.items()},
-        tool=f"release-channels {installed_version('release-channels')}",
+        tool=f"release-channels {running_version()}",
         version=candidate.version,
         files=candidate.files,
     )

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import threading
-from collections.abc import Container, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Container
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from release_channels.adapters.distributions import Kind, read_distribution, requires_python, sha256_of
+from release_channels.adapters.leftovers import clear_left_behind, locked_file
 from release_channels.errors import RefusedError
 
 YANKED, DELETED = ".yanked", ".deleted"
@@ -66,7 +65,7 @@ class Storage:
         self._unrecorded: set[str] = set()
         self._records_read = 0
         self._lock = threading.Lock()
-        _remove_left_behind(root)
+        clear_left_behind(root, f"{_INCOMING}*")
 
     def warnings(self) -> tuple[str, ...]:
         """Return the unreadable files that look like distributions."""
@@ -112,7 +111,7 @@ class Storage:
         process or another, and no reader ever sees half a file.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with _open_incoming(self.root) as (incoming, target):
+        with locked_file(self.root, _INCOMING) as (incoming, target):
             with source.open("rb") as origin:
                 shutil.copyfileobj(origin, target, _PIECE)
             target.flush()
@@ -207,42 +206,6 @@ def _parse_record(line: bytes) -> StoredFile | None:
     if not all(isinstance(text, str) for text in texts) or not (isinstance(size, int) and isinstance(changed, int)):
         return None
     return StoredFile(name, (size, changed), NormalizedName(project), version, digest, python, metadata)
-
-
-@contextmanager
-def _open_incoming(root: Path) -> Iterator[tuple[Path, IO[bytes]]]:
-    """Open a temporary file for as long as a block lasts; it is locked, unlike one that a killed run left behind."""
-    while True:
-        handle, name = tempfile.mkstemp(prefix=_INCOMING, dir=root)
-        _lock(handle, wait=True)
-        if os.fstat(handle).st_nlink:  # another server may have found it before it was locked
-            break
-        os.close(handle)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield Path(name), file
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _remove_left_behind(root: Path) -> None:
-    for path in root.glob(f"{_INCOMING}*"):
-        with suppress(OSError), path.open("rb") as file:  # what cannot be removed harms nobody
-            if _lock(file.fileno(), wait=False):
-                path.unlink()
-
-
-def _lock(handle: int, *, wait: bool) -> bool:
-    """Lock an open file until it is closed, and return whether it is locked now."""
-    try:
-        import fcntl  # Windows has none: what is left behind there stays
-    except ImportError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_candidate(name: str) -> bool:

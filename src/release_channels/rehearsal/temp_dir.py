@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.files import temporary_directory
+from release_channels.adapters.files import clear_temporary_directories, temporary_directory
 
 MEMORY = Path("/dev/shm")
 """Source: proc(5) and shm_overview(7): Linux keeps files that lie here in memory."""
@@ -20,8 +19,6 @@ LIMIT = Path("/sys/fs/cgroup/memory.max")
 """Source: the kernel's documentation of cgroup v2: a number of bytes, or the word `max`."""
 _ROOM = 4 * 2**30  # bytes
 _NAME = "rehearse"
-# Only what is locked while it is used has this name: what is kept, or lies where TMPDIR says, is never cleared.
-_LOCKED = f"{_NAME}-locked"
 _AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB$", re.MULTILINE | re.ASCII)
 
 
@@ -49,7 +46,7 @@ def _takes_it(env: Mapping[str, str], memory: Path) -> bool:
     """
     if env.get("TMPDIR") or not (memory.is_dir() and os.access(memory, os.R_OK | os.W_OK | os.X_OK)):
         return False
-    _clear(memory)
+    clear_temporary_directories(memory)
     there = os.statvfs(memory)
     return there.f_bavail * there.f_frsize >= _ROOM and not there.f_flag & os.ST_NOEXEC
 
@@ -67,37 +64,7 @@ def _is_free(meminfo: Path, limit: Path) -> bool:
 
 
 def _in_memory(stack: ExitStack, memory: Path) -> Path | None:
-    """Make a directory that is locked as long as it lives, or none where it could not be locked.
-
-    Another rehearsal may have taken it for a killed one's before it was.
-    """
+    """Make the directory, or none where it cannot be made."""
     with suppress(OSError):
-        directory = stack.enter_context(temporary_directory(_LOCKED, memory))
-        stack.enter_context(_locked(directory))
-        return directory
+        return stack.enter_context(temporary_directory(_NAME, memory))
     return None
-
-
-def _clear(memory: Path) -> None:
-    """Remove leftovers of killed rehearsals, which would occupy memory until a restart."""
-    for path in memory.glob(f"release-channels-{_LOCKED}-*"):
-        with suppress(OSError), _locked(path):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Lock a directory of this user; the lock leaves no file, and goes with the process, however that ends.
-
-    Raises: OSError if it is not a directory, somebody else's, locked by a rehearsal that lives, or gone by now.
-    """
-    import fcntl  # Windows has none, and rehearses nothing
-
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if directory.lstat().st_uid != os.getuid():
-            raise PermissionError(f"{directory} is somebody else's")
-        yield
-    finally:
-        os.close(handle)

@@ -26,6 +26,7 @@ from release_channels.adapters.distributions import (
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git, clean_git_environment
 from release_channels.adapters.process import run_unchecked
+from release_channels.adapters.tool_lock import running_version
 from release_channels.adapters.uv import sanitized_environment, uv_program, without_pin
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.findings import Allowable
@@ -281,7 +282,7 @@ def _only(out: Path, pattern: str, kind: str) -> Path:
 
 
 def _tools() -> dict[str, str]:
-    ours = {name: installed_version(name) for name in ("release-channels", "uv")}
+    ours = {"release-channels": str(running_version()), "uv": installed_version("uv")}
     return {"python": platform.python_version(), **ours}
 
 

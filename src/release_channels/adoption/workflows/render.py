@@ -30,7 +30,9 @@ ACTIONS = {
 # One uv, one Python and one kind of runner everywhere: the gate's bytes are compared with the published ones.
 UV, PYTHON, RUNNER = "0.13.9", "3.12", "ubuntu-24.04"
 # Where the tool is its own project: the one line more, without which a build backend would run beside a token.
-PREPARE = "uv venv && uv pip install --require-hashes -r requirements/release.txt"
+PREPARE = "uv venv && uv pip install --require-hashes --no-build -r requirements/release.txt"
+# Beside no secret of the gate: what is installed is known by its hash, and nothing is built that could read one.
+PREPARE_GATE = PREPARE.replace("release.txt", "gate.txt")
 
 _PLACEHOLDER = re.compile(r"%%\{(\w+)\}")
 _BLOCK = re.compile(r"( *)%%\{(\w+)\}")
@@ -177,8 +179,8 @@ def _starts(adoption: Adoption) -> dict[str, str]:
             "env": "",
             # Without what only tests and linters need; uv resolves that all the same, so the versions are a laptop's.
             "nox": "uv run --no-dev nox",
-            "gate_nox": "uv run --no-dev --extra gate --extra daytona nox",
             "prepare": f"- run: {PREPARE}",
+            "prepare_gate": PREPARE_GATE,
             "release": "uv run --no-project nox",
             "release_env": "env:\n  PYTHONPATH: src",
             "release_variables": "PYTHONPATH: src",
@@ -189,7 +191,8 @@ def _starts(adoption: Adoption) -> dict[str, str]:
     if adoption.directory:
         locked += f"defaults:\n  run:\n    working-directory: {quoted(adoption.directory)}\n\n"
     return common | {
-        "env": locked, "nox": start, "gate_nox": start, "prepare": "", "release": start,
+        "env": locked, "nox": start, "prepare": "", "prepare_gate": f"uv sync --frozen --script {adoption.noxfile}",
+        "release": start,
         "release_env": "", "release_variables": "",
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from release_channels.adoption.workflows.parse import RunCommand, parse_line
-from release_channels.adoption.workflows.render import PREPARE
+from release_channels.adoption.workflows.render import PREPARE, PREPARE_GATE
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.verification import WORKFLOWS
@@ -206,12 +206,16 @@ def _action(file: _File, step: Value) -> Iterator[RuleViolation]:
         yield file.broken(uses.line, "no-cache", "a cache can be written by others")
 
 
+_FROM_LOCK = re.compile(r"uv sync --frozen --script [\w./-]+\.py")
+
+
 def _line(file: _File, name: str, job: Value, run: Value) -> Iterator[RuleViolation]:
     """Check one `run:`: one plain line that calls nox or invoke, into which nothing is interpolated."""
     if "${{" in run.text:
         yield file.broken(run.line, "no-expression", "an expression inside `run:`: hand values over in `env:`")
     held = write_permissions(file.top, job)
-    if held and run.text.strip() == PREPARE:
+    text = run.text.strip()
+    if (held and text == PREPARE) or (not held and (text == PREPARE_GATE or _FROM_LOCK.fullmatch(text))):
         return
     line = parse_line(run.text)
     if line is None or not line.starts_us:
