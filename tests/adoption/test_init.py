@@ -17,7 +17,7 @@ from release_channels.adoption.detect import foreign_settings
 from release_channels.adoption.inspect import inspect_project
 from release_channels.adoption.workflows.rules import check_workflows
 from release_channels.errors import FailedError, RefusedError, UsageError
-from release_channels.model.outcome import Result
+from release_channels.model.outcome import Result, first_command
 from tests.adoption.adopting import TOOL, adopt, files
 from tests.cli.screen import BIN, run
 from tests.commands.doing import run_task
@@ -391,8 +391,9 @@ def test_a_tool_that_cannot_be_locked_leaves_nothing_behind(make_repo: MakeRepo)
     """What was written is taken back, directories too."""
     repo = make_repo(Sample())
     before = repo.fingerprint()
-    with pytest.raises(FailedError, match=r"noxfile\.py\.lock cannot be made, so nothing was written"):
+    with pytest.raises(FailedError, match=r"noxfile\.py\.lock cannot be made, so nothing was written") as stop:
         adopt(repo, tool="release-channels==99")
+    assert first_command(stop.value.hint) == "release-channels init --gate --tool release-channels==99"
     assert repo.fingerprint() == before
     assert not (repo.root / ".github").exists()
 

@@ -18,6 +18,7 @@ from release_channels.cli.context import open_context
 from release_channels.commands.tag import TagRequest
 from release_channels.commands.tag import tag as make_tag
 from release_channels.errors import FailedError, ReleaseError, UnansweredError
+from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.verification import gate_title
 from release_channels.rehearsal.github.http import no_access
@@ -244,6 +245,13 @@ ALLOWED = {
         {"dependencies": ("rich>=15.0rc1",), "settings": 'allow = ["prerelease-dependencies:rich"]\n'},
         "?   metadata   the dependency 'rich>=15.0rc1' asks for a pre-release (>=15.0rc1)",
     ),
+    "a page about a version that never was": (
+        {
+            "files": {**final().files, "docs/a.md": "uvx demo-tool@1.5.0\n"},
+            "settings": 'allow = ["mentioned-versions:1.5.0"]\n',
+        },
+        "?   mentions   docs/a.md, line 1, names 1.5.0, which was never released",
+    ),
     "no readme": (
         {"files": {**final().files, "pyproject.toml": final().pyproject().replace("readme =", "#")}},
         "?   metadata   the project has no readme, so its page on the index is empty",
@@ -264,7 +272,9 @@ def test_what_is_no_error_of_the_metadata_is_shown_and_tagged(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], changes: dict[str, object], said: str
 ) -> None:
     """A warning of `check`, and what only a build can tell, refuse nothing."""
-    assert tag(make_repo(final(**changes)), dry_run=True) == 0
+    repo = make_repo(final(**changes))
+    on_index(repo, "1.1.0")
+    assert tag(repo, dry_run=True) == 0
     assert said in capsys.readouterr().err
 
 
@@ -726,6 +736,22 @@ def test_wait_gives_up_a_github_that_never_answers_again(ready: Repo, hub: Hub) 
     with pytest.raises(UnansweredError, match="its rate limit is used up"):
         followed(ready, TagRequest(wait=True), [lambda: setattr(hub.state, "minute_limit", 0)], longest=100)
     assert ready.fingerprint() == before
+
+
+def test_a_new_tag_is_to_be_watched_and_not_resumed(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its workflow is not listed in the first seconds, and a second upload beside it must not be proposed."""
+    with serve(tmp_path / "index", project="demo-tool") as index:
+        own = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{index.simple_url}"\npublish-url = "{index.upload_url}"\n'
+        workflow = {".github/workflows/public-release.yml": "on: {push: {tags: ['v*']}}\n"}
+        repo = make_repo(final(tail=COPY + own, files=final().files | workflow))
+        with on_github(repo, monkeypatch) as opened:
+            add_chain(opened.state, repo.git("rev-parse", "HEAD"), version="1.2.0")
+            assert tag(repo, index="mine") == 0
+    shown = capsys.readouterr()
+    told = [line for line in (shown.out + shown.err).splitlines() if line.startswith("next:")]
+    assert told == ["next: release-channels tag --commit v1.2.0 --watch --index mine"]
 
 
 def test_wait_ends_with_red_tests(ready: Repo, hub: Hub) -> None:

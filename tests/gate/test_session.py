@@ -91,7 +91,10 @@ def test_a_passed_gate_writes_what_it_passed(make_repo: MakeRepo, model: Model, 
         "demo_tool-1.2.0.dev42.tar.gz", "demo_tool-1.2.0.dev42-py3-none-any.whl",
     ]  # fmt: skip
     assert "outcome" in (tmp_path / "output").read_text()
-    assert "passed the gate" in (tmp_path / "summary.md").read_text()
+    summary = (tmp_path / "summary.md").read_text()
+    assert "passed the gate" in summary
+    assert "| judge | passed: The package was installed and used. |" in summary
+    assert "| rollout | reward 1, " in summary
 
 
 @pytest.mark.parametrize("version", ["1.2.0.dev0", pytest.param("1.2.0", marks=pytest.mark.full)])
@@ -295,6 +298,75 @@ def test_a_dry_run_shows_all_and_queries_no_server(
     assert model[0].asked == []
     assert repo.fingerprint() == before
     assert not (repo.root / ".release-channels").exists()
+
+
+def _dispatch(directory: Path, branch: str | None) -> dict[str, str]:
+    """The environment of a gate that somebody has started by hand."""
+    file = directory / "event.json"
+    file.write_text(json.dumps({"inputs": branch if branch is None else {"branch": branch}}))
+    return {"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_EVENT_PATH": str(file)}
+
+
+@pytest.mark.parametrize("branch", [None, "", "main"])
+def test_a_gate_by_hand_is_of_main_if_no_branch_is_named(
+    make_repo: MakeRepo, tmp_path: Path, offline: None, branch: str | None
+) -> None:
+    """A workflow without the input is one in which nobody names a branch."""
+    repo = make_repo(_sample(_COMMANDS))
+    outcome = _run(repo, "--dry-run", env=_dispatch(tmp_path, branch))
+    assert (outcome.result, outcome.commit) == (Result.PLANNED, repo.git("rev-parse", "HEAD"))
+
+
+def test_a_branch_is_gated_as_main_gates_and_leaves_no_proof(make_repo: MakeRepo, tmp_path: Path, model: Model) -> None:
+    """Neither its own commands nor its own providers count, and a test run of the same commit makes it no proof."""
+    repo = make_repo(_sample(_GATE + 'model = false\ncommands = [["demo-tool", "--version"]]\n'))
+    own = _GATE + 'commands = [["false"]]\n[[tool.release-channels.gate.extra-providers]]\n'
+    own += f'name = "theirs"\nkey = "OPENAI_API_KEY"\nbase-url = "{model[1]["OPENAI_BASE_URL"]}"\nmodel = "m"\n'
+    repo.git("switch", "--quiet", "--create", "feat/topic")
+    sha = repo.commit("theirs", {"pyproject.toml": _sample(own).files["pyproject.toml"]})
+    repo.git("push", "--quiet", "origin", "feat/topic")
+    repo.git("switch", "--quiet", "main")
+    (repo.root / "provenance.json").write_text("of another commit")
+    with open_hub(repo) as hub:
+        hub.state.add_run("test.yml", sha, number=8)
+        env = {"GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
+        outcome = _run(repo, env=model[1] | env | _dispatch(tmp_path, "feat/topic"))
+    assert (outcome.result, outcome.commit, outcome.version) == (Result.DONE, sha, "1.2.0.dev0")
+    assert outcome.message.endswith(
+        "no provenance.json was written: the branch feat/topic is gated on demand, which proves nothing for a release"
+    )
+    assert not (repo.root / "provenance.json").exists()
+    assert model[0].asked == []
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [
+        "patch-1",
+        "pull/7/head",
+        "../../pull/7/head",
+        "refs/pull/7/head",
+        "HEAD~1",
+        "main@{0}",
+        "main^0",
+        "--all",
+        "{sha}",
+    ],
+)
+def test_code_of_a_fork_is_never_gated(make_repo: MakeRepo, tmp_path: Path, model: Model, branch: str) -> None:
+    """GitHub keeps the head of a fork's pull request in the same repository, in no branch: nothing names it here."""
+    repo = make_repo(_sample())
+    sha = repo.commit("theirs", {"evil.txt": "x"})
+    repo.git("push", "--quiet", "origin", "HEAD:refs/pull/7/head")
+    repo.git("update-ref", "refs/pull/7/head", sha)
+    repo.git("reset", "--quiet", "--hard", "HEAD~1")
+    before = repo.fingerprint()
+    outcome = _run(repo, env=model[1] | _dispatch(tmp_path, branch.replace("{sha}", sha)))
+    assert outcome.result is Result.REFUSED
+    assert "there is no branch" in outcome.message
+    assert "a fork's code never runs beside a key" in outcome.hint
+    assert repo.fingerprint() == before
+    assert model[0].asked == []
 
 
 @pytest.mark.full

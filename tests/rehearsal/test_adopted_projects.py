@@ -38,8 +38,8 @@ def bump(c):
 '''
 STATIONS = {
     "preview": ["push to main", "test", "preview", "compare"],
-    "public": ["push to main", "test", "bump", "merge", "tag", "public", "compare"],
-    "": ["push to main", "test", "preview", "compare", "bump", "merge", "tag", "public", "bump-dev", "status"],
+    "public": ["push to main", "ask", "test", "bump", "merge", "tag", "public", "compare"],
+    "": ["push to main", "ask", "test", "preview", "compare", "bump", "merge", "tag", "public", "bump-dev", "status"],
 }
 BRINGS = {
     "preview": "public: {final}.dev1, preview: {final}.dev1",
@@ -104,7 +104,10 @@ class Case:
     def stages(self) -> list[str]:
         """The stages that it has to go through, each once; a main that was released opens the next line first."""
         named = STATIONS[self.part]
-        return list(dict.fromkeys((*named[:2], "bump-dev", "merge", *named[2:]))) if self.is_released else named
+        if not self.is_released:
+            return named
+        named = [stage for stage in named if stage != "ask"]
+        return list(dict.fromkeys((*named[:2], "bump-dev", "merge", *named[2:])))
 
     @property
     def brings(self) -> str:

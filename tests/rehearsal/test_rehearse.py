@@ -134,6 +134,18 @@ def test_what_cannot_be_rehearsed_is_refused_at_once(
     assert list(directory.iterdir()) == []
 
 
+def test_a_clone_without_its_history_is_refused_at_once(repo: Repo, directory: Path) -> None:
+    """Its remote could not be made, and git's own words for that help nobody."""
+    sha = repo.commit("later")
+    (repo.root / ".git" / "shallow").write_text(f"{sha}\n")
+    before = repo.fingerprint()
+    outcome = run_rehearsal((), root=repo.root, env=dict(os.environ))
+    assert outcome.line == "refused: history is cut off in this clone, so its remote cannot be made (rehearsal)"
+    assert "git fetch --unshallow" in outcome.hint
+    assert repo.fingerprint() == before
+    assert list(directory.iterdir()) == []
+
+
 def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(adopted: Adopted, directory: Path) -> None:
     """nox's --install-only promises that nothing is run."""
     repo = adopted(False)

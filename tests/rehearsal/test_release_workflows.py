@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +16,10 @@ from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.actions.dispatcher import release_files
 from release_channels.rehearsal.actions.workflow import parse_workflow
 from release_channels.rehearsal.session import read_newest_run
-from tests.rehearsal.stages import job, set_stage, workflow
+from tests.rehearsal.stages import job, set_stage, stage_of, workflow
 from tests.support.distributions import make_wheel
 from tests.support.projects import Sample
+from tests.support.repo import Repo
 
 OTHERS = {
     "nightly.yml": workflow(job("exit 1", "{uses: actions/setup-java@v5}")).replace("name: one", "name: nightly"),
@@ -142,3 +145,36 @@ def test_four_tags_of_one_push_start_nothing(offline: None, tmp_path: Path, caps
             stage.environment.git("push", "--quiet", "origin", "--tags")
             assert len(stage.dispatcher.pushed()) == (3 if 0 in tags else 0)
     assert "no workflow starts for 4 tags" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.full
+def test_a_branch_that_is_gated_by_hand_is_followed_by_no_preview(
+    adopted: Callable[[bool], Repo], directory: Path, tmp_path: Path
+) -> None:
+    """Neither its own condition nor, without that, what the tool asks for lets the preview workflow publish it."""
+    with stage_of(adopted(True).copy(tmp_path / "adopter"), tmp_path / "world") as stage:
+        stage.push()
+        git, dispatcher = stage.environment.git, stage.dispatcher
+        for branch in ("topic", "main"):
+            git("commit", "--quiet", "--allow-empty", "--message", branch)
+            git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+            git("reset", "--quiet", "--hard", "HEAD~1")
+        topic = git("rev-parse", "refs/heads/topic", at=stage.environment.remote)
+        ran = dispatcher.dispatch("integration-eval.yml", "refs/heads/main", {"branch": "topic"})
+        assert ran.jobs == {"gate": "success"}
+        assert topic[:12] in ran.act_result.said("gate")
+        assert {artifact.name for artifact in stage.environment.state.artifacts.values()} == {"release-channels-gate"}
+        completed = dispatcher.completed(ran)
+        (preview,) = dispatcher.started_by(completed)
+        followed = dispatcher.run(preview, completed)
+        skipped = dict.fromkeys(("preflight", "build", "publish", "verify"), "skipped")
+        assert {**followed.jobs} == {**skipped, "ci-result": "success"}
+        condition = "github.event.workflow_run.event == 'workflow_run'"
+        assert condition in preview.text
+        unguarded = dispatcher.run(replace(preview, text=preview.text.replace(condition, "true")), completed)
+        assert unguarded.jobs["build"] == "failure"
+        assert "was started by workflow_dispatch, not by workflow_run" in unguarded.act_result.said("build")
+        assert not list(stage.environment.index_root.rglob("*.whl"))
+        fork = dispatcher.dispatch("integration-eval.yml", "refs/heads/main", {"branch": "pull/7/head"})
+        assert fork.jobs == {"gate": "failure"}
+        assert "there is no branch 'pull/7/head' in this repository" in fork.act_result.said("gate")

@@ -12,10 +12,11 @@ from typing import Any, cast
 import pytest
 from packaging.version import Version
 
+from release_channels.adapters.process import CompletedProcess
 from release_channels.errors import FailedError
 from release_channels.model.config import Config
 from release_channels.model.workflow_semantics.triggers import Event
-from release_channels.rehearsal.maintainer import on_index
+from release_channels.rehearsal.maintainer import on_index, outcome_line
 from release_channels.rehearsal.scenario import Scenario
 
 TEST, PREVIEW, PUBLIC = "test.yml", "internal-preview-release.yml", "public-release.yml"
@@ -86,9 +87,12 @@ class World:
 
     def do(self, *words: str) -> str:
         """Do a task."""
-        self.told.append(words[0])
-        if words[0] == self.hands_fail_at:
-            raise FailedError(f"`release-channels {words[0]}` exited 1", hint="")
+        name = "ask" if "--dry-run" in words else words[0]
+        self.told.append(name)
+        if name == self.hands_fail_at:
+            raise FailedError(f"`release-channels {name}` exited 1", hint="")
+        if name == "ask":
+            return "planned"
         self.is_open = words[0] != "tag" and self.is_written
         self.refs = {"refs/tags/v1.2.0": "c1"} if words[0] == "tag" else {}
         return "done"
@@ -142,6 +146,22 @@ def test_the_maintainer_does_not_wait_and_previews_wait_for_each_other(tmp_path:
     assert told.index(f"end {PREVIEW} 1") < told.index(f"begin {PUBLIC} 1")
     assert told.index("bump-dev") < told.index(f"end {PREVIEW} 2") < told.index(f"begin {PREVIEW} 3")
     assert told.index(f"end {PUBLIC} 1") < told.index(f"begin {PREVIEW} 3")
+
+
+@pytest.mark.parametrize("text", ["done: tagged\nnext: release-channels status\n", "x\ndone: tagged\n\n"])
+def test_the_outcome_of_a_task_is_what_the_table_shows(text: str) -> None:
+    """Not the command that comes next."""
+    assert outcome_line(CompletedProcess(("x",), 0, text.encode(), b"")) == "done: tagged"
+
+
+def test_a_version_that_cannot_become_final_ends_the_rehearsal_before_anything_runs(tmp_path: Path) -> None:
+    """Else the tests and the gate would have run for nothing; where only a preview is rehearsed nobody asks."""
+    world = World(tmp_path, hands_fail_at="ask")
+    with pytest.raises(FailedError, match=r"^`release-channels ask` exited 1"):
+        ride(world).run()
+    assert world.told == ["ask"]
+    assert world.counters == {}
+    ride(World(tmp_path, hands_fail_at="ask")).run("preview")
 
 
 def test_a_tag_that_would_be_the_version_waits_for_the_preview_of_its_commit(tmp_path: Path) -> None:

@@ -424,10 +424,15 @@ def test_an_index_that_answers_slowly_ends_in_time_and_names_the_setting(shop: S
             "  INFO: pip is looking at multiple versions of more[all] to determine which version is compatible\n",
             ": pip tried many versions of demo, more[all], and found none that fit together in time", id="backtracking",
         ),
+        pytest.param(
+            "INFO: pip is looking at multiple versions of demo to determine which version is compatible\n"
+            "Downloading b-1.tar.gz\nInstalling collected packages: zipp, b\n",
+            ": it had found and downloaded all 2 packages, and was installing them", id="installing",
+        ),
     ],
 )  # fmt: skip
 def test_what_made_an_installer_slow_is_read_from_its_output(said: str, why: str) -> None:
-    """The projects that pip searches, or else the last line."""
+    """The projects that pip searches, unless it has found them all, or else the last line."""
     assert why_slow(said) == why
 
 

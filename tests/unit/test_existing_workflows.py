@@ -88,6 +88,26 @@ def test_what_becomes_of_each_file_is_named() -> None:
     assert [row.fate for row in rows(files, has_own=True, update=True)] == ["replaced", kept.fate]
 
 
+def test_what_a_replaced_file_loses_is_named() -> None:
+    """Each kind of its parts that the new one has not; a few by name, the others by their number."""
+    steps = "".join(f"      - name: part {number}\n        run: 'true'\n" for number in range(6))
+    text = (
+        "on:\n  push:\n    tags: ['v*']\n  schedule:\n    - cron: '1 1 * * *'\n"
+        "jobs:\n  images:\n    runs-on: ubuntu-24.04\n    steps:\n"
+        f"      - uses: docker/login-action@v3\n        with: {{password: '${{{{ secrets.HUB_TOKEN }}}}'}}\n{steps}"
+    )
+    (row,) = rows({"public-release.yml": text})
+    assert row.conflicts == (
+        "loses the event schedule",
+        "loses the job images",
+        "loses the steps part 0, part 1, part 2, part 3 and 2 more",
+        "loses the action docker/login-action",
+        "loses the secret HUB_TOKEN",
+    )
+    (row,) = rows({"public-release.yml": "on: ["})
+    assert [text.partition(":")[0] for text in row.conflicts] == ["not known"]
+
+
 def test_an_own_test_workflow_is_not_said_to_run_twice() -> None:
     """Nothing is written beside it."""
     (row,) = rows({"test.yml": TESTS}, has_own=True)

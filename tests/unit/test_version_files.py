@@ -283,6 +283,23 @@ def test_what_may_mean_something_else_is_not_reported(line: str) -> None:
     assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), {"README.md": line}) == ()
 
 
+EXACT = {
+    "demo-tool==1.1.0": "1.1.0", "uvx demo-tool@1.3.0": "1.3.0", "`demo-tool` === 1.3": "1.3",
+    "https://h.example/o/demo-tool/releases/download/v1.3.0/demo.tar.gz": "1.3.0",
+}  # fmt: skip
+LOOSE = ["demo-tool~=1.1.0", "demo-tool 1.1.0", "demo_tool-1.1.0.tar.gz"]
+
+
+@pytest.mark.parametrize("line", [*EXACT, *LOOSE])
+def test_what_gets_one_version_and_no_other_is_told_apart(line: str) -> None:
+    """Of newer versions beside a final only that is found: a page may be about what comes."""
+    (found,) = find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), {"README.md": line})
+    assert (found.is_exact, str(found.version)) == (line in EXACT, EXACT.get(line, "1.1.0"))
+    newer = {"README.md": line.replace("1.1.0", "1.9.0")}
+    assert bool(find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), newer)) is found.is_exact
+    assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0.dev0"), newer) == ()
+
+
 def test_changelogs_name_old_versions_by_right() -> None:
     """No line of a changelog is reported."""
     texts = dict.fromkeys(("CHANGELOG.md", "docs/release_notes.md", "HISTORY.md"), "demo-tool 1.1.0")

@@ -62,6 +62,21 @@ def read_dispatch_input(env: Mapping[str, str], name: str = "do") -> str | None:
     return _READER.string(_READER.nested(_READER.parse(_read(env)), "inputs"), name)
 
 
+def read_optional_input(env: Mapping[str, str], name: str) -> str:
+    """Read what somebody typed who started this workflow by hand; empty where nobody did, or typed nothing.
+
+    Raises: RefusedError if the event's file is missing, or is not what GitHub writes.
+    Source: GitHub's webhook reference, workflow_dispatch: `inputs` is null where the workflow has none.
+    """
+    if env.get(_EVENT) != "workflow_dispatch":
+        return ""
+    event = _READER.parse(_read(env))
+    if isinstance(event, dict) and event.get("inputs") is None:
+        return ""
+    inputs = _READER.nested(event, "inputs")
+    return _READER.string(inputs, name).strip() if inputs.get(name) else ""
+
+
 def _read(env: Mapping[str, str]) -> str:
     """Read the event's file.
 

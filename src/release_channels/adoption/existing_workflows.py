@@ -14,6 +14,8 @@ from release_channels.model.workflow_semantics.file import Value, read_workflow,
 from release_channels.model.workflow_semantics.triggers import is_started, push_to
 
 _TESTING = re.compile(r"\b(pytest|tox|nox|unittest|hatch\s+(run\s+)?test)\b")
+_SECRET = re.compile(r"\bsecrets\.([A-Za-z_]\w*)")
+_SHOWN = 4
 _TEST_FILE = re.compile(r"(.*/)?(tests?/.*|test_[^/]*|[^/]*_test)\.py")
 
 
@@ -24,7 +26,7 @@ class ExistingWorkflow:
     path: str
     fate: str
     conflicts: tuple[str, ...]
-    """What runs twice, or is not started any more."""
+    """What runs twice, is not started any more, or is lost where the file is replaced."""
     tests: tuple[str, ...]
     """The project's test files that name it."""
 
@@ -50,7 +52,7 @@ def existing_workflows(
         file = planned.get(path)
         if file is not None and file.kind is Kind.SAME:
             continue
-        conflicts = list(_conflicts(path, text, plan, planned.values())) if file is None else []
+        conflicts = list(_lost(path, text, file.new) if file else _conflicts(path, text, plan, planned.values()))
         if path in uploading:
             conflicts.append(f"uploads beside {plan.config.public_workflow}")
         rows.append(
@@ -70,6 +72,33 @@ def _fate(path: str, file: PlannedFile | None, plan: AdoptionPlan, *, update: bo
     if path == f"{WORKFLOWS}/{plan.config.test_workflow}":
         return "kept: its runs are the tests that previews follow"
     return "kept"
+
+
+def _lost(path: str, text: str, new: str) -> Iterator[str]:
+    """Yield what a file has and the one that replaces it has not: events, jobs, named steps, actions and secrets."""
+    try:
+        theirs, ours = read_workflow(text, path), read_workflow(new, path)
+    except RefusedError as stop:
+        yield f"not known: {stop}"
+        return
+    for what, names in _parts(theirs, text).items():
+        lost = [name for name in names if name not in _parts(ours, new)[what]]
+        if lost:
+            more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
+            yield f"loses the {what}{'s' if len(lost) > 1 else ''} {', '.join(lost[:_SHOWN])}{more}"
+
+
+def _parts(workflow: Value, text: str) -> dict[str, dict[str, None]]:
+    """Return what a workflow has, by kind, each once and in order."""
+    steps = [step for _, _, step in steps_of(workflow)]
+    parts = {
+        "event": (*workflow["on"].table, *workflow["on"].texts),
+        "job": tuple(workflow["jobs"].table),
+        "step": tuple(step["name"].text for step in steps),
+        "action": tuple(step["uses"].text.partition("@")[0] for step in steps),
+        "secret": tuple(_SECRET.findall(text)),
+    }
+    return {what: dict.fromkeys(filter(None, names)) for what, names in parts.items()}
 
 
 def _readers(path: str, tests: Mapping[str, str]) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def init(
     snapshot = inspect_project(root, env)
     tool = asked_tool(request.tool, root) if request.tool else running_tool()
     plan = _plan(snapshot, tool, request)
-    lock = _Lock(root, plan.noxfile, env, wheel_of(plan.requirement))
+    lock = _Lock(root, plan.noxfile, env, request.command, wheel_of(plan.requirement))
     tests = _read_tests(root)
     _tell(snapshot, tool, plan)
     _report_workflows(existing_workflows(snapshot.workflows, plan, tests, update=request.update), tests)
@@ -144,6 +144,8 @@ class _Lock:
     root: Path
     noxfile: str
     env: Mapping[str, str]
+    command: str
+    """The command that makes it."""
     wheel: Path | None = None
     """The tool, where it is a file: it may have been built again since, with the same name."""
 
@@ -174,7 +176,9 @@ class _Lock:
             try:
                 self._lock(*again).or_raise()
             except CommandError as err:
-                raise FailedError(f"{self.path} cannot be made, so nothing was written", hint=err.hint) from err
+                # What uv lacks, such as the Python that the project needs, has to be brought in first.
+                hint = f"{err.hint}\nonce uv can lock it, `{self.command}` continues"
+                raise FailedError(f"{self.path} cannot be made, so nothing was written", hint=hint) from err
         return path.read_bytes() != before
 
     def _lock(self, *options: str) -> CompletedProcess:

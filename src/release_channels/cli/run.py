@@ -159,7 +159,7 @@ def open_task(
                     run.next = _other_than_typed(find_next(context), stop.hint)
                 raise
             if not (reports_itself or run.is_reported):
-                run.outcome = replace(run.outcome, next=find_next(context))
+                run.outcome = replace(run.outcome, next=run.outcome.next or find_next(context))
 
 
 def _other_than_typed(command: str, hint: str) -> str:

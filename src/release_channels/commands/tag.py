@@ -10,15 +10,17 @@ from release_channels.adapters import console
 from release_channels.adapters.git import create_tag, delete_tag, push_tag
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.follow_run import Waiting, wait_for_run
-from release_channels.adapters.index import LOCAL
+from release_channels.adapters.index import FOR_PRACTICE, LOCAL
 from release_channels.cli.context import TaskContext
 from release_channels.commands.practice_guard import refuse_practice
 from release_channels.commands.tag_checks import Answer, Row, check_tag_preconditions, show
 from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
-from release_channels.model.github import WorkflowRun
+from release_channels.model.github import WorkflowRun, repository_name
+from release_channels.model.next_step import task_command
 from release_channels.model.observed import Relation
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import tag_of
+from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import parse_project_version
 from release_channels.release.ci_provenance import ProvenanceQuery
 
@@ -98,7 +100,17 @@ def _tag(
     text = f"the tag {name} is on {context.config.remote}, on commit {context.commit.short}"
     if context.index.name != LOCAL:
         text += f"; {context.config.public_workflow} takes over"
-    return _outcome(context, version, Result.DONE, text)
+    return replace(_outcome(context, version, Result.DONE, text), next=_watch_command(context, name))
+
+
+def _watch_command(context: TaskContext, name: str) -> str:
+    """Return the command that follows the workflow of a new tag, if there is one: it may not be listed yet."""
+    config, url = context.config, context.git.remote_url(context.config.remote)
+    is_on_github = repository_name(config.repository, url, context.env) is not None
+    has_workflow = context.read(f"{WORKFLOWS}/{config.public_workflow}") is not None
+    if context.index.name in FOR_PRACTICE or not is_on_github or not has_workflow:
+        return ""
+    return task_command("tag", "--commit", name, "--watch", index=context.index.name)
 
 
 def _make_and_push(context: TaskContext, version: Version, name: str, *, sign: bool) -> None:
@@ -188,7 +200,7 @@ def _watch(context: TaskContext, outcome: Outcome, name: str, waiting: Waiting) 
             f"{name} is on {context.config.remote}, and {workflow} ended {run.conclusion} for it",
             hint=f"see {run.url}; `release-channels resume {name}` says what is missing",
         )
-    return replace(outcome, result=Result.PUBLISHED, message=f"{workflow} released {name}: {run.url}")
+    return replace(outcome, result=Result.PUBLISHED, message=f"{workflow} released {name}: {run.url}", next="")
 
 
 def _run_of_tag(github: GitHub, workflow: str, sha: str, name: str) -> WorkflowRun | None:

@@ -17,12 +17,12 @@ from release_channels.cli.context import TaskContext
 from release_channels.commands.commits_since import commits_since_version
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.model.config import ProofPolicy
-from release_channels.model.findings import Finding, Severity
+from release_channels.model.findings import Allowable, Finding, Severity, apply_allowed
 from release_channels.model.github import WorkflowRun
 from release_channels.model.observed import UNSHALLOW, IndexState, Observed, Relation
 from release_channels.model.outcome import name_index
 from release_channels.model.public_rules import check_place, check_version
-from release_channels.model.tags import release_tags, tag_of
+from release_channels.model.tags import counted_tags, release_tags, tag_of
 from release_channels.model.version import Channel
 from release_channels.model.workflow_semantics.chain import check_chain
 from release_channels.model.workflow_semantics.file import is_workflow, read_all
@@ -72,6 +72,7 @@ def check_tag_preconditions(
         *_commit(context, version, state, listed),
         *_since(context, version, names_commit=names_commit),
         *_texts(context, version),
+        *_mentions(context, version, state, listed),
         *_declared(context, version),
         *_chain(context, version),
         _tag(context, version, listed, sign=sign),
@@ -177,9 +178,21 @@ def _texts(context: TaskContext, version: Version) -> Iterator[Row]:
         yield Row("copies", Answer.YES, copies.describe(()))
     if not version.is_prerelease:  # a dev release is refused for what it is
         yield _changelog(context, version)
-    for mention in old_mentions(context.project, context.read, version, files):
-        where = f"{mention.path}, line {mention.line}"
-        yield Row("mentions", Answer.UNKNOWN, f"{where}, names {mention.version}", "is that still meant?")
+
+
+def _mentions(context: TaskContext, version: Version, state: IndexState, listed: RemoteRefs) -> Iterator[Row]:
+    """Show the pages that name other versions; one from which users would ask for what never was is refused."""
+    config = context.config
+    tags = (ref.removeprefix("refs/tags/") for ref in listed.commits if ref.startswith("refs/tags/"))
+    known = {*state.releases, *counted_tags(config.tag_format, {*tags, *context.git.tag_names_here()})}
+    for mention in old_mentions(context.project, context.read, version, context.git.files_at(context.commit.sha)):
+        where = f"{mention.path}, line {mention.line}, names {mention.version}"
+        found = Finding(Severity.WARNING, "", where, "is that still meant?")
+        if mention.is_exact and mention.version not in known and state.releases:
+            case = Allowable.MENTIONED_VERSIONS.case(str(mention.version))
+            found = Finding(Severity.ERROR, "", f"{where}, which was never released", "correct it", case)
+        found = apply_allowed(found, config.allow)
+        yield Row("mentions", _answer(found), found.message, found.hint)
 
 
 def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
@@ -202,8 +215,7 @@ def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
         )
         findings = sort_findings(check_declared(project, context.read, subject), subject.allow)
     for finding in findings:
-        answer = Answer.NO if finding.severity is Severity.ERROR else Answer.UNKNOWN
-        yield Row("metadata", answer, finding.message, finding.hint)
+        yield Row("metadata", _answer(finding), finding.message, finding.hint)
     if unknown := unknown_before_build(project):
         yield Row("metadata", Answer.UNKNOWN, f"unknown before the build: {', '.join(unknown)}")
     elif not findings:
@@ -332,6 +344,10 @@ def judge_run(run: WorkflowRun | None, workflow: str, commit: str) -> Row:
     if not run.is_green:
         return Row("tests", Answer.NO, f"{workflow} ended {run.conclusion} for {commit}", f"see {run.url}")
     return Row("tests", Answer.YES, f"{workflow} passed for {commit} (run {run.number}, attempt {run.attempt})")
+
+
+def _answer(finding: Finding) -> Answer:
+    return Answer.NO if finding.severity is Severity.ERROR else Answer.UNKNOWN
 
 
 def _rows(topic: str, findings: Iterator[Finding], good: str) -> Iterator[Row]:

@@ -12,7 +12,8 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.actions_event import EventRun, read_event_run, read_own_run
+from release_channels.adapters.actions_env import read_actions, write_summary
+from release_channels.adapters.actions_event import EventRun, read_event_run, read_optional_input, read_own_run
 from release_channels.adapters.files import atomic_write, checkout_lock, state_directory, temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import DEFAULT, LOCAL
@@ -21,6 +22,7 @@ from release_channels.cli.options import GateOptions
 from release_channels.cli.report import warn_uncommitted
 from release_channels.cli.run import session_run
 from release_channels.errors import RefusedError, ReleaseError, UsageError
+from release_channels.gate.branch import commit_of_branch, with_own_gate
 from release_channels.gate.candidate import Candidate, GateTarget, make_candidate, target_of
 from release_channels.gate.checks import (
     check_commands,
@@ -34,7 +36,8 @@ from release_channels.gate.provider_probe import choose_provider
 from release_channels.gate.providers import Provider, in_order, key_names, provider_statuses
 from release_channels.gate.sandbox.daytona import KEY, DaytonaSandboxes, connect_daytona
 from release_channels.gate.test_run import NotGateable, TestedCommit, fetch_tested_commit, tested_commit_of_event
-from release_channels.model.outcome import Outcome, Result
+from release_channels.model.observed import Commit
+from release_channels.model.outcome import Outcome, Result, markdown_table
 from release_channels.model.redact import SecretRedactor, without
 from release_channels.model.tested_commit import PROVENANCE, GateRun, Provenance
 from release_channels.project.commit_url import commit_url, repository_url
@@ -42,6 +45,7 @@ from release_channels.project.commit_url import commit_url, repository_url
 _README = ("README.md", "README.rst", "README.txt", "README")
 _DAYTONA_KEYS = (KEY, "DAYTONA_JWT_TOKEN")
 _MOST_README = 64_000  # characters
+_REMOTE = "origin"  # as a job's checkout calls it
 _RETRY = "nothing has passed; run the gate again"
 
 
@@ -78,15 +82,18 @@ def run_gate(
 
 def _run(options: GateOptions, root: Path, env: Mapping[str, str], redactor: SecretRedactor, pause: float) -> Outcome:
     """Determine the target and the checks, show them, and run the checks unless this is a dry run."""
-    git, event = Git.open(root), read_event_run(env)
-    commit = git.commit(_revision(options, event))
+    git, event, branch = Git.open(root), read_event_run(env), read_optional_input(env, "branch")
+    commit = _commit(git, options, event, branch)
     project = open_project(git, commit, index=LOCAL if event is None else DEFAULT, env=env)
+    project = with_own_gate(project, git, env) if branch else project
     if not project.config.gate.enabled:
         why = "tool.release-channels.gate.enabled is false: previews follow the tests directly"
         return Outcome(Result.SKIPPED, why, project=project.name, commit=commit.sha)
     tested: TestedCommit | NotGateable = TestedCommit(missing="a dry run queries no server")
     if event is not None:
         tested = tested_commit_of_event(event, project.config)
+    elif branch:
+        tested = TestedCommit(missing=f"the branch {branch} is gated on demand, which proves nothing for a release")
     elif not options.dry_run:
         tested = fetch_tested_commit(commit.sha, project.config, git.remote_url(project.config.remote), env)
     if isinstance(tested, NotGateable):
@@ -108,15 +115,19 @@ def _run(options: GateOptions, root: Path, env: Mapping[str, str], redactor: Sec
         return _gated(request, context)
 
 
-def _revision(options: GateOptions, event: EventRun | None) -> str:
-    if event is None:
-        return options.commit or "HEAD"
+def _commit(git: Git, options: GateOptions, event: EventRun | None, branch: str) -> Commit:
+    """Return the commit of the run that started this, of the branch that somebody named, or else of the options.
+
+    Raises: UsageError if an option names another one.
+    """
+    if event is None and not branch:
+        return git.commit(options.commit or "HEAD")
     if options.commit is not None:
+        asked = f"the commit of its event, {event.sha[:12]}" if event else f"the branch {branch}"
         raise UsageError(
-            f"--commit {options.commit} in a job that gates the commit of its event, {event.sha[:12]}",
-            hint="leave --commit out of the workflow",
+            f"--commit {options.commit} in a job that gates {asked}", hint="leave --commit out of the workflow"
         )
-    return event.sha
+    return git.commit(event.sha) if event else commit_of_branch(git, branch, _REMOTE)
 
 
 def _run_number(options: GateOptions, tested: TestedCommit) -> int | None:
@@ -201,12 +212,20 @@ def _gated(request: GateRequest, context: GateContext) -> Outcome:
     except ReleaseError as stop:
         console.error(stop)
         result = Result.REFUSED if isinstance(stop, RefusedError) else Result.FAILED
+        _summarize(request, context)
         return replace(_outcome(request, result, f"gate: {stop}"), hint=stop.hint)
+    _summarize(request, context)
     written = _write_provenance(request, candidate, context)
     message = f"{candidate.name} {candidate.version} passed the gate" + (
         f"; {PROVENANCE} was written" if written else f"; no {PROVENANCE} was written: {request.tested.missing}"
     )
     return _outcome(request, Result.DONE, message)
+
+
+def _summarize(request: GateRequest, context: GateContext) -> None:
+    """Show the result of each check that has passed on the job's summary page, the judge's reason among them."""
+    results = {name: context.redactor(result) for name, result in context.results.items()}
+    write_summary(read_actions(request.env), markdown_table(results))
 
 
 def _remove_old_results(root: Path) -> Path:

@@ -40,6 +40,7 @@ class Allowable(StrEnum):
     PRERELEASE_DEPENDENCIES = "prerelease-dependencies"
     FILTERED_FILES = "filtered-files"
     MODULE_VERSIONS = "module-versions"
+    MENTIONED_VERSIONS = "mentioned-versions"
 
     def case(self, name: str) -> str:
         """Return the entry of `allow` for one file, script or dependency."""

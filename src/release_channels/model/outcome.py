@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -116,6 +117,12 @@ class Outcome:
             lines += [f"| {_plain(f.name)} | {f.size} | `{f.sha256}` |" for f in self.files]
         lines += ["", *(f"- warning: {_plain(warning)}" for warning in self.warnings)]
         return "\n".join(lines).rstrip() + "\n\n"
+
+
+def markdown_table(rows: Mapping[str, str]) -> str:
+    """Return foreign texts by their names as a Markdown table, for a job's summary page; empty without any."""
+    lines = [f"| {_plain(name)} | {_plain(value)} |" for name, value in rows.items()]
+    return "\n".join(("| | |", "| --- | --- |", *lines)) + "\n\n" if lines else ""
 
 
 def name_index(text: str, index: str) -> str:

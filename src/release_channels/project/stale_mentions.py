@@ -1,4 +1,4 @@
-"""Older versions of the project that its own documentation still mentions: reported, never edited. Pure."""
+"""Other versions of the project that its own documentation mentions: reported, never edited. Pure."""
 
 from __future__ import annotations
 
@@ -25,19 +25,22 @@ _CHANGELOG = re.compile(r"(^|/)(changelog|changes|history|news|releases?|release
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A line that mentions an older version of the project."""
+    """A line that mentions another version of the project."""
 
     path: str
     line: int
     text: str
     version: Version
+    is_exact: bool = False
+    """True if a command or an address in it gets this version and no other, as `name==1.1.0` does."""
 
 
 def find_mentions(name: NormalizedName, version: Version, texts: Mapping[str, str]) -> tuple[Mention, ...]:
     """Find the lines of README and documentation texts, by path, that mention an older version of the project.
 
     Only unambiguous mentions are found: `name==1.1.0`, `name 1.1.0`, `name-1.1.0`, a badge, and the URL of a tag or
-    a download below this name. Changelogs and lines about history are excluded.
+    a download below this name. Changelogs and lines about history are excluded. Beside a final, exact mentions of
+    newer versions are found, too.
     """
     patterns = _patterns(name)
     found = []
@@ -46,9 +49,10 @@ def find_mentions(name: NormalizedName, version: Version, texts: Mapping[str, st
             continue
         above = ""
         for number, line in enumerate(text.splitlines(), 1):
-            older = [mentioned for mentioned in _versions(patterns, line, above) if mentioned < version]
-            if older and not _HISTORY.search(line):
-                found.append(Mention(path, number, line.strip(), min(older)))
+            others = {} if _HISTORY.search(line) else _others(version, _versions(patterns, line, above))
+            if others:
+                mentioned = min(others)
+                found.append(Mention(path, number, line.strip(), mentioned, is_exact=others[mentioned]))
             above = line
     return tuple(found)
 
@@ -57,16 +61,31 @@ def _patterns(name: NormalizedName) -> tuple[re.Pattern[str], ...]:
     """Compile the patterns for a name in any of its spellings."""
     spelled = re.escape(name).replace(r"\-", "[-_.]{1,2}")
     extras = r"(?:\[[a-z0-9, _.-]*\])?"
-    near = rf"(?<![0-9A-Za-z_.-]){spelled}{extras}`?(?:\s*(?:===?|~=|@)\s*|(?P<prose>\s+(?:version\s+)?)|-)v?{_NUMBER}"
+    between = r"(?:\s*(?:(?P<exact>===?|@)|~=)\s*|(?P<prose>\s+(?:version\s+)?)|-)"
+    near = rf"(?<![0-9A-Za-z_.-]){spelled}{extras}`?{between}v?{_NUMBER}"
     address = rf"/{spelled}(?:/[\w.-]+)*?/(?:download|tag|tree|blob|archive)/(?:[\w-]*[^\w.])?v?{_NUMBER}"
     return re.compile(near, re.IGNORECASE), re.compile(address, re.IGNORECASE)
 
 
-def _versions(patterns: tuple[re.Pattern[str], ...], line: str, above: str) -> list[Version]:
-    """Return the versions that a line mentions beside the name; `above` is the line before it, where it may begin."""
-    matches = [match for pattern in patterns for match in pattern.finditer(line)]
-    meant = [match for match in matches if not _is_history(match, above)]
-    return [version for version in (try_version(match["version"]) for match in meant) if version is not None]
+def _others(version: Version, mentioned: Mapping[Version, bool]) -> dict[Version, bool]:
+    """Return what is mentioned and older, or newer and exact: a dev line's pages may name the final that comes."""
+    newer = {other for other, exact in mentioned.items() if exact and other > version and not version.is_prerelease}
+    return {other: exact for other, exact in mentioned.items() if other < version or other in newer}
+
+
+def _versions(patterns: tuple[re.Pattern[str], ...], line: str, above: str) -> dict[Version, bool]:
+    """Return the versions that a line mentions beside the name, and whether it gets them and no other.
+
+    `above` is the line before it, where it may begin.
+    """
+    found: dict[Version, bool] = {}
+    matches = (match for pattern in patterns for match in pattern.finditer(line))
+    for match in (match for match in matches if not _is_history(match, above)):
+        version = try_version(match["version"])
+        if version is not None:
+            exact = "exact" not in match.groupdict() or match["exact"] is not None
+            found[version] = exact or found.get(version, False)
+    return found
 
 
 def _is_history(match: re.Match[str], above: str) -> bool:

@@ -17,7 +17,6 @@ from release_channels.rehearsal.environment import RehearsalEnvironment
 from release_channels.release.dist_dir import read_manifest
 
 _TASK = "from release_channels.tasks import main; main()"
-_NEXT = "next: "
 _BUILD = (
     "import sys; from pathlib import Path; from release_channels.release.pipeline import run_pipeline; "
     "sys.exit(not run_pipeline('build', ('build',), sys.argv[1:], root=Path.cwd()).result.is_good)"
@@ -134,6 +133,6 @@ def on_index(environment: RehearsalEnvironment, version: Version | None = None) 
 
 
 def outcome_line(done: CompletedProcess) -> str:
-    """Return the outcome: the last line of a command's output, but for the one that names the next step."""
-    lines = [line for line in done.text.splitlines() if line.strip() and not line.startswith(_NEXT)]
-    return lines[-1] if lines else ""
+    """Return the outcome: the last line of a command's output before the next step."""
+    lines = (line for line in reversed(done.text.splitlines()) if line.strip())
+    return next((line for line in lines if not line.startswith("next: ")), "")

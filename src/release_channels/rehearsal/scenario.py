@@ -61,7 +61,7 @@ class Scenario:
     def _run_stages(self, only: str) -> None:
         """Run the stages; publishing runs continue in the background, as on GitHub."""
         config = self.environment.config
-        gated = self.begin()
+        gated = self.begin(asks_bump=only != "preview")
         if only != "public":
             self._publish_preview(gated)
         if only != "preview":
@@ -84,12 +84,16 @@ class Scenario:
             self._wait()
             self._visit("status", self._status)
 
-    def begin(self) -> WorkflowRunResult:
+    def begin(self, *, asks_bump: bool = False) -> WorkflowRunResult:
         """Push the rehearsed commit, run its workflows up to the preview, and return the last run.
 
-        A main that was released with its tag, as between two releases, opens the next dev line first.
+        A main that was released with its tag, as between two releases, opens the next dev line first. With `asks_bump`
+        a version that cannot become final ends the rehearsal here, and not minutes later.
         """
         self.push_main()
+        if asks_bump and self.version.is_devrelease:
+            words = ("bump", "--dry-run")
+            self._visit("ask", lambda: (f"release-channels {' '.join(words)}", self.maintainer.do(*words)))
         last = self.up_to(self.environment.config.preview_workflow)[-1]
         tag = tag_of(self.environment.config.tag_format, self.version)
         if self.environment.project.source.is_written and f"refs/tags/{tag}" in self.dispatcher.refs:

@@ -18,7 +18,7 @@ from release_channels.cli.context import open_project
 from release_channels.cli.options import RehearsalOptions
 from release_channels.cli.run import session_run
 from release_channels.errors import FailedError, RefusedError, ReleaseError
-from release_channels.model.observed import Commit
+from release_channels.model.observed import UNSHALLOW, Commit
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.verification import WORKFLOWS
 from release_channels.project.pyproject import Project
@@ -64,6 +64,8 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str]) -> 
     git = Git.open(root)
     commit = git.commit("HEAD")
     project = open_project(git, commit)
+    if git.is_shallow():
+        raise RefusedError("history is cut off in this clone, so its remote cannot be made", hint=UNSHALLOW)
     _require_workflows(git, commit, project, options)
     if options.dry_run:
         return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)

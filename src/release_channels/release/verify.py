@@ -44,7 +44,10 @@ _HEAD_START = 0.1
 """After which share of its time a preview's command is so slow that the narrow form is tried beside it."""
 # Source: pip's resolver, the messages of its reporter.
 _BACKTRACKING = re.compile(r"looking at multiple versions of (\S+) to determine")
-_SLOW = "verify-seconds in [tool.release-channels] is the limit; closer bounds on the dependencies shorten the search"
+# Source: pip's own messages: it writes this line once, before the first package is unpacked.
+_INSTALLING = re.compile(r"^Installing collected packages: (.+)", re.MULTILINE)
+_SLOW = "verify-seconds in [tool.release-channels] is the limit"
+_SEARCHED = f"{_SLOW}; closer bounds on the dependencies shorten the search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,7 @@ def _install(
             place = install(room, narrow)
         except SlowError as stop:
             message = f"`{words(narrow)}` had not ended after {room.seconds:g} s{why_slow(stop.said)}"
-            raise FailedError(message, hint=_SLOW) from stop
+            raise FailedError(message, hint=_SLOW if _INSTALLING.search(stop.said) else _SEARCHED) from stop
         except CommandError as stop:
             raise FailedError(f"`{words(narrow)}` failed", hint=stop.hint or str(stop)) from stop
         return _inspect(place, room, expected, words(narrow))
@@ -219,6 +222,8 @@ def _narrow_if_needed(
 
 def why_slow(said: str) -> str:
     """Describe from an installer's output why it ran out of time."""
+    if found := _INSTALLING.search(said):
+        return f": it had found and downloaded all {found[1].count(',') + 1} packages, and was installing them"
     names = dict.fromkeys(_BACKTRACKING.findall(said))
     if names:
         return f": pip tried many versions of {', '.join(names)}, and found none that fit together in time"

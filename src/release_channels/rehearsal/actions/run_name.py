@@ -10,11 +10,11 @@ from release_channels.errors import RefusedError
 
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
-_PATH = re.compile(r"(github|inputs)((?:\.[A-Za-z_][\w-]*)+)")
+_PATH = re.compile(r"([a-z]+)((?:\.[A-Za-z_][\w-]*)+)")
 
 
 def title_of(run_name: str, contexts: Mapping[str, Any], otherwise: str, *, key: str = "run-name") -> str:
-    """Evaluate `run-name` or another key: paths into `github` and `inputs`, literals and `||` are supported.
+    """Evaluate `run-name` or another key: paths into the contexts, literals and `||` are supported.
 
     Raises: RefusedError for any other expression: a wrong title would hide a run.
     """
@@ -36,12 +36,12 @@ def _operand(text: str, contexts: Mapping[str, Any], key: str) -> str:
     if literal:
         return literal[1].replace("''", "'")
     path = _PATH.fullmatch(text)
-    if path is None:
+    if path is None or path[1] not in contexts:
         raise RefusedError(
             f"unsupported expression in {key}: `{text}`",
-            hint="use paths below github and inputs, quoted strings, and ||",
+            hint=f"use paths below {' and '.join(contexts)}, quoted strings, and ||",
         )
-    value: Any = contexts.get(path[1], {})
+    value: Any = contexts[path[1]]
     for name in path[2].split(".")[1:]:
         value = value.get(name) if isinstance(value, Mapping) else None
     return "" if value is None or value is False else str(value)
