@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from release_channels.errors import ReleaseError
 from release_channels.model.outcome import PROGRAM
 from release_channels.model.redact import printable, redact_urls
+from release_channels.model.session_names import OWN_NOXFILE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -133,8 +134,12 @@ def _inert(text: str) -> str:
 def _as_typed(text: str) -> str:
     """Write the commands of a text as the user types them: through invoke or `uv run`, where the run came from there.
 
+    Sessions that have a file of their own are named with it.
+
     Source: uv's documentation of environment variables, `UV_RUN_RECURSION_DEPTH` and `VIRTUAL_ENV`.
     """
+    if Path(OWN_NOXFILE).is_file():
+        text = _NOX.sub(f"nox -f {OWN_NOXFILE} -s ", text)
     if Path(sys.argv[0]).stem in ("invoke", "inv"):
         return _PROGRAM.sub("invoke ", text)
     # What nox installs for a script is in another environment than the one that `uv run` starts.
@@ -142,6 +147,7 @@ def _as_typed(text: str) -> str:
     return _PROGRAM.sub(rf"uv run {PROGRAM} ", text) if is_uvs else text
 
 
+_NOX = re.compile(r"(?:(?<=`)|(?<=^next: ))nox -s (?=[a-z])")
 _PROGRAM = re.compile(rf"(?:(?<=`)|(?<=^next: )){PROGRAM} (?=[a-z])")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 

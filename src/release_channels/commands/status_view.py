@@ -50,6 +50,10 @@ class StatusReport:
     now: datetime
     ahead: UnmergedBump | None
     next: NextStep
+    index: str
+    """The index that is looked at, and why, where nobody named it."""
+    practised: tuple[Version, ...]
+    """The versions on the local index, where another one is looked at."""
     unseen: tuple[str, ...]
 
     @property
@@ -60,6 +64,7 @@ class StatusReport:
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield the topic and text of each row."""
         index = self.seen.index
+        yield "index", self.index
         yield "main", f"{self.seen.version}, {self._state()} (commit {self.seen.commit.short})"
         if self.ahead is not None:
             yield "here", self.ahead.where
@@ -79,6 +84,8 @@ class StatusReport:
         for one in self.deployments:
             yield "deployed", f"{one.environment}: {self._deployment(one)}"
         yield "room", self._room()
+        if self.practised:
+            yield "practice", f"the local index has {self.practised[-1]}: status --index local shows it"
         for what in self.unseen:
             yield "not seen", what
 
