@@ -7,8 +7,10 @@ import os
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +22,11 @@ from release_channels.model.session_names import OWN_NOXFILE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
-_WIDE = 160  # columns
+_WIDE = 160
+_LONG = 10
+"""The seconds from which on a line without a terminal says how long something took."""
 _verbose = False
 _picture: Console | None = None
 _redact: Callable[[str], str] = str
@@ -192,13 +197,39 @@ def output(text: str) -> None:
         say("\n".join(f"  {line}" for line in text.strip().splitlines()), style="dim")
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What is under way, and for how many seconds: read again whenever a terminal draws it."""
+
+    title: str
+    clock: Callable[[], float]
+    begun: float
+
+    @property
+    def seconds(self) -> int:
+        """The whole seconds since it began."""
+        return int(self.clock() - self.begun)
+
+    def __rich__(self) -> Text:
+        """Format it for a terminal."""
+        from rich.text import Text
+
+        return Text(f"{self.title} … {self.seconds} s")
+
+
 @contextmanager
-def progress(title: str) -> Iterator[None]:
-    """Show that a long step is running: a spinner on a terminal, a plain line elsewhere."""
-    console = messages()
+def progress(title: str, *, is_short: bool = False, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """Show that something is under way: a spinner with the seconds on a terminal, plain lines elsewhere.
+
+    Without a terminal a second line names the seconds of what took ten or more, and what is short is not announced.
+    """
+    console, running = messages(), Running(_inert(title), clock, clock())
     if console.is_terminal and not _verbose:
-        with console.status(title):
+        with console.status(running):
             yield
-    else:
+        return
+    if not is_short:
         say(f"{title} …")
-        yield
+    yield
+    if running.seconds >= _LONG:
+        say(f"{title}: {running.seconds} s")

@@ -7,7 +7,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,11 +156,13 @@ def open_task(
 
     Raises: Exit with the code for the shell, unless that is 0.
     """
-    from release_channels.cli.context import open_context
-
     with task_run(root, reports_itself=reports_itself) as run:
         run.index = index or DEFAULT_INDEX
-        with open_context(root, os.environ, index=index, revision=revision) as context:
+        with ExitStack() as stack:
+            with console.progress("looking at the project and its index"):
+                from release_channels.cli.context import open_context  # which takes a while
+
+                context = stack.enter_context(open_context(root, os.environ, index=index, revision=revision))
             run.index = context.index.name
             try:
                 yield TaskRun(run, context)

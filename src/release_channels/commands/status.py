@@ -71,8 +71,9 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
 
 
 def print_status(context: TaskContext, *, as_json: bool) -> bool:
-    """Print the status, and return whether nothing is pending."""
-    report = read_status(context)
+    """Print where the project stands, and return whether nothing waits to be done."""
+    with console.progress("looking at main, its tags and GitHub", is_short=True):
+        report = read_status(context)
     if as_json:
         console.result(report.to_json())
     else:

@@ -30,7 +30,7 @@ def print_diagnosis(
 
     The lines end with the next command.
     """
-    with console.progress("looking at files, git, GitHub and the index"):
+    with console.progress("looking at files, git, GitHub and the index", is_short=True):
         findings = examine(context, tasks)
     if as_json:
         console.result(to_json(context.project.name, findings))
