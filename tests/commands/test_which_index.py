@@ -90,7 +90,7 @@ def test_in_earnest_the_practice_is_shown_beside_the_real_index(make_repo: MakeR
     repo.git("push", "--quiet", "origin", "main")
     with open_context(repo.root, os.environ, index="mine") as context:
         row = dict(read_status(context).rows())["practice"]
-    assert row == "the local index has 1.2.0.dev2: status --index local shows it"
+    assert row == "the local index has 1.2.0.dev2, which --index local shows"
 
 
 COMMANDS: dict[str, Callable[[Repo], object]] = {

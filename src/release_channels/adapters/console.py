@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
 import os
 import re
@@ -80,6 +82,7 @@ def is_one_screen() -> bool:
 def _results() -> Console:
     from rich.console import Console
 
+    _spell_out(sys.stdout)
     return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
@@ -87,14 +90,29 @@ def _results() -> Console:
 def _messages() -> Console:
     from rich.console import Console
 
+    _spell_out(sys.stderr)
     return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def _spell_out(stream: object) -> None:
+    """Write what an encoding does not have in its own signs: three dots for an ellipsis, `?` for a foreign letter."""
+    if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+        codecs.register_error(PROGRAM, _spelt_out)
+        stream.reconfigure(errors=PROGRAM)
+
+
+def _spelt_out(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_SPELT.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+_SPELT = {"…": "...", "–": "-", "—": "-", "→": "->", "×": "x", "‘": "'", "’": "'", "“": '"', "”": '"'}
 
 
 @contextmanager
 def pictured(width: int) -> Iterator[Console]:
-    """Record the output instead of printing it, for a terminal of `width` columns, to draw a picture."""
-    import io
-
+    """Record everything instead of printing it, as on a terminal of so many columns, to draw it later."""
     from rich.console import Console
 
     global _picture
@@ -107,9 +125,10 @@ def pictured(width: int) -> Iterator[Console]:
         _picture = None
 
 
-def say(text: str, *, style: str = "") -> None:
-    """Print a progress message on stderr, as plain text in one style."""
-    messages().print(_inert(text), style=style, markup=False)
+def say(text: str, *, style: str = "", is_prose: bool = True) -> None:
+    """Print one line of the story, as plain text in one style; on a terminal, prose breaks between its words."""
+    console, plain = messages(), _inert(text)
+    console.print(_wrapped(plain, console) if is_prose else plain, style=style, markup=False)
 
 
 def warn(text: str) -> None:
@@ -117,14 +136,45 @@ def warn(text: str) -> None:
     say(f"warning: {text}", style="yellow")
 
 
-def result(text: str, *, style: str = "") -> None:
-    """Print one line of the result on stdout, as plain text in one style."""
-    results().print(_inert(text), style=style, markup=False)
+def result(text: str, *, style: str = "", is_prose: bool = False) -> None:
+    """Print one line of the result on stdout, as plain text in one style; on a terminal, prose breaks between words."""
+    console, plain = results(), _inert(text)
+    console.print(_wrapped(plain, console) if is_prose else plain, style=style, markup=False)
 
 
 def annotate(command: str) -> None:
     """Print our own workflow command on stdout; foreign text is never printed as one."""
     results().print(printable(_redact(command)), markup=False)
+
+
+def _wrapped(text: str, console: Console) -> str:
+    """Break the lines of a text between words, where a terminal would break them within; commands stay in one piece."""
+    if not console.is_terminal:
+        return text
+    return "\n".join(_wrap_line(line, console.width) for line in text.split("\n"))
+
+
+def _wrap_line(line: str, width: int) -> str:
+    from rich.cells import cell_len
+
+    if cell_len(line) <= width or _CODE.match(line):
+        return line
+    label = _LABEL.match(line)
+    indent = len(label[0]) if label and len(label[0]) <= width // 2 else len(line) - len(line.lstrip()) + 2
+    lines = [""]
+    for word in _WORD.findall(line):
+        if lines[-1] and cell_len(lines[-1] + word) > width:
+            lines.append(" " * indent + word.lstrip())
+        else:
+            lines[-1] += word
+    return "\n".join(lines)
+
+
+_WORD = re.compile(r"\s*(?:`[^`]*`|\S)+")
+"""A word, or a command in backquotes, with the blanks before it."""
+_LABEL = re.compile(r"\s*\S+(?: \S+)*?\s{2,}(?=\S)")
+_CODE = re.compile(r"\s*(?:\[|[\w-]+ = |\$ |(?:release-channels|invoke|nox|git|gh|uv|uvx|pip|python) )")
+"""A line that is copied whole: a setting or a command."""
 
 
 def _inert(text: str) -> str:
@@ -182,19 +232,19 @@ def hint(text: str) -> None:
 def next_step(command: str) -> None:
     """Print the next command, as the last line of a run."""
     if command:
-        say(f"next: {command}", style="bold")
+        say(f"next: {command}", style="bold", is_prose=False)
 
 
 def command(argv: Sequence[str]) -> None:
     """Print a command before it runs if --verbose is on."""
     if _verbose:
-        say(f"$ {shlex.join(argv)}", style="dim")
+        say(f"$ {shlex.join(argv)}", style="dim", is_prose=False)
 
 
 def output(text: str) -> None:
     """Print a command's further output if --verbose is on."""
     if _verbose and text.strip():
-        say("\n".join(f"  {line}" for line in text.strip().splitlines()), style="dim")
+        say("\n".join(f"  {line}" for line in text.strip().splitlines()), style="dim", is_prose=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +275,7 @@ def progress(title: str, *, is_short: bool = False, clock: Callable[[], float] =
     """
     console, running = messages(), Running(_inert(title), clock, clock())
     if console.is_terminal and not _verbose:
-        with console.status(running):
+        with console.status(running, spinner="line" if console.options.ascii_only else "dots"):
             yield
         return
     if not is_short:

@@ -112,7 +112,8 @@ def init(
     paths = (lock.path, *(file.path for file in plan.files), *(orphan.path for orphan in plan.orphans))
     if not request.commit:
         return replace(outcome, next=request.command_to_commit if _uncommitted(root, paths) else "")
-    done = [outcome.message, _commit(root, paths)]
+    committed = _commit(root, paths)
+    done = [outcome.message if files or renewed or not committed else "", committed]
     if open_dev_line is not None and _is_released(snapshot, plan):
         done.append(open_dev_line(root))
     return replace(outcome, message="; ".join(filter(None, done)))
@@ -124,7 +125,7 @@ def _commit(root: Path, paths: Sequence[str]) -> str:
     if not changed:
         return ""
     commit = commit_files(root, changed, _SUBJECT, new=[path for path in changed if not git.tracks(path)])
-    return f"commit {commit[:12]} has {'it' if len(changed) == 1 else 'them'}"
+    return f"commit {commit[:12]} has {_files(len(changed))}"
 
 
 def _uncommitted(root: Path, paths: Sequence[str]) -> list[str]:
@@ -253,7 +254,7 @@ def _report_copies(unlisted: Sequence[UnlistedCopy]) -> None:
         console.say(f"  {copy}{why}")
     console.say("to let `bump` write them, add to pyproject.toml:", style="cyan")
     for line in entries_for(unlisted).splitlines():
-        console.say(f"  {line}" if line else "")
+        console.say(f"  {line}" if line else "", is_prose=False)
 
 
 def _show(plan: AdoptionPlan, lock: str, *, fits: bool, whole: bool) -> None:

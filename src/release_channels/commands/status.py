@@ -116,7 +116,7 @@ def show_status(picture: StatusReport) -> None:
     console.show(picture.table())
     style = "bold green" if picture.next.converged else "bold yellow"
     console.result(f"next: {picture.next.command}", style=style)
-    console.result(f"      {picture.next.why}")
+    console.result(f"      {picture.next.why}", is_prose=True)
 
 
 def _read(

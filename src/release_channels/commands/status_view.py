@@ -85,7 +85,7 @@ class StatusReport:
             yield "deployed", f"{one.environment}: {self._deployment(one)}"
         yield "room", self._room()
         if self.practised:
-            yield "practice", f"the local index has {self.practised[-1]}: status --index local shows it"
+            yield "practice", f"the local index has {self.practised[-1]}, which --index local shows"
         for what in self.unseen:
             yield "not seen", what
 
