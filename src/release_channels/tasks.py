@@ -92,13 +92,20 @@ def tag(
         task.run.outcome = tag(task.context, request, dry_run=_dry(context, dry_run))
 
 
-@task(help={"json": "for programs", "exit_code": "exit 1 while a step waits to be done", "index": INDEX})
-def status(_: Context, json: bool = False, exit_code: bool = False, index: str = "") -> None:
+@task(
+    help={
+        "json": "for programs",
+        "html": "write the page of both channels to this file, too",
+        "exit_code": "exit 1 while a step waits to be done",
+        "index": INDEX,
+    }
+)
+def status(_: Context, json: bool = False, html: str = "", exit_code: bool = False, index: str = "") -> None:
     """Show both channels, what is unfinished, and what is next."""
     from release_channels.commands.status import print_status
 
     with _open_task(index, reports_itself=True) as task:
-        converged = print_status(task.context, as_json=json)
+        converged = print_status(task.context, as_json=json, html=html)
         task.run.exit_code = int(exit_code and not converged)
 
 

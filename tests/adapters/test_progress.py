@@ -56,7 +56,7 @@ def test_without_a_terminal_only_what_is_long_is_timed(
 def test_on_a_terminal_the_seconds_count_up() -> None:
     """The spinner draws the line anew, with what the clock says then."""
     clock = Clock()
-    spinner = Spinner("line", text=console.Running("building", clock, clock()))  # type: ignore[arg-type]
+    spinner = Spinner("line", text=console.Running("building", clock, clock()))
     drawn = []
     for _ in range(2):
         screen = Console(file=io.StringIO(), force_terminal=True, width=60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,8 +110,12 @@ def open_index(
 
 
 @contextmanager
-def open_local_index(project: Project, root: Path, upstream: str | None, port: int = 0) -> Iterator[Index]:
-    """Serve the project's local index until the block ends, with the project's size limits; `port` 0 is any free port.
+def open_local_index(
+    project: Project, root: Path, upstream: str | None, port: int = 0, page: Callable[[Index], str] | None = None
+) -> Iterator[Index]:
+    """Serve the local index of a project, with the project's limits, for as long as the block takes.
+
+    `page` gives the HTML page of its root address.
 
     Raises: RefusedError if the port is taken.
     """
@@ -119,12 +123,18 @@ def open_local_index(project: Project, root: Path, upstream: str | None, port: i
     from release_channels.indexserver.server import serve
     from release_channels.indexserver.upload_rules import Limits
 
-    limits = Limits.of(project.config)
-    with serve(local_index_dir(root), project=project.name, upstream=upstream, limits=limits, port=port) as running:
-        yield Index(
-            LOCAL, running.simple_url, running.upload_url, Credentials.NONE,
-            own_url=running.own_url, warnings=running.warnings,
+    opened: list[Index] = []
+    with serve(
+        local_index_dir(root), project=project.name, upstream=upstream, limits=Limits.of(project.config), port=port,
+        front=(lambda: page(opened[0])) if page else None,
+    ) as running:  # fmt: skip
+        opened.append(
+            Index(
+                LOCAL, running.simple_url, running.upload_url, Credentials.NONE,
+                own_url=running.own_url, warnings=running.warnings,
+            )
         )  # fmt: skip
+        yield opened[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import is_loopback
+from release_channels.adapters.files import atomic_write
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import FOR_PRACTICE, LOCAL
@@ -70,10 +71,18 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
             github.github.close()
 
 
-def print_status(context: TaskContext, *, as_json: bool) -> bool:
-    """Print where the project stands, and return whether nothing waits to be done."""
+def print_status(context: TaskContext, *, as_json: bool, html: str = "") -> bool:
+    """Print where the project stands, and return whether nothing waits to be done; `html` is a file for its page.
+
+    Raises: RefusedError if the file cannot be written.
+    """
     with console.progress("looking at main, its tags and GitHub", is_short=True):
         report = read_status(context)
+    if html:
+        from release_channels.commands.status_page import render_page
+
+        atomic_write(Path(html), render_page(report, is_tool=bool(context.project.scripts)))
+        console.say(f"the page of both channels is in {html}")
     if as_json:
         console.result(report.to_json())
     else:

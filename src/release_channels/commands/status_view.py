@@ -154,8 +154,8 @@ class StatusReport:
         if version is None:
             return "none yet"
         files = self.seen.index.releases[version]
-        when = _uploaded(files)
-        text = [str(version), humanize_age(when, self.now) if when else "age unknown"]
+        when = uploaded(files)
+        text = [str(version), humanize_age(when, self.now) if when else "age not known"]
         text += [f"commit {commit[:12]}"] if commit else []
         text += ["yanked"] if all(file.yanked for file in files) else []
         return ", ".join(text)
@@ -207,11 +207,12 @@ class StatusReport:
     def _on_channel(self, version: Version | None, commit: str | None) -> dict[str, str | None] | None:
         if version is None:
             return None
-        when = _uploaded(self.seen.index.releases[version])
+        when = uploaded(self.seen.index.releases[version])
         return {"version": str(version), "uploaded": when.isoformat() if when else None, "commit": commit}
 
 
-def _uploaded(files: tuple[IndexFile, ...]) -> datetime | None:
+def uploaded(files: tuple[IndexFile, ...]) -> datetime | None:
+    """Return when the first of some files was uploaded, if the index reports it."""
     return min((file.upload_time for file in files if file.upload_time is not None), default=None)
 
 
