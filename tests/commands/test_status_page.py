@@ -124,7 +124,7 @@ def test_the_local_index_shows_it_at_its_root(half: Repo, capsys: pytest.Capture
 
     def told() -> re.Match[str] | None:
         said.append(capsys.readouterr().out)
-        return re.search(r"page of both channels: (\S+)\n", "".join(said))
+        return re.search(r"its page at (\S+)\n", "".join(said))
 
     try:
         wait_until(told, "it is open", 30)

@@ -74,8 +74,8 @@ def _holds(state: IndexState) -> str:
 
 def _tell(project: Project, index: Index, state: IndexState) -> None:
     """Describe what is on the index and how to install from it: commands that work while it is open."""
-    console.result(f"the local index of {project.name} is open at {index.simple_url} until Ctrl-C")
-    console.result(f"the page of both channels: {index.simple_url.removesuffix('simple/')}")
+    page = index.simple_url.removesuffix("simple/")
+    console.result(f"the local index of {project.name} is open at {index.simple_url} until Ctrl-C, its page at {page}")
     console.result(_holds(state))
     for channel in Channel:
         console.result(f"install from the {channel} channel:")
