@@ -40,7 +40,7 @@ def free_room() -> int:
 def require_prerequisites(
     context: TaskContext, options: RehearsalOptions, *, room: Callable[[], int] = free_room
 ) -> None:
-    """Ask everything, and show the answers.
+    """Check everything, and show the answers.
 
     Raises: RefusedError with all that would stop the rehearsal.
     """
