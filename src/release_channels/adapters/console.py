@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-_WIDE = 160
+_WIDE = 160  # columns
 _LONG = 10
 """The seconds from which on a line without a terminal says how long something took."""
 _verbose = False

@@ -155,7 +155,7 @@ class StatusReport:
             return "none yet"
         files = self.seen.index.releases[version]
         when = uploaded(files)
-        text = [str(version), humanize_age(when, self.now) if when else "age not known"]
+        text = [str(version), humanize_age(when, self.now) if when else "age unknown"]
         text += [f"commit {commit[:12]}"] if commit else []
         text += ["yanked"] if all(file.yanked for file in files) else []
         return ", ".join(text)
