@@ -30,7 +30,8 @@ _OPTIONS: tuple[tuple[str, type[CommonOptions]], ...] = (
 _TASKS = """## Tasks
 
 `release-channels TASK` runs one, in any project; `invoke TASK` runs the same task where the project has a `tasks.py`.
-`TASK --help` prints its options. A task reads the real index unless `--index` names another one.
+`TASK --help` prints its options. Without `--index` a task reads the real index, and the
+local one until the workflow files are on `main` on GitHub; `doctor` and `setup-publishing` always look at the real one.
 
 """
 _GROUPS = {"": "Every day", "Once": "Once", "Emergency": "In an emergency", "Practice": "To practise"} | {

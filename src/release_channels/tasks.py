@@ -15,10 +15,12 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import task
 
+from release_channels.model.session_names import OWN_NOXFILE
+
 if TYPE_CHECKING:
     from release_channels.cli.run import TaskRun
 
-INDEX = "which index to look at: pypi, testpypi, local, or a [[tool.uv.index]] of the project"
+INDEX = "pypi, testpypi, local, or a [[tool.uv.index]]; by default pypi, and local while the project practises"
 DRY = "show what would be done and do nothing"
 PART = {"to": "the version, as in 1.3.0", "part": "major, minor or patch of the newest final"}
 FAR = {"commit": "make the one commit", "pull_request": "push it on a branch and open the pull request"}
@@ -31,7 +33,7 @@ def bump(
     part: str = "",
     commit: bool = False,
     pull_request: bool = False,
-    index: str = "pypi",
+    index: str = "",
     dry_run: bool = False,
 ) -> None:
     """Make main's dev version final, everywhere it is written."""
@@ -50,7 +52,7 @@ def bump_dev(
     part: str = "",
     commit: bool = False,
     pull_request: bool = False,
-    index: str = "pypi",
+    index: str = "",
     dry_run: bool = False,
 ) -> None:
     """Move main to the next dev version, after a release."""
@@ -79,7 +81,7 @@ def tag(
     sign: bool = False,
     wait: bool = False,
     watch: bool = False,
-    index: str = "pypi",
+    index: str = "",
     dry_run: bool = False,
 ) -> None:
     """Check everything, then create and push the release tag."""
@@ -90,13 +92,20 @@ def tag(
         task.run.outcome = tag(task.context, request, dry_run=_dry(context, dry_run))
 
 
-@task(help={"json": "for programs", "exit_code": "exit 1 while a step waits to be done", "index": INDEX})
-def status(_: Context, json: bool = False, exit_code: bool = False, index: str = "pypi") -> None:
+@task(
+    help={
+        "json": "for programs",
+        "html": "write the page of both channels to this file, too",
+        "exit_code": "exit 1 while a step waits to be done",
+        "index": INDEX,
+    }
+)
+def status(_: Context, json: bool = False, html: str = "", exit_code: bool = False, index: str = "") -> None:
     """Show both channels, what is unfinished, and what is next."""
     from release_channels.commands.status import print_status
 
     with _open_task(index, reports_itself=True) as task:
-        converged = print_status(task.context, as_json=json)
+        converged = print_status(task.context, as_json=json, html=html)
         task.run.exit_code = int(exit_code and not converged)
 
 
@@ -111,12 +120,12 @@ def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -
     """Emergency: complete an interrupted public release."""
     from release_channels.commands.resume import resume
 
-    with _open_task(index or "pypi") as task:
+    with _open_task(index) as task:
         resume(task, tag, publishes=bool(index), dry_run=_dry(context, dry_run))
 
 
 @task(help={"version": "the version that is bad", "reason": "what to tell its users", "index": INDEX})
-def yank(_: Context, version: str, reason: str = "", index: str = "pypi") -> None:
+def yank(_: Context, version: str, reason: str = "", index: str = "") -> None:
     """Emergency: show how to yank a release, then check it."""
     from release_channels.commands.yank import yank
 
@@ -187,26 +196,27 @@ def init(
         request = InitRequest(tuple(ns.task_names), tool, _choose(gate, no_gate), update, check, commit, path)
         run.outcome = init(Path(path), request, os.environ, dry_run=_dry(context, dry_run), open_dev_line=open_dev_line)
         if run.outcome.result.is_good and not run.outcome.next:
-            following = read_next_here(Path(path))
-            run.outcome = replace(
-                run.outcome, next=following if path == "." else shlex.join(["cd", path]) + f" && {following}"
-            )
+            run.outcome = replace(run.outcome, next=_in_directory(path, read_next_here(Path(path))))
 
 
-@task(help={"json": "for programs", "index": INDEX})
-def doctor(_: Context, json: bool = False, index: str = "pypi") -> None:
+@task(help={"json": "for programs", "index": "pypi, testpypi, local, or a [[tool.uv.index]]; by default pypi"})
+def doctor(_: Context, json: bool = False, index: str = "") -> None:
     """Once: find what would make a release fail."""
+    from release_channels.adapters.index import DEFAULT
     from release_channels.adoption.doctor.report import print_diagnosis
-    from release_channels.commands.status import read_next
+    from release_channels.commands.status import read_next_here
 
-    with _open_task(index, reports_itself=True) as task:
-        task.run.exit_code = print_diagnosis(task.context, tuple(ns.task_names), read_next, as_json=json)
+    root = Path.cwd()
+    with _open_task(index or DEFAULT, reports_itself=True) as task:  # a real release is what would fail
+        task.run.exit_code = print_diagnosis(
+            task.context, tuple(ns.task_names), lambda _: read_next_here(root, index), as_json=json
+        )
 
 
 @task(
     help={
         "apply": "set up GitHub's environments, then try each release workflow out",
-        "index": INDEX,
+        "index": "pypi, testpypi, or a [[tool.uv.index]]",
         "dry_run": DRY,
     }
 )
@@ -224,6 +234,14 @@ def _open_task(index: str, *, revision: str = "HEAD", reports_itself: bool = Fal
     from release_channels.commands.status import read_next
 
     return open_task(Path.cwd(), index, read_next, revision=revision, reports_itself=reports_itself)
+
+
+def _in_directory(path: str, command: str) -> str:
+    """Return a command that is typed here and runs in a directory, with the file that has its sessions."""
+    if path == "." or not command:
+        return command
+    session = f"nox -f {OWN_NOXFILE} -s " if Path(path, OWN_NOXFILE).is_file() else "nox -s "
+    return f"cd {shlex.quote(path)} && {command.replace('nox -s ', session, 1)}"
 
 
 def _choose(wanted: bool, unwanted: bool) -> bool | None:

@@ -430,7 +430,8 @@ def test_a_dry_run_and_a_check_write_nothing(make_repo: MakeRepo) -> None:
     """They show what would be written, and the check fails."""
     repo = make_repo(Sample())
     before = repo.fingerprint()
-    assert adopt(repo, dry_run=True).result is Result.PLANNED
+    practised = adopt(repo, dry_run=True)
+    assert (practised.result, practised.message) == (Result.PLANNED, f"{len(NEW)} files would be written; nothing was")
     with pytest.raises(RefusedError, match="not as it should be"):
         adopt(repo, check=True)
     assert repo.fingerprint() == before
@@ -614,3 +615,19 @@ def test_init_commits_its_files_and_opens_the_dev_line(make_repo: MakeRepo, caps
         "Open the dev line 1.2.1.dev0", "Add the release channels",
     ]  # fmt: skip
     assert repo.git("status", "--porcelain") == ""
+
+
+def test_a_project_elsewhere_is_named_in_the_next_command(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --path what comes next works where it was typed; there is one next step, and no list of others."""
+    repo = make_repo(Sample(files={"noxfile.py": "import nox\nimport yaml\n"}))
+    path = str(repo.root)
+    here = repo.root.parent
+    assert run_task(here, tasks.init, path=path, tool=TOOL) == 0
+    screen = capsys.readouterr().err.splitlines()
+    assert [line for line in screen if "next" in line.split()[:1] or line.startswith("next")] == [
+        f"next: release-channels init --path {path} --commit"
+    ]
+    assert run_task(here, tasks.init, path=path, tool=TOOL, commit=True) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == f"next: cd {path} && nox -f release_noxfile.py -s preview"

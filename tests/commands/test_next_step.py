@@ -79,7 +79,7 @@ def behind(make_repo: MakeRepo) -> Repo:
 STATES: dict[str, tuple[Callable[[MakeRepo], Repo], str]] = {
     "no release yet": (dev, "nox -s preview"),
     "a dev line, previewed": (previewed, "release-channels bump --index local"),
-    "a final, uncommitted": (bumped, "git commit --all --message 'Release 1.2.0'"),
+    "a final, uncommitted": (bumped, "git commit --message 'Release 1.2.0' -- CHANGELOG.md pyproject.toml"),
     "ahead of main": (committed, "git push origin main"),
     "a final, not tagged": (final, "release-channels tag --index local"),
     "tagged, not published": (with_tag, f"release-channels resume {TAG} --index local"),

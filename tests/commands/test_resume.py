@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import stat
 import zipfile
 from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ from release_channels.model.version import Channel
 from release_channels.rehearsal.github.http import broken
 from release_channels.rehearsal.github.state import StoredRelease
 from release_channels.release.step import Timeouts
+from tests.cli.screen import BIN, start, wait_until
 from tests.commands.doing import run_task, some_of
 from tests.conftest import MakeRepo
 from tests.github.hubs import WRITER, Hub, open_hub
@@ -429,3 +431,20 @@ def test_an_artifact_that_is_no_archive_is_refused(tmp_path: Path, content: byte
     archive.write_bytes(content)
     with pytest.raises(RefusedError, match="not a readable ZIP archive"):
         unpack_build_artifact(archive, tmp_path)
+
+
+def test_ctrl_c_is_told_once(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """One line says how it ended and what continues it, though a release ran inside the task."""
+    waiting, slow = tmp_path / "waiting", tmp_path / "slow"
+    slow.touch()
+    wait = f"Path({str(waiting)!r}).touch()\n    while Path({str(slow)!r}).exists():\n        time.sleep(0.05)"
+    repo = tagged(make_repo(sample(body=f"import time\n\n\ndef during(kind):\n    {wait}\n")))
+    before = repo.fingerprint()
+    with start(BIN / "release-channels", "resume", TAG, "--index", "local", cwd=repo.root) as child:
+        wait_until(waiting.exists, "the build is under way", 30)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, "Traceback" in out + err) == (130, False)
+    again = f"`release-channels resume {TAG} --index local` continues from the current state"
+    assert [line for line in out.splitlines() if "interrupted" in line] == [f"failed: interrupted; {again}"]
+    assert repo.fingerprint() == before

@@ -82,7 +82,7 @@ def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
     preview(repo)
     assert station() == "release-channels bump --index local"
     bump(repo)
-    assert station() == "git commit --all --message 'Release 1.2.0'"
+    assert station() == "git commit --message 'Release 1.2.0' -- CHANGELOG.md pyproject.toml"
     assert rows(look(repo))["here"] == "the working tree declares 1.2.0, uncommitted"
     repo.git("commit", "--quiet", "--all", "--message", "Release 1.2.0")
     assert station() == "git push origin main"

@@ -72,10 +72,10 @@ def test_a_redirect_that_leads_away_is_refused_and_uploads_nothing(
 
 
 def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
-    adopted: Adopted, directory: Path, capsys: pytest.CaptureFixture[str]
+    adopted: Adopted, directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A release that does not build is red, although the maintainer has gone on meanwhile."""
-    repo = adopted(False)
+    repo = adopted(False).copy(tmp_path / "copy")
     path = Path(".github/workflows/internal-preview-release.yml")
     text = (repo.root / path).read_text()
     repo.commit(
@@ -92,15 +92,16 @@ def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
     assert list(directory.iterdir()) == []
 
 
-def test_a_release_workflow_that_does_not_listen_is_told(adopted: Adopted, directory: Path) -> None:
+def test_a_release_workflow_that_does_not_listen_is_told(adopted: Adopted, directory: Path, tmp_path: Path) -> None:
     """Its `on:` names another workflow than the one before it: on GitHub nothing would ever happen."""
-    repo = adopted(False)
+    repo = adopted(False).copy(tmp_path / "copy")
     path = Path(".github/workflows/internal-preview-release.yml")
     text = (repo.root / path).read_text()
     repo.commit("misspell", {str(path): text.replace("workflows: [test]", "workflows: [tests]")})
     outcome = practise(repo, "--quick", "--only", "preview")
-    assert outcome.line == "failed: internal-preview-release.yml was not started by the push (rehearsal)"
-    assert "`on:`" in outcome.hint
+    assert outcome.result is Result.REFUSED
+    assert f"{path}:" in outcome.message
+    assert "init --update" in outcome.hint
     assert list(directory.iterdir()) == []
 
 

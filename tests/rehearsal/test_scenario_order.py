@@ -36,6 +36,8 @@ class World:
     red: set[str] = field(default_factory=set)
     buggy: set[str] = field(default_factory=set)
     hands_fail_at: str = ""
+    deaf: str = ""
+    """A workflow that nothing starts."""
     told: list[str] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class World:
 
     def started_by(self, event: Event) -> tuple[Any, ...]:
         """Give the workflow that the event names."""
-        return (SimpleNamespace(file=event.name),) if event.name else ()
+        return (SimpleNamespace(file=event.name),) if event.name and event.name != self.deaf else ()
 
     def pushed(self) -> tuple[Event, ...]:
         """Give the push of main, or after `tag` that of the tag."""
@@ -206,3 +208,12 @@ def test_a_bug_beside_does_not_hide_what_stopped_the_train(tmp_path: Path) -> No
     scenario = ride(World(tmp_path, {f"{TEST} 2": 0.2}, buggy={f"{PREVIEW} 1"}, hands_fail_at="bump"))
     with pytest.raises(FailedError, match=r"^`release-channels bump` exited 1"):
         scenario.run()
+
+
+@pytest.mark.parametrize(
+    ("deaf", "told"), [(TEST, "nothing was started by the push"), (PREVIEW, f"{PREVIEW} was not started by the push")]
+)
+def test_a_workflow_that_does_not_listen_is_told(tmp_path: Path, deaf: str, told: str) -> None:
+    """Nothing would ever happen on GitHub, however green the rest is."""
+    with pytest.raises(FailedError, match=told):
+        ride(World(tmp_path, deaf=deaf)).run("preview")

@@ -20,7 +20,10 @@ from tests.support.distributions import make_wheel
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
-IGNORED: dict[str, str | bytes] = {".gitignore": "dist/\nrelease.json\n.release-channels/\n"}
+IGNORED: dict[str, str | bytes] = {
+    ".gitignore": "dist/\nrelease.json\n.release-channels/\n",
+    "noxfile.py": "import nox\n\nfrom release_channels import sessions\n\nsessions.register(nox)\n",
+}
 SETTINGS = f'repository = "{NAME}"\nrebuild = false\n'
 TAG = "v1.2.0"
 CHANGELOG = "# Changelog\n\n## [1.2.0] - 2026-01-02\n\n### Added\n\n- A thing.\n\n## [1.1.0] - 2025-01-02\n\n- Old.\n"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
 import os
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +20,15 @@ from typing import TYPE_CHECKING
 from release_channels.errors import ReleaseError
 from release_channels.model.outcome import PROGRAM
 from release_channels.model.redact import printable, redact_urls
+from release_channels.model.session_names import OWN_NOXFILE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 _WIDE = 160  # columns
+_LONG = 10
+"""The seconds from which on a line without a terminal says how long something took."""
 _verbose = False
 _picture: Console | None = None
 _redact: Callable[[str], str] = str
@@ -74,6 +82,7 @@ def is_one_screen() -> bool:
 def _results() -> Console:
     from rich.console import Console
 
+    _spell_out(sys.stdout)
     return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
@@ -81,14 +90,29 @@ def _results() -> Console:
 def _messages() -> Console:
     from rich.console import Console
 
+    _spell_out(sys.stderr)
     return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def _spell_out(stream: object) -> None:
+    """Write what an encoding does not have in its own signs: three dots for an ellipsis, `?` for a foreign letter."""
+    if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+        codecs.register_error(PROGRAM, _spelt_out)
+        stream.reconfigure(errors=PROGRAM)
+
+
+def _spelt_out(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_SPELT.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+_SPELT = {"…": "...", "–": "-", "—": "-", "→": "->", "×": "x", "‘": "'", "’": "'", "“": '"', "”": '"'}
 
 
 @contextmanager
 def pictured(width: int) -> Iterator[Console]:
-    """Record the output instead of printing it, for a terminal of `width` columns, to draw a picture."""
-    import io
-
+    """Record everything instead of printing it, as on a terminal of so many columns, to draw it later."""
     from rich.console import Console
 
     global _picture
@@ -101,9 +125,10 @@ def pictured(width: int) -> Iterator[Console]:
         _picture = None
 
 
-def say(text: str, *, style: str = "") -> None:
-    """Print a progress message on stderr, as plain text in one style."""
-    messages().print(_inert(text), style=style, markup=False)
+def say(text: str, *, style: str = "", is_prose: bool = True) -> None:
+    """Print one line of the story, as plain text in one style; on a terminal, prose breaks between its words."""
+    console, plain = messages(), _inert(text)
+    console.print(_wrapped(plain, console) if is_prose else plain, style=style, markup=False)
 
 
 def warn(text: str) -> None:
@@ -111,14 +136,45 @@ def warn(text: str) -> None:
     say(f"warning: {text}", style="yellow")
 
 
-def result(text: str, *, style: str = "") -> None:
-    """Print one line of the result on stdout, as plain text in one style."""
-    results().print(_inert(text), style=style, markup=False)
+def result(text: str, *, style: str = "", is_prose: bool = False) -> None:
+    """Print one line of the result on stdout, as plain text in one style; on a terminal, prose breaks between words."""
+    console, plain = results(), _inert(text)
+    console.print(_wrapped(plain, console) if is_prose else plain, style=style, markup=False)
 
 
 def annotate(command: str) -> None:
     """Print our own workflow command on stdout; foreign text is never printed as one."""
     results().print(printable(_redact(command)), markup=False)
+
+
+def _wrapped(text: str, console: Console) -> str:
+    """Break the lines of a text between words, where a terminal would break them within; commands stay in one piece."""
+    if not console.is_terminal:
+        return text
+    return "\n".join(_wrap_line(line, console.width) for line in text.split("\n"))
+
+
+def _wrap_line(line: str, width: int) -> str:
+    from rich.cells import cell_len
+
+    if cell_len(line) <= width or _CODE.match(line):
+        return line
+    label = _LABEL.match(line)
+    indent = len(label[0]) if label and len(label[0]) <= width // 2 else len(line) - len(line.lstrip()) + 2
+    lines = [""]
+    for word in _WORD.findall(line):
+        if lines[-1] and cell_len(lines[-1] + word) > width:
+            lines.append(" " * indent + word.lstrip())
+        else:
+            lines[-1] += word
+    return "\n".join(lines)
+
+
+_WORD = re.compile(r"\s*(?:`[^`]*`|\S)+")
+"""A word, or a command in backquotes, with the blanks before it."""
+_LABEL = re.compile(r"\s*\S+(?: \S+)*?\s{2,}(?=\S)")
+_CODE = re.compile(r"\s*(?:\[|[\w-]+ = |\$ |(?:release-channels|invoke|nox|git|gh|uv|uvx|pip|python) )")
+"""A line that is copied whole: a setting or a command."""
 
 
 def _inert(text: str) -> str:
@@ -133,8 +189,12 @@ def _inert(text: str) -> str:
 def _as_typed(text: str) -> str:
     """Write the commands of a text as the user types them: through invoke or `uv run`, where the run came from there.
 
+    Sessions that have a file of their own are named with it.
+
     Source: uv's documentation of environment variables, `UV_RUN_RECURSION_DEPTH` and `VIRTUAL_ENV`.
     """
+    if Path(OWN_NOXFILE).is_file():
+        text = _NOX.sub(f"nox -f {OWN_NOXFILE} -s ", text)
     if Path(sys.argv[0]).stem in ("invoke", "inv"):
         return _PROGRAM.sub("invoke ", text)
     # What nox installs for a script is in another environment than the one that `uv run` starts.
@@ -142,6 +202,7 @@ def _as_typed(text: str) -> str:
     return _PROGRAM.sub(rf"uv run {PROGRAM} ", text) if is_uvs else text
 
 
+_NOX = re.compile(r"(?:(?<=`)|(?<=^next: ))nox -s (?=[a-z])")
 _PROGRAM = re.compile(rf"(?:(?<=`)|(?<=^next: )){PROGRAM} (?=[a-z])")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
@@ -171,28 +232,54 @@ def hint(text: str) -> None:
 def next_step(command: str) -> None:
     """Print the next command, as the last line of a run."""
     if command:
-        say(f"next: {command}", style="bold")
+        say(f"next: {command}", style="bold", is_prose=False)
 
 
 def command(argv: Sequence[str]) -> None:
     """Print a command before it runs if --verbose is on."""
     if _verbose:
-        say(f"$ {shlex.join(argv)}", style="dim")
+        say(f"$ {shlex.join(argv)}", style="dim", is_prose=False)
 
 
 def output(text: str) -> None:
     """Print a command's further output if --verbose is on."""
     if _verbose and text.strip():
-        say("\n".join(f"  {line}" for line in text.strip().splitlines()), style="dim")
+        say("\n".join(f"  {line}" for line in text.strip().splitlines()), style="dim", is_prose=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What is under way, and for how many seconds: read again whenever a terminal draws it."""
+
+    title: str
+    clock: Callable[[], float]
+    begun: float
+
+    @property
+    def seconds(self) -> int:
+        """The whole seconds since it began."""
+        return int(self.clock() - self.begun)
+
+    def __rich__(self) -> Text:
+        """Format it for a terminal."""
+        from rich.text import Text
+
+        return Text(f"{self.title} … {self.seconds} s")
 
 
 @contextmanager
-def progress(title: str) -> Iterator[None]:
-    """Show that a long step is running: a spinner on a terminal, a plain line elsewhere."""
-    console = messages()
+def progress(title: str, *, is_short: bool = False, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """Show that something is under way: a spinner with the seconds on a terminal, plain lines elsewhere.
+
+    Without a terminal a second line names the seconds of what took ten or more, and what is short is not announced.
+    """
+    console, running = messages(), Running(_inert(title), clock, clock())
     if console.is_terminal and not _verbose:
-        with console.status(title):
+        with console.status(running, spinner="line" if console.options.ascii_only else "dots"):
             yield
-    else:
+        return
+    if not is_short:
         say(f"{title} …")
-        yield
+    yield
+    if running.seconds >= _LONG:
+        say(f"{title}: {running.seconds} s")

@@ -108,13 +108,13 @@ def show_edits(changes: Sequence[Change]) -> None:
     """Print the changes file by file as a diff, in colour on a terminal."""
     for change in changes:
         if isinstance(change, Removal):
-            console.say(f"--- a/{change.path}", style=_STYLES["-"])
-            console.say("+++ /dev/null", style=_STYLES["+"])
+            console.say(f"--- a/{change.path}", style=_STYLES["-"], is_prose=False)
+            console.say("+++ /dev/null", style=_STYLES["+"], is_prose=False)
             continue
         old, before = ("", "/dev/null") if isinstance(change, Creation) else (change.old, f"a/{change.path}")
         lines = old.splitlines(), change.new.splitlines()
         for line in difflib.unified_diff(*lines, before, f"b/{change.path}", n=1, lineterm=""):
-            console.say(line, style=_STYLES.get(line[:1], ""))
+            console.say(line, style=_STYLES.get(line[:1], ""), is_prose=False)
         if isinstance(change, Edit) and change.warning:
             console.warn(f"{change.path}: {change.warning}")
 

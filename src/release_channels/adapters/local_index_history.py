@@ -7,6 +7,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from release_channels.adapters.distributions import parse_file_name
 from release_channels.adapters.files import STATE, atomic_write, state_directory
 from release_channels.errors import RefusedError
 from release_channels.model.manifest import Manifest, parse_manifest
@@ -50,6 +51,13 @@ def published_commits(root: Path, project: str) -> dict[Version, str]:
         if canonicalize_name(manifest.project) == canonicalize_name(project):
             kept[manifest.version] = manifest.commit
     return kept
+
+
+def practised_versions(root: Path, project: str) -> tuple[Version, ...]:
+    """Return the versions of a project that the local index has, lowest first, by the names of the files."""
+    files = (path.name for path in local_index_dir(root).glob("*") if path.name.endswith((".whl", ".tar.gz")))
+    named = (parse_file_name(name)[:2] for name in files)
+    return tuple(sorted({version for name, version in named if name == canonicalize_name(project)}))
 
 
 def _read(root: Path, path: Path) -> Manifest:

@@ -14,11 +14,12 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from release_channels.adoption.inspect import ProjectSnapshot
-from release_channels.adoption.noxfile import NOXFILE, TestSession, parse_noxfile
+from release_channels.adoption.noxfile import TestSession, parse_noxfile
 from release_channels.adoption.settings_table import missing_settings
 from release_channels.adoption.workflows.render import PYTHON, Tests
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
+from release_channels.model.session_names import NOXFILE
 from release_channels.model.tags import guess_format
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.workflow_semantics.concurrency import concurrency_of

@@ -56,13 +56,16 @@ class InitRequest:
     def command(self) -> str:
         """The command line with these options."""
         gate = {True: ["--gate"], False: ["--no-gate"], None: []}[self.gate]
-        words = [
-            *(["--path", self.path] if self.path != "." else []),
-            *gate,
-            *(["--update"] if self.update else []),
-            *(["--commit"] if self.commit else []),
-        ]
-        return shlex.join([TOOL, "init", *words, *(["--tool", self.tool] if self.tool else [])])
+        words = [*gate, *(["--update"] if self.update else []), *(["--commit"] if self.commit else [])]
+        return self._command(*words, *(["--tool", self.tool] if self.tool else []))
+
+    @property
+    def command_to_commit(self) -> str:
+        """The command that commits what was written."""
+        return self._command("--commit")
+
+    def _command(self, *words: str) -> str:
+        return shlex.join([TOOL, "init", *(["--path", self.path] if self.path != "." else []), *words])
 
 
 def init(
@@ -88,27 +91,29 @@ def init(
     tests = _read_tests(root)
     _tell(snapshot, tool, plan)
     _report_workflows(existing_workflows(snapshot.workflows, plan, tests, update=request.update), tests)
-    _show(plan, lock, whole=dry_run or request.update or request.check)
+    files = files_to_write(plan, update=request.update)
+    fits = lock.fits() and (request.check or plan.noxfile not in {file.path for file in files})
+    _show(plan, lock.path, fits=fits, whole=dry_run or request.update or request.check)
     project = snapshot.project.name
     if request.check:
-        return _checked(plan, lock, project)
-    files = files_to_write(plan, update=request.update)
+        return _checked(plan, [] if fits else [lock.path], project)
     if dry_run:
-        message = f"{len(files)} files would be written; nothing was"
-        return Outcome(Result.PLANNED, message, project=project, next=request.command if files else "")
+        count = len(files) + (not fits)
+        message = f"{_files(count)} would be written; nothing was"
+        return Outcome(Result.PLANNED, message, project=project, next=request.command if count else "")
     changes = [file.change for file in files] + list(plan.orphans if request.update else ())
     added = {file.path for file in files if file.is_addition}
     _refuse_loss(root, [change.path for change in changes if change.path not in added])
     with all_or_nothing(root, [lock.path, *(change.path for change in changes)]):
         apply_edits(root, changes)
         renewed = lock.renew()
-    _next_steps(root, plan, snapshot)
+    _warn_of_tool(plan)
     outcome = _outcome(plan, files, renewed, project, update=request.update)
     paths = (lock.path, *(file.path for file in plan.files), *(orphan.path for orphan in plan.orphans))
     if not request.commit:
-        again = InitRequest(request.tasks, commit=True, path=request.path).command
-        return replace(outcome, next=again if _uncommitted(root, paths) else "")
-    done = [outcome.message, _commit(root, paths)]
+        return replace(outcome, next=request.command_to_commit if _uncommitted(root, paths) else "")
+    committed = _commit(root, paths)
+    done = [outcome.message if files or renewed or not committed else "", committed]
     if open_dev_line is not None and _is_released(snapshot, plan):
         done.append(open_dev_line(root))
     return replace(outcome, message="; ".join(filter(None, done)))
@@ -120,7 +125,7 @@ def _commit(root: Path, paths: Sequence[str]) -> str:
     if not changed:
         return ""
     commit = commit_files(root, changed, _SUBJECT, new=[path for path in changed if not git.tracks(path)])
-    return f"commit {commit[:12]} has {'it' if len(changed) == 1 else 'them'}"
+    return f"commit {commit[:12]} has {_files(len(changed))}"
 
 
 def _uncommitted(root: Path, paths: Sequence[str]) -> list[str]:
@@ -253,16 +258,16 @@ def _report_copies(unlisted: Sequence[UnlistedCopy]) -> None:
         console.say(f"  {copy}{why}")
     console.say("to let `bump` write them, add to pyproject.toml:", style="cyan")
     for line in entries_for(unlisted).splitlines():
-        console.say(f"  {line}" if line else "")
+        console.say(f"  {line}" if line else "", is_prose=False)
 
 
-def _show(plan: AdoptionPlan, lock: _Lock, *, whole: bool) -> None:
+def _show(plan: AdoptionPlan, lock: str, *, fits: bool, whole: bool) -> None:
     """Show how each file stands and what it gets; `whole` shows also what would be replaced, and every broken rule."""
     console.say("files", style="bold")
     for file in plan.files:
         why = f": {file.why}" if file.why else ""
         console.say(f"  {file.path}: {file.kind}{why}")
-    console.say(f"  {lock.path}: {'as it should be' if lock.fits() else 'to be made'}")
+    console.say(f"  {lock}: {'as it should be' if fits else 'to be made'}")
     for orphan in plan.orphans:
         console.say(f"  {orphan.path}: not used any more, `release-channels init --update` removes it", style="yellow")
     for file in plan.files:
@@ -279,14 +284,14 @@ def _show_broken(broken: Sequence[RuleViolation], *, whole: bool) -> None:
         console.say(f"  … {len(broken) - _SHOWN} more rules in this file: `release-channels init --check` names all")
 
 
-def _checked(plan: AdoptionPlan, lock: _Lock, project: str) -> Outcome:
-    """End a check.
+def _checked(plan: AdoptionPlan, unfit: Sequence[str], project: str) -> Outcome:
+    """End a check; `unfit` is the lock where it is not the noxfile's.
 
     Raises: RefusedError where something differs.
     """
     wrong = [file.path for file in plan.files if not file.is_fine]
     wrong += [orphan.path for orphan in plan.orphans]
-    wrong += [] if lock.fits() else [lock.path]
+    wrong += unfit
     others = [f"{violation.path}:{violation.line}" for violation in plan.others_broken]
     if wrong or others:
         ours = "`release-channels init` writes what is missing; `--update` also replaces what differs" if wrong else ""
@@ -315,19 +320,7 @@ def _refuse_loss(root: Path, replaced: Sequence[str]) -> None:
         )
 
 
-def _next_steps(root: Path, plan: AdoptionPlan, snapshot: ProjectSnapshot) -> None:
-    option = "" if plan.noxfile == "noxfile.py" else f" -f {plan.noxfile}"
-    steps = [
-        f"look at it with `git -C {root} status`, and commit it",
-        f"`nox{option} -s preview` publishes a preview to the local index, on this machine alone",
-        f"`nox{option} -s rehearse` practises the whole release here, with these workflow files",
-        "`release-channels doctor` looks for what would make a release fail",
-    ]
-    if snapshot.repository:
-        steps.append("`release-channels setup-publishing` shows the one-time set-up of the index and of GitHub")
-    console.say("next", style="bold")
-    for number, step in enumerate(steps, 1):
-        console.say(f"  {number}. {step}")
+def _warn_of_tool(plan: AdoptionPlan) -> None:
     if "file:" in plan.requirement:
         console.warn(
             f"{plan.noxfile} names a tool of this machine: before you push, renew it with "
@@ -338,9 +331,13 @@ def _next_steps(root: Path, plan: AdoptionPlan, snapshot: ProjectSnapshot) -> No
 def _outcome(plan: AdoptionPlan, files: Sequence[PlannedFile], renewed: bool, project: str, *, update: bool) -> Outcome:
     left = [] if update else [file.path for file in plan.files if file.kind is Kind.DRIFTED]
     count = len(files) + renewed
-    text = f"{count} file{'s' if count != 1 else ''} written" if count else "nothing to write"
+    text = f"{_files(count)} written" if count else "nothing to write"
     if left:
         text += f"; not changed: {', '.join(left)} (`--update` replaces them)"
     if plan.others_broken:
         text += f"; rules broken in {', '.join(sorted({violation.path for violation in plan.others_broken}))}"
     return Outcome(Result.DONE, text, project=project)
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' if count != 1 else ''}"

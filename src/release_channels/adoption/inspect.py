@@ -12,12 +12,12 @@ from release_channels.adapters.files import locate, repository_top
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import Pauses, connect
 from release_channels.adapters.github.errors import NotFoundError
-from release_channels.adoption.noxfile import NOXFILE, OWN
 from release_channels.adoption.tasks_file import TASKS
 from release_channels.cli.context import reachable_tags
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
+from release_channels.model.session_names import NOXFILE, OWN_NOXFILE
 from release_channels.model.tags import guess_format, release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.project.plan_edits import bumped_files, unlisted_copies
@@ -74,7 +74,13 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
     url = git.remote_url(remote) if remote else None
     repository = repository_name(project.config.repository, url, {})
     tasks_path = TASKS_PACKAGE if not (root / TASKS).exists() and (root / TASKS_PACKAGE).exists() else TASKS
-    names = (NOXFILE, OWN, tasks_path, ".gitignore", *(f"{name}{LOCK_SUFFIX}" for name in (NOXFILE, OWN)))
+    names = (
+        NOXFILE,
+        OWN_NOXFILE,
+        tasks_path,
+        ".gitignore",
+        *(f"{name}{LOCK_SUFFIX}" for name in (NOXFILE, OWN_NOXFILE)),
+    )
     tags = git.tags_by_age()
     project = _with_version(project, git, tags)
     finals = release_tags(project.config.tag_format, tags)

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 from release_channels.adoption.script_metadata import needs_nox, tool_requirement, with_requirement
 from release_channels.errors import RefusedError
+from release_channels.model.session_names import NOXFILE
 
-NOXFILE = "noxfile.py"
-OWN = "release_noxfile.py"
-"""The file of the release sessions where the project's noxfile cannot have them."""
 _REGISTER = """
 # The release sessions: `nox -s preview`, and the others of `nox -l`.
 import nox  # noqa: E402

@@ -16,6 +16,7 @@ from release_channels.adoption.tool_source import ToolSource, own_workflows
 from release_channels.adoption.workflows.render import Adoption, render
 from release_channels.adoption.workflows.rules import RuleViolation, check_workflows
 from release_channels.model.config import Config, parse_config
+from release_channels.model.session_names import NOXFILE, OWN_NOXFILE
 from release_channels.model.tags import looks_like_version, release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.workflow_semantics.file import Value, read_workflow
@@ -133,7 +134,7 @@ def plan_own(snapshot: ProjectSnapshot) -> AdoptionPlan:
     return AdoptionPlan(
         files=tuple(_workflow(path, snapshot.workflows.get(path), text, broken) for path, text in rendered.items()),
         config=config,
-        noxfile=noxfiles.NOXFILE,
+        noxfile=NOXFILE,
         requirement="",
         others_broken=tuple(violation for violation in broken if violation.path not in rendered),
         notes=(),
@@ -149,18 +150,18 @@ def _noxfile(
     snapshot: ProjectSnapshot, tool: ToolSource, config: Config, sessions: Collection[str]
 ) -> tuple[PlannedFile, list[str]]:
     """Decide where the release sessions go: into the project's noxfile, or into a file of their own."""
-    text, apart = snapshot.files[noxfiles.NOXFILE], snapshot.files[noxfiles.OWN]
+    text, apart = snapshot.files[NOXFILE], snapshot.files[OWN_NOXFILE]
     if text is None and apart is None:
         tests = None if own_tests(snapshot, config) else test_session(snapshot)
-        return _kept(noxfiles.NOXFILE, None, noxfiles.new_noxfile(tool.requirement, tests)), []
+        return _kept(NOXFILE, None, noxfiles.new_noxfile(tool.requirement, tests)), []
     if apart is not None:
-        return _renewed(noxfiles.OWN, apart, tool), []
+        return _renewed(OWN_NOXFILE, apart, tool), []
     parsed = noxfiles.parse_noxfile(text or "")
     why = "" if parsed.registers else parsed.why_apart(sessions)
     if not why:
-        return _renewed(noxfiles.NOXFILE, parsed.text, tool), []
-    note = f"{noxfiles.NOXFILE} is not changed: {why}. The release sessions are in {noxfiles.OWN}"
-    return _kept(noxfiles.OWN, None, noxfiles.new_noxfile(tool.requirement, apart=True)), [note]
+        return _renewed(NOXFILE, parsed.text, tool), []
+    note = f"{NOXFILE} is not changed: {why}. The release sessions are in {OWN_NOXFILE}"
+    return _kept(OWN_NOXFILE, None, noxfiles.new_noxfile(tool.requirement, apart=True)), [note]
 
 
 def _renewed(path: str, text: str, tool: ToolSource) -> PlannedFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from release_channels.adapters.actions_env import read_actions, read_rehearsal
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.index import (
+    DEFAULT,
     LOCAL,
     Credentials,
     Index,
@@ -24,6 +25,7 @@ from release_channels.adapters.index import (
 )
 from release_channels.adapters.observe import read_tag
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
+from release_channels.cli.practice import why_practice
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
@@ -113,8 +115,12 @@ def open_index(
 
 
 @contextmanager
-def open_local_index(project: Project, root: Path, upstream: str | None, port: int = 0) -> Iterator[Index]:
-    """Serve the project's local index until the block ends, with the project's size limits; `port` 0 is any free port.
+def open_local_index(
+    project: Project, root: Path, upstream: str | None, port: int = 0, page: Callable[[Index], str] | None = None
+) -> Iterator[Index]:
+    """Serve the local index of a project, with the project's limits, for as long as the block takes.
+
+    `page` gives the HTML page of its root address.
 
     Raises: RefusedError if the port is taken.
     """
@@ -122,23 +128,31 @@ def open_local_index(project: Project, root: Path, upstream: str | None, port: i
     from release_channels.indexserver.server import serve
     from release_channels.indexserver.upload_rules import Limits
 
-    limits = Limits.of(project.config)
-    with serve(local_index_dir(root), project=project.name, upstream=upstream, limits=limits, port=port) as running:
-        yield Index(
-            LOCAL, running.simple_url, running.upload_url, Credentials.NONE,
-            own_url=running.own_url, warnings=running.warnings,
+    opened: list[Index] = []
+    with serve(
+        local_index_dir(root), project=project.name, upstream=upstream, limits=Limits.of(project.config), port=port,
+        front=(lambda: page(opened[0])) if page else None,
+    ) as running:  # fmt: skip
+        opened.append(
+            Index(
+                LOCAL, running.simple_url, running.upload_url, Credentials.NONE,
+                own_url=running.own_url, warnings=running.warnings,
+            )
         )  # fmt: skip
+        yield opened[0]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """The repository, commit, project and index of one task; the index is the real one by default."""
+    """The repository, commit, project and index of one task."""
 
     git: Git
     commit: Commit
     project: Project
     index: Index
     env: Mapping[str, str]
+    why_practice: str = ""
+    """Why the index is the local one, where nobody named one."""
 
     @property
     def root(self) -> Path:
@@ -181,15 +195,19 @@ class TaskContext:
 
 @contextmanager
 def open_context(
-    root: Path, env: Mapping[str, str], *, index: str = "pypi", revision: str = "HEAD"
+    root: Path, env: Mapping[str, str], *, index: str = "", revision: str = "HEAD"
 ) -> Iterator[TaskContext]:
-    """Open the repository, commit, project and index of a task.
+    """Open everything that a task looks at; without a name the index is the local one while the project practises.
 
     Raises: RefusedError where there is no repository, commit or project; UsageError for an unknown index.
     """
     git = Git.open(root)
     warn_on_version_mismatch(root)
-    commit = git.commit(revision)
-    project = open_project(git, commit, index=index, env=env)
+    commit, why = git.commit(revision), ""
+    project = open_project(git, commit, index=index or LOCAL, env=env)
+    if not index:
+        why = why_practice(git, project.config, env)
+        index = LOCAL if why else DEFAULT
+        project = open_project(git, commit, index=index, env=env)
     with open_index(index, project, root, env) as opened:
-        yield TaskContext(git, commit, project, opened, env)
+        yield TaskContext(git, commit, project, opened, env, why)

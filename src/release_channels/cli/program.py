@@ -85,5 +85,6 @@ class TaskProgram(Program):
                 hint = f"did you mean `{PROGRAM} {close[0]}`? {hint}"
         elif found := _NO_VALUE.search(text):
             text = f"--{found['name']} needs a value"
-        message = f"error: {text}\n  {hint}\nnext: {first_command(hint)}"
-        raise Exit(message, code=UsageError.exit_code) from err
+        console.error(UsageError(text, hint=hint))
+        console.next_step(first_command(hint))
+        raise Exit(code=UsageError.exit_code) from err

@@ -7,7 +7,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,10 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C. Source: POSIX shells, 128 + SIGINT."""
 
 _TASK_RETRY = "run the same command again; it continues from the current state"
+
+
+class ReportedInterrupt(KeyboardInterrupt):
+    """Ctrl-C in a run that has reported its outcome already."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,8 @@ class Run:
     """The next command, from the observed state; empty while that is unknown."""
     again: str = ""
     """The command to try again, where neither the state nor a hint names one."""
+    is_part: bool = False
+    """True if a task runs the session, and the task is what is typed again."""
     exit_code: int = 0
     interrupt: KeyboardInterrupt | None = None
 
@@ -66,7 +72,8 @@ class Run:
         options = parse_options(kind, self.name, words)
         console.set_verbose(options.verbose)
         self.index = getattr(options, "index", None) or "local"
-        self.again = shlex.join(["nox", "-s", self.name, *(["--", *words] if words else [])])
+        if not self.is_part:
+            self.again = shlex.join(["nox", "-s", self.name, *(["--", *words] if words else [])])
         self.dry_run = self.dry_run or options.dry_run
         return replace(options, dry_run=self.dry_run)
 
@@ -86,16 +93,18 @@ def session_run(
     intermediate: bool = False,
     redact: Callable[[str], str] = str,
     retry_hint: str = "",
+    within: str = "",
 ) -> Iterator[Run]:
     """Run a session and report its outcome, also in `outcome.json`; an error becomes its outcome.
 
-    With `intermediate`, only a failure is reported.
+    With `intermediate`, only a failure is reported; `within` is the command that runs the session as a part of itself.
 
     Raises: KeyboardInterrupt, after the outcome was reported.
     """
-    hint = retry_hint or f"`nox -s {name}` with the same options continues from the current state"
+    again = within or f"nox -s {name}"
+    hint = retry_hint or f"`{again}`{'' if within else ' with the same options'} continues from the current state"
     run = Run(name, root, read_actions(env), hint, dry_run, rehearsal or is_rehearsal(env), redact)
-    run.again = f"nox -s {name} -- --help"
+    run.again, run.is_part = within or f"nox -s {name} -- --help", bool(within)
     with terminate_gracefully():
         with _catch_errors(run):
             warn_on_version_mismatch(root)
@@ -104,7 +113,7 @@ def session_run(
             unwritten = run.dry_run or run.outcome.result is Result.PLANNED
             report_outcome(run.outcome, run.actions, None if unwritten else root)
     if run.interrupt is not None:
-        raise run.interrupt
+        raise ReportedInterrupt from run.interrupt
 
 
 @contextmanager
@@ -120,7 +129,7 @@ def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
     with terminate_gracefully():
         with _catch_errors(run):
             yield run
-        if run.interrupt is not None or not (reports_itself or run.is_reported):
+        if not run.is_reported and (run.interrupt is not None or not reports_itself):
             report_outcome(run.outcome, run.actions)
     code = run.exit_code or int(not reports_itself and not run.outcome.result.is_good)
     if code:
@@ -147,11 +156,14 @@ def open_task(
 
     Raises: Exit with the code for the shell, unless that is 0.
     """
-    from release_channels.cli.context import open_context
-
     with task_run(root, reports_itself=reports_itself) as run:
-        run.index = index
-        with open_context(root, os.environ, index=index, revision=revision) as context:
+        run.index = index or DEFAULT_INDEX
+        with ExitStack() as stack:
+            with console.progress("looking at the project and its index"):
+                from release_channels.cli.context import open_context  # which takes a while
+
+                context = stack.enter_context(open_context(root, os.environ, index=index, revision=revision))
+            run.index = context.index.name
             try:
                 yield TaskRun(run, context)
             except ReleaseError as stop:
@@ -180,6 +192,7 @@ def _catch_errors(run: Run) -> Iterator[None]:
         so_far = f", and {stop}" if str(stop) else ""
         run.outcome = replace(run.about, result=Result.FAILED, message=f"interrupted{so_far}; {run.retry_hint}")
         run.exit_code, run.interrupt = INTERRUPTED, stop
+        run.is_reported = run.is_reported or isinstance(stop, ReportedInterrupt)
     except Exception as bug:  # noqa: BLE001 - a bug becomes a sentence here, and nowhere else
         run.outcome, run.exit_code = _report_internal_error(run, bug), 1
     run.outcome = replace(

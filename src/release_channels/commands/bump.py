@@ -97,13 +97,21 @@ def _bump(context: TaskContext, request: BumpRequest, today: date, *, dry_run: b
             context, BumpPlan(current, current, _each_file_once(late), text, branch, then), request, dry_run=dry_run
         )
     target = next_final(current, taken, to=request.to, part=request.part, is_declared=is_written)
-    _refuse_stale_copies(context, project, read, target)
-    edits = (*plan_version(project, read, target, today), *_changelog(context, project, read, target, today))
+    edits = plan_final(context, project, read, target, today)
     then = "`release-channels tag`" if is_written else f"`release-channels tag --version {target}`"
-    plan = BumpPlan(
-        current, target, _each_file_once(edits), bump_subject(target), f"release-{target}", f"merge it, then {then}"
-    )
+    plan = BumpPlan(current, target, edits, bump_subject(target), f"release-{target}", f"merge it, then {then}")
     return _carry_out(context, plan, request, dry_run=dry_run)
+
+
+def plan_final(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:
+    """Plan every edit that makes a version final: its copies and the changelog.
+
+    Raises: RefusedError if a copy would stay behind, or the changelog has nothing to release.
+    """
+    _refuse_stale_copies(context, project, read, target)
+    return _each_file_once(
+        (*plan_version(project, read, target, today), *_changelog(context, project, read, target, today))
+    )
 
 
 def bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> Outcome:
@@ -355,8 +363,9 @@ def _undo(branch: str) -> str:
 
 def _taken(context: TaskContext) -> set[Version]:
     """Return every version that is on the index or tagged."""
-    released = set(context.read_index().releases)
-    return released | set(context.tags(released))
+    with console.progress("looking at the tags and the index", is_short=True):
+        released = set(context.read_index().releases)
+        return released | set(context.tags(released))
 
 
 def _nothing(project: Project, why: str, instead: str) -> Outcome:

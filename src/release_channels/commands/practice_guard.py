@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from release_channels.adapters.actions_env import is_loopback, is_rehearsal
 from release_channels.adapters.index import FOR_PRACTICE
 from release_channels.cli.context import TaskContext
+from release_channels.cli.practice import has_github_double, is_remote_on_github
 from release_channels.errors import RefusedError
-from release_channels.model.github import is_off_machine, is_on_github
 
 
 def refuse_practice(context: TaskContext, what: str, instead: str) -> None:
@@ -22,14 +21,5 @@ def refuse_practice(context: TaskContext, what: str, instead: str) -> None:
 
 
 def pushes_for_real(context: TaskContext) -> bool:
-    """Check whether a push would start workflows on GitHub; in a rehearsal it does not."""
-    if _is_rehearsed(context):
-        return False
-    remote = context.config.remote
-    addresses = (context.git.remote_url(remote) or "", *context.git.push_addresses(remote))
-    # An address that only an ssh configuration understands may lead there, where the settings name a repository.
-    return any(is_on_github(url) or (context.config.repository and is_off_machine(url)) for url in addresses)
-
-
-def _is_rehearsed(context: TaskContext) -> bool:
-    return is_rehearsal(context.env) or is_loopback(context.env.get("GITHUB_API_URL"))
+    """Return whether a push would start workflows on GitHub; in a rehearsal none is real."""
+    return not has_github_double(context.env) and is_remote_on_github(context.git, context.config)

@@ -22,7 +22,7 @@ from release_channels.commands.status import read_next
 from release_channels.errors import RefusedError, UnansweredError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile, Tag
-from release_channels.model.outcome import Outcome, Result
+from release_channels.model.outcome import PROGRAM, Outcome, Result
 from release_channels.model.public_rules import check_yanked
 from release_channels.model.session_names import PUBLIC
 from release_channels.model.status import files_close_at, unrecoverable
@@ -152,6 +152,7 @@ def _finish(context: TaskContext, plan: Resumption, *, dry_run: bool, patience: 
         env=context.env,
         patience=patience,
         find_next=read_next,
+        within=f"{PROGRAM} resume {plan.tag} --index {context.index.name}",
     )
     if dry_run or not plan.there:
         return run("public", PUBLIC)

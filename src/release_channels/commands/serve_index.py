@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import threading
+from functools import partial
 from pathlib import Path
 
 from release_channels.adapters import console
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import Index, read_index, upstream_url
-from release_channels.cli.context import open_local_index, open_project
+from release_channels.cli.context import TaskContext, open_local_index, open_project
+from release_channels.commands.status import read_status
+from release_channels.commands.status_page import render_page
 from release_channels.errors import UsageError
 from release_channels.model.install_commands import pip_command, uv_command
 from release_channels.model.observed import IndexState
@@ -43,7 +47,8 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
     git = Git.open(root)
     project = open_project(git, git.commit("HEAD"))
     try:
-        with open_local_index(project, root, upstream_url(), port) as index:
+        page = partial(_page, git, project)
+        with open_local_index(project, root, upstream_url(), port, page) as index:
             state = read_index(index, project.name)
             for warning in state.warnings:
                 console.warn(warning)
@@ -56,6 +61,12 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
         console.result("the local index is closed; its files stay, and the next run finds them")
 
 
+def _page(git: Git, project: Project, index: Index) -> str:
+    """Write the page of both channels, as they are on the index now."""
+    report = read_status(TaskContext(git, git.commit("HEAD"), project, index, os.environ))
+    return render_page(report, is_tool=bool(project.scripts))
+
+
 def _holds(state: IndexState) -> str:
     versions = ", ".join(str(version) for version in sorted(state.releases, reverse=True))
     return f"on it: {versions or 'nothing yet, `nox -s preview` puts a preview there'}"
@@ -63,7 +74,8 @@ def _holds(state: IndexState) -> str:
 
 def _tell(project: Project, index: Index, state: IndexState) -> None:
     """Describe what is on the index and how to install from it: commands that work while it is open."""
-    console.result(f"the local index of {project.name} is open at {index.simple_url} until Ctrl-C")
+    page = index.simple_url.removesuffix("simple/")
+    console.result(f"the local index of {project.name} is open at {index.simple_url} until Ctrl-C, its page at {page}")
     console.result(_holds(state))
     for channel in Channel:
         console.result(f"install from the {channel} channel:")

@@ -13,9 +13,11 @@ from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import is_loopback
+from release_channels.adapters.files import atomic_write
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import FOR_PRACTICE, LOCAL
+from release_channels.adapters.local_index_history import practised_versions
 from release_channels.adapters.observe import observe
 from release_channels.cli.context import TaskContext, open_context, open_project
 from release_channels.commands.practice_guard import pushes_for_real
@@ -25,10 +27,13 @@ from release_channels.model.decide import Plan, Reason, Request, decide
 from release_channels.model.github import Deployment, GitHubRelease, WorkflowRun, repository_name
 from release_channels.model.next_step import ReleaseStatus, UnmergedBump, commit_command, next_step
 from release_channels.model.observed import Commit, Observed, Relation
+from release_channels.model.session_names import NOXFILE, OWN_NOXFILE
 from release_channels.model.status import unfinished
 from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Channel
+from release_channels.project.files import Read
+from release_channels.project.plan_edits import bumped_files
 from release_channels.project.pyproject import Project
 
 _DEPLOYMENTS = 10
@@ -66,9 +71,18 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
             github.github.close()
 
 
-def print_status(context: TaskContext, *, as_json: bool) -> bool:
-    """Print the status, and return whether nothing is pending."""
-    report = read_status(context)
+def print_status(context: TaskContext, *, as_json: bool, html: str = "") -> bool:
+    """Print where the project stands, and return whether nothing waits to be done; `html` is a file for its page.
+
+    Raises: RefusedError if the file cannot be written.
+    """
+    with console.progress("looking at main, its tags and GitHub", is_short=True):
+        report = read_status(context)
+    if html:
+        from release_channels.commands.status_page import render_page
+
+        atomic_write(Path(html), render_page(report, is_tool=bool(context.project.scripts)))
+        console.say(f"the page of both channels is in {html}")
     if as_json:
         console.result(report.to_json())
     else:
@@ -87,11 +101,11 @@ def read_next(context: TaskContext) -> str:
     return _read_without_effect(read)
 
 
-def read_next_here(root: Path) -> str:
-    """Return the next command of a project on its local index; empty if it cannot be read."""
+def read_next_here(root: Path, index: str = "") -> str:
+    """Read the next command of the project in a directory, as `status` names it; empty if it cannot be read."""
 
     def read() -> str:
-        with open_context(root, os.environ, index=LOCAL) as context:
+        with open_context(root, os.environ, index=index) as context:
             return read_next(context)
 
     return _read_without_effect(read)
@@ -111,7 +125,7 @@ def show_status(picture: StatusReport) -> None:
     console.show(picture.table())
     style = "bold green" if picture.next.converged else "bold yellow"
     console.result(f"next: {picture.next.command}", style=style)
-    console.result(f"      {picture.next.why}")
+    console.result(f"      {picture.next.why}", is_prose=True)
 
 
 def _read(
@@ -153,17 +167,30 @@ def _read(
         now=now,
         ahead=ahead,
         next=next_step(standing),
+        index=_index(context),
+        practised=() if context.index.name == LOCAL else practised_versions(context.root, project.name),
         unseen=tuple(github.unseen),
     )
 
 
+def _index(context: TaskContext) -> str:
+    return (
+        f"{context.index.title}: practice, since {context.why_practice}"
+        if context.why_practice
+        else context.index.title
+    )
+
+
 def _is_old(context: TaskContext, tag: str, tip: Commit) -> bool:
-    """Return whether a tag is older than the release workflows, which then lack nothing; practice can do without."""
-    path = f"{WORKFLOWS}/{context.config.public_workflow}"
-    if context.index.name in FOR_PRACTICE and context.read(path) is None:
+    """Return whether a tag is older than the release workflows and so lacks nothing.
+
+    Practice needs no workflows: there a tag is old if they came after it, or the project has no session yet.
+    """
+    path, tagged = f"{WORKFLOWS}/{context.config.public_workflow}", _commit_of(context, tag, tip)
+    if tagged is None or context.git.read_file(tagged, path) is not None:
         return False
-    tagged = _commit_of(context, tag, tip)
-    return tagged is not None and context.git.read_file(tagged, path) is None
+    here = context.git.files_at(tip.sha)
+    return context.index.name not in FOR_PRACTICE or path in here or not {NOXFILE, OWN_NOXFILE}.intersection(here)
 
 
 def _has_workflows(context: TaskContext) -> bool:
@@ -311,9 +338,12 @@ def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump
     if not main.source.is_written or context.git.relation(context.commit.sha, tip.sha) not in _ON_TOP:
         return None
     config, head = context.config, context.project.version
-    there = context.working_tree()[0].version
+    project, read = context.working_tree()
+    there = project.version
     if there != head:
-        return UnmergedBump(f"the working tree declares {there}, uncommitted", commit_command(there))
+        paths = _written(context, project, read)
+        command = commit_command(there, paths, [path for path in paths if not context.git.tracks(path)])
+        return UnmergedBump(f"the working tree declares {there}, uncommitted", command)
     if head == main.version:
         return None
     branch = context.git.branch() or "HEAD"
@@ -323,6 +353,14 @@ def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump
         f"commit {context.commit.short}{on} contains {head}, which is not on {config.remote}/{config.main_branch}",
         f"merge the branch {branch}" if on else push,
     )
+
+
+def _written(context: TaskContext, project: Project, read: Read) -> list[str]:
+    """List what a bump has written and nobody committed: the version, its copies, the changelog and its fragments."""
+    files = {project.source.path, *bumped_files(project, read), *bumped_files(context.project, context.read)}
+    fragments = f"{project.news.directory.rstrip('/')}/" if project.news else None
+    found = context.git.uncommitted()
+    return sorted(path for path in found if path in files or (fragments and path.startswith(fragments)))
 
 
 _ON_TOP = (Relation.SAME, Relation.DESCENDANT)

@@ -50,6 +50,10 @@ class StatusReport:
     now: datetime
     ahead: UnmergedBump | None
     next: NextStep
+    index: str
+    """The index that is looked at, and why, where nobody named it."""
+    practised: tuple[Version, ...]
+    """The versions on the local index, where another one is looked at."""
     unseen: tuple[str, ...]
 
     @property
@@ -60,6 +64,7 @@ class StatusReport:
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield the topic and text of each row."""
         index = self.seen.index
+        yield "index", self.index
         yield "main", f"{self.seen.version}, {self._state()} (commit {self.seen.commit.short})"
         if self.ahead is not None:
             yield "here", self.ahead.where
@@ -79,6 +84,8 @@ class StatusReport:
         for one in self.deployments:
             yield "deployed", f"{one.environment}: {self._deployment(one)}"
         yield "room", self._room()
+        if self.practised:
+            yield "practice", f"the local index has {self.practised[-1]}, which --index local shows"
         for what in self.unseen:
             yield "not seen", what
 
@@ -147,7 +154,7 @@ class StatusReport:
         if version is None:
             return "none yet"
         files = self.seen.index.releases[version]
-        when = _uploaded(files)
+        when = uploaded(files)
         text = [str(version), humanize_age(when, self.now) if when else "age unknown"]
         text += [f"commit {commit[:12]}"] if commit else []
         text += ["yanked"] if all(file.yanked for file in files) else []
@@ -200,11 +207,12 @@ class StatusReport:
     def _on_channel(self, version: Version | None, commit: str | None) -> dict[str, str | None] | None:
         if version is None:
             return None
-        when = _uploaded(self.seen.index.releases[version])
+        when = uploaded(self.seen.index.releases[version])
         return {"version": str(version), "uploaded": when.isoformat() if when else None, "commit": commit}
 
 
-def _uploaded(files: tuple[IndexFile, ...]) -> datetime | None:
+def uploaded(files: tuple[IndexFile, ...]) -> datetime | None:
+    """Return when the first of some files was uploaded, if the index reports it."""
     return min((file.upload_time for file in files if file.upload_time is not None), default=None)
 
 

@@ -66,7 +66,8 @@ def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Wa
 
 def _ask(context: TaskContext, request: TagRequest, version: Version, name: str) -> tuple[Row, ...]:
     console.say(f"{context.project.name} {version}: tag {name} on commit {context.commit.short}", style="bold")
-    rows = check_tag_preconditions(context, version, sign=request.sign, names_commit=request.names_commit)
+    with console.progress("looking at main, the tags, the index and GitHub", is_short=True):
+        rows = check_tag_preconditions(context, version, sign=request.sign, names_commit=request.names_commit)
     show(rows, context.index.name)
     return rows
 

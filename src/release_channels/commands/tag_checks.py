@@ -66,10 +66,10 @@ def check_tag_preconditions(
         *_tree(context),
         *_commit(context, version, state, listed),
         *_since(context, version, names_commit=names_commit),
-        *_texts(context, version),
+        *check_texts(context, version),
         *_mentions(context, version, state, listed),
-        *_declared(context, version),
-        *_chain(context, version),
+        *check_declared_of(context, version),
+        *check_chain_of(context, version),
         _tag(context, version, listed, sign=sign),
         *_other_tags(context, version, listed, state),
         index,
@@ -156,7 +156,7 @@ def _bumped(context: TaskContext) -> str:
     return f"the working tree declares {there}, uncommitted: commit and merge that, then tag it"
 
 
-def _texts(context: TaskContext, version: Version) -> Iterator[Row]:
+def check_texts(context: TaskContext, version: Version) -> Iterator[Row]:
     """Check whether everything that names the version agrees, and the changelog has a section for it."""
     files = context.git.files_at(context.commit.sha)
     unlisted = unlisted_copies(context.project, context.read, files, version)
@@ -190,7 +190,7 @@ def _mentions(context: TaskContext, version: Version, state: IndexState, listed:
         yield Row("mentions", _answer(found), found.message, found.hint)
 
 
-def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
+def check_declared_of(context: TaskContext, version: Version) -> Iterator[Row]:
     """Check what pyproject.toml declares by the rules for what is built of it: after the tag they come too late."""
     project = context.project
     findings = declared_findings(project, context.read, version, context.env)
@@ -202,7 +202,7 @@ def _declared(context: TaskContext, version: Version) -> Iterator[Row]:
         yield Row("metadata", Answer.YES, "the index accepts what pyproject.toml declares")
 
 
-def _chain(context: TaskContext, version: Version) -> Iterator[Row]:
+def check_chain_of(context: TaskContext, version: Version) -> Iterator[Row]:
     """Check that the workflows of the commit follow each other, by their names there, and that the tag starts one."""
     paths = [path for path in context.git.files_at(context.commit.sha) if is_workflow(path)]
     workflows = read_all({path: context.read(path) or b"" for path in paths})

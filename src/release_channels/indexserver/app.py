@@ -61,7 +61,9 @@ class IndexApp:
         upstream: str | None = None,
         limits: Limits | None = None,
         trusted: TrustedPublishing | None = None,
+        front: Callable[[], str] | None = None,
     ) -> None:
+        self._front = front
         self._project = canonicalize_name(project) if project is not None else None
         self._upstream_url = upstream.rstrip("/") if upstream else None
         self._storage = Storage(root)
@@ -89,6 +91,8 @@ class IndexApp:
         return [files[name] for name in sorted(files)]
 
     def _routes(self) -> Iterator[tuple[str, str, _Endpoint]]:
+        if self._front:
+            yield "GET", "/", self._front_page
         yield "GET", "/simple/", self._root
         yield "GET", "/simple/([^/]+)(/?)", self._page
         yield "GET", "/own/([^/]+)/", self._own_page
@@ -99,6 +103,9 @@ class IndexApp:
             yield "POST", "/_/oidc/mint-token", self._mint
             yield "POST", "/_/oidc/burn-token", self._burn
             yield "GET", "/github/oidc/token", self._identity
+
+    def _front_page(self, _environ: WSGIEnvironment) -> WSGIApplication:
+        return _Answer(self._front() if self._front else "", "text/html; charset=utf-8")
 
     def _answer(self, environ: WSGIEnvironment) -> WSGIApplication:
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")  # as WSGI passes text on

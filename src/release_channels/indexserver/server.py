@@ -51,14 +51,16 @@ def serve(
     tls: Tls | None = None,
     wrap: Callable[[WSGIApplication], WSGIApplication] | None = None,
     port: int = 0,
+    front: Callable[[], str] | None = None,
 ) -> Iterator[RunningIndex]:
     """Serve the distributions of a directory on a loopback port (0: any free one) until the block ends.
 
     With `project` that project alone, merged with the upstream index's files of it; other names lead upstream.
-    `wrap` puts something between the clients and the index, a fault for instance.
+    `front` gives the HTML page of the root address. `wrap` puts something between the clients and the index, a fault
+    for instance.
 
     Raises: RefusedError if the port is taken.
     """
-    app = IndexApp(root, project=project, upstream=upstream, limits=limits, trusted=trusted)
+    app = IndexApp(root, project=project, upstream=upstream, limits=limits, trusted=trusted, front=front)
     with serve_wsgi(wrap(app) if wrap else app, "the local index", tls=tls, port=port) as served:
         yield RunningIndex(served, app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from packaging.version import Version
@@ -125,9 +126,13 @@ def _next_release(status: ReleaseStatus) -> str:
     return status.task("tag", "--version", str(following))
 
 
-def commit_command(version: Version) -> str:
-    """Return the command that commits a version which the working tree declares."""
-    return shlex.join(["git", "commit", "--all", "--message", bump_subject(version)])
+def commit_command(version: Version, paths: Sequence[str], new: Sequence[str] = ()) -> str:
+    """Return the command that commits a version which the working tree declares, and no other edit.
+
+    Those of its paths that git does not track yet are `new`.
+    """
+    add = f"{shlex.join(['git', 'add', '--', *new])} && " if new else ""
+    return add + shlex.join(["git", "commit", "--message", bump_subject(version), "--", *paths])
 
 
 def bump_subject(version: Version) -> str:

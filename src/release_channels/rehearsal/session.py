@@ -14,15 +14,13 @@ from release_channels.adapters import console
 from release_channels.adapters.actions_env import REHEARSAL, is_rehearsal
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import Credentials, Index, read_index, upstream_url
-from release_channels.cli.context import open_project
+from release_channels.cli.context import TaskContext, open_project
 from release_channels.cli.options import RehearsalOptions
 from release_channels.cli.run import session_run
 from release_channels.errors import FailedError, RefusedError, ReleaseError
 from release_channels.model.observed import UNSHALLOW, Commit
 from release_channels.model.outcome import Outcome, Result
-from release_channels.model.verification import WORKFLOWS
 from release_channels.project.pyproject import Project
-from release_channels.rehearsal.actions.act import find_act
 from release_channels.rehearsal.actions.dispatcher import WorkflowDispatcher
 from release_channels.rehearsal.end_users import make_end_users
 from release_channels.rehearsal.environment import create_environment
@@ -34,6 +32,7 @@ from release_channels.rehearsal.faults.run import (
     select_faults,
 )
 from release_channels.rehearsal.maintainer import Maintainer
+from release_channels.rehearsal.prerequisites import require_prerequisites
 from release_channels.rehearsal.report import end_of, show_faults, show_not_rehearsed, show_stages
 from release_channels.rehearsal.scenario import Scenario
 from release_channels.rehearsal.temp_dir import workspace
@@ -58,7 +57,6 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str]) -> 
         raise RefusedError(f"{REHEARSAL} is set: already inside a rehearsal", hint="run it outside of the rehearsal")
     if sys.platform == "win32":
         raise RefusedError("a rehearsal needs Linux or macOS", hint="act runs the jobs on this machine, with bash")
-    find_act()
     if options.fault:
         select_faults(options.fault)
     git = Git.open(root)
@@ -71,30 +69,15 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str]) -> 
     project = open_project(git, commit)
     if git.is_shallow():
         raise RefusedError("history is cut off in this clone, so its remote cannot be made", hint=UNSHALLOW)
-    _require_workflows(git, commit, project, options)
+    console.say(f"{project.name} {project.version}: a release of commit {commit.short} is rehearsed", style="bold")
+    upstream = Index("pypi", upstream_url(env), "", Credentials.NONE)
+    require_prerequisites(TaskContext(git, commit, project, upstream, env), options)
     if options.dry_run:
         return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
     if left_out := git.uncommitted():
         console.warn(f"not committed, so left out: {', '.join(left_out[:3])}{', …' if len(left_out) > 3 else ''}")
     world = partial(make_scenario, git, project, commit, options, env)
     return _run_faults(options, world, project) if options.fault else _run_scenario(options, world)
-
-
-def _require_workflows(git: Git, commit: Commit, project: Project, options: RehearsalOptions) -> None:
-    """Refuse a commit that does not contain the workflow files.
-
-    Raises: RefusedError that names what is missing.
-    """
-    config = project.config
-    wanted = [config.test_workflow, *([config.gate_workflow] if config.gate.enabled else [])]
-    by_part = {"preview": config.preview_workflow, "public": config.public_workflow}
-    wanted += [file for part, file in by_part.items() if options.only in ("", part)]
-    paths = [f"{WORKFLOWS}/{file}" for file in wanted]
-    if missing := sorted({*paths} - {*git.files_at(commit.sha)}):
-        raise RefusedError(
-            f"the commit {commit.sha[:12]} lacks {', '.join(missing)}",
-            hint="a rehearsal runs the commit: write the files with `release-channels init` and commit them",
-        )
 
 
 @contextmanager

@@ -52,15 +52,17 @@ def run_pipeline(
     patience: Timeouts | None = None,
     intermediate: bool = False,
     find_next: FindNext | None = None,
+    within: str = "",
 ) -> Outcome:
     """Run one release session from its options to its outcome; an error becomes its outcome.
 
     Without a channel a tag decides: the one that was given, that started the job, or of the final that the commit
-    holds. With `intermediate` another run follows, and only a failure is reported.
+    holds. With `intermediate` another run follows, and only a failure is reported; `within` is the command that the
+    session is a part of.
 
     Raises: KeyboardInterrupt, after the outcome was reported.
     """
-    with session_run(name, root, env, dry_run=dry_run, intermediate=intermediate) as run:
+    with session_run(name, root, env, dry_run=dry_run, intermediate=intermediate, within=within) as run:
         options = run.parse(Options, words)
         job = Job(tuple(steps), channel, options, root, env, run.actions, patience or Timeouts(), find_next)
         run.outcome = release(job)

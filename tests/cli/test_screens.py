@@ -1,0 +1,114 @@
+"""The screens on narrow and wide terminals, in ASCII and UTF-8, with and without colour."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.cli.screen import BIN, environment, run
+from tests.conftest import MakeRepo
+from tests.support.projects import Sample
+from tests.support.repo import Repo
+
+PROGRAM = BIN / "release-channels"
+SCREENS: dict[str, tuple[str | Path, ...]] = {
+    "refusal": (PROGRAM, "tag", "--dry-run"),
+    "status": (PROGRAM, "status"),
+    "outcome": (PROGRAM, "bump", "--dry-run"),
+    "doctor": (PROGRAM, "doctor", "--index", "local"),
+    "init": (PROGRAM, "init", "--check"),
+    "mistake": (PROGRAM, "stats"),
+    "plan": (BIN / "nox", "-s", "preview", "--", "--dry-run", "--offline"),
+}
+LOOKS = {"ASCII": {"PYTHONIOENCODING": "ascii"}, "UTF-8 in colour": {"PYTHONIOENCODING": "utf-8", "NO_COLOR": ""}}
+_QUICK = {("refusal", 60, "ASCII"), ("status", 60, "UTF-8 in colour")}
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_SPUN, _LAST_SPUN = re.compile(r"[^\n]*\r"), re.compile(r"[^\n]*\n(?:\r|\x1b\[\?25[hl])*\x1b\[1A\x1b\[2K")
+"""What a spinner drew and took away again."""
+_COLOUR = re.compile(r"\x1b\[(?:\d+;)*3\dm")
+_COMMAND = re.compile(r"`[^`\n]+`")
+_WHOLE = ("next: ", "nox > ", "+", "-", "@@")
+
+
+@pytest.mark.parametrize(
+    ("screen", "columns", "look"),
+    [
+        pytest.param(
+            screen, columns, look, id=f"{screen}-{columns}-{look}",
+            marks=() if (screen, columns, look) in _QUICK else pytest.mark.full,
+        )
+        for screen in SCREENS
+        for columns in (60, 80, 120)
+        for look in LOOKS
+    ],
+)  # fmt: skip
+def test_no_word_is_broken_and_no_command_is_cut(make_repo: MakeRepo, screen: str, columns: int, look: str) -> None:
+    """A line fits, or it is one that is copied whole; words and commands are those of a screen without an end."""
+    repo = _project(make_repo)
+    words = SCREENS[screen]
+    told = run(*words, cwd=repo.root, env={"NOX_SCRIPT_MODE": "none"}).text
+    shown = _on_terminal(repo.root, words, columns, LOOKS[look])
+    assert bool(_COLOUR.search(shown)) is ("colour" in look), shown
+    plain = _SPUN.sub("", _ESCAPES.sub("", _LAST_SPUN.sub("", shown)).replace("\r\n", "\n"))
+    if look == "ASCII":
+        assert plain.isascii(), plain
+        told = told.replace("…", "...")
+    for line in (line.rstrip() for line in plain.splitlines()):
+        assert len(line) <= columns or line.startswith(_WHOLE) or _is_one_piece(line, columns), line
+    ours = " ".join(line for line in plain.splitlines() if not line.startswith("nox > "))
+    assert {*ours.split()} <= {*told.split(), *_HEADLINES}
+    for command in _COMMAND.findall(told):
+        assert command in plain or command not in " ".join(plain.split()), command
+        assert command in plain or screen == "status", command
+
+
+# Without a terminal a refusal is on stderr and again, as the last line, on stdout.
+_HEADLINES = {"error:", "refused:", "planned:"}
+
+
+def _is_one_piece(line: str, columns: int) -> bool:
+    """Return whether a longer line consists of an indentation and one command or word alone."""
+    pieces = re.findall(r"(?:`[^`]*`|\S)+", line)
+    return len(pieces) == 1 or max(map(len, pieces)) > columns // 2
+
+
+def _project(make_repo: MakeRepo) -> Repo:
+    """A project with much to say: an older tag, no changelog entry, and a file that nobody committed."""
+    noxfile = "import nox\n\nfrom release_channels import sessions\n\nsessions.register(nox)\n"
+    texts: dict[str, str | bytes] = {
+        "noxfile.py": noxfile,
+        "CHANGELOG.md": "# Changelog\n\n## [Unreleased]\n\n- A thing.\n",
+    }
+    repo = make_repo(Sample(files=texts))
+    repo.tag("v1.1.0")
+    repo.write({"notes.txt": "unfinished\n"})
+    return repo
+
+
+def _on_terminal(root: Path, words: tuple[str | Path, ...], columns: int, look: dict[str, str]) -> str:
+    """Run a program on a terminal of so many columns, and return all that it wrote there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    env = environment({"TERM": "xterm-256color", "NOX_SCRIPT_MODE": "none", "COLUMNS": "", **look})
+    argv = [str(word) for word in words]
+    with subprocess.Popen(argv, cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as child:
+        os.close(theirs)
+        written = b"".join(iter(lambda: _read(ours), b""))
+        child.wait(timeout=60)
+    os.close(ours)
+    return written.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux: nobody has the other side any more
+        return b""

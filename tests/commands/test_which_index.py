@@ -1,0 +1,163 @@
+"""Which index a task looks at where nobody names one: a project that practises has one alone, on every screen."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+
+import pytest
+
+from release_channels import tasks
+from release_channels.cli.context import open_context
+from release_channels.cli.practice import why_practice
+from release_channels.commands.status import read_status
+from release_channels.model.version import Channel
+from release_channels.release import pipeline
+from tests.commands.doing import on_index, run_task, some_of
+from tests.commands.test_next_step import NEXT, session
+from tests.commands.test_practice import lead
+from tests.conftest import MakeRepo
+from tests.support.projects import Sample
+from tests.support.releasing import CHANGELOG, IGNORED, sample
+from tests.support.repo import Repo
+
+PREVIEWS = Channel.PREVIEW
+PREVIEW = ".github/workflows/internal-preview-release.yml"
+
+
+def adopted(make_repo: MakeRepo) -> Repo:
+    """A project whose workflows are on main, on GitHub."""
+    repo = make_repo(sample("1.2.0.dev0", **{PREVIEW: "on: push\n"}))
+    lead(repo)
+    return repo
+
+
+def forget_main(repo: Repo) -> None:
+    repo.git("update-ref", "-d", "refs/remotes/origin/main")
+
+
+def take_workflow_back(repo: Repo) -> None:
+    repo.git("rm", "--quiet", PREVIEW)
+    repo.commit("none yet")
+    repo.git("push", "--quiet", "origin", "main")
+
+
+PRACTICES: dict[str, tuple[Callable[[Repo], object], str]] = {
+    "another host": (lambda repo: repo.git("remote", "set-url", "origin", str(repo.remote)), "is not on GitHub"),
+    "no remote": (lambda repo: repo.git("remote", "remove", "origin"), "there is no remote"),
+    "nothing pushed": (forget_main, "origin/main is not there yet"),
+    "no workflow pushed": (take_workflow_back, "origin/main has no internal-preview-release.yml yet"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "why"), PRACTICES.values(), ids=PRACTICES)
+def test_a_project_practises_until_its_workflows_are_on_github(
+    make_repo: MakeRepo, act: Callable[[Repo], object], why: str
+) -> None:
+    """Until then nothing can be released for real, and the local index is the one that tasks look at."""
+    repo = adopted(make_repo)
+    act(repo)
+    with open_context(repo.root, os.environ) as context:
+        assert context.index.name == "local"
+        assert why in context.why_practice
+        assert read_status(context).index == f"the local index: practice, since {context.why_practice}"
+
+
+@pytest.mark.parametrize(
+    "env", [{}, {"GITHUB_ACTIONS": "true"}, {"RELEASE_CHANNELS_REHEARSAL": "x"}], ids=["here", "workflow", "rehearsal"]
+)
+def test_with_its_workflows_on_github_a_project_is_in_earnest(make_repo: MakeRepo, env: dict[str, str]) -> None:
+    """There, in a workflow and in a rehearsal of one, tasks look at the real index; a named one always wins."""
+    repo = adopted(make_repo)
+    if env:
+        take_workflow_back(repo)
+    with open_context(repo.root, os.environ, index="local") as context:
+        assert why_practice(context.git, context.config, env) == ""
+        assert (context.index.name, context.why_practice) == ("local", "")
+
+
+def test_in_earnest_the_practice_is_shown_beside_the_real_index(make_repo: MakeRepo) -> None:
+    """What the sessions published here is not taken for published, and not hidden either."""
+    repo = make_repo(sample("1.2.0.dev0"))
+    on_index(repo, "1.2.0.dev1", "1.2.0.dev2")
+    with open_context(repo.root, os.environ, index="local") as context:
+        assert "practice" not in dict(read_status(context).rows())
+    named = '\n[[tool.uv.index]]\nname = "mine"\nurl = "{0}"\npublish-url = "{0}"\n'.format(
+        os.environ["UV_DEFAULT_INDEX"]
+    )
+    repo.commit("an index", {"pyproject.toml": (repo.root / "pyproject.toml").read_text() + named})
+    repo.git("push", "--quiet", "origin", "main")
+    with open_context(repo.root, os.environ, index="mine") as context:
+        row = dict(read_status(context).rows())["practice"]
+    assert row == "the local index has 1.2.0.dev2, which --index local shows"
+
+
+COMMANDS: dict[str, Callable[[Repo], object]] = {
+    "status": lambda repo: run_task(repo.root, tasks.status),
+    "doctor": lambda repo: run_task(repo.root, tasks.doctor),
+    "bump": lambda repo: run_task(repo.root, tasks.bump, dry_run=True),
+    "bump-dev": lambda repo: run_task(repo.root, tasks.bump_dev, dry_run=True),
+    "tag": lambda repo: run_task(repo.root, tasks.tag, dry_run=True),
+    "preview": lambda repo: session(repo, Channel.PREVIEW, ("build", "preview-publish")),
+}
+
+
+@pytest.mark.parametrize("published", some_of({"before the first preview": False, "after it": True}, "after it"))
+def test_every_screen_of_practice_names_one_next_step(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], published: bool
+) -> None:
+    """No task needs --index for it, whether it reads the index or the sessions wrote to it."""
+    changelog = CHANGELOG.replace("## [1.2.0] - 2026-01-02", "## [Unreleased]")
+    repo = make_repo(sample("1.2.0.dev0", CHANGELOG_md=changelog))
+    if published:
+        pipeline.run_pipeline("preview", ("build", "preview-publish"), ("--offline",), root=repo.root, channel=PREVIEWS)
+    before, told = repo.fingerprint(), {}
+    for name, command in COMMANDS.items():
+        capsys.readouterr()
+        command(repo)
+        said = capsys.readouterr()
+        told[name] = NEXT.findall(said.out + said.err)
+    expected = "release-channels bump --index local" if published else "nox -s preview"
+    assert told == {name: [expected] for name in COMMANDS}
+    assert repo.fingerprint() == before
+
+
+def test_a_tag_that_is_older_than_the_adoption_is_not_resumed_in_practice(make_repo: MakeRepo) -> None:
+    """Whoever adopts a released project is sent on to the next dev line, before and after `init`."""
+    repo = make_repo(Sample(version="1.2.0"))
+    repo.tag("v1.2.0")
+    repo.git("push", "--quiet", "origin", "v1.2.0")
+    assert _next(repo) == "release-channels bump-dev --index local"
+    repo.commit("adopt", {".github/workflows/public-release.yml": "on: push\n", **IGNORED})
+    repo.git("push", "--quiet", "origin", "main")
+    assert _next(repo) == "release-channels bump-dev --index local"
+
+
+def test_the_commit_of_a_bump_takes_no_other_edit_along(make_repo: MakeRepo) -> None:
+    """What the next step commits is the version and the changelog; what somebody was writing stays where it is."""
+    repo = make_repo(sample("1.2.0.dev0"))
+    repo.write({"CHANGELOG.md": CHANGELOG.replace("## [1.2.0] - 2026-01-02", "## [Unreleased]")})
+    repo.commit("changelog")
+    repo.git("push", "--quiet", "origin", "main")
+    repo.write({"README.md": "# unfinished\n"})
+    assert run_task(repo.root, tasks.bump) == 0
+    command = _next(repo)
+    assert command == "git commit --message 'Release 1.2.0' -- CHANGELOG.md pyproject.toml"
+    repo.git(*shlex.split(command)[1:])
+    assert repo.git("status", "--porcelain") == "M README.md"
+    assert repo.git("show", "--name-only", "--format=", "HEAD").splitlines() == ["CHANGELOG.md", "pyproject.toml"]
+
+
+def test_sessions_in_a_file_of_their_own_are_named_with_it(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the project's own noxfile cannot have them, a plain `nox -s preview` would find nothing."""
+    repo = make_repo(sample("1.2.0.dev0", **{"release_noxfile.py": str(IGNORED["noxfile.py"])}))
+    run_task(repo.root, tasks.status)
+    assert NEXT.findall(capsys.readouterr().out) == ["nox -f release_noxfile.py -s preview"]
+
+
+def _next(repo: Repo) -> str:
+    with open_context(repo.root, os.environ) as context:
+        return read_status(context).next.command
